@@ -1,0 +1,108 @@
+"""Every error that a reader of this tool can meet.
+
+::
+
+    DispatchError
+    ├── InvalidInput            you can fix it            exit code 2
+    ├── NothingFound            it is not there           exit code 3
+    └── ServiceError            a service failed          exit code 4
+        ├── AccessDenied        the service said no
+        ├── NoSuchBucket        the bucket does not exist
+        ├── DelimiterRefused    the server takes no delimiter of this kind
+        ├── AnswerTooLarge      413, or a cut answer: ask for less
+        └── WriteFailed         the disk, not the network
+
+A message says what, where (line, column, field, row, asset) and what to do.
+Foreign exceptions are caught at the edges (``docdb``, ``mongodb``, ``s3``,
+``output``) and become one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing that is wrong: what, where, and what to do.
+
+    ``line`` and ``column`` count from 1 and are 0 where the text has no
+    meaningful position (a command-line flag, a row of a table).
+    """
+
+    what: str
+    where: str = ""
+    action: str = ""
+    line: int = 0
+    column: int = 0
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        where = self.where
+        if self.line:
+            where = f"{where}, " if where else ""
+            where += f"line {self.line}, column {self.column}"
+        head = f"{where}: {self.what}" if where else self.what
+        text = " ".join(part for part in (_sentence(head), _sentence(self.action)) if part)
+        return f"{text}\n{self.excerpt}" if self.excerpt else text
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "?", "!")) else f"{text}."
+
+
+class DispatchError(Exception):
+    """The base of all; carries every issue found, not only the first.
+
+    Parameters
+    ----------
+    issues
+        A sentence, one `Issue`, or several; never empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, issues: str | Issue | Sequence[Issue]) -> None:
+        if isinstance(issues, str):
+            issues = Issue(issues)
+        self.issues: tuple[Issue, ...] = (issues,) if isinstance(issues, Issue) else tuple(issues)
+        super().__init__("\n".join(str(issue) for issue in self.issues))
+
+
+class InvalidInput(DispatchError):
+    """Something that was given cannot be used; the giver can fix it."""
+
+    exit_code = 2
+
+
+class NothingFound(DispatchError):
+    """The input is well formed, and nothing answers to it."""
+
+    exit_code = 3
+
+
+class ServiceError(DispatchError):
+    """A service or a disk failed; the input may be fine."""
+
+    exit_code = 4
+
+
+class AccessDenied(ServiceError):
+    """The service knows the thing asked for and will not show it."""
+
+
+class NoSuchBucket(ServiceError):
+    """The bucket of a location does not exist."""
+
+
+class DelimiterRefused(ServiceError):
+    """The object store takes no delimiter but ``/``; list another way."""
+
+
+class AnswerTooLarge(ServiceError):
+    """The answer passes what the service may send; ask for less at a time."""
+
+
+class WriteFailed(ServiceError):
+    """The output could not be made durable; nothing partial was left in place."""

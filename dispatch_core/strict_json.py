@@ -1,0 +1,236 @@
+"""One strict JSON loader for every door: queries, parameters, schemas, saved requests.
+
+`json.loads` takes NaN and Infinity, keeps the last of two equal keys in silence
+and dies of deep nesting. Here each is an `InvalidInput` with line, column and a
+caret. The fast path is the standard parser; text is scanned a second time only
+to say where the trouble is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.types import JsonValue
+
+MAX_DEPTH = 100
+"""Levels of nesting that MongoDB itself takes."""
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
+_EXCERPT = 72
+
+
+def load_json(text: str | bytes, where: str) -> JsonValue:
+    """The value that `text` holds, or every reason why it holds none.
+
+    Parameters
+    ----------
+    text
+        JSON as text, or as bytes in UTF-8, UTF-16 or UTF-32, with or without a BOM.
+    where
+        What the text is, for messages: "query", "analysis_parameters.json".
+
+    Raises
+    ------
+    InvalidInput
+        For a syntax error, a duplicate key, NaN, Infinity, a number beyond a
+        double, more than 100 levels, or half of a surrogate pair.
+    """
+    text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    if not text.strip():
+        raise InvalidInput(Issue("it is empty", where, "Write a JSON value, such as {}"))
+    _check_depth(text, where)
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
+    except json.JSONDecodeError as error:
+        raise InvalidInput(_syntax_issue(text, error, where)) from None
+    except _Refused as refused:
+        raise InvalidInput(_refused_issue(text, refused, where)) from None
+    except ValueError:  # CPython refuses to parse integers of over 4,300 digits
+        raise InvalidInput(Issue("an integer has too many digits", where)) from None
+    _check_surrogates(text, value, where)
+    return value
+
+
+def decode_json(data: bytes, where: str) -> str:
+    """`data` as text, by its BOM or by the pattern of its first bytes."""
+    encoding = json.detect_encoding(data)
+    try:
+        return data.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start + 1} is not {encoding.removesuffix('-sig').upper()} text"
+        raise InvalidInput(Issue(what, where, "Save the file as UTF-8")) from None
+
+
+def issue_at(
+    text: str, position: int, what: str, where: str, action: str = "", *, caret: bool = True
+) -> Issue:
+    """An `Issue` with the line, the column and a caret under `position`."""
+    line = text.count("\n", 0, position) + 1
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    row = text[start : end if end >= 0 else len(text)].replace("\t", " ")
+    column = position - start + 1
+    cut = max(0, column - _EXCERPT // 2)
+    excerpt = f"  {row[cut : cut + _EXCERPT]}\n  {' ' * (column - 1 - cut)}^" if caret else ""
+    return Issue(what, where, action, line, column, excerpt)
+
+
+class _Refused(Exception):
+    """Valid for the standard parser, not for us."""
+
+
+@dataclass
+class _Duplicate(_Refused):
+    key: str
+
+
+@dataclass
+class _Number(_Refused):
+    token: str
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Duplicate(key)
+            seen.add(key)
+    return value
+
+
+def _no_constant(token: str) -> Any:
+    raise _Number(token)
+
+
+def _finite(token: str) -> float:
+    value = float(token)
+    if math.isinf(value):
+        raise _Number(token)
+    return value
+
+
+def _tokens(text: str) -> Iterator[tuple[int, str]]:
+    return ((match.start(), match.group()) for match in _TOKEN.finditer(text))
+
+
+def _check_depth(text: str, where: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for position, token in _tokens(text):
+        depth += (token in "[{") - (token in "]}") if len(token) == 1 else 0
+        if depth > MAX_DEPTH:
+            what = f"it is nested more than {MAX_DEPTH} levels deep"
+            raise InvalidInput(issue_at(text, position, what, where, "Flatten it"))
+
+
+def _check_surrogates(text: str, value: JsonValue, where: str) -> None:
+    if "\\u" not in text and text.isascii():
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        at = next((at for at, token in _tokens(text) if _is_broken(token)), 0)
+        what = "the text holds half of a surrogate pair, which is no character"
+        raise InvalidInput(issue_at(text, at, what, where, "Write the whole character")) from None
+
+
+def _is_broken(token: str) -> bool:
+    try:
+        (json.loads(token) if token.startswith('"') else token).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _refused_issue(text: str, refused: _Refused, where: str) -> Issue:
+    if isinstance(refused, _Duplicate):
+        what = f"the key {json.dumps(refused.key)} stands twice in one object"
+        at = _second_key(text, refused.key)
+        return issue_at(text, at, what, where, "Keep one of them")
+    assert isinstance(refused, _Number)
+    at = next((at for at, token in _tokens(text) if token == refused.token), 0)
+    what = f"{refused.token} is not a JSON number"
+    return issue_at(text, at, what, where, "Write a finite number, or null")
+
+
+def position_of_key(text: str, key: str) -> int:
+    """Where `key` of the outermost object stands in valid JSON `text`."""
+    return next((at for at, name, path in _keys(text) if name == key and len(path) == 1), 0)
+
+
+def _second_key(text: str, key: str) -> int:
+    seen: set[tuple[int, ...]] = set()
+    for at, name, path in _keys(text):
+        if name == key and path in seen:
+            return at
+        if name == key:
+            seen.add(path)
+    return 0
+
+
+def _keys(text: str) -> Iterator[tuple[int, str, tuple[int, ...]]]:
+    """(position, key, positions of the brackets around it) of each key in `text`."""
+    stack: list[int] = []
+    tokens = list(_tokens(text))
+    for (at, token), (_, following) in pairwise(tokens):
+        if token in ("{", "["):
+            stack.append(at)
+        elif token in ("}", "]"):
+            stack.pop()
+        elif following == ":" and token.startswith('"'):
+            yield at, json.loads(token), tuple(stack)
+
+
+def _syntax_issue(text: str, error: json.JSONDecodeError, where: str) -> Issue:
+    """What is wrong in words, with what to do for the slips that people make."""
+    at = error.pos
+    rest = text[at:].lstrip()
+    before = text[:at].rstrip()
+    if before.endswith(",") and rest[:1] in ("}", "]"):
+        at = len(before) - 1
+        rest = text[at:]
+    if re.match(r",\s*[}\]]", rest):
+        close = rest[1:].lstrip()[:1]
+        what = f"a comma stands before the closing {close}"
+        return issue_at(text, at, what, where, "Remove the comma")
+    if not rest:
+        return issue_at(text, at, "the text ends too early", where, "Close what is open")
+    what, action = _slip(rest, error.msg)
+    return issue_at(text, at, what, where, action)
+
+
+def _slip(rest: str, message: str) -> tuple[str, str]:
+    for pattern, what, action in _SLIPS:
+        if re.match(pattern, rest):
+            return what, action
+    if message == "Extra data":
+        return "more text follows the end of the value", "Keep one value"
+    if "control character" in message:
+        return "a line break or tab stands inside a string", "Write \\n or \\t"
+    return message[:1].lower() + message[1:], ""
+
+
+_SLIPS = (
+    (r"'", "strings are in single quotes", 'Write "double quotes"'),
+    ("[\u201c\u201d\u2018\u2019]", "smart quotes are not JSON", 'Write "straight quotes"'),
+    (r"(True|False|None)\b", "this is Python, not JSON", "Write true, false or null"),
+    (r"(//|/\*|#)", "comments are not JSON", "Remove the comment"),
+    (r"(ISODate|ObjectId|new Date)\b", "a shell function is not JSON", "Write a plain string"),
+    (r"-?(NaN|Infinity)\b", "this is not a JSON number", "Write a finite number, or null"),
+    (r"[A-Za-z_$][\w$.]*\s*:", "a key is not in quotes", 'Write "key": value'),
+)
