@@ -1,0 +1,1 @@
+"""The demo that needs no network: a generated catalogue behind the real interfaces."""

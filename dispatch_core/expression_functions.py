@@ -1,0 +1,428 @@
+"""What each aggregation operator computes from its evaluated arguments.
+
+The operators that evaluate lazily or name variables are in `expressions`.
+Null and missing pass through most of them as null.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from dispatch_core.bson import MISSING, date_text, is_number, sort_key, type_name
+from dispatch_core.types import JsonValue
+
+
+class UnfitError(Exception):
+    """An argument that the operator cannot work on; `expressions` adds name and place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """An operator whose arguments are all evaluated first, and how many it takes."""
+
+    call: Callable[..., JsonValue]
+    least: int = 1
+    most: float = 1
+
+    @property
+    def arity(self) -> str:
+        if self.least == self.most:
+            return "1 value" if self.least == 1 else f"{self.least} values"
+        most = "more" if self.most == math.inf else self.most
+        return f"{self.least} to {most} values"
+
+
+def _absent(value: JsonValue) -> bool:
+    return value is None or value is MISSING
+
+
+def _array_of(value: JsonValue) -> list[JsonValue]:
+    if not isinstance(value, list):
+        raise UnfitError(f"needs an array, and finds {type_name(value)}")
+    return value
+
+
+def _text_of(value: JsonValue) -> str:
+    if not isinstance(value, str):
+        raise UnfitError(f"needs a string, and finds {type_name(value)}")
+    return value
+
+
+def _number_of(value: JsonValue) -> Any:
+    if not is_number(value):
+        raise UnfitError(f"needs a number, and finds {type_name(value)}")
+    return value
+
+
+def _whole_number_of(value: JsonValue) -> int:
+    number = _number_of(value)
+    if number != number or number in (math.inf, -math.inf) or number != int(number):
+        raise UnfitError(f"needs a whole number, and finds {number}")
+    return int(number)
+
+
+def _date_of(value: JsonValue) -> datetime:
+    if not isinstance(value, datetime):
+        raise UnfitError(f"needs a date, and finds {type_name(value)}")
+    return value
+
+
+# Arithmetic
+
+
+def _add(*values: JsonValue) -> JsonValue:
+    if any(map(_absent, values)):
+        return None
+    dates = [value for value in values if isinstance(value, datetime)]
+    if len(dates) > 1:
+        raise UnfitError("takes only one date")
+    total = sum(_number_of(value) for value in values if not isinstance(value, datetime))
+    return dates[0] + timedelta(milliseconds=total) if dates else total
+
+
+def _subtract(left: JsonValue, right: JsonValue) -> JsonValue:
+    if _absent(left) or _absent(right):
+        return None
+    if isinstance(left, datetime) and isinstance(right, datetime):
+        return (left - right) // timedelta(milliseconds=1)
+    if isinstance(left, datetime):
+        return left - timedelta(milliseconds=_number_of(right))
+    return _number_of(left) - _number_of(right)
+
+
+def _multiply(*values: JsonValue) -> JsonValue:
+    return None if any(map(_absent, values)) else math.prod(map(_number_of, values))
+
+
+def _divide(left: JsonValue, right: JsonValue) -> JsonValue:
+    if _absent(left) or _absent(right):
+        return None
+    if _number_of(right) == 0:
+        raise UnfitError("cannot divide by zero")
+    return float(_number_of(left) / right)
+
+
+def _mod(left: JsonValue, right: JsonValue) -> JsonValue:
+    if _absent(left) or _absent(right):
+        return None
+    if _number_of(right) == 0:
+        raise UnfitError("cannot divide by zero")
+    if isinstance(_number_of(left), int) and isinstance(right, int):
+        return remainder(left, right)
+    return math.fmod(left, right)
+
+
+def remainder(dividend: int, divisor: int) -> int:
+    """The remainder with the sign of the dividend, as MongoDB has it: -7 by 3 is -1."""
+    rest = abs(dividend) % abs(divisor)
+    return -rest if dividend < 0 else rest
+
+
+def _rounded(how: Callable[[Any], Any]) -> Callable[[JsonValue], JsonValue]:
+    def call(value: JsonValue) -> JsonValue:
+        if _absent(value):
+            return None
+        return how(value) if math.isfinite(_number_of(value)) else value
+
+    return call
+
+
+def _round(value: JsonValue, place: JsonValue = 0) -> JsonValue:
+    return None if _absent(value) else round(_number_of(value), _whole_number_of(place))
+
+
+# Arrays and documents
+
+
+def _size(value: JsonValue) -> JsonValue:
+    return len(_array_of(value))
+
+
+def _array_elem_at(value: JsonValue, index: JsonValue) -> JsonValue:
+    if _absent(value) or _absent(index):
+        return None
+    elements, position = _array_of(value), _whole_number_of(index)
+    return elements[position] if -len(elements) <= position < len(elements) else MISSING
+
+
+def _first(value: JsonValue) -> JsonValue:
+    return _array_elem_at(value, 0)
+
+
+def _last(value: JsonValue) -> JsonValue:
+    return _array_elem_at(value, -1)
+
+
+def _in(value: JsonValue, array: JsonValue) -> JsonValue:
+    key = sort_key(value)
+    return any(sort_key(element) == key for element in _array_of(array))
+
+
+def _concat_arrays(*values: JsonValue) -> JsonValue:
+    if any(map(_absent, values)):
+        return None
+    return [element for value in values for element in _array_of(value)]
+
+
+def _slice(value: JsonValue, first: JsonValue, count: JsonValue = MISSING) -> JsonValue:
+    if _absent(value) or _absent(first):
+        return None
+    elements, start = _array_of(value), _whole_number_of(first)
+    if count is MISSING:
+        return elements[:start] if start >= 0 else elements[start:]
+    if _whole_number_of(count) <= 0:
+        raise UnfitError("needs a positive count")
+    begin = max(start + len(elements), 0) if start < 0 else start
+    return elements[begin : begin + _whole_number_of(count)]
+
+
+def _object_to_array(value: JsonValue) -> JsonValue:
+    if _absent(value):
+        return None
+    if not isinstance(value, dict):
+        raise UnfitError(f"needs a document, and finds {type_name(value)}")
+    return [{"k": name, "v": item} for name, item in value.items()]
+
+
+def _merge_objects(*values: JsonValue) -> JsonValue:
+    merged: dict[str, JsonValue] = {}
+    for value in values:
+        if not _absent(value) and not isinstance(value, dict):
+            raise UnfitError(f"needs documents, and finds {type_name(value)}")
+        merged.update(value or {})
+    return merged
+
+
+# Over many values: an array as the only argument counts as its elements
+
+
+def _spread(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
+    return values[0] if len(values) == 1 and isinstance(values[0], list) else values
+
+
+def total_of(values: Sequence[JsonValue]) -> JsonValue:
+    """The sum of the numbers among the values; 0 where there are none."""
+    return sum(value for value in values if is_number(value))
+
+
+def average_of(values: Sequence[JsonValue]) -> JsonValue:
+    """The mean of the numbers among the values; None where there are none."""
+    numbers = [value for value in values if is_number(value)]
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def least_of(values: Sequence[JsonValue]) -> JsonValue:
+    """The least value in MongoDB's order over all types, without null and missing."""
+    return min((value for value in values if not _absent(value)), key=sort_key, default=None)
+
+
+def greatest_of(values: Sequence[JsonValue]) -> JsonValue:
+    """The greatest value in MongoDB's order over all types, without null and missing."""
+    return max((value for value in values if not _absent(value)), key=sort_key, default=None)
+
+
+def _over(fold: Callable[[Sequence[JsonValue]], JsonValue]) -> Function:
+    return Function(lambda *values: fold(_spread(values)), 0, math.inf)
+
+
+# Text
+
+
+def _concat(*values: JsonValue) -> JsonValue:
+    return None if any(map(_absent, values)) else "".join(map(_text_of, values))
+
+
+def _split(value: JsonValue, separator: JsonValue) -> JsonValue:
+    if _absent(value) or _absent(separator):
+        return None
+    if not _text_of(separator):
+        raise UnfitError("needs a separator that is not empty")
+    return _text_of(value).split(separator)
+
+
+def as_text(value: JsonValue) -> str:
+    """A value as the string operators read it: null is ``""``, a date ISO text."""
+    if _absent(value):
+        return ""
+    if isinstance(value, dict | list | bool):
+        raise UnfitError(f"needs a string, and finds {type_name(value)}")
+    return str(_to_string(value))
+
+
+def _substr_bytes(value: JsonValue, start: JsonValue, length: JsonValue) -> JsonValue:
+    text, first, count = as_text(value).encode(), int(_number_of(start)), int(_number_of(length))
+    if first < 0:
+        return ""
+    try:
+        return (text[first:] if count < 0 else text[first : first + count]).decode()
+    except UnicodeDecodeError:
+        raise UnfitError("cuts through a character; use $substrCP") from None
+
+
+def _substr_cp(value: JsonValue, start: JsonValue, length: JsonValue) -> JsonValue:
+    first, count = _whole_number_of(start), _whole_number_of(length)
+    if first < 0 or count < 0:
+        raise UnfitError("needs a start and a length of at least 0")
+    return as_text(value)[first : first + count]
+
+
+def _to_lower(value: JsonValue) -> JsonValue:
+    return as_text(value).encode().lower().decode()
+
+
+def _to_upper(value: JsonValue) -> JsonValue:
+    return as_text(value).encode().upper().decode()
+
+
+# Types
+
+
+def _to_string(value: JsonValue) -> JsonValue:
+    if _absent(value) or isinstance(value, str):
+        return None if _absent(value) else value
+    if isinstance(value, datetime):
+        return date_text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(_number_of(value))
+
+
+_DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|nan)", re.I)
+
+
+def _to_double(value: JsonValue) -> JsonValue:
+    if _absent(value):
+        return None
+    if isinstance(value, datetime):
+        return value.timestamp() * 1000
+    if isinstance(value, str):
+        if not _DECIMAL.fullmatch(value):
+            raise UnfitError(f"cannot read {value[:60]!r} as a number")
+        return float(value)
+    return float(value if isinstance(value, bool) else _number_of(value))
+
+
+def _to_int(value: JsonValue) -> JsonValue:
+    if _absent(value):
+        return None
+    if isinstance(value, str):
+        if not re.fullmatch(r"[+-]?\d{1,19}", value):
+            raise UnfitError(f"cannot read {value[:60]!r} as a whole number")
+        return int(value)
+    number = value if isinstance(value, bool) else _number_of(value)
+    return _whole_number_of(math.trunc(number) if math.isfinite(number) else number)
+
+
+def _not(value: JsonValue) -> JsonValue:
+    return _absent(value) or (isinstance(value, bool | int | float) and not value)
+
+
+# Dates
+
+
+def parse_date(text: JsonValue, form: JsonValue = None) -> datetime:
+    """A UTC date with milliseconds from text; text without an offset is UTC.
+
+    `form` is a MongoDB format (``%Y-%m-%d %H:%M:%S.%L``); without one, ISO 8601 is read.
+    """
+    try:
+        if isinstance(form, str):
+            date = datetime.strptime(_text_of(text), form.replace("%L", "%f"))
+        else:
+            date = datetime.fromisoformat(_text_of(text).strip())
+        aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+        utc = aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UnfitError(f"cannot read {str(text)[:60]!r} as a date") from None
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def _to_date(value: JsonValue) -> JsonValue:
+    if _absent(value) or isinstance(value, datetime):
+        return None if _absent(value) else value
+    if isinstance(value, str):
+        return parse_date(value)
+    if type_name(value) == "int":
+        raise UnfitError("takes a long or a double, and finds int")
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_number_of(value))
+
+
+def _part(read: Callable[[datetime], JsonValue]) -> Function:
+    def call(value: JsonValue) -> JsonValue:
+        date = value.get("date", MISSING) if isinstance(value, dict) else value
+        return None if _absent(date) else read(_date_of(date))
+
+    return Function(call)
+
+
+def _date_to_string(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict) or value.keys() - {"date", "format", "onNull"}:
+        raise UnfitError("needs a document of date, format and onNull")
+    if _absent(value.get("date")):
+        return value.get("onNull")
+    date, form = _date_of(value["date"]), value.get("format")
+    if form is None:
+        return date_text(date)
+    milliseconds = f"{date.microsecond // 1000:03d}"
+    return date.strftime(_text_of(form).replace("%L", milliseconds))
+
+
+FUNCTIONS: Final[dict[str, Function]] = {
+    "$add": Function(_add, 0, math.inf),
+    "$subtract": Function(_subtract, 2, 2),
+    "$multiply": Function(_multiply, 0, math.inf),
+    "$divide": Function(_divide, 2, 2),
+    "$mod": Function(_mod, 2, 2),
+    "$abs": Function(_rounded(abs)),
+    "$ceil": Function(_rounded(math.ceil)),
+    "$floor": Function(_rounded(math.floor)),
+    "$round": Function(_round, 1, 2),
+    "$not": Function(_not),
+    "$cmp": Function(lambda a, b: (sort_key(a) > sort_key(b)) - (sort_key(a) < sort_key(b)), 2, 2),
+    "$in": Function(_in, 2, 2),
+    "$size": Function(_size),
+    "$isArray": Function(lambda value: isinstance(value, list)),
+    "$isNumber": Function(is_number),
+    "$type": Function(type_name),
+    "$arrayElemAt": Function(_array_elem_at, 2, 2),
+    "$first": Function(_first),
+    "$last": Function(_last),
+    "$concatArrays": Function(_concat_arrays, 0, math.inf),
+    "$slice": Function(_slice, 2, 3),
+    "$objectToArray": Function(_object_to_array),
+    "$mergeObjects": Function(_merge_objects, 0, math.inf),
+    "$sum": _over(total_of),
+    "$avg": _over(average_of),
+    "$min": _over(least_of),
+    "$max": _over(greatest_of),
+    "$concat": Function(_concat, 0, math.inf),
+    "$split": Function(_split, 2, 2),
+    "$substr": Function(_substr_bytes, 3, 3),
+    "$substrBytes": Function(_substr_bytes, 3, 3),
+    "$substrCP": Function(_substr_cp, 3, 3),
+    "$strLenCP": Function(lambda value: len(_text_of(value))),
+    "$toLower": Function(_to_lower),
+    "$toUpper": Function(_to_upper),
+    "$toString": Function(_to_string),
+    "$toDouble": Function(_to_double),
+    "$toInt": Function(_to_int),
+    "$toLong": Function(_to_int),
+    "$toDate": Function(_to_date),
+    "$dateToString": Function(_date_to_string),
+    "$year": _part(lambda date: date.year),
+    "$month": _part(lambda date: date.month),
+    "$dayOfMonth": _part(lambda date: date.day),
+    "$dayOfYear": _part(lambda date: date.timetuple().tm_yday),
+    "$dayOfWeek": _part(lambda date: date.isoweekday() % 7 + 1),
+    "$hour": _part(lambda date: date.hour),
+    "$minute": _part(lambda date: date.minute),
+    "$second": _part(lambda date: date.second),
+}
+"""The operators by name; every argument is evaluated before the call."""

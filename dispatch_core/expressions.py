@@ -1,0 +1,401 @@
+"""Aggregation expressions, compiled into functions of a scope.
+
+A scope holds the variables: the record itself as ``ROOT`` and ``CURRENT``, and
+what ``$map``, ``$filter``, ``$reduce`` and ``$let`` name. A path that leads nowhere
+gives `MISSING`, which is less than null and not equal to it; a written result
+leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, NoReturn, TypeAlias
+
+from dispatch_core.bson import MISSING, sort_key, type_name
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.expression_functions import FUNCTIONS, Function, UnfitError, parse_date
+from dispatch_core.pcre import compile_pattern
+from dispatch_core.types import JsonValue, Record
+
+Scope: TypeAlias = Mapping[str, JsonValue]
+Expression: TypeAlias = Callable[[Scope], JsonValue]
+
+
+def scope_of(record: Record) -> Scope:
+    """The variables that every expression over a record starts with."""
+    return {"ROOT": record, "CURRENT": record, "REMOVE": MISSING}
+
+
+def compile_expression(spec: JsonValue, where: str) -> Expression:
+    """A function from a scope to the value of an expression.
+
+    `where` names the expression in errors, both now and when it meets a record
+    that it cannot work on (``$size`` of a string): `InvalidInput` either way.
+    """
+    return _Site(where).compile(spec)
+
+
+def is_true(value: JsonValue) -> bool:
+    """Truth as expressions see it: only false, 0, null and missing are false."""
+    if isinstance(value, bool | int | float):
+        return bool(value)
+    return value is not None and value is not MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where an expression stands and which variables it may use."""
+
+    where: str
+    variables: frozenset[str] = frozenset({"ROOT", "CURRENT", "REMOVE"})
+
+    def refuse(self, what: str, action: str = "") -> NoReturn:
+        raise InvalidInput(Issue(what, self.where, action)) from None
+
+    def compile(self, spec: JsonValue) -> Expression:
+        if isinstance(spec, str) and spec.startswith("$"):
+            return self.path(spec)
+        if isinstance(spec, list):
+            return _array([self.compile(item) for item in spec])
+        if isinstance(spec, dict):
+            return self.document(spec)
+        return _constant(spec)
+
+    def naming(self, *variables: str) -> _Site:
+        return replace(self, variables=self.variables | set(variables))
+
+    def path(self, text: str) -> Expression:
+        if not text.startswith("$$"):
+            return _reader("CURRENT", self.segments(text, text[1:]))
+        variable, dot, rest = text[2:].partition(".")
+        if variable not in self.variables:
+            known = ", ".join(f"$${name}" for name in sorted(self.variables))
+            self.refuse(f"the variable $${variable} is not defined", f"Known here: {known}")
+        return _reader(variable, self.segments(text, rest) if dot else [])
+
+    def segments(self, text: str, path: str) -> list[str]:
+        segments = path.split(".")
+        if "" in segments or any(segment.startswith("$") for segment in segments):
+            self.refuse(f"{text!r} is not a field path", "Write $field or $field.inner")
+        return segments
+
+    def document(self, spec: dict[str, JsonValue]) -> Expression:
+        operators = [name for name in spec if name.startswith("$")]
+        if operators and len(spec) > 1:
+            self.refuse(f"{operators[0]} stands beside other fields", "Give it its own braces")
+        if operators:
+            return self.operator(operators[0], spec[operators[0]])
+        if any("." in name for name in spec):
+            self.refuse("a field name of a built document holds a dot", "Nest the documents")
+        return _built({name: self.compile(item) for name, item in spec.items()})
+
+    def operator(self, name: str, argument: JsonValue) -> Expression:
+        if name in _FORMS:
+            return _FORMS[name](self, name, argument)
+        if name not in FUNCTIONS:
+            supported = ", ".join(supported_operators())
+            self.refuse(f"the expression {name} is not supported", f"Supported: {supported}")
+        return self.function(name, FUNCTIONS[name], argument)
+
+    def function(self, name: str, function: Function, argument: JsonValue) -> Expression:
+        given = argument if isinstance(argument, list) else [argument]
+        if not function.least <= len(given) <= function.most:
+            self.refuse(f"{name} takes {function.arity}, and {len(given)} are given")
+        arguments = [self.compile(item) for item in given]
+        call = function.call
+
+        def run(scope: Scope) -> JsonValue:
+            try:
+                return call(*[item(scope) for item in arguments])
+            except UnfitError as error:
+                self.refuse(f"{name} {error}")
+            except (OverflowError, ValueError):
+                self.refuse(f"{name} has no result for these values")
+
+        return run
+
+    def named(
+        self, name: str, argument: JsonValue, required: Iterable[str], optional: Iterable[str] = ()
+    ) -> dict[str, JsonValue]:
+        if not isinstance(argument, dict):
+            self.refuse(f"{name} needs a document", f"Give it {', '.join(required)}")
+        for key in required:
+            if key not in argument:
+                self.refuse(f"{name} lacks {key!r}")
+        for key in argument.keys() - {*required, *optional}:
+            self.refuse(f"{name} does not take {key!r}")
+        return argument
+
+    def constant_name(self, name: str, value: JsonValue) -> str:
+        if not isinstance(value, str) or not value[:1].islower() or not value.isidentifier():
+            self.refuse(f"{name} names a variable {value!r}", "Start it with a lower-case letter")
+        return value
+
+
+def supported_operators() -> list[str]:
+    """The names of all expression operators, sorted."""
+    return sorted({*_FORMS, *FUNCTIONS})
+
+
+def _constant(value: JsonValue) -> Expression:
+    return lambda scope: value
+
+
+def _array(items: list[Expression]) -> Expression:
+    def build(scope: Scope) -> JsonValue:
+        values = [item(scope) for item in items]
+        return [None if value is MISSING else value for value in values]
+
+    return build
+
+
+def _built(fields: dict[str, Expression]) -> Expression:
+    def build(scope: Scope) -> JsonValue:
+        values = {name: field(scope) for name, field in fields.items()}
+        return {name: value for name, value in values.items() if value is not MISSING}
+
+    return build
+
+
+def _reader(variable: str, segments: list[str]) -> Expression:
+    if not segments:
+        return lambda scope: scope[variable]
+    if len(segments) > 1:
+        return lambda scope: value_at(scope[variable], segments)
+    (name,) = segments
+
+    def read(scope: Scope) -> JsonValue:
+        value = scope[variable]
+        if isinstance(value, dict):
+            return value.get(name, MISSING)
+        return value_at(value, segments)
+
+    return read
+
+
+def value_at(value: JsonValue, segments: list[str], start: int = 0) -> JsonValue:
+    """What an expression's path gives: through an array, the list of what its documents hold.
+
+    A number in the path is a field name, never an index; elements without the
+    field are left out, so ``$a.b`` of ``{"a": [{"b": 1}, {}, 2]}`` is ``[1]``.
+    """
+    for position in range(start, len(segments)):
+        if isinstance(value, list):
+            found = [value_at(item, segments, position) for item in value if isinstance(item, dict)]
+            return [item for item in found if item is not MISSING]
+        if not isinstance(value, dict):
+            return MISSING
+        value = value.get(segments[position], MISSING)
+    return value
+
+
+def _all_true(site: _Site, name: str, argument: JsonValue) -> Expression:
+    items = _operands(site, argument)
+    return lambda scope: all(is_true(item(scope)) for item in items)
+
+
+def _any_true(site: _Site, name: str, argument: JsonValue) -> Expression:
+    items = _operands(site, argument)
+    return lambda scope: any(is_true(item(scope)) for item in items)
+
+
+def _operands(site: _Site, argument: JsonValue) -> list[Expression]:
+    return [site.compile(item) for item in (argument if isinstance(argument, list) else [argument])]
+
+
+def _literal(site: _Site, name: str, argument: JsonValue) -> Expression:
+    return _constant(argument)
+
+
+def _cond(site: _Site, name: str, argument: JsonValue) -> Expression:
+    if isinstance(argument, list):
+        if len(argument) != 3:
+            site.refuse(f"$cond takes 3 values, and {len(argument)} are given")
+        argument = dict(zip(("if", "then", "else"), argument, strict=True))
+    parts = site.named(name, argument, ("if", "then", "else"))
+    test, then, otherwise = (site.compile(parts[key]) for key in ("if", "then", "else"))
+    return lambda scope: then(scope) if is_true(test(scope)) else otherwise(scope)
+
+
+def _if_null(site: _Site, name: str, argument: JsonValue) -> Expression:
+    items = _operands(site, argument)
+    if len(items) < 2:
+        site.refuse("$ifNull takes at least 2 values")
+
+    def choose(scope: Scope) -> JsonValue:
+        for item in items[:-1]:
+            value = item(scope)
+            if value is not None and value is not MISSING:
+                return value
+        return items[-1](scope)
+
+    return choose
+
+
+def _switch(site: _Site, name: str, argument: JsonValue) -> Expression:
+    parts = site.named(name, argument, ("branches",), ("default",))
+    if not isinstance(parts["branches"], list) or not parts["branches"]:
+        site.refuse("$switch needs a list of branches")
+    branches = [
+        (site.compile(branch["case"]), site.compile(branch["then"]))
+        for branch in (
+            site.named("a branch of $switch", item, ("case", "then")) for item in parts["branches"]
+        )
+    ]
+    default = site.compile(parts["default"]) if "default" in parts else None
+
+    def choose(scope: Scope) -> JsonValue:
+        for case, then in branches:
+            if is_true(case(scope)):
+                return then(scope)
+        if default is None:
+            site.refuse("$switch has no default, and no branch is true")
+        return default(scope)
+
+    return choose
+
+
+def _elements(site: _Site, name: str, value: JsonValue) -> list[JsonValue] | None:
+    if value is None or value is MISSING:
+        return None
+    if not isinstance(value, list):
+        site.refuse(f"{name} needs an array, and finds {type_name(value)}")
+    return value
+
+
+def _map(site: _Site, name: str, argument: JsonValue) -> Expression:
+    parts = site.named(name, argument, ("input", "in"), ("as",))
+    source = site.compile(parts["input"])
+    variable = site.constant_name(name, parts.get("as", "this"))
+    body = site.naming(variable).compile(parts["in"])
+
+    def run(scope: Scope) -> JsonValue:
+        elements = _elements(site, name, source(scope))
+        if elements is None:
+            return None
+        values = [body({**scope, variable: element}) for element in elements]
+        return [None if value is MISSING else value for value in values]
+
+    return run
+
+
+def _filter(site: _Site, name: str, argument: JsonValue) -> Expression:
+    parts = site.named(name, argument, ("input", "cond"), ("as", "limit"))
+    source = site.compile(parts["input"])
+    variable = site.constant_name(name, parts.get("as", "this"))
+    keep = site.naming(variable).compile(parts["cond"])
+    limit = site.compile(parts.get("limit"))
+
+    def run(scope: Scope) -> JsonValue:
+        elements = _elements(site, name, source(scope))
+        if elements is None:
+            return None
+        kept = [element for element in elements if is_true(keep({**scope, variable: element}))]
+        most = limit(scope)
+        return kept[:most] if isinstance(most, int) and most > 0 else kept
+
+    return run
+
+
+def _reduce(site: _Site, name: str, argument: JsonValue) -> Expression:
+    parts = site.named(name, argument, ("input", "initialValue", "in"))
+    source, initial = site.compile(parts["input"]), site.compile(parts["initialValue"])
+    body = site.naming("this", "value").compile(parts["in"])
+
+    def run(scope: Scope) -> JsonValue:
+        elements = _elements(site, name, source(scope))
+        if elements is None:
+            return None
+        value = initial(scope)
+        for element in elements:
+            value = body({**scope, "this": element, "value": value})
+        return value
+
+    return run
+
+
+def _let(site: _Site, name: str, argument: JsonValue) -> Expression:
+    parts = site.named(name, argument, ("vars", "in"))
+    if not isinstance(parts["vars"], dict):
+        site.refuse("$let needs a document of variables")
+    variables = {site.constant_name(name, key): site.compile(v) for key, v in parts["vars"].items()}
+    body = site.naming(*variables).compile(parts["in"])
+
+    def run(scope: Scope) -> JsonValue:
+        return body({**scope, **{key: value(scope) for key, value in variables.items()}})
+
+    return run
+
+
+def _regex_match(site: _Site, name: str, argument: JsonValue) -> Expression:
+    parts = site.named(name, argument, ("input", "regex"), ("options",))
+    source, pattern = site.compile(parts["input"]), site.compile(parts["regex"])
+    options = site.compile(parts.get("options", ""))
+
+    def run(scope: Scope) -> JsonValue:
+        text, form, letters = source(scope), pattern(scope), options(scope)
+        if text is None or text is MISSING or form is None or form is MISSING:
+            return False
+        if not (isinstance(text, str) and isinstance(form, str) and isinstance(letters, str)):
+            site.refuse(f"$regexMatch needs strings, and finds {type_name(text)}")
+        return compile_pattern(form, letters, site.where).search(text) is not None
+
+    return run
+
+
+def _date_from_string(site: _Site, name: str, argument: JsonValue) -> Expression:
+    parts = site.named(name, argument, ("dateString",), ("format", "onError", "onNull"))
+    source, form = site.compile(parts["dateString"]), site.compile(parts.get("format"))
+    on_null = site.compile(parts.get("onNull"))
+    on_error = site.compile(parts["onError"]) if "onError" in parts else None
+
+    def run(scope: Scope) -> JsonValue:
+        text = source(scope)
+        if text is None or text is MISSING:
+            return on_null(scope)
+        try:
+            return parse_date(text, form(scope))
+        except UnfitError as error:
+            if on_error is None:
+                site.refuse(f"{name} {error}")
+            return on_error(scope)
+
+    return run
+
+
+def _compared(holds: Callable[[int], bool]) -> Callable[[_Site, str, JsonValue], Expression]:
+    def form(site: _Site, name: str, argument: JsonValue) -> Expression:
+        if not isinstance(argument, list) or len(argument) != 2:
+            site.refuse(f"{name} takes 2 values in a list")
+        left, right = (site.compile(item) for item in argument)
+
+        def run(scope: Scope) -> JsonValue:
+            first, second = sort_key(left(scope)), sort_key(right(scope))
+            return holds((first > second) - (first < second))
+
+        return run
+
+    return form
+
+
+_FORMS: Final[dict[str, Callable[[_Site, str, JsonValue], Expression]]] = {
+    "$and": _all_true,
+    "$or": _any_true,
+    "$literal": _literal,
+    "$cond": _cond,
+    "$ifNull": _if_null,
+    "$switch": _switch,
+    "$map": _map,
+    "$filter": _filter,
+    "$reduce": _reduce,
+    "$let": _let,
+    "$regexMatch": _regex_match,
+    "$dateFromString": _date_from_string,
+    "$eq": _compared(lambda order: order == 0),
+    "$ne": _compared(lambda order: order != 0),
+    "$gt": _compared(lambda order: order > 0),
+    "$gte": _compared(lambda order: order >= 0),
+    "$lt": _compared(lambda order: order < 0),
+    "$lte": _compared(lambda order: order <= 0),
+}

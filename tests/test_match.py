@@ -1,0 +1,247 @@
+"""Filters match as MongoDB matches, and are refused as MongoDB refuses."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dispatch_core.errors import InvalidInput
+from dispatch_core.match import compile_clauses, compile_filter
+from dispatch_core.pcre import compile_pattern
+from tests.support.mongodb_semantics import REFUSED, SEMANTICS
+
+
+@pytest.mark.parametrize("rule", SEMANTICS)
+def test_a_filter_matches_what_mongodb_matches(rule: str) -> None:
+    rows = SEMANTICS[rule]
+
+    wrong = [row for row in rows if compile_filter(row[0])(row[1]) is not row[2]]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("filter_query", "where", "named"), REFUSED)
+def test_what_mongodb_refuses_is_refused_with_its_place_and_operator(
+    filter_query: dict[str, Any], where: str, named: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        compile_filter(filter_query)
+
+    (issue,) = caught.value.issues
+    assert issue.where == where
+    assert named in issue.what
+
+
+@pytest.mark.parametrize("filter_query", [[], None, "x", {1: 2}, {"a": {1: 2}}, {"a": {1, 2}}])
+def test_what_is_no_json_document_is_refused(filter_query: Any) -> None:
+    with pytest.raises(InvalidInput):
+        compile_filter(filter_query)
+
+
+@pytest.mark.parametrize("name", ["$and", "$or", "$nor"])
+def test_a_filter_nested_deeper_than_100_levels_is_refused_and_99_are_not(name: str) -> None:
+    allowed: dict[str, Any] = {"a": 1}
+    for _ in range(49):
+        allowed = {name: [allowed]}
+
+    assert compile_filter(allowed)({"a": 1}) in (True, False)
+    with pytest.raises(InvalidInput, match="nests deeper than 100 levels"):
+        compile_filter({"$or": [{"$or": [allowed]}]})
+
+
+def test_a_chain_of_99_not_operators_is_compiled() -> None:
+    condition: dict[str, Any] = {"$eq": 1}
+    for _ in range(98):
+        condition = {"$not": condition}
+
+    matches = compile_filter({"a": condition})
+
+    assert matches({"a": 1})
+    assert not matches({"a": 2})
+
+
+def test_a_chain_of_not_and_elem_match_is_compiled_once_per_level() -> None:
+    condition: dict[str, Any] = {"$gt": 1}
+    for _ in range(48):
+        condition = {"$elemMatch": {"$not": condition}}
+
+    matches = compile_filter({"a": condition})
+
+    assert not matches({"a": 5})
+
+
+def test_a_bomb_of_100000_levels_is_refused() -> None:
+    bomb: dict[str, Any] = {}
+    for _ in range(100_000):
+        bomb = {"$not": bomb}
+
+    with pytest.raises(InvalidInput, match="nests deeper"):
+        compile_filter({"a": bomb})
+
+
+def test_a_document_that_only_looks_like_operators_after_its_first_field_is_a_value() -> None:
+    matches = compile_filter({"a": {"b": 1, "$gt": 2}})
+
+    assert matches({"a": {"b": 1, "$gt": 2}})
+    assert not matches({"a": 3})
+
+
+def test_a_reference_document_is_a_value() -> None:
+    matches = compile_filter({"a": {"$ref": "assets", "$id": 7}})
+
+    assert matches({"a": {"$ref": "assets", "$id": 7}})
+
+
+def test_a_record_is_left_as_it_was() -> None:
+    record = {"a": [{"b": [1, 2]}, {"b": 3}], "c": {"d": "x"}}
+
+    compile_filter({"a": {"$elemMatch": {"b": 1}}, "c.d": {"$regex": "x"}})(record)
+
+    assert record == {"a": [{"b": [1, 2]}, {"b": 3}], "c": {"d": "x"}}
+
+
+def test_each_operator_of_a_field_is_a_clause_and_options_stay_with_the_regex() -> None:
+    clauses = compile_clauses(
+        {"name": {"$regex": "^FIP", "$options": "i", "$not": {"$regex": "done"}}, "level": "raw"}
+    )
+
+    assert [(clause.path, clause.text) for clause in clauses] == [
+        ("name", '{"name": {"$regex": "^FIP", "$options": "i"}}'),
+        ("name", '{"name": {"$not": {"$regex": "done"}}}'),
+        ("level", '{"level": "raw"}'),
+    ]
+
+
+def test_the_members_of_an_and_are_clauses_and_an_or_is_one() -> None:
+    clauses = compile_clauses({"$and": [{"a": 1}, {"$and": [{"b": 2}]}], "$or": [{"c": 3}]})
+
+    assert [clause.text for clause in clauses] == [
+        '{"a": 1}',
+        '{"b": 2}',
+        '{"$or": [{"c": 3}]}',
+    ]
+
+
+def test_the_clauses_that_fail_say_why_a_record_does_not_match() -> None:
+    clauses = compile_clauses({"a": {"$gte": 3, "$lt": 9}, "b": {"$exists": True}})
+
+    failed = [clause.text for clause in clauses if not clause.test({"a": 12, "b": 0})]
+
+    assert failed == ['{"a": {"$lt": 9}}']
+
+
+def test_a_refusal_lists_what_is_supported() -> None:
+    with pytest.raises(InvalidInput, match=r"name: .*\$near is not supported.*\$elemMatch"):
+        compile_filter({"name": {"$near": [0, 0]}})
+
+
+def test_a_long_pattern_is_named_by_its_start() -> None:
+    with pytest.raises(InvalidInput, match=re.escape("'" + "(" * 80 + "...'")):
+        compile_filter({"a": {"$regex": "(" * 5000}})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options", "text", "expected"),
+    [
+        ("a(?i)b|c", "", "C", True),
+        ("(a(?i)b|c)d", "", "CD", False),
+        (r"^\w+$", "", "é", False),
+        (r"[^\w]", "", "é", True),
+        (r"\W", "", "é", True),
+        (r"[\s\S]", "", "é", True),
+        (r"[^\D]", "", "٣", False),
+        (r"é\b", "", "é", False),
+        (r"\d", "", "٣", False),
+        (r"a\hb", "", "a\u00a0b", True),
+        (r"\R", "", "\r\n", True),
+        (r"\x{e9}", "", "é", True),
+        (r"[\x{e9}]", "", "é", True),
+        (r"(x)\g1", "", "xx", True),
+        (r"(x)\g{1}", "", "x", False),
+        ("a{,2}", "", "aa", False),
+        ("a{,2}", "", "a{,2}", True),
+        ("a++b", "", "aab", True),
+        ("(?>a+)b", "", "aab", True),
+        ("(?'n'x)(?P=n)", "", "xx", True),
+        ("[a[b]", "", "[", True),
+        ("[+--]", "", ",", True),
+        ("[]a]", "", "]", True),
+        ("[^]a]", "", "]", False),
+        ("[a&&b]", "", "&", True),
+        ("[[:upper:][:blank:]]", "", "\t", True),
+        ("(?#note (a)b", "", "b", True),
+        ("a # (\n b", "x", "ab", True),
+        (r"\Qa.b", "", "a.b", True),
+    ],
+)
+def test_a_pattern_means_what_it_means_in_pcre(
+    pattern: str, options: str, text: str, expected: bool
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compile_pattern(pattern, options, "a").search(text)
+
+    assert (found is not None) is expected
+
+
+@pytest.mark.parametrize("pattern", ["(", "a)", "[a", "*", r"\K", r"\p{Lu}", "(?R)", "\\", "a\0b"])
+def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
+    with pytest.raises(InvalidInput, match=r"a: \$regex"):
+        compile_pattern(pattern, "", "a")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["x", "$a", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "a b a.b a.0 $and $or $nor $not $in $all $elemMatch $regex $options $size $mod "
+                "$type $gt $lte $exists $expr $ne $eq $size $nin $where".split()
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(["a", "b.a", "$or", "$and", "$expr", "$nor"]), JSON), JSON)
+def test_any_document_is_a_filter_or_refused_as_invalid_input(
+    filter_query: dict[str, Any], value: Any
+) -> None:
+    try:
+        answer = compile_filter(filter_query)({"a": value, "b": [{"a": value}, value]})
+    except InvalidInput:
+        answer = False
+    assert answer in (True, False)
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_ne_nin_and_not_are_the_opposite_of_what_they_deny(value: Any) -> None:
+    record = {"a": [value, {"b": 1}]}
+
+    for operators in ({"$ne": value}, {"$not": {"$eq": value}}, {"$nin": [value]}):
+        try:
+            denied = compile_filter({"a": operators})(record)
+        except InvalidInput:
+            continue
+        assert denied is not compile_filter({"a": {"$eq": value}})(record)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=12))
+def test_any_text_is_a_pattern_or_refused_as_invalid_input(pattern: str) -> None:
+    try:
+        found = compile_pattern(pattern, "", "a").search("abc")
+    except InvalidInput:
+        found = None
+    assert found is None or found.string == "abc"
