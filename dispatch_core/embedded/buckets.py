@@ -1,0 +1,202 @@
+"""The demo's buckets, listed as S3 lists them.
+
+`page_of` is the whole of ListObjectsV2 over keys that are already sorted; it takes
+them from a `Seek`, so that nobody has to hold them all. `DemoLister` makes the keys
+of an asset when a page reaches it.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import NoReturn
+
+from dispatch_core.embedded.catalogue import DemoCatalogue, split_location
+from dispatch_core.errors import AccessDenied, Issue, NoSuchBucket
+from dispatch_core.sources import ListPage
+from dispatch_core.types import Record
+
+MAX_KEYS = 1000
+_READ_ON = 16
+"""Keys of one common prefix that are read past before seeking behind it."""
+
+Seek = Callable[[str], Iterator[tuple[str, int]]]
+"""Gives (key, size) ascending, from the first key that is not before the one named."""
+
+
+def page_of(
+    objects: Sequence[tuple[str, int]] | Seek,
+    prefix: str,
+    *,
+    delimiter: str = "",
+    start_after: str = "",
+    token: str | None = None,
+    max_keys: int = MAX_KEYS,
+) -> ListPage:
+    """One page of a listing, as ListObjectsV2 defines it.
+
+    `objects` ascend by key in code point order, which is the order of their UTF-8
+    bytes. Objects and common prefixes together are at most `max_keys`, never more
+    than 1,000. A common prefix is listed when any key below it comes after
+    `start_after`. A token is the next key to look at; it overrules `start_after`.
+    """
+    seek = objects if callable(objects) else seek_in(objects)
+    floor = max(prefix, _behind_key(start_after)) if token is None else token
+    page = ListPage([], [])
+    limit = min(max_keys, MAX_KEYS)
+    for key, size, common in _entries(seek, floor, prefix, delimiter):
+        if len(page.objects) + len(page.prefixes) >= limit:
+            return ListPage(page.objects, page.prefixes, key)
+        if common:
+            page.prefixes.append(common)
+        else:
+            page.objects.append((key, size))
+    return page
+
+
+def seek_in(objects: Sequence[tuple[str, int]]) -> Seek:
+    """A `Seek` over (key, size) pairs that ascend by key."""
+
+    def seek(floor: str) -> Iterator[tuple[str, int]]:
+        return (objects[index] for index in range(bisect_left(objects, (floor,)), len(objects)))
+
+    return seek
+
+
+def _entries(seek: Seek, floor: str, prefix: str, delimiter: str) -> Iterator[tuple[str, int, str]]:
+    """Key, size and common prefix ("" for an object) of each entry of a listing."""
+    stream = seek(floor)
+    behind, passed = "", 0
+    while (found := next(stream, None)) is not None and found[0].startswith(prefix):
+        key, size = found
+        if behind and key.startswith(behind):
+            passed += 1
+            if passed > _READ_ON:
+                stream = seek(_behind_prefix(behind))
+            continue
+        cut = key.find(delimiter, len(prefix)) if delimiter else -1
+        behind, passed = key[: cut + len(delimiter)] if cut >= 0 else "", 0
+        yield key, size, behind
+
+
+def _behind_key(key: str) -> str:
+    """The first text after `key`, or "" for no key."""
+    return f"{key}\0" if key else ""
+
+
+def _behind_prefix(prefix: str) -> str:
+    """The first text after everything that starts with `prefix`."""
+    head = prefix.rstrip("\U0010ffff")
+    if not head:
+        return prefix + "\U0010ffff"
+    following = ord(head[-1]) + 1
+    # surrogates are no characters: no key holds one
+    return head[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+class DemoLister:
+    """An `ObjectLister` over the buckets of a `DemoCatalogue`.
+
+    Parameters
+    ----------
+    own_prefix_only
+        Buckets whose policy allows a listing of one asset and denies a shorter
+        prefix: ``AccessDenied`` where the prefix holds no ``/``.
+    """
+
+    def __init__(
+        self, catalogue: DemoCatalogue, own_prefix_only: frozenset[str] = frozenset()
+    ) -> None:
+        self._catalogue = catalogue
+        self._own_prefix_only = own_prefix_only
+        self._lock = threading.Lock()
+        self._shelves: dict[str, _Shelf] = {}
+
+    def __reduce__(self) -> tuple[type[DemoLister], tuple[DemoCatalogue, frozenset[str]]]:
+        return DemoLister, (self._catalogue, self._own_prefix_only)
+
+    @property
+    def label(self) -> str:
+        """What it is, for a person."""
+        return "demo buckets (generated, no network)"
+
+    def list_page(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        delimiter: str = "",
+        start_after: str = "",
+        token: str | None = None,
+    ) -> ListPage:
+        """One page of at most 1,000 entries; see `ObjectLister.list_page`."""
+        self._check(bucket, prefix)
+        return page_of(
+            self._shelf(bucket).seek,
+            prefix,
+            delimiter=delimiter,
+            start_after=start_after,
+            token=token,
+        )
+
+    def _check(self, bucket: str, prefix: str) -> None:
+        if bucket not in self._catalogue.buckets:
+            action = "Correct the location in the record, or exclude the asset"
+            raise NoSuchBucket(Issue("the bucket does not exist", f"s3://{bucket}", action))
+        if bucket in self._catalogue.denied_buckets:
+            _deny(f"s3://{bucket}")
+        if bucket in self._own_prefix_only and "/" not in prefix:
+            _deny(f"s3://{bucket}/{prefix}")
+
+    def _shelf(self, bucket: str) -> _Shelf:
+        with self._lock:
+            if not self._shelves:
+                self._shelves = _shelves_of(self._catalogue)
+        return self._shelves[bucket]
+
+
+def _deny(where: str) -> NoReturn:
+    raise AccessDenied(Issue("listing is denied", where, "Ask the bucket's owner for access"))
+
+
+class _Shelf:
+    """The assets of one bucket by the first part of their prefix.
+
+    No first part with its slash starts another, so keys in the order of these
+    heads are keys in order.
+    """
+
+    def __init__(self, catalogue: DemoCatalogue, records: dict[str, list[Record]]) -> None:
+        self._files_of = catalogue.files_of
+        self._heads = sorted(records)
+        self._records = [records[head] for head in self._heads]
+        # one listing with a delimiter seeks several times within an asset
+        self._objects = lru_cache(maxsize=64)(self._make_objects)
+
+    def seek(self, floor: str) -> Iterator[tuple[str, int]]:
+        """(key, size) ascending, from the first key that is not before `floor`."""
+        first = max(bisect_right(self._heads, floor) - 1, 0)
+        for position in range(first, len(self._heads)):
+            objects = self._objects(position)
+            start = bisect_left(objects, (floor,)) if position == first else 0
+            yield from objects[start:]
+
+    def _make_objects(self, position: int) -> list[tuple[str, int]]:
+        found: dict[str, int] = {}
+        for record in self._records[position]:
+            location = split_location(record["location"])
+            assert location is not None, "only records with a location are on a shelf"
+            found |= {f"{location[1]}/{key}": size for key, size in self._files_of(record)}
+        return sorted(found.items())
+
+
+def _shelves_of(catalogue: DemoCatalogue) -> dict[str, _Shelf]:
+    heads: dict[str, dict[str, list[Record]]] = {bucket: {} for bucket in catalogue.buckets}
+    for record in catalogue.records:
+        bucket, prefix = split_location(record.get("location")) or ("", "")
+        if bucket in heads:
+            head = f"{prefix.partition('/')[0]}/"
+            heads[bucket].setdefault(head, []).append(record)
+    return {bucket: _Shelf(catalogue, records) for bucket, records in heads.items()}

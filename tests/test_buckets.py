@@ -1,0 +1,389 @@
+"""Listing as S3 lists, over the demo's buckets and over a folder."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dispatch_core.embedded.buckets import DemoLister, page_of, seek_in
+from dispatch_core.embedded.catalogue import (
+    AWKWARD,
+    CODE_OCEAN_BUCKET,
+    DENIED_BUCKET,
+    MISSING_BUCKET,
+    OPEN_BUCKET,
+    DemoCatalogue,
+    split_location,
+)
+from dispatch_core.errors import AccessDenied, NoSuchBucket
+from dispatch_core.folder import FolderLister
+from dispatch_core.sources import ListPage, ObjectLister
+
+CATALOGUE = DemoCatalogue(asset_count=300)
+DEMO = DemoLister(CATALOGUE)
+
+Objects = list[tuple[str, int]]
+Entry = tuple[str, int | None]
+
+
+def sized(*keys: str) -> Objects:
+    return [(key, len(key)) for key in sorted(keys)]
+
+
+def entries_of(page: ListPage) -> list[Entry]:
+    """Objects and common prefixes (without a size) as one sorted list."""
+    return sorted([*page.objects, *((prefix, None) for prefix in page.prefixes)])
+
+
+def model(objects: Objects, prefix: str, delimiter: str, start_after: str) -> list[Entry]:
+    """What the documentation of ListObjectsV2 says, word by word and slowly."""
+    entries: dict[str, int | None] = {}
+    for key, size in objects:
+        if not key.startswith(prefix) or key.encode() <= start_after.encode():
+            continue
+        rest = key[len(prefix) :]
+        if delimiter and delimiter in rest:
+            entries[prefix + rest[: rest.index(delimiter)] + delimiter] = None
+        else:
+            entries[key] = size
+    return sorted(entries.items())
+
+
+def walk(objects: Objects, *arguments: str, max_keys: int) -> Iterator[ListPage]:
+    prefix, delimiter, start_after = arguments
+    token = None
+    while True:
+        page = page_of(
+            objects,
+            prefix,
+            delimiter=delimiter,
+            start_after=start_after,
+            token=token,
+            max_keys=max_keys,
+        )
+        yield page
+        token = page.token
+        if token is None:
+            return
+
+
+def list_all(lister: ObjectLister, bucket: str, prefix: str, delimiter: str = "") -> list[Entry]:
+    entries: list[Entry] = []
+    token = None
+    while True:
+        page = lister.list_page(bucket, prefix, delimiter=delimiter, token=token)
+        entries += entries_of(page)
+        token = page.token
+        if token is None:
+            return entries
+
+
+def text(alphabet: str, longest: int) -> st.SearchStrategy[str]:
+    return st.text(alphabet=alphabet, max_size=longest)
+
+
+ALPHABET = "ab/.z\u00e9\U0010ffff"
+
+
+@given(
+    keys=st.sets(st.text(alphabet=ALPHABET, min_size=1, max_size=7), max_size=40),
+    prefix=text("ab/", 2),
+    delimiter=st.sampled_from(["", "/", "a", "/a", ".z/", "aa", "\U0010ffff"]),
+    start_after=text(ALPHABET, 4),
+    max_keys=st.integers(1, 5),
+)
+@example(
+    keys={f"a/{n}" for n in range(40)} | {"b"},
+    prefix="",
+    delimiter="/",
+    start_after="a/2",
+    max_keys=1,
+)
+@example(
+    keys={"\U0010ffff/x", "\U0010ffff/y"},
+    prefix="",
+    delimiter="\U0010ffff",
+    start_after="",
+    max_keys=1,
+)
+def test_pages_put_together_are_what_the_documentation_says(
+    keys: set[str], prefix: str, delimiter: str, start_after: str, max_keys: int
+) -> None:
+    objects = sized(*keys)
+
+    pages = list(walk(objects, prefix, delimiter, start_after, max_keys=max_keys))
+
+    found = [entry for page in pages for entry in entries_of(page)]
+    assert found == model(objects, prefix, delimiter, start_after)
+    full = [len(page.objects) + len(page.prefixes) == max_keys for page in pages[:-1]]
+    assert all(full)
+
+
+def test_a_page_holds_a_thousand_entries_at_most_and_prefixes_count() -> None:
+    objects = sized(*(f"{n:04}/x" for n in range(700)), *(f"z{n:04}" for n in range(700)))
+
+    page = page_of(objects, "", delimiter="/", max_keys=5000)
+
+    assert (len(page.prefixes), len(page.objects)) == (700, 300)
+    assert page.token is not None
+
+
+def test_a_full_page_that_is_also_the_last_has_no_token() -> None:
+    page = page_of(sized("a", "b"), "", max_keys=2)
+
+    assert page.token is None
+
+
+def test_keys_are_in_the_order_of_their_utf8_bytes() -> None:
+    objects = sized("\uffee", "\U00010000", "z")
+
+    keys = [key for key, _ in page_of(objects, "").objects]
+
+    assert keys == sorted(keys, key=str.encode) == ["z", "\uffee", "\U00010000"]
+
+
+def test_a_million_keys_below_one_prefix_are_jumped_over() -> None:
+    looked_at: list[str] = []
+    objects = sized(*(f"store.zarr/{n:06}" for n in range(50_000)), "t.nwb")
+
+    def seek(floor: str) -> Iterator[tuple[str, int]]:
+        for found in seek_in(objects)(floor):
+            looked_at.append(found[0])
+            yield found
+
+    page = page_of(seek, "", delimiter=".zarr/")
+
+    assert entries_of(page) == [("store.zarr/", None), ("t.nwb", 5)]
+    assert len(looked_at) < 50
+
+
+def test_a_token_overrules_start_after() -> None:
+    objects = sized("a", "b", "c")
+    token = page_of(objects, "", max_keys=1).token
+
+    page = page_of(objects, "", token=token, start_after="c")
+
+    assert [key for key, _ in page.objects] == ["b", "c"]
+
+
+def demo_objects(bucket: str) -> Objects:
+    """Every key of a demo bucket, made without the lister."""
+    found: dict[str, int] = {}
+    for record in CATALOGUE.records:
+        location = split_location(record.get("location"))
+        if location and location[0] == bucket:
+            files = CATALOGUE.files_of(record)
+            found |= {f"{location[1]}/{key}": size for key, size in files}
+    return sorted(found.items())
+
+
+@pytest.mark.parametrize("bucket", [OPEN_BUCKET, CODE_OCEAN_BUCKET])
+@pytest.mark.parametrize("delimiter", ["", "/", ".nwb/", ".zarr/"])
+@pytest.mark.parametrize("prefix", ["", "b", "behavior_99", "ecephys_9000", "no such thing"])
+def test_a_demo_bucket_lists_as_its_keys_would(bucket: str, delimiter: str, prefix: str) -> None:
+    found = list_all(DEMO, bucket, prefix, delimiter)
+
+    assert found == model(demo_objects(bucket), prefix, delimiter, "")
+
+
+def test_an_asset_is_listed_without_its_neighbour_whose_name_goes_on() -> None:
+    short = AWKWARD["name is a prefix"]
+
+    keys = [key for key, _ in list_all(DEMO, OPEN_BUCKET, f"{short}/")]
+
+    assert keys
+    assert all(key.startswith("phantom_990060_1/") for key in keys)
+    assert len(list_all(DEMO, OPEN_BUCKET, short)) > len(keys)
+
+
+def test_start_after_skips_within_an_asset() -> None:
+    name = AWKWARD["several nwb"]
+
+    page = DEMO.list_page(OPEN_BUCKET, f"{name}/nwb/part", start_after=f"{name}/nwb/part_10.nwb")
+
+    assert [key.rpartition("/")[2] for key, _ in page.objects] == ["part_2.nwb"]
+
+
+def test_an_asset_in_both_schemas_is_listed_once_with_the_files_of_both() -> None:
+    name = AWKWARD["in both schemas"]
+
+    keys = [key for key, _ in list_all(DEMO, OPEN_BUCKET, f"{name}/")]
+
+    assert f"{name}/session.json" in keys
+    assert f"{name}/acquisition.json" in keys
+    assert len(keys) == len(set(keys))
+
+
+def test_a_location_with_a_trailing_slash_holds_its_files_once() -> None:
+    name = AWKWARD["location with a trailing slash"]
+
+    keys = [key for key, _ in list_all(DEMO, OPEN_BUCKET, f"{name}/")]
+
+    assert f"{name}/subject.json" in keys
+
+
+def test_an_asset_without_files_lists_as_nothing() -> None:
+    page = DEMO.list_page(OPEN_BUCKET, f"{AWKWARD['no files']}/")
+
+    assert page == ListPage([], [], None)
+
+
+def test_the_denied_bucket_says_no() -> None:
+    with pytest.raises(AccessDenied, match=f"s3://{DENIED_BUCKET}: listing is denied"):
+        DEMO.list_page(DENIED_BUCKET, "anything/")
+
+
+def test_a_bucket_that_is_gone_does_not_exist() -> None:
+    with pytest.raises(NoSuchBucket, match=MISSING_BUCKET):
+        DEMO.list_page(MISSING_BUCKET, "anything/")
+
+
+def test_a_bucket_may_allow_an_asset_and_deny_a_shorter_prefix() -> None:
+    lister = DemoLister(CATALOGUE, own_prefix_only=frozenset({OPEN_BUCKET}))
+
+    assert lister.list_page(OPEN_BUCKET, f"{AWKWARD['nwb file']}/").objects
+    with pytest.raises(AccessDenied):
+        lister.list_page(OPEN_BUCKET, "behavior_")
+
+
+def test_a_demo_lister_can_be_sent_to_another_process() -> None:
+    lister = pickle.loads(pickle.dumps(DEMO))
+
+    assert lister.list_page(OPEN_BUCKET, "b") == DEMO.list_page(OPEN_BUCKET, "b")
+
+
+FOLDER_KEYS = (
+    "asset1/data.nwb",
+    "asset1/store.zarr/.zgroup",
+    "asset1/store.zarr/0/0",
+    "asset1/store.zarr/inner.zarr/0",
+    "asset1/.hidden",
+    "asset1-b/x y#z+%20.nwb",
+    "asset1.nwb/0",
+    "asset10/caf\u00e9.nwb",
+)
+
+
+def make_bucket(root: Path, keys: tuple[str, ...] = FOLDER_KEYS) -> None:
+    for key in keys:
+        path = root / "bucket" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(key)
+
+
+def folder_objects() -> Objects:
+    return sorted((key, len(key.encode())) for key in FOLDER_KEYS)
+
+
+@pytest.mark.parametrize("delimiter", ["", "/", ".zarr/", ".nwb/", "a"])
+@pytest.mark.parametrize("prefix", ["", "asset1", "asset1/", "asset1/store.zarr/", "asset1/d", "x"])
+@pytest.mark.parametrize("start_after", ["", "asset1.nwb", "asset1/store.zarr/0", "asset10"])
+def test_a_folder_lists_as_its_keys_would(
+    tmp_path: Path, delimiter: str, prefix: str, start_after: str
+) -> None:
+    make_bucket(tmp_path)
+
+    page = FolderLister(tmp_path).list_page(
+        "bucket", prefix, delimiter=delimiter, start_after=start_after
+    )
+
+    assert entries_of(page) == model(folder_objects(), prefix, delimiter, start_after)
+
+
+def test_a_folder_pages_by_token(tmp_path: Path) -> None:
+    make_bucket(tmp_path, tuple(f"a/{n:04}" for n in range(1500)))
+    lister = FolderLister(tmp_path)
+
+    first = lister.list_page("bucket", "a/")
+    second = lister.list_page("bucket", "a/", token=first.token)
+
+    assert (len(first.objects), len(second.objects)) == (1000, 500)
+    assert second.token is None
+
+
+def test_an_empty_directory_store_is_no_key(tmp_path: Path) -> None:
+    make_bucket(tmp_path)
+    (tmp_path / "bucket" / "asset1" / "empty.zarr" / "0").mkdir(parents=True)
+
+    page = FolderLister(tmp_path).list_page("bucket", "asset1/", delimiter=".zarr/")
+
+    assert page.prefixes == ["asset1/store.zarr/"]
+
+
+@pytest.mark.parametrize("bucket", ["other", "", ".", "..", "bucket/asset1", "/etc", "a\0b"])
+def test_only_a_folder_directly_below_the_root_is_a_bucket(tmp_path: Path, bucket: str) -> None:
+    make_bucket(tmp_path)
+
+    with pytest.raises(NoSuchBucket):
+        FolderLister(tmp_path).list_page(bucket, "")
+
+
+def test_a_file_is_not_a_bucket(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(NoSuchBucket, match="no folder 'file'"):
+        FolderLister(tmp_path).list_page("file", "")
+
+
+def test_a_root_that_is_gone_has_no_buckets(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchBucket):
+        FolderLister(tmp_path / "gone").list_page("bucket", "")
+
+
+def test_links_out_of_the_root_are_not_followed_and_links_within_are(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    make_bucket(root, ("a/file", "b/other"))
+    outside.mkdir()
+    (outside / "secret").write_text("")
+    (root / "bucket" / "a" / "out").symlink_to(outside)
+    (root / "bucket" / "a" / "out-file").symlink_to(outside / "secret")
+    (root / "bucket" / "a" / "in").symlink_to(root / "bucket" / "b")
+    (root / "escape").symlink_to(outside)
+
+    entries = list_all(FolderLister(root), "bucket", "")
+
+    assert [key for key, _ in entries] == ["a/file", "a/in/other", "b/other"]
+    with pytest.raises(NoSuchBucket):
+        FolderLister(root).list_page("escape", "")
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    make_bucket(tmp_path, ("a/file", "b/file"))
+    (tmp_path / "bucket" / "a" / "to-b").symlink_to(tmp_path / "bucket" / "b")
+    (tmp_path / "bucket" / "b" / "to-a").symlink_to(tmp_path / "bucket" / "a")
+    (tmp_path / "bucket" / "a" / "self").symlink_to(tmp_path / "bucket" / "a" / "self")
+
+    entries = list_all(FolderLister(tmp_path), "bucket", "")
+
+    assert [key for key, _ in entries] == ["a/file", "a/to-b/file", "b/file", "b/to-a/file"]
+
+
+def test_a_folder_that_may_not_be_read_is_access_denied(tmp_path: Path) -> None:
+    make_bucket(tmp_path)
+    locked = tmp_path / "bucket" / "asset1"
+    locked.chmod(0)
+    if os.access(locked, os.R_OK):
+        locked.chmod(0o700)
+        pytest.skip("this account reads everything")
+
+    with pytest.raises(AccessDenied, match="asset1"):
+        FolderLister(tmp_path).list_page("bucket", "asset1/")
+    locked.chmod(0o700)
+
+
+def test_a_name_that_is_not_utf8_is_not_a_key(tmp_path: Path) -> None:
+    make_bucket(tmp_path, ("a/file",))
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path / "bucket" / "a") + b"/\xff")).write_text("")
+    except OSError:
+        pytest.skip("the file system takes only UTF-8 names")
+
+    entries = list_all(FolderLister(tmp_path), "bucket", "")
+
+    assert entries == [("a/file", 6)]
