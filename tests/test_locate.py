@@ -1,0 +1,812 @@
+"""The step "files are located", over a store in memory and stores that misbehave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch_core.errors import (
+    AccessDenied,
+    DelimiterRefused,
+    InvalidInput,
+    NoSuchBucket,
+    ServiceError,
+)
+from dispatch_core.file_extension import check_extension
+from dispatch_core.locate import (
+    Located,
+    Matches,
+    Place,
+    check_locations,
+    list_matches,
+    locate_files,
+)
+from dispatch_core.sources import ListPage, ObjectLister
+from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
+
+LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class Ask:
+    bucket: str
+    prefix: str
+    delimiter: str
+    start_after: str
+    token: str | None
+
+
+class Store:
+    """Lists keys of the form ``bucket/key`` as S3 does, by brute force."""
+
+    label = "a store in memory"
+
+    def __init__(self, *paths: str, page_size: int = 1000) -> None:
+        self.paths = sorted(set(paths))
+        self.page_size = page_size
+        self.delimiters: Literal["any", "refuse", "ignore", "only slash"] = "any"
+        self.asked: list[Ask] = []
+        self.trouble: Callable[[Ask], Exception | None] = lambda ask: None
+
+    def list_page(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        delimiter: str = "",
+        start_after: str = "",
+        token: str | None = None,
+    ) -> ListPage:
+        ask = Ask(bucket, prefix, delimiter, start_after, token)
+        self.asked.append(ask)
+        if error := self.trouble(ask):
+            raise error
+        if delimiter and self.delimiters == "refuse":
+            raise DelimiterRefused("only a slash")
+        if delimiter and self.delimiters != "any":
+            delimiter = "/" if self.delimiters == "only slash" else ""
+        return self.page(bucket + "/", prefix, delimiter, start_after, token or "")
+
+    def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
+        keys = [path.removeprefix(base) for path in self.paths if path.startswith(base + prefix)]
+        rolled = dict.fromkeys(roll_up(key, prefix, delimiter) for key in keys if key > after)
+        entries = [entry for entry in rolled if entry[0] > token]
+        shown = entries[: self.page_size]
+        objects = [(entry, 7) for entry, is_prefix in shown if not is_prefix]
+        prefixes = [entry for entry, is_prefix in shown if is_prefix]
+        return ListPage(objects, prefixes, shown[-1][0] if len(entries) > len(shown) else None)
+
+
+def roll_up(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:
+    end = key.find(delimiter, len(prefix)) if delimiter else -1
+    return (key, False) if end < 0 else (key[: end + len(delimiter)], True)
+
+
+def asset(location: str, record_id: str = "r") -> DataAsset:
+    return DataAsset(record_id, "an asset", location)
+
+
+def assets(*locations: str) -> list[DataAsset]:
+    return [asset(location, f"r{number}") for number, location in enumerate(locations)]
+
+
+def numbered(count: int) -> list[DataAsset]:
+    return assets(*(f"s3://data/a{number}" for number in range(count)))
+
+
+def paths(found: LocatedAsset | Matches) -> list[str]:
+    return [file.location for file in found.files or ()]
+
+
+def reasons(located: Located) -> list[tuple[str, str]]:
+    return [(exclusion.record_id, exclusion.reason) for exclusion in located.exclusions]
+
+
+def locate(store: ObjectLister, extension: str, *locations: str, **more: Any) -> Located:
+    return locate_files(assets(*locations), store, extension, pause=0, **more)
+
+
+def test_each_file_stays_with_its_own_asset() -> None:
+    store = Store("data/a0/1.nwb", "data/a0/2.nwb", "data/a1/1.nwb")
+
+    result = locate(store, ".nwb", "s3://data/a0", "s3://data/a1")
+
+    assert [(found.asset.location, paths(found)) for found in result.located] == [
+        ("s3://data/a0", ["s3://data/a0/1.nwb", "s3://data/a0/2.nwb"]),
+        ("s3://data/a1", ["s3://data/a1/1.nwb"]),
+    ]
+    assert result.exclusions == ()
+
+
+def test_an_asset_does_not_see_the_files_of_one_whose_name_begins_with_its_own() -> None:
+    store = Store("data/asset1/x.nwb", "data/asset10/y.nwb", "data/asset1_sorted/z.nwb")
+
+    result = locate(store, ".nwb", "s3://data/asset1", "s3://data/asset10/")
+
+    assert [paths(found) for found in result.located] == [
+        ["s3://data/asset1/x.nwb"],
+        ["s3://data/asset10/y.nwb"],
+    ]
+
+
+def test_any_number_of_slashes_at_the_end_of_a_location_means_one() -> None:
+    store = Store("data/a/x.nwb")
+
+    result = locate(store, ".nwb", "s3://data/a", "s3://data/a/", "s3://data/a//")
+
+    assert [paths(found) for found in result.located] == [["s3://data/a/x.nwb"]] * 3
+    assert result.requests == 1
+
+
+def test_assets_that_share_a_location_are_listed_once() -> None:
+    store = Store("data/a/x.nwb")
+
+    result = locate(store, ".nwb", "s3://data/a", "s3://data/a")
+
+    assert [found.asset.record_id for found in result.located] == ["r0", "r1"]
+    assert result.requests == len(store.asked) == 1
+
+
+def test_a_directory_store_is_one_entry_without_slash_or_size_however_large() -> None:
+    store = Store(*(f"data/a/nwb/x.nwb/{chunk}" for chunk in range(5000)), "data/a/y.nwb")
+
+    result = locate(store, ".nwb", "s3://data/a")
+
+    assert result.located[0].files == (
+        FileEntry("s3://data/a/nwb/x.nwb", "directory", None),
+        FileEntry("s3://data/a/y.nwb", "file", 7),
+    )
+    assert (result.requests, result.keys_listed) == (1, 2)
+
+
+NESTED = (
+    "data/a/tile.zarr/0/inner.zarr/0",
+    "data/a/tile.zarr/label.zarr",
+    "data/a/tile.zarr/.zgroup",
+    "data/a/flat.zarr",
+)
+
+
+def test_only_the_outermost_match_counts() -> None:
+    result = locate(Store(*NESTED), ".zarr", "s3://data/a")
+
+    assert paths(result.located[0]) == ["s3://data/a/flat.zarr", "s3://data/a/tile.zarr"]
+
+
+def test_nested_stores_all_gives_stores_and_files_inside_matched_stores_too() -> None:
+    result = locate(Store(*NESTED), ".zarr", "s3://data/a", nested_stores="all")
+
+    assert result.located[0].files == (
+        FileEntry("s3://data/a/flat.zarr", "file", 7),
+        FileEntry("s3://data/a/tile.zarr", "directory"),
+        FileEntry("s3://data/a/tile.zarr/0/inner.zarr", "directory"),
+        FileEntry("s3://data/a/tile.zarr/label.zarr", "file", 7),
+    )
+    assert result.keys_listed == 4
+
+
+def test_an_extension_of_several_parts_is_the_end_of_a_name() -> None:
+    store = Store("data/a/x.ome.zarr/0", "data/a/y.zarr/0", "data/a/zome.zarr/0")
+
+    result = locate(store, ".ome.zarr", "s3://data/a")
+
+    assert paths(result.located[0]) == ["s3://data/a/x.ome.zarr"]
+
+
+@pytest.mark.parametrize("nested_stores", ["outermost", "all"])
+@pytest.mark.parametrize("delimiters", ["any", "refuse"])
+def test_a_file_and_a_store_of_the_same_path_are_one_entry(
+    nested_stores: Literal["outermost", "all"], delimiters: Literal["any", "refuse"]
+) -> None:
+    store = Store("data/a/x.nwb", "data/a/x.nwb-old", "data/a/x.nwb/0")
+    store.delimiters = delimiters
+
+    result = locate(store, ".nwb", "s3://data/a", nested_stores=nested_stores)
+
+    assert result.located[0].files == (FileEntry("s3://data/a/x.nwb", "directory"),)
+
+
+@pytest.mark.parametrize("nested_stores", ["outermost", "all"])
+def test_a_key_that_ends_with_a_slash_marks_a_directory_and_is_never_a_file(
+    nested_stores: Literal["outermost", "all"],
+) -> None:
+    store = Store("data/a/", "data/a/empty.nwb/", "data/a/sub/")
+
+    result = locate(store, ".nwb", "s3://data/a", nested_stores=nested_stores)
+
+    assert result.located[0].files == (FileEntry("s3://data/a/empty.nwb", "directory"),)
+
+
+def test_the_location_itself_is_never_a_match() -> None:
+    result = locate(Store("data/a.zarr/0/0", "data/a.zarr/"), ".zarr", "s3://data/a.zarr")
+
+    assert reasons(result) == [("r0", "no_matching_file")]
+
+
+ODD = ["#", "%2F", "*", "+", "..", "[0]", "a b", "line\nbreak", "naïve", "ä/ö", "//", "\U0001f9e0"]
+
+
+@pytest.mark.parametrize("delimiters", ["any", "refuse"])
+def test_odd_keys_come_back_verbatim_and_sorted(delimiters: Literal["any", "refuse"]) -> None:
+    store = Store(*(f"data/a/{name}.nwb" for name in ODD))
+    store.delimiters = delimiters
+
+    result = locate(store, ".nwb", "s3://data/a")
+
+    assert paths(result.located[0]) == [f"s3://data/a/{name}.nwb" for name in sorted(ODD)]
+
+
+@pytest.mark.parametrize("name", [*ODD, "/a"])
+def test_odd_locations_are_listed_verbatim(name: str) -> None:
+    result = locate(Store(f"data/{name}x/1.nwb"), ".nwb", f"s3://data/{name}x")
+
+    assert paths(result.located[0]) == [f"s3://data/{name}x/1.nwb"]
+
+
+def test_without_an_extension_nothing_is_listed() -> None:
+    store = Store("data/a/x.nwb")
+
+    result = locate(store, "  ", "s3://data/a", "")
+
+    assert result.located == (LocatedAsset(asset("s3://data/a", "r0"), None),)
+    assert reasons(result) == [("r1", "no_location")]
+    assert store.asked == []
+
+
+def test_trouble_with_one_asset_excludes_that_asset_and_stops_nothing() -> None:
+    store = Store("data/a/x.nwb", "data/b/x.nwb", "data/d/x.json", "data/e/x.nwb")
+    store.trouble = lambda ask: AccessDenied("no") if ask.prefix == "b/" else None
+
+    result = locate(store, ".nwb", *(f"s3://data/{name}" for name in "ab"), "", "s3://data/d",
+                    "s3://data/e")  # fmt: skip
+
+    assert [found.asset.record_id for found in result.located] == ["r0", "r4"]
+    assert reasons(result) == [
+        ("r1", "access_denied"),
+        ("r2", "no_location"),
+        ("r3", "no_matching_file"),
+    ]
+    assert {exclusion.stage for exclusion in result.exclusions} == {"files"}
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("", "no_location"),
+        (" \n", "no_location"),
+        ("s3://data", "location_not_s3"),
+        ("s3://data/", "location_not_s3"),
+        ("s3://data//", "location_not_s3"),
+        ("s3:///a", "location_not_s3"),
+        ("s3:/data/a", "location_not_s3"),
+        ("data/a", "location_not_s3"),
+        ("gs://data/a", "location_not_s3"),
+        ("https://data.s3.amazonaws.com/a", "location_not_s3"),
+        ("/allen/programs/a", "location_not_s3"),
+        (" s3://data/a", "location_not_s3"),
+        ("s3://a b/c", "location_not_s3"),
+        ("s3://user:pw@data/a", "location_not_s3"),
+        ("s3://data/\ud800", "location_not_s3"),
+    ],
+)
+def test_a_location_that_is_no_bucket_and_prefix_is_an_exclusion(
+    location: str, reason: str
+) -> None:
+    good, bad = asset("s3://data/a", "good"), asset(location, "bad")
+
+    usable, exclusions = check_locations([bad, good])
+
+    assert usable == (good,)
+    assert [(row.record_id, row.reason, row.location) for row in exclusions] == [
+        ("bad", reason, location)
+    ]
+
+
+def only(result: Located) -> Exclusion:
+    (exclusion,) = result.exclusions
+    return exclusion
+
+
+def test_an_asset_without_a_match_says_which_extensions_it_holds_most_frequent_first() -> None:
+    store = Store(
+        *(f"data/a/{number}.json" for number in range(3)),
+        *(f"data/a/e/Node 1#P.ome.zarr/{chunk}/0.dat" for chunk in range(50)),
+        *(f"data/a/{name}.nwb.zarr/0" for name in "xy"),
+        "data/a/video.MP4",
+        "data/a/brain.nii.gz",
+        "data/a/README",
+        "data/a/.hidden",
+        "data/a/2025.06.07",
+    )
+
+    message = only(locate(store, ".hdf5", "s3://data/a")).message
+
+    assert message == (
+        "Nothing below the location ends with '.hdf5'; it holds .json (3), "
+        ".nwb.zarr (2), .MP4 (1), .nii.gz (1), .ome.zarr (1)"
+    )
+
+
+def test_an_asset_without_a_match_names_eight_extensions_at_most() -> None:
+    store = Store(*(f"data/a/x.{letter}" for letter in "abcdefghij"))
+
+    message = only(locate(store, ".nwb", "s3://data/a")).message
+
+    assert message.endswith("it holds .a (1), .b (1), .c (1), .d (1), .e (1), .f (1), .g (1), "
+                            ".h (1)")  # fmt: skip
+
+
+def test_an_asset_with_nothing_below_its_location_says_so() -> None:
+    exclusion = only(locate(Store("data/b/x.nwb", "data/a/"), ".nwb", "s3://data/a"))
+
+    assert (exclusion.reason, exclusion.message) == (
+        "no_matching_file",
+        "Nothing is stored below the location",
+    )
+
+
+def test_a_denied_asset_does_not_speak_for_the_others_of_its_bucket() -> None:
+    store = Store("data/a2/x.nwb")
+    store.trouble = lambda ask: None if ask.prefix == "a2/" else AccessDenied("no")
+
+    result = locate_files(numbered(3), store, ".nwb")
+
+    assert [found.asset.record_id for found in result.located] == ["r2"]
+    assert reasons(result) == [("r0", "access_denied"), ("r1", "access_denied")]
+
+
+def test_a_bucket_that_does_not_exist_is_not_asked_again() -> None:
+    store = Store()
+    store.trouble = lambda ask: NoSuchBucket("none of this name")
+
+    result = locate_files(numbered(500), store, ".nwb", threads=2)
+
+    assert {exclusion.reason for exclusion in result.exclusions} == {"no_such_bucket"}
+    assert len(result.exclusions) == 500
+    assert len(store.asked) <= 4
+
+
+def failing(times: int, *prefixes: str) -> Callable[[Ask], Exception | None]:
+    asked: list[str] = []
+
+    def trouble(ask: Ask) -> Exception | None:
+        asked.append(ask.prefix)
+        if ask.prefix in prefixes and asked.count(ask.prefix) <= times:
+            return ServiceError("the store failed")
+        return None
+
+    return trouble
+
+
+def test_a_listing_that_failed_is_tried_once_more() -> None:
+    store = Store("data/a0/x.nwb", "data/a1/x.nwb")
+    store.trouble = failing(1, "a0/")
+
+    result = locate_files(numbered(2), store, ".nwb", pause=0)
+
+    assert [found.asset.record_id for found in result.located] == ["r0", "r1"]
+    assert result.requests == 3
+
+
+def test_a_listing_that_fails_twice_excludes_its_asset() -> None:
+    store = Store("data/a0/x.nwb", "data/a1/x.nwb")
+    store.trouble = failing(2, "a0/")
+
+    result = locate_files(numbered(2), store, ".nwb", pause=0)
+
+    assert only(result).reason == "listing_failed"
+    assert only(result).message == "the store failed"
+    assert result.requests == 3
+
+
+def test_a_failure_on_a_later_page_does_not_pass_for_a_short_listing() -> None:
+    store = Store("data/a/1.nwb", "data/a/2.nwb", page_size=1)
+    store.trouble = lambda ask: ServiceError("cut off") if ask.token else None
+
+    result = locate(store, ".nwb", "s3://data/a")
+
+    assert result.located == ()
+    assert reasons(result) == [("r0", "listing_failed")]
+
+
+def test_an_endpoint_that_fails_the_first_twenty_listings_ends_the_step() -> None:
+    store = Store()
+    store.trouble = lambda ask: ServiceError("cannot be reached")
+
+    with pytest.raises(ServiceError, match="cannot be reached"):
+        locate_files(numbered(1000), store, ".nwb", threads=2)
+
+    assert len(store.asked) < 40
+
+
+def test_twenty_failures_after_a_success_end_nothing() -> None:
+    store = Store("data/a0/x.nwb")
+    store.trouble = lambda ask: None if ask.prefix == "a0/" else ServiceError("no")
+
+    result = locate_files(numbered(41), store, ".nwb", threads=1, pause=0)
+
+    assert [found.asset.record_id for found in result.located] == ["r0"]
+    assert len(result.exclusions) == 40
+
+
+def test_fewer_than_twenty_assets_that_all_fail_are_exclusions() -> None:
+    store = Store()
+    store.trouble = lambda ask: ServiceError("cannot be reached")
+
+    result = locate_files(numbered(19), store, ".nwb", pause=0)
+
+    assert [reason for _, reason in reasons(result)] == ["listing_failed"] * 19
+
+
+def test_an_error_that_is_not_the_stores_is_raised_and_not_an_exclusion() -> None:
+    store = Store()
+    store.trouble = lambda ask: KeyError("a mistake of ours")
+
+    with pytest.raises(KeyError, match="a mistake of ours"):
+        locate(store, ".nwb", "s3://data/a")
+
+
+def test_results_are_in_the_order_of_the_assets_whichever_listing_ends_first() -> None:
+    store = Store("data/a0/x.nwb", "data/a1/x.nwb", "data/a3/x.nwb")
+    others = threading.Barrier(3, timeout=10)
+    ended = threading.Event()
+
+    def first_one_last(ask: Ask) -> None:
+        if ask.prefix == "a0/":
+            ended.wait(10)
+        elif others.wait() == 0:
+            ended.set()
+
+    store.trouble = first_one_last
+
+    result = locate_files(numbered(4), store, ".nwb", threads=4)
+
+    assert [found.asset.record_id for found in result.located] == ["r0", "r1", "r3"]
+    assert reasons(result) == [("r2", "no_matching_file")]
+
+
+def test_progress_counts_assets_up_to_all_of_them() -> None:
+    store = Store("data/a/x.nwb", "data/b/x.nwb")
+    store.trouble = failing(1, "b/")
+    told: list[int] = []
+
+    locate(store, ".nwb", "s3://data/a", "", "s3://data/a", "s3://data/b", progress=told.append)
+
+    assert told == [3, 4]
+
+
+def test_a_stop_leaves_no_asset_out_of_the_account() -> None:
+    store = Store(*(f"data/a{number}/x.nwb" for number in range(1000)))
+    told: list[int] = []
+
+    result = locate_files(
+        numbered(1000),
+        store,
+        ".nwb",
+        threads=1,
+        progress=told.append,
+        should_stop=lambda: len(told) >= 10,
+    )
+
+    assert 10 <= len(result.located) < 50
+    assert len(result.located) + len(result.exclusions) == 1000
+    assert {exclusion.reason for exclusion in result.exclusions} == {"not_listed"}
+
+
+def wait_for_threads() -> None:
+    for thread in threading.enumerate():
+        if thread.name.startswith("locate"):
+            thread.join(10)
+
+
+def test_a_stop_ends_a_long_listing_between_two_pages() -> None:
+    store = Store(*(f"data/a/{number}" for number in range(50)), page_size=1)
+    first_page, stopped = threading.Event(), threading.Event()
+
+    def hold(ask: Ask) -> None:
+        first_page.set()
+        stopped.wait(10)
+
+    store.trouble = hold
+
+    result = locate(store, ".nwb", "s3://data/a", should_stop=first_page.is_set)
+    stopped.set()
+    wait_for_threads()
+
+    assert reasons(result) == [("r0", "not_listed")]
+    assert len(store.asked) == 1
+
+
+class InBatches(Executor):
+    """Runs nothing before as many listings wait as it takes to fill a batch."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.most = 0
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, partial(fn, *args, **kwargs)))
+        self.most = max(self.most, len(self.waiting))
+        if len(self.waiting) == self.size:
+            batch, self.waiting = self.waiting, []
+            for each, work in batch:
+                each.set_result(work())
+        return future
+
+
+def test_the_number_of_listings_under_way_is_bounded_whatever_the_number_of_assets() -> None:
+    executor = InBatches(6)
+
+    result = locate_files(numbered(90), Store(), ".nwb", threads=3, executor=executor)
+
+    assert len(result.exclusions) == 90
+    assert executor.most == 6
+
+
+def test_more_listings_than_twice_the_threads_are_never_under_way() -> None:
+    executor = InBatches(7)
+    polled: list[int] = []
+
+    locate_files(
+        numbered(600),
+        Store(),
+        ".nwb",
+        threads=3,
+        executor=executor,
+        should_stop=lambda: polled.append(0) or len(polled) > 3,  # type: ignore[func-returns-value]
+    )
+
+    assert executor.most == 6
+
+
+def test_a_server_that_refuses_the_delimiter_is_listed_past_the_stores_in_two_requests() -> None:
+    store = Store(*(f"data/a/x.zarr/{chunk}" for chunk in range(5000)), "data/a/y.zarr")
+    store.delimiters = "refuse"
+
+    result = locate(store, ".zarr", "s3://data/a")
+
+    assert paths(result.located[0]) == ["s3://data/a/x.zarr", "s3://data/a/y.zarr"]
+    assert [ask.delimiter for ask in store.asked] == [".zarr/", "", ""]
+    assert store.asked[2].start_after == f"a/x.zarr/{LAST}"
+
+
+def test_a_bucket_that_refused_the_delimiter_is_not_asked_with_it_again() -> None:
+    store = Store(*(f"data/a{number}/x.nwb" for number in range(50)))
+    store.delimiters = "refuse"
+
+    result = locate_files(numbered(50), store, ".nwb", threads=1)
+
+    assert len(result.located) == 50
+    assert len([ask for ask in store.asked if ask.delimiter]) <= 2
+    assert len(result.warnings) == 1
+    assert "bucket data" in result.warnings[0]
+
+
+@pytest.mark.parametrize("delimiters", ["ignore", "only slash"])
+def test_a_server_that_mishandles_the_delimiter_is_found_out(
+    delimiters: Literal["ignore", "only slash"],
+) -> None:
+    store = Store("data/a/s/x.zarr/0/1", "data/a/s/x.zarr/1/1", "data/a/s/y.zarr", "data/a/z.zarr")
+    store.delimiters = delimiters
+
+    result = locate(store, ".zarr", "s3://data/a")
+
+    assert paths(result.located[0]) == [
+        "s3://data/a/s/x.zarr",
+        "s3://data/a/s/y.zarr",
+        "s3://data/a/z.zarr",
+    ]
+    assert len(result.warnings) == 1
+
+
+def past_stores(store: ObjectLister) -> list[str]:
+    place = Place("data", "a/")
+    return paths(list_matches(store, place, ".zarr", use_delimiter=False))
+
+
+TWO_STORES = [f"data/a/{name}.zarr/{chunk}" for name in "xy" for chunk in range(9)]
+BOTH = ["s3://data/a/x.zarr", "s3://data/a/y.zarr", "s3://data/a/z.zarr"]
+
+
+class OneToken(Store):
+    """Gives the same token with every page; it stands for the second page."""
+
+    def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
+        second = super().page(base, prefix, delimiter, "", "").token or ""
+        page = super().page(base, prefix, delimiter, after, second if token else "")
+        return ListPage(page.objects, page.prefixes, page.token and "same")
+
+
+class NoStartAfter(Store):
+    """Heeds tokens, and no ``start_after``."""
+
+    def list_page(self, bucket: str, prefix: str, **more: Any) -> ListPage:
+        return super().list_page(bucket, prefix, **{**more, "start_after": ""})
+
+
+@pytest.mark.parametrize("kind", [Store, OneToken, NoStartAfter])
+def test_a_walk_reaches_the_end_on_servers_that_are_not_quite_s3(kind: type[Store]) -> None:
+    store = kind(*TWO_STORES, "data/a/z.zarr", page_size=3)
+
+    found = past_stores(store)
+
+    assert found == BOTH
+
+
+@pytest.mark.parametrize("kind", [Store, OneToken])
+def test_a_walk_by_delimiter_reaches_the_end_where_a_token_repeats(kind: type[Store]) -> None:
+    store = kind(*TWO_STORES, "data/a/w.txt", "data/a/z.zarr", page_size=1)
+
+    found = list_matches(store, Place("data", "a/"), ".zarr")
+
+    assert paths(found) == BOTH
+    assert not found.delimiter_refused
+
+
+def test_keys_beyond_the_last_character_of_a_jump_do_not_hold_up_a_walk() -> None:
+    store = Store("data/a/x.zarr/0", f"data/a/x.zarr/{LAST}{LAST}", "data/a/z.zarr", page_size=1)
+
+    found = past_stores(store)
+
+    assert found == ["s3://data/a/x.zarr", "s3://data/a/z.zarr"]
+
+
+class Endless(Store):
+    """Gives its first page with a new token each time."""
+
+    def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
+        page = super().page(base, prefix, delimiter, "", "")
+        return ListPage(page.objects, page.prefixes, f"token {len(self.asked)}")
+
+
+@pytest.mark.parametrize("use_delimiter", [True, False])
+def test_a_server_that_repeats_a_page_without_end_is_an_error(use_delimiter: bool) -> None:
+    store = Endless("data/a/1.nwb", "data/a/2.nwb")
+
+    with pytest.raises(ServiceError, match="repeats one page"):
+        list_matches(store, Place("data", "a/"), ".nwb", use_delimiter=use_delimiter)
+
+    assert len(store.asked) < 100
+
+
+def test_empty_pages_before_the_end_are_not_the_end() -> None:
+    class Sparse(Store):
+        def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
+            if len(self.asked) < 20:
+                return ListPage([], [], str(len(self.asked)))
+            return super().page(base, prefix, delimiter, "", "")
+
+    result = locate(Sparse("data/a/x.nwb"), ".nwb", "s3://data/a")
+
+    assert paths(result.located[0]) == ["s3://data/a/x.nwb"]
+
+
+class Unordered(Store):
+    """Lists in an order of its own, as S3's directory buckets do."""
+
+    def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
+        start = int(token or 0)
+        keys = [path.removeprefix(base) for path in reversed(self.paths)]
+        keys = [key for key in keys if key > after]
+        shown = keys[start : start + self.page_size]
+        end = start + self.page_size
+        return ListPage([(key, 7) for key in shown], [], str(end) if end < len(keys) else None)
+
+
+def test_a_store_without_order_is_listed_whole() -> None:
+    store = Unordered(*TWO_STORES, "data/a/x.zarr", "data/a/z.zarr", page_size=4)
+
+    found = list_matches(store, Place("data", "a/"), ".zarr", use_delimiter=False)
+
+    assert found.files == (
+        FileEntry("s3://data/a/x.zarr", "directory"),
+        FileEntry("s3://data/a/y.zarr", "directory"),
+        FileEntry("s3://data/a/z.zarr", "file", 7),
+    )
+
+
+@pytest.mark.parametrize("text", [".nwb", " .nwb ", ".ome.zarr", "_sorted.nwb", "", " ", "a[1]b"])
+def test_an_extension_is_the_end_of_a_name_without_spaces_around_it(text: str) -> None:
+    extension = check_extension(text)
+
+    assert extension == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("*.nwb", ".nwb"),
+        ("**/*.nwb", ".nwb"),
+        ("?.nwb", ".nwb"),
+        (".zarr/", ".zarr"),
+        ("nwb/x.nwb", "x.nwb"),
+    ],
+)
+def test_a_pattern_or_a_path_is_no_extension_and_the_error_says_what_was_meant(
+    text: str, meant: str
+) -> None:
+    with pytest.raises(InvalidInput, match="is a pattern or a path") as caught:
+        check_extension(text)
+
+    assert caught.value.issues[0].action == f'Did you mean "{meant}"?'
+
+
+@pytest.mark.parametrize("text", ["*", "/", "[ab].nwb", "\ud800"])
+def test_text_that_means_no_extension_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        check_extension(text)
+
+
+def outermost(keys: set[str], prefix: str, extension: str) -> dict[str, str]:
+    """The definition, written down without regard to cost."""
+    found: dict[str, str] = {}
+    for key in keys:
+        if not key.startswith(prefix):
+            continue
+        parts = key[len(prefix) :].split("/")
+        for depth, part in enumerate(parts):
+            if part and part.endswith(extension):
+                is_file = depth == len(parts) - 1
+                path = prefix + "/".join(parts[: depth + 1])
+                if found.get(path) != "directory":
+                    found[path] = "file" if is_file else "directory"
+                break
+    return found
+
+
+def reduce_to_outermost(files: tuple[FileEntry, ...]) -> dict[str, str]:
+    stores = [file.location + "/" for file in files if file.kind == "directory"]
+    return {
+        file.location.removeprefix("s3://data/"): file.kind
+        for file in files
+        if not file.location.startswith(tuple(stores))
+    }
+
+
+NAMES = st.sampled_from(["a", "b.z", ".z", "z", "c.zz", "d.z.z", "b.z0", "", ".", "e.z ", LAST])
+KEYS = st.sets(st.lists(NAMES, min_size=1, max_size=4).map("/".join), max_size=25)
+SIZES = st.integers(1, 6)
+
+
+@given(KEYS, SIZES)
+def test_every_way_to_list_finds_the_outermost_matches_of_the_definition(
+    names: set[str], page_size: int
+) -> None:
+    keys = {"p/" + name for name in names} | {"p.z/a.z", "p0/b.z"}
+    store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
+    place = Place("data", "p/")
+
+    by_delimiter = list_matches(store, place, ".z")
+    past_stores = list_matches(store, place, ".z", use_delimiter=False)
+    everything = list_matches(store, place, ".z", nested_stores="all")
+
+    expected = outermost(keys, "p/", ".z")
+    base = "s3://data/"
+    assert {file.location.removeprefix(base): file.kind for file in by_delimiter.files} == expected
+    assert past_stores.files == by_delimiter.files
+    assert reduce_to_outermost(everything.files) == expected
+    assert not by_delimiter.delimiter_refused
+
+
+@given(KEYS, SIZES, st.sampled_from(["ignore", "only slash", "refuse"]))
+def test_a_server_that_mishandles_delimiters_changes_no_result(
+    names: set[str], page_size: int, delimiters: Literal["ignore", "only slash", "refuse"]
+) -> None:
+    keys = {"p/" + name for name in names}
+    store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
+    store.delimiters = delimiters
+
+    found = list_matches(store, Place("data", "p/"), ".z")
+
+    found_kinds = {file.location.removeprefix("s3://data/"): file.kind for file in found.files}
+    assert found_kinds == outermost(keys, "p/", ".z")

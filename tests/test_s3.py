@@ -1,0 +1,440 @@
+"""S3Lister through the real boto3, against a small S3 endpoint of our own."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from dispatch_core.errors import AccessDenied, DelimiterRefused, NoSuchBucket, ServiceError
+from dispatch_core.locate import locate_files
+from dispatch_core.s3 import S3Lister, _foreign_errors
+from dispatch_core.sources import ListPage
+from dispatch_core.types import DataAsset
+from tests.servers.s3 import Fault, Request, S3Server
+
+ODD_NAMES = [
+    " lead", "a b", "a+b", "a%20b", "a%2Fb", "line\nbreak", "\r", "tab\t", "ä", "a\u0308",
+    "\U0001f9e0", "..", "//", "[0]", "*", "#frag", "?q=1", "&amp;", "<x>", '"', "'", "\\", "~",
+    "\x01",
+]  # fmt: skip
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3Server]:
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDPLANTED")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
+    with S3Server({"data": {"a/x.nwb": 5, "a/y.json": 0}}) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        yield server
+
+
+@pytest.fixture
+def no_credentials(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+
+def put(server: S3Server, *keys: str) -> None:
+    server.buckets["data"] = (sorted(keys), dict.fromkeys(keys, 1))
+
+
+def walk(lister: S3Lister, prefix: str, delimiter: str = "") -> list[ListPage]:
+    pages = [lister.list_page("data", prefix, delimiter=delimiter)]
+    while pages[-1].token:
+        token = pages[-1].token
+        pages.append(lister.list_page("data", prefix, delimiter=delimiter, token=token))
+    return pages
+
+
+def test_a_page_holds_keys_with_their_sizes(server: S3Server) -> None:
+    page = S3Lister().list_page("data", "a/")
+
+    assert page == ListPage([("a/x.nwb", 5), ("a/y.json", 0)], [], None)
+
+
+def test_a_listing_goes_on_by_token_in_pages_of_a_thousand(server: S3Server) -> None:
+    put(server, *(f"a/{number:04}" for number in range(2500)))
+
+    pages = walk(S3Lister(), "a/")
+
+    assert [len(page.objects) for page in pages] == [1000, 1000, 500]
+    assert [key for page in pages for key, _ in page.objects] == server.buckets["data"][0]
+
+
+def test_a_delimiter_of_any_kind_rolls_keys_up(server: S3Server) -> None:
+    put(server, *(f"a/x.zarr/{number}" for number in range(3000)), "a/x.zarr0", "a/s/y.zarr/0")
+
+    (page,) = walk(S3Lister(), "a/", ".zarr/")
+
+    assert page == ListPage([("a/x.zarr0", 1)], ["a/s/y.zarr/", "a/x.zarr/"], None)
+
+
+def test_start_after_leaves_out_the_keys_up_to_and_including_it(server: S3Server) -> None:
+    put(server, "a/1", "a/2", "a/3 +%", "a/4")
+
+    page = S3Lister().list_page("data", "a/", start_after="a/2")
+
+    assert page.objects == [("a/3 +%", 1), ("a/4", 1)]
+
+
+def test_odd_keys_come_back_verbatim(server: S3Server) -> None:
+    server.page_size = 5
+    put(server, *(f"a/{name}.nwb" for name in ODD_NAMES))
+
+    pages = walk(S3Lister(), "a/")
+
+    assert {key for page in pages for key, _ in page.objects} == {
+        f"a/{name}.nwb" for name in ODD_NAMES
+    }
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_prefixes_delimiters_and_starts_arrive_verbatim(server: S3Server, name: str) -> None:
+    put(server, *(f"{name}/{name}{end}" for end in ("0", "1", f"2{name}.zarr/0")))
+
+    page = S3Lister().list_page(
+        "data", f"{name}/", delimiter=f"{name}.zarr/", start_after=f"{name}/{name}0"
+    )
+
+    assert page == ListPage([(f"{name}/{name}1", 1)], [f"{name}/{name}2{name}.zarr/"], None)
+
+
+def test_one_lister_serves_many_threads(server: S3Server) -> None:
+    server.latency = 0.01
+    lister = S3Lister(threads=8)
+
+    with ThreadPoolExecutor(8) as executor:
+        pages = list(executor.map(lambda _: lister.list_page("data", "a/"), range(40)))
+
+    assert pages == [ListPage([("a/x.nwb", 5), ("a/y.json", 0)], [], None)] * 40
+    assert len(server.requests) == 40
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(403, "AccessDenied"), AccessDenied),
+        (Fault(403, "AllAccessDisabled"), AccessDenied),
+        (Fault(403, body=b""), AccessDenied),
+        (Fault(403, "InvalidAccessKeyId"), AccessDenied),
+        (Fault(400, "ExpiredToken"), AccessDenied),
+        (Fault(404, "NoSuchBucket"), NoSuchBucket),
+        (Fault(404, body=b"<html>no such page</html>"), ServiceError),
+        (Fault(400, "KeyTooLongError"), ServiceError),
+        (Fault(400, "InvalidArgument"), ServiceError),
+        (Fault(500, "InternalError"), ServiceError),
+        (Fault(503, "SlowDown"), ServiceError),
+        (Fault(503, body=b"<html>busy</html>"), ServiceError),
+        (Fault(200, body=b""), ServiceError),
+        (Fault(200, body=b"<html><p>Please sign in</p></html>"), ServiceError),
+        (Fault(200, body=b"<html><p>Please<br>sign in"), ServiceError),
+        (Fault(200, body=b'{"keys": []}'), ServiceError),
+        (Fault(200, body=b"<ListBucketResult><IsTruncated>true</IsTruncated>"), ServiceError),
+        (
+            Fault(200, body=b"<L><IsTruncated>true</IsTruncated><Name>data</Name></L>"),
+            ServiceError,
+        ),
+        (Fault(200, body=b"<Error><Code>InternalError</Code></Error>"), ServiceError),
+        (Fault(breaks="at once"), ServiceError),
+        (
+            Fault(200, body=b"<ListBucketResult></ListBucketResult>", breaks="half way"),
+            ServiceError,
+        ),
+    ],
+    ids=str,
+)
+def test_every_failure_becomes_an_error_of_ours_and_never_an_empty_listing(
+    server: S3Server, fault: Fault, error: type[ServiceError]
+) -> None:
+    server.fault = lambda request: fault
+
+    with pytest.raises(ServiceError) as caught:
+        S3Lister(attempts=1).list_page("data", "a/")
+
+    assert type(caught.value) is error
+    assert "s3://data/a/" in str(caught.value)
+
+
+def test_a_bucket_that_is_not_there_is_an_error_of_its_own(server: S3Server) -> None:
+    with pytest.raises(NoSuchBucket, match="s3://other/a/"):
+        S3Lister().list_page("other", "a/")
+
+
+def test_a_name_that_no_bucket_can_have_is_a_bucket_that_does_not_exist(server: S3Server) -> None:
+    with pytest.raises(NoSuchBucket, match="not the name of a bucket"):
+        S3Lister().list_page("no bucket", "a/")
+
+
+def test_a_prefix_that_cannot_be_sent_is_a_service_error(server: S3Server) -> None:
+    with pytest.raises(ServiceError):
+        S3Lister().list_page("data", "\ud800/")
+
+
+@pytest.mark.parametrize("fault", [Fault(501, "NotImplemented"), Fault(400, "InvalidArgument")])
+def test_a_refusal_is_of_the_delimiter_only_where_that_is_not_a_slash(
+    server: S3Server, fault: Fault
+) -> None:
+    server.fault = lambda request: fault
+    lister = S3Lister(attempts=1)
+
+    with pytest.raises(DelimiterRefused):
+        lister.list_page("data", "a/", delimiter=".zarr/")
+    with pytest.raises(ServiceError) as caught:
+        lister.list_page("data", "a/", delimiter="/")
+
+    assert type(caught.value) is ServiceError
+
+
+def test_a_transient_failure_is_retried(server: S3Server) -> None:
+    server.fault = lambda request: Fault(503, "SlowDown") if request.number == 1 else None
+
+    page = S3Lister().list_page("data", "a/")
+
+    assert len(page.objects) == 2
+    assert len(server.requests) == 2
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_without_credentials_requests_are_not_signed(server: S3Server) -> None:
+    S3Lister().list_page("data", "a/")
+
+    assert [request.signed for request in server.requests] == [False]
+
+
+def test_a_public_bucket_that_denies_the_credentials_is_read_unsigned_from_then_on(
+    server: S3Server,
+) -> None:
+    server.denied_signed = {"data/"}
+    lister = S3Lister()
+
+    first = lister.list_page("data", "a/")
+    lister.list_page("data", "a/")
+
+    assert len(first.objects) == 2
+    assert [request.signed for request in server.requests] == [True, False, False]
+
+
+def test_a_bucket_that_denies_both_is_asked_unsigned_once_only(server: S3Server) -> None:
+    server.denied = {"data/"}
+    lister = S3Lister()
+
+    for _ in range(2):
+        with pytest.raises(AccessDenied):
+            lister.list_page("data", "a/")
+
+    assert [request.signed for request in server.requests] == [True, False, True]
+
+
+def test_a_prefix_that_only_the_credentials_may_list_is_listed_in_a_public_bucket_too(
+    server: S3Server,
+) -> None:
+    put(server, "open/x.nwb", "staff/x.nwb")
+    server.denied_signed, server.denied_unsigned = {"data/open/"}, {"data/staff/"}
+    lister = S3Lister()
+
+    pages = [lister.list_page("data", prefix) for prefix in ("open/", "staff/")]
+
+    assert [len(page.objects) for page in pages] == [1, 1]
+
+
+def test_credentials_that_have_expired_do_not_stand_before_a_public_bucket(
+    server: S3Server,
+) -> None:
+    server.fault = lambda request: Fault(400, "ExpiredToken") if request.signed else None
+
+    page = S3Lister().list_page("data", "a/")
+
+    assert len(page.objects) == 2
+
+
+def test_the_label_names_the_endpoint_without_its_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://user:planted@minio.example.org:9000/x?y")
+
+    label = S3Lister().label
+
+    assert label == "S3 at minio.example.org:9000"
+
+
+def test_the_label_is_amazons_where_no_endpoint_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+    label = S3Lister().label
+
+    assert label == "Amazon S3"
+
+
+@pytest.mark.parametrize("url", ["http://user:planted@127.0.0.1:9", "http://[planted", "planted"])
+def test_no_message_holds_a_secret_of_the_endpoint(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+
+    with pytest.raises(ServiceError) as caught:
+        S3Lister(attempts=1).list_page("data", "a/")
+
+    assert "planted" not in str(caught.value)
+
+
+def test_no_message_holds_the_credentials_of_the_environment(server: S3Server) -> None:
+    body = b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>AKIDPLANTED</AWSAccessKeyId>"
+    server.fault = lambda request: Fault(403, body=body + b"</Error>")
+
+    with pytest.raises(AccessDenied, match="SignatureDoesNotMatch") as caught:
+        S3Lister().list_page("data", "a/")
+
+    assert "PLANTED" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://[planted", "planted"])
+def test_an_endpoint_that_is_no_url_is_an_error_that_names_the_setting(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+
+    with pytest.raises(ServiceError, match="Check AWS_ENDPOINT_URL_S3"):
+        S3Lister().list_page("data", "a/")
+
+
+def test_a_profile_that_does_not_exist_is_a_service_error_that_names_the_setting(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    with pytest.raises(ServiceError, match="Check AWS_PROFILE"):
+        S3Lister().list_page("data", "a/")
+
+
+def test_no_exception_of_botocore_gets_past_the_edge() -> None:
+    programming = {botocore.exceptions.UndefinedModelAttributeError}
+    declared = {
+        thing
+        for thing in vars(botocore.exceptions).values()
+        if isinstance(thing, type) and issubclass(thing, Exception) and thing is not Exception
+    }
+
+    leaking = {
+        error
+        for error in declared
+        if not issubclass(error, (*_foreign_errors(), Warning, *programming))
+    }
+
+    assert leaking == set()
+
+
+def test_a_lister_can_be_sent_to_another_process(server: S3Server) -> None:
+    lister = S3Lister(threads=3)
+    lister.list_page("data", "a/")
+
+    copy = pickle.loads(pickle.dumps(lister))
+
+    assert len(copy.list_page("data", "a/").objects) == 2
+
+
+def test_boto3_is_not_imported_before_the_first_request() -> None:
+    code = (
+        "import sys, dispatch_core.s3 as s3; s3.S3Lister().label; print('botocore' in sys.modules)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == "False"
+
+
+def every_fifth(fault: Fault) -> Callable[[Request], Fault | None]:
+    return lambda request: fault if request.number % 5 == 0 else None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(503, "SlowDown"), Fault(breaks="at once"), Fault(200, body=b"<html>sign in</html>")],
+    ids=str,
+)
+def test_faults_in_one_request_of_five_lose_no_asset_and_make_none_empty(
+    server: S3Server, fault: Fault
+) -> None:
+    put(server, *(f"a{number}/x.nwb/{chunk}" for number in range(40) for chunk in range(9)))
+    server.fault = every_fifth(fault)
+    assets = [DataAsset(str(n), f"a{n}", f"s3://data/a{n}") for n in range(40)]
+
+    result = locate_files(assets, S3Lister(), ".nwb", pause=0)
+
+    wrong = [row for row in result.exclusions if row.reason != "listing_failed"]
+    files = [[file.location for file in found.files or ()] for found in result.located]
+    assert wrong == []
+    assert files == [[f"{found.asset.location}/x.nwb"] for found in result.located]
+    assert len(result.located) >= 36
+
+
+def test_files_are_located_past_a_refused_delimiter(server: S3Server) -> None:
+    put(server, *(f"a/x.zarr/{chunk}" for chunk in range(3000)), "a/y.zarr")
+    server.delimiters = "refuse"
+
+    result = locate_files([DataAsset("r", "a", "s3://data/a")], S3Lister(), ".zarr")
+
+    assert [file.location for file in result.located[0].files or ()] == [
+        "s3://data/a/x.zarr",
+        "s3://data/a/y.zarr",
+    ]
+    assert result.requests == len(server.requests) == 3
+
+
+ORDINARY = [
+    "a/1.nwb", "a/2 b.nwb", "a/x.zarr/.zgroup", "a/x.zarr/0/0", "a/x.zarr/0/1", "a/x.zarr.txt",
+    "a/x/y.zarr/0", "a/é+%.json", "a1/1.nwb", "b",
+]  # fmt: skip
+LISTINGS: list[dict[str, Any]] = [
+    {},
+    {"Prefix": "a/"},
+    {"Prefix": "a"},
+    {"Prefix": "a/", "Delimiter": "/"},
+    {"Prefix": "a/", "Delimiter": ".zarr/"},
+    {"Prefix": "a/x", "Delimiter": ".zarr/", "MaxKeys": 2},
+    {"Prefix": "a/", "StartAfter": "a/x.zarr/0/0"},
+    {"Prefix": "a/", "StartAfter": "a/x.zarr/\U0010ffff"},
+    {"Prefix": "nothing/"},
+]
+
+
+def all_pages(client: Any, listing: dict[str, Any]) -> list[tuple[list[str], list[str]]]:
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="data", **listing)
+    return [
+        (
+            [entry["Key"] for entry in page.get("Contents", ())],
+            [entry["Prefix"] for entry in page.get("CommonPrefixes", ())],
+        )
+        for page in pages
+    ]
+
+
+def test_our_endpoint_answers_ordinary_listings_as_moto_does(server: S3Server) -> None:
+    moto = pytest.importorskip("moto")
+    boto3 = pytest.importorskip("boto3")
+    put(server, *ORDINARY)
+    ours = boto3.client("s3", region_name="us-east-1")
+    answers = [all_pages(ours, listing) for listing in LISTINGS]
+
+    with moto.mock_aws(), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AWS_ENDPOINT_URL_S3")
+        theirs = boto3.client("s3", region_name="us-east-1")
+        theirs.create_bucket(Bucket="data")
+        for key in ORDINARY:
+            theirs.put_object(Bucket="data", Key=key, Body=b"x")
+        expected = [all_pages(theirs, listing) for listing in LISTINGS]
+
+    assert answers == expected
