@@ -22,7 +22,9 @@ from dispatch_core.types import JsonValue
 MAX_DEPTH = 100
 """Levels of nesting that MongoDB itself takes."""
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
+# possessive, and a string may lack its end: one pass over any text, however broken
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
+_LONG_INTEGER = re.compile(r"-?[0-9]{4300}")
 _EXCERPT = 72
 
 
@@ -58,7 +60,9 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
     except _Refused as refused:
         raise InvalidInput(_refused_issue(text, refused, where)) from None
     except ValueError:  # CPython refuses to parse integers of over 4,300 digits
-        raise InvalidInput(Issue("an integer has too many digits", where)) from None
+        at = next((at for at, token in _tokens(text) if _LONG_INTEGER.match(token)), 0)
+        what = "an integer has too many digits"
+        raise InvalidInput(issue_at(text, at, what, where, "Write it as a string")) from None
     _check_surrogates(text, value, where)
     return value
 
@@ -220,10 +224,21 @@ def _slip(rest: str, message: str) -> tuple[str, str]:
             return what, action
     if message == "Extra data":
         return "more text follows the end of the value", "Keep one value"
-    if "control character" in message:
-        return "a line break or tab stands inside a string", "Write \\n or \\t"
-    return message[:1].lower() + message[1:], ""
+    return next(
+        (words for start, words in _MESSAGES.items() if message.startswith(start)), (message, "")
+    )
 
+
+_MESSAGES = {
+    "Invalid control": ("a line break or tab stands inside a string", "Write \\n or \\t"),
+    "Invalid \\escape": ("this backslash starts no JSON escape", "Write \\\\ for a backslash"),
+    "Invalid \\u": ("this is not four hexadecimal digits", "Write it as in \\u00e9"),
+    "Unterminated": ("the string that starts here does not end", 'Close it with "'),
+    "Expecting ','": ("a comma or a closing bracket is missing before this", "Put it in"),
+    "Expecting ':'": ("a colon is missing after the key", 'Write "key": value'),
+    "Expecting property": ("a key in double quotes is missing here", 'Write "key": value'),
+    "Expecting value": ("this is not a JSON value", "Write a string, number, object or list"),
+}
 
 _SLIPS = (
     (r"'", "strings are in single quotes", 'Write "double quotes"'),

@@ -1,0 +1,220 @@
+"""Queries: text in, a checked MongoDB filter or aggregation pipeline out.
+
+The check is a recursive allow-list: an operator that is not named below is
+refused at any depth, also inside literals, where it would be harmless today.
+What the server itself would refuse although every operator is known (``$or``
+under a field) is a warning here; the source says so in its own words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dispatch_core.errors import DispatchError, InvalidInput, Issue
+from dispatch_core.match import compile_filter
+from dispatch_core.strict_json import MAX_DEPTH, load_json
+from dispatch_core.types import Filter, JsonValue, Pipeline
+
+LOGICAL = frozenset({"$and", "$or", "$nor"})
+FIELD_OPERATORS = frozenset(
+    "$eq $ne $gt $gte $lt $lte $in $nin $exists $type $size $mod $regex $options $not"
+    " $elemMatch $all".split()
+)
+FILTER_OPERATORS = FIELD_OPERATORS | LOGICAL | {"$expr", "$comment"}
+STAGES = frozenset(
+    "$match $project $addFields $set $unset $group $unwind $sort $limit $skip $count"
+    " $replaceRoot $replaceWith $sortByCount".split()
+)
+EXPRESSIONS = frozenset(
+    "$abs $add $addToSet $allElementsTrue $and $anyElementTrue $arrayElemAt $arrayToObject $avg"
+    " $ceil $cmp $concat $concatArrays $cond $count $dateFromString $dateToString $dayOfMonth"
+    " $dayOfWeek $dayOfYear $divide $eq $exp $filter $first $floor $gt $gte $hour $ifNull $in"
+    " $indexOfArray $isArray $isNumber $last $let $literal $ln $log10 $lt $lte $ltrim $map $max"
+    " $mergeObjects $min $minute $mod $month $multiply $ne $not $objectToArray $or $pow $push"
+    " $range $reduce $regexFind $regexMatch $reverseArray $round $rtrim $second $setDifference"
+    " $setIntersection $setIsSubset $setUnion $size $slice $split $sqrt $strLenCP $substr"
+    " $substrBytes $substrCP $subtract $sum $switch $toDate $toDouble $toInt $toLong $toLower"
+    " $toString $toUpper $trim $trunc $type $year $zip".split()
+)
+FORBIDDEN = {
+    "$where": "it runs code in the database",
+    "$function": "it runs code in the database",
+    "$accumulator": "it runs code in the database",
+    "$out": "it writes to the database",
+    "$merge": "it writes to the database",
+    "$lookup": "it reads another collection",
+    "$graphLookup": "it reads another collection",
+    "$unionWith": "it reads another collection",
+}
+_EXTENDED = {"$date", "$oid", "$numberLong", "$numberInt", "$numberDouble", "$uuid"}
+_KNOWN = FILTER_OPERATORS | STAGES | EXPRESSIONS
+
+Place = Literal["filter", "expression"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query that passed the check.
+
+    ``value`` is an object (a filter) or an array (an aggregation pipeline).
+    ``warnings`` are sentences for a person; none of them stops a dispatch.
+    """
+
+    value: Filter | Pipeline
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether it is an aggregation pipeline."""
+        return isinstance(self.value, list)
+
+    @property
+    def text(self) -> str:
+        """The query as one line of JSON, as jobs carry it."""
+        return json.dumps(self.value, ensure_ascii=False)
+
+
+def read_query(text: str, where: str = "query") -> Query:
+    """The checked query that `text` holds, or that the file it names holds.
+
+    Text that starts with ``{`` or ``[`` is JSON and never a path: 40 subject ids
+    make a name too long for the file system to be asked about.
+
+    Raises
+    ------
+    InvalidInput
+        With every issue of the text at once.
+    """
+    text = text.removeprefix("\ufeff").strip()
+    if text[:1] in ("{", "["):
+        return parse_query(text, where)
+    if not text:
+        raise InvalidInput(Issue("it is empty", where, 'Write a filter, such as {"name": "..."}'))
+    return parse_query(_read_file(text, where), Path(text).name)
+
+
+def parse_query(text: str | bytes, where: str = "query") -> Query:
+    """The checked query that JSON `text` holds."""
+    return check_query(load_json(text, where), where)
+
+
+def check_query(value: JsonValue, where: str = "query") -> Query:
+    """`value` as a `Query`, every operator of it on the allow-list.
+
+    Raises
+    ------
+    InvalidInput
+        One issue for each operator that is not, with its path.
+    """
+    if isinstance(value, dict):
+        issues = list(_filter_issues(value, where))
+    elif isinstance(value, list):
+        issues = list(_pipeline_issues(value, where))
+    else:
+        kind = type(value).__name__
+        raise InvalidInput(
+            Issue(f"it is a {kind}, not an object or an array", where, 'Write {"field": value}')
+        )
+    if issues:
+        raise InvalidInput(issues)
+    return Query(value, tuple(_warnings(value)))
+
+
+def _read_file(name: str, where: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a file name"
+        shown = name if len(name) <= 60 else name[:57] + "..."
+        raise InvalidInput(
+            Issue(
+                f"{shown!r} is neither JSON nor a file that can be read ({reason})",
+                where,
+                "Write a filter that starts with {, or the path of a file that holds one",
+            )
+        ) from None
+
+
+def _pipeline_issues(stages: list[Any], where: str) -> Iterator[Issue]:
+    if not stages:
+        yield Issue("the pipeline has no stage", where, 'Write [{"$match": {...}}]')
+    for number, stage in enumerate(stages):
+        at = f"{where}[{number}]"
+        if not isinstance(stage, dict) or len(stage) != 1:
+            yield Issue(
+                "a stage is an object with one key", at, 'Write one stage, such as {"$match": {}}'
+            )
+            continue
+        name, body = next(iter(stage.items()))
+        if name not in STAGES:
+            yield _refused(name, at, STAGES, "stage")
+        elif name == "$match" and isinstance(body, dict):
+            yield from _filter_issues(body, f"{at}.$match")
+        else:
+            yield from _walk(body, f"{at}.{name}", "expression", 2)
+
+
+def _filter_issues(value: Filter, where: str) -> Iterator[Issue]:
+    yield from _walk(value, where, "filter", 0)
+
+
+def _walk(value: JsonValue, where: str, place: Place, depth: int) -> Iterator[Issue]:
+    if depth > MAX_DEPTH:
+        yield Issue(f"it is nested more than {MAX_DEPTH} levels deep", where, "Flatten it")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _walk(item, f"{where}[{number}]", place, depth + 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _entry(str(key), item, f"{where}.{key}", place, depth)
+
+
+def _entry(key: str, item: JsonValue, where: str, place: Place, depth: int) -> Iterator[Issue]:
+    allowed = EXPRESSIONS if place == "expression" else FILTER_OPERATORS
+    if key.startswith("$") and key not in allowed:
+        yield _refused(key, where.removesuffix(f".{key}"), allowed, "operator")
+    else:
+        inner: Place = "expression" if key == "$expr" else place
+        yield from _walk(item, where, inner, depth + 1)
+
+
+def _refused(name: str, where: str, allowed: Iterable[str], kind: str) -> Issue:
+    if name in FORBIDDEN:
+        return Issue(f"{name} is not allowed: {FORBIDDEN[name]}", where, "Remove it")
+    if name in _EXTENDED:
+        what = f"{name} is not allowed: records hold plain JSON, and dates as strings"
+        return Issue(what, where, 'Write the plain value, such as "2025-06-01"')
+    near = difflib.get_close_matches(name.lower(), allowed, 1, 0.7)
+    if near:
+        return Issue(f"{name} is not a known {kind}", where, f"Did you mean {near[0]}?")
+    if name in _KNOWN:
+        return Issue(f"{name} has no place here", where, "Move it or remove it")
+    action = f"Use one of {' '.join(sorted(STAGES))}" if kind == "stage" else "Remove it"
+    return Issue(f"{name} is not a known {kind}", where, action)
+
+
+def _warnings(value: Filter | Pipeline) -> Iterator[str]:
+    filters = [value] if isinstance(value, dict) else [s["$match"] for s in value if "$match" in s]
+    for found in filters:
+        yield from _odd_keys(found)
+        try:
+            compile_filter(found)
+        except DispatchError as error:
+            yield f"A server will refuse this query. {error}"
+
+
+def _odd_keys(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            bare = key.lstrip("\\ ")
+            if bare != key and bare in _KNOWN:
+                yield f"{key!r} is read as a field name. Did you mean {bare}?"
+            yield from _odd_keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _odd_keys(item)

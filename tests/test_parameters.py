@@ -1,0 +1,342 @@
+"""Analysis parameters and their schema: six shapes of files, and what typos cost."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch_core.errors import InvalidInput
+from dispatch_core.parameter_schema import ParameterSchema, compile_schema, parse_schema
+from dispatch_core.parameters import (
+    ParameterSets,
+    build_parameter_sets,
+    find_parameters_file,
+    parse_parameters,
+)
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the real files are not here")
+
+CUTOFF = {
+    "type": "object",
+    "properties": {
+        "analysis_name": {"type": "string", "title": "Analysis Name"},
+        "isi_violations_cutoff": {"type": "number", "description": ["a cutoff", 0.05]},
+    },
+    "required": ["isi_violations_cutoff"],
+}
+
+
+def sets_of(document: Any, schema: ParameterSchema | None = None) -> list[dict[str, Any]]:
+    return [dict(one) for one in build_parameter_sets(document, schema).sets]
+
+
+def refusal(document: Any, schema: Any = None) -> str:
+    compiled = None if schema is None else compile_schema(schema)
+    with pytest.raises(InvalidInput) as caught:
+        parse_parameters(json.dumps(document), compiled)
+    return str(caught.value)
+
+
+def test_analysis_parameter_is_one_set() -> None:
+    assert sets_of({"analysis_parameter": {"a": 1}}) == [{"a": 1}]
+
+
+def test_distributed_parameters_are_sets_in_their_order() -> None:
+    assert sets_of({"distributed_parameters": [{"a": 2}, {"a": 1}]}) == [{"a": 2}, {"a": 1}]
+
+
+def test_fixed_parameters_lie_under_each_distributed_set() -> None:
+    document = {"fixed_parameters": {"a": 0, "b": 0}, "distributed_parameters": [{"a": 1}, {}]}
+
+    assert sets_of(document) == [{"a": 1, "b": 0}, {"a": 0, "b": 0}]
+
+
+def test_fixed_parameters_alone_are_one_set() -> None:
+    assert sets_of({"fixed_parameters": {"a": 1}}) == [{"a": 1}]
+
+
+def test_analysis_parameter_beside_distributed_parameters_is_ignored_and_said() -> None:
+    document = {"analysis_parameter": {"a": 0}, "distributed_parameters": [{"a": 1}]}
+
+    assert build_parameter_sets(document) == ParameterSets(
+        ({"a": 1},), ("analysis_parameter is ignored: distributed_parameters is present",)
+    )
+
+
+def test_two_equal_sets_are_one_and_a_note() -> None:
+    document = {"distributed_parameters": [{"a": 1, "b": 2}, {"a": 2}, {"b": 2, "a": 1}]}
+
+    assert build_parameter_sets(document) == ParameterSets(
+        ({"a": 1, "b": 2}, {"a": 2}), ("parameter sets 1 and 3 are the same; one is used",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (
+            {"analysis_paramter": {}},
+            "analysis_parameters.json, line 1, column 2: unknown key 'analysis_paramter'; the keys "
+            "are analysis_parameter, distributed_parameters, fixed_parameters. "
+            "Did you mean analysis_parameter?",
+        ),
+        (
+            {"distributed_parameters": [{}], "seed": 42},
+            "line 1, column 34: unknown key 'seed'",
+        ),
+        ({"a": 1, "b": 2}, 'If it is one set, wrap it: {"analysis_parameter": {...}}.'),
+        ({}, "it has none of the keys analysis_parameter, distributed_parameters"),
+        ([{"a": 1}], 'Wrap the list: {"distributed_parameters": [...]}.'),
+        (7, 'it is not a JSON object. Write {"analysis_parameter": {...}}.'),
+        (
+            {"distributed_parameters": []},
+            "distributed_parameters is an empty list: no job would be made. "
+            "Add a set, or remove the key to use analysis_parameter.",
+        ),
+        ({"distributed_parameters": {"a": 1}}, "distributed_parameters is an object, not a list."),
+        ({"distributed_parameters": None}, "distributed_parameters is null, not a list."),
+        (
+            {"distributed_parameters": [{}, 0.05, "x"]},
+            "distributed_parameters, set 2, is a number, not an object.",
+        ),
+        ({"analysis_parameter": [1]}, "analysis_parameter is a list, not an object."),
+        ({"fixed_parameters": True}, "fixed_parameters is true, not an object."),
+    ],
+)
+def test_a_wrong_file_is_refused_with_advice(document: Any, message: str) -> None:
+    assert message in refusal(document)
+
+
+def test_every_number_of_a_list_of_numbers_is_reported() -> None:
+    assert len(refusal({"distributed_parameters": [1, 2, 3]}).splitlines()) == 3
+
+
+def test_a_misspelt_key_has_its_line_in_bytes_of_any_unicode_encoding() -> None:
+    text = '{\n "fixed_parameters": {},\n "distributed_paramters": [{}]\n}'
+
+    for data in (text, text.encode(), text.encode("utf-8-sig"), text.encode("utf-16")):
+        with pytest.raises(InvalidInput, match="line 3, column 2: unknown key"):
+            parse_parameters(data)
+
+
+def test_the_place_of_the_seed_comes_before_that_of_upstream(tmp_path: Path) -> None:
+    upstream = tmp_path / "analysis_parameters.json"
+    upstream.write_text("{}")
+    assert find_parameters_file(tmp_path) == upstream
+
+    seed = tmp_path / "analysis_parameters" / "analysis_parameters.json"
+    seed.parent.mkdir()
+    seed.write_text("{}")
+
+    assert find_parameters_file(tmp_path) == seed
+
+
+@given(st.binary() | st.text() | st.text(st.sampled_from('{}[]",:0fixed_paramts')))
+def test_malformed_input_raises_nothing_but_invalid_input(text: str | bytes) -> None:
+    for read in (parse_parameters, parse_schema):
+        with suppress(InvalidInput):
+            read(text)
+
+
+def test_a_misspelt_parameter_is_an_error_with_the_nearest_name() -> None:
+    document = {"analysis_parameter": {"isi_violation_cutof": 0.05, "isi_violations_cutoff": 1}}
+
+    assert refusal(document, CUTOFF) == (
+        "analysis_parameters.json, parameter set 1: unknown key 'isi_violation_cutof'. "
+        "Did you mean isi_violations_cutoff?"
+    )
+
+
+def test_issues_of_all_sets_are_reported_at_once_each_with_its_number() -> None:
+    document = {"distributed_parameters": [{"isi_violations_cutoff": "x"}, {"analysis_name": "y"}]}
+
+    assert refusal(document, CUTOFF).splitlines() == [
+        "analysis_parameters.json, parameter set 1, isi_violations_cutoff: "
+        '"x" is not of type "number". Correct the value.',
+        "analysis_parameters.json, parameter set 2: "
+        '"isi_violations_cutoff" is a required property. Correct the value.',
+    ]
+
+
+def test_the_merged_set_is_what_is_validated() -> None:
+    document = {
+        "fixed_parameters": {"isi_violations_cutoff": 0.05},
+        "distributed_parameters": [{"analysis_name": "a"}],
+    }
+
+    assert len(sets_of(document, compile_schema(CUTOFF))) == 1
+
+
+def test_unknown_keys_are_errors_also_where_the_model_would_accept_them() -> None:
+    schema = {**CUTOFF, "additionalProperties": True}
+
+    assert "unknown key 'tag'. Known keys: analysis_name, isi_violations_cutoff" in refusal(
+        {"analysis_parameter": {"isi_violations_cutoff": 1, "tag": "x"}}, schema
+    )
+
+
+def test_a_nested_object_is_strict_unless_its_schema_is_open() -> None:
+    schema = {
+        "properties": {
+            "closed": {"$ref": "#/$defs/Closed"},
+            "open": {"type": "object", "additionalProperties": True, "properties": {"seed": {}}},
+        },
+        "$defs": {"Closed": {"properties": {"seed": {"type": "integer"}}}},
+    }
+    document = {"analysis_parameter": {"closed": {"sed": 1}, "open": {"sed": 1}}}
+
+    assert refusal(document, schema) == (
+        "analysis_parameters.json, parameter set 1, closed: unknown key 'sed'. Did you mean seed?"
+    )
+
+
+def test_properties_may_have_the_names_of_annotations() -> None:
+    schema = compile_schema({"properties": {"title": {"type": "integer"}, "$id": {}}})
+
+    assert [str(issue) for issue in schema.check({"title": "x", "$id": 1}, "set")] == [
+        'set, title: "x" is not of type "integer". Correct the value.'
+    ]
+
+
+def test_a_schema_may_hold_itself() -> None:
+    schema = compile_schema(
+        {
+            "$ref": "#/$defs/Node",
+            "$defs": {"Node": {"properties": {"child": {"$ref": "#/$defs/Node"}, "n": {}}}},
+        }
+    )
+
+    assert not list(schema.check({"child": {"child": {"n": 1}}}, "set"))
+    assert len(list(schema.check({"child": {"child": {"m": 1}}}, "set"))) == 1
+
+
+def doubling(reference: str, **more: Any) -> dict[str, Any]:
+    """A short schema that a validator unfolds to 2 to the 25th."""
+    levels = {
+        f"d{n}": {"allOf": [{"$ref": reference.format(n + 1)}] * 2}
+        | {key: value.format(n) for key, value in more.items()}
+        for n in range(25)
+    }
+    last = {"type": "object"} | {key: value.format(25) for key, value in more.items()}
+    return {"$ref": reference.format(0), "$defs": {**levels, "d25": last}}
+
+
+def chain(length: int) -> dict[str, Any]:
+    """A schema whose references would nest calls as deep as they are many."""
+    links = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(length)}
+    return {"$ref": "#/$defs/d0", "$defs": {**links, f"d{length}": {}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (doubling("#/$defs/d{}"), "its references unfold to more than 10,000 schemas"),
+        (doubling("#/%24defs/d{}"), "its reference '#/%24defs/d0' leads to no place in it"),
+        (doubling("#d{}", **{"$anchor": "d{}"}), "its reference '#d0' leads to no place in it"),
+        (doubling("d{}", **{"$id": "d{}"}), "its reference 'd0' leads to no place in it"),
+        (
+            chain(1_000),
+            "its references unfold to more than 10,000 schemas",
+        ),
+        (
+            {"anyOf": [{"anyOf": [{"type": "string"}] * 200}] * 200},
+            "its references unfold to more than 10,000 schemas",
+        ),
+        ({"$ref": "http://127.0.0.1:9/x"}, "its reference 'http://127.0.0.1:9/x' leads to no"),
+        ({"$ref": "file:///etc/hostname"}, "its reference 'file:///etc/hostname' leads to no"),
+        ({"$schema": "http://127.0.0.1:9/x"}, "it is no JSON Schema: Unknown meta-schema"),
+        ({"$dynamicRef": "#n"}, "its reference '#n' leads to no place in it"),
+        ({"properties": {"a": {"pattern": "("}}}, 'it is no JSON Schema: "(" is not a "regex"'),
+        ({"properties": {"a": {"pattern": "((a{1000}){1000}){1000}"}}}, "it is no JSON Schema"),
+        ({"type": "strin"}, "it is no JSON Schema"),
+        ([], "it is not a JSON object. Give a JSON Schema."),
+    ],
+)
+def test_a_schema_that_costs_or_fetches_is_refused(schema: Any, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        compile_schema(schema)
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a+)+\\1$", "^(?=(a+)+b)(a|aa)+$", "^(a|a)*$"])
+def test_a_hostile_pattern_is_answered(pattern: str) -> None:
+    schema = compile_schema({"properties": {"a": {"pattern": pattern}}})
+
+    assert len(list(schema.check({"a": "a" * 5_000 + "!"}, "set"))) == 1
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#"}, {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}])
+def test_a_schema_that_only_refers_to_itself_is_answered(schema: Any) -> None:
+    assert list(compile_schema(schema).check({"a": 1}, "set")) == []
+
+
+def test_a_set_that_is_too_large_for_a_large_schema_is_answered() -> None:
+    schema = compile_schema({"anyOf": [{"anyOf": [{"type": "string"}] * 90}] * 90})
+
+    issues = list(schema.check({"a": [[n] for n in range(1_000)]}, "set 1"))
+
+    assert [str(issue) for issue in issues] == [
+        "set 1: it is too large for a schema that unfolds to 8,191 schemas. "
+        "Make the set or the schema smaller."
+    ]
+
+
+REAL_SETS = {
+    "009_analysis_parameters.json": 2,
+    "060_analysis_parameters.json": 2,
+    "123_analysis_parameters.json": 1,
+    "132_docs_parameters.json": 2,
+    "147_docs_parameters.json": 1,
+    "154_docs_parameters.json": 2,
+    "158_docs_parameters.json": 1,
+    "338_analysis_parameters.json": 1,
+}
+REAL_REFUSALS = {
+    "059_analysis_parameters.json": 'wrap it: {"analysis_parameter": {...}}',
+    "071_analysis_parameters.json": 'wrap it: {"analysis_parameter": {...}}',
+    "134_docs_parameters.json": 'wrap it: {"analysis_parameter": {...}}',
+    "163_docs_parameters.json": 'wrap it: {"analysis_parameter": {...}}',
+    "068_analysis_parameters.json": 'Wrap the list: {"distributed_parameters": [...]}',
+    "162_docs_parameters.json": 'Wrap the list: {"distributed_parameters": [...]}',
+    "164_docs_parameters.json": 'Wrap the list: {"distributed_parameters": [...]}',
+}
+
+
+@needs_corpus
+@pytest.mark.parametrize(("name", "count"), REAL_SETS.items())
+def test_real_files_with_a_known_key_give_their_sets(name: str, count: int) -> None:
+    data = (CORPUS / "parameters" / name).read_bytes()
+
+    assert len(parse_parameters(data)[1].sets) == count
+
+
+@needs_corpus
+@pytest.mark.parametrize(("name", "advice"), REAL_REFUSALS.items())
+def test_real_files_of_older_shapes_are_refused_with_the_right_advice(
+    name: str, advice: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_parameters((CORPUS / "parameters" / name).read_bytes())
+
+    assert advice in str(caught.value)
+
+
+@needs_corpus
+def test_every_real_schema_compiles() -> None:
+    compiled = 0
+
+    for path in sorted((CORPUS / "parameters").glob("*.json")):
+        document = json.loads(path.read_bytes())
+        if isinstance(document, dict) and isinstance(document.get("properties"), dict):
+            compile_schema(document)
+            compiled += 1
+
+    assert compiled >= 30

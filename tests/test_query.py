@@ -1,0 +1,207 @@
+"""Queries: text in, a checked filter or aggregation pipeline out."""
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch_core.errors import InvalidInput
+from dispatch_core.query import FORBIDDEN, check_query, parse_query, read_query
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(
+            st.sampled_from(["a", "$and", "$expr", "$in", "$match", "$not", "$where", "$project"]),
+            inner,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+def refusal(query: Any) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        check_query(query)
+    return str(caught.value)
+
+
+def test_text_that_starts_with_a_bracket_is_json_however_long() -> None:
+    ids = [str(number) for number in range(700_000, 700_040)]
+    text = json.dumps({"subject.subject_id": {"$in": ids}})
+
+    query = read_query(f"\ufeff  {text}\n")
+
+    assert len(text) == 433
+    assert query.value == {"subject.subject_id": {"$in": ids}}
+
+
+def test_other_text_is_the_path_of_a_file_in_any_unicode_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "query.json"
+    path.write_bytes('{"name": "é"}'.encode("utf-16"))
+
+    assert read_query(str(path)).value == {"name": "é"}
+
+
+@pytest.mark.parametrize("text", ["no-such-file.json", "x" * 5_000, "a\0b", ".", "\ud800"])
+def test_a_path_that_cannot_be_read_is_said_in_one_sentence(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is neither JSON nor a file that can be read"):
+        read_query(text)
+
+
+def test_an_issue_of_a_file_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text('{"a": 1,}')
+
+    with pytest.raises(InvalidInput, match=r"mine\.json, line 1, column 8"):
+        read_query(str(path))
+
+
+def test_an_array_is_an_aggregation_pipeline() -> None:
+    query = parse_query('[{"$match": {"name": "a"}}, {"$limit": 3}]')
+
+    assert query.is_pipeline
+    assert query.text == '[{"$match": {"name": "a"}}, {"$limit": 3}]'
+
+
+@pytest.mark.parametrize("text", ["", "   ", '"a"', "7", "null", "[]", "[7]", "[{}]"])
+def test_what_is_no_query_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_query(text)
+
+
+@given(st.binary() | st.text())
+def test_malformed_input_raises_nothing_but_invalid_input(text: str | bytes) -> None:
+    with suppress(InvalidInput):
+        parse_query(text)
+
+
+@given(JSON)
+def test_a_json_value_of_any_shape_raises_nothing_but_invalid_input(value: Any) -> None:
+    with suppress(InvalidInput):
+        check_query(value)
+
+
+def test_an_operator_inside_elem_match_is_refused_with_its_path() -> None:
+    query = {"acquisition.streams": {"$elemMatch": {"a": {"$where": "sleep(1)"}}}}
+
+    assert refusal(query) == (
+        "query.acquisition.streams.$elemMatch.a: $where is not allowed: "
+        "it runs code in the database. Remove it."
+    )
+
+
+def test_every_issue_is_reported_at_once() -> None:
+    text = refusal({"$where": "1", "a": {"$inn": [1]}, "$or": [{"b": {"$date": "2025"}}]})
+
+    assert text.splitlines() == [
+        "query: $where is not allowed: it runs code in the database. Remove it.",
+        "query.a: $inn is not a known operator. Did you mean $in?",
+        "query.$or[0].b: $date is not allowed: records hold plain JSON, and dates as strings. "
+        'Write the plain value, such as "2025-06-01".',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"a": {"$IN": [1]}}, "query.a: $IN is not a known operator. Did you mean $in?"),
+        ({"a": {"$sum": 1}}, "query.a: $sum has no place here. Move it or remove it."),
+        ([{"$mach": {}}], "query[0]: $mach is not a known stage. Did you mean $match?"),
+        ([{"$out": "x"}], "query[0]: $out is not allowed: it writes to the database."),
+        ([{"$facet": {"a": [{"$out": "x"}]}}], "query[0]: $facet is not a known stage. Use one of"),
+        ([{"$match": {"$expr": {"$function": {}}}}], "query[0].$match.$expr: $function is not"),
+        ([{"$group": {"_id": {"$accumulator": 1}}}], "query[0].$group._id: $accumulator is not"),
+        ({"$where.x": 1}, "query: $where.x is not a known operator."),
+    ],
+)
+def test_a_refusal_says_where_and_what_to_do(query: Any, message: str) -> None:
+    assert message in refusal(query)
+
+
+FILTER_PLACES = ["a", "a.b", "$eq", "$not", "$elemMatch", "$all", "$or", "$nor", "$in", "$comment"]
+EXPRESSION_PLACES = ["a", "$and", "$cond", "$ifNull", "$map", "$concat", "$literal"]
+
+
+def wrapped(choices: random.Random, value: Any, places: list[str]) -> Any:
+    """`value` up to 15 levels down, below allowed operators and fields only."""
+    for _ in range(choices.randrange(15)):
+        place = choices.choice(places)
+        value = choices.choice([{place: value}, {"z": 1, place: [0, value]}])
+    return value
+
+
+def nested(choices: random.Random, operator: str) -> Any:
+    """A filter or pipeline in which nothing but `operator`, somewhere, is not allowed."""
+    value: Any = {operator: choices.choice(["x", {}, [1]])}
+    if choices.random() < 0.5:
+        value = wrapped(choices, value, EXPRESSION_PLACES)
+        if choices.random() < 0.5:
+            stage = choices.choice(["$project", "$addFields", "$group", "$replaceRoot"])
+            return [{"$limit": 1}, {stage: value}]
+        value = {"$expr": value}
+    value = wrapped(choices, value, FILTER_PLACES)
+    return choices.choice([value, [{"$limit": 1}, {"$match": value}]])
+
+
+def test_10_000_forbidden_operators_at_random_depth_are_all_caught() -> None:
+    choices = random.Random(20250607)
+    missed = []
+
+    for _ in range(10_000):
+        operator = choices.choice(list(FORBIDDEN))
+        query = nested(choices, operator)
+        try:
+            check_query(query)
+        except InvalidInput as error:
+            if error.issues[0].what.startswith(f"{operator} is not allowed"):
+                continue
+        missed.append(query)
+
+    assert missed == []
+
+
+def test_a_query_of_more_than_100_levels_is_refused_also_when_it_is_no_text() -> None:
+    query: Any = 1
+    for _ in range(5_000):
+        query = {"a": query}
+
+    assert "nested more than 100 levels deep" in refusal(query)
+
+
+def test_what_a_server_will_refuse_is_a_warning() -> None:
+    query = check_query({"name": {"$or": [{"name": "a"}]}})
+
+    assert query.warnings == (
+        "A server will refuse this query. name: $or stands under a field. "
+        "Move it out of the field, and name the field inside it.",
+    )
+
+
+def test_an_escaped_operator_is_a_field_name_and_a_warning() -> None:
+    query = check_query({"a": {"\\$in": [1]}})
+
+    assert query.warnings == ("'\\\\$in' is read as a field name. Did you mean $in?",)
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real queries is not here")
+def test_no_real_query_is_refused() -> None:
+    refused = {}
+
+    for line in (CORPUS / "queries.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        try:
+            check_query(row["query"])
+        except InvalidInput as error:
+            refused[row["id"]] = str(error)
+
+    assert refused == {}
