@@ -1,0 +1,372 @@
+"""The step "assets are found": a checked request and a source in, data assets out.
+
+Pages are walked by ``_id > last``, never by skip: skipping lost 709 of 2,000
+records where the order was unstable. A short page is not the last one; only an
+empty page is. A record is never fetched whole, only the fields a dispatch uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from dispatch_core.asset_list import AssetRow
+from dispatch_core.errors import AnswerTooLarge, InvalidInput, Issue, ServiceError
+from dispatch_core.paths import outermost_paths, value_at
+from dispatch_core.query import Query
+from dispatch_core.sources import MetadataSource
+from dispatch_core.types import DataAsset, Exclusion, Filter, Pipeline, Record, exclude
+
+PAGE = 1_000
+IDS_A_QUERY = 1_000
+ID_PATHS = (
+    "external_links.Code Ocean",
+    "other_identifiers.Code Ocean",
+    "_id",
+    "name",
+    "location",
+)
+"""Where an id of an asset list is looked for, in this order."""
+
+_BASE_FIELDS = ("name", "location", "external_links", "other_identifiers")
+_REQUIRED = ("_id", "name", "location")
+
+Progress = Callable[[str, int, int], None]
+"""Called with the step, what is done and the total (0 where it is not known)."""
+
+RowStatus = Literal["matched", "not found", "duplicate", "ambiguous", "empty"]
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRow:
+    """One row of the match report: the row of the list and what it came to.
+
+    ``matched_by`` is the path that held the id; ``record_id`` is "" unless one
+    record answers.
+    """
+
+    row: AssetRow
+    status: RowStatus
+    matched_by: str = ""
+    record_id: str = ""
+    name: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAssets:
+    """The assets of a query or list, in source order, each once, and who is not in.
+
+    ``matched`` counts the records that answered, before any was left out.
+    ``match_report`` is empty for a query and has one row per row of a list.
+    """
+
+    query: Query | None
+    source: str
+    assets: tuple[DataAsset, ...]
+    exclusions: tuple[Exclusion, ...] = ()
+    matched: int = 0
+    match_report: tuple[MatchRow, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def walk_records(
+    source: MetadataSource,
+    filter_query: Filter,
+    projection: Mapping[str, Any],
+    *,
+    page_size: int = PAGE,
+) -> Iterator[Record]:
+    """Every matching record once, ascending by ``_id``, whatever is written meanwhile.
+
+    A page that is too large for the service is asked for again at half the size.
+    """
+    last: Any = None
+    while True:
+        try:
+            page = source.find_page(_after(filter_query, last), projection, page_size)
+        except AnswerTooLarge:
+            if page_size == 1:
+                raise
+            page_size //= 2
+            continue
+        if not page:
+            return
+        if page[-1]["_id"] == last:
+            what = "its pages do not advance: the same record came twice"
+            raise ServiceError(Issue(what, source.label, "Report it to who runs the service"))
+        yield from page
+        last = page[-1]["_id"]
+
+
+def find_assets(
+    source: MetadataSource,
+    query: Query | None,
+    rows: Sequence[AssetRow] | None = None,
+    *,
+    fields: Iterable[str] = (),
+    excluded: Iterable[str] = (),
+    progress: Progress = no_progress,
+) -> FoundAssets:
+    """The assets that a query or a list of ids gives.
+
+    Parameters
+    ----------
+    fields
+        Dotted paths that later steps read (grouping, table columns).
+    excluded
+        Record ids taken out by hand.
+
+    Raises
+    ------
+    InvalidInput
+        Where the source refuses the query, or a pipeline drops a needed field.
+    """
+    wanted = tuple(fields)
+    if rows is not None:
+        found = _match_rows(source, rows, wanted, progress)
+    else:
+        assert query is not None, "a checked request has a query or rows"
+        read = _pipeline_records if query.is_pipeline else _filter_records
+        assets = [to_asset(record, wanted) for record in read(source, query, wanted, progress)]
+        found = FoundAssets(query, source.label, tuple(assets), matched=len(assets))
+    return leave_out(_each_once(found), excluded)
+
+
+def to_asset(record: Record, fields: Iterable[str] = ()) -> DataAsset:
+    """The asset of a projected record; texts that are not texts count as absent."""
+    name, location = record.get("name"), record.get("location")
+    wanted = {path.partition(".")[0] for path in fields}
+    return DataAsset(
+        record_id=str(record["_id"]),
+        name=name if isinstance(name, str) else "",
+        location=location if isinstance(location, str) else "",
+        asset_ids=code_ocean_ids(record),
+        fields={key: record[key] for key in wanted if key in record},
+    )
+
+
+def code_ocean_ids(record: Record) -> tuple[str, ...]:
+    """The Code Ocean ids of a record in either schema, in order, each once."""
+    ids: dict[str, None] = {}
+    for key in ("external_links", "other_identifiers"):
+        links = value_at(record, f"{key}.Code Ocean")
+        ids.update(dict.fromkeys(_texts(links)))
+    return tuple(ids)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _after(filter_query: Filter, last: Any) -> Filter:
+    if last is None:
+        return filter_query
+    bound = {"_id": {"$gt": last}}
+    return {"$and": [filter_query, bound]} if filter_query else bound
+
+
+def _projection(fields: Iterable[str]) -> dict[str, Any]:
+    return dict.fromkeys(outermost_paths([*_BASE_FIELDS, *fields]), 1)
+
+
+def _filter_records(
+    source: MetadataSource, query: Query, fields: tuple[str, ...], progress: Progress
+) -> Iterator[Record]:
+    assert isinstance(query.value, dict)
+    total = source.count(query.value)
+    done = 0
+    for done, record in enumerate(walk_records(source, query.value, _projection(fields)), 1):
+        if done % PAGE == 0:
+            progress("assets", done, total)
+        yield record
+    progress("assets", done, total)
+
+
+def _pipeline_records(
+    source: MetadataSource, query: Query, fields: tuple[str, ...], progress: Progress
+) -> list[Record]:
+    """The results of a pipeline in its own order; the answer is one page."""
+    assert isinstance(query.value, list)
+    shape: Pipeline = [*query.value, {"$project": _projection(fields)}]
+    try:
+        records = source.aggregate(shape)
+    except AnswerTooLarge:
+        what = "the results of the pipeline are too large for one answer"
+        action = "Narrow its $match, or write a filter: filters are read page by page"
+        raise InvalidInput(Issue(what, "query", action)) from None
+    issues = [issue for n, record in enumerate(records) for issue in _lacks(record, n)]
+    if issues:
+        raise InvalidInput(issues[:3])
+    progress("assets", len(records), len(records))
+    return _with_ids(source, records)
+
+
+def _lacks(record: Record, number: int) -> Iterator[Issue]:
+    missing = [key for key in _REQUIRED if key not in record]
+    if "_id" in record and not isinstance(record["_id"], str):
+        missing.insert(0, "_id")  # a $group makes its own _id, which is no record's
+    if missing:
+        what = f"result {number + 1} of the pipeline has no {' and no '.join(missing)} of an asset"
+        action = "Keep _id, name and location in $project, and do not $group assets away"
+        yield Issue(what, "query", action)
+
+
+def _with_ids(source: MetadataSource, records: list[Record]) -> list[Record]:
+    """`records` with Code Ocean ids, asked for where the pipeline dropped them."""
+    bare = [r["_id"] for r in records if "external_links" not in r and "other_identifiers" not in r]
+    links: dict[str, Record] = {}
+    for chunk in _chunks(bare):
+        projection = {"external_links": 1, "other_identifiers": 1}
+        for record in walk_records(source, {"_id": {"$in": list(chunk)}}, projection):
+            links[record["_id"]] = record
+    return [{**links.get(record["_id"], {}), **record} for record in records]
+
+
+def _match_rows(
+    source: MetadataSource, rows: Sequence[AssetRow], fields: tuple[str, ...], progress: Progress
+) -> FoundAssets:
+    texts = dict.fromkeys(row.text for row in rows if row.text)
+    answers: dict[str, tuple[str, list[DataAsset]]] = {}
+    for done, chunk in enumerate(_chunks(list(texts))):
+        progress("assets", done * IDS_A_QUERY, len(texts))
+        answers |= _match_texts(source, chunk, fields)
+    report, assets, exclusions = _report(rows, answers)
+    progress("assets", len(texts), len(texts))
+    return FoundAssets(
+        None, source.label, tuple(assets), tuple(exclusions), len(assets), tuple(report)
+    )
+
+
+def _match_texts(
+    source: MetadataSource, texts: Sequence[str], fields: tuple[str, ...]
+) -> dict[str, tuple[str, list[DataAsset]]]:
+    """Text -> (the first path that holds it, the assets there)."""
+    answers: dict[str, tuple[str, list[DataAsset]]] = {}
+    left = list(texts)
+    for path in ID_PATHS:
+        if not left:
+            break
+        query = {path: {"$in": _spellings(left) if path == "location" else left}}
+        for record in walk_records(source, query, _projection(fields)):
+            asset = to_asset(record, fields)
+            for text in _held(record, path, set(left)):
+                answers.setdefault(text, (path, []))[1].append(asset)
+        left = [text for text in left if text not in answers]
+    return answers
+
+
+def _spellings(texts: Iterable[str]) -> list[str]:
+    """`texts`, and those that hold a slash with and without one at their end."""
+    paths = [text.rstrip("/") for text in texts if "/" in text]
+    return list(dict.fromkeys([*texts, *paths, *(f"{path}/" for path in paths)]))
+
+
+def _held(record: Record, path: str, texts: set[str]) -> set[str]:
+    held = set(_texts(value_at(record, path)))
+    if path == "location":
+        return {text for text in texts if not held.isdisjoint(_spellings([text]))}
+    return held & texts
+
+
+def _report(
+    rows: Sequence[AssetRow], answers: Mapping[str, tuple[str, list[DataAsset]]]
+) -> tuple[list[MatchRow], list[DataAsset], list[Exclusion]]:
+    report: list[MatchRow] = []
+    assets: dict[str, DataAsset] = {}
+    exclusions: list[Exclusion] = []
+    taken_by: dict[str, int] = {}
+    for row in rows:
+        line, asset = _judge(row, answers, taken_by)
+        report.append(line)
+        if line.status == "matched" and asset is not None:
+            assets[_identity(asset)] = asset
+            taken_by[_identity(asset)] = row.number
+        else:
+            exclusions.append(_row_exclusion(line, asset))
+    return report, list(assets.values()), exclusions
+
+
+def _judge(
+    row: AssetRow,
+    answers: Mapping[str, tuple[str, list[DataAsset]]],
+    taken_by: Mapping[str, int],
+) -> tuple[MatchRow, DataAsset | None]:
+    if not row.text:
+        return MatchRow(row, "empty", message="asset_id is empty"), None
+    if row.text not in answers:
+        return MatchRow(row, "not found", message="no asset has this id, name or location"), None
+    path, candidates = answers[row.text]
+    asset = candidates[0]
+    if len(set(map(_identity, candidates))) > 1:
+        message = f"{len(candidates)} assets answer: {', '.join(c.name for c in candidates[:4])}"
+        return MatchRow(row, "ambiguous", path, message=message), None
+    if _identity(asset) in taken_by:
+        message = f"the same asset as row {taken_by[_identity(asset)]}"
+        return MatchRow(row, "duplicate", path, asset.record_id, asset.name, message), asset
+    return MatchRow(row, "matched", path, asset.record_id, asset.name), asset
+
+
+_ROW_ACTIONS = {
+    "empty": "Remove the row or fill it in",
+    "not found": "Check the id; it may be of another collection",
+    "ambiguous": "Give the _id of the one that is meant",
+    "duplicate": "Nothing: the asset is in once",
+}
+
+
+def _row_exclusion(line: MatchRow, asset: DataAsset | None) -> Exclusion:
+    return Exclusion(
+        stage="input",
+        reason=line.status.replace(" ", "_"),
+        message=f"row {line.row.number}: {line.row.text or '(empty)'}: {line.message}",
+        action=_ROW_ACTIONS[line.status],
+        record_id=line.record_id,
+        name=line.name or line.row.text,
+        location=asset.location if asset else "",
+    )
+
+
+def leave_out(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
+    """`found` without the records that a person took out by hand; they go to the ledger."""
+    ids = frozenset(excluded)
+    gone = tuple(
+        exclude(asset, "assets", "excluded_by_hand", "taken out by hand", "Include it again")
+        for asset in found.assets
+        if asset.record_id in ids
+    )
+    kept = tuple(asset for asset in found.assets if asset.record_id not in ids)
+    return replace(found, assets=kept, exclusions=(*found.exclusions, *gone))
+
+
+def _identity(asset: DataAsset) -> str:
+    """What two records of one asset share: records of the old and the new schema may
+    describe the same asset, and its files are dispatched once."""
+    return asset.location.rstrip("/") or asset.record_id
+
+
+def _each_once(found: FoundAssets) -> FoundAssets:
+    """`found` with each record and each location once."""
+    kept: dict[str, DataAsset] = {}
+    gone: list[Exclusion] = []
+    for asset in found.assets:
+        first = kept.setdefault(_identity(asset), asset)
+        if first is not asset:
+            message = f"the same location as record {first.record_id}"
+            action = "Nothing: the asset is in once"
+            gone.append(exclude(asset, "assets", "duplicate", message, action))
+    return replace(found, assets=tuple(kept.values()), exclusions=(*found.exclusions, *gone))
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), IDS_A_QUERY):
+        yield items[start : start + IDS_A_QUERY]

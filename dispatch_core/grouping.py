@@ -1,0 +1,189 @@
+"""The step "assets are grouped": latest only, one job per group, and who drops out.
+
+The rules are those of the newer upstream pipeline (match not null, sort, group,
+unwind, group), done here so that each asset they drop is named with its reason.
+Two things are better than there: dates are compared as points in time, although
+records write them in a dozen layouts, and groups keep the order of the assets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dispatch_core.paths import MISSING, is_below, value_at
+from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingRules:
+    """How assets become groups; field names are dotted paths.
+
+    ``latest_field`` and ``one_per`` keep, of the assets that share ``one_per``,
+    the one with the greatest ``latest_field``. ``group_by`` puts assets that
+    share these fields into one job; without it each asset is a group of one.
+    """
+
+    group_by: tuple[str, ...] = ()
+    latest_field: str | None = None
+    one_per: tuple[str, ...] = ()
+    unwind: tuple[str, ...] = ()
+    drop_null: bool = True
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every path that the rules read."""
+        latest = (self.latest_field,) if self.latest_field else ()
+        return (*self.group_by, *latest, *self.one_per, *self.unwind)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """The groups in the order of their first assets, and who dropped out."""
+
+    groups: tuple[AssetGroup, ...]
+    exclusions: tuple[Exclusion, ...] = ()
+
+
+def group_assets(assets: Sequence[DataAsset], rules: GroupingRules) -> Grouped:
+    """Each asset in a group or in the exclusions; with no rule, groups of one."""
+    kept, gone = list(assets), []
+    if rules.drop_null:
+        kept, nulls = _without_nulls(kept, (*rules.one_per, *rules.group_by))
+        gone += nulls
+    if rules.latest_field:
+        kept, older = _latest(kept, rules.latest_field, rules.one_per)
+        gone += older
+    if not rules.group_by:
+        return Grouped(tuple(AssetGroup((asset,)) for asset in kept), tuple(gone))
+    groups, empty = _groups(kept, rules)
+    return Grouped(groups, (*gone, *empty))
+
+
+def _without_nulls(
+    assets: Iterable[DataAsset], paths: Sequence[str]
+) -> tuple[list[DataAsset], list[Exclusion]]:
+    kept: list[DataAsset] = []
+    gone: list[Exclusion] = []
+    for asset in assets:
+        lacking = [path for path in paths if _is_null(value_at(asset.fields, path))]
+        if not lacking:
+            kept.append(asset)
+            continue
+        message = f"{', '.join(lacking)} is null or missing"
+        action = "Fill the field in, or set --drop_null_groups=0"
+        gone.append(exclude(asset, "grouping", "null_group_field", message, action))
+    return kept, gone
+
+
+def _is_null(value: Any) -> bool:
+    return value is MISSING or value is None or (isinstance(value, list) and None in value)
+
+
+def _latest(
+    assets: Sequence[DataAsset], field: str, one_per: Sequence[str]
+) -> tuple[list[DataAsset], list[Exclusion]]:
+    sharing: dict[str, list[DataAsset]] = {}
+    for asset in assets:
+        sharing.setdefault(_key(_values(asset.fields, one_per)), []).append(asset)
+    kept: set[str] = set()
+    gone: dict[str, Exclusion] = {}
+    for rivals in sharing.values():
+        best = max(rivals, key=lambda asset: (_rank(value_at(asset.fields, field)), asset.name))
+        kept.add(best.record_id)
+        for asset in rivals:
+            if asset is not best:
+                gone[asset.record_id] = _superseded(asset, best, field)
+    return (
+        [asset for asset in assets if asset.record_id in kept],
+        [gone[asset.record_id] for asset in assets if asset.record_id in gone],
+    )
+
+
+def _superseded(asset: DataAsset, best: DataAsset, field: str) -> Exclusion:
+    own, newer = (_shown(value_at(one.fields, field)) for one in (asset, best))
+    message = f"{field} is {own}; {best.name} has {newer}"
+    action = "Dispatch it by its id, or leave --filter_latest out"
+    return exclude(asset, "grouping", "superseded", message, action)
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """A sort key: missing, then numbers, then texts that are no date, then dates."""
+    if isinstance(value, list):
+        return max(map(_rank, value), default=(0, 0))
+    if isinstance(value, str):
+        moment = _moment(value)
+        return (2, value) if moment is None else (3, moment)
+    if isinstance(value, int | float):
+        return (1, value)
+    return (0, 0)
+
+
+def _moment(text: str) -> datetime | None:
+    """The point in time of an ISO 8601 text; without an offset it counts as UTC."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _groups(
+    assets: Sequence[DataAsset], rules: GroupingRules
+) -> tuple[tuple[AssetGroup, ...], list[Exclusion]]:
+    members: dict[str, dict[str, DataAsset]] = {}
+    metadata: dict[str, dict[str, Any]] = {}
+    gone: list[Exclusion] = []
+    for asset in assets:
+        variants = _unwound(asset.fields, rules.unwind)
+        if not variants:
+            message = f"{', '.join(rules.unwind)} is an empty list"
+            action = "Leave it out of --unwind_list_fields"
+            gone.append(exclude(asset, "grouping", "nothing_to_unwind", message, action))
+        for variant in variants:
+            values = [_unwound_value(asset.fields, variant, path) for path in rules.group_by]
+            key = _key(values)
+            members.setdefault(key, {})[asset.record_id] = asset
+            metadata.setdefault(key, _metadata(rules.group_by, values))
+    groups = (AssetGroup(tuple(m.values()), metadata[key]) for key, m in members.items())
+    return tuple(groups), gone
+
+
+def _unwound(fields: Mapping[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:
+    """One {path: item} for each combination of items of the lists at `paths`."""
+    variants: list[dict[str, Any]] = [{}]
+    for path in paths:
+        value = value_at(fields, path)
+        items = value if isinstance(value, list) else [value]
+        variants = [{**variant, path: item} for variant in variants for item in items]
+    return variants
+
+
+def _unwound_value(fields: Mapping[str, Any], variant: Mapping[str, Any], path: str) -> Any:
+    for parent, item in variant.items():
+        if is_below(path, parent):
+            return item if path == parent else value_at(item, path[len(parent) + 1 :])
+    return value_at(fields, path)
+
+
+def _values(fields: Mapping[str, Any], paths: Sequence[str]) -> list[Any]:
+    return [value_at(fields, path) for path in paths]
+
+
+def _key(values: Sequence[Any]) -> str:
+    return json.dumps([None if value is MISSING else value for value in values])
+
+
+def _metadata(paths: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """Field -> value as upstream names them: dots become double underscores."""
+    return {
+        path.replace(".", "__"): None if value is MISSING else value
+        for path, value in zip(paths, values, strict=True)
+    }
+
+
+def _shown(value: Any) -> str:
+    return "missing" if value is MISSING else json.dumps(value)

@@ -1,0 +1,116 @@
+"""The steps "jobs are built" and "workers get them": pure functions, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from dispatch_core.job_model import Job, make_job
+from dispatch_core.parameters import ParameterSet
+from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedGroup:
+    """A group whose assets carry their files; assets without any are not in it."""
+
+    assets: tuple[LocatedAsset, ...]
+    metadata: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltJobs:
+    """The jobs in order, each once, and the ledger rows of those left out."""
+
+    jobs: tuple[Job, ...]
+    exclusions: tuple[Exclusion, ...] = ()
+
+
+def locate_groups(
+    groups: Iterable[AssetGroup], located: Mapping[str, LocatedAsset]
+) -> tuple[LocatedGroup, ...]:
+    """`groups` with the files of each asset; a group that keeps no asset is left out."""
+    found = (
+        LocatedGroup(
+            tuple(located[a.record_id] for a in group.assets if a.record_id in located),
+            group.metadata,
+        )
+        for group in groups
+    )
+    return tuple(group for group in found if group.assets)
+
+
+def build_jobs(
+    groups: Iterable[LocatedGroup], parameter_sets: Sequence[ParameterSet], *, split_files: bool
+) -> BuiltJobs:
+    """N inputs x M sets = N x M jobs, sets innermost; two identical jobs are one.
+
+    An input is a file where `split_files` and files were located, else a group.
+    """
+    jobs: dict[str, Job] = {}
+    repeats: list[Exclusion] = []
+    for group in groups:
+        for assets in _inputs(group, split_files):
+            for one in parameter_sets or (None,):
+                job = make_job(assets, one, group.metadata)
+                if job.name in jobs:
+                    repeats.append(_job_row(job, "jobs", "duplicate", "an identical job is in"))
+                jobs.setdefault(job.name, job)
+    return BuiltJobs(tuple(jobs.values()), tuple(repeats))
+
+
+def cap_jobs(jobs: Sequence[Job], most: int | None) -> BuiltJobs:
+    """The first `most` jobs, the others as rows of the ledger; None means no cap."""
+    if most is None or len(jobs) <= most:
+        return BuiltJobs(tuple(jobs))
+    message = f"over the cap of {most:,} jobs"
+    gone = (_job_row(job, "workers", "over_the_cap", message) for job in jobs[most:])
+    return BuiltJobs(tuple(jobs[:most]), tuple(gone))
+
+
+def assign_workers(
+    job_count: int, *, num_parallel_workers: int, tasks_per_job: int | None = None
+) -> tuple[range, ...]:
+    """The jobs of each worker as ranges of indices, order kept.
+
+    10 jobs over 3 workers are 4, 3 and 3; with ``tasks_per_job=4`` they are 4, 4
+    and 2. Never a worker without a job.
+    """
+    if tasks_per_job is not None:
+        starts = range(0, job_count, tasks_per_job)
+        return tuple(range(s, min(s + tasks_per_job, job_count)) for s in starts)
+    workers = min(job_count, num_parallel_workers)
+    if not workers:
+        return ()
+    size, larger = divmod(job_count, workers)
+    ends = [n * size + min(n, larger) for n in range(workers + 1)]
+    return tuple(range(a, b) for a, b in pairwise(ends))
+
+
+def _inputs(group: LocatedGroup, split_files: bool) -> Iterator[tuple[LocatedAsset, ...]]:
+    if not split_files:
+        yield group.assets
+        return
+    for one in group.assets:
+        if one.files is None:
+            yield (one,)
+        for file in one.files or ():
+            yield (replace(one, files=(file,)),)
+
+
+def _job_row(job: Job, stage: Stage, reason: str, message: str) -> Exclusion:
+    first = job.assets[0].asset
+    files = [file.location for one in job.assets for file in one.files or ()]
+    action = "Nothing: the job is in once"
+    if reason == "over_the_cap":
+        action = "Raise --max_number_of_tasks_dispatched"
+    return Exclusion(
+        stage=stage,
+        reason=reason,
+        message=f"{message} ({job.name})",
+        action=action,
+        record_id=first.record_id,
+        name=", ".join(one.asset.name for one in job.assets),
+        location=", ".join(files) or first.location,
+    )

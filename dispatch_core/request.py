@@ -1,0 +1,165 @@
+"""The dispatch request: everything that a person decides, as one frozen value.
+
+Pages edit it by copying, the command line parses it, it is saved as JSON and
+replayed. What it does not hold is where records and objects come from: the same
+request runs on the demo, on the gateway and on a test's fake.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dispatch_core.asset_list import AssetRow
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.file_extension import NestedStores, check_extension
+from dispatch_core.job_model import JobFormat
+from dispatch_core.parameter_schema import compile_schema
+from dispatch_core.parameters import ParameterSets, build_parameter_sets
+from dispatch_core.query import Query, check_query
+from dispatch_core.strict_json import load_json
+
+WHERE = "dispatch request"
+
+Positive = Annotated[int, Field(ge=1, strict=True)]
+FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class DispatchRequest(BaseModel):
+    """What to dispatch. Exactly one of ``query`` and ``asset_rows`` is set.
+
+    The names are those of the command line. ``split_files`` None means one job
+    per file, or one per group where assets are grouped. ``tasks_per_job``, where
+    it is set, takes the place of ``num_parallel_workers``. ``excluded`` holds
+    record ids that a person took out by hand.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    query: dict[str, Any] | list[dict[str, Any]] | None = None
+    asset_rows: tuple[AssetRow, ...] | None = None
+    excluded: tuple[str, ...] = ()
+
+    group_by: FieldPaths = ()
+    filter_latest: str | None = None
+    filter_by: FieldPaths = ()
+    unwind_list_fields: FieldPaths = ()
+    drop_null_groups: bool = True
+
+    file_extension: str = ""
+    nested_stores: NestedStores = "outermost"
+    split_files: bool | None = None
+
+    parameters: dict[str, Any] | None = None
+    parameters_schema: dict[str, Any] | None = None
+
+    num_parallel_workers: Positive = 50
+    tasks_per_job: Positive | None = None
+    max_number_of_tasks_dispatched: Positive | None = None
+    job_format: JobFormat = "seed"
+    on_missing: Literal["report", "fail"] = "report"
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.query is not None and self.asset_rows is not None:
+            raise ValueError("it has a query and an asset list; keep one of them")
+        if self.filter_latest and not self.filter_by:
+            raise ValueError(
+                "filter_latest needs filter_by: the fields of which to keep one asset each"
+            )
+        if self.filter_by and not self.filter_latest:
+            raise ValueError("filter_by needs filter_latest: the field that tells which is latest")
+        return self
+
+    @property
+    def is_split(self) -> bool:
+        """Whether each file becomes a job of its own."""
+        return not self.group_by and self.split_files is not False
+
+    def to_json(self) -> str:
+        """The request as JSON that `load_request` reads; only what differs from the defaults."""
+        document = {"version": 1, **self.model_dump(mode="json", exclude_defaults=True)}
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRequest:
+    """A request whose query, parameters, schema and extension passed their checks."""
+
+    request: DispatchRequest
+    query: Query | None
+    parameter_sets: ParameterSets
+    file_extension: str
+
+
+def make_request(**fields: Any) -> DispatchRequest:
+    """A request of these fields; raises `InvalidInput` with every issue at once."""
+    try:
+        return DispatchRequest(**fields)
+    except ValidationError as error:
+        issues = dict.fromkeys(_issue_of(one) for one in error.errors())
+        raise InvalidInput(list(issues)) from None
+
+
+def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
+    """The request that a saved file holds; unknown keys are errors."""
+    document = load_json(text, where)
+    if not isinstance(document, dict):
+        raise InvalidInput(Issue("it is not a JSON object", where, "Give a saved request"))
+    # a record of an earlier dispatch holds its request: both can be replayed
+    inner = document.get("request")
+    return make_request(**(inner if isinstance(inner, dict) else document))
+
+
+def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
+    """A copy of `request` with `changes`, checked as a whole."""
+    fields = {name: getattr(request, name) for name in request.model_fields_set}
+    return make_request(**{**fields, **changes})
+
+
+def check_request(request: DispatchRequest) -> CheckedRequest:
+    """`request` with its parts read; raises `InvalidInput` with the issues of all parts."""
+    parts: dict[str, Any] = {}
+    issues: list[Issue] = []
+    for name, read in (
+        ("query", lambda: None if request.query is None else check_query(request.query)),
+        ("parameter_sets", lambda: _parameter_sets(request)),
+        ("file_extension", lambda: check_extension(request.file_extension)),
+    ):
+        try:
+            parts[name] = read()
+        except InvalidInput as error:
+            issues.extend(error.issues)
+    issues.extend(_missing_input(request))
+    if issues:
+        raise InvalidInput(issues)
+    return CheckedRequest(request=request, **parts)
+
+
+def _parameter_sets(request: DispatchRequest) -> ParameterSets:
+    schema = request.parameters_schema
+    compiled = None if schema is None else compile_schema(schema)
+    if request.parameters is None:
+        return ParameterSets()
+    return build_parameter_sets(request.parameters, compiled)
+
+
+def _missing_input(request: DispatchRequest) -> Iterator[Issue]:
+    if request.query is None and request.asset_rows is None:
+        action = "Give a query (--docdb_query) or a list of ids (--use_data_asset_csv=1)"
+        yield Issue("nothing says which data assets to dispatch", "", action)
+
+
+def _issue_of(error: Any) -> Issue:
+    path = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    if path.startswith("query."):  # one of two shapes: pydantic tells of both
+        path, message = "query", "it is neither a filter (object) nor a pipeline (array of them)"
+    if error["type"] == "extra_forbidden":
+        message = "this is not a field of a dispatch request"
+    return Issue(message[:1].lower() + message[1:], path or WHERE)

@@ -1,0 +1,210 @@
+"""What the core may import: a list of floors, and the few modules that meet the world."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import requests.exceptions
+from requests.adapters import BaseAdapter
+
+from dispatch_core.docdb import GatewaySource, Patience
+from dispatch_core.errors import DispatchError
+
+CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
+
+FLOORS = {
+    "ground": "errors types",
+    "readers": "strict_json paths bson pcre expression_functions expressions match query asset_list"
+    " parameter_schema parameters file_extension",
+    "contracts": "sources job_model request",
+    "edges and steps": "docdb mongodb s3 folder embedded text_file output"
+    " find grouping locate jobs",
+    "pipeline": "dispatch",
+    "surface": "connect report cli __main__ __init__",
+}
+"""A module imports from floors below its own, or beside it where that makes no cycle."""
+
+THE_WORLD = frozenset(
+    "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
+    " asyncio multiprocessing".split()
+)
+EDGES = {"docdb", "mongodb", "s3", "embedded.gateway"}
+
+
+def modules() -> dict[str, ast.Module]:
+    """Dotted name below the core -> syntax tree."""
+    names = {path: path.relative_to(CORE).with_suffix("") for path in CORE.rglob("*.py")}
+    return {
+        ".".join(name.parts).removesuffix(".__init__"): ast.parse(path.read_text("utf-8"))
+        for path, name in names.items()
+    }
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Every module that a tree imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+TREES = modules()
+OURS = {
+    name: {
+        found.removeprefix("dispatch_core.")
+        for found in imported(tree)
+        if found.removeprefix("dispatch_core.") in TREES and found.startswith("dispatch_core.")
+    }
+    for name, tree in TREES.items()
+}
+
+
+def floor_of(name: str) -> int:
+    """The number of a module's floor; a package stands on one floor as a whole."""
+    top = name.split(".")[0]
+    return next(number for number, floor in enumerate(FLOORS.values()) if top in floor.split())
+
+
+def test_every_module_stands_on_one_floor_and_no_floor_names_another() -> None:
+    named = sorted(" ".join(FLOORS.values()).split())
+
+    assert named == sorted({name.split(".")[0] for name in TREES})
+
+
+def test_a_module_imports_nothing_from_a_floor_above_its_own() -> None:
+    upward = {
+        (name, other)
+        for name, others in OURS.items()
+        for other in others
+        if floor_of(other) > floor_of(name)
+    }
+
+    assert upward == set()
+
+
+def test_the_ground_imports_nothing_of_ours() -> None:
+    assert {name: OURS[name] for name in FLOORS["ground"].split()} == {
+        "errors": set(),
+        "types": set(),
+    }
+
+
+def test_imports_make_no_cycle() -> None:
+    order = list(TopologicalSorter(OURS).static_order())
+
+    assert len(order) == len(TREES)
+
+
+def test_the_core_imports_no_streamlit() -> None:
+    drawing = [
+        name
+        for name, tree in TREES.items()
+        if any("streamlit" in found for found in imported(tree))
+    ]
+
+    assert drawing == []
+
+
+def test_only_the_edges_import_what_meets_a_network_or_a_process() -> None:
+    meeting = {
+        name
+        for name, tree in TREES.items()
+        if THE_WORLD & {found.split(".")[0] for found in imported(tree)}
+    }
+
+    assert meeting == EDGES
+
+
+def test_everything_in_the_core_is_imported_by_its_full_name() -> None:
+    relative = [
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+
+    assert relative == []
+
+
+def exceptions_of(module: ModuleType) -> list[type[Exception]]:
+    return [
+        found
+        for _, found in inspect.getmembers(module, inspect.isclass)
+        if issubclass(found, Exception) and found.__module__ == module.__name__
+    ]
+
+
+class Failing(BaseAdapter):
+    """A transport that raises one exception for every request."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def send(self, *request: object, **options: object) -> requests.Response:
+        raise self.error
+
+    def close(self) -> None:
+        pass
+
+
+def raised(kind: type[Exception]) -> Exception:
+    if issubclass(kind, requests.exceptions.JSONDecodeError):
+        return kind("no value", "text", 0)
+    if issubclass(kind, requests.HTTPError):
+        answer = requests.Response()
+        answer.status_code = 500
+        return kind("500", response=answer)
+    return kind("failed")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for kind in exceptions_of(requests.exceptions)
+        if issubclass(kind, requests.RequestException) and not issubclass(kind, Warning)
+    ],
+)
+def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception]) -> None:
+    source = GatewaySource(
+        "docdb.test", adapter=Failing(raised(kind)), patience=Patience(attempts=1)
+    )
+
+    with pytest.raises(DispatchError):
+        source.find_page({}, {"name": 1}, 10)
+
+
+@pytest.mark.parametrize(
+    ("module", "bases", "others"),
+    [
+        ("requests.exceptions", {"RequestException"}, set()),
+        # both are faults of botocore's own data files
+        (
+            "botocore.exceptions",
+            {"BotoCoreError", "ClientError"},
+            {"MissingServiceIdError", "UndefinedModelAttributeError"},
+        ),
+        # a BSONError, which that edge catches beside the others
+        ("pymongo.errors", {"PyMongoError"}, {"DocumentTooLarge"}),
+    ],
+)
+def test_every_exception_of_a_client_has_a_base_that_its_edge_catches(
+    module: str, bases: set[str], others: set[str]
+) -> None:
+    client = pytest.importorskip(module)
+    caught = tuple(getattr(client, name) for name in bases)
+
+    strangers = {
+        kind.__name__ for kind in exceptions_of(client) if not issubclass(kind, (*caught, Warning))
+    }
+
+    assert strangers == others

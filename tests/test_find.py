@@ -1,0 +1,282 @@
+"""The step "assets are found": every record once, and every row of a list answered."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from dispatch_core.asset_list import AssetRow
+from dispatch_core.errors import AnswerTooLarge, InvalidInput, ServiceError
+from dispatch_core.find import FoundAssets, find_assets, walk_records
+from dispatch_core.query import check_query
+from dispatch_core.sources import MetadataSource
+from dispatch_core.types import Record
+from tests.fakes import Records, record, record_v2
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+EVERY = check_query({})
+
+
+def numbered(count: int) -> list[Record]:
+    return [record(f"{number:05}") for number in range(count)]
+
+
+def rows(*texts: str) -> list[AssetRow]:
+    return [AssetRow(number, text) for number, text in enumerate(texts, 2)]
+
+
+def names(found: FoundAssets) -> list[str]:
+    return [one.name for one in found.assets]
+
+
+def statuses(found: FoundAssets) -> list[tuple[str, str]]:
+    return [(line.row.text, line.status) for line in found.match_report]
+
+
+def ledger(found: FoundAssets) -> list[tuple[str, str]]:
+    return [(row.reason, row.message) for row in found.exclusions]
+
+
+def walked(source: MetadataSource, page_size: int = 1_000) -> list[str]:
+    return [one["_id"] for one in walk_records(source, {}, {"name": 1}, page_size=page_size)]
+
+
+def test_short_pages_are_not_taken_for_the_end() -> None:
+    source = Records(numbered(250), short=7)
+
+    assert walked(source) == [f"r-{number:05}" for number in range(250)]
+
+
+def test_a_page_that_is_too_large_is_asked_for_at_half_the_size() -> None:
+    source = Records(numbered(100), most=30)
+
+    assert len(walked(source, page_size=100)) == 100
+    assert source.limits[:3] == [100, 50, 25]
+
+
+def test_one_record_that_is_too_large_is_an_error() -> None:
+    with pytest.raises(AnswerTooLarge):
+        walked(Records(numbered(1), most=0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_records_inserted_and_deleted_between_pages_lose_and_double_none(seed: int) -> None:
+    stable = numbered(200)[::2]
+    source = Records(list(stable))
+
+    def edit(page: int) -> None:
+        # before what was read, and after it: both move every later record of a skip
+        source.records.append(record(f"{2 * page + seed * 8 + 1:05}"))
+        source.records[:] = [one for one in source.records if one["_id"] != f"r-{page * 2 - 1:05}"]
+
+    source.before_page = edit
+    ids = walked(source, page_size=9)
+
+    assert set(ids) >= {one["_id"] for one in stable}
+    assert len(ids) == len(set(ids))
+
+
+def test_a_source_whose_pages_do_not_advance_is_a_service_error() -> None:
+    class Stuck(Records):
+        def find_page(self, *ask: object) -> list[Record]:
+            return [record("a")]
+
+    with pytest.raises(ServiceError, match="the same record came twice"):
+        walked(Stuck([]))
+
+
+def test_only_the_fields_that_are_used_are_asked_for() -> None:
+    source = Records([record("a", subject={"subject_id": "1", "sex": "F"}, session={"x": 1})])
+
+    found = find_assets(source, EVERY, fields=["subject.subject_id"])
+
+    assert found.assets[0].fields == {"subject": {"subject_id": "1"}}
+
+
+def test_records_of_both_schemas_at_one_location_are_one_asset() -> None:
+    source = Records([record("a"), record_v2("a"), record("b")])
+
+    found = find_assets(source, EVERY)
+
+    assert names(found) == ["a", "b"]
+    assert found.matched == 3
+    assert ledger(found) == [("duplicate", "the same location as record r-a")]
+
+
+def test_a_slash_at_the_end_makes_no_other_location() -> None:
+    source = Records([record("a"), record("b", location="s3://data/a/")])
+
+    assert names(find_assets(source, EVERY)) == ["a"]
+
+
+def test_records_without_a_location_are_not_taken_for_one_asset() -> None:
+    source = Records([record("a", location=None), record("b", location=None)])
+
+    assert names(find_assets(source, EVERY)) == ["a", "b"]
+
+
+def test_assets_taken_out_by_hand_are_in_the_ledger() -> None:
+    found = find_assets(Records(numbered(3)), EVERY, excluded=["r-00001", "no such id"])
+
+    assert names(found) == ["00000", "00002"]
+    assert ledger(found) == [("excluded_by_hand", "taken out by hand")]
+
+
+@pytest.mark.parametrize(
+    ("links", "ids"),
+    [
+        ({"external_links": {"Code Ocean": ["x", "y"]}}, ("x", "y")),
+        ({"external_links": [{"Code Ocean": "x"}, {"Code Ocean": "y"}]}, ("x", "y")),
+        ({"external_links": []}, ()),
+        ({"external_links": {"Other": ["x"]}, "other_identifiers": None}, ()),
+        ({"other_identifiers": {"Code Ocean": ["y", "x", "y"]}}, ("y", "x")),
+    ],
+)
+def test_code_ocean_ids_are_read_from_every_shape_of_either_schema(
+    links: Record, ids: tuple[str, ...]
+) -> None:
+    source = Records([{"_id": "r", "name": "a", "location": "s3://data/a", **links}])
+
+    assert find_assets(source, EVERY).assets[0].asset_ids == ids
+
+
+def test_an_id_is_looked_for_in_five_places() -> None:
+    source = Records(
+        [
+            record("a", ids=["first", "second"]),
+            record_v2("b", ids=["third"]),
+            record("c"),
+            record("d"),
+            record("e"),
+        ]
+    )
+    wanted = rows("second", "third", "r-c", "d", "s3://data/e/")
+
+    found = find_assets(source, None, wanted)
+
+    assert names(found) == ["a", "b", "c", "d", "e"]
+    assert [line.matched_by for line in found.match_report] == [
+        "external_links.Code Ocean",
+        "other_identifiers.Code Ocean",
+        "_id",
+        "name",
+        "location",
+    ]
+
+
+def test_a_location_is_found_with_or_without_the_slash_that_the_record_has() -> None:
+    source = Records([record("a", location="s3://data/a/"), record("b")])
+
+    assert names(find_assets(source, None, rows("s3://data/a", "s3://data/b/"))) == ["a", "b"]
+
+
+def test_every_row_of_a_list_is_answered_in_its_order() -> None:
+    source = Records(
+        [
+            record("a", ids=["id-a"]),
+            record("same", location="s3://data/one"),
+            record("other", name="same", location="s3://data/two"),
+        ]
+    )
+
+    found = find_assets(source, None, rows("none", "id-a", "", "a", "same"))
+
+    assert statuses(found) == [
+        ("none", "not found"),
+        ("id-a", "matched"),
+        ("", "empty"),
+        ("a", "duplicate"),
+        ("same", "ambiguous"),
+    ]
+    assert ledger(found) == [
+        ("not_found", "row 2: none: no asset has this id, name or location"),
+        ("empty", "row 4: (empty): asset_id is empty"),
+        ("duplicate", "row 5: a: the same asset as row 3"),
+        ("ambiguous", "row 6: same: 2 assets answer: same, same"),
+    ]
+
+
+def test_two_rows_that_name_the_two_records_of_one_asset_are_a_duplicate() -> None:
+    source = Records([record("a"), record_v2("a")])
+
+    found = find_assets(source, None, rows("r-a", "v2-a"))
+
+    assert statuses(found) == [("r-a", "matched"), ("v2-a", "duplicate")]
+    assert [row.reason for row in found.exclusions] == ["duplicate"]
+
+
+def test_a_name_that_two_records_without_a_location_share_is_ambiguous() -> None:
+    source = Records([record("a", location=None), record("b", name="a", location=None)])
+
+    assert statuses(find_assets(source, None, rows("a"))) == [("a", "ambiguous")]
+
+
+def test_a_list_of_2_500_ids_is_asked_for_in_parts() -> None:
+    source = Records(numbered(2_500), most=1_000)
+
+    found = find_assets(source, None, rows(*(f"r-{number:05}" for number in range(2_500))))
+
+    assert len(found.assets) == 2_500
+
+
+def test_a_pipeline_keeps_its_own_order() -> None:
+    query = check_query([{"$sort": {"name": -1}}, {"$limit": 2}])
+
+    assert names(find_assets(Records(numbered(3)), query)) == ["00002", "00001"]
+
+
+def test_a_pipeline_that_drops_the_ids_gets_them_back() -> None:
+    query = check_query([{"$project": {"name": 1, "location": 1}}])
+    source = Records([record("a", ids=["id-a"])])
+
+    assert find_assets(source, query).assets[0].asset_ids == ("id-a",)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "missing"),
+    [
+        ([{"$project": {"name": 1}}], "no location"),
+        ([{"$project": {"_id": 0, "name": 1, "location": 1}}], "no _id"),
+        ([{"$group": {"_id": "$name", "count": {"$sum": 1}}}], "no name and no location"),
+        ([{"$group": {"_id": None}}], "no _id and no name and no location"),
+    ],
+)
+def test_a_pipeline_that_drops_a_needed_field_is_refused_by_its_name(
+    pipeline: list[Record], missing: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"result 1 of the pipeline has {missing} of an asset"):
+        find_assets(Records([record("a")]), check_query(pipeline))
+
+
+def test_progress_is_told_with_what_is_done_and_the_total() -> None:
+    told: list[tuple[str, int, int]] = []
+
+    find_assets(Records(numbered(1_500)), EVERY, progress=lambda *step: told.append(step))
+
+    assert told == [("assets", 1_000, 1_500), ("assets", 1_500, 1_500)]
+
+
+def test_a_field_whose_name_begins_with_another_field_is_asked_for_too() -> None:
+    source = Records([record("a", location_note="x")])
+
+    found = find_assets(source, EVERY, fields=["location_note"])
+
+    assert found.assets[0].fields == {"location_note": "x"}
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real records is not here")
+def test_every_real_record_is_an_asset_or_shares_the_location_of_one() -> None:
+    with gzip.open(CORPUS / "records.jsonl.gz", "rt", encoding="utf-8") as lines:
+        real = [json.loads(line)["record"] for line in lines]
+    # the corpus holds some records in several versions, and some without an _id
+    source = Records([{**one, "_id": f"{number:03}"} for number, one in enumerate(real)])
+
+    found = find_assets(source, EVERY, fields=["subject.subject_id"])
+    places = {one.get("location") for one in real if isinstance(one.get("location"), str)}
+
+    assert found.matched == len(real)
+    assert len(found.assets) + len(found.exclusions) == len(real)
+    assert {one.location.rstrip("/") for one in found.assets} >= {p.rstrip("/") for p in places}

@@ -1,0 +1,160 @@
+"""The step "assets are grouped": latest only, one job per group, and who drops out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dispatch_core.grouping import Grouped, GroupingRules, group_assets
+from tests.fakes import asset
+
+BY_SUBJECT = GroupingRules(group_by=("subject.subject_id",))
+LATEST = GroupingRules(latest_field="session.start", one_per=("subject.subject_id",))
+
+
+def of(subject: Any, **session: Any) -> dict[str, Any]:
+    return {"subject": {"subject_id": subject}, "session": session}
+
+
+def members(grouped: Grouped) -> list[list[str]]:
+    return [[one.name for one in group.assets] for group in grouped.groups]
+
+
+def ledger(grouped: Grouped) -> list[tuple[str, str, str]]:
+    return [(row.name, row.reason, row.message) for row in grouped.exclusions]
+
+
+def kept_of(*starts: Any) -> list[str]:
+    """The names (a, b, ...) that stay of one subject's assets with these starts."""
+    rivals = [
+        asset(name, **of("1", start=start)) for name, start in zip("abcdef", starts, strict=False)
+    ]
+    return [names[0] for names in members(group_assets(rivals, LATEST))]
+
+
+def test_without_rules_each_asset_is_a_group_of_one_in_source_order() -> None:
+    grouped = group_assets([asset("b"), asset("a")], GroupingRules())
+
+    assert members(grouped) == [["b"], ["a"]]
+    assert grouped.groups[0].metadata is None
+
+
+def test_groups_keep_the_order_of_their_first_assets() -> None:
+    assets = [asset("a", **of("2")), asset("b", **of("1")), asset("c", **of("2"))]
+
+    assert members(group_assets(assets, BY_SUBJECT)) == [["a", "c"], ["b"]]
+
+
+def test_group_metadata_names_fields_with_double_underscores() -> None:
+    rules = GroupingRules(group_by=("subject.subject_id", "session.type"))
+
+    grouped = group_assets([asset("a", **of("1", type="x"))], rules)
+
+    assert grouped.groups[0].metadata == {"subject__subject_id": "1", "session__type": "x"}
+
+
+def test_1_and_true_and_the_text_1_are_three_groups() -> None:
+    assets = [asset(name, **of(value)) for name, value in [("a", 1), ("b", True), ("c", "1")]]
+
+    assert members(group_assets(assets, BY_SUBJECT)) == [["a"], ["b"], ["c"]]
+
+
+@pytest.mark.parametrize("fields", [{}, of(None), {"subject": None}, of(["1", None])])
+def test_an_asset_that_lacks_a_grouping_field_is_in_the_ledger(fields: dict[str, Any]) -> None:
+    grouped = group_assets([asset("a", **fields), asset("b", **of("1"))], BY_SUBJECT)
+
+    assert members(grouped) == [["b"]]
+    assert ledger(grouped) == [
+        ("a", "null_group_field", "subject.subject_id is null or missing"),
+    ]
+
+
+def test_null_and_missing_are_one_group_where_nulls_are_kept() -> None:
+    rules = GroupingRules(group_by=("subject.subject_id",), drop_null=False)
+
+    grouped = group_assets([asset("a"), asset("b", **of(None)), asset("c", **of("1"))], rules)
+
+    assert members(grouped) == [["a", "b"], ["c"]]
+    assert grouped.groups[0].metadata == {"subject__subject_id": None}
+
+
+def test_the_latest_asset_of_each_subject_stays_in_its_place() -> None:
+    assets = [
+        asset("old", **of("1", start="2025-01-01")),
+        asset("other", **of("2", start="2020-01-01")),
+        asset("new", **of("1", start="2025-06-01")),
+    ]
+
+    grouped = group_assets(assets, LATEST)
+
+    assert members(grouped) == [["other"], ["new"]]
+    assert ledger(grouped) == [
+        ("old", "superseded", 'session.start is "2025-01-01"; new has "2025-06-01"'),
+    ]
+
+
+def test_dates_of_different_layouts_are_compared_as_points_in_time() -> None:
+    # as texts, the first would be the greatest
+    assert kept_of("2025-06-07T20:00:00Z", "2025-06-07T14:00:00-07:00", "2025-06-07 20:30") == ["b"]
+    assert kept_of("2025-06-07", "2025-06-07 00:00:01.5+00:00", "20250607") == ["b"]
+
+
+def test_a_date_comes_after_a_text_a_number_and_nothing() -> None:
+    assert kept_of(None, 99, "unknown", "2025-06-07") == ["d"]
+    assert kept_of(None, 99, "unknown") == ["c"]
+    assert kept_of(None, 99) == ["b"]
+
+
+def test_the_extremes_of_the_calendar_can_be_compared() -> None:
+    assert kept_of("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00") == ["b"]
+
+
+def test_of_two_equally_late_assets_one_stays() -> None:
+    assert kept_of("2025-06-07", "2025-06-07") == ["b"]
+
+
+def test_a_list_field_makes_one_group_unless_it_is_unwound() -> None:
+    modalities = [{"abbreviation": "ecephys"}, {"abbreviation": "behavior"}]
+    one = asset("a", modality=modalities)
+    by = ("modality.abbreviation",)
+
+    whole = group_assets([one], GroupingRules(group_by=by))
+    unwound = group_assets([one], GroupingRules(group_by=by, unwind=("modality",)))
+
+    assert [group.metadata for group in whole.groups] == [
+        {"modality__abbreviation": ["ecephys", "behavior"]}
+    ]
+    assert [group.metadata for group in unwound.groups] == [
+        {"modality__abbreviation": "ecephys"},
+        {"modality__abbreviation": "behavior"},
+    ]
+
+
+def test_an_asset_is_once_in_a_group_that_its_list_names_twice() -> None:
+    rules = GroupingRules(group_by=("tags",), unwind=("tags",))
+
+    assert members(group_assets([asset("a", tags=["x", "x", "y"])], rules)) == [["a"], ["a"]]
+
+
+def test_an_empty_list_has_nothing_to_unwind_and_is_in_the_ledger() -> None:
+    rules = GroupingRules(group_by=("tags",), unwind=("tags",))
+
+    grouped = group_assets([asset("a", tags=[]), asset("b", tags=["x"])], rules)
+
+    assert members(grouped) == [["b"]]
+    assert ledger(grouped) == [("a", "nothing_to_unwind", "tags is an empty list")]
+
+
+def test_the_fields_of_the_rules_are_all_that_they_read() -> None:
+    rules = GroupingRules(("a",), "b", ("c",), ("d",))
+
+    assert rules.fields == ("a", "b", "c", "d")
+
+
+def test_unwinding_a_field_leaves_a_field_that_begins_with_its_name() -> None:
+    rules = GroupingRules(group_by=("tags", "tags_note"), unwind=("tags",))
+
+    grouped = group_assets([asset("a", tags=["x"], tags_note="y")], rules)
+
+    assert [group.metadata for group in grouped.groups] == [{"tags": "x", "tags_note": "y"}]

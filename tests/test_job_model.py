@@ -1,0 +1,158 @@
+"""The job model: two formats with the same keys, and names that never change."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dispatch_core.job_model import (
+    MAX_QUERY_TEXT,
+    Job,
+    JobFormat,
+    job_bytes,
+    job_document,
+    make_job,
+    query_for_jobs,
+    refusing_readers,
+)
+from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
+
+ASSET = DataAsset("r1", "behavior_1", "s3://data/behavior_1", ("id-1",))
+FILE = FileEntry("s3://data/behavior_1/a.nwb", size=7)
+LOCATED = (LocatedAsset(ASSET, (FILE,)),)
+CUTOFF = {"cutoff": 0.05, "method": "x"}
+
+
+def job(parameters: dict[str, Any] | None = CUTOFF, group: dict[str, Any] | None = None) -> Job:
+    return make_job(LOCATED, parameters, group)
+
+
+def test_the_names_of_jobs_never_change() -> None:
+    assert job().name == "9eaebf16-1ea8-53c6-ad29-efc4abadf214"
+    assert job(None).name == "84959087-ad1d-5d39-b620-2acf67c05164"
+    assert job(None, {"subject__subject_id": "1"}).name == "1577cc53-38b8-5229-ba1a-95b0f816fea1"
+
+
+def test_the_order_of_parameters_does_not_change_the_name() -> None:
+    assert job({"method": "x", "cutoff": 0.05}).name == job(CUTOFF).name
+
+
+def test_what_a_job_is_to_do_changes_the_name() -> None:
+    other_file = (LocatedAsset(ASSET, (FileEntry("s3://data/behavior_1/b.nwb"),)),)
+    names = {
+        job().name,
+        job({"cutoff": 0.5, "method": "x"}).name,
+        job(group={}).name,
+        make_job(other_file, CUTOFF, None).name,
+        make_job((LocatedAsset(ASSET),), CUTOFF, None).name,
+    }
+
+    assert len(names) == 5
+
+
+def test_the_seed_format_is_the_one_that_the_seed_prints() -> None:
+    text = job_bytes(job(), "seed").decode()
+
+    assert text == (
+        """{
+    "s3_location": [
+        "s3://data/behavior_1"
+    ],
+    "asset_id": [
+        "id-1"
+    ],
+    "asset_name": [
+        "behavior_1"
+    ],
+    "docdb_record_id": [
+        "r1"
+    ],
+    "file_location": [
+        "s3://data/behavior_1/a.nwb"
+    ],
+    "distributed_parameters": [
+        {
+            "cutoff": 0.05,
+            "method": "x"
+        }
+    ]
+}
+"""
+    )
+
+
+def test_the_formats_differ_in_the_shape_of_distributed_parameters_only() -> None:
+    seed, pipeline = (job_document(job(), name, "{}") for name in ("seed", "pipeline"))
+
+    assert seed["distributed_parameters"] == [CUTOFF]
+    assert pipeline["distributed_parameters"] == CUTOFF
+    assert {**seed, "distributed_parameters": CUTOFF} == pipeline
+
+
+@pytest.mark.parametrize("job_format", ["seed", "pipeline"])
+def test_a_job_without_parameters_says_null(job_format: JobFormat) -> None:
+    assert job_document(job(None), job_format)["distributed_parameters"] is None
+
+
+def test_file_location_is_null_where_no_files_were_asked_for() -> None:
+    plain = make_job((LocatedAsset(ASSET),), None, None)
+
+    assert job_document(plain, "seed")["file_location"] is None
+
+
+def test_query_and_group_metadata_stand_in_a_job_only_where_there_are_any() -> None:
+    grouped = job(group={"subject__subject_id": "1"})
+
+    assert "query" not in job_document(job(), "seed")
+    assert "group_metadata" not in job_document(job(), "seed")
+    assert job_document(grouped, "seed", '{"a": 1}')["query"] == '{"a": 1}'
+    assert job_document(grouped, "seed")["group_metadata"] == {"subject__subject_id": "1"}
+
+
+def test_text_is_written_as_it_is() -> None:
+    assert '"é🐭"' in job_bytes(job({"name": "é🐭"}), "seed").decode()
+
+
+def test_half_of_a_surrogate_pair_in_a_record_is_written_as_its_escape() -> None:
+    odd = make_job((LocatedAsset(DataAsset("r1", "a\ud800", "s3://data/a")),), None, None)
+
+    content = job_bytes(odd, "seed")
+
+    assert b'"a\\ud800"' in content
+    assert json.loads(content)["asset_name"] == ["a\ud800"]
+
+
+def test_the_id_that_ends_the_location_is_the_asset_id() -> None:
+    asset = DataAsset("r1", "a", "s3://codeocean/id-2/", ("id-1", "id-2"))
+
+    assert job_document(make_job((LocatedAsset(asset),), None, None), "seed")["asset_id"] == [
+        "id-2"
+    ]
+
+
+def test_each_reader_accepts_its_own_format_and_refuses_the_other() -> None:
+    seed, pipeline = (job_document(job(), name) for name in ("seed", "pipeline"))
+
+    assert refusing_readers(seed) == {
+        "analysis-pipeline-utils 0.2 (aind-analysis-wrapper)": (
+            "distributed_parameters: Input should be a valid dictionary"
+        )
+    }
+    assert refusing_readers(pipeline) == {
+        "the seed's AnalysisDispatchModel": "distributed_parameters: Input should be a valid list"
+    }
+
+
+def test_both_readers_accept_a_job_without_parameters() -> None:
+    assert refusing_readers(job_document(job(None), "seed", "{}")) == {}
+
+
+def test_a_short_query_stands_in_each_job_whole_and_a_long_one_by_its_digest() -> None:
+    assert query_for_jobs("x" * MAX_QUERY_TEXT) == "x" * MAX_QUERY_TEXT
+
+    assert query_for_jobs("x" * (MAX_QUERY_TEXT + 1)) == (
+        "sha256:39061532d423f2d385027b9d40fc07e2bedf7bf3151e8f8bdd5ff005cd5136d1 "
+        "(16,385 characters; the dispatch record holds the query)"
+    )

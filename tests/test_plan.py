@@ -1,0 +1,363 @@
+"""The checks worth having from the first day: whole dispatches, planned over fakes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dispatch_core.asset_list import AssetRow, read_asset_csv
+from dispatch_core.dispatch import DispatchPlan, dispatch_record, plan_dispatch, require_jobs
+from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
+from dispatch_core.job_model import refusing_readers
+from dispatch_core.query import read_query
+from dispatch_core.request import load_request, make_request
+from tests.fakes import Buckets, Records, record, record_v2
+
+TWO = Records([record("a0", ids=["id-a0"]), record("a1", ids=["id-a1"])])
+FILES = Buckets({"data": ["a0/1.nwb", "a0/2.nwb", "a1/1.nwb", "a10/9.nwb"]})
+NOWHERE = Buckets()
+
+
+def plan(source: Records, lister: Buckets = NOWHERE, **fields: Any) -> DispatchPlan:
+    if "asset_rows" not in fields:
+        fields.setdefault("query", {})
+    return plan_dispatch(make_request(**fields), source, lister)
+
+
+def documents(made: DispatchPlan) -> list[dict[str, Any]]:
+    return [json.loads(content) for _, content in made.files()]
+
+
+def ledger(made: DispatchPlan) -> list[tuple[str, str, str]]:
+    return [(row.name, row.stage, row.reason) for row in made.exclusions]
+
+
+def numbered(count: int) -> Records:
+    return Records([record(f"{number:05}") for number in range(count)])
+
+
+def test_1_split_files_make_3_jobs_each_with_a_file_below_its_own_asset() -> None:
+    jobs = documents(plan(TWO, FILES, file_extension=".nwb"))
+
+    assert [(job["s3_location"], job["file_location"]) for job in jobs] == [
+        (["s3://data/a0"], ["s3://data/a0/1.nwb"]),
+        (["s3://data/a0"], ["s3://data/a0/2.nwb"]),
+        (["s3://data/a1"], ["s3://data/a1/1.nwb"]),
+    ]
+
+
+def test_1_grouped_files_make_2_jobs() -> None:
+    jobs = documents(plan(TWO, FILES, file_extension=".nwb", split_files=False))
+
+    assert [job["file_location"] for job in jobs] == [
+        ["s3://data/a0/1.nwb", "s3://data/a0/2.nwb"],
+        ["s3://data/a1/1.nwb"],
+    ]
+
+
+def test_2_of_5_assets_the_3_with_trouble_are_in_the_ledger() -> None:
+    source = Records(
+        [
+            record("bare"),
+            record("denied"),
+            record("fine"),
+            record("good"),
+            record("lost", location=None),
+        ]
+    )
+    keys = ["bare/x.txt", "denied/1.nwb", "fine/1.nwb", "good/1.nwb"]
+    lister = Buckets({"data": keys}, denied=["data/denied/"])
+
+    made = plan(source, lister, file_extension=".nwb")
+
+    assert [job["asset_name"] for job in documents(made)] == [["fine"], ["good"]]
+    assert ledger(made) == [
+        ("bare", "files", "no_matching_file"),
+        ("denied", "files", "access_denied"),
+        ("lost", "files", "no_location"),
+    ]
+    assert all(row.message and row.action for row in made.exclusions)
+
+
+def test_3_an_inline_query_of_433_characters_works() -> None:
+    ids = [str(number) for number in range(700_000, 700_040)]
+    text = json.dumps({"subject.subject_id": {"$in": ids}})
+    source = Records([record("a", subject={"subject_id": "700039"}), record("b")])
+
+    made = plan(source, query=read_query(text).value)
+
+    assert len(text) == 433
+    assert [job["query"] for job in documents(made)] == [text]
+
+
+def test_4_no_match_is_a_clear_stop() -> None:
+    made = plan(TWO, query={"name": "nobody"})
+
+    assert list(made.files()) == []
+    with pytest.raises(NothingFound, match="source records in memory: no asset matches"):
+        require_jobs(made)
+
+
+def test_5_the_same_dispatch_twice_is_the_same_files() -> None:
+    first, second = (
+        plan(TWO, FILES, file_extension=".nwb", parameters={"fixed_parameters": {"a": 1}})
+        for _ in range(2)
+    )
+
+    assert list(first.files()) == list(second.files())
+    assert first.fingerprint == second.fingerprint
+
+
+def test_6_a_cap_of_1_000_on_1_500_jobs_is_loud_and_the_ledger_has_the_500() -> None:
+    made = plan(numbered(1_500), max_number_of_tasks_dispatched=1_000)
+
+    assert len(made.jobs) == 1_000
+    assert {row.reason for row in made.exclusions} == {"over_the_cap"}
+    assert len(made.exclusions) == 500
+    assert made.warnings[-1] == (
+        "THE CAP CUT 500 JOBS: only 1,000 are dispatched (max_number_of_tasks_dispatched)"
+    )
+
+
+def test_7_a_csv_with_bom_crlf_blank_and_duplicate_rows_finds_a_second_id() -> None:
+    source = Records([record("a", ids=["id-1", "id-2"]), record("b", ids=["id-3"])])
+    table = "\ufeffasset_id\r\nid-2\r\n\r\nid-3\r\nid-2\r\nid-9\r\n".encode()
+
+    made = plan(source, asset_rows=read_asset_csv(table))
+
+    assert [job["asset_name"] for job in documents(made)] == [["a"], ["b"]]
+    assert [line.status for line in made.found.match_report] == [
+        "matched",
+        "matched",
+        "duplicate",
+        "not found",
+    ]
+    assert ledger(made) == [("a", "input", "duplicate"), ("id-9", "input", "not_found")]
+
+
+def test_8_a_misspelt_parameter_is_an_error_that_suggests_the_right_one() -> None:
+    with pytest.raises(InvalidInput, match="Did you mean isi_violations_cutoff"):
+        plan(
+            TWO,
+            parameters={"analysis_parameter": {"isi_violation_cutof": 0.05}},
+            parameters_schema={"properties": {"isi_violations_cutoff": {"type": "number"}}},
+        )
+
+
+def test_9_an_nwb_directory_counts_once_and_its_children_are_no_jobs() -> None:
+    keys = ["a0/x.nwb/.zgroup", "a0/x.nwb/acquisition/0.0", "a0/x.nwb/inner.nwb", "a1/y.nwb"]
+
+    jobs = documents(plan(TWO, Buckets({"data": keys}), file_extension=".nwb"))
+
+    assert [job["file_location"] for job in jobs] == [
+        ["s3://data/a0/x.nwb"],
+        ["s3://data/a1/y.nwb"],
+    ]
+
+
+def test_10_every_job_of_the_pipeline_format_is_accepted_by_its_reader() -> None:
+    made = plan(
+        TWO,
+        FILES,
+        file_extension=".nwb",
+        job_format="pipeline",
+        group_by=["name"],
+        parameters={"distributed_parameters": [{"a": 1}, {"a": 2}]},
+    )
+    refused = [refusing_readers(document) for document in documents(made)]
+
+    assert len(refused) == 4
+    assert all(set(one) == {"the seed's AnalysisDispatchModel"} for one in refused)
+
+
+def test_worker_folders_are_numbered_and_hold_job_files_named_by_uuid() -> None:
+    made = plan(numbered(10), num_parallel_workers=3)
+    paths = [path for path, _ in made.files()]
+
+    assert [path.split("/")[0] for path in paths] == list("0000111222")
+    assert [path.split("/")[1] for path in paths] == [f"{job.name}.json" for job in made.jobs]
+
+
+def test_names_of_jobs_do_not_depend_on_format_query_or_workers() -> None:
+    by_query = plan(TWO, query={"name": {"$regex": "^a"}}, num_parallel_workers=1)
+    by_list = plan(
+        TWO, asset_rows=read_asset_csv("asset_id\nid-a0\nid-a1\n"), job_format="pipeline"
+    )
+
+    assert [job.name for job in by_query.jobs] == [job.name for job in by_list.jobs]
+    assert by_query.fingerprint != by_list.fingerprint
+
+
+def test_records_of_both_schemas_at_one_location_double_nothing() -> None:
+    source = Records([record("a0"), record_v2("a0"), record("a1"), record_v2("a1")])
+
+    made = plan(source, FILES, file_extension=".nwb")
+
+    assert len(made.jobs) == 3
+    assert ledger(made) == [("a0", "assets", "duplicate"), ("a1", "assets", "duplicate")]
+
+
+def test_every_asset_ends_as_jobs_or_as_a_row_of_the_ledger() -> None:
+    source = Records([record("a0"), record("a1"), record("a2"), record("gone", location="/x")])
+
+    made = plan(source, FILES, file_extension=".nwb", excluded=["r-a1"])
+    in_jobs = {one.asset.record_id for job in made.jobs for one in job.assets}
+    in_ledger = {row.record_id for row in made.exclusions}
+
+    assert in_jobs == {"r-a0"}
+    assert in_ledger == {"r-a1", "r-a2", "r-gone"}
+
+
+def test_an_asset_name_that_begins_another_name_takes_none_of_its_files() -> None:
+    source = Records([record("a1"), record("a10")])
+
+    jobs = documents(plan(source, FILES, file_extension=".nwb"))
+
+    assert [job["file_location"] for job in jobs] == [
+        ["s3://data/a1/1.nwb"],
+        ["s3://data/a10/9.nwb"],
+    ]
+
+
+def test_grouped_assets_share_a_job_with_what_they_have_in_common() -> None:
+    source = Records(
+        [
+            record("a0", subject={"subject_id": "1"}),
+            record("a1", subject={"subject_id": "1"}),
+            record("a2"),
+        ]
+    )
+
+    made = plan(source, FILES, file_extension=".nwb", group_by=["subject.subject_id"])
+
+    assert documents(made)[0]["group_metadata"] == {"subject__subject_id": "1"}
+    assert documents(made)[0]["file_location"] == [
+        "s3://data/a0/1.nwb",
+        "s3://data/a0/2.nwb",
+        "s3://data/a1/1.nwb",
+    ]
+    assert ledger(made) == [("a2", "grouping", "null_group_field")]
+
+
+def test_without_an_extension_nothing_is_listed() -> None:
+    lister = Buckets()
+
+    made = plan(TWO, lister)
+
+    assert [job["file_location"] for job in documents(made)] == [None, None]
+    assert lister.requests == 0
+
+
+def test_a_plan_without_jobs_is_a_value_and_a_stop_for_who_would_write() -> None:
+    made = plan(TWO, Buckets({"data": []}), file_extension=".nwb")
+
+    assert list(made.files()) == []
+    with pytest.raises(NothingFound, match=r"no job can be made of 2 matched assets \(2 no_"):
+        require_jobs(made)
+
+
+def test_a_store_that_refuses_every_asset_is_a_service_error() -> None:
+    made = plan(TWO, Buckets({"data": []}, denied=["data/"]), file_extension=".nwb")
+
+    with pytest.raises(ServiceError, match="2 access_denied"):
+        require_jobs(made)
+
+
+def test_on_missing_fail_stops_at_the_first_exclusion_and_report_does_not() -> None:
+    source = Records([record("a0"), record("a2")])
+
+    require_jobs(plan(source, FILES, file_extension=".nwb"))
+    with pytest.raises(NothingFound, match=r"1 are excluded .* first: a2"):
+        require_jobs(plan(source, FILES, file_extension=".nwb", on_missing="fail"))
+
+
+def test_on_missing_fail_lets_pass_what_the_request_itself_leaves_out() -> None:
+    rows = [AssetRow(2, "a0"), AssetRow(3, "a0"), AssetRow(4, "a1")]
+
+    made = plan(
+        TWO,
+        query=None,
+        asset_rows=rows,
+        max_number_of_tasks_dispatched=1,
+        on_missing="fail",
+    )
+
+    require_jobs(made)
+    assert [row.reason for row in made.exclusions] == ["duplicate", "over_the_cap"]
+
+
+def test_a_list_of_which_nothing_matches_keeps_its_match_report() -> None:
+    made = plan(TWO, query=None, asset_rows=[AssetRow(2, "nobody")])
+
+    assert [line.status for line in made.found.match_report] == ["not found"]
+    assert [row.reason for row in made.exclusions] == ["not_found"]
+    with pytest.raises(NothingFound, match=r"no job can be made of 0 matched assets \(1 not_"):
+        require_jobs(made)
+
+
+def test_split_files_of_groups_is_ignored_and_said() -> None:
+    made = plan(TWO, query={"name": "a0"}, group_by=["name"], split_files=True)
+
+    assert len(made.jobs) == 1
+    assert made.warnings == (
+        "split_files is ignored: assets are grouped, and a group is one job with all files",
+    )
+
+
+def test_unwinding_without_groups_is_said_to_do_nothing() -> None:
+    made = plan(TWO, query={"name": "a0"}, unwind_list_fields=["name"])
+
+    assert made.warnings == ("unwind_list_fields does nothing without group_by",)
+
+
+def test_an_empty_query_is_a_warning_with_the_number_of_records() -> None:
+    assert plan(TWO, query={}).warnings == ("The query is empty: it matches all 2 records",)
+
+
+def test_parameters_that_are_ignored_are_a_warning() -> None:
+    parameters = {"analysis_parameter": {"a": 1}, "distributed_parameters": [{"a": 2}]}
+
+    assert (
+        "analysis_parameter is ignored: distributed_parameters is present"
+        in plan(TWO, parameters=parameters).warnings
+    )
+
+
+def test_workers_that_are_ignored_are_a_warning() -> None:
+    assert (
+        "num_parallel_workers is ignored: tasks_per_job is set"
+        in plan(TWO, tasks_per_job=1, num_parallel_workers=7).warnings
+    )
+
+
+def test_the_equation_counts_what_was_multiplied_and_what_came_out() -> None:
+    made = plan(
+        TWO,
+        FILES,
+        file_extension=".nwb",
+        num_parallel_workers=4,
+        parameters={"distributed_parameters": [{"a": 1}, {"a": 2}]},
+        max_number_of_tasks_dispatched=5,
+    )
+    equation = made.equation
+
+    assert (equation.matched, equation.inputs, equation.input_kind) == (2, 3, "files")
+    assert (equation.sets, equation.capped, equation.jobs) == (2, 1, 5)
+    assert (equation.workers, equation.smallest, equation.largest) == (4, 1, 2)
+    assert equation.inputs * equation.sets - equation.capped == equation.jobs
+
+
+def test_the_record_of_a_dispatch_replays_it() -> None:
+    made = plan(TWO, FILES, file_extension=".nwb", num_parallel_workers=2)
+
+    again = load_request(json.dumps(dispatch_record(made, "written")))
+
+    assert plan_dispatch(again, TWO, FILES).fingerprint == made.fingerprint
+
+
+def test_half_of_a_surrogate_pair_in_a_record_stops_no_dispatch() -> None:
+    made = plan(Records([{**record("a"), "name": "a\ud800"}, record("b")]))
+
+    assert [job["asset_name"] for job in documents(made)] == [["a\ud800"], ["b"]]
