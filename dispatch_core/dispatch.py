@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
@@ -276,6 +277,11 @@ def dispatch_record(plan: DispatchPlan, status: str) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         "exclusions": [asdict(row) for row in plan.exclusions],
     }
+
+
+def record_beside(folder: Path) -> Path:
+    """Where the record of a dispatch into `folder` lies: beside it, never in it."""
+    return folder.with_name(f"{folder.name}.dispatch.json")
 
 
 def ledger_counts(exclusions: tuple[Exclusion, ...]) -> Mapping[tuple[str, str], int]:

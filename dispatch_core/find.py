@@ -183,7 +183,7 @@ def _filter_records(
     source: MetadataSource, query: Query, fields: tuple[str, ...], progress: Progress
 ) -> Iterator[Record]:
     assert isinstance(query.value, dict)
-    total = source.count(query.value)
+    total = 0 if progress is no_progress else source.count(query.value)
     done = 0
     for done, record in enumerate(walk_records(source, query.value, _projection(fields)), 1):
         if done % PAGE == 0:

@@ -654,12 +654,13 @@ def _try_lock(descriptor: int, *, otherwise: bool = True) -> bool:
 @contextmanager
 def _stage(parent: Path, prefix: str, make: Callable[[Path], int]) -> Iterator[Path]:
     """A new folder or file of our own, locked; removed at the end if it is still there."""
-    while True:
+    for attempt in itertools.count(1):
         path = parent / f"{prefix}{secrets.token_hex(8)}"
         try:
             lock = _Lock(make(path), path)
         except FileNotFoundError:
-            if _stat(parent) is None:
+            # The parent went and came back, or it is one like /proc that takes no folder.
+            if attempt == _ATTEMPTS or _stat(parent) is None:
                 raise
             continue
         try:

@@ -781,3 +781,12 @@ def test_a_stage_that_a_dead_process_left_beside_the_zip_is_removed(tmp_path: Pa
     write_zip_file(FILES, tmp_path / "jobs.zip")
 
     assert names(tmp_path) == ["jobs.zip"]
+
+
+def test_a_parent_that_takes_no_folder_is_a_typed_error_and_no_endless_loop() -> None:
+    parent = Path("/proc")
+    if not parent.is_dir():
+        pytest.skip("no /proc here: another file system whose folders refuse every name")
+
+    with pytest.raises(WriteFailed):
+        write_folder(lambda: [("0/a.json", b"{}")], parent / "never-there")

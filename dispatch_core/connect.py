@@ -1,0 +1,128 @@
+"""Where records and objects come from: settings in, sources out.
+
+Without ``DOCDB_HOST`` everything is the embedded demo and the label says so. With
+it, records come from the gateway (or from MongoDB, where the host is such a URI)
+and files from S3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dispatch_core import docdb
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.mongodb import SCHEMES, MongoSource
+from dispatch_core.sources import MetadataSource, ObjectLister
+
+if TYPE_CHECKING:
+    from dispatch_core.embedded.catalogue import DemoCatalogue
+
+DEMO, S3 = "demo", "s3"
+DEMO_ASSETS = 2_400
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Which document database and which object store; hashable, so a cache key.
+
+    ``host`` "" is the embedded demo. ``buckets`` is "demo", "s3" or a folder
+    whose sub-folders stand for buckets; "" is "demo" with the demo host, else "s3".
+    """
+
+    host: str = field(default="", repr=False)  # a mongodb:// URI may hold a password
+    version: str = docdb.VERSION
+    database: str = docdb.DATABASE
+    collection: str = docdb.COLLECTION
+    buckets: str = ""
+    demo_assets: int = DEMO_ASSETS
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether records come from the embedded demo."""
+        return not self.host
+
+
+def settings_from(environment: Mapping[str, str]) -> SourceSettings:
+    """The settings that environment variables give; a blank one counts as unset."""
+
+    def get(name: str, default: str = "") -> str:
+        return environment.get(name, "").strip() or default
+
+    return SourceSettings(
+        host=get("DOCDB_HOST"),
+        version=get("DOCDB_VERSION", docdb.VERSION),
+        database=get("DOCDB_DATABASE", docdb.DATABASE),
+        collection=get("DOCDB_COLLECTION", docdb.COLLECTION),
+        buckets=get("DISPATCH_BUCKETS"),
+        demo_assets=_demo_assets(get("DISPATCH_DEMO_ASSETS", str(DEMO_ASSETS))),
+    )
+
+
+def _demo_assets(text: str) -> int:
+    if re.fullmatch("[0-9]{1,7}", text) and int(text):
+        return int(text)
+    action = "Write a whole number from 1, such as 2400"
+    raise InvalidInput(
+        Issue(f"{text[:40]!r} is no number of assets", "DISPATCH_DEMO_ASSETS", action)
+    )
+
+
+def open_metadata_source(settings: SourceSettings) -> MetadataSource:
+    """The source of records; nothing is asked of it yet."""
+    if settings.is_demo:
+        return _demo_source(settings)
+    if settings.host.startswith(SCHEMES):
+        return MongoSource(
+            settings.host, database=settings.database, collection=settings.collection
+        )
+    return docdb.GatewaySource(
+        settings.host,
+        version=settings.version,
+        database=settings.database,
+        collection=settings.collection,
+    )
+
+
+def open_object_lister(settings: SourceSettings) -> ObjectLister:
+    """The object store; nothing is asked of it yet."""
+    buckets = settings.buckets or (DEMO if settings.is_demo else S3)
+    if buckets == DEMO:
+        from dispatch_core.embedded.buckets import DemoLister
+
+        return DemoLister(_catalogue(settings.demo_assets))
+    if buckets == S3:
+        from dispatch_core.s3 import S3Lister
+
+        return S3Lister()
+    root = Path(buckets)
+    if not root.is_dir():
+        action = "Write demo, s3, or a folder whose sub-folders stand for buckets"
+        raise InvalidInput(Issue(f"{buckets!r} is not a folder", "--buckets", action))
+    from dispatch_core.folder import FolderLister
+
+    return FolderLister(root)
+
+
+def _demo_source(settings: SourceSettings) -> MetadataSource:
+    from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter
+
+    catalogue = _catalogue(settings.demo_assets)
+    gateway = DemoGateway(catalogue.records)
+    return docdb.GatewaySource(
+        "demo.invalid",
+        adapter=GatewayAdapter(gateway),
+        label=f"embedded demo, {len(catalogue.records):,} generated assets"
+        " (set DOCDB_HOST for a real database)",
+    )
+
+
+@lru_cache(maxsize=2)
+def _catalogue(asset_count: int) -> DemoCatalogue:
+    from dispatch_core.embedded.catalogue import DemoCatalogue
+
+    return DemoCatalogue(asset_count)

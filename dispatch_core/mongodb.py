@@ -1,0 +1,155 @@
+"""The MongoDB edge: a ``mongodb://`` URI through pymongo, which is an extra.
+
+Record ids may be ObjectIds here. They leave as texts, as everywhere else, and a
+filter that comes back with such a text under ``_id`` asks for both types, because
+``$gt`` of a text never reaches an ObjectId and a walk over pages would end early.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from dispatch_core.errors import AccessDenied, DispatchError, InvalidInput, Issue, ServiceError
+from dispatch_core.types import Filter, Pipeline, Record
+
+SCHEMES = ("mongodb://", "mongodb+srv://")
+_DEFAULTS = {
+    "serverSelectionTimeoutMS": 10_000,
+    "connectTimeoutMS": 10_000,
+    "socketTimeoutMS": 60_000,
+    "appname": "dispatch_core",
+}
+"""Options of the connection, where the URI does not set them."""
+_OBJECT_ID = re.compile("[0-9a-f]{24}")
+_POSITIVE = frozenset({"$eq", "$in", "$gt", "$gte", "$lt", "$lte"})
+_REFUSED_QUERY = frozenset({2, 9, 14, 168})
+_FIRST_ASSERTION = 15_000
+"""Codes from here on are assertions about what was asked, such as 40324 for an unknown stage."""
+_UNAUTHORISED = frozenset({13, 18})
+
+
+class MongoSource:
+    """A `MetadataSource` over one collection of a MongoDB or DocumentDB.
+
+    The connection is made by the first request. The label never holds the
+    credentials of the URI.
+    """
+
+    def __init__(self, uri: str, *, database: str, collection: str) -> None:
+        pymongo, self._unencodable, self._object_id = _import_pymongo()
+        self._errors = (pymongo.errors.PyMongoError, OSError, *self._unencodable)
+        try:
+            parsed = pymongo.uri_parser.parse_uri(uri)
+            unset = {name: _DEFAULTS[name] for name in _DEFAULTS if name not in parsed["options"]}
+            self._collection = pymongo.MongoClient(uri, **unset)[database][collection]
+        except self._errors as error:
+            action = "Write mongodb://HOST:PORT/ with credentials quoted"
+            raise InvalidInput(
+                Issue(f"cannot connect to it: {_scrubbed(error)}", "MongoDB URI", action)
+            ) from None
+        shown = ",".join(f"{host}:{port}" if port else host for host, port in parsed["nodelist"])
+        self.label = f"MongoDB {shown}/{database}.{collection}"
+
+    def find_page(
+        self, filter_query: Filter, projection: Mapping[str, Any], limit: int
+    ) -> list[Record]:
+        """See `MetadataSource.find_page`."""
+        wanted = _either_id(filter_query, self._object_id)
+        with self._mapped_errors():
+            found = self._collection.find(
+                wanted, dict(projection) or None, sort=[("_id", 1)], limit=limit
+            )
+            return [_plain(record) for record in found]
+
+    def aggregate(self, pipeline: Pipeline) -> list[Record]:
+        """See `MetadataSource.aggregate`."""
+        with self._mapped_errors():
+            return [_plain(record) for record in self._collection.aggregate(pipeline)]
+
+    def count(self, filter_query: Filter) -> int:
+        """See `MetadataSource.count`."""
+        wanted = _either_id(filter_query, self._object_id)
+        with self._mapped_errors():
+            return int(self._collection.count_documents(wanted))
+
+    @contextmanager
+    def _mapped_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            raise self._mapped(error) from None
+
+    def _mapped(self, error: Exception) -> DispatchError:
+        code = getattr(error, "code", None) or 0
+        text = _scrubbed(error)
+        refused = code in _REFUSED_QUERY or code >= _FIRST_ASSERTION
+        if refused or isinstance(error, self._unencodable):
+            return InvalidInput(Issue(f"the database refuses the query: {text}", "query"))
+        if code in _UNAUTHORISED:
+            action = "Check the user and the password of the URI"
+            return AccessDenied(Issue(f"access denied: {text}", self.label, action))
+        action = "Check that the database runs and can be reached"
+        return ServiceError(Issue(f"the database failed: {text}", self.label, action))
+
+
+def _import_pymongo() -> tuple[Any, tuple[type[Exception], ...], Callable[[str], Any]]:
+    """pymongo, the errors of values that BSON cannot hold, and ObjectId."""
+    try:
+        import pymongo
+        import pymongo.errors
+        import pymongo.uri_parser
+        from bson import ObjectId
+        from bson.errors import BSONError
+    except ImportError:
+        action = "Install it: pip install -r requirements-mongodb.txt"
+        raise InvalidInput(Issue("a mongodb:// host needs pymongo", "host", action)) from None
+    return pymongo, (BSONError, ValueError, OverflowError), ObjectId
+
+
+def _either_id(query: Any, object_id: Callable[[str], Any]) -> Any:
+    """`query` where each condition on ``_id`` takes its texts as ObjectIds, too."""
+    if not isinstance(query, dict):
+        return query
+    query = {
+        key: [_either_id(one, object_id) for one in value]
+        if key in ("$and", "$or", "$nor") and isinstance(value, list)
+        else value
+        for key, value in query.items()
+    }
+    given = query.get("_id")
+    native = _native_ids(given, object_id)
+    if native == given:
+        return query
+    del query["_id"]
+    return {"$and": [query, {"$or": [{"_id": given}, {"_id": native}]}]}
+
+
+def _native_ids(value: Any, object_id: Callable[[str], Any]) -> Any:
+    """`value` with ObjectIds for their texts; unchanged under a negation or a regex."""
+    if isinstance(value, str) and _OBJECT_ID.fullmatch(value):
+        return object_id(value)
+    if isinstance(value, list):
+        return [_native_ids(item, object_id) for item in value]
+    if isinstance(value, dict) and value.keys() <= _POSITIVE:
+        return {key: _native_ids(item, object_id) for key, item in value.items()}
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """ObjectIds as texts and dates as ISO 8601, as the gateway writes them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _scrubbed(error: Exception) -> str:
+    """The first sentence of an error, without what stands before an @ in an address."""
+    text = str(error).partition(", full error:")[0].partition(", Timeout:")[0][:200]
+    return text.rpartition("@")[2] if "@" in text else text

@@ -1,0 +1,32 @@
+"""Validates every job below a folder with the real reader of analysis-pipeline-utils.
+
+    .venv-readers/bin/python tests/readers/validate_jobs.py FOLDER
+
+It runs in an environment of its own, because that package pins others of years ago.
+Prints how many jobs the reader takes; the first refusal ends it with exit code 1.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from analysis_pipeline_utils.analysis_dispatch_model import AnalysisDispatchModel
+from pydantic import ValidationError
+
+
+def main(folder: Path) -> int:
+    """Validate ``folder/*/*.json``, the layout that the analysis wrapper is started on."""
+    jobs = sorted(folder.glob("*/*.json"))
+    for job in jobs:
+        try:
+            AnalysisDispatchModel.model_validate_json(job.read_bytes())
+        except ValidationError as error:
+            print(f"{job}: {error}", file=sys.stderr)
+            return 1
+    print(len(jobs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

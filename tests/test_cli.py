@@ -1,0 +1,1018 @@
+"""The command line: the contract's checks, every argument, exit codes, what is written where."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatch_core.cli import build_parser
+from tests.fakes import record, record_v2
+from tests.servers.gateway import GatewayServer
+from tests.servers.s3 import S3Server
+from tests.support.world import (
+    ROOT,
+    SETTINGS,
+    CommandLine,
+    Ran,
+    clean_environment,
+    fill,
+    jobs_of,
+    run_process,
+    sizes_of,
+    subject,
+    tree_of,
+)
+
+
+def of_subject(number: str, name: str, **fields: Any) -> dict[str, Any]:
+    return record(name, subject={"subject_id": number}, **fields)
+
+
+TEN = [f"ten-{number}" for number in range(10)]
+RECORDS = [
+    of_subject("1", "a0"),
+    of_subject("1", "a1"),
+    of_subject("2", "good-1"),
+    of_subject("2", "denied"),
+    {**of_subject("2", "nowhere"), "location": None},
+    of_subject("2", "no-files"),
+    of_subject("2", "good-2"),
+    of_subject("6", "many"),
+    of_subject("7", "two-ids", ids=["first-id", "second-id"]),
+    {**record_v2("new", ids=["v2-id"]), "subject": {"subject_id": "7"}},
+    of_subject("9", "stores"),
+    *[of_subject("10", name) for name in TEN],
+    of_subject("11", "s1_2025-01-01", session={"type": "A", "rank": 1, "tags": ["x", "y"]}),
+    of_subject("11", "s1_2025-01-02", session={"type": "A", "rank": 2, "tags": ["x"]}),
+    of_subject("11", "s1_2025-01-03", session={"type": "B", "rank": 3, "tags": ["y"]}),
+    of_subject("11", "s1_none"),
+    of_subject("12", "evil\x1b[2J\nname"),
+]
+KEYS = [
+    *["a0/1.nwb", "a0/2.nwb", "a1/1.nwb"],
+    *["good-1/x.nwb", "no-files/x.txt", "good-2/x.nwb"],
+    *[f"many/{number:03}.nwb" for number in range(500)],
+    *["two-ids/x.nwb", "new/x.nwb"],
+    *["stores/a.nwb/0/0", "stores/a.nwb/inner.nwb", "stores/b.nwb"],
+    *[f"{name}/x.nwb" for name in TEN],
+]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayServer]:
+    with GatewayServer(RECORDS) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("buckets")
+    fill(root, KEYS)
+    return root
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment that leads nowhere, and a working folder of its own."""
+    for name in [name for name in os.environ if name.startswith(SETTINGS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(
+    bare: None,
+    gateway: GatewayServer,
+    buckets: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> CommandLine:
+    """The command line over the gateway and the bucket folders of this module."""
+    monkeypatch.setenv("DOCDB_HOST", gateway.host)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", gateway.ca_file)
+    monkeypatch.setenv("DISPATCH_BUCKETS", str(buckets))
+    return CommandLine(capsys)
+
+
+@pytest.fixture
+def run_demo(bare: None, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    """The command line without any setting: the embedded demo."""
+    return CommandLine(capsys)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Callable[..., Path]:
+    """Makes an input folder of these parameters and this CSV."""
+
+    def make(parameters: object = None, csv: bytes | None = None) -> Path:
+        folder = tmp_path / "in"
+        folder.mkdir()
+        if parameters is not None:
+            (folder / "analysis_parameters.json").write_text(json.dumps(parameters))
+        if csv is not None:
+            (folder / "data_asset_input.csv").write_bytes(csv)
+        return folder
+
+    return make
+
+
+def dispatch(run: CommandLine, number: str, *more: str | Path, out: str = "out") -> Ran:
+    """Dispatches the .nwb of one subject to ./out, and expects it to work."""
+    ran = run(
+        *["--docdb_query", subject(number), "--file_extension", ".nwb"],
+        *["--output_directory", out, *more],
+    )
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def pairs(folder: Path) -> list[tuple[str, list[str]]]:
+    """(asset, files) of every job, sorted."""
+    return sorted((job["asset_name"][0], job["file_location"]) for job in jobs_of(folder))
+
+
+# The contract's ten checks
+
+
+def test_split_files_lie_under_their_own_assets_location(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "1")
+
+    assert pairs(tmp_path / "out") == [
+        ("a0", ["s3://data/a0/1.nwb"]),
+        ("a0", ["s3://data/a0/2.nwb"]),
+        ("a1", ["s3://data/a1/1.nwb"]),
+    ]
+
+
+def test_files_that_are_not_split_make_one_job_per_asset(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "1", "--split_files=0")
+
+    assert pairs(tmp_path / "out") == [
+        ("a0", ["s3://data/a0/1.nwb", "s3://data/a0/2.nwb"]),
+        ("a1", ["s3://data/a1/1.nwb"]),
+    ]
+
+
+def test_of_five_assets_two_make_jobs_and_three_are_in_the_ledger(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [key.removeprefix("data/") for key in KEYS if key.startswith(("good", "no-files"))]
+    with S3Server({"data": keys}) as s3:
+        s3.denied = {"data/denied"}
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        dispatch(run, "2", "--buckets=s3", "--ledger=ledger.json")
+
+    rows = json.loads((tmp_path / "ledger.json").read_text())
+    assert [name for name, _ in pairs(tmp_path / "out")] == ["good-1", "good-2"]
+    assert {row["name"]: row["reason"] for row in rows} == {
+        "denied": "access_denied",
+        "nowhere": "no_location",
+        "no-files": "no_matching_file",
+    }
+    assert all(row["action"] for row in rows)
+
+
+def test_an_inline_query_of_433_characters_is_never_taken_for_a_path(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    ids = ["1"] + [str(600_000 + n) for n in range(39)]
+    query = json.dumps({"subject.subject_id": {"$in": ids}})
+    query += " " * (433 - len(query))
+
+    ran = run("--docdb_query", query, "--output_directory", "out")
+
+    assert (len(query), ran.code) == (433, 0)
+    assert len(jobs_of(tmp_path / "out")) == 2
+
+
+def test_no_match_is_a_clear_stop_and_makes_no_folder(run: CommandLine, tmp_path: Path) -> None:
+    ran = run("--docdb_query", subject("nobody"), "--output_directory", "out")
+
+    assert ran.code == 3
+    assert "no asset matches" in ran.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_matches_without_a_single_job_are_a_clear_stop_and_make_no_folder(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    ran = run("--docdb_query", subject("1"), "--file_extension=.tif", "--output_directory=out")
+
+    assert ran.code == 3
+    assert "2 no_matching_file" in ran.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_dispatch_twice_into_one_place_is_the_same_tree(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3")
+    first = tree_of(tmp_path / "out")
+
+    ran = dispatch(run, "10", "--num_parallel_workers=3")
+
+    assert tree_of(tmp_path / "out") == first
+    assert len(first) == 10
+    assert "confirmed: out" in ran.out
+
+
+def test_a_cap_is_loud_and_the_ledger_has_what_it_cut(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = inputs({"distributed_parameters": [{"k": 1}, {"k": 2}, {"k": 3}]})
+
+    ran = dispatch(
+        run,
+        "6",
+        *["--max_number_of_tasks_dispatched=1000", "--ledger=ledger.json"],
+        *["--input_directory", folder],
+    )
+
+    rows = json.loads((tmp_path / "ledger.json").read_text())
+    assert len(tree_of(tmp_path / "out")) == 1_000
+    assert [row["reason"] for row in rows] == ["over_the_cap"] * 500
+    assert "THE CAP CUT 500 JOBS" in ran.out
+
+
+def test_a_csv_with_a_bom_crlf_blank_and_duplicate_rows_is_read(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows = ["name;Asset_ID", "x;second-id", ";", "", "y; first-id ", "z;v2-id", "n;unknown"]
+    folder = inputs(csv=b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+
+    ran = run(
+        *["--use_data_asset_csv=1", "--input_directory", folder, "--file_extension=.nwb"],
+        *["--output_directory=out", "--ledger=ledger.json"],
+    )
+
+    ledger = json.loads((tmp_path / "ledger.json").read_text())
+    assert ran.code == 0
+    assert [name for name, _ in pairs(tmp_path / "out")] == ["new", "two-ids"]
+    assert [row["reason"] for row in ledger] == ["duplicate", "not_found"]
+
+
+def test_a_misspelt_parameter_is_an_error_that_names_the_nearest_field(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = inputs({"analysis_parameter": {"isi_violation_cutof": 0.05}})
+    schema = {"type": "object", "properties": {"isi_violations_cutoff": {"type": "number"}}}
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+
+    ran = run(
+        *["--docdb_query", subject("1"), "--input_directory", folder],
+        *["--parameters_schema=schema.json", "--output_directory=out"],
+    )
+
+    assert ran.code == 2
+    assert "isi_violation_cutof" in ran.err
+    assert "Did you mean isi_violations_cutoff?" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_matching_directory_counts_once_and_its_children_are_no_jobs(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "9")
+
+    assert pairs(tmp_path / "out") == [
+        ("stores", ["s3://data/stores/a.nwb"]),
+        ("stores", ["s3://data/stores/b.nwb"]),
+    ]
+
+
+def test_nested_stores_all_matches_inside_stores_too(run: CommandLine, tmp_path: Path) -> None:
+    ran = dispatch(run, "9", "--nested_stores=all")
+
+    assert [files[0].removeprefix("s3://data/stores/") for _, files in pairs(tmp_path / "out")] == [
+        "a.nwb",
+        "a.nwb/inner.nwb",
+        "b.nwb",
+    ]
+    assert "nested_stores=all listed" in ran.out
+
+
+# Arguments
+
+
+def test_a_query_may_be_the_path_of_a_file(run: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "query.json").write_text(subject("1"))
+
+    ran = run("--docdb_query=query.json", "--output_directory=out")
+
+    assert ran.code == 0
+    assert len(jobs_of(tmp_path / "out")) == 2
+
+
+def test_a_query_may_be_a_pipeline_that_keeps_what_a_job_needs(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    stages = [{"$match": {"subject.subject_id": "7"}}, {"$sort": {"name": -1}}, {"$limit": 1}]
+
+    ran = run("--docdb_query", json.dumps(stages), "--output_directory=out")
+
+    assert ran.code == 0
+    assert [job["asset_id"] for job in jobs_of(tmp_path / "out")] == [["first-id"]]
+
+
+def test_a_pipeline_that_drops_a_needed_field_is_an_error_that_names_it(run: CommandLine) -> None:
+    stages = [{"$match": {"subject.subject_id": "7"}}, {"$project": {"name": 1}}]
+
+    ran = run("--docdb_query", json.dumps(stages), "--plan")
+
+    assert ran.code == 2
+    assert "no location" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("option", "sizes"),
+    [
+        ("--num_parallel_workers=3", [4, 3, 3]),
+        ("--num_parallel_workers=", [1] * 10),
+        ("--tasks_per_job=4", [4, 4, 2]),
+        ("--max_number_of_tasks_dispatched=2", [1, 1]),
+    ],
+)
+def test_workers_are_filled_as_the_option_says(
+    run: CommandLine, tmp_path: Path, option: str, sizes: list[int]
+) -> None:
+    dispatch(run, "10", option)
+
+    assert sizes_of(tmp_path / "out") == sizes
+
+
+def test_a_blank_value_of_every_option_means_unset(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "1")
+    named = ("--help", "--docdb_query", "--file_extension", "--output_directory")
+    options = [a.option_strings[-1] for a in build_parser()._actions]
+    blank = [f"{option}=" for option in options if option not in named]
+
+    dispatch(run, "1", *blank, out="blank")
+    dispatch(run, "1", *[f"{option} " for option in blank], out="spaces")
+
+    assert len(blank) == 27
+    assert tree_of(tmp_path / "blank") == tree_of(tmp_path / "out")
+    assert tree_of(tmp_path / "spaces") == tree_of(tmp_path / "out")
+
+
+@pytest.mark.parametrize("query", ["", "  "])
+def test_a_blank_query_is_no_query(run: CommandLine, query: str) -> None:
+    ran = run("--docdb_query", query, "--plan")
+
+    assert ran.code == 2
+    assert "Give a query (--docdb_query)" in ran.err
+
+
+@pytest.mark.parametrize("option", ["--group_by", "--filter_by", "--unwind_list_fields"])
+@pytest.mark.parametrize(
+    "values", [["a.b,c"], ["a.b , c,"], ['["a.b", "c"]'], ["a.b", "c"], ["", "a.b,c"]]
+)
+def test_a_list_option_has_three_spellings(option: str, values: list[str]) -> None:
+    arguments = [part for value in values for part in (option, value)]
+
+    given = build_parser().parse_args(arguments)
+
+    assert getattr(given, option.removeprefix("--")) == ("a.b", "c")
+
+
+@pytest.mark.parametrize("value", ['["a"', "[1]", '[{"a": 1}]'])
+def test_a_list_option_that_is_no_list_of_paths_is_an_error(run: CommandLine, value: str) -> None:
+    ran = run("--docdb_query", subject("1"), "--plan", "--group_by", value)
+
+    assert ran.code == 2
+    assert "--group_by" in ran.err
+
+
+def test_assets_that_share_a_field_become_one_job(run: CommandLine, tmp_path: Path) -> None:
+    ran = run(
+        *["--docdb_query", subject("11"), "--group_by=session.type", "--output_directory=out"],
+        *["--ledger=ledger.json"],
+    )
+
+    jobs = sorted(jobs_of(tmp_path / "out"), key=lambda job: job["asset_name"])
+    assert ran.code == 0
+    assert [job["asset_name"] for job in jobs] == [
+        ["s1_2025-01-01", "s1_2025-01-02"],
+        ["s1_2025-01-03"],
+    ]
+    assert [job["group_metadata"] for job in jobs] == [
+        {"session__type": "A"},
+        {"session__type": "B"},
+    ]
+    assert json.loads((tmp_path / "ledger.json").read_text())[0]["name"] == "s1_none"
+
+
+def test_assets_without_the_grouping_field_can_be_kept(run: CommandLine, tmp_path: Path) -> None:
+    run(
+        *["--docdb_query", subject("11"), "--group_by=session.type", "--output_directory=out"],
+        "--drop_null_groups=0",
+    )
+
+    assert ["s1_none"] in [job["asset_name"] for job in jobs_of(tmp_path / "out")]
+
+
+def test_a_list_field_is_unwound_so_that_each_item_counts(run: CommandLine, tmp_path: Path) -> None:
+    run(
+        *["--docdb_query", subject("11"), "--group_by=session.tags", "--output_directory=out"],
+        "--unwind_list_fields=session.tags",
+    )
+
+    assert sorted(job["asset_name"] for job in jobs_of(tmp_path / "out")) == [
+        ["s1_2025-01-01", "s1_2025-01-02"],
+        ["s1_2025-01-01", "s1_2025-01-03"],
+    ]
+
+
+def test_only_the_latest_of_each_group_is_kept(run: CommandLine, tmp_path: Path) -> None:
+    run(
+        *["--docdb_query", subject("11"), "--output_directory=out", "--ledger=ledger.json"],
+        *["--filter_latest=session.rank", "--filter_by=session.type"],
+    )
+
+    ledger = json.loads((tmp_path / "ledger.json").read_text())
+    kept = {job["asset_name"][0] for job in jobs_of(tmp_path / "out")}
+    assert {"s1_2025-01-02", "s1_2025-01-03"} <= kept
+    assert "s1_2025-01-01" not in kept
+    assert ("s1_2025-01-01", "superseded") in [(row["name"], row["reason"]) for row in ledger]
+
+
+@pytest.mark.parametrize(
+    ("environment", "flags", "kind"),
+    [
+        ("", [], list),
+        (" ", [], list),
+        ("seed", [], list),
+        ("pipeline", [], dict),
+        ("pipeline", ["--job_format=seed"], list),
+        ("pipeline", ["--job_format="], dict),
+        ("seed", ["--job_format=pipeline"], dict),
+    ],
+)
+def test_the_job_format_is_the_flags_else_the_environments_else_seed(
+    run: CommandLine,
+    inputs: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: str,
+    flags: list[str],
+    kind: type,
+) -> None:
+    monkeypatch.setenv("DISPATCH_JOB_FORMAT", environment)
+    folder = inputs({"analysis_parameter": {"k": 1}})
+
+    dispatch(run, "1", *flags, "--input_directory", folder)
+
+    assert {type(job["distributed_parameters"]) for job in jobs_of(tmp_path / "out")} == {kind}
+
+
+def test_a_bad_job_format_in_the_environment_names_the_variable(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPATCH_JOB_FORMAT", "json")
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    assert "DISPATCH_JOB_FORMAT" in ran.err
+
+
+def test_parameters_are_looked_for_in_the_seeds_place_first(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = inputs({"analysis_parameter": {"from": "upstream"}})
+    (folder / "analysis_parameters").mkdir()
+    (folder / "analysis_parameters" / "analysis_parameters.json").write_text(
+        '{"analysis_parameter": {"from": "seed"}}'
+    )
+
+    dispatch(run, "10", "--input_directory", folder)
+
+    assert jobs_of(tmp_path / "out")[0]["distributed_parameters"] == [{"from": "seed"}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_parameters_may_be_saved_in_any_unicode_encoding(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path, encoding: str
+) -> None:
+    folder = inputs()
+    text = '{"analysis_parameter": {"site": "Tromsø"}}'
+    (folder / "analysis_parameters.json").write_bytes(text.encode(encoding))
+
+    dispatch(run, "1", "--input_directory", folder)
+
+    assert jobs_of(tmp_path / "out")[0]["distributed_parameters"] == [{"site": "Tromsø"}]
+
+
+def test_parameters_that_are_no_unicode_are_refused_rather_than_guessed(
+    run: CommandLine, inputs: Callable[..., Path]
+) -> None:
+    folder = inputs()
+    (folder / "analysis_parameters.json").write_bytes(b'{"analysis_parameter": {"a": "\xf8"}}')
+
+    ran = run("--docdb_query", subject("1"), "--plan", "--input_directory", folder)
+
+    assert ran.code == 2
+    assert "analysis_parameters.json: byte 31 is not UTF-8 text" in ran.err
+
+
+def test_an_input_folder_that_is_not_there_is_an_error(run: CommandLine) -> None:
+    ran = run("--docdb_query", subject("1"), "--plan", "--input_directory=nowhere")
+
+    assert ran.code == 2
+    assert "--input_directory: nowhere is not a folder" in ran.err
+
+
+def test_a_missing_csv_names_the_ones_that_lie_there(
+    run: CommandLine, inputs: Callable[..., Path]
+) -> None:
+    folder = inputs()
+    (folder / "my assets.csv").write_text("asset_id\nx\n")
+
+    ran = run("--use_data_asset_csv=1", "--plan", "--input_directory", folder)
+
+    assert ran.code == 2
+    assert "my assets.csv" in ran.err
+
+
+def test_a_csv_goes_before_a_query_and_says_so(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = inputs(csv=b"asset_id\nfirst-id\n")
+
+    ran = dispatch(run, "1", "--use_data_asset_csv=1", "--input_directory", folder)
+
+    assert [name for name, _ in pairs(tmp_path / "out")] == ["two-ids"]
+    assert "--docdb_query is ignored" in ran.err
+
+
+def test_on_missing_fail_turns_the_first_exclusion_into_a_stop(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    ran = run(
+        *["--docdb_query", subject("2"), "--file_extension=.nwb", "--output_directory=out"],
+        *["--on_missing=fail", "--ledger=ledger.csv"],
+    )
+
+    assert ran.code == 3
+    assert "--on_missing=fail: 3 are excluded" in ran.err
+    assert os.listdir(tmp_path) == ["ledger.csv"]
+
+
+# What is written, and where
+
+
+def test_plan_prints_the_jobs_and_writes_nothing(run: CommandLine, tmp_path: Path) -> None:
+    ran = dispatch(run, "1", "--plan", "--zip=out.zip", "--record=record.json")
+
+    assert os.listdir(tmp_path) == []
+    assert "s3://data/a0/2.nwb" in ran.out
+    assert ran.out.endswith("no job was written (--plan)\n")
+
+
+def test_the_output_holds_worker_folders_and_nothing_else(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3")
+
+    uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    assert sorted(os.listdir(tmp_path / "out")) == ["0", "1", "2"]
+    assert sorted(os.listdir(tmp_path)) == ["out", "out.dispatch.json"]
+    assert all(re.fullmatch(f"[0-2]/{uuid}.json", path) for path in tree_of(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("option", ["--ledger", "--save_request", "--record", "--zip"])
+def test_our_own_files_are_refused_inside_the_output(
+    run: CommandLine, tmp_path: Path, option: str
+) -> None:
+    ran = run("--docdb_query", subject("1"), "--output_directory=out", f"{option}=out/x.json")
+
+    assert ran.code == 2
+    assert f"{option}: out/x.json lies inside the output folder" in ran.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_ledger_is_csv_with_a_header_or_json(run: CommandLine, tmp_path: Path) -> None:
+    for name in ("ledger.csv", "ledger.json"):
+        ran = dispatch(run, "2", "--plan", f"--ledger={name}", "--buckets=")
+        assert f"ledger: {name} (3 rows)" in ran.out
+
+    lines = (tmp_path / "ledger.csv").read_text().splitlines()
+    rows = json.loads((tmp_path / "ledger.json").read_text())
+    assert lines[0] == "stage,reason,message,action,record_id,name,location"
+    assert [line.split(",")[:2] for line in lines[1:]] == [[r["stage"], r["reason"]] for r in rows]
+    assert len(rows) == 3
+
+
+def test_the_zip_holds_the_same_bytes_under_the_same_names_as_the_folder(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3", "--zip=out.zip")
+
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        zipped = {name: archive.read(name) for name in archive.namelist()}
+    assert zipped == tree_of(tmp_path / "out")
+    assert len(zipped) == 10
+
+
+def test_a_zip_alone_makes_no_folder_and_a_record_where_one_is_named(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    ran = run("--docdb_query", subject("1"), "--zip=jobs.zip", "--record=record.json")
+
+    assert ran.code == 0
+    assert sorted(os.listdir(tmp_path)) == ["jobs.zip", "record.json"]
+    assert json.loads((tmp_path / "record.json").read_text())["equation"]["jobs"] == 2
+
+
+@pytest.mark.parametrize("stranger", ["notes.txt", "0/mine.json", "7/x.json"])
+def test_an_output_that_holds_something_else_is_refused_and_untouched(
+    run: CommandLine, tmp_path: Path, stranger: str
+) -> None:
+    (tmp_path / "out" / stranger).parent.mkdir(parents=True)
+    (tmp_path / "out" / stranger).write_text("precious")
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=out")
+
+    assert ran.code == 2
+    assert stranger.partition("/")[0] in ran.err
+    assert tree_of(tmp_path / "out") == {stranger: b"precious"}
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_replace_moves_aside_what_was_there(run: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("precious")
+
+    ran = dispatch(run, "1", "--replace")
+
+    assert len(tree_of(tmp_path / "out")) == 3
+    assert tree_of(tmp_path / "out.replaced-1") == {"notes.txt": b"precious"}
+    assert "replaced: out" in ran.out
+    assert "out.replaced-1" in ran.out
+
+
+def test_the_record_of_what_is_moved_aside_goes_with_it(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "1")
+    first = (tmp_path / "out.dispatch.json").read_bytes()
+
+    dispatch(run, "1", "--replace", "--num_parallel_workers=1")
+
+    assert (tmp_path / "out.replaced-1.dispatch.json").read_bytes() == first
+    assert json.loads((tmp_path / "out.dispatch.json").read_bytes())["status"] == "replaced"
+
+
+def test_an_option_wins_over_the_mode_of_a_saved_request(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "1", "--tasks_per_job=1", "--save_request=saved.json")
+
+    run("--request=saved.json", "--num_parallel_workers=2", "--output_directory=again")
+
+    assert len(list((tmp_path / "again").iterdir())) == 2
+
+
+def test_an_empty_output_folder_is_filled(run: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+
+    dispatch(run, "1")
+
+    assert len(tree_of(tmp_path / "out")) == 3
+
+
+def test_an_output_below_a_file_is_refused(run: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=file/out")
+
+    assert ran.code in (2, 4)
+    assert "file" in ran.err
+    assert tree_of(tmp_path) == {"file": b"precious"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_that_may_not_be_written_is_a_failed_service(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=locked/out")
+
+    assert ran.code == 4
+    assert "locked" in ran.err
+    assert os.listdir(tmp_path / "locked") == []
+
+
+def test_a_ledger_that_cannot_be_written_stops_before_any_job(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    ran = run("--docdb_query", subject("1"), "--output_directory=out", "--ledger=no/ledger.csv")
+
+    assert ran.code == 4
+    assert "no/ledger.csv: cannot write it" in ran.err
+    assert os.listdir(tmp_path) == []
+
+
+# Replaying
+
+
+def test_a_saved_request_replays_to_the_same_tree_byte_for_byte(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = inputs({"distributed_parameters": [{"k": 1}, {"k": 2}]})
+    options = ["--num_parallel_workers=3", "--job_format=pipeline", "--input_directory", folder]
+    dispatch(run, "10", *options, "--save_request=request.json")
+
+    for saved in ("request.json", "out.dispatch.json"):
+        again = tmp_path / f"again-{saved}"
+        ran = run("--request", saved, "--output_directory", again)
+        assert ran.code == 0
+        assert tree_of(again) == tree_of(tmp_path / "out")
+    assert len(tree_of(tmp_path / "out")) == 20
+
+
+def test_a_request_is_read_from_standard_input(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = json.dumps({"version": 1, "query": {"subject.subject_id": "1"}})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(request.encode())))
+
+    ran = run("--request=-", "--output_directory=out")
+
+    assert ran.code == 0
+    assert len(jobs_of(tmp_path / "out")) == 2
+
+
+def test_options_beside_a_request_change_it(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3", "--save_request=request.json", "--plan")
+
+    run("--request=request.json", "--num_parallel_workers=2", "--output_directory=out")
+
+    assert sizes_of(tmp_path / "out") == [5, 5]
+
+
+def test_a_replayed_request_does_not_follow_the_environments_format(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatch(run, "1", "--save_request=request.json")
+    monkeypatch.setenv("DISPATCH_JOB_FORMAT", "pipeline")
+
+    run("--request=request.json", "--output_directory=again")
+
+    assert tree_of(tmp_path / "again") == tree_of(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"quer": {}}', "quer: this is not a field of a dispatch request"),
+        ("[1]", "it is not a JSON object"),
+        ("", "it is empty"),
+        ('{"query": {}, "num_parallel_workers": 0}', "num_parallel_workers"),
+    ],
+)
+def test_a_request_that_cannot_be_used_is_bad_input(
+    run: CommandLine, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "request.json").write_text(text)
+
+    ran = run("--request=request.json", "--plan")
+
+    assert ran.code == 2
+    assert said in ran.err
+
+
+# Exit codes, messages, terminals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--split_files=2"], "'2' is neither 0 nor 1"),
+        (["--num_parallel_workers=0"], "0 is less than 1"),
+        (["--tasks_per_job=1.5"], "'1.5' is not a whole number"),
+        (["--on_missing=stop"], "'stop' is none of report, fail"),
+        (["--nested_stores=none"], "'none' is none of outermost, all"),
+        (["--num_parallel_worker=3"], "Did you mean --num_parallel_workers?"),
+        (["--docdb_query"], "expected one argument"),
+        (["surplus"], "unrecognized arguments: surplus"),
+        (["--docdb_query", "{'a': 1}"], "strings are in single quotes"),
+        (["--docdb_query", "nosuch.json"], "neither JSON nor a file that can be read"),
+        (["--docdb_query", '{"$where": "1"}'], "$where is not allowed"),
+        (["--docdb_query", "{}", "--buckets=nosuch"], "'nosuch' is not a folder"),
+        (["--docdb_query", "{}", "--file_extension=a/b"], "a/b"),
+        (["--docdb_query", "{}", "--filter_latest=name"], "filter_latest needs filter_by"),
+        (["--request=nosuch.json"], "cannot read nosuch.json"),
+        (["--docdb_query", "{}", "--parameters_schema=nosuch.json"], "cannot read nosuch.json"),
+        ([], "nothing says which data assets to dispatch"),
+    ],
+)
+def test_bad_input_is_exit_code_2_and_a_message_of_a_few_lines(
+    run: CommandLine, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    ran = run("--output_directory=out", *arguments)
+
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") <= 4
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_query_that_the_service_refuses_is_bad_input_in_its_own_words(run: CommandLine) -> None:
+    ran = run("--docdb_query", '{"name": {"$in": "x"}}', "--plan")
+
+    assert ran.code == 2
+    assert "the service refuses the query: " in ran.err
+
+
+def test_a_dead_gateway_is_exit_code_4_and_nothing_is_written(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        host = f"localhost:{free.getsockname()[1]}"
+
+        ran = run(f"--docdb_host={host}", "--docdb_query={}", "--output_directory=out")
+
+    assert ran.code == 4
+    assert host in ran.err
+    assert "Connection refused" in ran.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_first_line_names_the_embedded_demo(run_demo: CommandLine) -> None:
+    ran = run_demo("--docdb_query", subject("no such subject"), "--plan")
+
+    assert ran.out.startswith("source: embedded demo, 2,400 generated assets")
+    assert "DOCDB_HOST" in ran.out.splitlines()[0]
+
+
+def test_the_first_line_names_the_gateway(run: CommandLine, gateway: GatewayServer) -> None:
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.out.splitlines()[0] == (
+        f"source: gateway {gateway.host}/v1/metadata_index/data_assets"
+    )
+
+
+def test_flags_choose_another_version_database_and_collection(
+    run: CommandLine, gateway: GatewayServer
+) -> None:
+    flags = ["--docdb_version=v2", "--docdb_database=other", "--docdb_collection=things"]
+
+    ran = run("--docdb_query", subject("1"), "--plan", *flags)
+
+    assert ran.out.startswith(f"source: gateway {gateway.host}/v2/other/things\n")
+    assert ran.code == 4
+    assert "not found (404). Check DOCDB_VERSION" in ran.err
+
+
+def test_names_reach_the_terminal_without_their_escape_codes(run: CommandLine) -> None:
+    ran = run("--docdb_query", subject("12"), "--plan", "--file_extension=.nwb")
+
+    assert r"evil\x1b[2J\nname" in ran.out
+    assert "\x1b" not in ran.out
+
+
+def test_nothing_is_drawn_where_no_terminal_is(run: CommandLine) -> None:
+    ran = dispatch(run, "1")
+
+    assert ran.err == ""
+
+
+def test_a_long_plan_is_cut_on_the_screen_and_says_where_the_rest_is(
+    run_demo: CommandLine,
+) -> None:
+    ran = run_demo("--docdb_query={}", "--plan", "--file_extension=.nwb")
+
+    assert ran.code == 0
+    assert "more (--ledger FILE has all)" in ran.out
+    assert "more workers" in ran.out
+    assert ran.out.count("\n") < 200
+
+
+def commands_of(text: str) -> list[list[str]]:
+    """The arguments of each example in the help, as a shell would split them."""
+    examples = re.findall(r"^  python -m dispatch_core(.*?)\n\n", text, re.DOTALL | re.MULTILINE)
+    return [shlex.split(example.replace("\\\n", " ")) for example in examples]
+
+
+def test_help_names_every_option_and_teaches_by_examples_that_parse() -> None:
+    text = build_parser().format_help()
+
+    commands = commands_of(text)
+    for action in build_parser()._actions:
+        assert action.option_strings[-1] in text
+        assert action.help
+    assert len(commands) == 3
+    for command in commands:
+        given = build_parser().parse_args(command)
+        assert given.docdb_query or given.use_data_asset_csv or given.request
+    assert "exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed" in text
+
+
+def test_the_query_of_the_help_finds_assets_in_the_demo(run_demo: CommandLine) -> None:
+    command = commands_of(build_parser().format_help())[0]
+
+    ran = run_demo(*command)
+
+    assert ran.code == 0
+    assert "--plan" in command
+
+
+# In a process of its own
+
+
+@pytest.fixture
+def elsewhere(gateway: GatewayServer, buckets: Path) -> dict[str, str]:
+    """The environment of a process that reads from this module's servers."""
+    return {
+        "DOCDB_HOST": gateway.host,
+        "REQUESTS_CA_BUNDLE": gateway.ca_file,
+        "DISPATCH_BUCKETS": str(buckets),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--docdb_query", subject("1")], 0),
+        (["--docdb_query", "{"], 2),
+        (["--docdb_query", subject("nobody")], 3),
+        (["--docdb_query", subject("1"), "--docdb_version=v9"], 4),
+    ],
+)
+def test_the_process_ends_with_the_exit_code(
+    elsewhere: dict[str, str], tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    out = tmp_path / "out"
+
+    ran = run_process(*arguments, "--output_directory", out, environment=elsewhere)
+
+    assert ran.code == code
+    assert out.exists() == (code == 0)
+    assert "Traceback" not in ran.err
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_crash(elsewhere: dict[str, str]) -> None:
+    environment = {**elsewhere, "PYTHONIOENCODING": "ascii"}
+
+    ran = run_process(
+        *["--docdb_query", subject("1"), "--group_by=Tromsø", "--plan"], environment=environment
+    )
+
+    assert ran.code == 3
+    assert "Traceback" not in ran.err
+
+
+def test_a_reader_that_goes_away_is_never_told_that_jobs_were_written(
+    elsewhere: dict[str, str], tmp_path: Path
+) -> None:
+    gone, written = os.pipe()
+    os.close(gone)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "dispatch_core", "--docdb_query", subject("1"), "--plan"],
+        cwd=ROOT,
+        env=clean_environment() | elsewhere,
+        stdout=written,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(written)
+
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(
+    elsewhere: dict[str, str], tmp_path: Path
+) -> None:
+    terminal, child_side = pty.openpty()
+
+    done = subprocess.run(
+        [
+            *[sys.executable, "-m", "dispatch_core", "--docdb_query", subject("1")],
+            *["--file_extension=.nwb", "--output_directory", str(tmp_path / "out")],
+        ],
+        cwd=ROOT,
+        env=clean_environment() | elsewhere | {"TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=child_side,
+        check=False,
+    )
+    os.close(child_side)
+    drawn = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+
+    assert done.returncode == 0
+    assert "files" in drawn
+    assert "2/2" in drawn
+    assert "writing" in drawn
+    assert b"2/2" not in done.stdout

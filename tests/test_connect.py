@@ -1,0 +1,120 @@
+"""Settings in, sources out: which variable leads where, and what a label shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dispatch_core.connect import (
+    SourceSettings,
+    open_metadata_source,
+    open_object_lister,
+    settings_from,
+)
+from dispatch_core.errors import InvalidInput
+from dispatch_core.types import Record
+
+
+def test_without_settings_everything_is_the_embedded_demo() -> None:
+    settings = settings_from({})
+
+    source, lister = open_metadata_source(settings), open_object_lister(settings)
+
+    assert settings.is_demo
+    assert source.label.startswith("embedded demo, 2,400 generated assets")
+    assert source.count({}) == 2_400
+    assert "demo" in lister.label
+
+
+def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() -> None:
+    environment = {
+        "DOCDB_HOST": " example.org:8443 ",
+        "DOCDB_VERSION": "v2",
+        "DOCDB_DATABASE": "database",
+        "DOCDB_COLLECTION": "collection\n",
+        "DISPATCH_BUCKETS": " s3",
+        "DISPATCH_DEMO_ASSETS": " 50 ",
+    }
+
+    assert settings_from(environment) == SourceSettings(
+        host="example.org:8443",
+        version="v2",
+        database="database",
+        collection="collection",
+        buckets="s3",
+        demo_assets=50,
+    )
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_a_blank_variable_counts_as_unset(blank: str) -> None:
+    names = ("HOST", "VERSION", "DATABASE", "COLLECTION")
+    environment = {f"DOCDB_{name}": blank for name in names}
+    environment |= {"DISPATCH_BUCKETS": blank, "DISPATCH_DEMO_ASSETS": blank}
+
+    assert settings_from(environment) == SourceSettings()
+
+
+@pytest.mark.parametrize("text", ["many", "-1", "0", "1.5", "1e3", "²", "9" * 8, "9" * 5_000])
+def test_a_number_of_demo_assets_that_is_none_is_bad_input_that_names_the_variable(
+    text: str,
+) -> None:
+    with pytest.raises(InvalidInput, match=r"DISPATCH_DEMO_ASSETS: .* is no number of assets"):
+        settings_from({"DISPATCH_DEMO_ASSETS": text})
+
+
+def test_a_host_without_a_choice_of_buckets_reads_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+
+    lister = open_object_lister(settings_from({"DOCDB_HOST": "example.org"}))
+
+    assert "S3" in lister.label
+
+
+def test_a_folder_may_stand_for_the_object_store(tmp_path: Path) -> None:
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "x.nwb").touch()
+
+    lister = open_object_lister(settings_from({"DISPATCH_BUCKETS": str(tmp_path)}))
+
+    assert lister.label == f"folder {tmp_path}"
+    assert lister.list_page("bucket", "").objects == [("x.nwb", 0)]
+
+
+def test_buckets_that_are_nowhere_are_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="is not a folder"):
+        open_object_lister(settings_from({"DISPATCH_BUCKETS": str(tmp_path / "nowhere")}))
+
+
+def test_a_gateway_is_labelled_with_its_address() -> None:
+    source = open_metadata_source(SourceSettings(host="example.org:8443", version="v2"))
+
+    assert source.label == "gateway example.org:8443/v2/metadata_index/data_assets"
+
+
+def test_a_mongodb_uri_opens_the_database_and_shows_no_credentials() -> None:
+    pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
+    settings = settings_from({"DOCDB_HOST": " mongodb://user:sesame@example.org "})
+
+    source = open_metadata_source(settings)
+
+    assert source.label == "MongoDB example.org:27017/metadata_index.data_assets"
+    assert "sesame" not in repr(settings)
+
+
+@pytest.mark.parametrize("host", ["https://user:sesame@example.org", "user:sesame@example.org"])
+def test_credentials_in_the_host_of_a_gateway_are_refused_and_not_shown(host: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        open_metadata_source(SourceSettings(host=host))
+
+    assert "no credentials" in str(caught.value)
+    assert "sesame" not in str(caught.value)
+
+
+def test_settings_are_equal_by_value_so_that_they_key_a_cache() -> None:
+    one, other = settings_from({"DOCDB_HOST": "a"}), settings_from({"DOCDB_HOST": "b"})
+
+    table: dict[SourceSettings, Record] = {one: {}, other: {}, SourceSettings(host="a"): {}}
+
+    assert len(table) == 2

@@ -1,0 +1,225 @@
+"""The MongoDB edge: the real pymongo against SecantusDB, which speaks MongoDB's wire protocol."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from dispatch_core.errors import AccessDenied, InvalidInput, ServiceError
+from dispatch_core.find import find_assets, walk_records
+from dispatch_core.mongodb import MongoSource
+from dispatch_core.query import check_query
+from tests.fakes import record
+
+pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
+secantus = pytest.importorskip("secantus", reason="SecantusDB is a test requirement")
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of the server's own patterns
+
+ASSETS = [record(f"a{number:02}", n=number) for number in range(25)]
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose database ``lab`` holds ``assets`` and, with ObjectIds, ``native``."""
+    server = secantus.SecantusDBServer(port=0, storage_path=str(tmp_path_factory.mktemp("mongo")))
+    server.start()
+    with pymongo.MongoClient(server.uri) as client:
+        client.lab.assets.insert_many([dict(one) for one in ASSETS])
+        bare = [{key: one[key] for key in ("name", "location", "n")} for one in ASSETS]
+        client.lab.native.insert_many([{**one, "when": datetime(2025, 6, 7)} for one in bare])
+    yield server.uri
+    server.stop()
+
+
+@pytest.fixture
+def source(uri: str) -> MongoSource:
+    return MongoSource(uri, database="lab", collection="assets")
+
+
+@pytest.fixture
+def native(uri: str) -> MongoSource:
+    """The collection whose ids are ObjectIds."""
+    return MongoSource(uri, database="lab", collection="native")
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port on which nobody answers."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        yield unheard.getsockname()[1]
+
+
+def test_a_page_is_the_first_matches_by_id_with_only_the_projected_fields(
+    source: MongoSource,
+) -> None:
+    page = source.find_page({"n": {"$gte": 20}}, {"name": 1}, 2)
+
+    assert page == [{"_id": "r-a20", "name": "a20"}, {"_id": "r-a21", "name": "a21"}]
+
+
+def test_an_empty_projection_means_whole_records(source: MongoSource) -> None:
+    assert source.find_page({"name": "a03"}, {}, 5) == [ASSETS[3]]
+
+
+@pytest.mark.parametrize("page_size", [1, 7, 25, 1_000])
+def test_the_walk_finds_every_record_once(source: MongoSource, page_size: int) -> None:
+    found = [one["n"] for one in walk_records(source, {}, {"n": 1}, page_size=page_size)]
+
+    assert found == list(range(25))
+
+
+@pytest.mark.parametrize("page_size", [1, 7, 25])
+def test_the_walk_finds_every_record_whose_id_is_an_object_id(
+    native: MongoSource, page_size: int
+) -> None:
+    query = {"n": {"$gte": 5}}
+
+    found = [one["n"] for one in walk_records(native, query, {"n": 1}, page_size=page_size)]
+
+    assert found == list(range(5, 25))
+
+
+def test_an_object_id_is_found_by_its_text(native: MongoSource) -> None:
+    one, other = native.find_page({}, {}, 2)
+
+    assert native.find_page({"_id": one["_id"]}, {}, 5) == [one]
+    assert native.find_page({"_id": {"$in": [other["_id"], "x"]}, "n": 1}, {}, 5) == [other]
+    assert native.count({"$or": [{"_id": one["_id"]}, {"n": 7}]}) == 2
+
+
+def test_dates_and_object_ids_leave_as_texts(native: MongoSource) -> None:
+    [one] = native.find_page({"n": 0}, {"when": 1}, 1)
+
+    assert one["when"] == "2025-06-07T00:00:00"
+    assert isinstance(one["_id"], str)
+    assert len(one["_id"]) == 24
+
+
+def test_a_pipeline_answers_in_its_own_order(source: MongoSource) -> None:
+    stages: list[dict[str, Any]] = [
+        {"$match": {"n": {"$lt": 3}}},
+        {"$sort": {"n": -1}},
+        {"$project": {"n": 1}},
+    ]
+
+    found = source.aggregate(stages)
+
+    assert [one["n"] for one in found] == [2, 1, 0]
+
+
+def test_matches_are_counted(source: MongoSource) -> None:
+    assert source.count({"n": {"$lt": 10}}) == 10
+    assert source.count({}) == 25
+
+
+def test_assets_are_found_through_it(source: MongoSource) -> None:
+    found = find_assets(source, check_query({"n": {"$in": [1, 2]}}))
+
+    assert [asset.location for asset in found.assets] == ["s3://data/a01", "s3://data/a02"]
+    assert found.source == source.label
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"a": {"$nosuch": 1}},
+        {"a": {"$in": 3}},
+        {"a": {"$regex": "("}},
+        {"$or": []},
+        {"$and": 3},
+        {"n": 2**70},
+        {"a\0b": 1},
+        {"a": "\ud800"},
+    ],
+)
+def test_a_query_that_the_database_or_bson_refuses_is_bad_input(
+    source: MongoSource, query: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput, match="the database refuses the query: "):
+        source.find_page(query, {}, 5)
+    with pytest.raises(InvalidInput, match="the database refuses the query: "):
+        source.count(query)
+    with pytest.raises(InvalidInput, match="the database refuses the query: "):
+        source.aggregate([{"$match": query}])
+
+
+def test_an_unknown_stage_is_bad_input(source: MongoSource) -> None:
+    with pytest.raises(InvalidInput, match="nosuch"):
+        source.aggregate([{"$nosuch": {}}])
+
+
+def test_a_dead_server_is_a_service_error_as_soon_as_the_uri_allows(dead_port: int) -> None:
+    uri = f"mongodb://user:sesame@127.0.0.1:{dead_port}/?serverSelectionTimeoutMS=200"
+    source = MongoSource(uri, database="lab", collection="assets")
+
+    with pytest.raises(ServiceError) as caught:
+        source.count({})
+
+    assert f"MongoDB 127.0.0.1:{dead_port}/lab.assets: the database failed" in str(caught.value)
+    assert "Connection refused" in str(caught.value)
+    assert "sesame" not in str(caught.value)
+
+
+def test_wrong_credentials_are_access_denied_and_not_shown(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    storage = str(tmp_path_factory.mktemp("locked"))
+    server = secantus.SecantusDBServer(port=0, storage_path=storage, require_auth=True)
+    server.start()
+    try:
+        uri = server.uri.replace("mongodb://", "mongodb://user:sesame@")
+        with pytest.raises(AccessDenied) as caught:
+            MongoSource(uri, database="lab", collection="assets").count({})
+    finally:
+        server.stop()
+
+    assert "Check the user and the password of the URI" in str(caught.value)
+    assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("mongodb://user:sesame@one.example", "one.example:27017"),
+        ("mongodb://user:sesame@one.example:1,two.example:2", "one.example:1,two.example:2"),
+        ("mongodb://user:sesame@%2Ftmp%2Fdb.sock", "/tmp/db.sock"),
+        ("mongodb://user:ses%40me@one.example/admin?tls=true", "one.example:27017"),
+    ],
+)
+def test_the_label_holds_the_hosts_and_no_credentials(uri: str, shown: str) -> None:
+    source = MongoSource(uri, database="lab", collection="assets")
+
+    assert source.label == f"MongoDB {shown}/lab.assets"
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("mongodb://", "at least one hostname"),
+        ("mongodb://user:sesame@host:port/", "non-digit characters"),
+        ("mongodb://user:sesame", "non-digit characters"),
+        ("mongodb://user:ses@me@host", "must be escaped"),
+        ("mongodb://user:sesame@[::1", "IPv6"),
+        ("mongodb+srv://user:sesame@host:27017/", "must not include a port"),
+        ("mongodb://user:sesame@host/?tls=true&tlsCAFile=/no/such", "No such file"),
+    ],
+)
+def test_a_bad_uri_is_bad_input_that_shows_no_password(uri: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        MongoSource(uri, database="lab", collection="assets")
+
+    assert said in str(caught.value)
+    assert "sesame" not in str(caught.value)
+    assert "ses@me" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("database", "collection"), [("a b", "c"), ("d", "a$b"), ("d", ".x")])
+def test_a_name_that_mongodb_does_not_take_is_bad_input(database: str, collection: str) -> None:
+    with pytest.raises(InvalidInput, match="names"):
+        MongoSource("mongodb://host", database=database, collection=collection)

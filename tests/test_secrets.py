@@ -1,0 +1,143 @@
+"""Planted credentials: none of them reaches an output, a ledger, a record or a request."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import record
+from tests.servers.gateway import GatewayServer
+from tests.servers.s3 import S3Server
+from tests.support.world import Ran, run_process, subject
+
+AWS = {
+    "AWS_ACCESS_KEY_ID": "AKIAPLANTEDKEYID0000",
+    "AWS_SECRET_ACCESS_KEY": "planted/Secret+access/key",
+    "AWS_SESSION_TOKEN": "planted-session-token",
+    "AWS_DEFAULT_REGION": "us-west-2",
+}
+PASSWORD = "planted-sesame"
+PLANTED = [
+    *[AWS["AWS_ACCESS_KEY_ID"], AWS["AWS_SECRET_ACCESS_KEY"], AWS["AWS_SESSION_TOKEN"]],
+    *[PASSWORD, base64.b64encode(AWS["AWS_SECRET_ACCESS_KEY"].encode()).decode()],
+    *["X-Amz-Signature", "Credential="],
+]
+
+
+def planted_in(text: str) -> list[str]:
+    return [secret for secret in PLANTED if secret in text]
+
+
+def all_text(folder: Path, ran: Ran) -> str:
+    """What a run said, and the name and content of every file that it left."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    written = [f"{path}\n{path.read_bytes().decode('latin-1')}" for path in files]
+    return "\n".join([ran.out, ran.err, *written])
+
+
+def dispatch(folder: Path, *options: str, **environment: str) -> Ran:
+    """Asks for everything that the command line can write."""
+    return run_process(
+        *["--docdb_query", subject("1"), "--file_extension=.nwb", *options],
+        *["--output_directory", folder / "out", "--zip", folder / "out.zip"],
+        *["--ledger", folder / "ledger.json", "--record", folder / "record.json"],
+        *["--save_request", folder / "request.json"],
+        environment={**AWS, **environment},
+    )
+
+
+def test_keys_of_s3_reach_nothing_that_is_written_or_said(tmp_path: Path) -> None:
+    subjects = {"subject": {"subject_id": "1"}}
+    names = ("good", "denied", "empty")
+    records = [record(name, **subjects) for name in names]
+
+    with GatewayServer(records) as gateway, S3Server({"data": ["good/x.nwb"]}) as s3:
+        s3.denied = {"data/denied"}
+        ran = dispatch(
+            tmp_path,
+            DOCDB_HOST=gateway.host,
+            REQUESTS_CA_BUNDLE=gateway.ca_file,
+            AWS_ENDPOINT_URL_S3=s3.url,
+        )
+
+    assert ran.code == 0
+    assert any(request.signed for request in s3.requests)
+    assert sorted(os.listdir(tmp_path)) == [
+        *["ledger.json", "out", "out.zip", "record.json", "request.json"]
+    ]
+    assert "access_denied" in (tmp_path / "ledger.json").read_text()
+    assert planted_in(all_text(tmp_path, ran)) == []
+
+
+def test_keys_are_not_sent_to_the_gateway(tmp_path: Path) -> None:
+    with GatewayServer([record("good", subject={"subject_id": "1"})]) as gateway:
+        dispatch(
+            tmp_path,
+            "--buckets=demo",
+            DOCDB_HOST=gateway.host,
+            REQUESTS_CA_BUNDLE=gateway.ca_file,
+        )
+
+    sent = "".join(f"{request.target}{request.body!r}" for request in gateway.requests)
+    assert gateway.requests
+    assert planted_in(sent) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        (f"mongodb://user:{PASSWORD}@127.0.0.1:9/?serverSelectionTimeoutMS=200", 4),
+        (f" mongodb://user:{PASSWORD}@127.0.0.1:9/?serverSelectionTimeoutMS=200", 4),
+        (f"mongodb://user:{PASSWORD}@127.0.0.1:port/", 2),
+        (f"mongodb://user:{PASSWORD}", 2),
+        (f"Mongodb://user:{PASSWORD}@127.0.0.1", 2),
+        (f"https://user:{PASSWORD}@127.0.0.1:9", 2),
+        (f"http://user:{PASSWORD}@127.0.0.1:9", 2),
+    ],
+)
+@pytest.mark.parametrize("by_flag", [False, True])
+def test_a_password_in_the_host_is_never_said(
+    tmp_path: Path, host: str, code: int, by_flag: bool
+) -> None:
+    pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
+    if by_flag:
+        ran = dispatch(tmp_path, "--docdb_host", host, "--buckets=demo")
+    else:
+        ran = dispatch(tmp_path, "--buckets=demo", DOCDB_HOST=host)
+
+    assert ran.code == code
+    assert ran.err.startswith("error: ")
+    assert planted_in(all_text(tmp_path, ran)) == []
+
+
+def test_a_password_in_a_mongodb_uri_reaches_nothing_that_is_written_or_said(
+    tmp_path: Path,
+) -> None:
+    pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra")
+    secantus = pytest.importorskip("secantus", reason="SecantusDB is a test requirement")
+    server = secantus.SecantusDBServer(
+        port=0, storage_path=str(tmp_path / "database"), require_auth=False
+    )
+    server.start()
+    buckets = tmp_path / "buckets"
+    (buckets / "data" / "good").mkdir(parents=True)
+    (buckets / "data" / "good" / "x.nwb").touch()
+    left = tmp_path / "left"
+    left.mkdir()
+    try:
+        with pymongo.MongoClient(server.uri) as client:
+            client.admin.command("createUser", "user", pwd=PASSWORD, roles=["root"])
+            records = [record(name, subject={"subject_id": "1"}) for name in ("good", "gone")]
+            client.metadata_index.data_assets.insert_many(records)
+        uri = server.uri.replace("mongodb://", f"mongodb://user:{PASSWORD}@")
+        ran = dispatch(left, "--buckets", str(buckets), DOCDB_HOST=uri)
+    finally:
+        server.stop()
+
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("source: MongoDB 127.0.0.1:")
+    assert len(list((left / "out").rglob("*.json"))) == 1
+    assert planted_in(all_text(left, ran)) == []
