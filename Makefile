@@ -1,0 +1,51 @@
+# make app: install, then start the app on the embedded demo.   make test: install, then run everything.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+BIN := .venv/bin
+PORT ?= 8501
+
+.PHONY: app test check lint format clean
+
+app: .venv/app
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+test: .venv/dev .venv-readers/done .venv/browser
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .venv-readers test-artefacts
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/it"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/app: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements.txt requirements-mongodb.txt requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	@touch $@ .venv/app
+
+.venv-readers/done: requirements-readers.txt | .venv/bin/python
+	$(BIN)/python -m venv .venv-readers
+	.venv-readers/bin/python -m pip install --disable-pip-version-check -q -r requirements-readers.txt
+	@touch $@
+
+# A system Chromium; else apt-get as root; else Playwright's own download.
+.venv/browser: | .venv/dev
+	command -v chromium || command -v chromium-browser || command -v google-chrome \
+	|| { test "$$(id -u)" = 0 && command -v apt-get && apt-get update -q && apt-get install -y -q chromium; } \
+	|| $(BIN)/python -m playwright install --with-deps chromium \
+	|| $(BIN)/python -m playwright install chromium
+	@touch $@

@@ -1,0 +1,31 @@
+"""The app: page config, navigation, and the frame around every page."""
+
+import streamlit as st
+
+from pages.shared.components import equation_bar, show_notice, source_badge
+from pages.shared.session import enter_page, open_session
+
+st.set_page_config(page_title="Job dispatch", page_icon=".streamlit/icon.png", layout="wide")
+
+PAGES = {
+    "Plan": [
+        st.Page(
+            "pages/plan/assets.py", title="Assets", icon=":material/database_search:", default=True
+        ),
+        st.Page("pages/plan/files.py", title="Files", icon=":material/folder_open:"),
+        st.Page("pages/plan/parameters.py", title="Parameters", icon=":material/tune:"),
+    ],
+    "Dispatch": [
+        st.Page("pages/dispatch/jobs.py", title="Jobs", icon=":material/list_alt:"),
+        st.Page("pages/dispatch/deliver.py", title="Deliver", icon=":material/outbox:"),
+    ],
+}
+
+page = st.navigation(PAGES)
+session = open_session()
+enter_page(session, page.title)
+source_badge(session)
+st.title(page.title)
+show_notice(session)
+page.run()
+equation_bar(session)  # last, so that it shows what the page has just changed

@@ -1,0 +1,22 @@
+"""Write the worker folders, or download them: the same bytes as the command line writes."""
+
+import streamlit as st
+
+from pages.shared import deliver_parts as parts
+from pages.shared import session as state
+from pages.shared.components import plan_or_hint
+
+session = state.open_session()
+
+parts.load_saved_request(session)
+plan = plan_or_hint(session)
+if plan is not None and not plan.jobs:
+    parts.say_no_job()
+elif plan is not None:
+    st.caption(f"Plan {plan.fingerprint[:12]}: {plan.equation}")
+    download, write = st.columns(2)
+    with download:
+        parts.zip_download(session, plan)
+    with write:
+        parts.write_to_root(session, plan)
+    parts.same_as_command(session, plan)

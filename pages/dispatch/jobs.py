@@ -1,0 +1,13 @@
+"""Exactly which jobs will be made, for which workers, and which assets are not in and why."""
+
+from pages.shared import job_parts as parts
+from pages.shared import session as state
+from pages.shared.components import plan_or_hint, show_warnings
+
+session = state.open_session()
+
+parts.job_options(session)
+plan = plan_or_hint(session)
+if plan is not None:
+    show_warnings(plan.warnings)
+    parts.plan_tabs(session, plan)

@@ -1,0 +1,268 @@
+"""The parts of the page Assets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
+from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.find import FoundAssets
+from dispatch_core.query import Query, parse_query
+from dispatch_core.types import DataAsset
+from pages.shared import session as state
+from pages.shared.components import (
+    escaped,
+    json_editor,
+    paged_table,
+    show_error,
+    show_warnings,
+)
+from pages.shared.services import count_of_collection, current_settings
+from pages.shared.session import Session
+
+EXAMPLES = {
+    "Derived assets of a project": state.EXAMPLE_QUERY,
+    "Some subjects": '{"subject.subject_id": {"$in": ["900003", "900005"]}}',
+    "By name, without processed ones": (
+        '{"name": {"$regex": "^ecephys_", "$not": {"$regex": "processed"}}}'
+    ),
+    "One modality, either schema": (
+        '{\n  "$or": [\n    {"data_description.modality.abbreviation": "fib"},\n'
+        '    {"data_description.modalities.abbreviation": "fib"}\n  ]\n}'
+    ),
+    "Aggregation pipeline": (
+        '[\n  {"$match": {"data_description.data_level": "raw"}},\n'
+        '  {"$sort": {"name": 1}},\n  {"$limit": 25}\n]'
+    ),
+}
+
+
+def choose_source(session: Session) -> str:
+    """Query or list of ids; the other one's text stays as it was."""
+    session.source = st.segmented_control(
+        "Choose assets by",
+        [state.QUERY, state.LIST],
+        default=session.source,
+        required=True,
+        key=f"source-{session.epoch}",
+    )
+    return session.source
+
+
+def query_editor(session: Session) -> bool:
+    """The JSON editor of the query; True where the text is a query that may be asked."""
+    column, examples = st.columns([4, 1], vertical_alignment="bottom")
+    column.caption("MongoDB filter, or an aggregation pipeline, as JSON")
+    with examples.popover("Examples", width="stretch", key=f"examples-{session.epoch}"):
+        for name, text in EXAMPLES.items():
+            if st.button(name, key=f"example-{name}", width="stretch"):
+                session.query_text = text
+                state.reload_editors(session)
+                st.rerun()
+    session.query_text = json_editor(session, "query", session.query_text)
+    try:
+        query = parse_query(session.query_text)
+    except InvalidInput as error:
+        state.refuse_input(session, "query", error)
+        show_error(error)
+        return False
+    state.accept_input(session, "query")
+    state.edit(session, query=query.value, asset_rows=None)
+    show_warnings(query.warnings)
+    return bool(query.value) or _is_whole_collection_meant(query)
+
+
+def _is_whole_collection_meant(query: Query) -> bool:
+    try:
+        count = count_of_collection(current_settings())
+    except DispatchError as error:
+        show_error(error)
+        return False
+    return st.checkbox(
+        f"The query is empty: yes, all {count:,} records of the collection", key="all-records"
+    )
+
+
+def id_list(session: Session) -> bool:
+    """Upload or paste; True where there is at least one id."""
+    try:
+        rows = _kept_list(session) if session.list_rows else _new_list(session)
+    except InvalidInput as error:
+        state.refuse_input(session, "list of ids", error)
+        show_error(error)
+        return False
+    state.accept_input(session, "list of ids")
+    state.edit(session, query=None, asset_rows=rows)
+    return rows is not None
+
+
+def _kept_list(session: Session) -> tuple[AssetRow, ...]:
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.markdown(f"{escaped(session.list_name)}: **{len(session.list_rows):,}** rows")
+    if line.button("Take another list", icon=":material/swap_horiz:", key="forget-list"):
+        state.forget_list(session)
+        st.rerun()
+    return session.list_rows
+
+
+def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
+    upload, paste = st.columns(2)
+    file = upload.file_uploader(
+        "CSV with a column asset_id", type=["csv", "txt", "tsv"], key=f"ids-file-{session.epoch}"
+    )
+    session.list_text = paste.text_area(
+        "or paste ids, names or locations, one in each line",
+        session.list_text,
+        height=160,
+        key=f"ids-{session.epoch}",
+    )
+    if file is not None:
+        state.keep_list(session, file.name, read_asset_csv(file.getvalue(), file.name))
+        st.rerun()
+    if not session.list_text.strip():
+        st.info(
+            "Upload data_asset_input.csv, or paste what you have: Code Ocean ids, record ids, "
+            "asset names or s3:// locations.",
+            icon=":material/info:",
+        )
+        return None
+    rows = read_pasted_ids(session.list_text)
+    st.caption(f"{len(rows):,} rows")
+    return rows
+
+
+def grouping_options(session: Session) -> bool:
+    """Latest only, and one job per group of assets; True where the fields go together."""
+    request = session.request
+    is_set = bool(request.group_by or request.filter_latest)
+    with st.expander("Latest only, and groups of assets", expanded=is_set):
+        left, right = st.columns(2)
+        key = session.epoch
+        latest = left.text_input(
+            "Keep the latest by this field",
+            request.filter_latest or "",
+            placeholder="data_description.creation_time",
+            help="filter_latest: of the assets that agree in the fields on the right, only the "
+            "one with the greatest value here is kept.",
+            key=f"latest-{key}",
+        )
+        one_per = right.text_input(
+            "One for each",
+            ", ".join(request.filter_by),
+            placeholder="subject.subject_id",
+            help="filter_by: fields, with commas between.",
+            key=f"one-per-{key}",
+        )
+        group_by = left.text_input(
+            "Group assets into one job by",
+            ", ".join(request.group_by),
+            placeholder="subject.subject_id, session.session_type",
+            help="group_by: assets that agree in all of these fields become one job.",
+            key=f"group-by-{key}",
+        )
+        unwind = right.text_input(
+            "List fields of which each item counts alone",
+            ", ".join(request.unwind_list_fields),
+            placeholder="data_description.modality",
+            help="unwind_list_fields: an asset is in the group of each item of its list.",
+            key=f"unwind-{key}",
+        )
+        drop = st.checkbox(
+            "Leave out assets that lack one of these fields",
+            request.drop_null_groups,
+            key=f"drop-{key}",
+        )
+        try:
+            state.edit(
+                session,
+                filter_latest=latest.strip() or None,
+                filter_by=_paths(one_per),
+                group_by=_paths(group_by),
+                unwind_list_fields=_paths(unwind),
+                drop_null_groups=drop,
+                split_files=None if group_by.strip() else request.split_files,
+            )
+        except InvalidInput as error:
+            state.refuse_input(session, "grouping", error)
+            show_error(error)
+            return False
+        state.accept_input(session, "grouping")
+        return True
+
+
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def match_report(found: FoundAssets) -> None:
+    """One row per row of a list: matched, not found, duplicate, ambiguous, empty."""
+    if not found.match_report:
+        return
+    counts: dict[str, int] = {}
+    for line in found.match_report:
+        counts[line.status] = counts.get(line.status, 0) + 1
+    st.subheader("Match report")
+    st.caption(", ".join(f"{count:,} {status}" for status, count in counts.items()))
+    columns = {
+        "Row": lambda line: line.row.number,
+        "Id": lambda line: line.row.text,
+        "Status": lambda line: line.status,
+        "Matched by": lambda line: line.matched_by,
+        "Asset": lambda line: line.name,
+        "Message": lambda line: line.message,
+    }
+    wide = {"Matched by": st.column_config.TextColumn(width="medium")}
+    paged_table(found.match_report, columns, "match", column_config=wide)
+
+
+def say_how_to_find(session: Session) -> None:
+    """What to press, and that what was found before is no longer shown."""
+    if session.found_work is not None:
+        st.info("The choice changed since assets were looked for.", icon=":material/info:")
+    st.caption("Press **Find assets** to see what matches; nothing is written by looking.")
+
+
+def asset_table(session: Session, found: FoundAssets) -> None:
+    """The matched assets; selected rows can be taken out and put back."""
+    if not found.matched:
+        st.warning(
+            "No asset matches. Leave out one condition at a time, or check the names of the "
+            "fields and how the values are spelt.",
+            icon=":material/warning:",
+        )
+        return
+    st.subheader(f"{len(found.assets):,} assets")
+    columns = {
+        "Name": lambda asset: asset.name,
+        "Location": lambda asset: asset.location,
+        "Code Ocean id": lambda asset: asset.asset_id,
+        "Record id": lambda asset: asset.record_id,
+    }
+    shown, event = paged_table(
+        found.assets, columns, "assets", on_select="rerun", selection_mode="multi-row"
+    )
+    _exclude_selected(session, shown, event)
+
+
+def _exclude_selected(session: Session, shown: Sequence[DataAsset], event: Any) -> None:
+    chosen = [shown[row].record_id for row in event.selection.rows if row < len(shown)]
+    excluded = session.request.excluded
+    buttons = st.container(horizontal=True)
+    if buttons.button(
+        f"Take {len(chosen):,} out" if chosen else "Take selected out",
+        disabled=not chosen,
+        icon=":material/remove_circle:",
+        key="exclude",
+    ):
+        state.edit(session, excluded=tuple(dict.fromkeys([*excluded, *chosen])))
+        st.rerun()
+    if excluded and buttons.button(
+        f"Put {len(excluded):,} back", icon=":material/undo:", key="include"
+    ):
+        state.edit(session, excluded=())
+        st.rerun()
+    if buttons.button("Next: files", icon=":material/arrow_forward:", key="to-files"):
+        st.switch_page("pages/plan/files.py")

@@ -1,0 +1,292 @@
+"""Parts that several pages show; they draw, and return what a person did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit_ace import st_ace
+
+from dispatch_core.connect import SourceSettings
+from dispatch_core.dispatch import DispatchPlan
+from dispatch_core.errors import DispatchError, Issue
+from dispatch_core.locate import Located
+from dispatch_core.types import Exclusion
+from pages.shared import session as state
+from pages.shared.services import current_settings, open_sources
+from pages.shared.session import Session
+from pages.shared.work import Work
+
+MOST_ROWS = 500
+"""Rows of a table that are sent to the browser at a time."""
+
+
+def source_badge(session: Session) -> None:
+    """Where records and files come from, in the side bar of every page."""
+    settings = current_settings()
+    with st.sidebar:
+        if settings.is_demo:
+            st.badge("Embedded demo", icon=":material/science:", color="orange")
+            st.caption(
+                f"{settings.demo_assets:,} generated assets. Set DOCDB_HOST before the start "
+                "to use a real database."
+            )
+        else:
+            st.badge("Live source", icon=":material/cloud:", color="green")
+            st.caption(escaped(_label(settings)))
+
+
+def _label(settings: SourceSettings) -> str:
+    try:
+        sources = open_sources(settings)
+    except DispatchError as error:
+        return str(error)
+    return f"{sources.metadata.label}; files: {sources.objects.label}"
+
+
+def equation_bar(session: Session) -> None:
+    """The job equation, as far as it is known, in the side bar: in sight on every page."""
+    found, plan, files = state.found(session), state.plan(session), state.located(session)
+    equation = plan.equation if plan else None
+    numbers = [
+        ("", len(found.assets) if found else None, "assets"),
+        ("→", equation.inputs if equation else _input_count(files, session), _input_name(session)),
+        ("×", state.set_count(session), "parameter sets"),
+        ("=", equation.jobs if equation else None, "jobs"),
+        ("→", equation.workers if equation else None, "workers"),
+    ]
+    with st.sidebar.container(border=True, key="equation"):
+        lines = (f"{sign} **{'–' if n is None else f'{n:,}'}** {name}" for sign, n, name in numbers)
+        st.markdown("  \n".join(lines))
+        st.caption(_sizes(plan, session) if plan else _next_step(session))
+        if equation and equation.capped:
+            st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
+
+
+def _input_name(session: Session) -> str:
+    if session.request.file_extension and session.request.is_split:
+        return "files"
+    return "groups" if session.request.group_by else "inputs"
+
+
+def show_notice(session: Session) -> None:
+    """What happened on the page before, once."""
+    if session.notice:
+        st.toast(escaped(session.notice), icon=":material/check:")
+        session.notice = ""
+
+
+def _input_count(files: Located | None, session: Session) -> int | None:
+    """Inputs before there is a plan; how many groups there will be is not known then."""
+    if files is None or session.request.group_by:
+        return None
+    if not session.request.is_split:
+        return len(files.located)
+    return sum(1 if one.files is None else len(one.files) for one in files.located)
+
+
+def _sizes(plan: DispatchPlan, session: Session) -> str:
+    equation = plan.equation
+    size = f"{equation.smallest:,}"
+    if equation.largest != equation.smallest:
+        size += f" to {equation.largest:,}"
+    size += " job each" if size == "1" else " jobs each"
+    kind = escaped(session.request.file_extension or "whole assets")
+    return f"{size}; {equation.excluded:,} excluded; {kind}; {plan.request.job_format}"
+
+
+def _next_step(session: Session) -> str:
+    if session.input_errors:
+        return f"Next: correct the {' and the '.join(session.input_errors)}."
+    if state.found(session) is None:
+        return "Next: find the assets, on the page Assets."
+    return "Next: locate the files, on the page Files."
+
+
+_PAGES = {
+    "parameters": "pages/plan/parameters.py",
+    "schema": "pages/plan/parameters.py",
+    "file extension": "pages/plan/files.py",
+}
+
+
+def _link_to_inputs(session: Session, names: Iterable[str]) -> None:
+    """The errors of these inputs, each with a link to where it is corrected."""
+    for name in names:
+        show_error(session.input_errors[name])
+        page = _PAGES.get(name, "pages/plan/assets.py")
+        st.page_link(page, label=f"Correct the {name}", icon=":material/edit:")
+
+
+def needs_assets(session: Session) -> bool:
+    """Say what is missing, with a link, where a page is opened before assets are found."""
+    found = state.found(session)
+    if found is not None and found.matched:
+        return False
+    refused = [name for name in session.input_errors if name in state.ASSET_INPUTS]
+    work = state.current_find(session)
+    if refused:
+        _link_to_inputs(session, refused)
+    elif work is not None and not work.is_done:
+        watch(work)
+    else:
+        st.info(_why_no_assets(session), icon=":material/info:")
+        st.page_link(
+            "pages/plan/assets.py", label="Choose the assets", icon=":material/database_search:"
+        )
+    return True
+
+
+def _why_no_assets(session: Session) -> str:
+    if state.found(session) is not None:
+        return "No asset matches."
+    if session.found_work is None:
+        return "No assets are chosen yet."
+    return "The choice of assets changed since they were looked for."
+
+
+def plan_or_hint(session: Session) -> DispatchPlan | None:
+    """The plan; where there is none yet, say what is missing, with a link to it."""
+    if needs_assets(session):
+        return None
+    work = state.current_locate(session)
+    if session.input_errors:
+        _link_to_inputs(session, session.input_errors)
+    elif work is not None and not work.is_done:
+        watch(work)
+    elif state.located(session) is None:
+        ending = escaped(session.request.file_extension)
+        st.info(f"The files ending in {ending} are not located yet.", icon=":material/info:")
+        st.page_link("pages/plan/files.py", label="Locate the files", icon=":material/folder_open:")
+    else:
+        show_error(state.refusal(session))
+        return state.plan(session)
+    return None
+
+
+def show_error(error: DispatchError | None) -> None:
+    """Every issue of `error`: what, where, what to do; positions with a caret."""
+    for issue in error.issues if error else ():
+        text = str(issue).removesuffix(f"\n{issue.excerpt}")
+        st.error(escaped(text), icon=":material/error:")
+        if issue.excerpt:
+            st.code(issue.excerpt, language=None)
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    """One box for each sentence."""
+    for warning in warnings:
+        st.warning(escaped(warning), icon=":material/warning:")
+
+
+def escaped(text: str) -> str:
+    """`text` without a meaning in Markdown: names of assets, fields and files are not markup."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>~:$" else sign for sign in text)
+
+
+def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint: str = "") -> str:
+    """The text of an editor; its errors stand in the gutter of the next run."""
+    error = session.input_errors.get(name)
+    typed = st_ace(
+        value=text,
+        placeholder=hint,
+        language="json",
+        theme="tomorrow_night" if st.context.theme.type == "dark" else "chrome",
+        min_lines=lines,
+        max_lines=24,
+        font_size=15,
+        tab_size=2,
+        wrap=True,
+        annotations=[_annotation(issue) for issue in error.issues] if error else None,
+        auto_update=True,
+        key=f"{name}-{session.epoch}",
+    )
+    return text if typed is None else str(typed)
+
+
+def _annotation(issue: Issue) -> dict[str, Any]:
+    return {
+        "row": max(0, issue.line - 1),
+        "column": max(0, issue.column - 1),
+        "type": "error",
+        "text": f"{issue.what}. {issue.action}",
+    }
+
+
+def watch(work: Work[Any] | None) -> None:
+    """Progress, time left and a cancel button while `work` runs; its error when it failed."""
+    if work is None:
+        return
+    work.wait(0.3)  # what is quick is shown without a flicker
+    if work.is_done:
+        show_error(work.error)
+        return
+
+    @st.fragment(run_every=0.4)
+    def poll() -> None:
+        if work.is_done:
+            st.rerun()
+        left = work.seconds_left
+        counted = f"{work.done:,} of {work.total:,}" if work.total else f"{work.done:,}"
+        text = f"{work.step or 'starting'}: {counted}"
+        text += f", about {left:.0f} s left" if left is not None and left > 1 else ""
+        st.progress(min(1.0, work.done / work.total) if work.total else 0.0, text)
+        if st.button("Cancel", icon=":material/close:", key="cancel"):
+            work.is_cancelled = True
+
+    poll()
+
+
+def paged_table(rows: Sequence[Any], columns: dict[str, Any], key: str, **options: Any) -> Any:
+    """A table of at most `MOST_ROWS` rows with a search over all of them.
+
+    `columns` maps a title to a function of a row. Returns (shown rows, event).
+    """
+    kept, first = _search(rows, columns, key) if len(rows) > 10 else (rows, 0)
+    shown = kept[first : first + MOST_ROWS]
+    cells = [[read(row) for read in columns.values()] for row in shown]
+    table = pd.DataFrame(cells, columns=list(columns))
+    # a selection is kept by position: of other rows, it would be a selection of nobody's
+    version = hash(repr(cells))
+    event = st.dataframe(
+        table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
+    )
+    if len(rows) > 10:
+        st.caption(f"{first + bool(shown):,} to {first + len(shown):,} of {len(kept):,}")
+    return shown, event
+
+
+def _search(rows: Sequence[Any], columns: dict[str, Any], key: str) -> tuple[Sequence[Any], int]:
+    """The rows that a person searches for, and the index of the first one to show."""
+    search, page = st.columns([4, 1])
+    needle = search.text_input("Search", key=f"{key}-search", placeholder="any part of a cell")
+    kept = _matching(rows, columns, needle)
+    pages = -(-len(kept) // MOST_ROWS)
+    if pages <= 1:
+        return kept, 0
+    number = int(page.number_input(f"Page of {pages}", 1, pages, key=f"{key}-page-{pages}"))
+    return kept, (number - 1) * MOST_ROWS
+
+
+def _matching(rows: Sequence[Any], columns: dict[str, Any], needle: str) -> Sequence[Any]:
+    needle = needle.strip().lower()
+    if not needle:
+        return rows
+    return [
+        row for row in rows if any(needle in str(read(row)).lower() for read in columns.values())
+    ]
+
+
+def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:
+    """The exclusion ledger: who, at which stage, why, what to do."""
+    columns = {
+        "Asset": lambda row: row.name or row.record_id,
+        "Stage": lambda row: row.stage,
+        "Reason": lambda row: row.reason.replace("_", " "),
+        "What happened": lambda row: row.message,
+        "What to do": lambda row: row.action,
+        "Location": lambda row: row.location,
+    }
+    paged_table(exclusions, columns, key)

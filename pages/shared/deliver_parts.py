@@ -1,0 +1,162 @@
+"""The parts of the page Deliver."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+
+import streamlit as st
+
+from dispatch_core.dispatch import DispatchPlan, dispatch_record, require_jobs
+from dispatch_core.errors import DispatchError
+from dispatch_core.find import Progress
+from dispatch_core.output import WriteResult, write_folder, write_zip
+from dispatch_core.report import command_of
+from dispatch_core.request import load_request
+from dispatch_core.text_file import write_text_file
+from pages.shared import session as state
+from pages.shared.components import escaped, show_error, watch
+from pages.shared.services import current_settings, output_root
+from pages.shared.session import Session
+
+_SAMPLE = 500
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def say_no_job() -> None:
+    """Why there is nothing to deliver."""
+    st.warning("The plan has no job, so there is nothing to write.", icon=":material/warning:")
+    st.page_link("pages/dispatch/jobs.py", label="See who is not in", icon=":material/list_alt:")
+
+
+def zip_download(session: Session, plan: DispatchPlan) -> None:
+    """The zip, made when it is asked for, with its size before."""
+    st.subheader("Download")
+    st.write(f"{len(plan.jobs):,} job files in {len(plan.workers):,} folders, {_size(plan)}")
+    st.download_button(
+        "Download the zip",
+        lambda: _zip(plan),
+        f"{_folder_name(session)}.zip",
+        "application/zip",
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        key="zip",
+    )
+
+
+def _folder_name(session: Session) -> str:
+    """The name that was typed, where it is one."""
+    return session.target_name if _SLUG.fullmatch(session.target_name) else "my-dispatch"
+
+
+def _zip(plan: DispatchPlan) -> bytes:
+    buffer = io.BytesIO()
+    write_zip(plan.files(), buffer)
+    return buffer.getvalue()
+
+
+def _size(plan: DispatchPlan) -> str:
+    """The bytes of all jobs before packing, from the first 500 where there are more."""
+    sizes = [len(content) for _, content in itertools.islice(plan.files(), _SAMPLE)]
+    kilobytes = sum(sizes) * len(plan.jobs) / len(sizes) / 1000
+    about = "about " if len(sizes) < len(plan.jobs) else ""
+    shown = f"{kilobytes / 1000:,.1f} MB" if kilobytes >= 1000 else f"{kilobytes:,.1f} kB"
+    return f"{about}{shown} before packing"
+
+
+def write_to_root(session: Session, plan: DispatchPlan) -> None:
+    """Write below the configured root; a person chooses a name, never a path."""
+    st.subheader("Write")
+    root = output_root()
+    session.target_name = st.text_input(
+        f"Name of the folder in {escaped(str(root))}",
+        session.target_name,
+        max_chars=64,
+        key="target",
+    )
+    if not _SLUG.fullmatch(session.target_name):
+        st.error(
+            "Use letters, digits, dots, dashes and underscores, and start with one of the "
+            "first two.",
+            icon=":material/error:",
+        )
+        return
+    key = (plan.fingerprint, str(root / session.target_name))
+    work = session.write_work if session.write_work and session.write_work.key == key else None
+    if st.button(
+        "Write the worker folders",
+        icon=":material/save:",
+        disabled=bool(work and not work.is_done),
+        key="write",
+    ):
+        work = state.start_write(session, key, lambda progress: _write(plan, key[1], progress))
+    watch(work)
+    if work is not None and work.result is not None:
+        _told(work.result)
+
+
+def _write(plan: DispatchPlan, target: str, progress: Progress) -> WriteResult:
+    require_jobs(plan)
+    root = output_root()
+    root.mkdir(parents=True, exist_ok=True)
+    folder = root / target.rpartition("/")[2]
+    total = len(plan.jobs)
+    result = write_folder(
+        plan.files, folder, progress=lambda done: progress("writing", done, total)
+    )
+    record = dispatch_record(plan, result.status)
+    write_text_file(
+        folder.with_name(f"{folder.name}.dispatch.json"),
+        json.dumps(record, indent=2, ensure_ascii=False) + "\n",
+    )
+    return result
+
+
+def _told(result: WriteResult) -> None:
+    said = {
+        "written": "Written",
+        "finished": "Finished what was begun",
+        "confirmed": "Already there, byte for byte",
+        "replaced": "Replaced",
+    }[result.status]
+    st.success(
+        f"{said}: {result.file_count:,} jobs in {result.worker_count:,} folders in "
+        f"{escaped(str(result.target))}",
+        icon=":material/check:",
+    )
+
+
+def same_as_command(session: Session, plan: DispatchPlan) -> None:
+    """The dispatch as one command, and the request to save."""
+    st.subheader("The same dispatch as one command")
+    st.code(command_of(plan.request, _folder_name(session), current_settings().host), "bash")
+    st.download_button(
+        "Save the request",
+        lambda: plan.request.to_json(),
+        f"{_folder_name(session)}.request.json",
+        "application/json",
+        icon=":material/bookmark:",
+        on_click="ignore",
+        key="save-request",
+    )
+
+
+def load_saved_request(session: Session) -> None:
+    """A saved request or record replaces the request of this session."""
+    with st.expander("Load a saved request"):
+        file = st.file_uploader(
+            "request.json or a dispatch record", type=["json"], key=f"load-{session.epoch}"
+        )
+        if file is None:
+            return
+        try:
+            request = load_request(file.getvalue(), file.name)
+            state.load(session, request)
+        except DispatchError as error:
+            show_error(error)
+        else:
+            session.notice = f"{file.name} is loaded. Find the assets to go on."
+            st.switch_page("pages/plan/assets.py")

@@ -1,0 +1,54 @@
+"""Clients and caches: the one place that holds them, always bounded and keyed by source."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from dispatch_core.connect import (
+    SourceSettings,
+    open_metadata_source,
+    open_object_lister,
+    settings_from,
+)
+from dispatch_core.sources import MetadataSource, ObjectLister
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Both ends of a dispatch, opened once for all sessions."""
+
+    metadata: MetadataSource
+    objects: ObjectLister
+
+
+def current_settings() -> SourceSettings:
+    """Where this server reads from: its environment, the same for everybody."""
+    return settings_from(os.environ)
+
+
+def output_root() -> Path:
+    """The folder below which the app may write; people choose only a name in it."""
+    return Path(os.environ.get("DISPATCH_OUTPUT_ROOT") or "dispatches").resolve()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the catalogue")
+def open_sources(settings: SourceSettings) -> Sources:
+    """The sources of `settings`; nothing is asked of a remote one yet."""
+    return Sources(open_metadata_source(settings), open_object_lister(settings))
+
+
+@st.cache_resource(max_entries=1)
+def executor() -> Executor:
+    """Where work that lasts runs, for all sessions."""
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="dispatch")
+
+
+@st.cache_data(max_entries=16, ttl=300, show_spinner=False)
+def count_of_collection(settings: SourceSettings) -> int:
+    """How many records the collection holds."""
+    return open_sources(settings).metadata.count({})

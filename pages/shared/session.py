@@ -1,0 +1,353 @@
+"""The state of one browser session, as one typed object.
+
+This is the only file that touches `st.session_state`. What a person typed is kept
+as typed, also where it does not parse; results are kept with the input that made
+them, and one that was made of another input is not shown as current.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from dispatch_core.asset_list import AssetRow
+from dispatch_core.dispatch import DispatchPlan, assemble_plan, grouping_rules, locate_step
+from dispatch_core.errors import InvalidInput
+from dispatch_core.find import FoundAssets, Progress, find_assets, leave_out
+from dispatch_core.grouping import Grouped, group_assets
+from dispatch_core.locate import Located
+from dispatch_core.output import WriteResult
+from dispatch_core.parameters import build_parameter_sets
+from dispatch_core.request import CheckedRequest, DispatchRequest, check_request, edit_request
+from pages.shared.services import current_settings, executor, open_sources
+from pages.shared.work import Work, start_work
+
+EXAMPLE_QUERY = """{
+  "data_description.project_name": "Thalamic Ephys Survey",
+  "data_description.data_level": "derived"
+}"""
+
+
+QUERY, LIST = "Query", "List of ids"
+"""The two ways to choose assets."""
+
+ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
+"""The inputs that found assets depend on; the others are files' and parameters'."""
+
+T = TypeVar("T")
+
+SETTLE_SECONDS = 0.35
+"""Longer than the 200 ms after which the editor sends what was typed."""
+
+
+@dataclass
+class Session:
+    """Texts as typed, the request as far as it is valid, and the work on it."""
+
+    source: str = QUERY
+    query_text: str = EXAMPLE_QUERY
+    list_text: str = ""
+    list_name: str = ""
+    list_rows: tuple[AssetRow, ...] = ()
+    extension_text: str = ""
+    parameters_text: str = ""
+    schema_text: str = ""
+    page: str = ""
+    notice: str = ""
+    epoch: int = 0
+    find_asked: float | None = None
+    target_name: str = "my-dispatch"
+    input_errors: dict[str, InvalidInput] = field(default_factory=dict)
+    request: DispatchRequest = field(default_factory=DispatchRequest)
+    revision: int = 0
+    found_work: Work[FoundAssets] | None = None
+    located_work: Work[Located] | None = None
+    write_work: Work[WriteResult] | None = None
+    memo: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
+
+
+def open_session() -> Session:
+    """The session of this browser tab."""
+    if "dispatch" not in st.session_state:
+        st.session_state["dispatch"] = Session()
+    session: Session = st.session_state["dispatch"]
+    return session
+
+
+def enter_page(session: Session, page: str) -> None:
+    """Note the page; editors start afresh, from the kept text, on each visit."""
+    if session.page != page:
+        session.page = page
+        reload_editors(session)
+
+
+def reload_editors(session: Session) -> None:
+    """Give editors a new key: the only way to make one show a text that it was not typed into."""
+    session.epoch += 1
+
+
+def edit(session: Session, **changes: Any) -> None:
+    """Change the request; raises `InvalidInput`, and then nothing is changed."""
+    request = session.request
+    changed = {
+        name: value
+        for name, value in changes.items()
+        if not _is_same(getattr(request, name), value)
+    }
+    if changed:
+        _take_over(session, edit_request(request, **changed))
+
+
+def _take_over(session: Session, request: DispatchRequest) -> None:
+    session.request = request
+    session.revision += 1
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Equality that tells true from 1 and one order of keys from another, as MongoDB does."""
+    if isinstance(one, dict | list) and isinstance(other, dict | list):
+        return json.dumps(one) == json.dumps(other)
+    return bool(one == other)
+
+
+def _check(session: Session) -> CheckedRequest | InvalidInput:
+    def make() -> CheckedRequest | InvalidInput:
+        try:
+            return check_request(session.request)
+        except InvalidInput as error:
+            return error
+
+    return remembered(session, "checked", session.revision, make)
+
+
+def refusal(session: Session) -> InvalidInput | None:
+    """What is wrong with the request as a whole, or None."""
+    result = _check(session)
+    return result if isinstance(result, InvalidInput) else None
+
+
+def set_count(session: Session) -> int | None:
+    """How many parameter sets there are, 1 without parameters; None while they do not hold."""
+    if not session.input_errors.keys().isdisjoint(("parameters", "schema")):
+        return None
+    document = session.request.parameters
+    return 1 if document is None else len(build_parameter_sets(document).sets) or 1
+
+
+def refuse_input(session: Session, name: str, error: InvalidInput) -> None:
+    """Block the request with `error` of the input `name`; what was typed stays."""
+    session.input_errors[name] = error
+
+
+def accept_input(session: Session, name: str) -> None:
+    """The input `name` is well formed."""
+    session.input_errors.pop(name, None)
+    if name in ("query", "list of ids"):  # only the one that is chosen counts
+        session.input_errors.pop("query", None)
+        session.input_errors.pop("list of ids", None)
+
+
+def load(session: Session, request: DispatchRequest) -> None:
+    """Take over a saved request; raises `InvalidInput` where it does not hold."""
+    check_request(request)
+    _take_over(session, request)
+    session.input_errors.clear()
+    session.source = QUERY if request.asset_rows is None else LIST
+    if request.query is not None:
+        session.query_text = json.dumps(request.query, indent=2, ensure_ascii=False)
+    if request.asset_rows is not None:
+        keep_list(session, "saved request", request.asset_rows)
+    session.extension_text = request.file_extension
+    session.parameters_text = _as_text(request.parameters)
+    session.schema_text = _as_text(request.parameters_schema)
+    reload_editors(session)
+
+
+def keep_list(session: Session, name: str, rows: tuple[AssetRow, ...]) -> None:
+    """Keep the rows of a file, which an upload widget forgets when its page is left."""
+    session.list_name, session.list_rows = name, rows
+    reload_editors(session)
+
+
+def forget_list(session: Session) -> None:
+    """Make room for another list."""
+    keep_list(session, "", ())
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+# Found, grouped, located, planned: each with the input that made it
+
+
+def find_key(session: Session) -> Hashable:
+    """What the found assets depend on; as text, because 1 and true are not one filter."""
+
+    def make() -> Hashable:
+        request = session.request
+        fields = tuple(sorted(set(grouping_rules(request).fields)))
+        query = request.model_dump_json(include={"query"})
+        return (current_settings(), query, request.asset_rows, fields)
+
+    return remembered(session, "find key", session.revision, make)
+
+
+def _without_parameters(session: Session) -> CheckedRequest:
+    """Assets are found and files located also while the parameters are being corrected."""
+    return check_request(edit_request(session.request, parameters=None, parameters_schema=None))
+
+
+def start_find(session: Session) -> None:
+    """Look for the assets of the request, unless that is already under way."""
+    key = find_key(session)
+    work = session.found_work
+    if work is not None and work.key == key and not (work.is_done and work.error):
+        return
+    source = open_sources(current_settings()).metadata
+    checked_request = _without_parameters(session)
+    request = checked_request.request
+    session.found_work = start_work(
+        executor(),
+        key,
+        lambda progress: find_assets(
+            source,
+            checked_request.query,
+            request.asset_rows,
+            fields=grouping_rules(request).fields,
+            progress=progress,
+        ),
+    )
+
+
+def ask_to_find(session: Session) -> None:
+    """Note that Find was pressed; as a callback, which nothing can interrupt."""
+    session.find_asked = time.monotonic()
+
+
+def find_when_settled(session: Session, is_valid: bool) -> None:
+    """Find, if it was asked for, once the editor has sent what was typed before."""
+    if session.find_asked is None:
+        return
+    waited = time.monotonic() - session.find_asked
+    if waited < SETTLE_SECONDS:
+        time.sleep(SETTLE_SECONDS - waited)
+        st.rerun()
+    session.find_asked = None
+    if is_valid:
+        start_find(session)
+
+
+def current_find(session: Session) -> Work[FoundAssets] | None:
+    """The work on the assets of the request as it is now."""
+    work = session.found_work
+    if work is None or work.key != find_key(session):
+        return None
+    return work if session.input_errors.keys().isdisjoint(ASSET_INPUTS) else None
+
+
+def current_locate(session: Session) -> Work[Located] | None:
+    """The work on the files of the request as it is now."""
+    work = session.located_work
+    if work is None or work.key != locate_key(session) or "file extension" in session.input_errors:
+        return None
+    return work if current_find(session) else None
+
+
+def start_write(
+    session: Session, key: Hashable, write: Callable[[Progress], WriteResult]
+) -> Work[WriteResult]:
+    """Write in the background; a second click on the same plan and place joins the first."""
+    work = session.write_work
+    if work is None or work.key != key or work.is_done:
+        session.write_work = work = start_work(executor(), key, write)
+    return work
+
+
+def found(session: Session) -> FoundAssets | None:
+    """The assets of the request as it is now, without those taken out; None if not asked."""
+    work = current_find(session)
+    if work is None or work.result is None:
+        return None
+    result, excluded = work.result, session.request.excluded
+    return remembered(session, "found", (work.key, excluded), lambda: leave_out(result, excluded))
+
+
+def grouped(session: Session) -> Grouped | None:
+    """The groups of the found assets."""
+    assets = found(session)
+    if assets is None:
+        return None
+    rules = grouping_rules(session.request)
+    key = (find_key(session), session.request.excluded, rules)
+    return remembered(session, "grouped", key, lambda: group_assets(assets.assets, rules))
+
+
+def locate_key(session: Session) -> Hashable:
+    """What the located files depend on."""
+    request = session.request
+    rules = grouping_rules(request)
+    asked = (request.file_extension, request.nested_stores)
+    return (find_key(session), request.excluded, rules, *asked)
+
+
+def start_locate(session: Session) -> None:
+    """List the files of the grouped assets, unless that is already under way."""
+    groups = grouped(session)
+    key = locate_key(session)
+    work = session.located_work
+    if groups is None or (work and work.key == key and not (work.is_done and work.error)):
+        return
+    request = _without_parameters(session)
+    objects = open_sources(current_settings()).objects
+    session.located_work = start_work(
+        executor(), key, lambda progress: locate_step(request, groups, objects, progress)
+    )
+
+
+def located(session: Session) -> Located | None:
+    """The files of the request as it is now; without an extension there is nothing to list."""
+    groups = grouped(session)
+    if groups is None:
+        return None
+    if session.request.file_extension or "file extension" in session.input_errors:
+        work = current_locate(session)
+        return work.result if work is not None else None
+    return remembered(
+        session,
+        "located",
+        locate_key(session),
+        lambda: locate_step(
+            _without_parameters(session), groups, open_sources(current_settings()).objects
+        ),
+    )
+
+
+def plan(session: Session) -> DispatchPlan | None:
+    """The plan of the request as it is now, or None while a step of it is missing."""
+    request, assets = _check(session), found(session)
+    groups, files = grouped(session), located(session)
+    if session.input_errors or isinstance(request, InvalidInput):
+        return None
+    if assets is None or groups is None or files is None:
+        return None
+    label = open_sources(current_settings()).objects.label
+    return remembered(
+        session,
+        "plan",
+        (session.revision, locate_key(session)),
+        lambda: assemble_plan(request, assets, groups, files, label),
+    )
+
+
+def remembered(session: Session, name: str, key: Hashable, make: Callable[[], T]) -> T:
+    """What `make` gave for `key`; one value for each `name` is kept."""
+    if name not in session.memo or session.memo[name][0] != key:
+        session.memo[name] = (key, make())
+    value: T = session.memo[name][1]
+    return value

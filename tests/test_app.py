@@ -1,0 +1,484 @@
+"""The app's pages, run without a browser: hints, blocks, stale results, and who sees what.
+
+The editor is a custom component and takes no keys here: query texts come from the
+Examples, ids from the text area. Typing, downloads and clicks are `test_browser`'s.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dispatch_core.embedded.catalogue import AWKWARD
+from pages.shared import session as state
+from pages.shared.session import Session
+from pages.shared.work import Work
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "pages").glob("*/*.py"))
+SCRIPTS = [path for path in PAGES if path.parent.name != "shared"]
+
+ASSETS = "pages/plan/assets.py"
+FILES = "pages/plan/files.py"
+PARAMETERS = "pages/plan/parameters.py"
+JOBS = "pages/dispatch/jobs.py"
+DELIVER = "pages/dispatch/deliver.py"
+
+
+@pytest.fixture(autouse=True)
+def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
+
+
+@pytest.fixture
+def app() -> AppTest:
+    return open_app()
+
+
+def open_app() -> AppTest:
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+
+
+def session_of(app: AppTest) -> Session:
+    session: Session = app.session_state["dispatch"]
+    return session
+
+
+def go(app: AppTest, page: str) -> None:
+    app.switch_page(page).run()
+
+
+def finish(app: AppTest, work: Work[object] | None) -> None:
+    """Let work in the background end, then show it."""
+    assert work is not None
+    work.wait(30)
+    app.run()
+
+
+def find(app: AppTest) -> None:
+    app.button(key="find").click().run()
+    finish(app, session_of(app).found_work)
+
+
+def paste(app: AppTest, *ids: str) -> None:
+    """Choose assets by a list of ids, as a person does on the page Assets."""
+    session = session_of(app)
+    session.source = state.LIST
+    state.reload_editors(session)
+    app.run()
+    app.text_area(key=f"ids-{session.epoch}").set_value("\n".join(ids)).run()
+
+
+def find_awkward(app: AppTest, *cases: str) -> None:
+    paste(app, *(AWKWARD[case] for case in cases))
+    find(app)
+
+
+def locate(app: AppTest, extension: str) -> None:
+    go(app, FILES)
+    session = session_of(app)
+    app.selectbox(key=f"extension-{session.epoch}").set_value(extension).run()
+    app.button(key="locate").click().run()
+    finish(app, session.located_work)
+
+
+def type_text(app: AppTest, page: str, **texts: str) -> None:
+    """What the editor would send, shown by a new editor."""
+    session = session_of(app)
+    for name, text in texts.items():
+        setattr(session, name, text)
+    state.reload_editors(session)
+    go(app, page)
+
+
+def links(app: AppTest) -> list[str]:
+    return [link.proto.label for link in app.get("page_link")]
+
+
+def equation(app: AppTest) -> str:
+    return next(one.value for one in app.sidebar.markdown if "assets" in one.value)
+
+
+# A page opened first
+
+
+@pytest.mark.parametrize("page", [FILES, JOBS, DELIVER])
+def test_a_page_opened_first_says_that_assets_are_missing_and_links_to_them(page: str) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+
+    app.switch_page(page).run()
+
+    assert not app.exception
+    assert [one.value for one in app.info] == ["No assets are chosen yet."]
+    assert links(app) == ["Choose the assets"]
+
+
+def test_assets_opened_first_say_what_to_press(app: AppTest) -> None:
+    assert not app.exception
+    assert "Press **Find assets**" in app.main.caption[-1].value
+    assert not app.button(key="find").disabled
+
+
+def test_parameters_opened_first_can_be_written_before_there_are_assets() -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+
+    app.switch_page(PARAMETERS).run()
+
+    assert not app.exception
+    assert "null" in app.main.caption[-1].value
+    assert "**1** parameter sets" in equation(app)
+
+
+def test_every_page_says_that_it_is_the_embedded_demo(app: AppTest) -> None:
+    for page in (ASSETS, FILES, PARAMETERS, JOBS, DELIVER):
+        go(app, page)
+
+        assert "2,400 generated assets" in app.sidebar.caption[0].value
+
+
+def test_the_next_missing_step_is_named_once_assets_are_found(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    go(app, FILES)
+    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".nwb").run()
+
+    go(app, JOBS)
+
+    assert [one.value for one in app.info] == ["The files ending in \\.nwb are not located yet."]
+    assert links(app) == ["Locate the files"]
+
+
+# The way once through
+
+
+def test_assets_times_files_times_sets_are_the_jobs_in_the_side_bar(app: AppTest) -> None:
+    find_awkward(app, "several nwb", "nwb directory", "no matching file")
+    locate(app, ".nwb")
+
+    go(app, PARAMETERS)
+    app.button(key="parameters-Two sets, each for every asset").click().run()
+    go(app, JOBS)
+
+    files = len([f for one in session_of(app).located_work.result.located for f in one.files])
+    assert files > 2
+    assert [tab.label for tab in app.tabs][:3] == [
+        f"Jobs ({2 * files})",
+        f"Workers ({2 * files})",
+        "Not in (1)",
+    ]
+    assert f"**3** assets  \n→ **{files}** files  \n× **2** parameter sets" in equation(app)
+
+
+def test_files_of_an_asset_can_be_one_job(app: AppTest) -> None:
+    find_awkward(app, "several nwb")
+    locate(app, ".nwb")
+
+    app.radio(key=f"split-{session_of(app).epoch}").set_value("one job for each asset").run()
+
+    assert "→ **1** inputs" in equation(app)
+    assert "= **1** jobs" in equation(app)
+
+
+def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
+    name = AWKWARD["nwb file"]
+
+    paste(app, name, "nobody", name)
+    find(app)
+
+    assert "1 matched, 1 not found, 1 duplicate" in [one.value for one in app.caption]
+    assert [one.value for one in app.subheader] == ["Match report", "1 assets"]
+
+
+def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: AppTest) -> None:
+    type_text(app, ASSETS, query_text='{"name": "nobody"}')
+
+    find(app)
+
+    assert app.warning[0].value.startswith("No asset matches.")
+    go(app, JOBS)
+    assert [one.value for one in app.info] == ["No asset matches."]
+    assert links(app) == ["Choose the assets"]
+
+
+def test_an_empty_query_needs_an_explicit_yes_with_the_count(app: AppTest) -> None:
+    type_text(app, ASSETS, query_text="{}")
+    assert app.button(key="find").disabled
+
+    app.checkbox(key="all-records").check().run()
+
+    assert "all 2,400 records" in app.checkbox(key="all-records").label
+    assert not app.button(key="find").disabled
+
+
+def test_a_cap_is_shown_in_red_with_the_number_of_jobs_it_cuts(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory", "several nwb")
+    go(app, JOBS)
+
+    app.number_input(key=f"cap-{session_of(app).epoch}").set_value(1).run()
+
+    assert [one.value for one in app.sidebar.error] == ["The cap cuts 2 jobs."]
+
+
+def test_jobs_for_each_worker_do_not_warn_of_a_number_of_workers_nobody_chose(
+    app: AppTest,
+) -> None:
+    find_awkward(app, "nwb file", "nwb directory", "several nwb")
+    go(app, JOBS)
+
+    app.radio(key=f"mode-{session_of(app).epoch}").set_value("this many jobs for each worker").run()
+
+    assert "→ **3** workers" in equation(app)
+    assert [one.value for one in app.warning if "ignored" in one.value] == []
+
+
+def test_writing_twice_says_written_and_then_confirmed(app: AppTest, tmp_path: Path) -> None:
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+    app.text_input(key="target").set_value("mine").run()
+
+    told = []
+    for _ in range(2):
+        app.button(key="write").click().run()
+        finish(app, session_of(app).write_work)
+        told.append(app.success[0].value.partition(":")[0])
+
+    assert told == ["Written", "Already there, byte for byte"]
+    assert len(list((tmp_path / "out" / "mine").rglob("*.json"))) == 1
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc", ".", "", "a/b", "-rf"])
+def test_a_name_that_is_a_path_is_refused_and_nothing_can_be_written(
+    app: AppTest, name: str
+) -> None:
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+
+    app.text_input(key="target").set_value(name).run()
+
+    assert app.error[0].value.startswith("Use letters, digits")
+    assert "write" not in {button.key for button in app.button}
+    assert name == "" or name not in app.code[0].value.splitlines()[0].split()
+
+
+def test_a_folder_that_holds_something_else_is_refused_in_words(
+    app: AppTest, tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "taken").mkdir(parents=True)
+    (tmp_path / "out" / "taken" / "notes.txt").write_text("mine")
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+    app.text_input(key="target").set_value("taken").run()
+
+    app.button(key="write").click().run()
+    finish(app, session_of(app).write_work)
+
+    assert "notes\\.txt" in app.error[0].value
+    assert [path.name for path in (tmp_path / "out" / "taken").iterdir()] == ["notes.txt"]
+
+
+# Text that does not parse blocks, and stays
+
+
+def test_a_query_that_does_not_parse_blocks_and_stays_after_a_change_of_page(
+    app: AppTest,
+) -> None:
+    type_text(app, ASSETS, query_text='{"name": }')
+    assert app.button(key="find").disabled
+    assert "line 1, column 10" in app.error[0].value
+
+    go(app, FILES)
+    hint = links(app)
+    go(app, ASSETS)
+
+    assert hint == ["Correct the query"]
+    assert session_of(app).query_text == '{"name": }'
+    assert app.button(key="find").disabled
+
+
+def test_found_assets_are_not_shown_under_a_query_that_does_not_parse(app: AppTest) -> None:
+    find(app)
+    assert app.subheader
+
+    type_text(app, ASSETS, query_text='{"name": ')
+
+    assert not app.subheader
+    assert "**–** assets" in equation(app)
+    go(app, JOBS)
+    assert links(app) == ["Correct the query"]
+
+
+def test_parameters_that_do_not_parse_block_the_jobs_but_not_assets_and_files(
+    app: AppTest,
+) -> None:
+    type_text(app, PARAMETERS, parameters_text='{"analysis_parameters": {}}')
+    assert "Did you mean" in app.error[0].value
+
+    go(app, ASSETS)
+    find_awkward(app, "nwb file")
+    locate(app, ".nwb")
+    go(app, JOBS)
+
+    assert not app.exception
+    assert links(app) == ["Correct the parameters"]
+    assert "→ **1** files" in equation(app)
+    assert "= **–** jobs" in equation(app)
+
+
+def test_a_key_that_the_schema_does_not_name_blocks_with_the_nearest_one(app: AppTest) -> None:
+    schema = '{"type": "object", "properties": {"isi_violations_cutoff": {"type": "number"}}}'
+    type_text(
+        app,
+        PARAMETERS,
+        parameters_text='{"analysis_parameter": {"isi_violation_cutof": 1}}',
+        schema_text=schema,
+    )
+
+    assert "isi\\_violations\\_cutoff" in app.error[0].value
+    assert "× **–** parameter sets" in equation(app)
+
+
+def test_a_file_extension_that_is_a_path_blocks_and_stays(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    type_text(app, FILES, extension_text="nwb/")
+    assert app.error
+
+    go(app, JOBS)
+    hint = links(app)
+    go(app, FILES)
+
+    assert hint == ["Correct the file extension"]
+    assert app.selectbox(key=f"extension-{session_of(app).epoch}").value == "nwb/"
+
+
+def test_one_of_two_fields_that_belong_together_blocks_finding(app: AppTest) -> None:
+    app.text_input(key=f"latest-{session_of(app).epoch}").set_value("name").run()
+
+    assert "filter\\_latest needs filter\\_by" in app.error[0].value
+    assert app.button(key="find").disabled
+
+
+# Stale results
+
+
+def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> None:
+    find(app)
+
+    app.button(key="example-Some subjects").click().run()
+
+    assert not app.subheader
+    assert [one.value for one in app.info] == ["The choice changed since assets were looked for."]
+    go(app, DELIVER)
+    assert links(app) == ["Choose the assets"]
+
+
+def test_found_assets_are_current_again_when_the_query_is_again_the_same(app: AppTest) -> None:
+    find(app)
+    before = [one.value for one in app.subheader]
+    app.button(key="example-Some subjects").click().run()
+
+    app.button(key="example-Derived assets of a project").click().run()
+
+    assert [one.value for one in app.subheader] == before
+
+
+def test_a_query_for_true_is_another_one_than_for_1(app: AppTest) -> None:
+    type_text(app, ASSETS, query_text='{"name": 1}')
+    find(app)
+
+    type_text(app, ASSETS, query_text='{"name": true}')
+
+    assert state.found(session_of(app)) is None
+
+
+def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    locate(app, ".nwb")
+
+    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".zarr").run()
+
+    assert not app.subheader
+    assert "→ **–** files" in equation(app)
+
+
+def test_an_empty_list_does_not_show_what_the_query_found(app: AppTest) -> None:
+    find(app)
+
+    app.segmented_control(key=f"source-{session_of(app).epoch}").set_value(state.LIST).run()
+
+    assert not app.subheader
+    assert app.button(key="find").disabled
+
+
+def test_a_list_is_kept_when_its_page_is_left(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    before = [one.value for one in app.subheader]
+
+    go(app, JOBS)
+    go(app, ASSETS)
+
+    assert [one.value for one in app.subheader] == before
+    assert not app.button(key="find").disabled
+
+
+# Sessions and the shape of the code
+
+
+def test_two_sessions_do_not_see_each_others_request(app: AppTest) -> None:
+    other = open_app()
+
+    find_awkward(app, "nwb file")
+    other.run()
+
+    assert "**1** assets" in equation(app)
+    assert "**–** assets" in equation(other)
+    assert session_of(other).request.asset_rows is None
+
+
+def test_a_saved_request_replaces_the_one_of_the_session(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    session = session_of(app)
+    saved = session.request
+    other = open_app()
+
+    state.load(session_of(other), saved)
+    find(other)
+
+    assert session_of(other).source == state.LIST
+    assert "**1** assets" in equation(other)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_page_is_at_most_45_lines_and_holds_no_function_of_its_own(script: Path) -> None:
+    text = script.read_text()
+
+    assert len(text.splitlines()) <= 45
+    assert not [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
+
+
+def test_session_state_is_touched_in_one_file_only() -> None:
+    touching = {
+        path.name
+        for path in [ROOT / "app.py", *PAGES]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "session_state"
+    }
+
+    assert touching == {"session.py"}
+
+
+def test_caches_live_in_one_file_and_are_bounded() -> None:
+    caches = [
+        (path.name, {keyword.arg for keyword in node.keywords})
+        for path in PAGES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("cache_data", "cache_resource")
+    ]
+
+    assert {name for name, _ in caches} == {"services.py"}
+    assert all("max_entries" in bounds for _, bounds in caches)

@@ -1,0 +1,71 @@
+"""The documentation names what the code has."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dispatch_core.cli import build_parser
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+VARIABLE = re.compile(r"[\"'](DOCDB_[A-Z]+|DISPATCH_[A-Z_]+|AWS_[A-Z0-9_]+)[\"']")
+FLAGS = [flag for action in build_parser()._actions for flag in action.option_strings]
+
+
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag not in ("-h", "--help")])
+def test_every_flag_is_in_the_table_of_the_readme(flag: str) -> None:
+    assert f"| `{flag}` |" in README
+
+
+def test_every_environment_variable_that_the_code_reads_is_in_the_readme() -> None:
+    sources = [*ROOT.glob("dispatch_core/**/*.py"), *ROOT.glob("pages/**/*.py")]
+
+    read = {name for path in sources for name in VARIABLE.findall(path.read_text())}
+
+    assert {"DOCDB_HOST", "DISPATCH_OUTPUT_ROOT"} <= read
+    assert {name for name in read if f"`{name}`" not in README} == set()
+
+
+def test_the_readme_starts_with_both_commands() -> None:
+    first_screen = README[:2400]
+
+    assert "make app" in first_screen
+    assert "make test" in first_screen
+    assert "pip install -r requirements.txt" in first_screen
+
+
+def test_every_file_that_the_readme_links_to_exists() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_module_is_on_a_floor_of_the_architecture_page() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    modules = {path.stem for path in ROOT.glob("dispatch_core/*.py")}
+
+    missing = {name for name in modules if not name.startswith("__") and f"`{name}`" not in page}
+
+    assert missing == set()
+
+
+def test_each_requirement_states_its_reason_beside_it() -> None:
+    for path in ROOT.glob("requirements*.txt"):
+        for line in path.read_text().splitlines():
+            if line and not line.startswith(("#", "-r")):
+                assert "  # " in f"{line} ".replace(" #", "  # "), f"{path.name}: {line}"
+
+
+def test_the_changelog_is_topped_by_unreleased() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert headings[0] == "[Unreleased]"
+
+
+def test_the_settings_of_the_tools_can_be_read() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert settings["tool"]["mypy"]["strict"] is True
