@@ -26,6 +26,7 @@ from dispatch_core.connect import (
 )
 from dispatch_core.dispatch import (
     DispatchPlan,
+    counted,
     dispatch_record,
     ledger_counts,
     plan_dispatch,
@@ -263,7 +264,7 @@ def _write(
         _write_worker_folders(plan, given, folder)
     if archive is not None:
         write_zip_file(plan.files(), archive, replace=bool(given.replace))
-        print(f"zip: {archive} ({len(plan.jobs):,} jobs)")
+        print(f"zip: {archive} ({counted(len(plan.jobs), 'job')})")
         if folder is None and given.record:
             _write_record(plan, Path(given.record), "written")
 
@@ -278,7 +279,8 @@ def _write_worker_folders(plan: DispatchPlan, given: argparse.Namespace, folder:
             progress=lambda done: progress("writing", done, total),
         )
     aside = f"; what was there is now {result.moved_aside}" if result.moved_aside else ""
-    print(f"{result.status}: {folder} ({total:,} jobs in {len(plan.workers):,} folders){aside}")
+    held = f"{counted(total, 'job')} in {counted(len(plan.workers), 'folder')}"
+    print(f"{result.status}: {folder} ({held}){aside}")
     record = record_beside(result.target)
     if result.moved_aside:
         with suppress(OSError):  # the old record goes with its folder, where there is one
@@ -299,7 +301,7 @@ def _write_record(plan: DispatchPlan, path: Path, status: str) -> None:
 
 def _print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     sets = len(plan.parameter_sets.sets)
-    print(f"parameters: {sets:,} sets" if sets else "parameters: none, jobs carry null")
+    print(f"parameters: {counted(sets, 'set')}" if sets else "parameters: none, jobs carry null")
     print(f"plan: {plan.equation}")
     print(f"fingerprint: {plan.fingerprint}")
     for warning in plan.warnings:
@@ -324,7 +326,7 @@ def _shown(text: str) -> str:
 def _print_jobs(plan: DispatchPlan) -> None:
     print("jobs:")
     for number, worker in enumerate(plan.workers[:ROWS_SHOWN]):
-        print(f"  worker {number}: {len(worker):,} jobs")
+        print(f"  worker {number}: {counted(len(worker), 'job')}")
         for index in worker[:3]:
             job = plan.jobs[index]
             files = [file.location for one in job.assets for file in one.files or ()]

@@ -23,12 +23,22 @@ from dispatch_core.job_model import Job, job_bytes, query_for_jobs
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
 from dispatch_core.locate import Located, check_locations, locate_files
 from dispatch_core.parameters import ParameterSets
-from dispatch_core.request import CheckedRequest, DispatchRequest, check_request
+from dispatch_core.request import (
+    DEFAULT_WORKERS,
+    CheckedRequest,
+    DispatchRequest,
+    check_request,
+)
 from dispatch_core.sources import MetadataSource, ObjectLister
 from dispatch_core.types import Exclusion, LocatedAsset
 
 _ASKED_FOR = frozenset({"excluded_by_hand", "superseded", "over_the_cap", "duplicate"})
 _SERVICE_REASONS = frozenset({"access_denied", "no_such_bucket", "listing_failed"})
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 job", "2 jobs", "1,000 jobs"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +63,15 @@ class Equation:
     largest: int
 
     def __str__(self) -> str:
-        sizes = (
-            f"{self.smallest}"
-            if self.smallest == self.largest
-            else (f"{self.smallest} to {self.largest}")
-        )
+        size = counted(self.smallest, "job")
+        if self.largest != self.smallest:
+            size = f"{self.smallest:,} to {counted(self.largest, 'job')}"
         left_out = f" - {self.capped:,} over the cap" if self.capped else ""
         return (
-            f"{self.matched:,} assets matched, {self.assets:,} usable -> {self.inputs:,} "
-            f"{self.input_kind} x {self.sets:,} parameter sets{left_out} = {self.jobs:,} jobs -> "
-            f"{self.workers:,} workers ({sizes} jobs each); {self.excluded:,} excluded"
+            f"{counted(self.matched, 'asset')} matched, {self.assets:,} usable -> "
+            f"{counted(self.inputs, self.input_kind)} x {counted(self.sets, 'parameter set')}"
+            f"{left_out} = {counted(self.jobs, 'job')} -> {counted(self.workers, 'worker')} "
+            f"({size} each); {self.excluded:,} excluded"
         )
 
 
@@ -291,8 +300,8 @@ def ledger_counts(exclusions: tuple[Exclusion, ...]) -> Mapping[tuple[str, str],
 
 def _input_kind(request: DispatchRequest) -> str:
     if request.file_extension and request.is_split:
-        return "files"
-    return "groups" if request.group_by else "inputs"
+        return "file"
+    return "group" if request.group_by else "input"
 
 
 def _fingerprint(
@@ -322,7 +331,7 @@ def _warnings(
         yield "split_files is ignored: assets are grouped, and a group is one job with all files"
     if request.unwind_list_fields and not request.group_by:
         yield "unwind_list_fields does nothing without group_by"
-    if request.tasks_per_job and "num_parallel_workers" in request.model_fields_set:
+    if request.tasks_per_job and request.num_parallel_workers != DEFAULT_WORKERS:
         yield "num_parallel_workers is ignored: tasks_per_job is set"
     if request.nested_stores == "all" and checked.file_extension:
         yield (

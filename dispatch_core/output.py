@@ -457,7 +457,7 @@ def _occupied(target: Path, found: _Found) -> InvalidInput:
     more = found.stranger_count - len(found.strangers)
     names += f" and {more} more" if more else ""
     entries = "1 entry" if found.stranger_count == 1 else f"{found.stranger_count} entries"
-    other = "empty this one" if os.path.ismount(target) else "move this one aside with --replace"
+    other = "empty this one" if os.path.ismount(target) else "move this one aside (--replace)"
     return InvalidInput(
         Issue(
             f"the folder holds {entries} that this dispatch does not have ({names})",

@@ -7,6 +7,7 @@ request runs on the demo, on the gateway and on a test's fake.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from dispatch_core.query import Query, check_query
 from dispatch_core.strict_json import load_json
 
 WHERE = "dispatch request"
+
+DEFAULT_WORKERS = 50
 
 Positive = Annotated[int, Field(ge=1, strict=True)]
 FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
@@ -58,7 +61,7 @@ class DispatchRequest(BaseModel):
     parameters: dict[str, Any] | None = None
     parameters_schema: dict[str, Any] | None = None
 
-    num_parallel_workers: Positive = 50
+    num_parallel_workers: Positive = DEFAULT_WORKERS
     tasks_per_job: Positive | None = None
     max_number_of_tasks_dispatched: Positive | None = None
     job_format: JobFormat = "seed"
@@ -99,11 +102,7 @@ class CheckedRequest:
 
 def make_request(**fields: Any) -> DispatchRequest:
     """A request of these fields; raises `InvalidInput` with every issue at once."""
-    try:
-        return DispatchRequest(**fields)
-    except ValidationError as error:
-        issues = dict.fromkeys(_issue_of(one) for one in error.errors())
-        raise InvalidInput(list(issues)) from None
+    return _validated(fields, "")
 
 
 def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
@@ -113,7 +112,7 @@ def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
         raise InvalidInput(Issue("it is not a JSON object", where, "Give a saved request"))
     # a record of an earlier dispatch holds its request: both can be replayed
     inner = document.get("request")
-    return make_request(**(inner if isinstance(inner, dict) else document))
+    return _validated(inner if isinstance(inner, dict) else document, where)
 
 
 def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
@@ -155,11 +154,23 @@ def _missing_input(request: DispatchRequest) -> Iterator[Issue]:
         yield Issue("nothing says which data assets to dispatch", "", action)
 
 
-def _issue_of(error: Any) -> Issue:
+def _validated(fields: dict[str, Any], where: str) -> DispatchRequest:
+    try:
+        return DispatchRequest.model_validate(fields)
+    except ValidationError as error:
+        issues = dict.fromkeys(_issue_of(one, where) for one in error.errors())
+        raise InvalidInput(list(issues)) from None
+
+
+def _issue_of(error: Any, where: str) -> Issue:
     path = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
+    action = ""
     if path.startswith("query."):  # one of two shapes: pydantic tells of both
         path, message = "query", "it is neither a filter (object) nor a pipeline (array of them)"
     if error["type"] == "extra_forbidden":
         message = "this is not a field of a dispatch request"
-    return Issue(message[:1].lower() + message[1:], path or WHERE)
+        near = difflib.get_close_matches(path, DispatchRequest.model_fields, 1)
+        action = f"Did you mean {near[0]}?" if near else "Remove it"
+    at = ", ".join(part for part in (where, path) if part)
+    return Issue(message[:1].lower() + message[1:], at or WHERE, action)

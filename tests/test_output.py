@@ -286,7 +286,7 @@ def test_anything_else_in_the_folder_is_named_and_nothing_is_touched(
 
     assert str(refusal.value) == (
         f"{target}: the folder holds 1 entry that this dispatch does not have ({named}). "
-        "Choose another folder, or move this one aside with --replace."
+        "Choose another folder, or move this one aside (--replace)."
     )
     assert tree(target) == stranger
     assert names(target.parent) == ["results"]

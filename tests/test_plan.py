@@ -343,7 +343,7 @@ def test_the_equation_counts_what_was_multiplied_and_what_came_out() -> None:
     )
     equation = made.equation
 
-    assert (equation.matched, equation.inputs, equation.input_kind) == (2, 3, "files")
+    assert (equation.matched, equation.inputs, equation.input_kind) == (2, 3, "file")
     assert (equation.sets, equation.capped, equation.jobs) == (2, 1, 5)
     assert (equation.workers, equation.smallest, equation.largest) == (4, 1, 2)
     assert equation.inputs * equation.sets - equation.capped == equation.jobs
