@@ -15,6 +15,7 @@ from typing import Final, NoReturn, TypeAlias
 from dispatch_core.bson import MISSING, sort_key, type_name
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.expression_functions import FUNCTIONS, Function, UnfitError, parse_date
+from dispatch_core.paths import value_along
 from dispatch_core.pcre import compile_pattern
 from dispatch_core.types import JsonValue, Record
 
@@ -162,32 +163,16 @@ def _reader(variable: str, segments: list[str]) -> Expression:
     if not segments:
         return lambda scope: scope[variable]
     if len(segments) > 1:
-        return lambda scope: value_at(scope[variable], segments)
+        return lambda scope: value_along(scope[variable], segments)
     (name,) = segments
 
     def read(scope: Scope) -> JsonValue:
         value = scope[variable]
         if isinstance(value, dict):
             return value.get(name, MISSING)
-        return value_at(value, segments)
+        return value_along(value, segments)
 
     return read
-
-
-def value_at(value: JsonValue, segments: list[str], start: int = 0) -> JsonValue:
-    """What an expression's path gives: through an array, the list of what its documents hold.
-
-    A number in the path is a field name, never an index; elements without the
-    field are left out, so ``$a.b`` of ``{"a": [{"b": 1}, {}, 2]}`` is ``[1]``.
-    """
-    for position in range(start, len(segments)):
-        if isinstance(value, list):
-            found = [value_at(item, segments, position) for item in value if isinstance(item, dict)]
-            return [item for item in found if item is not MISSING]
-        if not isinstance(value, dict):
-            return MISSING
-        value = value.get(segments[position], MISSING)
-    return value
 
 
 def _all_true(site: _Site, name: str, argument: JsonValue) -> Expression:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatch_core.paths import MISSING, is_below, value_at
+from dispatch_core.bson import MISSING
+from dispatch_core.paths import is_below, value_at
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
 
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+
+from dispatch_core.bson import MISSING
+from dispatch_core.types import JsonValue
 
 
-class _Missing:
-    def __repr__(self) -> str:
-        return "MISSING"
+def value_at(value: JsonValue, path: str) -> JsonValue:
+    """The value at a dotted path, or `MISSING`; see `value_along`."""
+    return value_along(value, path.split("."))
 
 
-MISSING: Final[Any] = _Missing()
-"""What a path gives where the record has no such field; not the same as null."""
+def value_along(value: JsonValue, segments: Sequence[str], start: int = 0) -> JsonValue:
+    """What an expression's path gives: through an array, the list of what its documents hold.
 
-
-def value_at(value: Any, path: str) -> Any:
-    """The value at `path`, or `MISSING`.
-
-    A list on the way gives the list of what its items hold, without those that
-    hold nothing: ``modality.abbreviation`` of two modalities is a list of two.
+    A number in the path is a field name, never an index; elements without the
+    field are left out, so ``$a.b`` of ``{"a": [{"b": 1}, {}, 2]}`` is ``[1]``.
     """
-    head, _, rest = path.partition(".")
-    if isinstance(value, list):
-        found = [value_at(item, path) for item in value]
-        return [item for item in found if item is not MISSING]
-    if not isinstance(value, dict) or head not in value:
-        return MISSING
-    return value_at(value[head], rest) if rest else value[head]
+    for position in range(start, len(segments)):
+        if isinstance(value, list):
+            documents = (item for item in value if isinstance(item, dict))
+            found = [value_along(item, segments, position) for item in documents]
+            return [item for item in found if item is not MISSING]
+        if not isinstance(value, dict):
+            return MISSING
+        value = value.get(segments[position], MISSING)
+    return value
 
 
 def is_below(path: str, parent: str) -> bool:

@@ -355,7 +355,7 @@ def test_a_file_extension_that_is_a_path_blocks_and_stays(app: AppTest) -> None:
 
 
 def test_one_of_two_fields_that_belong_together_blocks_finding(app: AppTest) -> None:
-    app.text_input(key=f"latest-{session_of(app).epoch}").set_value("name").run()
+    app.text_input(key=f"filter_latest-{session_of(app).epoch}").set_value("name").run()
 
     assert "filter\\_latest needs filter\\_by" in app.error[0].value
     assert app.button(key="find").disabled

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
 from dispatch_core.errors import DispatchError, InvalidInput
@@ -134,57 +136,43 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
     return rows
 
 
+_GROUPING_FIELDS = {
+    "filter_latest": (
+        "Keep the latest by this field",
+        "data_description.creation_time",
+        "of the assets that agree in the fields on the right, only the one with the greatest "
+        "value here is kept.",
+    ),
+    "filter_by": ("One for each", "subject.subject_id", "fields, with commas between."),
+    "group_by": (
+        "Group assets into one job by",
+        "subject.subject_id, session.session_type",
+        "assets that agree in all of these fields become one job.",
+    ),
+    "unwind_list_fields": (
+        "List fields of which each item counts alone",
+        "data_description.modality",
+        "an asset is in the group of each item of its list.",
+    ),
+}
+"""Field of the request -> label, example and what it does."""
+
+
 def grouping_options(session: Session) -> bool:
     """Latest only, and one job per group of assets; True where the fields go together."""
     request = session.request
     is_set = bool(request.group_by or request.filter_latest)
     with st.expander("Latest only, and groups of assets", expanded=is_set):
-        left, right = st.columns(2)
-        key = session.epoch
-        latest = left.text_input(
-            "Keep the latest by this field",
-            request.filter_latest or "",
-            placeholder="data_description.creation_time",
-            help="filter_latest: of the assets that agree in the fields on the right, only the "
-            "one with the greatest value here is kept.",
-            key=f"latest-{key}",
-        )
-        one_per = right.text_input(
-            "One for each",
-            ", ".join(request.filter_by),
-            placeholder="subject.subject_id",
-            help="filter_by: fields, with commas between.",
-            key=f"one-per-{key}",
-        )
-        group_by = left.text_input(
-            "Group assets into one job by",
-            ", ".join(request.group_by),
-            placeholder="subject.subject_id, session.session_type",
-            help="group_by: assets that agree in all of these fields become one job.",
-            key=f"group-by-{key}",
-        )
-        unwind = right.text_input(
-            "List fields of which each item counts alone",
-            ", ".join(request.unwind_list_fields),
-            placeholder="data_description.modality",
-            help="unwind_list_fields: an asset is in the group of each item of its list.",
-            key=f"unwind-{key}",
-        )
-        drop = st.checkbox(
+        columns = itertools.cycle(st.columns(2))
+        typed = {name: _field_paths(session, name, next(columns)) for name in _GROUPING_FIELDS}
+        typed["filter_latest"] = ", ".join(typed["filter_latest"]) or None
+        typed["drop_null_groups"] = st.checkbox(
             "Leave out assets that lack one of these fields",
             request.drop_null_groups,
-            key=f"drop-{key}",
+            key=f"drop-{session.epoch}",
         )
         try:
-            state.edit(
-                session,
-                filter_latest=latest.strip() or None,
-                filter_by=_paths(one_per),
-                group_by=_paths(group_by),
-                unwind_list_fields=_paths(unwind),
-                drop_null_groups=drop,
-                split_files=None if group_by.strip() else request.split_files,
-            )
+            state.edit(session, **typed)
         except InvalidInput as error:
             state.refuse_input(session, "grouping", error)
             show_error(error)
@@ -193,7 +181,17 @@ def grouping_options(session: Session) -> bool:
         return True
 
 
-def _paths(text: str) -> tuple[str, ...]:
+def _field_paths(session: Session, name: str, column: DeltaGenerator) -> Any:
+    """The field paths typed for `name`, in order."""
+    label, example, effect = _GROUPING_FIELDS[name]
+    value = getattr(session.request, name) or ()
+    text = column.text_input(
+        label,
+        value if isinstance(value, str) else ", ".join(value),
+        placeholder=example,
+        help=f"{name}: {effect}",
+        key=f"{name}-{session.epoch}",
+    )
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
