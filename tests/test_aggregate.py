@@ -492,6 +492,7 @@ def test_every_stage_has_a_row() -> None:
         ({"$match": {}}, "pipeline", "list of stages"),
         ([{"$match": {"$where": "1"}}], "$where", "$where"),
         ([{"$limit": 0}], "stage 1, $limit", "at least 1"),
+        ([{"$limit": 2.0**63}], "stage 1, $limit", "64 bits"),
         ([{"$limit": "5"}], "stage 1, $limit", "whole number"),
         ([{"$skip": -1}], "stage 1, $skip", "at least 0"),
         ([{"$skip": 1.5}], "stage 1, $skip", "whole number"),

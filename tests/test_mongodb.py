@@ -207,7 +207,7 @@ def test_the_label_holds_the_hosts_and_no_credentials(uri: str, shown: str) -> N
         ("mongodb://user:ses@me@host", "must be escaped"),
         ("mongodb://user:sesame@[::1", "IPv6"),
         ("mongodb+srv://user:sesame@host:27017/", "must not include a port"),
-        ("mongodb://user:sesame@host/?tls=true&tlsCAFile=/no/such", "No such file"),
+        ("mongodb://user:sesame@host/?tls=true&tlsCAFile=/no/such", "[Errno 2]"),
     ],
 )
 def test_a_bad_uri_is_bad_input_that_shows_no_password(uri: str, said: str) -> None:

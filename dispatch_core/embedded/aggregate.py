@@ -37,6 +37,8 @@ __all__ = ["project_record", "run_pipeline", "sort_records", "supported_stages"]
 
 Stage: TypeAlias = Callable[[Iterable[Record]], Iterable[Record]]
 
+_LONGEST = 2**63 - 1
+
 
 def run_pipeline(records: Iterable[Record], pipeline: Pipeline) -> list[Record]:
     """The results of a pipeline, in its order; ``[]`` gives the records themselves.
@@ -144,8 +146,8 @@ def _replace_with(spec: JsonValue, where: str) -> Stage:
 
 
 def _count_of(spec: JsonValue, where: str, least: int) -> int:
-    if not is_number(spec) or spec % 1 != 0 or spec < least:
-        _refuse(where, f"needs a whole number of at least {least}")
+    if not is_number(spec) or spec % 1 != 0 or not least <= spec <= _LONGEST:
+        _refuse(where, f"needs a whole number of at least {least} that 64 bits hold")
     return int(spec)
 
 
