@@ -7,247 +7,37 @@ Every page of the journey is kept as a picture in ``test-artefacts/``; the READM
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    FrameLocator,
-    Locator,
-    Page,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, Page, expect
 
 from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.embedded.catalogue import AWKWARD, DemoCatalogue
+from tests.support.browser import (
+    HOST,
+    ROOT,
+    Server,
+    Tab,
+    environment,
+    load_request,
+    name_folder,
+    tree,
+    tree_of_zip,
+    wait_until,
+    written_by_command_line,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-ROOT = Path(__file__).resolve().parents[1]
-ARTEFACTS = ROOT / "test-artefacts"
-HOST = "127.0.0.1"
-PATIENCE = 30_000  # milliseconds; a bound for hung tests, not a measure
 QUERY = (
     '{"data_description.project_name": "Thalamic Ephys Survey", '
     '"data_description.data_level": "derived"}'
 )
-# a page opened by its address first looks for the server below that address
-STREAMLITS_OWN_PROBES = ("_stcore/health", "_stcore/host-config")
-
-
-@dataclass(frozen=True)
-class Server:
-    """The running app."""
-
-    url: str
-    output_root: Path
-
-
-@dataclass
-class Tab:
-    """A browser tab that notes what should not happen in it."""
-
-    page: Page
-    base: str
-    faults: list[str] = field(default_factory=list)
-    hosts: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.page.set_default_timeout(PATIENCE)
-        self.page.on("request", lambda one: self._note_host(one.url))
-        self.page.on("console", self._note_console)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-
-    def _note_host(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("data", "blob"):
-            self.hosts.add(urlsplit(url).hostname or url)
-
-    def _note_console(self, message: Any) -> None:
-        where = str(message.location.get("url", ""))
-        if message.type == "error" and not where.endswith(STREAMLITS_OWN_PROBES):
-            self.faults.append(f"{where}: {message.text}")
-
-    def open(self, path: str = "") -> None:
-        self.page.goto(f"{self.base}/{path}")
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait for the script that the last action started."""
-        expect(self.page.locator("h1")).to_be_visible(timeout=PATIENCE)
-        app = self.page.get_by_test_id("stApp")
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
-
-    def editor(self) -> FrameLocator:
-        return self.page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]')
-
-    def type_text(self, text: str) -> None:
-        """Replace what stands in the editor, as fast as a paste."""
-        self.editor().locator(".ace_content").click()
-        self.page.keyboard.press("ControlOrMeta+A")
-        self.page.keyboard.insert_text(text)
-        expect(self.editor().locator(".ace_content")).to_contain_text(text)
-
-    def command(self) -> Locator:
-        return self.page.get_by_test_id("stCode").locator("code")
-
-    def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name).click()
-
-    def go(self, name: str) -> None:
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-        expect(self.page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
-        self.settle()
-
-    def see(self, text: str | re.Pattern[str]) -> None:
-        expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE)
-
-    def see_heading(self, text: str | re.Pattern[str]) -> None:
-        heading = self.page.get_by_role("heading", level=3, name=text)
-        expect(heading).to_be_visible(timeout=PATIENCE)
-
-    def keep_picture(self, name: str) -> None:
-        self.settle()
-        self.page.mouse.move(0, 0)
-        ARTEFACTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=ARTEFACTS / f"{name}.png", animations="disabled")
-
-    def download(self, button: str, target: Path) -> Path:
-        with self.page.expect_download() as waiting:
-            self.press(button)
-        waiting.value.save_as(target)
-        return target
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
-    root = tmp_path_factory.mktemp("output")
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    command += ["--server.port", str(port), "--server.address", HOST]
-    command += ["--server.fileWatcherType", "none"]
-    log = (tmp_path_factory.mktemp("log") / "server.log").open("w+")
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment(root), stdout=log, stderr=subprocess.STDOUT
-    )
-    try:
-        url = f"http://{HOST}:{port}"
-        wait_until(lambda: process.poll() is not None or answers(f"{url}/_stcore/health"))
-        assert process.poll() is None, Path(log.name).read_text()
-        yield Server(url, root)
-        assert "Traceback" not in Path(log.name).read_text()
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        path = found or playwright.chromium.executable_path
-        if not Path(path).exists():
-            told = "no Chromium: install one, or run python -m playwright install chromium"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1360, "height": 900})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def tab(context: BrowserContext, server: Server) -> Iterator[Tab]:
-    tab = Tab(context.new_page(), server.url)
-    yield tab
-    assert tab.faults == []
-    assert tab.hosts <= {HOST}
-
-
-def environment(output_root: Path) -> dict[str, str]:
-    """The embedded demo, whatever the environment of the tests says."""
-    ours = ("DOCDB_", "DISPATCH_", "STREAMLIT_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    python = Path(sys.executable).parent
-    path = f"{python}{os.pathsep}{kept.get('PATH', '')}"
-    return kept | {"DISPATCH_OUTPUT_ROOT": str(output_root), "PATH": path}
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE / 1000) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-def tree_of_zip(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist() if name[-1] != "/"}
-
-
-def written_by_command_line(request: str, folder: Path) -> dict[str, bytes]:
-    command = [sys.executable, "-m", "dispatch_core", "--request", "-"]
-    command += ["--output_directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, env=environment(folder), input=request.encode(), check=True)
-    return tree(folder)
-
-
-def load_request(tab: Tab, request: Path) -> None:
-    """Load a saved request and find its assets."""
-    tab.open("deliver")
-    tab.page.get_by_text("Load a saved request").click()
-    tab.page.locator("input[type=file]").set_input_files(request)
-    tab.see(f"{request.name} is loaded")
-    tab.press("Find assets")
-    tab.see_heading(re.compile(r"^[\d,]+ assets$"))
-
-
-def name_folder(tab: Tab, name: str) -> None:
-    box = tab.page.get_by_role("textbox", name="Name of the folder")
-    box.fill(name)
-    box.press("Enter")
-    expect(tab.command()).to_contain_text(f"--output_directory {name} ")
-    tab.settle()
-
-
-# The tests
 
 
 def test_from_a_typed_query_to_the_bytes_that_the_command_line_writes(
