@@ -170,6 +170,7 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
         changes |= _format_of_environment()
     if "num_parallel_workers" in changes:
         changes.setdefault("tasks_per_job", None)  # of a saved request: the option wins
+    changes |= _chosen_trial(given)
     changes |= _chosen_assets(given)
     changes |= _chosen_parameters(given)
     return edit_request(base, **changes)
@@ -181,6 +182,20 @@ def _format_of_environment() -> dict[str, str]:
         action = f"Write one of {', '.join(JOB_FORMATS)}, or unset it"
         raise InvalidInput(Issue(f"{text[:40]!r} is no job format", FORMAT_VARIABLE, action))
     return {"job_format": text} if text else {}
+
+
+def _chosen_trial(given: argparse.Namespace) -> dict[str, Any]:
+    """The trial of the command line, which takes the place of a saved one."""
+    rules = {rule: getattr(given, f"trial_{rule}") for rule in ("first", "random", "one_per")}
+    trial = {rule: value for rule, value in rules.items() if value is not None}
+    if given.no_trial and trial:
+        raise InvalidInput(Issue("it asks for a trial and for none", "--no_trial", "Drop one"))
+    if given.trial_seed is not None:
+        if "random" not in trial:
+            action = "Give it beside --trial_random"
+            raise InvalidInput(Issue("a seed chooses nothing by itself", "--trial_seed", action))
+        trial["seed"] = given.trial_seed
+    return {"trial": trial or None} if trial or given.no_trial else {}
 
 
 def _chosen_assets(given: argparse.Namespace) -> dict[str, Any]:
@@ -374,14 +389,18 @@ def _switch(text: str) -> bool | None:
     return known[text.strip().lower()]
 
 
-def _whole(text: str) -> int | None:
+def _integer(text: str) -> int | None:
     if not text.strip():
         return None
     try:
-        number = int(text)
+        return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if number < 1:
+
+
+def _whole(text: str) -> int | None:
+    number = _integer(text)
+    if number is not None and number < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1")
     return number
 
@@ -454,6 +473,20 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
             "metavar": "report|fail",
             "help": "fail: stop where any asset is excluded (default report)",
         },
+    },
+    "a trial run": {
+        "trial_first": {**_NUMBER, "help": "only the first N assets, or groups of assets"},
+        "trial_random": {**_NUMBER, "help": "only N chosen at random, by --trial_seed"},
+        "trial_seed": {
+            "type": _integer,
+            "metavar": "N",
+            "help": "the same seed chooses the same assets (default 0)",
+        },
+        "trial_one_per": {
+            "metavar": "FIELD",
+            "help": "only the first for each value of this field, such as subject.subject_id",
+        },
+        "no_trial": {**_FLAG, "help": "the whole, where a saved request is a trial"},
     },
     "which files": {
         "file_extension": {

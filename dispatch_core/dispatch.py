@@ -30,9 +30,12 @@ from dispatch_core.request import (
     check_request,
 )
 from dispatch_core.sources import MetadataSource, ObjectLister
+from dispatch_core.trial import take_trial
 from dispatch_core.types import Exclusion, LocatedAsset
 
-_ASKED_FOR = frozenset({"excluded_by_hand", "superseded", "over_the_cap", "duplicate"})
+_ASKED_FOR = frozenset(
+    {"excluded_by_hand", "superseded", "not_in_trial", "over_the_cap", "duplicate"}
+)
 _SERVICE_REASONS = frozenset({"access_denied", "no_such_bucket", "listing_failed"})
 
 
@@ -144,7 +147,7 @@ def plan_dispatch(
     """
     checked = check_request(request)
     found = find_step(checked, source, progress)
-    grouped = group_assets(found.assets, grouping_rules(request))
+    grouped = group_step(request, found)
     located = locate_step(checked, grouped, lister, progress)
     return assemble_plan(checked, found, grouped, located, lister.label)
 
@@ -158,10 +161,15 @@ def find_step(
         source,
         checked.query,
         request.asset_rows,
-        fields=grouping_rules(request).fields,
+        fields=needed_fields(request),
         excluded=request.excluded,
         progress=progress,
     )
+
+
+def group_step(request: DispatchRequest, found: FoundAssets) -> Grouped:
+    """The found assets in their groups, of a trial only those that it takes."""
+    return take_trial(group_assets(found.assets, grouping_rules(request)), request.trial)
 
 
 def locate_step(
@@ -219,7 +227,7 @@ def assemble_plan(
             *capped.exclusions,
         ),
         capped=len(capped.exclusions),
-        warnings=tuple(_warnings(checked, found, located, len(capped.exclusions))),
+        warnings=tuple(_warnings(checked, found, grouped, located, len(capped.exclusions))),
         query_text=text,
         fingerprint=_fingerprint(request, text, capped.jobs, workers),
     )
@@ -229,7 +237,7 @@ def require_jobs(plan: DispatchPlan) -> None:
     """Stop where nothing can be written, or where the request wants nothing missing.
 
     With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, an
-    older version, a repeat, an asset taken out by hand) is not a missing asset.
+    older version, a repeat, a trial, an asset taken out by hand) is no missing asset.
 
     Raises
     ------
@@ -270,6 +278,12 @@ def grouping_rules(request: DispatchRequest) -> GroupingRules:
         unwind=request.unwind_list_fields,
         drop_null=request.drop_null_groups,
     )
+
+
+def needed_fields(request: DispatchRequest) -> tuple[str, ...]:
+    """Every path of a record that the steps of a request read."""
+    trial = request.trial.one_per if request.trial else None
+    return (*grouping_rules(request).fields, *filter(None, [trial]))
 
 
 def dispatch_record(plan: DispatchPlan, status: str) -> dict[str, Any]:
@@ -315,7 +329,7 @@ def _fingerprint(
 
 
 def _warnings(
-    checked: CheckedRequest, found: FoundAssets, located: Located, capped: int
+    checked: CheckedRequest, found: FoundAssets, grouped: Grouped, located: Located, capped: int
 ) -> Iterator[str]:
     request = checked.request
     if checked.query is not None:
@@ -325,6 +339,9 @@ def _warnings(
         if len(checked.query.text) != len(query_for_jobs(checked.query.text)):
             yield "The query is too long to stand in each job; its digest does"
     yield from found.warnings
+    if request.trial is not None:
+        gone = sum(row.reason == "not_in_trial" for row in grouped.exclusions)
+        yield f"THIS IS A TRIAL: it takes {request.trial}, and leaves {counted(gone, 'asset')} out"
     yield from checked.parameter_sets.notes
     yield from located.warnings
     if request.split_files and request.group_by:

@@ -32,13 +32,42 @@ Positive = Annotated[int, Field(ge=1, strict=True)]
 FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
+class Trial(BaseModel):
+    """A few of the assets instead of all; exactly one of three rules is set.
+
+    ``first`` k in source order, ``random`` k chosen by ``seed``, or the first one of
+    each value of the field ``one_per``. Where assets are grouped, groups are counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: Positive | None = None
+    random: Positive | None = None
+    seed: Annotated[int, Field(strict=True)] = 0
+    one_per: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_rule(self) -> Self:
+        if sum(rule is not None for rule in (self.first, self.random, self.one_per)) != 1:
+            raise ValueError("a trial has one rule: first, random or one_per")
+        return self
+
+    def __str__(self) -> str:
+        if self.first is not None:
+            return f"the first {self.first:,}"
+        if self.random is not None:
+            return f"{self.random:,} at random (seed {self.seed})"
+        return f"one per {self.one_per}"
+
+
 class DispatchRequest(BaseModel):
     """What to dispatch. Exactly one of ``query`` and ``asset_rows`` is set.
 
     The names are those of the command line. ``split_files`` None means one job
     per file, or one per group where assets are grouped. ``tasks_per_job``, where
     it is set, takes the place of ``num_parallel_workers``. ``excluded`` holds
-    record ids that a person took out by hand.
+    record ids that a person took out by hand. ``trial`` is of the groups that are
+    left then, before files are located.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +82,7 @@ class DispatchRequest(BaseModel):
     filter_by: FieldPaths = ()
     unwind_list_fields: FieldPaths = ()
     drop_null_groups: bool = True
+    trial: Trial | None = None
 
     file_extension: str = ""
     nested_stores: NestedStores = "outermost"

@@ -24,7 +24,7 @@ FLOORS = {
     " parameter_schema parameters file_extension",
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb s3 folder embedded text_file output"
-    " find grouping locate jobs",
+    " find grouping trial locate jobs",
     "pipeline": "dispatch",
     "surface": "connect report cli __main__ __init__",
 }

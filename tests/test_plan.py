@@ -288,6 +288,48 @@ def test_on_missing_fail_lets_pass_what_the_request_itself_leaves_out() -> None:
     assert [row.reason for row in made.exclusions] == ["duplicate", "over_the_cap"]
 
 
+def test_a_trial_lists_only_the_files_of_the_assets_that_it_takes() -> None:
+    lister = Buckets({"data": FILES.keys["data"]})
+
+    made = plan(TWO, lister, file_extension=".nwb", trial={"first": 1})
+
+    assert lister.requests == 1
+    assert [job["asset_name"] for job in documents(made)] == [["a0"], ["a0"]]
+    assert ledger(made) == [("a1", "grouping", "not_in_trial")]
+
+
+def test_the_jobs_of_a_trial_are_jobs_of_the_whole_dispatch() -> None:
+    whole, trial = (
+        plan(numbered(20), group_by=["name"], trial=trial) for trial in (None, {"random": 5})
+    )
+
+    assert len(trial.jobs) == 5
+    assert {job.name for job in trial.jobs} < {job.name for job in whole.jobs}
+
+
+def test_a_trial_is_a_loud_warning_and_no_missing_asset() -> None:
+    made = plan(TWO, query={"name": {"$ne": ""}}, trial={"first": 1}, on_missing="fail")
+
+    require_jobs(made)
+    assert made.warnings == ("THIS IS A TRIAL: it takes the first 1, and leaves 1 asset out",)
+
+
+def test_a_trial_is_replayed_from_the_record_of_its_dispatch() -> None:
+    made = plan(numbered(20), trial={"random": 5, "seed": 3})
+
+    again = load_request(json.dumps(dispatch_record(made, "written")))
+
+    assert plan_dispatch(again, numbered(20), NOWHERE).fingerprint == made.fingerprint
+
+
+def test_the_field_of_a_trial_is_read_from_the_records() -> None:
+    subjects = [record(name, subject={"id": name[0]}) for name in ("a0", "a1", "b0")]
+
+    made = plan(Records(subjects), trial={"one_per": "subject.id"})
+
+    assert [job["asset_name"] for job in documents(made)] == [["a0"], ["b0"]]
+
+
 def test_a_list_of_which_nothing_matches_keeps_its_match_report() -> None:
     made = plan(TWO, query=None, asset_rows=[AssetRow(2, "nobody")])
 

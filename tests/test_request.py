@@ -30,6 +30,7 @@ FULL: dict[str, Any] = {
     "filter_by": ("subject.subject_id",),
     "unwind_list_fields": ("subject.subject_id",),
     "drop_null_groups": False,
+    "trial": {"random": 3, "seed": 7},
     "file_extension": ".nwb",
     "nested_stores": "all",
     "split_files": False,
@@ -112,6 +113,10 @@ def test_a_record_of_an_earlier_dispatch_is_replayed_by_the_request_it_holds() -
         ({"query": {}, "asset_rows": []}, "it has a query and an asset list; keep one of them."),
         ({"filter_by": ["a"]}, "filter_by needs filter_latest"),
         ({"filter_latest": "a"}, "filter_latest needs filter_by"),
+        ({"trial": {}}, "trial: a trial has one rule: first, random or one_per."),
+        ({"trial": {"first": 1, "one_per": "a"}}, "trial: a trial has one rule"),
+        ({"trial": {"first": 0}}, "trial.first: input should be greater than"),
+        ({"trial": {"last": 1}}, "trial.last: this is not a field of a dispatch request."),
     ],
 )
 def test_a_wrong_field_is_refused_by_its_name(fields: dict[str, Any], message: str) -> None:

@@ -16,10 +16,17 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from dispatch_core.asset_list import AssetRow
-from dispatch_core.dispatch import DispatchPlan, assemble_plan, grouping_rules, locate_step
+from dispatch_core.dispatch import (
+    DispatchPlan,
+    assemble_plan,
+    group_step,
+    grouping_rules,
+    locate_step,
+    needed_fields,
+)
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets, Progress, find_assets, leave_out
-from dispatch_core.grouping import Grouped, group_assets
+from dispatch_core.grouping import Grouped
 from dispatch_core.locate import Located
 from dispatch_core.output import WriteResult
 from dispatch_core.parameters import build_parameter_sets
@@ -191,7 +198,7 @@ def find_key(session: Session) -> Hashable:
 
     def make() -> Hashable:
         request = session.request
-        fields = tuple(sorted(set(grouping_rules(request).fields)))
+        fields = tuple(sorted(set(needed_fields(request))))
         query = request.model_dump_json(include={"query"})
         return (current_settings(), query, request.asset_rows, fields)
 
@@ -219,7 +226,7 @@ def start_find(session: Session) -> None:
             source,
             checked_request.query,
             request.asset_rows,
-            fields=grouping_rules(request).fields,
+            fields=needed_fields(request),
             progress=progress,
         ),
     )
@@ -283,9 +290,9 @@ def grouped(session: Session) -> Grouped | None:
     assets = found(session)
     if assets is None:
         return None
-    rules = grouping_rules(session.request)
-    key = (find_key(session), session.request.excluded, rules)
-    return remembered(session, "grouped", key, lambda: group_assets(assets.assets, rules))
+    request = session.request
+    key = (find_key(session), request.excluded, grouping_rules(request), request.trial)
+    return remembered(session, "grouped", key, lambda: group_step(request, assets))
 
 
 def locate_key(session: Session) -> Hashable:
@@ -293,7 +300,7 @@ def locate_key(session: Session) -> Hashable:
     request = session.request
     rules = grouping_rules(request)
     asked = (request.file_extension, request.nested_stores)
-    return (find_key(session), request.excluded, rules, *asked)
+    return (find_key(session), request.excluded, rules, request.trial, *asked)
 
 
 def start_locate(session: Session) -> None:

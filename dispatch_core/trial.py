@@ -1,0 +1,68 @@
+"""A trial run: a few of the assets instead of all, chosen before any file is listed.
+
+What is kept are whole groups, so every job of a trial is a job of the whole
+dispatch, with the same content and under the same name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+
+from dispatch_core.bson import MISSING
+from dispatch_core.grouping import Grouped
+from dispatch_core.paths import value_at
+from dispatch_core.request import Trial
+from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
+
+
+def take_trial(grouped: Grouped, trial: Trial | None) -> Grouped:
+    """The groups of the trial, in their order, and the assets of all others in the ledger."""
+    if trial is None:
+        return grouped
+    kept = _choices(trial)(grouped.groups)
+    ids = {asset.record_id for group in kept for asset in group.assets}
+    others = (asset for group in grouped.groups for asset in group.assets)
+    left_out = {asset.record_id: asset for asset in others if asset.record_id not in ids}
+    gone = (_left_out(asset, trial) for asset in left_out.values())
+    return Grouped(tuple(kept), (*grouped.exclusions, *gone))
+
+
+def _choices(trial: Trial) -> Callable[[Sequence[AssetGroup]], Sequence[AssetGroup]]:
+    if trial.first is not None:
+        return lambda groups: groups[: trial.first]
+    if trial.random is not None:
+        return lambda groups: _random(groups, trial)
+    return lambda groups: _one_per(groups, str(trial.one_per))
+
+
+def _random(groups: Sequence[AssetGroup], trial: Trial) -> Sequence[AssetGroup]:
+    """Those with the smallest digests of seed and record id.
+
+    So the same seed chooses the same assets whatever their order, and more of them
+    are those and others.
+    """
+
+    def rank(number: int) -> bytes:
+        ids = [trial.seed, *(asset.record_id for asset in groups[number].assets)]
+        return hashlib.sha256(json.dumps(ids).encode()).digest()
+
+    chosen = sorted(range(len(groups)), key=rank)[: trial.random]
+    return [groups[number] for number in sorted(chosen)]
+
+
+def _one_per(groups: Sequence[AssetGroup], path: str) -> Sequence[AssetGroup]:
+    """The first group of each value; the groups that lack it count as one."""
+    first: dict[str, AssetGroup] = {}
+    for group in groups:
+        value = value_at(group.assets[0].fields, path)
+        first.setdefault(json.dumps(None if value is MISSING else value, sort_keys=True), group)
+    return list(first.values())
+
+
+def _left_out(asset: DataAsset, trial: Trial) -> Exclusion:
+    message = f"the trial takes {trial}"
+    return exclude(
+        asset, "grouping", "not_in_trial", message, "Dispatch the whole, without the trial"
+    )
