@@ -1,7 +1,8 @@
 """Asset lists: a CSV or pasted text in, rows of ids out.
 
 Spreadsheets add a BOM, save as UTF-16 or with semicolons, leave blank rows and
-spaces, and rename ``asset_id`` to ``Asset_ID``; all of that is survived. What
+spaces, and rename ``asset_id`` to ``Asset_ID``; all of that is survived, and so is
+the apostrophe that our own CSV puts before a sign (`spreadsheet`). What
 cannot be is a clear error, and a row without an id is reported, not dropped.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.spreadsheet import plain_cell
 
 COLUMN = "asset_id"
 FILE_NAME = "data_asset_input.csv"
@@ -90,7 +92,7 @@ def decode_table(data: bytes, where: str) -> str:
 
 
 def _row(number: int, cells: list[str], column: int, where: str) -> AssetRow:
-    text = cells[column].strip() if column < len(cells) else ""
+    text = plain_cell(cells[column].strip()).strip() if column < len(cells) else ""
     if "\n" in text or "\r" in text:  # an open quote takes in all rows up to the next one
         what = f"the id in row {number} holds a line break"
         raise InvalidInput(Issue(what, where, "Look for a quote that is not closed"))

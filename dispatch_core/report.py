@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, astuple, fields
 
+from dispatch_core.find import MatchRow
 from dispatch_core.request import DispatchRequest
-from dispatch_core.types import Exclusion
+from dispatch_core.spreadsheet import csv_text
+from dispatch_core.types import DataAsset, Exclusion
 
 
 def ledger_text(exclusions: Sequence[Exclusion], name: str) -> str:
     """The ledger as JSON where `name` ends with .json, else as CSV with a header."""
-    rows = [asdict(row) for row in exclusions]
     if name.endswith(".json"):
+        rows = [asdict(row) for row in exclusions]
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, [field.name for field in fields(Exclusion)])
-    writer.writeheader()
-    writer.writerows(rows)
-    return table.getvalue()
+    return csv_text([field.name for field in fields(Exclusion)], map(astuple, exclusions))
+
+
+def assets_text(assets: Sequence[DataAsset]) -> str:
+    """The assets as CSV, which is also a list of ids that finds them again.
+
+    ``asset_id`` is the Code Ocean id, or the record id where there is none.
+    """
+    header = ["asset_id", "name", "location", "record_id"]
+    rows = (
+        (one.asset_id or one.record_id, one.name, one.location, one.record_id) for one in assets
+    )
+    return csv_text(header, rows)
+
+
+def match_report_text(lines: Sequence[MatchRow]) -> str:
+    """The match report as CSV; its column ``asset_id`` is the list as it was."""
+    header = ["row", "asset_id", "status", "matched_by", "name", "message"]
+    rows = (
+        (one.row.number, one.row.text, one.status, one.matched_by, one.name, one.message)
+        for one in lines
+    )
+    return csv_text(header, rows)
 
 
 def command_of(request: DispatchRequest, output: str, host: str = "") -> str:

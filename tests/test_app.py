@@ -259,7 +259,7 @@ def test_a_name_that_is_a_path_is_refused_and_nothing_can_be_written(
 
     app.text_input(key="target").set_value(name).run()
 
-    assert app.error[0].value.startswith("Use letters, digits")
+    assert app.error[0].value.endswith("start with a letter or a digit\\.")
     assert "write" not in {button.key for button in app.button}
     assert name == "" or name not in app.code[0].value.splitlines()[0].split()
 

@@ -20,13 +20,13 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "readers": "strict_json paths bson pcre expression_functions expressions match query asset_list"
-    " parameter_schema parameters file_extension",
+    "readers": "strict_json paths bson pcre expression_functions expressions match query"
+    " spreadsheet asset_list parameter_schema parameters file_extension",
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb s3 folder embedded text_file output"
     " find grouping trial locate jobs",
     "pipeline": "dispatch",
-    "surface": "connect report cli __main__ __init__",
+    "surface": "connect output_root report cli __main__ __init__",
 }
 """A module imports from floors below its own, or beside it where that makes no cycle."""
 

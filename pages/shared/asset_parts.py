@@ -13,9 +13,11 @@ from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.find import FoundAssets
 from dispatch_core.query import Query, parse_query
+from dispatch_core.report import assets_text, match_report_text
 from dispatch_core.types import DataAsset
 from pages.shared import session as state
 from pages.shared.components import (
+    download_csv,
     escaped,
     json_editor,
     paged_table,
@@ -214,6 +216,8 @@ def match_report(found: FoundAssets) -> None:
     }
     wide = {"Matched by": st.column_config.TextColumn(width="medium")}
     paged_table(found.match_report, columns, "match", column_config=wide)
+    report = found.match_report
+    download_csv("Download the match report", lambda: match_report_text(report), "match-report")
 
 
 def say_how_to_find(session: Session) -> None:
@@ -242,10 +246,12 @@ def asset_table(session: Session, found: FoundAssets) -> None:
     shown, event = paged_table(
         found.assets, columns, "assets", on_select="rerun", selection_mode="multi-row"
     )
-    _exclude_selected(session, shown, event)
+    _exclude_selected(session, found, shown, event)
 
 
-def _exclude_selected(session: Session, shown: Sequence[DataAsset], event: Any) -> None:
+def _exclude_selected(
+    session: Session, found: FoundAssets, shown: Sequence[DataAsset], event: Any
+) -> None:
     chosen = [shown[row].record_id for row in event.selection.rows if row < len(shown)]
     excluded = session.request.excluded
     buttons = st.container(horizontal=True)
@@ -262,5 +268,7 @@ def _exclude_selected(session: Session, shown: Sequence[DataAsset], event: Any) 
     ):
         state.edit(session, excluded=())
         st.rerun()
+    with buttons:
+        download_csv("Download as CSV", lambda: assets_text(found.assets), "assets")
     if buttons.button("Next: files", icon=":material/arrow_forward:", key="to-files"):
         st.switch_page("pages/plan/files.py")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from dispatch_core.connect import SourceSettings
 from dispatch_core.dispatch import DispatchPlan
 from dispatch_core.errors import DispatchError, Issue
 from dispatch_core.locate import Located
+from dispatch_core.spreadsheet import csv_file, safe_cell
 from dispatch_core.types import Exclusion
 from pages.shared import session as state
 from pages.shared.services import current_settings, open_sources
@@ -246,7 +247,7 @@ def paged_table(rows: Sequence[Any], columns: dict[str, Any], key: str, **option
     """
     kept, first = _search(rows, columns, key) if len(rows) > 10 else (rows, 0)
     shown = kept[first : first + MOST_ROWS]
-    cells = [[read(row) for read in columns.values()] for row in shown]
+    cells = [[_cell(read(row)) for read in columns.values()] for row in shown]
     table = pd.DataFrame(cells, columns=list(columns))
     # a selection is kept by position: of other rows, it would be a selection of nobody's
     version = hash(repr(cells))
@@ -256,6 +257,11 @@ def paged_table(rows: Sequence[Any], columns: dict[str, Any], key: str, **option
     if len(rows) > 10:
         st.caption(f"{first + bool(shown):,} to {first + len(shown):,} of {len(kept):,}")
     return shown, event
+
+
+def _cell(value: Any) -> Any:
+    """A table is also copied into a spreadsheet, and saved as CSV by its own button."""
+    return safe_cell(value) if isinstance(value, str) else value
 
 
 def _search(rows: Sequence[Any], columns: dict[str, Any], key: str) -> tuple[Sequence[Any], int]:
@@ -277,6 +283,19 @@ def _matching(rows: Sequence[Any], columns: dict[str, Any], needle: str) -> Sequ
     return [
         row for row in rows if any(needle in str(read(row)).lower() for read in columns.values())
     ]
+
+
+def download_csv(label: str, make: Callable[[], str], name: str) -> None:
+    """A button that makes the CSV when it is pressed; nothing of it is kept on the server."""
+    st.download_button(
+        label,
+        lambda: csv_file(make()),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"{name}-csv",
+    )
 
 
 def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import re
 
 import streamlit as st
 
-from dispatch_core.dispatch import DispatchPlan, dispatch_record, require_jobs
-from dispatch_core.errors import DispatchError
+from dispatch_core.dispatch import DispatchPlan, dispatch_record, record_beside, require_jobs
+from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.find import Progress
 from dispatch_core.output import WriteResult, write_folder, write_zip
+from dispatch_core.output_root import LONGEST_NAME, check_folder_name, folder_below
 from dispatch_core.report import command_of
 from dispatch_core.request import load_request
 from dispatch_core.text_file import write_text_file
@@ -22,7 +22,6 @@ from pages.shared.services import current_settings, output_root
 from pages.shared.session import Session
 
 _SAMPLE = 500
-_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def say_no_job() -> None:
@@ -49,7 +48,10 @@ def zip_download(session: Session, plan: DispatchPlan) -> None:
 
 def _folder_name(session: Session) -> str:
     """The name that was typed, where it is one."""
-    return session.target_name if _SLUG.fullmatch(session.target_name) else "my-dispatch"
+    try:
+        return check_folder_name(session.target_name)
+    except InvalidInput:
+        return "my-dispatch"
 
 
 def _zip(plan: DispatchPlan) -> bytes:
@@ -74,17 +76,15 @@ def write_to_root(session: Session, plan: DispatchPlan) -> None:
     session.target_name = st.text_input(
         f"Name of the folder in {escaped(str(root))}",
         session.target_name,
-        max_chars=64,
+        max_chars=LONGEST_NAME,
         key="target",
     )
-    if not _SLUG.fullmatch(session.target_name):
-        st.error(
-            "Use letters, digits, dots, dashes and underscores, and start with one of the "
-            "first two.",
-            icon=":material/error:",
-        )
+    try:
+        folder = folder_below(root, session.target_name)
+    except InvalidInput as error:
+        show_error(error)
         return
-    key = (plan.fingerprint, str(root / session.target_name))
+    key = (plan.fingerprint, folder)
     work = session.write_work if session.write_work and session.write_work.key == key else None
     if st.button(
         "Write the worker folders",
@@ -92,24 +92,24 @@ def write_to_root(session: Session, plan: DispatchPlan) -> None:
         disabled=bool(work and not work.is_done),
         key="write",
     ):
-        work = state.start_write(session, key, lambda progress: _write(plan, key[1], progress))
+        work = state.start_write(session, key, lambda progress: _write(plan, folder.name, progress))
     watch(work)
     if work is not None and work.result is not None:
         _told(work.result)
 
 
-def _write(plan: DispatchPlan, target: str, progress: Progress) -> WriteResult:
+def _write(plan: DispatchPlan, name: str, progress: Progress) -> WriteResult:
     require_jobs(plan)
     root = output_root()
     root.mkdir(parents=True, exist_ok=True)
-    folder = root / target.rpartition("/")[2]
+    folder = folder_below(root, name)
     total = len(plan.jobs)
     result = write_folder(
         plan.files, folder, progress=lambda done: progress("writing", done, total)
     )
     record = dispatch_record(plan, result.status)
     write_text_file(
-        folder.with_name(f"{folder.name}.dispatch.json"),
+        record_beside(folder),
         json.dumps(record, indent=2, ensure_ascii=False) + "\n",
     )
     return result

@@ -19,7 +19,7 @@ from dispatch_core.job_model import (
 )
 from dispatch_core.report import ledger_text
 from pages.shared import session as state
-from pages.shared.components import escaped, ledger_table, paged_table
+from pages.shared.components import download_csv, escaped, ledger_table, paged_table
 from pages.shared.session import Session
 
 _BY_WORKERS, _BY_SIZE = "at most this many workers", "this many jobs for each worker"
@@ -143,13 +143,8 @@ def ledger(plan: DispatchPlan) -> None:
     if not plan.exclusions:
         st.success("Every matched asset is in.", icon=":material/check:")
         return
-    st.download_button(
-        "Download the ledger",
-        lambda: ledger_text(plan.exclusions, "ledger.csv"),
-        "ledger.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
+    download_csv(
+        "Download the ledger", lambda: ledger_text(plan.exclusions, "ledger.csv"), "ledger"
     )
     ledger_table(plan.exclusions, "ledger")
 

