@@ -16,7 +16,7 @@ from dispatch_core.bson import MISSING, sort_key, type_name
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.expression_functions import FUNCTIONS, Function, UnfitError, parse_date
 from dispatch_core.paths import value_along
-from dispatch_core.pcre import compile_pattern
+from dispatch_core.pcre import Budget, compile_pattern
 from dispatch_core.types import JsonValue, Record
 
 Scope: TypeAlias = Mapping[str, JsonValue]
@@ -317,6 +317,7 @@ def _regex_match(site: _Site, name: str, argument: JsonValue) -> Expression:
     parts = site.named(name, argument, ("input", "regex"), ("options",))
     source, pattern = site.compile(parts["input"]), site.compile(parts["regex"])
     options = site.compile(parts.get("options", ""))
+    budget = Budget()
 
     def run(scope: Scope) -> JsonValue:
         text, form, letters = source(scope), pattern(scope), options(scope)
@@ -324,7 +325,7 @@ def _regex_match(site: _Site, name: str, argument: JsonValue) -> Expression:
             return False
         if not (isinstance(text, str) and isinstance(form, str) and isinstance(letters, str)):
             site.refuse(f"$regexMatch needs strings, and finds {type_name(text)}")
-        return compile_pattern(form, letters, site.where).search(text) is not None
+        return compile_pattern(form, letters, site.where, budget).search(text) is not None
 
     return run
 

@@ -1,18 +1,25 @@
-"""MongoDB's regular expressions (PCRE) in terms of Python's ``re``.
+"""MongoDB's regular expressions (PCRE) in terms of Python's.
 
 The two agree on nearly everything that filters use. Where they differ, the
 pattern is rewritten: ``\\Z`` and ``\\z``, ASCII-only ``\\w \\d \\s \\b``, an inline
 ``(?i)`` in mid-pattern, ``(?<name>``, ``\\Q..\\E``, POSIX classes. What ``re``
 cannot express (recursion, ``\\K``, ``\\p{..}``) is refused with the pattern named.
+
+A pattern that cannot branch often runs on ``re``. Any other may backtrack for
+years (``(a|aa)+$``) and runs on ``regex``, which can be stopped: two seconds in all
+for one clause of one query, then the query is refused.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
+
+import regex
 
 from dispatch_core.errors import InvalidInput, Issue
 
@@ -24,9 +31,10 @@ _NO_LOWER_BOUND: Final = re.compile(r"\{,\d*\}")
 _CODE_POINT: Final = re.compile(r"\\x\{([0-9a-fA-F]{1,6})\}")
 _NAMED_BACK: Final = re.compile(r"\\k(?:<(\w+)>|\{(\w+)\}|'(\w+)')")
 _NUMBERED_BACK: Final = re.compile(r"\\g(?:\{(\d{1,2})\}|(\d{1,2}))")
+_WORD: Final = "a-zA-Z0-9_"
 # ASCII only, and spelled out: (?a:\W) at the start of a pattern misses letters like é.
 _CATEGORIES: Final = {
-    "w": "a-zA-Z0-9_",
+    "w": _WORD,
     "W": r"\x00-/:-@\[-^`{-\U0010ffff",
     "d": "0-9",
     "D": r"\x00-/:-\U0010ffff",
@@ -38,8 +46,8 @@ _CATEGORIES: Final = {
 _REWRITTEN: Final = {
     "z": r"\Z",
     "Z": r"(?=\n?\Z)",
-    "b": r"(?a:\b)",
-    "B": r"(?a:\B)",
+    "b": f"(?:(?<![{_WORD}])(?=[{_WORD}])|(?<=[{_WORD}])(?![{_WORD}]))",
+    "B": f"(?:(?<![{_WORD}])(?![{_WORD}])|(?<=[{_WORD}])(?=[{_WORD}]))",
     "e": r"\x1b",
     "N": r"[^\n]",
     "R": rf"(?:\r\n|[{_CATEGORIES['v']}])",
@@ -56,9 +64,32 @@ _POSIX_CLASSES: Final = {
     "space": r"\t\n\x0b\f\r ",
     "blank": r" \t",
     "punct": r"!-/:-@\[-`{-~",
-    "word": "a-zA-Z0-9_",
+    "word": _WORD,
     "xdigit": "0-9a-fA-F",
 }
+
+
+_REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
+_REPEAT: Final = re.compile(r"[*+]|\{\d|(?<![(*+}])\?")
+_MOST_BRANCHES: Final = 8
+
+LONGEST_PATTERN = 32_764
+"""Bytes of a pattern that MongoDB takes."""
+
+
+class Pattern(Protocol):
+    """What is left of a compiled pattern: whether a text holds a match."""
+
+    def search(self, text: str, /) -> object | None:
+        """The match, or None."""
+        ...
+
+
+@dataclass
+class Budget:
+    """Seconds that the patterns of one clause may still search, over all texts."""
+
+    seconds: float = 2.0
 
 
 def text_test(pattern: str, options: str, path: str) -> Callable[[str], bool]:
@@ -77,16 +108,19 @@ def _holds(part: str) -> Callable[[str], bool]:
     return lambda text: part in text
 
 
-def compile_pattern(pattern: str, options: str, path: str) -> re.Pattern[str]:
-    """The compiled pattern; `path` is only for the message of `InvalidInput`."""
+def compile_pattern(pattern: str, options: str, path: str, budget: Budget | None = None) -> Pattern:
+    """The compiled pattern; `path` is only for the message of `InvalidInput`.
+
+    A search raises `InvalidInput` too, once `budget` (a new one unless given) is used up.
+    """
     for option in options:
         if option not in "imsxu":
             raise InvalidInput(
                 Issue(f"$options has the letter {option!r}", path, "Use only i, m, s and x")
             )
     try:
-        return _compile(pattern, "".join(sorted(set(options) - {"u"})))
-    except (re.error, OverflowError, RecursionError, ValueError) as error:
+        compiled = _compile(pattern, "".join(sorted(set(options) - {"u"})))
+    except (re.error, regex.error, OverflowError, RecursionError, ValueError) as error:
         raise InvalidInput(
             Issue(
                 f"$regex {_shown(pattern)} is not a pattern that can be used: {error}",
@@ -94,20 +128,58 @@ def compile_pattern(pattern: str, options: str, path: str) -> re.Pattern[str]:
                 "Correct the pattern; a literal ( [ { . * + ? needs a \\ before it",
             )
         ) from None
+    if isinstance(compiled, re.Pattern):
+        return compiled
+    return _Bounded(compiled, _shown(pattern), path, budget or Budget())
 
 
 def _shown(pattern: str) -> str:
     return repr(pattern if len(pattern) <= 80 else f"{pattern[:80]}...")
 
 
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """A pattern that may take for ever, and is not let to."""
+
+    compiled: regex.Pattern[str]
+    shown: str
+    path: str
+    budget: Budget
+
+    def search(self, text: str, /) -> object | None:
+        started = time.perf_counter()
+        try:
+            if self.budget.seconds > 0:
+                return self.compiled.search(text, timeout=self.budget.seconds)
+        except TimeoutError:
+            pass
+        finally:
+            self.budget.seconds -= time.perf_counter() - started
+        what = f"$regex {self.shown} takes too long: it was stopped"
+        action = "Write it without a repeat inside a repeat, as in (a|aa)+, or beside another"
+        raise InvalidInput(Issue(what, self.path, action))
+
+
 @lru_cache(maxsize=256)
-def _compile(pattern: str, options: str) -> re.Pattern[str]:
+def _compile(pattern: str, options: str) -> re.Pattern[str] | regex.Pattern[str]:
     if "\0" in pattern:
         raise re.error("it holds a null character")
+    if len(pattern) > LONGEST_PATTERN:
+        raise re.error(f"it has more than {LONGEST_PATTERN:,} characters")
     flags = re.NOFLAG
     for option in options:
         flags |= _FLAGS[option]
-    return re.compile(_Translation(pattern, verbose="x" in options).text(), flags)
+    text = _Translation(pattern, verbose="x" in options).text()
+    quick = re.compile(text, flags)  # first, so that both take the same patterns
+    if _is_always_quick(text):
+        return quick
+    return regex.compile(text, int(flags) | regex.VERSION0, cache_pattern=False)
+
+
+def _is_always_quick(text: str) -> bool:
+    """Whether a search cannot branch often: one repeat of one character, few alternatives."""
+    repeats, branches = len(_REPEAT.findall(text)), text.count("|")
+    return repeats <= 1 and branches <= _MOST_BRANCHES and not _REPEATED_GROUP.search(text)
 
 
 def _long_escape(found: re.Match[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
 from dispatch_core.match import compile_clauses, compile_filter
-from dispatch_core.pcre import compile_pattern
+from dispatch_core.pcre import Budget, compile_pattern
 from tests.support.mongodb_semantics import REFUSED, SEMANTICS
 
 
@@ -195,6 +197,52 @@ def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
         compile_pattern(pattern, "", "a")
 
 
+BOMBS = [
+    *["(a+)+$", "(a*)*$", "(a|a)*$", "(a|aa)+$", "(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$"],
+    *["(a?){30}a{30}$", "a?" * 40 + "a" * 40 + "$", "(a|a)" * 40 + "$", "(?:a|a|b)" * 30 + "$"],
+    *["(a+){2,}b", "(?=(a+))*b$", r"(a+)\1+$", "(a*a*)*b", "(?i)(A+)+$", "((a+)?)+$"],
+    *[r"(\w+\s?)*!", r"^(\d|\w)+$\n", "(?:(?:a+)+)+$", "(a{1,40}){1,40}$", r"(\ba?\B?)+$"],
+    *["(a+|b)*c", "([^b]+)*b$", "(a+?)+?$", "((((a+)+)+)+)+$", r"(?<n>a+)+(?P=n)+$", "(aa|a)+$"],
+    *["(?:a+a+)+$", "((a|b)*?)*$", r"([a-z]+)*\Z"],
+]
+
+
+@pytest.mark.parametrize("pattern", BOMBS)
+def test_a_pattern_that_backtracks_for_ever_is_answered(pattern: str) -> None:
+    search = compile_pattern(pattern, "", "name", Budget(0.05)).search
+
+    with suppress(InvalidInput):
+        for text in ("a" * 50 + "!", "a" * 30, "a" * 5000 + "B!"):
+            search(text)
+
+
+def test_a_pattern_that_takes_too_long_is_refused_with_advice() -> None:
+    budget = Budget(0.05)
+
+    with pytest.raises(InvalidInput) as caught:
+        compile_pattern("(a|aa)+$", "", "name", budget).search("a" * 60 + "!")
+
+    assert str(caught.value) == (
+        "name: $regex '(a|aa)+$' takes too long: it was stopped. Write it without a repeat inside "
+        "a repeat, as in (a|aa)+, or beside another."
+    )
+    assert budget.seconds <= 0
+
+
+def test_a_budget_is_used_up_over_all_texts_and_not_by_each() -> None:
+    budget = Budget(0.02)
+    search = compile_pattern("(a|aa)+$", "", "name", budget).search
+    search("a" * 12 + "!")  # answered, for all its backtracking
+
+    with pytest.raises(InvalidInput, match="takes too long"):
+        deque(map(search, ["a" * 12 + "!"] * 100_000), maxlen=0)
+
+
+def test_a_pattern_longer_than_mongodb_takes_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="more than 32,764 characters"):
+        compile_pattern("a" * 32_765, "", "name")
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["x", "$a", ""]),
     lambda inner: (
@@ -244,4 +292,4 @@ def test_any_text_is_a_pattern_or_refused_as_invalid_input(pattern: str) -> None
         found = compile_pattern(pattern, "", "a").search("abc")
     except InvalidInput:
         found = None
-    assert found is None or found.string == "abc"
+    assert found is None or found.string == "abc"  # type: ignore[attr-defined]
