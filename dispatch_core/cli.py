@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO, get_args
 
 from dispatch_core.asset_list import FILE_NAME as CSV_NAME
 from dispatch_core.asset_list import read_asset_csv
@@ -41,7 +41,7 @@ from dispatch_core.parameter_schema import compile_schema
 from dispatch_core.parameters import find_parameters_file, parse_parameters
 from dispatch_core.query import read_query
 from dispatch_core.report import ledger_text
-from dispatch_core.request import DispatchRequest, edit_request, load_request
+from dispatch_core.request import DispatchRequest, SeveralFiles, edit_request, load_request
 from dispatch_core.strict_json import decode_json, load_json
 from dispatch_core.text_file import write_text_file
 
@@ -170,6 +170,8 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
         changes |= _format_of_environment()
     if "num_parallel_workers" in changes:
         changes.setdefault("tasks_per_job", None)  # of a saved request: the option wins
+    if "split_files" in changes and base.several_files in ("each", "together"):
+        changes.setdefault("several_files", None)
     changes |= _chosen_trial(given)
     changes |= _chosen_assets(given)
     changes |= _chosen_parameters(given)
@@ -434,6 +436,7 @@ def _one_of(*choices: str) -> Callable[[str], str | None]:
 _PLAIN_FIELDS = (
     "file_extension",
     "split_files",
+    "several_files",
     "nested_stores",
     "num_parallel_workers",
     "tasks_per_job",
@@ -497,6 +500,12 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "split_files": {
             **_SWITCH,
             "help": "1: one job per file (default); 0: one job per asset with all its files",
+        },
+        "several_files": {
+            "type": _one_of(*get_args(SeveralFiles)),
+            "metavar": "RULE",
+            "help": "where more than one file of an asset matches: each or together (as "
+            "--split_files), newest, largest, or only_one, which leaves such assets out",
         },
         "nested_stores": {
             "type": _one_of("outermost", "all"),

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dispatch_core.choose import choose_files
 from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
 from dispatch_core.find import FoundAssets, Progress, find_assets, no_progress
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
@@ -34,7 +35,7 @@ from dispatch_core.trial import take_trial
 from dispatch_core.types import Exclusion, LocatedAsset
 
 _ASKED_FOR = frozenset(
-    {"excluded_by_hand", "superseded", "not_in_trial", "over_the_cap", "duplicate"}
+    "excluded_by_hand superseded not_in_trial not_newest not_largest over_the_cap duplicate".split()
 )
 _SERVICE_REASONS = frozenset({"access_denied", "no_such_bucket", "listing_failed"})
 
@@ -197,7 +198,8 @@ def assemble_plan(
 ) -> DispatchPlan:
     """The plan of what was found and located: jobs, workers, ledger, fingerprint."""
     request = checked.request
-    by_id = {one.asset.record_id: one for one in located.located}
+    chosen = choose_files(located.located, request.several_files)
+    by_id = {one.asset.record_id: one for one in chosen.located}
     groups = locate_groups(grouped.groups, by_id)
     sets = checked.parameter_sets.sets
     built = build_jobs(groups, sets, split_files=request.is_split)
@@ -213,7 +215,7 @@ def assemble_plan(
         source=found.source,
         buckets=buckets,
         found=found,
-        located=located.located,
+        located=chosen.located,
         parameter_sets=checked.parameter_sets,
         asset_count=len({one.asset.record_id for group in groups for one in group.assets}),
         input_count=(len(built.jobs) + len(built.exclusions)) // (len(sets) or 1),
@@ -223,6 +225,7 @@ def assemble_plan(
             *found.exclusions,
             *grouped.exclusions,
             *located.exclusions,
+            *chosen.exclusions,
             *built.exclusions,
             *capped.exclusions,
         ),
@@ -237,7 +240,7 @@ def require_jobs(plan: DispatchPlan) -> None:
     """Stop where nothing can be written, or where the request wants nothing missing.
 
     With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, an
-    older version, a repeat, a trial, an asset taken out by hand) is no missing asset.
+    trial, an older version or file, a repeat, an asset taken out by hand) is not missing.
 
     Raises
     ------
@@ -344,8 +347,7 @@ def _warnings(
         yield f"THIS IS A TRIAL: it takes {request.trial}, and leaves {counted(gone, 'asset')} out"
     yield from checked.parameter_sets.notes
     yield from located.warnings
-    if request.split_files and request.group_by:
-        yield "split_files is ignored: assets are grouped, and a group is one job with all files"
+    yield from _file_warnings(request)
     if request.unwind_list_fields and not request.group_by:
         yield "unwind_list_fields does nothing without group_by"
     if request.tasks_per_job and request.num_parallel_workers != DEFAULT_WORKERS:
@@ -360,3 +362,14 @@ def _warnings(
             f"THE CAP CUT {capped:,} JOBS: only {request.max_number_of_tasks_dispatched:,} are "
             "dispatched (max_number_of_tasks_dispatched)"
         )
+
+
+def _file_warnings(request: DispatchRequest) -> Iterator[str]:
+    rule = request.several_files
+    if request.group_by and (request.split_files or rule == "each"):
+        name = "several_files=each" if rule == "each" else "split_files"
+        yield f"{name} is ignored: assets are grouped, and a group is one job with all files"
+    elif rule in ("each", "together") and request.split_files == (rule == "together"):
+        yield f"split_files={request.split_files:d} is ignored: several_files={rule} is set"
+    if rule and not request.file_extension:
+        yield f"several_files={rule} does nothing without file_extension"

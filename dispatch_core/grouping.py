@@ -116,14 +116,14 @@ def _rank(value: Any) -> tuple[int, Any]:
     if isinstance(value, list):
         return max(map(_rank, value), default=(0, 0))
     if isinstance(value, str):
-        moment = _moment(value)
+        moment = moment_of(value)
         return (2, value) if moment is None else (3, moment)
     if isinstance(value, int | float):
         return (1, value)
     return (0, 0)
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
     """The point in time of an ISO 8601 text; without an offset it counts as UTC."""
     try:
         moment = datetime.fromisoformat(text.strip())

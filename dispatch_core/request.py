@@ -29,6 +29,7 @@ WHERE = "dispatch request"
 DEFAULT_WORKERS = 50
 
 Positive = Annotated[int, Field(ge=1, strict=True)]
+SeveralFiles = Literal["each", "together", "newest", "largest", "only_one"]
 FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
@@ -64,7 +65,10 @@ class DispatchRequest(BaseModel):
     """What to dispatch. Exactly one of ``query`` and ``asset_rows`` is set.
 
     The names are those of the command line. ``split_files`` None means one job
-    per file, or one per group where assets are grouped. ``tasks_per_job``, where
+    per file, or one per group where assets are grouped. ``several_files`` is the rule
+    for an asset with more than one match: ``each`` and ``together`` say what
+    ``split_files`` does and win over it, ``newest`` and ``largest`` use one of them,
+    and with ``only_one`` such an asset is out. ``tasks_per_job``, where
     it is set, takes the place of ``num_parallel_workers``. ``excluded`` holds
     record ids that a person took out by hand. ``trial`` is of the groups that are
     left then, before files are located.
@@ -87,6 +91,7 @@ class DispatchRequest(BaseModel):
     file_extension: str = ""
     nested_stores: NestedStores = "outermost"
     split_files: bool | None = None
+    several_files: SeveralFiles | None = None
 
     parameters: dict[str, Any] | None = None
     parameters_schema: dict[str, Any] | None = None
@@ -112,7 +117,11 @@ class DispatchRequest(BaseModel):
     @property
     def is_split(self) -> bool:
         """Whether each file becomes a job of its own."""
-        return not self.group_by and self.split_files is not False
+        if self.group_by:
+            return False
+        if self.several_files in ("each", "together"):
+            return self.several_files == "each"
+        return self.split_files is not False
 
     def to_json(self) -> str:
         """The request as JSON that `load_request` reads; only what differs from the defaults."""

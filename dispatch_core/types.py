@@ -68,12 +68,14 @@ class FileEntry:
 
     ``location`` is the full ``s3://`` path, without a trailing slash for a
     directory store. ``size`` is bytes for a file, None for a directory store,
-    because nothing below one is listed.
+    because nothing below one is listed. ``modified`` is when a file was last written,
+    in ISO 8601, or None where the lister does not say and for a directory store.
     """
 
     location: str
     kind: Literal["file", "directory"] = "file"
     size: int | None = None
+    modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,34 @@ def test_files_that_are_not_split_make_one_job_per_asset(run: CommandLine, tmp_p
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "files"),
+    [
+        (["--several_files=each"], [["a0/1.nwb"], ["a0/2.nwb"], ["a1/1.nwb"]]),
+        (["--several_files=together"], [["a0/1.nwb", "a0/2.nwb"], ["a1/1.nwb"]]),
+        (["--several_files=largest"], [["a0/1.nwb"], ["a1/1.nwb"]]),
+        (["--several_files=only_one"], [["a1/1.nwb"]]),
+    ],
+)
+def test_a_rule_says_which_of_several_files_are_used(
+    run: CommandLine, tmp_path: Path, options: list[str], files: list[list[str]]
+) -> None:
+    dispatch(run, "1", *options)
+
+    found = [[path[len("s3://data/") :] for path in some] for _, some in pairs(tmp_path / "out")]
+    assert found == files
+
+
+def test_split_files_changes_a_saved_rule_for_several_files(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "1", "--several_files=together", "--save_request=saved.json", "--plan")
+
+    run("--request=saved.json", "--split_files=1", "--output_directory=again")
+
+    assert len(jobs_of(tmp_path / "again")) == 3
+
+
 def test_of_five_assets_two_make_jobs_and_three_are_in_the_ledger(
     run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -348,6 +348,54 @@ def test_split_files_of_groups_is_ignored_and_said() -> None:
     )
 
 
+def test_the_largest_of_several_files_is_used_and_the_others_are_no_missing_assets() -> None:
+    made = plan(TWO, FILES, file_extension=".nwb", several_files="largest", on_missing="fail")
+
+    require_jobs(made)
+    assert [job["file_location"] for job in documents(made)] == [
+        ["s3://data/a0/1.nwb"],
+        ["s3://data/a1/1.nwb"],
+    ]
+    assert ledger(made) == [("a0", "files", "not_largest")]
+    assert (made.equation.inputs, made.equation.jobs) == (2, 2)
+
+
+def test_an_asset_with_several_files_is_missing_where_only_one_is_asked_for() -> None:
+    made = plan(TWO, FILES, file_extension=".nwb", several_files="only_one", on_missing="fail")
+
+    assert [job["asset_name"] for job in documents(made)] == [["a1"]]
+    with pytest.raises(NothingFound, match=r"1 are excluded \(1 several_files\), first: a0"):
+        require_jobs(made)
+
+
+def test_the_files_of_a_group_are_the_chosen_ones_of_its_assets() -> None:
+    made = plan(
+        TWO, FILES, file_extension=".nwb", several_files="largest", group_by=["external_links"]
+    )
+
+    assert [job["file_location"] for job in documents(made)] == [
+        ["s3://data/a0/1.nwb"],
+        ["s3://data/a1/1.nwb"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "warning"),
+    [
+        ({"group_by": ["name"], "several_files": "each"}, "several_files=each is ignored: assets"),
+        ({"several_files": "each", "split_files": False}, "split_files=0 is ignored"),
+        ({"several_files": "together", "split_files": True}, "split_files=1 is ignored"),
+        ({"several_files": "newest", "file_extension": ""}, "does nothing without file_extension"),
+    ],
+)
+def test_an_option_for_several_files_that_does_nothing_is_said(
+    fields: dict[str, Any], warning: str
+) -> None:
+    made = plan(TWO, FILES, **{"query": {"name": "a1"}, "file_extension": ".nwb", **fields})
+
+    assert [warning in one for one in made.warnings] == [True]
+
+
 def test_unwinding_without_groups_is_said_to_do_nothing() -> None:
     made = plan(TWO, query={"name": "a0"}, unwind_list_fields=["name"])
 

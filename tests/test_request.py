@@ -34,6 +34,7 @@ FULL: dict[str, Any] = {
     "file_extension": ".nwb",
     "nested_stores": "all",
     "split_files": False,
+    "several_files": "newest",
     "parameters": {"distributed_parameters": [{"a": None, "b": {"c": [1.5, True]}}]},
     "parameters_schema": {"properties": {"a": {}, "b": {}}},
     "tasks_per_job": 4,
@@ -138,6 +139,12 @@ def test_grouped_assets_are_not_split_unless_that_is_asked_for() -> None:
     assert not make_request(group_by=["a"]).is_split
     assert not make_request(split_files=False).is_split
     assert make_request(split_files=True).is_split
+
+
+def test_the_rule_for_several_files_wins_over_split_files() -> None:
+    assert make_request(split_files=False, several_files="each").is_split
+    assert not make_request(split_files=True, several_files="together").is_split
+    assert not make_request(split_files=False, several_files="newest").is_split
 
 
 def test_a_check_reads_every_part() -> None:

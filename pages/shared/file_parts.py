@@ -56,6 +56,9 @@ def file_options(session: Session) -> bool:
         session,
         file_extension=wanted,
         split_files=None if request.group_by else how == _ONE_EACH,
+        several_files=None
+        if request.several_files in ("each", "together")
+        else request.several_files,
         nested_stores="all" if inside else "outermost",
     )
     return True
