@@ -342,6 +342,9 @@ def _warnings(
         if len(checked.query.text) != len(query_for_jobs(checked.query.text)):
             yield "The query is too long to stand in each job; its digest does"
     yield from found.warnings
+    unknown = set(request.excluded) - {row.record_id for row in found.exclusions}
+    if unknown:
+        yield f"{counted(len(unknown), 'record')} taken out by hand did not match anyway"
     if request.trial is not None:
         gone = sum(row.reason == "not_in_trial" for row in grouped.exclusions)
         yield f"THIS IS A TRIAL: it takes {request.trial}, and leaves {counted(gone, 'asset')} out"

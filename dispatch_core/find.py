@@ -337,15 +337,23 @@ def _row_exclusion(line: MatchRow, asset: DataAsset | None) -> Exclusion:
 
 
 def leave_out(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
-    """`found` without the records that a person took out by hand; they go to the ledger."""
+    """`found` without the assets that a person took out by hand; they go to the ledger.
+
+    Any record of an asset takes it out, also the one that was a duplicate.
+    """
     ids = frozenset(excluded)
-    gone = tuple(
-        exclude(asset, "assets", "excluded_by_hand", "taken out by hand", "Include it again")
-        for asset in found.assets
-        if asset.record_id in ids
-    )
-    kept = tuple(asset for asset in found.assets if asset.record_id not in ids)
-    return replace(found, assets=kept, exclusions=(*found.exclusions, *gone))
+    if not ids:
+        return found
+    places = {row.location.rstrip("/") for row in found.exclusions if row.record_id in ids}
+    kept: list[DataAsset] = []
+    gone: list[Exclusion] = []
+    for asset in found.assets:
+        if asset.record_id in ids or _identity(asset) in places:
+            message, action = "taken out by hand", "Include it again"
+            gone.append(exclude(asset, "assets", "excluded_by_hand", message, action))
+        else:
+            kept.append(asset)
+    return replace(found, assets=tuple(kept), exclusions=(*found.exclusions, *gone))
 
 
 def _identity(asset: DataAsset) -> str:

@@ -251,6 +251,29 @@ def test_a_pipeline_that_drops_a_needed_field_is_refused_by_its_name(
         find_assets(Records([record("a")]), check_query(pipeline))
 
 
+@pytest.mark.parametrize("taken_out", ["r-a", "v2-a"])
+def test_any_record_of_an_asset_takes_it_out_by_hand(taken_out: str) -> None:
+    source = Records([record("a"), record_v2("a"), record("b")])
+
+    found = find_assets(source, EVERY, excluded=[taken_out])
+
+    assert [one.name for one in found.assets] == ["b"]
+    assert [(row.name, row.reason) for row in found.exclusions] == [
+        ("a", "duplicate"),
+        ("a", "excluded_by_hand"),
+    ]
+
+
+def test_an_asset_of_a_list_that_is_taken_out_stays_matched_in_the_report() -> None:
+    rows = [AssetRow(2, "a"), AssetRow(3, "b")]
+
+    found = find_assets(Records([record("a"), record("b")]), None, rows, excluded=["r-a"])
+
+    assert [line.status for line in found.match_report] == ["matched", "matched"]
+    assert [one.name for one in found.assets] == ["b"]
+    assert [row.reason for row in found.exclusions] == ["excluded_by_hand"]
+
+
 def test_progress_is_told_with_what_is_done_and_the_total() -> None:
     told: list[tuple[str, int, int]] = []
 

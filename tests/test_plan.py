@@ -396,6 +396,23 @@ def test_an_option_for_several_files_that_does_nothing_is_said(
     assert [warning in one for one in made.warnings] == [True]
 
 
+def test_an_asset_taken_out_by_hand_is_no_rival_and_no_member_of_a_group() -> None:
+    versions = [record(name, subject="1", rank=n) for n, name in enumerate(["old", "new"])]
+    rules = {"filter_latest": "rank", "filter_by": ["subject"]}
+
+    latest = plan(Records(versions), excluded=["r-new"], **rules)
+    grouped = plan(Records(versions), excluded=["r-new"], group_by=["subject"])
+
+    assert [job["asset_name"] for job in documents(latest)] == [["old"]]
+    assert [job["asset_name"] for job in documents(grouped)] == [["old"]]
+
+
+def test_a_record_taken_out_by_hand_that_did_not_match_is_said() -> None:
+    made = plan(TWO, query={"name": "a0"}, excluded=["r-a1"])
+
+    assert made.warnings == ("1 record taken out by hand did not match anyway",)
+
+
 def test_unwinding_without_groups_is_said_to_do_nothing() -> None:
     made = plan(TWO, query={"name": "a0"}, unwind_list_fields=["name"])
 
