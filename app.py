@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.shared.components import equation_bar, show_notice, source_badge
-from pages.shared.session import enter_page, open_session
+from pages.shared.components import equation_bar, show_notice, source_badge, start_over_button
+from pages.shared.session import begin_session, enter_page
+from pages.shared.style import use_style
 
 st.set_page_config(page_title="Job dispatch", page_icon=".streamlit/icon.png", layout="wide")
 
@@ -22,10 +23,12 @@ PAGES = {
 }
 
 page = st.navigation(PAGES)
-session = open_session()
+use_style()
+session = begin_session()
 enter_page(session, page.title)
 source_badge(session)
 st.title(page.title)
 show_notice(session)
 page.run()
 equation_bar(session)  # last, so that it shows what the page has just changed
+start_over_button()

@@ -72,6 +72,14 @@ def _input_name(session: Session) -> str:
     return "groups" if session.request.group_by else "inputs"
 
 
+def start_over_button() -> None:
+    """A way back to an empty form, in two clicks, in the side bar of every page."""
+    with st.sidebar.popover("Start over", icon=":material/restart_alt:", type="tertiary"):
+        st.write("Forget the choice of assets, files and parameters of this tab?")
+        if st.button("Yes, start over", key="start-over", on_click=state.start_over):
+            st.switch_page("pages/plan/assets.py")
+
+
 def show_notice(session: Session) -> None:
     """What happened on the page before, once."""
     if session.notice:

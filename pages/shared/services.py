@@ -6,8 +6,11 @@ import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dispatch_core.connect import (
     SourceSettings,
@@ -16,6 +19,10 @@ from dispatch_core.connect import (
     settings_from,
 )
 from dispatch_core.sources import MetadataSource, ObjectLister
+from pages.shared.kept_sessions import KeptSessions
+
+KEPT_SECONDS = 8 * 3600
+"""How long a session is kept after it was last shown."""
 
 
 @dataclass(frozen=True)
@@ -52,3 +59,20 @@ def executor() -> Executor:
 def count_of_collection(settings: SourceSettings) -> int:
     """How many records the collection holds."""
     return open_sources(settings).metadata.count({})
+
+
+@st.cache_resource(max_entries=1)
+def kept_sessions() -> KeptSessions[Any]:
+    """The sessions of all tabs; each is reached only with the id that its browser keeps."""
+    return KeptSessions(is_connected, most=200, seconds=KEPT_SECONDS, rows=1_000_000)
+
+
+def current_connection() -> str:
+    """Streamlit's own id of the connection that this run is for."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def is_connected(connection: str) -> bool:
+    """Whether a browser is at the other end of it now."""
+    return Runtime.exists() and Runtime.instance().is_active_session(connection)

@@ -7,10 +7,11 @@ them, and one that was made of another input is not shown as current.
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -31,7 +32,16 @@ from dispatch_core.locate import Located
 from dispatch_core.output import WriteResult
 from dispatch_core.parameters import build_parameter_sets
 from dispatch_core.request import CheckedRequest, DispatchRequest, check_request, edit_request
-from pages.shared.services import current_settings, executor, open_sources
+from pages.shared.browser_tab import ask_for_ids, keep_id, may_have_ids
+from pages.shared.kept_sessions import KeptSessions
+from pages.shared.services import (
+    KEPT_SECONDS,
+    current_connection,
+    current_settings,
+    executor,
+    kept_sessions,
+    open_sources,
+)
 from pages.shared.work import Work, start_work
 
 EXAMPLE_QUERY = """{
@@ -75,14 +85,98 @@ class Session:
     found_work: Work[FoundAssets] | None = None
     located_work: Work[Located] | None = None
     write_work: Work[WriteResult] | None = None
+    last_found: FoundAssets | None = None
+    last_located: Located | None = None
     memo: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
+
+    @property
+    def weight(self) -> int:
+        """About how many rows it holds: list rows, assets, files and jobs."""
+        found, located = _result(self.found_work), _result(self.located_work)
+        planned = self.memo.get("plan", (None, None))[1]
+        return (
+            len(self.list_rows)
+            + sum(len(one.assets) for one in (found, self.last_found) if one)
+            + sum(len(one.located) for one in (located, self.last_located) if one)
+            + (len(planned.jobs) if planned else 0)
+        )
+
+    def drop_results(self) -> None:
+        """Forget what can be looked for again; what was typed, and a write, stay."""
+        self.found_work = self.located_work = self.last_found = self.last_located = None
+        self.memo.clear()
+
+
+def _result(work: Work[T] | None) -> T | None:
+    return work.result if work is not None else None
+
+
+_SESSION, _ID = "dispatch", "dispatch-id"
+
+
+def begin_session() -> Session:
+    """The session of this browser tab, the kept one after a reload; notes that it is shown.
+
+    Ends the run while a browser that was here before is asked for its ids.
+    """
+    store: KeptSessions[Session] = kept_sessions()
+    connection = current_connection()
+    if _SESSION not in st.session_state:
+        if may_have_ids() and not _is_asked_for_a_fresh_one():
+            _resume(store, connection)
+        else:
+            _start(Session(), store, connection)
+    name = st.session_state[_ID]
+    store.show(name, connection)
+    keep_id(name, KEPT_SECONDS)
+    return open_session()
+
+
+def _is_asked_for_a_fresh_one() -> bool:
+    """Whether a person gave up waiting; the button is shown by the style sheet, late."""
+    return st.button("Opening what you had here. Start afresh instead", key="start-afresh")
+
+
+def _resume(store: KeptSessions[Session], connection: str) -> None:
+    ids = ask_for_ids()
+    if ids is None:
+        st.stop()
+    resumed = store.resume(ids.own, ids.recent, connection, duplicate)
+    if resumed is None:
+        _start(Session(), store, connection)
+    else:
+        st.session_state[_ID], session = resumed
+        st.session_state[_SESSION] = session
+        reload_editors(session)
+    st.rerun()
+
+
+def _start(session: Session, store: KeptSessions[Session], connection: str) -> None:
+    st.session_state[_SESSION] = session
+    st.session_state[_ID] = store.add(session, connection)
+
+
+def start_over() -> None:
+    """Forget everything typed and found in this tab; what is being written goes on."""
+    store: KeptSessions[Session] = kept_sessions()
+    store.forget(st.session_state[_ID])
+    epoch = open_session().epoch
+    _start(Session(epoch=epoch + 1), store, current_connection())
+
+
+def duplicate(session: Session) -> Session:
+    """A copy that is edited apart from `session`; results and work are shared."""
+    twin = copy.copy(session)
+    for one in fields(session):
+        value = getattr(session, one.name)
+        if isinstance(value, dict | list):
+            setattr(twin, one.name, copy.copy(value))
+    return twin
 
 
 def open_session() -> Session:
-    """The session of this browser tab."""
-    if "dispatch" not in st.session_state:
-        st.session_state["dispatch"] = Session()
-    session: Session = st.session_state["dispatch"]
+    """The session of this browser tab, as the frame began it."""
+    session: Session = st.session_state[_SESSION]
     return session
 
 
@@ -219,6 +313,7 @@ def start_find(session: Session) -> None:
     source = open_sources(current_settings()).metadata
     checked_request = _without_parameters(session)
     request = checked_request.request
+    session.last_found = _result(work) or session.last_found
     session.found_work = start_work(
         executor(),
         key,
@@ -285,6 +380,20 @@ def found(session: Session) -> FoundAssets | None:
     return remembered(session, "found", (work.key, excluded), lambda: leave_out(result, excluded))
 
 
+def found_before(session: Session) -> FoundAssets | None:
+    """The assets found last, where they are not those of the request as it is now."""
+    if found(session) is not None:
+        return None
+    return _result(session.found_work) or session.last_found
+
+
+def located_before(session: Session) -> Located | None:
+    """The files located last, where they are not those of the request as it is now."""
+    if located(session) is not None:
+        return None
+    return _result(session.located_work) or session.last_located
+
+
 def grouped(session: Session) -> Grouped | None:
     """The groups of the found assets."""
     assets = found(session)
@@ -312,6 +421,7 @@ def start_locate(session: Session) -> None:
         return
     request = _without_parameters(session)
     objects = open_sources(current_settings()).objects
+    session.last_located = _result(work) or session.last_located
     session.located_work = start_work(
         executor(), key, lambda progress: locate_step(request, groups, objects, progress)
     )

@@ -88,7 +88,8 @@ class Tab:
         expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
 
     def editor(self) -> FrameLocator:
-        return self.page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]')
+        # for a moment the one before stands there too
+        return self.page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]').last
 
     def type_text(self, text: str) -> None:
         """Replace what stands in the editor, as fast as a paste."""

@@ -1,0 +1,77 @@
+"""What the browser of a tab keeps: the id of its session, and nothing else.
+
+The id of this tab lies in the tab's own storage, those of the last tabs in the
+browser's; neither is sent with requests or stands in an address. A cookie says only
+*that* there is something kept, so that a first visit does not wait for an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+HINT = "job-dispatch-kept"
+"""The cookie; its value is 1."""
+
+MOST_IDS = 8
+
+_SCRIPT = """
+export default function ({ data, setStateValue }) {
+  const name = "job-dispatch";
+  const read = (storage) => {
+    try { return JSON.parse(storage().getItem(name)); } catch { return null; }
+  };
+  const write = (storage, value) => {
+    try { storage().setItem(name, JSON.stringify(value)); return true; } catch { return false; }
+  };
+  const tab = () => window.sessionStorage, browser = () => window.localStorage;
+  const recent = [read(browser)].flat().filter((one) => typeof one === "string");
+  if (!data.id) {
+    setStateValue("kept", { own: read(tab) || "", recent });
+    return;
+  }
+  const others = recent.filter((one) => one !== data.id);
+  const isKept = write(tab, data.id);
+  write(browser, [data.id, ...others].slice(0, data.most));
+  if (isKept) document.cookie = `${data.hint}=1; path=/; SameSite=Lax; max-age=${data.seconds}`;
+}
+"""
+
+
+@dataclass(frozen=True)
+class KeptIds:
+    """The ids that a browser gave: of this tab before a reload, and of its last tabs."""
+
+    own: str = ""
+    recent: tuple[str, ...] = ()
+
+
+def may_have_ids() -> bool:
+    """Whether this browser was here before; known at once, without asking it."""
+    return st.context.cookies.to_dict().get(HINT) == "1"
+
+
+def ask_for_ids() -> KeptIds | None:
+    """The ids that the browser holds; None until it has answered, which starts a new run."""
+    answer = _mount({"id": ""}).kept
+    if answer is None:
+        return None
+    recent = [one for one in answer.get("recent") or () if isinstance(one, str)]
+    return KeptIds(str(answer.get("own") or ""), tuple(recent[:MOST_IDS]))
+
+
+def keep_id(name: str, seconds: int) -> None:
+    """Let the browser keep the id of the session that this tab shows."""
+    _mount({"id": name, "most": MOST_IDS, "hint": HINT, "seconds": seconds})
+
+
+def _mount(data: dict[str, Any]) -> Any:
+    component = st.components.v2.component("browser_tab", js=_SCRIPT)
+    with st.sidebar.container(key="browser-tab"):
+        return component(data=data, key="kept-ids", on_kept_change=_nothing)
+
+
+def _nothing() -> None:
+    """A state value of a component must have a callback."""

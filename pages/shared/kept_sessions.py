@@ -1,0 +1,156 @@
+"""Sessions that outlive a reload and a closed tab, within bounds.
+
+Streamlit forgets a session when its tab is reloaded. Here it is kept on the server
+under an id that only the browser of that tab knows: whoever knows the id sees the
+session, so it is a bearer secret and stands in no address and no log.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+
+class Keepable(Protocol):
+    """What a kept session can do, so that keeping many stays bounded."""
+
+    @property
+    def weight(self) -> int:
+        """About how many rows it holds: list rows, assets, files and jobs."""
+        ...
+
+    def drop_results(self) -> None:
+        """Forget what can be looked for again; what was typed stays."""
+        ...
+
+
+S = TypeVar("S", bound=Keepable)
+
+
+@dataclass
+class Kept(Generic[S]):
+    """A session, the connection that shows it, and when it was last shown."""
+
+    session: S
+    connection: str
+    used: float
+
+
+class KeptSessions(Generic[S]):
+    """The sessions of all tabs, by their secret ids; safe to use from several threads.
+
+    Parameters
+    ----------
+    is_connected
+        Tells whether a connection still shows its session; such a session is never
+        given to another one, and never shortened.
+    most, seconds
+        So many sessions are kept, and each for so long after it was last shown.
+    rows
+        What the sessions that nobody looks at may weigh; above it the results of
+        those not shown for longest go, then whole sessions.
+    """
+
+    def __init__(
+        self,
+        is_connected: Callable[[str], bool],
+        *,
+        most: int = 200,
+        seconds: float = 8 * 3600,
+        rows: int = 1_000_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._is_connected, self._clock = is_connected, clock
+        self._most, self._seconds, self._rows = most, seconds, rows
+        self._kept: OrderedDict[str, Kept[S]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, session: S, connection: str) -> str:
+        """Keep a session; the answer is its new id."""
+        with self._lock:
+            return self._add(session, connection)
+
+    def show(self, name: str, connection: str) -> None:
+        """Note that `connection` shows the session now."""
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is not None:
+                kept.connection, kept.used = connection, self._clock()
+                self._kept.move_to_end(name)
+
+    def forget(self, name: str) -> None:
+        """Keep it no longer."""
+        with self._lock:
+            self._kept.pop(name, None)
+
+    def resume(
+        self, own: str, recent: Iterable[str], connection: str, copy: Callable[[S], S]
+    ) -> tuple[str, S] | None:
+        """The id and the session that a tab goes on with, or None where it starts afresh.
+
+        ``own`` is the id that the tab itself had before a reload. Where another tab
+        shows that session (a duplicated tab has the id of the first), a copy goes on,
+        so that two tabs never write into one. A tab without an id takes the most
+        recent session of its browser that no tab shows.
+        """
+        with self._lock:
+            self._tidy()
+            if own in self._kept:
+                session = self._kept[own].session
+                if not self._is_shown_elsewhere(own, connection):
+                    return self._take(own, connection)
+                duplicate = copy(session)
+                return self._add(duplicate, connection), duplicate
+            for name in recent:
+                if name in self._kept and not self._is_shown_elsewhere(name, connection):
+                    return self._take(name, connection)
+            return None
+
+    def _take(self, name: str, connection: str) -> tuple[str, S]:
+        kept = self._kept[name]
+        kept.connection, kept.used = connection, self._clock()
+        self._kept.move_to_end(name)
+        return name, kept.session
+
+    def _add(self, session: S, connection: str) -> str:
+        name = secrets.token_urlsafe(32)
+        self._kept[name] = Kept(session, connection, self._clock())
+        self._tidy()
+        return name
+
+    def _is_shown_elsewhere(self, name: str, connection: str) -> bool:
+        other = self._kept[name].connection
+        return other != connection and self._is_connected(other)
+
+    def _tidy(self) -> None:
+        """Back within the bounds: the old first, and of the others those shown last stay."""
+        now, unseen = self._clock(), []
+        for name, kept in self._kept.items():
+            if self._is_connected(kept.connection):
+                kept.used = now
+            else:
+                unseen.append(name)
+        for name in list(unseen):
+            if now - self._kept[name].used > self._seconds or len(self._kept) > self._most:
+                del self._kept[name]
+                unseen.remove(name)
+        weights = {name: self._kept[name].session.weight for name in unseen}
+        total = sum(weights.values())
+        for name in unseen:
+            if total > self._rows:
+                session = self._kept[name].session
+                session.drop_results()
+                total += session.weight - weights[name]
+                weights[name] = session.weight
+        for name in unseen:
+            if total > self._rows:
+                del self._kept[name]
+                total -= weights[name]

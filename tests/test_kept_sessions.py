@@ -1,0 +1,168 @@
+"""Sessions that outlive a reload: who gets which, for how long, and how many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from pages.shared.kept_sessions import KeptSessions
+
+
+@dataclass
+class Draft:
+    """A session of so many rows."""
+
+    text: str
+    rows: int = 0
+
+    @property
+    def weight(self) -> int:
+        return self.rows
+
+    def drop_results(self) -> None:
+        self.rows = 0
+
+
+class World:
+    """Kept sessions, the connections that are open, and a clock."""
+
+    def __init__(self, **bounds: float) -> None:
+        self.open: set[str] = set()
+        self.now = 0.0
+        self.kept: KeptSessions[Draft] = KeptSessions(
+            self.open.__contains__,
+            clock=lambda: self.now,
+            **bounds,  # type: ignore[arg-type]
+        )
+
+    def visit(self, draft: Draft, connection: str) -> str:
+        self.open.add(connection)
+        return self.kept.add(draft, connection)
+
+    def come_back(self, own: str = "", *recent: str, by: str = "back") -> Draft | None:
+        self.open.add(by)
+        resumed = self.kept.resume(own, recent, by, replace)
+        return resumed[1] if resumed else None
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_reloaded_tab_goes_on_with_its_own_session(world: World) -> None:
+    draft = Draft("typed")
+    name = world.visit(draft, "first")
+    world.open.remove("first")
+
+    assert world.come_back(name) is draft
+
+
+def test_a_new_tab_goes_on_with_the_last_one_that_was_closed(world: World) -> None:
+    older, newer = Draft("older"), Draft("newer")
+    names = [world.visit(older, "a"), world.visit(newer, "b")]
+    world.open.clear()
+
+    assert world.come_back("", names[1], names[0]) is newer
+
+
+def test_a_second_tab_beside_an_open_one_starts_afresh(world: World) -> None:
+    name = world.visit(Draft("typed"), "first")
+
+    assert world.come_back("", name) is None
+
+
+def test_a_duplicated_tab_goes_on_with_a_copy(world: World) -> None:
+    draft = Draft("typed")
+    name = world.visit(draft, "first")
+
+    twin = world.come_back(name, name)
+
+    assert twin == draft
+    assert twin is not draft
+    assert len(world.kept) == 2
+
+
+def test_an_id_that_nobody_was_given_opens_nothing(world: World) -> None:
+    world.visit(Draft("typed"), "first")
+    world.open.clear()
+
+    assert world.come_back("guessed", "guessed too") is None
+
+
+def test_ids_are_long_and_never_the_same(world: World) -> None:
+    names = {world.visit(Draft("x"), "first") for _ in range(50)}
+
+    assert len(names) == 50
+    assert min(map(len, names)) >= 40
+
+
+def test_a_session_is_forgotten_some_time_after_it_was_last_shown() -> None:
+    world = World(seconds=100)
+    name = world.visit(Draft("typed"), "first")
+    world.now = 90
+    world.kept.show(name, "first")
+    world.open.clear()
+
+    world.now = 189
+    assert world.come_back(name, by="second") is not None
+    world.open.clear()
+    world.now = 290
+    assert world.come_back(name, by="third") is None
+
+
+def test_a_session_that_is_shown_is_kept_however_old() -> None:
+    world = World(seconds=100)
+    name = world.visit(Draft("typed"), "first")
+
+    world.now = 1_000
+    world.visit(Draft("other"), "second")
+    world.open.remove("first")
+    world.now = 1_090
+
+    assert world.come_back(name) is not None
+
+
+def test_above_the_most_the_ones_not_shown_for_longest_go() -> None:
+    world = World(most=3)
+    names = [world.visit(Draft(str(n)), str(n)) for n in range(3)]
+    world.open.clear()
+    world.kept.show(names[0], "0")
+
+    world.visit(Draft("new"), "new")
+
+    assert world.come_back(names[1]) is None
+    assert world.come_back(names[0]) == Draft("0")
+
+
+def test_where_memory_is_short_results_go_before_what_was_typed() -> None:
+    world = World(rows=100)
+    name = world.visit(Draft("typed", rows=80), "first")
+    world.open.clear()
+    other = world.visit(Draft("other", rows=70), "second")
+    world.open.clear()
+
+    world.visit(Draft("new"), "third")
+
+    assert world.come_back(name) == Draft("typed", rows=0)
+    assert world.come_back(other) == Draft("other", rows=70)
+
+
+def test_results_on_a_screen_are_never_dropped() -> None:
+    world = World(rows=100)
+    shown = Draft("shown", rows=500)
+    world.visit(shown, "first")
+
+    world.visit(Draft("new"), "second")
+
+    assert shown.rows == 500
+
+
+def test_a_forgotten_session_does_not_come_back(world: World) -> None:
+    name = world.visit(Draft("typed"), "first")
+    world.open.clear()
+
+    world.kept.forget(name)
+
+    assert world.come_back(name, name) is None
