@@ -5,13 +5,16 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test check lint format clean
+.PHONY: app test load check lint format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: .venv/dev .venv-readers/done .venv/browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+load: .venv/dev
+	$(BIN)/python -m benchmarks.load $(ARGS)
 
 check: .venv/dev
 	$(BIN)/ruff check .

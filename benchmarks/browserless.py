@@ -1,0 +1,303 @@
+"""The app without a browser: a server on loopback, and tabs that speak Streamlit's protocol.
+
+A tab is a websocket to ``/_stcore/stream``. It sends ``BackMsg`` (rerun with these
+widget values) and reads ``ForwardMsg`` until ``script_finished``, as the browser does;
+it draws nothing, so hundreds of them fit on one machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+from streamlit.proto.Alert_pb2 import Alert
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+ROOT = Path(__file__).resolve().parents[1]
+HOST = "127.0.0.1"
+PATIENCE = 120.0
+"""Seconds after which something that does not come is an error."""
+
+_OURS = ("DOCDB_", "DISPATCH_", "STREAMLIT_", "AWS_")
+_ENDED = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
+
+
+class AppServer:
+    """A context manager: inside it, `url` answers; what the server says is in `log`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        script: str = "app.py",
+        environment: Mapping[str, str] | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self.output_root = folder / "output"
+        self.log_file = folder / f"server-{secrets.token_hex(4)}.log"
+        self.port = free_port()
+        self.url = f"http://{HOST}:{self.port}"
+        self._command = [sys.executable, "-m", "streamlit", "run", script]
+        self._command += ["--server.port", str(self.port), *options]
+        inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+        self.environment = inherited | {"DISPATCH_OUTPUT_ROOT": str(self.output_root)}
+        self.environment |= dict(environment or {})
+
+    def __enter__(self) -> Self:
+        with self.log_file.open("w") as log:
+            self.process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        wait_until(lambda: self.process.poll() is not None or self._answers())
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the server did not start:\n{self.log}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def log(self) -> str:
+        """Everything that the server has printed."""
+        return self.log_file.read_text("utf-8", "replace")
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the server occupies now; 0 where /proc does not tell."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        return next((int(line.split()[1]) * 1024 for line in lines if "VmRSS" in line), 0)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/_stcore/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Return when `holds`; raises `TimeoutError` where that takes longer than `seconds`."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError("waited in vain")
+        time.sleep(0.02)
+
+
+@dataclass
+class Run:
+    """One run of the script: its elements in their order, its bytes and how long it took."""
+
+    elements: list[Element] = field(default_factory=list)
+    content: bytearray = field(default_factory=bytearray)
+    seconds: float = 0.0
+
+    @property
+    def errors(self) -> list[str]:
+        """The messages of exceptions and of error boxes that were drawn."""
+        boxes = [one.alert.body for one in self.elements if one.alert.format == Alert.ERROR]
+        kinds = ((one.WhichOneof("type"), one) for one in self.elements)
+        return [one.exception.message for kind, one in kinds if kind == "exception"] + boxes
+
+    @property
+    def text(self) -> str:
+        """Everything that was sent, as far as it is text."""
+        return self.content.decode("utf-8", "replace")
+
+
+@dataclass
+class Tab:
+    """One session of the app; open it with ``async with``."""
+
+    url: str
+    last: Run = field(default_factory=Run)
+    pages: dict[str, str] = field(default_factory=dict)
+    page: str = ""
+    session_id: str = ""
+    _values: dict[str, WidgetState] = field(default_factory=dict)
+    _polls: dict[str, float] = field(default_factory=dict)
+    _urls: Any = None
+
+    async def __aenter__(self) -> Self:
+        self.http = requests.Session()
+        await asyncio.to_thread(self.http.get, f"{self.url}/_stcore/health", timeout=PATIENCE)
+        self.token = self.http.cookies.get("_streamlit_xsrf") or ""
+        self._socket: ClientConnection = await connect(
+            f"{self.url.replace('http', 'ws', 1)}/_stcore/stream",
+            subprotocols=[Subprotocol("streamlit"), Subprotocol(self.token)],
+            origin=self.url,  # type: ignore[arg-type]
+            additional_headers={"Cookie": f"_streamlit_xsrf={self.token}"},
+            max_size=None,
+            open_timeout=PATIENCE,
+            ping_interval=None,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._socket.close()
+        self.http.close()
+
+    async def open(self, path: str = "") -> Run:
+        """The page at the address `path`, as from a bookmark."""
+        message = BackMsg()
+        message.rerun_script.page_name = path
+        return await self._run(message)
+
+    async def go(self, title: str) -> Run:
+        """The page `title`, as from the navigation."""
+        self.page = self.pages[title]
+        return await self.rerun()
+
+    async def press(self, key: str) -> Run:
+        """A press on the button with this key (or with a key that begins so)."""
+        return await self.rerun(WidgetState(id=self.widget(key), trigger_value=True))
+
+    async def write(self, key: str, text: str) -> Run:
+        """`text` in the text field with this key."""
+        return await self.rerun(WidgetState(id=self.widget(key), string_value=text))
+
+    async def rerun(self, *changed: WidgetState, fragment: str = "") -> Run:
+        """The script with what was typed so far and with the values that `changed`."""
+        for state in changed:
+            if not state.HasField("trigger_value"):
+                self._values[state.id] = state
+        message = BackMsg()
+        message.rerun_script.page_script_hash = self.page
+        message.rerun_script.fragment_id = fragment
+        sent = self._values | {state.id: state for state in changed}
+        message.rerun_script.widget_states.widgets.extend(sent.values())
+        return await self._run(message)
+
+    async def settle(self) -> Run:
+        """What is drawn when nothing is under way any more, polling as the page asks for.
+
+        Its content is everything that was sent until then.
+        """
+        end = time.monotonic() + PATIENCE
+        sent = bytearray()
+        while self._polls:
+            if time.monotonic() > end:
+                raise TimeoutError("the work does not end")
+            fragment, interval = next(iter(self._polls.items()))
+            await asyncio.sleep(interval)
+            sent += (await self.rerun(fragment=fragment)).content
+        return Run(self.last.elements, sent + self.last.content)
+
+    async def upload(self, key: str, name: str, content: bytes) -> Run:
+        """A file dropped on the uploader with this key."""
+        request = BackMsg()
+        request.file_urls_request.request_id = secrets.token_hex(8)
+        request.file_urls_request.session_id = self.session_id
+        request.file_urls_request.file_names.append(name)
+        await self._socket.send(request.SerializeToString())
+        self._urls = None
+        while self._urls is None:
+            self._take(await self._message(), Run())
+        urls = self._urls
+        answer = await asyncio.to_thread(
+            self.http.put,
+            self.url + urls.upload_url,
+            files={"file": (name, content)},
+            headers={"X-Xsrftoken": self.token},
+            timeout=PATIENCE,
+        )
+        answer.raise_for_status()
+        state = WidgetState(id=self.widget(key))
+        info = state.file_uploader_state_value.uploaded_file_info.add()
+        info.file_id, info.name, info.size = urls.file_id, name, len(content)
+        info.file_urls.CopyFrom(urls)
+        return await self.rerun(state)
+
+    def widget(self, key: str) -> str:
+        """The id of the widget whose key is `key`, or begins with it."""
+        kinds = ((one, one.WhichOneof("type") or "empty") for one in self.last.elements)
+        ids = [getattr(getattr(one, kind), "id", "") for one, kind in kinds]
+        keys = {one.split("-", 2)[2]: one for one in ids if one.startswith("$$ID-")}
+        found = keys.get(key) or next((keys[one] for one in keys if one.startswith(key)), None)
+        if found is None:
+            raise LookupError(f"no widget {key!r}; there are {', '.join(keys)}")
+        return found
+
+    async def _run(self, message: BackMsg) -> Run:
+        begun = time.perf_counter()
+        run = Run()
+        await self._socket.send(message.SerializeToString())
+        while not self._take(await self._message(), run):
+            pass
+        run.seconds = time.perf_counter() - begun
+        return run
+
+    async def _message(self) -> ForwardMsg:
+        data = await asyncio.wait_for(self._socket.recv(), PATIENCE)
+        message = ForwardMsg()
+        message.ParseFromString(data if isinstance(data, bytes) else data.encode())
+        return message
+
+    def _take(self, message: ForwardMsg, run: Run) -> bool:
+        """Note what `message` says; True where it ends the run."""
+        kind = message.WhichOneof("type")
+        run.content += message.SerializeToString()
+        if kind == "new_session":
+            self._begin(message, run)
+        elif kind == "navigation":
+            self.pages = {
+                one.page_name: one.page_script_hash for one in message.navigation.app_pages
+            }
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            run.elements.append(message.delta.new_element)
+        elif kind == "auto_rerun":
+            self._polls[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+        elif kind == "stop_auto_rerun":
+            for fragment in message.stop_auto_rerun.fragment_ids:
+                self._polls.pop(fragment, None)
+        elif kind == "file_urls_response":
+            self._urls = message.file_urls_response.file_urls[0]
+        return kind == "script_finished" and message.script_finished in _ENDED
+
+    def _begin(self, message: ForwardMsg, run: Run) -> None:
+        """A run begins; a run of the whole script replaces all that was drawn before."""
+        start = message.new_session
+        self.session_id = start.initialize.session_id or self.session_id
+        self.page = start.page_script_hash or self.page
+        run.elements.clear()
+        if not message.metadata.run.fragment_ids:
+            self._polls.clear()
+            self.last = run

@@ -1,0 +1,241 @@
+"""Many people at once: how long a rerun takes, what a session costs, and whether any see another's.
+
+    make load                                                  what the project holds itself to
+    python -m benchmarks.load --sessions 8 --think 1 --reruns 5
+    python -m benchmarks.load --sessions 0 --dispatches 50     only the dispatches
+
+Each session loads a request with a mark of its own, finds the assets, and then walks the
+pages at random, thinking in between. Everything that any session is sent is searched for
+the marks of the others; the same search must catch ``leaky_app.py``. Then everybody
+presses *Write* at once, and every file is compared with what the command line's core
+makes of the same request. Only loopback is used; the number of reruns bounds the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.browserless import AppServer, Run, Tab
+from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.request import DispatchRequest
+
+MARK = re.compile(r"mark-[0-9]{4}-end")
+DERIVED = {"data_description.data_level": "derived"}
+ROUNDS = ((25, 5.0), (50, 5.0), (100, 10.0))
+"""Sessions and seconds of thinking between two of their reruns."""
+
+
+def mark(number: int) -> str:
+    """What only session `number` has typed."""
+    return f"mark-{number:04}-end"
+
+
+def request_of(number: int, assets: int = 50, sets: int = 2) -> DispatchRequest:
+    """A request with the mark of session `number`; `assets` x `sets` jobs."""
+    return DispatchRequest(
+        query=[{"$match": DERIVED}, {"$sort": {"name": 1}}, {"$limit": assets}],
+        parameters={
+            "fixed_parameters": {"tag": mark(number)},
+            "distributed_parameters": [{"seed": seed} for seed in range(sets)],
+        },
+    )
+
+
+@dataclass
+class Tally:
+    """What a round of sessions saw."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    own: set[int] = field(default_factory=set)
+    strangers: set[tuple[int, str]] = field(default_factory=set)
+    memory: float = 0.0
+
+    def note(self, number: int, run: Run) -> None:
+        """Look for marks in what session `number` was sent."""
+        self.errors += run.errors
+        for found in set(MARK.findall(run.text)):
+            if found == mark(number):
+                self.own.add(number)
+            else:
+                self.strangers.add((number, found))
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds that this share of the reruns took at most."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
+
+
+async def prepare(tab: Tab, number: int, tally: Tally, **size: int) -> None:
+    """Load the request of session `number` and find its assets."""
+    content = request_of(number, **size).to_json().encode()
+    tally.note(number, await tab.open())
+    tally.note(number, await tab.go("Deliver"))
+    tally.note(number, await tab.upload("load-", f"{mark(number)}.json", content))
+    tally.note(number, await tab.press("find"))
+    tally.note(number, await tab.settle())
+
+
+async def person(url: str, number: int, tally: Tally, think: float, reruns: int) -> None:
+    """One session: prepare, then walk the pages at random."""
+    rng = random.Random(number)
+    try:
+        await asyncio.sleep(rng.uniform(0, think * 2))  # people do not come all at once
+        async with Tab(url) as tab:
+            await prepare(tab, number, tally)
+            for _ in range(reruns):
+                await asyncio.sleep(think * rng.uniform(0.5, 1.5))
+                run = await tab.go(rng.choice(list(tab.pages)))
+                tally.seconds.append(run.seconds)
+                tally.note(number, run)
+                tally.note(number, await tab.settle())
+    except (OSError, TimeoutError, LookupError, RuntimeError) as error:
+        tally.errors.append(f"{type(error).__name__}: {error}")
+
+
+async def crowd(server: AppServer, sessions: int, think: float, reruns: int) -> Tally:
+    """All sessions at the same time."""
+    tally = Tally()
+    async with Tab(server.url) as first:  # opens the catalogue, which all share
+        await prepare(first, 9_999, Tally())
+    before = server.memory
+    people = (person(server.url, number, tally, think, reruns) for number in range(sessions))
+    watch = asyncio.create_task(_peak(server, before, sessions, tally))
+    await asyncio.gather(*people)
+    watch.cancel()
+    return tally
+
+
+async def _peak(server: AppServer, before: int, sessions: int, tally: Tally) -> None:
+    while True:
+        tally.memory = max(tally.memory, (server.memory - before) / sessions)
+        await asyncio.sleep(0.5)
+
+
+@dataclass
+class Dispatched:
+    """What was written when all pressed at once."""
+
+    asked: int
+    right: int = 0
+    seconds: float = 0.0
+    errors: list[str] = field(default_factory=list)
+
+
+async def dispatch_at_once(server: AppServer, count: int, assets: int, sets: int) -> Dispatched:
+    """`count` sessions get ready, and press Write at the same time."""
+    outcome = Dispatched(count)
+    ready, go = asyncio.Barrier(count + 1), asyncio.Event()
+
+    async def one(number: int) -> None:
+        async with Tab(server.url) as tab:
+            try:
+                await prepare(tab, number, Tally(), assets=assets, sets=sets)
+                await tab.go("Deliver")
+                await tab.write("target", f"load-{number}")
+            finally:
+                await ready.wait()
+            await go.wait()
+            run = await tab.press("write")
+            outcome.errors += run.errors
+            await tab.settle()
+
+    tasks = [asyncio.create_task(one(number)) for number in range(count)]
+    await ready.wait()
+    begun = time.perf_counter()
+    go.set()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    outcome.errors += [repr(one) for one in ended if isinstance(one, BaseException)]
+    outcome.seconds = time.perf_counter() - begun
+    outcome.right = sum(
+        _is_right(server.output_root / f"load-{number}", request_of(number, assets, sets))
+        for number in range(count)
+    )
+    return outcome
+
+
+def _is_right(folder: Path, request: DispatchRequest) -> bool:
+    """Whether `folder` holds what `request` makes, byte for byte, and its record lies beside it."""
+    settings = SourceSettings()
+    plan = plan_dispatch(request, open_metadata_source(settings), open_object_lister(settings))
+    files = (path for path in folder.rglob("*") if path.is_file())
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    return found == dict(plan.files()) and folder.with_name(f"{folder.name}.dispatch.json").exists()
+
+
+async def leaks_caught(server: AppServer, sessions: int = 4) -> int:
+    """How many marks of others the search finds in the leaky app; 0 would mean it is blind."""
+    tally = Tally()
+    for number in range(sessions):
+        async with Tab(server.url) as tab:
+            await prepare(tab, number, tally)
+    return len(tally.strangers)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the figures; 1 where anything was wrong, whatever the times."""
+    given = _arguments().parse_args(arguments)
+    rounds = ROUNDS if given.sessions is None else ((given.sessions, given.think),)
+    print(f"{os.cpu_count()} cores, load before the start {os.getloadavg()[0]:.1f}")
+    is_right = True
+    with tempfile.TemporaryDirectory() as folder:
+        with AppServer(Path(folder), "benchmarks/leaky_app.py") as leaky:
+            caught = asyncio.run(leaks_caught(leaky))
+        print(f"leaky control: {caught} marks of others seen (0 would mean a blind check)")
+        is_right &= caught > 0
+        for sessions, think in rounds:
+            if sessions:
+                with AppServer(Path(folder)) as server:
+                    tally = asyncio.run(crowd(server, sessions, think, given.reruns))
+                is_right &= _told(tally, sessions, think)
+        if given.dispatches:
+            with AppServer(Path(folder)) as server:
+                outcome = asyncio.run(dispatch_at_once(server, given.dispatches, 50, 20))
+            is_right &= _dispatched(outcome)
+    return 0 if is_right else 1
+
+
+def _told(tally: Tally, sessions: int, think: float) -> bool:
+    print(
+        f"{sessions} sessions, {think:g} s think time, {len(tally.seconds)} reruns: "
+        f"p50 {tally.percentile(0.5):.0f} ms, p95 {tally.percentile(0.95):.0f} ms, "
+        f"p99 {tally.percentile(0.99):.0f} ms; {len(tally.errors)} errors; "
+        f"cross-talk {len(tally.strangers)}; {tally.memory / 1e6:.1f} MB a session"
+    )
+    for error in sorted(set(tally.errors))[:5]:
+        print(f"  {error}")
+    return not tally.errors and not tally.strangers and len(tally.own) == sessions
+
+
+def _dispatched(outcome: Dispatched) -> bool:
+    print(
+        f"{outcome.asked} dispatches of 1,000 jobs at once: {outcome.right} complete and right, "
+        f"{len(outcome.errors)} errors, {outcome.seconds:.1f} s"
+    )
+    for error in sorted(set(outcome.errors))[:5]:
+        print(f"  {error}")
+    return outcome.right == outcome.asked and not outcome.errors
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.load", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--sessions", type=int, help="instead of 25, 50 and 100")
+    parser.add_argument("--think", type=float, default=5.0, help="seconds between two reruns")
+    parser.add_argument("--reruns", type=int, default=10, help="of each session")
+    parser.add_argument("--dispatches", type=int, default=50, help="0: none")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
