@@ -11,11 +11,12 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dispatch_core.embedded.buckets import page_of
 from dispatch_core.errors import AccessDenied, Issue, NoSuchBucket, ServiceError
-from dispatch_core.sources import ListPage
+from dispatch_core.sources import ListPage, StoredObject, time_text
 
 
 class FolderLister:
@@ -46,7 +47,7 @@ class FolderLister:
         """One page of at most 1,000 entries; see `ObjectLister.list_page`."""
         folder = self._bucket(bucket)
 
-        def seek(floor: str) -> Iterator[tuple[str, int]]:
+        def seek(floor: str) -> Iterator[StoredObject]:
             walk = _Walk(self._root, prefix, delimiter, floor)
             return walk.below(folder, "", (folder,))
 
@@ -85,8 +86,8 @@ class _Walk:
     delimiter: str
     floor: str
 
-    def below(self, folder: Path, key: str, trail: tuple[Path, ...]) -> Iterator[tuple[str, int]]:
-        """(key, size) of what the listing sees below `folder`, whose key is `key`.
+    def below(self, folder: Path, key: str, trail: tuple[Path, ...]) -> Iterator[StoredObject]:
+        """What the listing sees below `folder`, whose key is `key`.
 
         `trail` holds the real folders on the way down, `folder` last.
         """
@@ -94,13 +95,13 @@ class _Walk:
             child = key + name
             if not name.endswith("/"):
                 if child >= self.floor and child.startswith(self.prefix):
-                    yield child, entry.stat().st_size
+                    status = entry.stat()
+                    written = datetime.fromtimestamp(status.st_mtime, UTC)
+                    yield StoredObject(child, status.st_size, time_text(written))
             elif self._may_hold(child):
                 yield from self._in_folder(_real(entry.path), child, trail)
 
-    def _in_folder(
-        self, folder: Path, key: str, trail: tuple[Path, ...]
-    ) -> Iterator[tuple[str, int]]:
+    def _in_folder(self, folder: Path, key: str, trail: tuple[Path, ...]) -> Iterator[StoredObject]:
         if folder in trail:
             return
         trail = (*trail, folder)

@@ -143,8 +143,8 @@ def _list_by_delimiter(lister: ObjectLister, place: Place, extension: str) -> Ma
     mark = extension + "/"
     found = _Found(place, extension)
     for page in _Walk(lister, place, delimiter=mark):
-        for key, size in page.objects:
-            if found.add_outermost(key, size):
+        for index, key in enumerate(page.keys):
+            if found.add_outermost(key, page, index):
                 raise DelimiterRefused(f"The delimiter {mark!r} was not heeded")
         for prefix in page.prefixes:
             if prefix.find(mark, len(place.prefix)) != len(prefix) - len(mark):
@@ -158,8 +158,8 @@ def _list_past_stores(lister: ObjectLister, place: Place, extension: str) -> Mat
     walk = _Walk(lister, place)
     for page in walk:
         store = ""
-        for key, size in page.objects:
-            store = found.add_outermost(key, size)
+        for index, key in enumerate(page.keys):
+            store = found.add_outermost(key, page, index)
         if not walk.ordered:
             # A jump over keys in no order misses some (S3's directory buckets).
             return _list_flat(lister, place, extension)
@@ -171,16 +171,16 @@ def _list_past_stores(lister: ObjectLister, place: Place, extension: str) -> Mat
 def _list_flat(lister: ObjectLister, place: Place, extension: str) -> Matches:
     found = _Found(place, extension)
     for page in _Walk(lister, place):
-        for key, size in page.objects:
-            found.add_outermost(key, size)
+        for index, key in enumerate(page.keys):
+            found.add_outermost(key, page, index)
     return found.matches()
 
 
 def _list_everything(lister: ObjectLister, place: Place, extension: str) -> Matches:
     found = _Found(place, extension)
     for page in _Walk(lister, place):
-        for key, size in page.objects:
-            found.add_nested(key, size)
+        for index, key in enumerate(page.keys):
+            found.add_nested(key, page, index)
     return found.matches()
 
 
@@ -197,36 +197,37 @@ class _Found:
         self._held = _Held(self._start)
         self._is_empty = True
 
-    def add_outermost(self, key: str, size: int) -> str:
+    def add_outermost(self, key: str, page: ListPage, index: int) -> str:
         """Takes in one key; the outermost matching store that holds it, or ``""``."""
         if self._store and key.startswith(self._store + "/"):
             return self._store
         end = key.find(self._mark, self._start)
         if end < 0:
             self._store = ""
-            self._add_file(key, size)
+            self._add_file(key, page, index)
         else:
             self._store = key[: end + len(self._extension)]
             self.add_store(self._store)
         return self._store
 
-    def add_nested(self, key: str, size: int) -> None:
+    def add_nested(self, key: str, page: ListPage, index: int) -> None:
         """Takes in one key with every matching store that holds it."""
         end = key.find(self._mark, self._start)
         while end >= 0:
             self.add_store(key[: end + len(self._extension)])
             end = key.find(self._mark, end + len(self._mark))
-        self._add_file(key, size)
+        self._add_file(key, page, index)
 
     def add_store(self, path: str) -> None:
         # A store wins over a file of the same path, whichever comes first.
         location = self._base + path
         self._entries[location] = FileEntry(location, "directory")
 
-    def _add_file(self, key: str, size: int) -> None:
+    def _add_file(self, key: str, page: ListPage, index: int) -> None:
         if key.endswith(self._extension):
             location = self._base + key
-            self._entries.setdefault(location, FileEntry(location, "file", size))
+            _, size, modified = page.read(index)
+            self._entries.setdefault(location, FileEntry(location, "file", size, modified))
         elif not self._entries and len(key) > self._start:
             self._is_empty = False
             self._held.add(key)
@@ -306,7 +307,7 @@ class _Walk:
             self._token = None
 
     def _move(self, page: ListPage) -> None:
-        top = max([key for key, _ in page.objects] + page.prefixes, default="")
+        top = max(page.keys + page.prefixes, default="")
         self._stalls = 0 if top > self._position else self._stalls + 1
         if self._stalls > _STALLS_ALLOWED:
             what = "The store repeats one page of its listing without end"
@@ -321,7 +322,7 @@ class _Walk:
         return entry + _LAST if rolled_up else entry
 
     def _check_order(self, page: ListPage) -> None:
-        if any(later < earlier for (earlier, _), (later, _) in pairwise(page.objects)):
+        if any(later < earlier for earlier, later in pairwise(page.keys)):
             self.ordered = False
 
 
@@ -371,7 +372,7 @@ class _Counting:
         page = self._lister.list_page(
             bucket, prefix, delimiter=delimiter, start_after=start_after, token=token
         )
-        self.keys += len(page.objects) + len(page.prefixes)
+        self.keys += len(page.keys) + len(page.prefixes)
         return page
 
 

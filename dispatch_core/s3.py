@@ -22,7 +22,7 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
-from dispatch_core.sources import ListPage
+from dispatch_core.sources import ListPage, StoredObject, time_text
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 30
@@ -202,11 +202,16 @@ def _read_page(answer: dict[str, Any], arguments: dict[str, str]) -> ListPage:
                 "Try again; if it stays, look at what stands between here and the store",
             )
         )
-    return ListPage(
-        [(entry["Key"], entry["Size"]) for entry in answer.get("Contents", ())],
+    return ListPage.of(
+        [_read_object(entry) for entry in answer.get("Contents", ())],
         [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())],
         token if answer["IsTruncated"] else None,
     )
+
+
+def _read_object(entry: dict[str, Any]) -> StoredObject:
+    modified = entry.get("LastModified")
+    return StoredObject(entry["Key"], entry.get("Size"), modified and time_text(modified))
 
 
 def _where(arguments: dict[str, str]) -> str:

@@ -6,9 +6,10 @@ implementation, so these Protocols are as low as they can be: one request each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, Self
 
 from dispatch_core.types import Filter, Pipeline, Record
 
@@ -46,18 +47,60 @@ class MetadataSource(Protocol):
         ...
 
 
+class StoredObject(NamedTuple):
+    """One object of a listing: key, bytes, and when it was written (`time_text`)."""
+
+    key: str
+    size: int | None = None
+    modified: str | None = None
+
+
+def time_text(moment: datetime) -> str:
+    """A point in time as S3 writes it: ``2025-06-07T14:31:15.000Z``; sorts by time."""
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='milliseconds')}Z"
+
+
+def _unknown(index: int) -> StoredObject:
+    return StoredObject("")
+
+
 @dataclass(frozen=True, slots=True)
 class ListPage:
     """One page of a listing.
 
-    ``objects`` are (key, size in bytes), ``prefixes`` the common prefixes that
-    the delimiter rolled up (each ends with it); both ascend in UTF-8 order.
-    ``token`` continues the listing, None ends it.
+    Of a thousand objects a few are of interest, so a page holds the keys, and what
+    else is known of an object is read when it is asked for.
+
+    Attributes
+    ----------
+    keys
+        Of the objects, ascending in UTF-8 order.
+    prefixes
+        The common prefixes that the delimiter rolled up, each with it at the end;
+        ascending too.
+    token
+        Continues the listing; None ends it.
+    read
+        The object whose key is ``keys[index]``.
     """
 
-    objects: list[tuple[str, int]]
+    keys: list[str]
     prefixes: list[str]
     token: str | None = None
+    read: Callable[[int], StoredObject] = field(default=_unknown, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls, objects: Sequence[StoredObject], prefixes: list[str], token: str | None = None
+    ) -> Self:
+        """A page of objects that are at hand."""
+        return cls([found.key for found in objects], prefixes, token, objects.__getitem__)
+
+    @property
+    def objects(self) -> list[StoredObject]:
+        """Every object of the page, read."""
+        return [self.read(index) for index in range(len(self.keys))]
 
 
 class ObjectLister(Protocol):

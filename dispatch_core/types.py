@@ -67,9 +67,9 @@ class FileEntry:
     """One file or directory store below an asset's location.
 
     ``location`` is the full ``s3://`` path, without a trailing slash for a
-    directory store. ``size`` is bytes for a file, None for a directory store,
-    because nothing below one is listed. ``modified`` is when a file was last written,
-    in ISO 8601, or None where the lister does not say and for a directory store.
+    directory store. ``size`` is bytes and ``modified`` when the file was last
+    written, as ``2025-06-07T14:31:15.000Z``; both are None where they are not known,
+    and for a directory store, because nothing below one is listed.
     """
 
     location: str

@@ -11,7 +11,7 @@ from dispatch_core.embedded.aggregate import run_pipeline
 from dispatch_core.embedded.projection import project_record
 from dispatch_core.errors import AccessDenied, AnswerTooLarge, Issue, NoSuchBucket
 from dispatch_core.match import compile_filter
-from dispatch_core.sources import ListPage
+from dispatch_core.sources import ListPage, StoredObject
 from dispatch_core.types import DataAsset, Filter, Pipeline, Record
 
 
@@ -104,8 +104,8 @@ class Buckets:
         held = [key for key in self.keys[bucket] if key.startswith(prefix) and key > after]
         rolled = dict.fromkeys(cut(key, prefix, delimiter) for key in held)
         prefixes = [entry for entry in rolled if delimiter and entry.endswith(delimiter)]
-        objects = [(entry, 7) for entry in rolled if entry not in prefixes]
-        return ListPage(objects, prefixes)
+        objects = [StoredObject(entry, 7) for entry in rolled if entry not in prefixes]
+        return ListPage.of(objects, prefixes)
 
 
 def cut(key: str, prefix: str, delimiter: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,28 +24,33 @@ from dispatch_core.embedded.catalogue import (
 )
 from dispatch_core.errors import AccessDenied, NoSuchBucket
 from dispatch_core.folder import FolderLister
-from dispatch_core.sources import ListPage, ObjectLister
+from dispatch_core.sources import ListPage, ObjectLister, StoredObject, time_text
 
 CATALOGUE = DemoCatalogue(asset_count=300)
 DEMO = DemoLister(CATALOGUE)
 
-Objects = list[tuple[str, int]]
+Objects = list[StoredObject]
 Entry = tuple[str, int | None]
 
 
 def sized(*keys: str) -> Objects:
-    return [(key, len(key)) for key in sorted(keys)]
+    return [StoredObject(key, len(key)) for key in sorted(keys)]
 
 
 def entries_of(page: ListPage) -> list[Entry]:
     """Objects and common prefixes (without a size) as one sorted list."""
-    return sorted([*page.objects, *((prefix, None) for prefix in page.prefixes)])
+    return sorted(
+        [
+            *((key, size) for key, size, _ in page.objects),
+            *((prefix, None) for prefix in page.prefixes),
+        ]
+    )
 
 
 def model(objects: Objects, prefix: str, delimiter: str, start_after: str) -> list[Entry]:
     """What the documentation of ListObjectsV2 says, word by word and slowly."""
     entries: dict[str, int | None] = {}
-    for key, size in objects:
+    for key, size, _ in objects:
         if not key.startswith(prefix) or key.encode() <= start_after.encode():
             continue
         rest = key[len(prefix) :]
@@ -143,7 +149,7 @@ def test_a_full_page_that_is_also_the_last_has_no_token() -> None:
 def test_keys_are_in_the_order_of_their_utf8_bytes() -> None:
     objects = sized("\uffee", "\U00010000", "z")
 
-    keys = [key for key, _ in page_of(objects, "").objects]
+    keys = page_of(objects, "").keys
 
     assert keys == sorted(keys, key=str.encode) == ["z", "\uffee", "\U00010000"]
 
@@ -152,7 +158,7 @@ def test_a_million_keys_below_one_prefix_are_jumped_over() -> None:
     looked_at: list[str] = []
     objects = sized(*(f"store.zarr/{n:06}" for n in range(50_000)), "t.nwb")
 
-    def seek(floor: str) -> Iterator[tuple[str, int]]:
+    def seek(floor: str) -> Iterator[StoredObject]:
         for found in seek_in(objects)(floor):
             looked_at.append(found[0])
             yield found
@@ -169,7 +175,7 @@ def test_a_token_overrules_start_after() -> None:
 
     page = page_of(objects, "", token=token, start_after="c")
 
-    assert [key for key, _ in page.objects] == ["b", "c"]
+    assert page.keys == ["b", "c"]
 
 
 def demo_objects(bucket: str) -> Objects:
@@ -180,7 +186,7 @@ def demo_objects(bucket: str) -> Objects:
         if location and location[0] == bucket:
             files = CATALOGUE.files_of(record)
             found |= {f"{location[1]}/{key}": size for key, size in files}
-    return sorted(found.items())
+    return [StoredObject(key, found[key]) for key in sorted(found)]
 
 
 @pytest.mark.parametrize("bucket", [OPEN_BUCKET, CODE_OCEAN_BUCKET])
@@ -207,7 +213,7 @@ def test_start_after_skips_within_an_asset() -> None:
 
     page = DEMO.list_page(OPEN_BUCKET, f"{name}/nwb/part", start_after=f"{name}/nwb/part_10.nwb")
 
-    assert [key.rpartition("/")[2] for key, _ in page.objects] == ["part_2.nwb"]
+    assert [key.rpartition("/")[2] for key in page.keys] == ["part_2.nwb"]
 
 
 def test_an_asset_in_both_schemas_is_listed_once_with_the_files_of_both() -> None:
@@ -278,7 +284,7 @@ def make_bucket(root: Path, keys: tuple[str, ...] = FOLDER_KEYS) -> None:
 
 
 def folder_objects() -> Objects:
-    return sorted((key, len(key.encode())) for key in FOLDER_KEYS)
+    return sorted(StoredObject(key, len(key.encode())) for key in FOLDER_KEYS)
 
 
 @pytest.mark.parametrize("delimiter", ["", "/", ".zarr/", ".nwb/", "a"])
@@ -387,3 +393,22 @@ def test_a_name_that_is_not_utf8_is_not_a_key(tmp_path: Path) -> None:
     entries = list_all(FolderLister(tmp_path), "bucket", "")
 
     assert entries == [("a/file", 6)]
+
+
+def test_a_demo_file_was_written_within_three_hours_of_the_time_in_the_assets_name() -> None:
+    name = AWKWARD["nwb file"]
+    begin = datetime.strptime(name[-19:], "%Y-%m-%d_%H-%M-%S").replace(tzinfo=UTC)
+
+    written = [found.modified for found in DEMO.list_page(OPEN_BUCKET, f"{name}/").objects]
+
+    assert time_text(begin) <= min(map(str, written)) < max(map(str, written))
+    assert max(map(str, written)) < time_text(begin + timedelta(hours=3))
+
+
+def test_a_file_in_a_folder_was_written_when_the_file_system_says(tmp_path: Path) -> None:
+    make_bucket(tmp_path, ("a/file",))
+    os.utime(tmp_path / "bucket" / "a" / "file", (1_750_000_000.25, 1_750_000_000.25))
+
+    page = FolderLister(tmp_path).list_page("bucket", "a/")
+
+    assert page.objects == [StoredObject("a/file", 6, "2025-06-15T15:06:40.250Z")]

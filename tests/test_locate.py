@@ -29,10 +29,11 @@ from dispatch_core.locate import (
     list_matches,
     locate_files,
 )
-from dispatch_core.sources import ListPage, ObjectLister
+from dispatch_core.sources import ListPage, ObjectLister, StoredObject
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
 
 LAST = "\U0010ffff"
+NOON = "2025-06-07T12:00:00.000Z"
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,9 @@ class Store:
         rolled = dict.fromkeys(roll_up(key, prefix, delimiter) for key in keys if key > after)
         entries = [entry for entry in rolled if entry[0] > token]
         shown = entries[: self.page_size]
-        objects = [(entry, 7) for entry, is_prefix in shown if not is_prefix]
+        objects = [StoredObject(entry, 7, NOON) for entry, is_prefix in shown if not is_prefix]
         prefixes = [entry for entry, is_prefix in shown if is_prefix]
-        return ListPage(objects, prefixes, shown[-1][0] if len(entries) > len(shown) else None)
+        return ListPage.of(objects, prefixes, shown[-1][0] if len(entries) > len(shown) else None)
 
 
 def roll_up(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:
@@ -162,7 +163,7 @@ def test_a_directory_store_is_one_entry_without_slash_or_size_however_large() ->
 
     assert result.located[0].files == (
         FileEntry("s3://data/a/nwb/x.nwb", "directory", None),
-        FileEntry("s3://data/a/y.nwb", "file", 7),
+        FileEntry("s3://data/a/y.nwb", "file", 7, NOON),
     )
     assert (result.requests, result.keys_listed) == (1, 2)
 
@@ -185,10 +186,10 @@ def test_nested_stores_all_gives_stores_and_files_inside_matched_stores_too() ->
     result = locate(Store(*NESTED), ".zarr", "s3://data/a", nested_stores="all")
 
     assert result.located[0].files == (
-        FileEntry("s3://data/a/flat.zarr", "file", 7),
+        FileEntry("s3://data/a/flat.zarr", "file", 7, NOON),
         FileEntry("s3://data/a/tile.zarr", "directory"),
         FileEntry("s3://data/a/tile.zarr/0/inner.zarr", "directory"),
-        FileEntry("s3://data/a/tile.zarr/label.zarr", "file", 7),
+        FileEntry("s3://data/a/tile.zarr/label.zarr", "file", 7, NOON),
     )
     assert result.keys_listed == 4
 
@@ -624,7 +625,7 @@ class OneToken(Store):
     def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
         second = super().page(base, prefix, delimiter, "", "").token or ""
         page = super().page(base, prefix, delimiter, after, second if token else "")
-        return ListPage(page.objects, page.prefixes, page.token and "same")
+        return ListPage.of(page.objects, page.prefixes, page.token and "same")
 
 
 class NoStartAfter(Store):
@@ -666,7 +667,7 @@ class Endless(Store):
 
     def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
         page = super().page(base, prefix, delimiter, "", "")
-        return ListPage(page.objects, page.prefixes, f"token {len(self.asked)}")
+        return ListPage.of(page.objects, page.prefixes, f"token {len(self.asked)}")
 
 
 @pytest.mark.parametrize("use_delimiter", [True, False])
@@ -700,7 +701,8 @@ class Unordered(Store):
         keys = [key for key in keys if key > after]
         shown = keys[start : start + self.page_size]
         end = start + self.page_size
-        return ListPage([(key, 7) for key in shown], [], str(end) if end < len(keys) else None)
+        objects = [StoredObject(key, 7, NOON) for key in shown]
+        return ListPage.of(objects, [], str(end) if end < len(keys) else None)
 
 
 def test_a_store_without_order_is_listed_whole() -> None:
@@ -711,7 +713,7 @@ def test_a_store_without_order_is_listed_whole() -> None:
     assert found.files == (
         FileEntry("s3://data/a/x.zarr", "directory"),
         FileEntry("s3://data/a/y.zarr", "directory"),
-        FileEntry("s3://data/a/z.zarr", "file", 7),
+        FileEntry("s3://data/a/z.zarr", "file", 7, NOON),
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 from dispatch_core.errors import AccessDenied, DelimiterRefused, NoSuchBucket, ServiceError
 from dispatch_core.locate import locate_files
 from dispatch_core.s3 import S3Lister, _foreign_errors
-from dispatch_core.sources import ListPage
+from dispatch_core.sources import ListPage, StoredObject
 from dispatch_core.types import DataAsset
 from tests.servers.s3 import Fault, Request, S3Server
 
@@ -59,10 +59,14 @@ def walk(lister: S3Lister, prefix: str, delimiter: str = "") -> list[ListPage]:
     return pages
 
 
-def test_a_page_holds_keys_with_their_sizes(server: S3Server) -> None:
+def test_a_page_holds_keys_with_their_sizes_and_times(server: S3Server) -> None:
     page = S3Lister().list_page("data", "a/")
 
-    assert page == ListPage([("a/x.nwb", 5), ("a/y.json", 0)], [], None)
+    assert page == ListPage(["a/x.nwb", "a/y.json"], [], None)
+    assert page.objects == [
+        StoredObject("a/x.nwb", 5, "2025-06-07T14:31:15.000Z"),
+        StoredObject("a/y.json", 0, "2025-06-07T14:31:15.000Z"),
+    ]
 
 
 def test_a_listing_goes_on_by_token_in_pages_of_a_thousand(server: S3Server) -> None:
@@ -71,7 +75,7 @@ def test_a_listing_goes_on_by_token_in_pages_of_a_thousand(server: S3Server) -> 
     pages = walk(S3Lister(), "a/")
 
     assert [len(page.objects) for page in pages] == [1000, 1000, 500]
-    assert [key for page in pages for key, _ in page.objects] == server.buckets["data"][0]
+    assert [key for page in pages for key in page.keys] == server.buckets["data"][0]
 
 
 def test_a_delimiter_of_any_kind_rolls_keys_up(server: S3Server) -> None:
@@ -79,7 +83,7 @@ def test_a_delimiter_of_any_kind_rolls_keys_up(server: S3Server) -> None:
 
     (page,) = walk(S3Lister(), "a/", ".zarr/")
 
-    assert page == ListPage([("a/x.zarr0", 1)], ["a/s/y.zarr/", "a/x.zarr/"], None)
+    assert page == ListPage(["a/x.zarr0"], ["a/s/y.zarr/", "a/x.zarr/"], None)
 
 
 def test_start_after_leaves_out_the_keys_up_to_and_including_it(server: S3Server) -> None:
@@ -87,7 +91,7 @@ def test_start_after_leaves_out_the_keys_up_to_and_including_it(server: S3Server
 
     page = S3Lister().list_page("data", "a/", start_after="a/2")
 
-    assert page.objects == [("a/3 +%", 1), ("a/4", 1)]
+    assert page.keys == ["a/3 +%", "a/4"]
 
 
 def test_odd_keys_come_back_verbatim(server: S3Server) -> None:
@@ -96,9 +100,7 @@ def test_odd_keys_come_back_verbatim(server: S3Server) -> None:
 
     pages = walk(S3Lister(), "a/")
 
-    assert {key for page in pages for key, _ in page.objects} == {
-        f"a/{name}.nwb" for name in ODD_NAMES
-    }
+    assert {key for page in pages for key in page.keys} == {f"a/{name}.nwb" for name in ODD_NAMES}
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -109,7 +111,7 @@ def test_odd_prefixes_delimiters_and_starts_arrive_verbatim(server: S3Server, na
         "data", f"{name}/", delimiter=f"{name}.zarr/", start_after=f"{name}/{name}0"
     )
 
-    assert page == ListPage([(f"{name}/{name}1", 1)], [f"{name}/{name}2{name}.zarr/"], None)
+    assert page == ListPage([f"{name}/{name}1"], [f"{name}/{name}2{name}.zarr/"], None)
 
 
 def test_one_lister_serves_many_threads(server: S3Server) -> None:
@@ -119,7 +121,7 @@ def test_one_lister_serves_many_threads(server: S3Server) -> None:
     with ThreadPoolExecutor(8) as executor:
         pages = list(executor.map(lambda _: lister.list_page("data", "a/"), range(40)))
 
-    assert pages == [ListPage([("a/x.nwb", 5), ("a/y.json", 0)], [], None)] * 40
+    assert pages == [ListPage(["a/x.nwb", "a/y.json"], [], None)] * 40
     assert len(server.requests) == 40
 
 

@@ -14,20 +14,21 @@ from functools import lru_cache
 from typing import NoReturn
 
 from dispatch_core.embedded.catalogue import DemoCatalogue, split_location
+from dispatch_core.embedded.trees import written_at
 from dispatch_core.errors import AccessDenied, Issue, NoSuchBucket
-from dispatch_core.sources import ListPage
+from dispatch_core.sources import ListPage, StoredObject
 from dispatch_core.types import Record
 
 MAX_KEYS = 1000
 _READ_ON = 16
 """Keys of one common prefix that are read past before seeking behind it."""
 
-Seek = Callable[[str], Iterator[tuple[str, int]]]
-"""Gives (key, size) ascending, from the first key that is not before the one named."""
+Seek = Callable[[str], Iterator[StoredObject]]
+"""Gives objects ascending by key, from the first key that is not before the one named."""
 
 
 def page_of(
-    objects: Sequence[tuple[str, int]] | Seek,
+    objects: Sequence[StoredObject] | Seek,
     prefix: str,
     *,
     delimiter: str = "",
@@ -44,33 +45,40 @@ def page_of(
     """
     seek = objects if callable(objects) else seek_in(objects)
     floor = max(prefix, _behind_key(start_after)) if token is None else token
-    page = ListPage([], [])
+    found: list[StoredObject] = []
+    prefixes: list[str] = []
     limit = min(max_keys, MAX_KEYS)
-    for key, size, common in _entries(seek, floor, prefix, delimiter):
-        if len(page.objects) + len(page.prefixes) >= limit:
-            return ListPage(page.objects, page.prefixes, key)
+    for stored, common in _entries(seek, floor, prefix, delimiter):
+        if len(found) + len(prefixes) >= limit:
+            return ListPage.of(found, prefixes, stored.key)
         if common:
-            page.prefixes.append(common)
+            prefixes.append(common)
         else:
-            page.objects.append((key, size))
-    return page
+            found.append(stored)
+    return ListPage.of(found, prefixes)
 
 
-def seek_in(objects: Sequence[tuple[str, int]]) -> Seek:
-    """A `Seek` over (key, size) pairs that ascend by key."""
+def seek_in(objects: Sequence[StoredObject]) -> Seek:
+    """A `Seek` over objects that ascend by key."""
 
-    def seek(floor: str) -> Iterator[tuple[str, int]]:
-        return (objects[index] for index in range(bisect_left(objects, (floor,)), len(objects)))
+    def seek(floor: str) -> Iterator[StoredObject]:
+        return (objects[index] for index in range(_first(objects, floor), len(objects)))
 
     return seek
 
 
-def _entries(seek: Seek, floor: str, prefix: str, delimiter: str) -> Iterator[tuple[str, int, str]]:
-    """Key, size and common prefix ("" for an object) of each entry of a listing."""
+def _first(objects: Sequence[StoredObject], floor: str) -> int:
+    return bisect_left(objects, floor, key=lambda stored: stored.key)
+
+
+def _entries(
+    seek: Seek, floor: str, prefix: str, delimiter: str
+) -> Iterator[tuple[StoredObject, str]]:
+    """The (first) object and the common prefix ("" for none) of each entry of a listing."""
     stream = seek(floor)
     behind, passed = "", 0
-    while (found := next(stream, None)) is not None and found[0].startswith(prefix):
-        key, size = found
+    while (found := next(stream, None)) is not None and found.key.startswith(prefix):
+        key = found.key
         if behind and key.startswith(behind):
             passed += 1
             if passed > _READ_ON:
@@ -78,7 +86,7 @@ def _entries(seek: Seek, floor: str, prefix: str, delimiter: str) -> Iterator[tu
             continue
         cut = key.find(delimiter, len(prefix)) if delimiter else -1
         behind, passed = key[: cut + len(delimiter)] if cut >= 0 else "", 0
-        yield key, size, behind
+        yield found, behind
 
 
 def _behind_key(key: str) -> str:
@@ -175,21 +183,24 @@ class _Shelf:
         # one listing with a delimiter seeks several times within an asset
         self._objects = lru_cache(maxsize=64)(self._make_objects)
 
-    def seek(self, floor: str) -> Iterator[tuple[str, int]]:
-        """(key, size) ascending, from the first key that is not before `floor`."""
+    def seek(self, floor: str) -> Iterator[StoredObject]:
+        """Objects ascending by key, from the first key that is not before `floor`."""
         first = max(bisect_right(self._heads, floor) - 1, 0)
         for position in range(first, len(self._heads)):
             objects = self._objects(position)
-            start = bisect_left(objects, (floor,)) if position == first else 0
+            start = _first(objects, floor) if position == first else 0
             yield from objects[start:]
 
-    def _make_objects(self, position: int) -> list[tuple[str, int]]:
-        found: dict[str, int] = {}
+    def _make_objects(self, position: int) -> list[StoredObject]:
+        found: dict[str, StoredObject] = {}
         for record in self._records[position]:
             location = split_location(record["location"])
             assert location is not None, "only records with a location are on a shelf"
-            found |= {f"{location[1]}/{key}": size for key, size in self._files_of(record)}
-        return sorted(found.items())
+            written = written_at(record)
+            for path, size in self._files_of(record):
+                key = f"{location[1]}/{path}"
+                found[key] = StoredObject(key, size, written(path))
+        return [found[key] for key in sorted(found)]
 
 
 def _shelves_of(catalogue: DemoCatalogue) -> dict[str, _Shelf]:

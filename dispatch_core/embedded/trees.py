@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
+from dispatch_core.sources import time_text
 from dispatch_core.types import Record
 
 Files = list[tuple[str, int]]
 """(key below the asset, size in bytes), ascending by key."""
 
 _LABEL = re.compile(r"_([a-z][a-z-]*)_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d$")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
 _PROBES = ("ProbeA", "ProbeB")
 
 
@@ -29,6 +32,13 @@ def files_of(record: Record) -> Files:
 def with_sizes(keys: Iterable[str]) -> Files:
     """`keys` sorted, once each, with a size that depends on the key alone."""
     return [(key, _size(key)) for key in sorted(set(keys))]
+
+
+def written_at(record: Record) -> Callable[[str], str]:
+    """When each file of the asset was written: within three hours of the time in its name."""
+    stamps = _STAMP.findall(record["name"]) or ["2025-01-01_00-00-00"]
+    begin = datetime.strptime(stamps[-1], "%Y-%m-%d_%H-%M-%S").replace(tzinfo=UTC)
+    return lambda key: time_text(begin + timedelta(seconds=zlib.crc32(key.encode()) % 10_800))
 
 
 def zarr(path: str, arrays: Mapping[str, int]) -> list[str]:
