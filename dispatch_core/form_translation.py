@@ -1,0 +1,390 @@
+"""A query opened as a form, and a form written as a query.
+
+What a form shows reads back as the same form. A query that goes through a form
+keeps its meaning, always; its JSON too, but for spellings that say the same
+(``$not`` over two operators comes back as ``$nor``). What no row can say stays in
+its place as a `Locked` clause.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final, Literal
+
+from dispatch_core.bson import is_number
+from dispatch_core.errors import InvalidInput
+from dispatch_core.expressions import is_true
+from dispatch_core.match import is_operator_document
+from dispatch_core.query_form import (
+    OPERATORS,
+    PATTERN_CONDITIONS,
+    Condition,
+    Elements,
+    Group,
+    Kind,
+    Locked,
+    Node,
+    QueryForm,
+    Row,
+    faults,
+    value_of,
+)
+from dispatch_core.types import Filter, JsonValue, Pipeline
+
+MAX_DEPTH: Final = 12
+"""Levels of groups, lists of items and negations; deeper is locked: no page could show it."""
+
+
+def _text(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+# Query -> form
+
+
+def form_of(query: Filter | Pipeline) -> QueryForm:
+    """The form of a checked query; whatever no row can say is a locked clause in it."""
+    if isinstance(query, dict):
+        return QueryForm(_root(query))
+    first = query[0].get("$match") if query and isinstance(query[0], dict) else None
+    has_match = isinstance(first, dict)
+    rest = query[1:] if has_match else query
+    stages = tuple(Locked(_text(stage), _STAGE_REASON) for stage in rest)
+    return QueryForm(_root(first if isinstance(first, dict) else {}), stages, has_match)
+
+
+_STAGE_REASON = "a stage of the aggregation pipeline; change it as JSON"
+
+
+def _root(query: Filter) -> Group:
+    members, is_spelt_out = _conjunction(query, 0)
+    return Group("all", members, is_spelt_out=is_spelt_out)
+
+
+def _conjunction(query: Filter, depth: int) -> tuple[tuple[Node, ...], bool]:
+    """What must all hold, and whether the query says so by an ``$and`` alone."""
+    nodes = tuple(_nodes(query, depth))
+    if list(query) == ["$and"] and isinstance(nodes[0], Group):
+        return nodes[0].members, True
+    return nodes, False
+
+
+def _nodes(query: Filter, depth: int) -> Iterator[Node]:
+    for name, condition in query.items():
+        if name in _GROUPS:
+            yield _group(name, condition, depth)
+        elif name.startswith("$") or not name:
+            reason = _REASONS.get(name, f"no row of the form says {name or 'a field without name'}")
+            yield Locked(_text({name: condition}), reason)
+        else:
+            yield from _field_nodes(name, condition, depth)
+
+
+_GROUPS: Final[dict[str, Literal["all", "any", "none"]]] = {
+    "$and": "all",
+    "$or": "any",
+    "$nor": "none",
+}
+_OPERATOR_OF_GROUP: Final = {kind: name for name, kind in _GROUPS.items()}
+_REASONS: Final = {
+    "$expr": "it computes from several fields",
+    "$comment": "a comment; it changes nothing",
+}
+
+
+def _group(name: str, members: JsonValue, depth: int) -> Node:
+    whole = _text({name: members})
+    if not isinstance(members, list) or not members:
+        return Locked(whole, f"{name} needs a list of filters")
+    if not all(isinstance(member, dict) for member in members):
+        return Locked(whole, f"{name} holds what is not a filter")
+    if depth >= MAX_DEPTH:
+        return Locked(whole, f"it is nested more than {MAX_DEPTH} levels deep")
+    items = tuple(_item(member, depth + 1) for member in members)
+    return Group(_GROUPS[name], items, is_spelt_out=True)
+
+
+def _item(query: Filter, depth: int) -> Node:
+    """One member of a list of filters: its only condition, or a group of several."""
+    if not query:
+        return Locked("{}", "an empty filter, which matches every record")
+    if list(query) == ["$and"]:
+        return _group("$and", query["$and"], depth)
+    nodes = tuple(_nodes(query, depth))
+    return nodes[0] if len(nodes) == 1 else Group("all", nodes)
+
+
+def _field_nodes(path: str, condition: JsonValue, depth: int) -> Iterator[Node]:
+    if not is_operator_document(condition):
+        yield _valued(path, "is", condition)
+        return
+    strange = [name for name in condition if not name.startswith("$")]
+    if strange or ("$options" in condition and "$regex" not in condition):
+        what = strange[0] if strange else "$options"
+        yield Locked(_text({path: condition}), f"{what} has no place among these operators")
+        return
+    for name, argument in condition.items():
+        if name != "$options":
+            yield _operator_node(path, name, argument, condition, depth)
+
+
+def _operator_node(
+    path: str, name: str, argument: JsonValue, beside: Mapping[str, JsonValue], depth: int
+) -> Node:
+    node: Node | None = None
+    own = {name: argument}
+    if name == "$regex":
+        own |= {"$options": beside["$options"]} if "$options" in beside else {}
+        node = _regex_row(path, argument, beside.get("$options", ""))
+    elif name == "$elemMatch":
+        node = _elements(path, argument, depth)
+    elif name == "$not":
+        node = _negated(path, argument, depth)
+    elif name in _ROWS:
+        node = _ROWS[name](path, argument)
+    if node is not None:
+        return node
+    return Locked(_text({path: own}), f"no row of the form says this {name}")
+
+
+def _valued(path: str, condition: Condition, value: JsonValue, *, spelt_out: bool = False) -> Row:
+    kind, text = _typed(value)
+    return Row(path, condition, kind, (text,), is_spelt_out=spelt_out)
+
+
+def _typed(value: JsonValue) -> tuple[Kind, str]:
+    if isinstance(value, str):
+        return "text", value
+    if value is None:
+        return "null", "null"
+    if isinstance(value, bool):
+        return "true or false", "true" if value else "false"
+    return ("number" if is_number(value) else "JSON"), _text(value)
+
+
+def _list_row(path: str, condition: Condition, argument: JsonValue) -> Row | None:
+    if not isinstance(argument, list) or any(map(is_operator_document, argument)):
+        return None
+    kinds = {_typed(item)[0] for item in argument}
+    if kinds not in ({"text"}, {"number"}):
+        return Row(path, condition, "JSON", (_text(argument),))
+    return Row(path, condition, kinds.pop(), tuple(_typed(item)[1] for item in argument))
+
+
+def _regex_row(path: str, pattern: JsonValue, options: JsonValue) -> Row | None:
+    if not isinstance(pattern, str) or not isinstance(options, str):
+        return None
+    condition: Condition = "matches"
+    if set(options) <= {"i"}:  # under x or m the signs of a pattern mean something else
+        condition, pattern = words_of_pattern(pattern)
+    return Row(path, condition, "text", (pattern,), options)
+
+
+def _size_row(path: str, argument: JsonValue) -> Row | None:
+    return _valued(path, "has size", argument) if is_number(argument) else None
+
+
+def _type_row(path: str, argument: JsonValue) -> Row | None:
+    names = argument if isinstance(argument, list) else [argument]
+    if not names or not all(isinstance(name, str) for name in names):
+        return None
+    return Row(path, "has type", "text", tuple(names), is_spelt_out=isinstance(argument, list))
+
+
+def _exists_row(path: str, argument: JsonValue) -> Row:
+    return Row(path, "exists" if is_true(argument) else "is missing")
+
+
+_ROWS: Final[dict[str, Callable[[str, JsonValue], Row | None]]] = {
+    "$eq": lambda path, value: _valued(path, "is", value, spelt_out=True),
+    "$ne": lambda path, value: _valued(path, "is not", value),
+    "$gt": lambda path, value: _valued(path, "greater than", value),
+    "$gte": lambda path, value: _valued(path, "at least", value),
+    "$lt": lambda path, value: _valued(path, "less than", value),
+    "$lte": lambda path, value: _valued(path, "at most", value),
+    "$in": lambda path, value: _list_row(path, "is one of", value),
+    "$nin": lambda path, value: _list_row(path, "is none of", value),
+    "$all": lambda path, value: _list_row(path, "has all of", value),
+    "$size": _size_row,
+    "$type": _type_row,
+    "$exists": _exists_row,
+}
+
+
+def _negated(path: str, argument: JsonValue, depth: int) -> Node | None:
+    """``$not`` of one condition is that condition negated; of several, none of all of them."""
+    if not is_operator_document(argument):
+        return None
+    inner = tuple(_field_nodes(path, argument, depth + 1))
+    if any(isinstance(node, Locked) for node in inner):
+        return None
+    only = inner[0] if len(inner) == 1 else None
+    if isinstance(only, Row | Elements) and not only.is_negated:
+        return replace(only, is_negated=True)
+    if not path or depth >= MAX_DEPTH:  # an item itself has no path that a group could name
+        return None
+    return Group("none", (only or Group("all", inner),))
+
+
+def _elements(path: str, argument: JsonValue, depth: int) -> Elements | None:
+    if not isinstance(argument, dict) or not argument or depth >= MAX_DEPTH:
+        return None
+    if is_operator_document(argument) and next(iter(argument)) not in _GROUPS:
+        rows = tuple(_field_nodes("", argument, depth + 1))
+        is_plain = all(isinstance(row, Row) for row in rows)
+        return Elements(path, rows, of_values=True) if is_plain else None
+    members, is_spelt_out = _conjunction(argument, depth + 1)
+    return Elements(path, members, is_spelt_out=is_spelt_out)
+
+
+# Patterns in words
+
+_SIGNS: Final = frozenset(r"\.^$*+?()[]{}|")
+
+
+def words_of_pattern(pattern: str) -> tuple[Condition, str]:
+    """("starts with", "s3://a.b") for the pattern ``^s3://a\\.b``; "matches" for what is more."""
+    body = pattern.removeprefix("^")
+    starts = len(body) < len(pattern)
+    ends = body.endswith("$") and not _is_escaped(body)
+    literal = _unescaped(body.removesuffix("$") if ends else body)
+    if literal is None or (starts and ends):
+        return "matches", pattern
+    return ("starts with" if starts else "ends with" if ends else "contains"), literal
+
+
+def pattern_of(condition: Condition, text: str) -> str:
+    """The regular expression that says `condition` of `text`."""
+    if condition == "matches":
+        return text
+    literal = "".join(f"\\{sign}" if sign in _SIGNS else sign for sign in text)
+    before, after = "^" * (condition == "starts with"), "$" * (condition == "ends with")
+    return f"{before}{literal}{after}"
+
+
+def _is_escaped(text: str) -> bool:
+    """Whether the last sign of `text` has an odd number of backslashes before it."""
+    head = text[:-1]
+    return (len(head) - len(head.rstrip("\\"))) % 2 == 1
+
+
+def _unescaped(body: str) -> str | None:
+    """The text that a pattern without a live sign stands for."""
+    literal = re.sub(r"\\(.)", lambda found: found[1], body, flags=re.DOTALL)
+    return literal if pattern_of("contains", literal) == body else None
+
+
+# Form -> query
+
+
+def query_of(form: QueryForm) -> Filter | Pipeline:
+    """The query that `form` says, with its stages where it has some; raises as `filter_of`."""
+    query = filter_of(form)
+    if form.stages is None:
+        return query
+    stages = [json.loads(stage.text) for stage in form.stages]
+    return [{"$match": query}, *stages] if query or form.has_match else stages
+
+
+def filter_of(form: QueryForm) -> Filter:
+    """The filter that the conditions of `form` say, without its stages.
+
+    Raises
+    ------
+    InvalidInput
+        With one issue for each row and group that `faults` names.
+    """
+    found = faults(form)
+    if found:
+        raise InvalidInput(list(found.values()))
+    return _conjunction_filter(form.root)
+
+
+def _conjunction_filter(node: Group | Elements) -> Filter:
+    """`node.members` side by side in one object, or in an ``$and`` where they clash."""
+    merged = None if node.is_spelt_out and node.members else _merged(node.members)
+    if merged is None or _is_lone_all(node.members):
+        return {"$and": [_item_filter(member) for member in node.members]}
+    return merged
+
+
+def _is_lone_all(members: tuple[Node, ...]) -> bool:
+    """Whether the only member would write an ``$and`` that reads as its holder's own."""
+    only = members[0] if len(members) == 1 else None
+    return isinstance(only, Group) and only.kind == "all"
+
+
+def _item_filter(node: Node) -> Filter:
+    if not isinstance(node, Group) or node.kind != "all":
+        return _clause(node)
+    merged = _merged(node.members) if len(node.members) > 1 and not node.is_spelt_out else None
+    return _clause(node) if merged is None else merged
+
+
+def _merged(members: Iterable[Node]) -> Filter | None:
+    """The clauses in one object; None where two would share a name and lose one.
+
+    Only neighbours share a field: an order that a person chose is kept.
+    """
+    merged: Filter = {}
+    last = None
+    for member in members:
+        clause = _clause(member)
+        if len(clause) != 1:
+            return None
+        name, condition = next(iter(clause.items()))
+        if name not in merged:
+            merged[name] = condition
+        elif name == last and _go_together(merged[name], condition):
+            merged[name] = merged[name] | condition
+        else:
+            return None
+        last = name
+    return merged
+
+
+def _go_together(one: JsonValue, other: JsonValue) -> bool:
+    return (
+        is_operator_document(one)
+        and is_operator_document(other)
+        and one.keys().isdisjoint(other)
+        and all(name.startswith("$") for name in (*one, *other))
+        and all("$options" not in each or "$regex" in each for each in (one, other))
+    )
+
+
+def _clause(node: Node) -> Filter:
+    """`node` as a filter of its own, of one name."""
+    if isinstance(node, Locked):
+        return dict(json.loads(node.text))
+    if isinstance(node, Group):
+        return {_OPERATOR_OF_GROUP[node.kind]: [_item_filter(one) for one in node.members]}
+    if isinstance(node, Elements):
+        condition: JsonValue = {"$elemMatch": _elements_filter(node)}
+    elif node.condition == "is" and not (node.is_spelt_out or node.is_negated or not node.path):
+        value = value_of(node)
+        condition = {"$eq": value} if is_operator_document(value) else value
+    else:
+        condition = _operators(node)
+    return {node.path: {"$not": condition} if node.is_negated else condition}
+
+
+def _elements_filter(node: Elements) -> Filter:
+    if not node.of_values:
+        return _conjunction_filter(node)
+    return dict((_merged(node.members) or {"": {}})[""])
+
+
+def _operators(row: Row) -> dict[str, JsonValue]:
+    name = OPERATORS[row.condition]
+    if row.condition in PATTERN_CONDITIONS:
+        pattern = {name: pattern_of(row.condition, row.texts[0])}
+        return pattern | ({"$options": row.options} if row.options else {})
+    if name == "$exists":
+        return {name: row.condition == "exists"}
+    if name == "$type" and len(row.texts) == 1 and not row.is_spelt_out:
+        return {name: row.texts[0]}
+    return {name: value_of(row)}

@@ -1,0 +1,350 @@
+"""A query as a form: rows in nested groups, and locked clauses for what no row can say.
+
+Values are kept as the text that a person typed, beside their kind: "774659" the
+text and 774659 the number match different records, and a number that is not one yet
+stays on the page as typed. `form_translation` opens a query as a form and writes it
+again; here are the nouns, what a form still lacks, and how it is changed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, TypeAlias
+
+from dispatch_core.bson import is_number
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.match import is_operator_document
+from dispatch_core.strict_json import load_json
+from dispatch_core.types import JsonValue
+
+Kind = Literal["text", "number", "true or false", "null", "JSON"]
+"""Of which kind a value is; "JSON" is an object, an array, or a list of several kinds."""
+
+Condition = Literal[
+    "is",
+    "is not",
+    "is one of",
+    "is none of",
+    "contains",
+    "starts with",
+    "ends with",
+    "matches",
+    "greater than",
+    "at least",
+    "less than",
+    "at most",
+    "exists",
+    "is missing",
+    "has all of",
+    "has size",
+    "has type",
+]
+
+OPERATORS: Final[dict[Condition, str]] = {
+    "is": "$eq",
+    "is not": "$ne",
+    "is one of": "$in",
+    "is none of": "$nin",
+    "contains": "$regex",
+    "starts with": "$regex",
+    "ends with": "$regex",
+    "matches": "$regex",
+    "greater than": "$gt",
+    "at least": "$gte",
+    "less than": "$lt",
+    "at most": "$lte",
+    "exists": "$exists",
+    "is missing": "$exists",
+    "has all of": "$all",
+    "has size": "$size",
+    "has type": "$type",
+}
+PATTERN_CONDITIONS: Final = frozenset(name for name, op in OPERATORS.items() if op == "$regex")
+LIST_CONDITIONS: Final[frozenset[Condition]] = frozenset(
+    ("is one of", "is none of", "has all of", "has type")
+)
+VALUELESS: Final[frozenset[Condition]] = frozenset(("exists", "is missing"))
+ONE_KIND: Final[dict[Condition, Kind]] = {
+    **dict.fromkeys(PATTERN_CONDITIONS, "text"),
+    "has type": "text",
+    "has size": "number",
+}
+"""Conditions that ask for values of one kind, whatever the field holds."""
+
+_numbers = itertools.count(1)
+
+
+def _next_number() -> int:
+    return next(_numbers)
+
+
+def _key() -> Any:
+    """A number that a copy keeps: it tells nodes apart while they are edited and moved."""
+    return field(default_factory=_next_number, compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One condition on one field.
+
+    Attributes
+    ----------
+    path
+        Dotted path; ``""`` for the item itself inside `Elements` of values.
+    texts
+        The values as typed: one for each of a list, none for "exists" or where a value
+        is still missing. A list of kind "JSON" is one text, the whole array.
+    options
+        Letters of ``$options``; "i" ignores case.
+    is_negated
+        Whether the condition stands under ``$not``.
+    is_spelt_out
+        Whether the query says the longer of two ways: ``{"$eq": value}`` for a value.
+    """
+
+    path: str = ""
+    condition: Condition = "is"
+    kind: Kind = "text"
+    texts: tuple[str, ...] = ()
+    options: str = ""
+    is_negated: bool = False
+    is_spelt_out: bool = field(default=False, compare=False)
+    key: int = _key()
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """``$elemMatch``: one item of the list at `path` meets all `members` at once.
+
+    `of_values` tells that the members are rows about the items themselves, not about
+    fields of them.
+    """
+
+    path: str = ""
+    members: tuple[Node, ...] = ()
+    is_negated: bool = False
+    of_values: bool = False
+    is_spelt_out: bool = field(default=False, compare=False)
+    key: int = _key()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Members of which all, any or none must hold; `is_spelt_out` where it was an ``$and``."""
+
+    kind: Literal["all", "any", "none"] = "all"
+    members: tuple[Node, ...] = ()
+    is_spelt_out: bool = field(default=False, compare=False)
+    key: int = _key()
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A clause, or a stage, that can be moved and removed but not edited as a form."""
+
+    text: str
+    reason: str
+    key: int = _key()
+
+
+Node: TypeAlias = Row | Elements | Group | Locked
+Members: TypeAlias = tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryForm:
+    """A query as a form; all members of `root` must hold.
+
+    `stages` is None for a filter. For an aggregation pipeline it holds what follows
+    its leading ``$match``, which `root` shows.
+    """
+
+    root: Group = field(default_factory=Group)
+    stages: tuple[Locked, ...] | None = None
+    has_match: bool = field(default=False, compare=False)
+
+    @property
+    def locked(self) -> tuple[Locked, ...]:
+        """The locked clauses among the conditions; stages are not counted."""
+        return tuple(node for node, _ in walk(self.root) if isinstance(node, Locked))
+
+
+def walk(group: Group | Elements) -> Iterator[tuple[Node, Group | Elements]]:
+    """Every node below `group` with what holds it, each before its own members."""
+    for member in group.members:
+        yield member, group
+        if isinstance(member, Group | Elements):
+            yield from walk(member)
+
+
+# Values
+
+
+def value_of(row: Row) -> JsonValue:
+    """What the query compares with; raises `InvalidInput` where the text is not of its kind."""
+    if row.condition in LIST_CONDITIONS and row.kind != "JSON":
+        return [_parsed(row.kind, text) for text in row.texts]
+    return _parsed(row.kind, row.texts[0] if row.texts else "")
+
+
+def _parsed(kind: Kind, text: str) -> JsonValue:
+    if kind == "text":
+        return text
+    if kind == "null":
+        return None
+    if kind == "true or false":
+        return text == "true"
+    return _number(text) if kind == "number" else load_json(text, "the value")
+
+
+def _number(text: str) -> JsonValue:
+    try:
+        value = load_json(text, "the value")
+    except InvalidInput:
+        value = None
+    if not is_number(value):
+        raise InvalidInput(Issue(f"{text.strip()!r} is not a number", "", "Write it as in 0.5"))
+    return value
+
+
+# What a form still lacks
+
+
+def faults(form: QueryForm) -> dict[int, Issue]:
+    """Key of a row or group -> what it lacks; a form with one of them gives no query."""
+    found: dict[int, Issue] = {}
+    for number, (node, holder) in enumerate(walk(form.root), 1):
+        fault = _fault(node, holder)
+        if fault:
+            found[node.key] = replace(fault, where=f"condition {number}")
+    return found
+
+
+def _fault(node: Node, holder: Group | Elements) -> Issue | None:
+    if isinstance(node, Locked):
+        return None
+    is_item = isinstance(holder, Elements) and holder.of_values
+    if not isinstance(node, Group) and not is_item and not node.path.strip():
+        return Issue("the field is missing", "", "Choose a field, or remove the condition")
+    if not isinstance(node, Group) and node.path.startswith("$"):
+        return Issue("a field does not start with $", "", "Write the path of a field")
+    if isinstance(node, Row):
+        return _value_fault(node)
+    if not node.members:
+        return Issue("the group is empty", "", "Add a condition to it, or remove it")
+    if isinstance(node, Elements) and node.of_values and _clash(node):
+        what = "two conditions on the items say the same kind of thing"
+        return Issue(what, "", "Remove one of them")
+    return None
+
+
+def _clash(node: Elements) -> bool:
+    names = [
+        "$not" if row.is_negated else OPERATORS[row.condition]
+        for row in node.members
+        if isinstance(row, Row)
+    ]
+    return len(set(names)) < len(names)
+
+
+def _value_fault(row: Row) -> Issue | None:
+    if row.condition in VALUELESS:
+        return None
+    if not row.texts:
+        return Issue("the value is missing", "", "Write a value, or remove the condition")
+    try:
+        value = value_of(row)
+    except InvalidInput as error:
+        return error.issues[0]
+    if row.condition in LIST_CONDITIONS and not isinstance(value, list):
+        return Issue("this condition takes a list", "", 'Write it as in ["a", 1]')
+    if row.condition in LIST_CONDITIONS and any(map(is_operator_document, value)):
+        return Issue("the list holds an operator", "", "Use a group of conditions")
+    if row.condition == "has size" and not (value >= 0 and value % 1 == 0):
+        return Issue("a size is a whole number of at least 0", "", "Write it as in 2")
+    return None
+
+
+def finished_part(form: QueryForm) -> QueryForm:
+    """`form` without what `faults` names, and without groups that hold nothing else."""
+    found = faults(form)
+
+    def kept(node: Node) -> Node | None:
+        if node.key in found and not isinstance(node, Group):
+            return None
+        if not isinstance(node, Group | Elements):
+            return node
+        members = tuple(one for one in map(kept, node.members) if one is not None)
+        return replace(node, members=members) if members else None
+
+    members = tuple(one for one in map(kept, form.root.members) if one is not None)
+    return replace(form, root=replace(form.root, members=members))
+
+
+# Changes: each gives a new form
+
+
+def add(form: QueryForm, holder: int, node: Node) -> QueryForm:
+    """`form` with `node` as the last member of the group with the key `holder`."""
+
+    def change(group: Group | Elements) -> Group | Elements:
+        return replace(group, members=(*group.members, node))
+
+    return replace(form, root=_changed(form.root, lambda one: one.key == holder, change))
+
+
+def put(form: QueryForm, node: Node) -> QueryForm:
+    """`form` with `node` in place of the one with its key."""
+    return _change_at(form, node.key, lambda before, _, after: (*before, node, *after))
+
+
+def remove(form: QueryForm, key: int) -> QueryForm:
+    """`form` without the node, or the stage, of this key."""
+    if form.stages is not None:
+        stages = tuple(stage for stage in form.stages if stage.key != key)
+        form = replace(form, stages=stages or None if len(stages) < len(form.stages) else stages)
+    return _change_at(form, key, lambda before, _, after: (*before, *after))
+
+
+def move(form: QueryForm, key: int, by: Literal[-1, 1]) -> QueryForm:
+    """`form` with the node one place up (-1) or down (1) among its neighbours."""
+
+    def change(before: Members, node: Node, after: Members) -> Members:
+        if by < 0:
+            return (*before[:-1], node, *before[-1:], *after)
+        return (*before, *after[:1], node, *after[1:])
+
+    return _change_at(form, key, change)
+
+
+def _change_at(
+    form: QueryForm, key: int, change: Callable[[Members, Node, Members], Members]
+) -> QueryForm:
+    def around(group: Group | Elements) -> Group | Elements:
+        at = [member.key for member in group.members].index(key)
+        members = group.members
+        return replace(group, members=change(members[:at], members[at], members[at + 1 :]))
+
+    def holds(group: Group | Elements) -> bool:
+        return any(member.key == key for member in group.members)
+
+    return replace(form, root=_changed(form.root, holds, around))
+
+
+def _changed(
+    group: Group,
+    is_it: Callable[[Group | Elements], bool],
+    change: Callable[[Group | Elements], Group | Elements],
+) -> Group:
+    def visit(node: Node) -> Node:
+        if not isinstance(node, Group | Elements):
+            return node
+        if is_it(node):
+            return change(node)
+        return replace(node, members=tuple(map(visit, node.members)))
+
+    changed = visit(group)
+    assert isinstance(changed, Group)
+    return changed
