@@ -1,0 +1,306 @@
+"""What a browser, a foreign site and a stranger get from the running server, and what not."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import http.client
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from streamlit import config as streamlit_config
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
+
+from benchmarks.browserless import HOST, AppServer, Tab
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+SETTINGS: dict[str, Any] = {
+    "server.address": "127.0.0.1",
+    "server.allowedHosts": ["localhost", "127.0.0.1", "::1"],
+    "server.enableCORS": True,
+    "server.enableXsrfProtection": True,
+    "server.enableStaticServing": False,
+    "server.enableAgentApi": False,
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "server.maxUploadSize": 50,
+    "server.maxMessageSize": 50,
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    "logger.level": "info",
+    "runner.postScriptGC": False,
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    with AppServer(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+# The configuration
+
+
+def test_the_configuration_is_these_settings_and_no_other() -> None:
+    found = {
+        f"{section}.{name}": value
+        for section, values in CONFIG.items()
+        for name, value in values.items()
+        if section != "theme"
+    }
+
+    assert found == SETTINGS
+
+
+def test_streamlit_knows_every_setting() -> None:
+    # one that it does not know is a line in the log and otherwise ignored
+    known = streamlit_config._config_options_template
+
+    assert SETTINGS.keys() - known.keys() == set()
+
+
+def test_the_server_says_nothing_of_a_setting_or_of_telemetry(server: AppServer) -> None:
+    assert "not a valid config option" not in server.log
+    assert "usage statistics" not in server.log
+
+
+# Who may open a session
+
+
+def handshake(server: AppServer, host: str, origin: str | None) -> int:
+    """The status of opening a session: 101 where it is granted."""
+    headers = {"Host": host}
+    if origin is not None:
+        headers["Origin"] = origin
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol": "streamlit",
+    }
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=30)
+    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    for name, value in {**headers, **upgrade}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST.", "[::1]"])
+def test_this_machine_by_its_names_may(server: AppServer, host: str) -> None:
+    host = f"{host}:{server.port}"
+
+    assert handshake(server, host, f"http://{host}") == 101
+    assert handshake(server, host, None) == 101
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.invalid", "localhost.evil.invalid", "evil.invalid:8501", "10.0.0.1", "x@localhost", ""],
+)
+def test_a_foreign_host_may_not_whatever_its_origin(server: AppServer, host: str) -> None:
+    for origin in (None, f"http://{host}", f"http://127.0.0.1:{server.port}"):
+        assert handshake(server, host, origin) == 403
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.invalid", "https://evil.invalid:8501", "http://127.0.0.1.evil.invalid", "null"],
+)
+def test_a_page_of_a_foreign_origin_may_not(server: AppServer, origin: str) -> None:
+    assert handshake(server, f"127.0.0.1:{server.port}", origin) == 403
+
+
+def test_what_is_no_message_closes_the_session_and_stops_nobody_else(server: AppServer) -> None:
+    address = f"ws://{HOST}:{server.port}/_stcore/stream"
+    with connect(address, subprotocols=[Subprotocol("streamlit")]) as socket:
+        socket.send(b"\xff\xff\xff\xff")
+        with pytest.raises(Exception, match="1002"):
+            socket.recv(30)
+
+    assert requests.get(f"{server.url}/_stcore/health", timeout=30).text == "ok"
+
+
+def test_a_refused_websocket_is_told_by_its_status(server: AppServer) -> None:
+    address = f"ws://{HOST}:{server.port}/_stcore/stream"
+
+    with pytest.raises(InvalidStatus) as caught:
+        connect(address, origin=Origin("http://evil.invalid"))
+
+    assert caught.value.response.status_code == 403
+
+
+# What plain requests get
+
+
+@pytest.mark.parametrize("path", ["", "_stcore/health", "_stcore/host-config", "jobs"])
+def test_no_answer_lets_a_foreign_page_read_it(server: AppServer, path: str) -> None:
+    headers = {"Origin": "http://evil.invalid"}
+
+    answer = requests.get(f"{server.url}/{path}", headers=headers, timeout=30)
+
+    assert answer.headers.get("Access-Control-Allow-Origin") not in ("*", "http://evil.invalid")
+
+
+def test_an_upload_without_the_token_is_refused(server: AppServer) -> None:
+    async def session() -> tuple[int, int]:
+        async with Tab(server.url) as tab:
+            await tab.open()
+            await tab.go("Deliver")
+            address = f"{server.url}/_stcore/upload_file/{tab.session_id}/file"
+            files = {"file": ("x.json", b"{}")}
+            without = requests.put(address, files=files, timeout=30)
+            large = {"Content-Length": str(51 << 20), "X-Xsrftoken": tab.token}
+            too_large = tab.http.put(address, data=b"", headers=large, timeout=30)
+            return without.status_code, too_large.status_code
+
+    assert asyncio.run(session()) == (403, 413)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["app/static/config.toml", "static/../.streamlit/config.toml", ".streamlit/config.toml"],
+        *["app.py", "dispatch_core/cli.py", "../../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd"],
+        *["static/..%2f..%2f..%2fetc%2fpasswd", "media/../../../etc/passwd", "//etc/passwd"],
+        "component/streamlit_ace.streamlit_ace/../../../../../../etc/passwd",
+        "component/streamlit_ace.streamlit_ace/..%2f..%2f__init__.py",
+        "component/streamlit_ace.streamlit_ace//etc/passwd",
+    ],
+)
+def test_no_address_leads_to_a_file_of_the_server(server: AppServer, path: str) -> None:
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=30)
+    connection.request("GET", f"/{path}")  # requests would tidy the dots away
+    answer = connection.getresponse()
+    body = answer.read().decode("utf-8", "replace")
+    connection.close()
+
+    # Streamlit gives its own page to addresses that it does not know
+    assert answer.status >= 400 or "<title>Streamlit</title>" in body
+    for content in ("root:", "gatherUsageStats", "import streamlit", "def main"):
+        assert content not in body
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("_stcore/agent/interact", {}),
+        ("_stcore/agent/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}),
+    ],
+)
+def test_no_program_drives_the_app_over_plain_requests(
+    server: AppServer, path: str, asked: dict[str, Any]
+) -> None:
+    answer = requests.post(f"{server.url}/{path}", json=asked, timeout=30)
+
+    assert "does not serve the agent API" in answer.text
+
+
+@pytest.mark.parametrize("path", ["_stcore/metrics", "_stcore/script-health-check"])
+def test_what_is_told_about_the_server_names_no_path_and_no_session(
+    server: AppServer, path: str
+) -> None:
+    async def session() -> tuple[str, str]:
+        async with Tab(server.url) as tab:
+            await tab.open()
+            answer = await asyncio.to_thread(requests.get, f"{server.url}/{path}", timeout=30)
+            return answer.text, tab.session_id
+
+    text, session_id = asyncio.run(session())
+
+    assert session_id
+    assert session_id not in text
+    assert str(ROOT) not in text
+    assert str(server.output_root) not in text
+
+
+# What a failure shows
+
+
+def test_a_failing_page_shows_neither_message_nor_trace_and_the_log_has_both(
+    tmp_path: Path,
+) -> None:
+    async def first_page(url: str) -> str:
+        async with Tab(url) as tab:
+            run = await tab.open()
+            assert run.errors
+            return run.text
+
+    with AppServer(tmp_path, "tests/support/failing_app.py") as server:
+        shown = asyncio.run(first_page(server.url))
+
+    assert "before" in shown
+    for secret in ("s3cret", "/srv/private", "RuntimeError", "failing_app.py", "Traceback"):
+        assert secret not in shown.replace(str(ROOT / "tests/support/failing_app.py"), "")
+    assert "s3cret in /srv/private/path" in server.log
+
+
+# Caches and downloads, in the text of the pages
+
+
+def page_calls() -> Iterator[tuple[str, ast.AST]]:
+    """(file, call or decorated function) of every page and part."""
+    for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call | ast.FunctionDef):
+                yield path.relative_to(ROOT).as_posix(), node
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    return next((one.value for one in call.keywords if one.arg == name), None)
+
+
+def test_downloads_are_made_on_click() -> None:
+    # one made before is kept by the server and read without a cookie, also when the tab is closed
+    downloads = [
+        (file, call)
+        for file, call in page_calls()
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "download_button"
+    ]
+
+    assert len(downloads) >= 3
+    for file, call in downloads:
+        data = keyword(call, "data") or call.args[1]
+        assert isinstance(data, ast.Lambda), f"{file}:{call.lineno}: the data is no callable"
+
+
+SHARED = {"cache_data", "cache_resource"}
+
+
+def test_caches_are_in_one_file_bounded_and_take_nothing_of_a_person() -> None:
+    for file, node in page_calls():
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            call = decorator if isinstance(decorator, ast.Call) else None
+            target = call.func if call else decorator
+            if not isinstance(target, ast.Attribute) or target.attr not in SHARED:
+                continue
+            where = f"{file}:{node.lineno}"
+            assert file == "pages/shared/services.py", f"{where}: caches live in services.py"
+            assert call is not None, f"{where}: the cache has no bound"
+            assert keyword(call, "max_entries"), f"{where}: the cache has no bound"
+            personal = {
+                argument.arg: ast.unparse(argument.annotation or ast.Constant(None))
+                for argument in node.args.args
+                if "ession" in ast.unparse(argument.annotation or ast.Constant(None))
+                or argument.arg.startswith("_")
+            }
+            assert personal == {}, f"{where}: a cache is shared by everybody"
