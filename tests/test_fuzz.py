@@ -1,0 +1,181 @@
+"""Every door takes any text: it is read, or refused in words, and nothing else happens.
+
+A quick amount each time, 5,000 examples of each door in ``make soak``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from dispatch_core.asset_list import read_asset_csv, read_pasted_ids
+from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.file_extension import check_extension
+from dispatch_core.match import compile_filter
+from dispatch_core.parameter_schema import parse_schema
+from dispatch_core.parameters import parse_parameters
+from dispatch_core.query import parse_query, read_query
+from dispatch_core.request import check_request, load_request
+from dispatch_core.strict_json import load_json
+from tests.support.mutations import damaged, mutated
+from tests.support.tier import SOAK, amount
+
+pytestmark = pytest.mark.soak
+
+EXAMPLES = settings(
+    max_examples=amount(200, 5_000),
+    deadline=None,  # the bound is that of the whole run
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    derandomize=not SOAK,
+)
+
+QUERIES = [
+    '{"data_description.project_name": "Thalamic Ephys Survey", "subject.subject_id": "900003"}',
+    '{"$or": [{"name": {"$regex": "^ecephys_", "$options": "i"}}, {"a.0.b": {"$in": [1, null]}}]}',
+    '{"x": {"$elemMatch": {"y": {"$not": {"$gte": 2.5, "$lt": 1e9}}}}, "$nor": [{"z": true}]}',
+    '{"$expr": {"$gt": [{"$size": "$data_description.modality"}, 1]}}',
+    '[{"$match": {"_id": {"$exists": true}}}, {"$sort": {"name": 1}}, {"$limit": 25}]',
+    '[{"$unwind": "$a"}, {"$group": {"_id": "$a", "n": {"$sum": 1}}}, {"$project": {"n": 1}}]',
+]
+PARAMETERS = [
+    '{"analysis_parameter": {"analysis_name": "Unit filtering", "cutoff": 0.05, "bins": [1, 2]}}',
+    '{"fixed_parameters": {"a": 1}, "distributed_parameters": [{"b": "x"}, {"b": null, "c": {}}]}',
+]
+SCHEMAS = [
+    json.dumps(
+        {
+            "$defs": {"Band": {"properties": {"low": {"type": "number"}}, "type": "object"}},
+            "properties": {
+                "analysis_name": {"type": "string", "maxLength": 40},
+                "cutoff": {"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]},
+                "band": {"allOf": [{"$ref": "#/$defs/Band"}], "description": ["a", "b"]},
+                "bins": {"type": "array", "items": {"type": "integer"}},
+                "method": {"enum": ["fast", "exact"], "pattern": "^[a-z]+$"},
+            },
+            "required": ["analysis_name"],
+            "type": "object",
+        }
+    )
+]
+TABLES = [
+    "asset_id,comment\n50fa9416-4e21-482f-8901-889322a87ae3,first\n\n  ,only a comment\nname_2,x\n",
+    'Asset_ID;note\r\n"a;b";"two\r\nlines"\r\n',
+    "asset_id\ts\na\tb\n",
+]
+REQUESTS = [
+    json.dumps(
+        {
+            "version": 1,
+            "query": {"subject.subject_id": {"$in": ["900001", "900002"]}},
+            "file_extension": ".nwb",
+            "group_by": ["subject.subject_id"],
+            "num_parallel_workers": 3,
+            "max_number_of_tasks_dispatched": 10,
+            "parameters": {"distributed_parameters": [{"a": 1}, {"a": 2}]},
+        }
+    ),
+    json.dumps({"version": 1, "asset_rows": [{"number": 2, "text": "x"}], "job_format": "seed"}),
+]
+
+Door = Callable[[Any], object]
+
+TEXT_DOORS: dict[str, tuple[Door, list[str]]] = {
+    "query": (parse_query, QUERIES),
+    "query of the command line": (read_query, QUERIES),
+    "parameters": (parse_parameters, PARAMETERS),
+    "schema": (parse_schema, SCHEMAS),
+    "table": (read_asset_csv, TABLES),
+    "pasted ids": (read_pasted_ids, TABLES),
+    "saved request": (lambda text: check_request(load_request(text)), REQUESTS),
+    "strict JSON": (lambda text: load_json(text, "text"), [*QUERIES, *PARAMETERS]),
+    "file extension": (check_extension, [".nwb", ".ome.zarr", "x.nwb/"]),
+}
+BYTE_DOORS = [name for name in TEXT_DOORS if name not in ("pasted ids", "file extension")]
+BYTE_DOORS.remove("query of the command line")
+
+TEXTS = st.one_of(st.text(max_size=80), st.text("{}[]\",:$'\\ \n0aé", max_size=60))
+
+
+@pytest.mark.parametrize("name", TEXT_DOORS)
+def test_any_text_is_read_or_refused_as_invalid_input(name: str) -> None:
+    door, bases = TEXT_DOORS[name]
+
+    @EXAMPLES
+    @given(st.one_of(mutated(bases), mutated(bases), TEXTS))
+    def enters(text: str) -> None:
+        try:
+            door(text)
+        except InvalidInput as error:
+            assert_is_said(error)
+
+    enters()
+
+
+@pytest.mark.parametrize("name", BYTE_DOORS)
+def test_any_bytes_are_read_or_refused_as_invalid_input(name: str) -> None:
+    door, bases = TEXT_DOORS[name]
+
+    @EXAMPLES
+    @given(st.one_of(damaged(bases), st.binary(max_size=60)))
+    def enters(data: bytes) -> None:
+        try:
+            door(data)
+        except InvalidInput as error:
+            assert_is_said(error)
+
+    enters()
+
+
+def assert_is_said(error: DispatchError) -> None:
+    """Every issue says what is wrong, in a sentence that UTF-8 can hold and a page can show."""
+    assert error.issues
+    for issue in error.issues:
+        assert issue.what.strip()
+        assert len(str(issue)) < 4_200
+        str(issue).encode()
+
+
+@EXAMPLES
+@given(mutated(QUERIES), st.recursive(st.none() | st.text() | st.floats(), st.lists, max_leaves=5))
+def test_a_filter_that_passes_the_check_matches_or_is_refused(text: str, value: Any) -> None:
+    try:
+        query = parse_query(text)
+        if not query.is_pipeline:
+            matches = compile_filter(query.value)  # type: ignore[arg-type]
+            assert matches({"name": value, "x": [{"y": value}], "a": [value]}) in (True, False)
+    except InvalidInput as error:
+        assert_is_said(error)
+
+
+SETTINGS = SourceSettings(demo_assets=58)
+SOURCE, LISTER = open_metadata_source(SETTINGS), open_object_lister(SETTINGS)
+
+
+@settings(EXAMPLES, max_examples=amount(60, 5_000))
+@given(st.one_of(mutated(REQUESTS), mutated(QUERIES).map(lambda text: f'{{"query": {text}}}')))
+def test_a_request_of_any_text_becomes_a_plan_or_an_error_in_words(text: str) -> None:
+    try:
+        plan = plan_dispatch(load_request(text), SOURCE, LISTER)
+    except DispatchError as error:
+        assert_is_said(error)
+    else:
+        assert len(list(plan.files())) == len(plan.jobs)
+
+
+@EXAMPLES
+@given(mutated(REQUESTS))
+def test_a_request_that_is_read_is_saved_and_read_back_as_it_was(text: str) -> None:
+    try:
+        request = load_request(text)
+    except InvalidInput:
+        return
+
+    assert load_request(request.to_json()) == request
