@@ -1,24 +1,26 @@
 """The step "assets are found": a checked request and a source in, data assets out.
 
-Pages are walked by ``_id > last``, never by skip: skipping lost 709 of 2,000
-records where the order was unstable. A short page is not the last one; only an
-empty page is. A record is never fetched whole, only the fields a dispatch uses.
+A record is never fetched whole, only the fields a dispatch uses. What came is held
+against what the source counts: nothing that is missing is missing in silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 from dispatch_core.asset_list import AssetRow
-from dispatch_core.errors import AnswerTooLarge, InvalidInput, Issue, ServiceError
-from dispatch_core.paths import outermost_paths, value_at
+from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
+from dispatch_core.paths import outermost_paths, value_along, value_at
 from dispatch_core.query import Query
 from dispatch_core.sources import MetadataSource
-from dispatch_core.types import DataAsset, Exclusion, Filter, Pipeline, Record, exclude
+from dispatch_core.types import DataAsset, Exclusion, Pipeline, Record, exclude
+from dispatch_core.walk import in_order, read_pages, walk_records
 
-PAGE = 1_000
 IDS_A_QUERY = 1_000
 ID_PATHS = (
     "external_links.Code Ocean",
@@ -30,6 +32,7 @@ ID_PATHS = (
 """Where an id of an asset list is looked for, in this order."""
 
 _BASE_FIELDS = ("name", "location", "external_links", "other_identifiers")
+_CODE_OCEAN = ("Code Ocean",)
 _REQUIRED = ("_id", "name", "location")
 
 Progress = Callable[[str, int, int], None]
@@ -75,35 +78,6 @@ class FoundAssets:
     warnings: tuple[str, ...] = field(default=())
 
 
-def walk_records(
-    source: MetadataSource,
-    filter_query: Filter,
-    projection: Mapping[str, Any],
-    *,
-    page_size: int = PAGE,
-) -> Iterator[Record]:
-    """Every matching record once, ascending by ``_id``, whatever is written meanwhile.
-
-    A page that is too large for the service is asked for again at half the size.
-    """
-    last: Any = None
-    while True:
-        try:
-            page = source.find_page(_after(filter_query, last), projection, page_size)
-        except AnswerTooLarge:
-            if page_size == 1:
-                raise
-            page_size //= 2
-            continue
-        if not page:
-            return
-        if page[-1]["_id"] == last:
-            what = "its pages do not advance: the same record came twice"
-            raise ServiceError(Issue(what, source.label, "Report it to who runs the service"))
-        yield from page
-        last = page[-1]["_id"]
-
-
 def find_assets(
     source: MetadataSource,
     query: Query | None,
@@ -132,9 +106,7 @@ def find_assets(
         found = _match_rows(source, rows, wanted, progress)
     else:
         assert query is not None, "a checked request has a query or rows"
-        read = _pipeline_records if query.is_pipeline else _filter_records
-        assets = [to_asset(record, wanted) for record in read(source, query, wanted, progress)]
-        found = FoundAssets(query, source.label, tuple(assets), matched=len(assets))
+        found = _answers(source, query, wanted, progress)
     return leave_out(_each_once(found), excluded)
 
 
@@ -155,8 +127,8 @@ def code_ocean_ids(record: Record) -> tuple[str, ...]:
     """The Code Ocean ids of a record in either schema, in order, each once."""
     ids: dict[str, None] = {}
     for key in ("external_links", "other_identifiers"):
-        links = value_at(record, f"{key}.Code Ocean")
-        ids.update(dict.fromkeys(_texts(links)))
+        if key in record:
+            ids.update(dict.fromkeys(_texts(value_along(record[key], _CODE_OCEAN))))
     return tuple(ids)
 
 
@@ -168,33 +140,72 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _after(filter_query: Filter, last: Any) -> Filter:
-    if last is None:
-        return filter_query
-    bound = {"_id": {"$gt": last}}
-    return {"$and": [filter_query, bound]} if filter_query else bound
-
-
 def _projection(fields: Iterable[str]) -> dict[str, Any]:
     return dict.fromkeys(outermost_paths([*_BASE_FIELDS, *fields]), 1)
 
 
-def _filter_records(
+def _answers(
     source: MetadataSource, query: Query, fields: tuple[str, ...], progress: Progress
-) -> Iterator[Record]:
+) -> FoundAssets:
+    """The assets of a query; the source counts them while they are read."""
+    read = _read_pipeline if query.is_pipeline else _read_filter
+    pool = ThreadPoolExecutor(1, "count")
+    try:
+        counted = pool.submit(_count, source, query)
+        report = partial(_report_progress, progress, counted)
+        assets = read(source, query, fields, report)
+        if len(assets) > (counted.result() or len(assets)):
+            # a walk over ids of two types meets some records again
+            assets = tuple({asset.record_id: asset for asset in assets}.values())
+        warnings = tuple(_missing(source, query, len(assets), counted.result()))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return FoundAssets(query, source.label, assets, matched=len(assets), warnings=warnings)
+
+
+def _report_progress(progress: Progress, counted: Future[int | None], done: int) -> None:
+    if progress is not no_progress:
+        progress("assets", done, counted.result() or 0)
+
+
+def _count(source: MetadataSource, query: Query) -> int | None:
+    """How many records answer, or None where the source does not say."""
+    try:
+        if isinstance(query.value, dict):
+            return source.count(query.value)
+        rows = source.aggregate([*query.value, {"$count": "count"}])
+        return int(rows[0]["count"]) if rows else 0
+    except DispatchError:
+        return None  # the query itself fails in the same way, and is told of
+
+
+def _missing(source: MetadataSource, query: Query, came: int, counted: int | None) -> Iterator[str]:
+    """A warning where the source counts more than it gave, also when asked again."""
+    if counted is None:
+        yield f"The source could not count the matches; {came:,} came"
+    elif came < counted and came < (again := _count(source, query) or 0):
+        yield (
+            f"The source counts {again:,} matches, and {came:,} came: records were added meanwhile "
+            "(find again), or some have an _id that is no text and cannot be walked"
+        )
+
+
+def _read_filter(
+    source: MetadataSource, query: Query, fields: tuple[str, ...], report: Callable[[int], None]
+) -> tuple[DataAsset, ...]:
     assert isinstance(query.value, dict)
-    total = 0 if progress is no_progress else source.count(query.value)
+    ranges: dict[int, list[DataAsset]] = {}
     done = 0
-    for done, record in enumerate(walk_records(source, query.value, _projection(fields)), 1):
-        if done % PAGE == 0:
-            progress("assets", done, total)
-        yield record
-    progress("assets", done, total)
+    for number, page in read_pages(source, query.value, _projection(fields)):
+        ranges.setdefault(number, []).extend(to_asset(record, fields) for record in page)
+        done += len(page)
+        report(done)
+    return tuple(chain.from_iterable(ranges[number] for number in sorted(ranges)))
 
 
-def _pipeline_records(
-    source: MetadataSource, query: Query, fields: tuple[str, ...], progress: Progress
-) -> list[Record]:
+def _read_pipeline(
+    source: MetadataSource, query: Query, fields: tuple[str, ...], report: Callable[[int], None]
+) -> tuple[DataAsset, ...]:
     """The results of a pipeline in its own order; the answer is one page."""
     assert isinstance(query.value, list)
     shape: Pipeline = [*query.value, {"$project": _projection(fields)}]
@@ -207,8 +218,8 @@ def _pipeline_records(
     issues = [issue for n, record in enumerate(records) for issue in _lacks(record, n)]
     if issues:
         raise InvalidInput(issues[:3])
-    progress("assets", len(records), len(records))
-    return _with_ids(source, records)
+    report(len(records))
+    return tuple(to_asset(record, fields) for record in _with_ids(source, records))
 
 
 def _lacks(record: Record, number: int) -> Iterator[Issue]:
@@ -224,11 +235,13 @@ def _lacks(record: Record, number: int) -> Iterator[Issue]:
 def _with_ids(source: MetadataSource, records: list[Record]) -> list[Record]:
     """`records` with Code Ocean ids, asked for where the pipeline dropped them."""
     bare = [r["_id"] for r in records if "external_links" not in r and "other_identifiers" not in r]
-    links: dict[str, Record] = {}
-    for chunk in _chunks(bare):
-        projection = {"external_links": 1, "other_identifiers": 1}
-        for record in walk_records(source, {"_id": {"$in": list(chunk)}}, projection):
-            links[record["_id"]] = record
+    projection = {"external_links": 1, "other_identifiers": 1}
+
+    def read(ids: Sequence[str]) -> list[Record]:
+        return list(walk_records(source, {"_id": {"$in": list(ids)}}, projection))
+
+    chunks = in_order(partial(read, chunk) for chunk in _chunks(bare))
+    links = {record["_id"]: record for chunk in chunks for record in chunk}
     return [{**links.get(record["_id"], {}), **record} for record in records]
 
 
@@ -237,9 +250,11 @@ def _match_rows(
 ) -> FoundAssets:
     texts = dict.fromkeys(row.text for row in rows if row.text)
     answers: dict[str, tuple[str, list[DataAsset]]] = {}
-    for done, chunk in enumerate(_chunks(list(texts))):
-        progress("assets", done * IDS_A_QUERY, len(texts))
-        answers |= _match_texts(source, chunk, fields)
+    chunks = _chunks(list(texts))
+    found = in_order(partial(_match_texts, source, chunk, fields) for chunk in chunks)
+    for number, some in enumerate(found):
+        progress("assets", number * IDS_A_QUERY, len(texts))
+        answers |= some
     report, assets, exclusions = _report(rows, answers)
     progress("assets", len(texts), len(texts))
     return FoundAssets(

@@ -24,7 +24,7 @@ FLOORS = {
     " form_translation spreadsheet asset_list parameter_schema parameters file_extension",
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb s3 folder embedded text_file output"
-    " find grouping trial locate choose jobs",
+    " walk find grouping trial locate choose jobs",
     "pipeline": "dispatch",
     "surface": "connect output_root report cli __main__ __init__",
 }

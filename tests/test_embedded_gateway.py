@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dispatch_core.embedded.aggregate import run_pipeline
 from dispatch_core.embedded.catalogue import AWKWARD, DemoCatalogue
-from dispatch_core.embedded.collection import RecordCollection, split_bound
+from dispatch_core.embedded.collection import RecordCollection, split_bounds
 from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter, GatewayLimits
 from dispatch_core.match import compile_filter
 from dispatch_core.types import Filter, Pipeline, Record
@@ -262,23 +262,27 @@ def test_a_response_says_where_it_came_from() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filter_query", "floor", "rest"),
+    ("filter_query", "floor", "end", "rest"),
     [
-        ({"_id": {"$gt": "b"}}, "b\0", {}),
-        ({"_id": {"$gte": "b"}}, "b", {}),
-        ({"_id": {"$gt": "b"}, "x": 1}, "b\0", {"x": 1}),
-        ({"$and": [{"x": 1}, {"_id": {"$gt": "b"}}]}, "b\0", {"$and": [{"x": 1}]}),
-        ({"$and": [{"_id": {"$gt": "b"}}], "x": 1}, "b\0", {"x": 1}),
-        ({"_id": {"$gt": "b", "$lt": "d"}}, "", {"_id": {"$gt": "b", "$lt": "d"}}),
-        ({"_id": {"$gt": 1}}, "", {"_id": {"$gt": 1}}),
-        ({"_id": "b"}, "", {"_id": "b"}),
-        ({"$or": [{"_id": {"$gt": "b"}}]}, "", {"$or": [{"_id": {"$gt": "b"}}]}),
+        ({"_id": {"$gt": "b"}}, "b\0", None, {}),
+        ({"_id": {"$gte": "b"}}, "b", None, {}),
+        ({"_id": {"$gt": "b"}, "x": 1}, "b\0", None, {"x": 1}),
+        ({"$and": [{"x": 1}, {"_id": {"$gt": "b"}}]}, "b\0", None, {"$and": [{"x": 1}]}),
+        ({"$and": [{"_id": {"$gt": "b"}}], "x": 1}, "b\0", None, {"x": 1}),
+        ({"_id": {"$gt": "b", "$lt": "d"}}, "b\0", "d", {}),
+        ({"$and": [{"x": 1}, {"_id": {"$gte": "b", "$lt": "d"}}]}, "b", "d", {"$and": [{"x": 1}]}),
+        ({"_id": {"$lt": "d"}}, "", None, {"_id": {"$lt": "d"}}),
+        ({"_id": {"$gt": "b", "$lt": 1}}, "", None, {"_id": {"$gt": "b", "$lt": 1}}),
+        ({"_id": {"$gt": "b", "$ne": "c"}}, "", None, {"_id": {"$gt": "b", "$ne": "c"}}),
+        ({"_id": {"$gt": 1}}, "", None, {"_id": {"$gt": 1}}),
+        ({"_id": "b"}, "", None, {"_id": "b"}),
+        ({"$or": [{"_id": {"$gt": "b"}}]}, "", None, {"$or": [{"_id": {"$gt": "b"}}]}),
     ],
 )
-def test_a_lower_bound_on_the_id_is_taken_out_of_a_filter(
-    filter_query: Filter, floor: str, rest: Filter
+def test_the_bounds_on_the_id_are_taken_out_of_a_filter(
+    filter_query: Filter, floor: str, end: str | None, rest: Filter
 ) -> None:
-    assert split_bound(filter_query) == (floor, rest)
+    assert split_bounds(filter_query) == (floor, end, rest)
 
 
 NAMES = st.sampled_from(["a", "b", "c", "a1"])
@@ -295,6 +299,7 @@ CONDITION = st.one_of(
     st.fixed_dictionaries({"$in": st.lists(NAMES | st.none(), max_size=3)}),
     st.fixed_dictionaries({"$gt": NAMES}),
     st.fixed_dictionaries({"$gte": NAMES}),
+    st.fixed_dictionaries({"$gte": NAMES, "$lt": NAMES}),
     st.fixed_dictionaries({"$ne": NAMES}),
 )
 PATHS = st.sampled_from(["_id", "name", "location", "external_links.Code Ocean"])

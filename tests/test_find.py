@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import AnswerTooLarge, InvalidInput, ServiceError
-from dispatch_core.find import FoundAssets, find_assets, walk_records
+from dispatch_core.find import FoundAssets, find_assets
 from dispatch_core.query import check_query
 from dispatch_core.sources import MetadataSource
-from dispatch_core.types import Record
+from dispatch_core.types import Filter, Pipeline, Record
+from dispatch_core.walk import walk_records
 from tests.fakes import Records, record, record_v2
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -272,6 +274,59 @@ def test_an_asset_of_a_list_that_is_taken_out_stays_matched_in_the_report() -> N
     assert [line.status for line in found.match_report] == ["matched", "matched"]
     assert [one.name for one in found.assets] == ["b"]
     assert [row.reason for row in found.exclusions] == ["excluded_by_hand"]
+
+
+def test_records_that_the_source_counts_and_does_not_give_are_a_warning() -> None:
+    class Losing(Records):
+        def find_page(self, *ask: Any) -> list[Record]:
+            return super().find_page(*ask)[:-1]
+
+    found = find_assets(Losing(numbered(3)), EVERY)
+
+    assert names(found) == ["00000", "00001"]
+    assert [one[:46] for one in found.warnings] == [
+        "The source counts 3 matches, and 2 came: recor"
+    ]
+
+
+def test_records_that_are_deleted_meanwhile_are_no_warning() -> None:
+    source = Records(numbered(3))
+    counts = iter([4, 3])
+
+    class Shrinking(Records):
+        def count(self, filter_query: Filter) -> int:
+            return next(counts)
+
+    assert find_assets(Shrinking(source.records), EVERY).warnings == ()
+
+
+def test_a_source_that_cannot_count_is_a_warning() -> None:
+    class Uncounted(Records):
+        def count(self, filter_query: Filter) -> int:
+            raise ServiceError("it took too long")
+
+    found = find_assets(Uncounted(numbered(3)), EVERY)
+
+    assert found.warnings == ("The source could not count the matches; 3 came",)
+
+
+def test_results_of_a_pipeline_that_are_cut_are_a_warning() -> None:
+    class Cutting(Records):
+        def aggregate(self, pipeline: Pipeline) -> list[Record]:
+            return super().aggregate(pipeline)[:2]
+
+    found = find_assets(Cutting(numbered(3)), check_query([{"$match": {}}]))
+
+    assert found.warnings[0].startswith("The source counts 3 matches, and 2 came")
+
+
+def test_a_long_list_is_matched_in_chunks_and_reported_in_its_order() -> None:
+    rows = [AssetRow(number, f"{number:05}") for number in range(2_500)]
+
+    found = find_assets(Records(numbered(2_400)), None, rows)
+
+    assert [line.row.number for line in found.match_report] == list(range(2_500))
+    assert [line.status for line in found.match_report[2_399:2_401]] == ["matched", "not found"]
 
 
 def test_progress_is_told_with_what_is_done_and_the_total() -> None:

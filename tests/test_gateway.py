@@ -20,7 +20,7 @@ from dispatch_core.errors import (
     InvalidInput,
     ServiceError,
 )
-from dispatch_core.find import walk_records
+from dispatch_core.walk import walk_records
 from tests.servers.gateway import Fault, GatewayServer, flaky
 
 QUICK = Patience(connect=5.0, read=10.0, attempts=5, longest_wait=0.002)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from dispatch_core.errors import AccessDenied, InvalidInput, ServiceError
-from dispatch_core.find import find_assets, walk_records
+from dispatch_core.find import find_assets
 from dispatch_core.mongodb import MongoSource
 from dispatch_core.query import check_query
+from dispatch_core.walk import walk_records
 from tests.fakes import record
 
 pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
@@ -32,6 +33,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         client.lab.assets.insert_many([dict(one) for one in ASSETS])
         bare = [{key: one[key] for key in ("name", "location", "n")} for one in ASSETS]
         client.lab.native.insert_many([{**one, "when": datetime(2025, 6, 7)} for one in bare])
+        client.lab.mixed.insert_many([record(f"m{number:04}", n=1) for number in range(1_000)])
+        client.lab.mixed.insert_many([{**one, "n": 2} for one in bare[:5]])
     yield server.uri
     server.stop()
 
@@ -83,6 +86,27 @@ def test_the_walk_finds_every_record_whose_id_is_an_object_id(
     found = [one["n"] for one in walk_records(native, query, {"n": 1}, page_size=page_size)]
 
     assert found == list(range(5, 25))
+
+
+def test_ids_of_two_types_that_cannot_be_walked_are_told_of(uri: str) -> None:
+    source = MongoSource(uri, database="lab", collection="mixed")
+
+    found = find_assets(source, check_query({"n": {"$in": [1, 2]}}))
+
+    assert found.matched == 1_000
+    assert found.warnings == (
+        "The source counts 1,005 matches, and 1,000 came: records were added meanwhile (find "
+        "again), or some have an _id that is no text and cannot be walked",
+    )
+
+
+def test_ids_of_two_types_in_one_page_come_once_each(uri: str) -> None:
+    source = MongoSource(uri, database="lab", collection="mixed")
+
+    found = find_assets(source, check_query({"name": {"$regex": "^(a|m000)"}}))
+
+    assert (found.matched, len(found.assets), found.exclusions) == (15, 15, ())
+    assert found.warnings == ()
 
 
 def test_an_object_id_is_found_by_its_text(native: MongoSource) -> None:

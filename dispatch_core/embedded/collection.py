@@ -1,6 +1,6 @@
 """Records that answer filters quickly enough to stand in for a database.
 
-A walk over pages asks ``_id > last`` again and again: the bound is taken out of the
+A walk over pages asks ``_id > last`` again and again: the bounds are taken out of the
 filter and found by bisection, and the rest of the filter is compiled once. Equality
 and ``$in`` on what an asset is named by use an index. Everything that an index
 finds is still tested, so indexes change the time and never the answer.
@@ -97,21 +97,22 @@ class _Table:
         self._indexes: dict[str, dict[str, list[int]]] = {}
 
     def find(self, filter_query: Filter) -> Iterator[Record]:
-        floor, rest = split_bound(filter_query)
+        floor, end, rest = split_bounds(filter_query)
         first = bisect_left(self._ids, floor)
+        last = len(self._ids) if end is None else bisect_left(self._ids, end)
         matches = _compiled(json.dumps(rest))
-        positions = self._candidates(rest, first)
+        positions = self._candidates(rest, range(first, last))
         return (self.records[place] for place in positions if matches(self.records[place]))
 
-    def _candidates(self, filter_query: Filter, first: int) -> Iterable[int]:
-        """The places from `first` on that can match, ascending."""
+    def _candidates(self, filter_query: Filter, within: range) -> Iterable[int]:
+        """The places of a range that can match, ascending."""
         for path, condition in _top_conditions(filter_query):
             texts = _exact_texts(condition) if path in INDEXED_PATHS else None
             if texts is not None:
                 index = self._index(path)
                 places = {place for text in texts for place in index.get(text, ())}
-                return sorted(place for place in places if place >= first)
-        return range(first, len(self.records))
+                return sorted(place for place in places if place in within)
+        return within
 
     def _index(self, path: str) -> dict[str, list[int]]:
         with self._lock:
@@ -124,21 +125,21 @@ class _Table:
             return self._indexes[path]
 
 
-def split_bound(filter_query: Filter) -> tuple[str, Filter]:
-    """The text that ``_id`` may not be before, and the filter without that condition.
+def split_bounds(filter_query: Filter) -> tuple[str, str | None, Filter]:
+    """The texts that ``_id`` may not be before and must be before, and the filter without them.
 
-    Understands ``{"_id": {"$gt": text}}`` and ``$gte``, alone, beside other
-    conditions or as a member of a top ``$and``; "" where there is no such bound.
+    Understands ``{"_id": {"$gt": text}}``, ``$gte``, and ``$lt`` beside one of them, alone,
+    beside other conditions or as a member of a top ``$and``; "" and None for no bound.
     """
-    floor = _floor(filter_query.get("_id"))
+    floor, end = _bounds(filter_query.get("_id"))
     if floor:
-        return floor, {key: value for key, value in filter_query.items() if key != "_id"}
+        return floor, end, {key: value for key, value in filter_query.items() if key != "_id"}
     members = filter_query.get("$and")
     for member in members if isinstance(members, list) else []:
-        floor = _floor(member["_id"]) if _is_about_id(member) else ""
+        floor, end = _bounds(member["_id"]) if _is_about_id(member) else ("", None)
         if floor:
-            return floor, _without(filter_query, member)
-    return "", filter_query
+            return floor, end, _without(filter_query, member)
+    return "", None, filter_query
 
 
 def _is_about_id(member: object) -> bool:
@@ -152,14 +153,15 @@ def _without(filter_query: Filter, member: object) -> Filter:
     return rest | ({"$and": others} if others else {})
 
 
-def _floor(condition: object) -> str:
-    """The first text that meets ``{"$gt": text}`` or ``{"$gte": text}``, else ""."""
-    if not isinstance(condition, dict) or len(condition) != 1:
-        return ""
-    ((operator, bound),) = condition.items()
-    if not isinstance(bound, str):
-        return ""
-    return {"$gt": f"{bound}\0", "$gte": bound}.get(operator, "")
+def _bounds(condition: object) -> tuple[str, str | None]:
+    """The first text that meets ``$gt`` or ``$gte``, and that of a ``$lt``; else "" and None."""
+    if not isinstance(condition, dict) or not all(isinstance(v, str) for v in condition.values()):
+        return "", None
+    if condition.keys() - {"$lt"} == {"$gt"}:
+        return f"{condition['$gt']}\0", condition.get("$lt")
+    if condition.keys() - {"$lt"} == {"$gte"}:
+        return condition["$gte"], condition.get("$lt")
+    return "", None
 
 
 @lru_cache(maxsize=64)
