@@ -39,6 +39,8 @@ class Issue:
     meaningful position (a command-line flag, a row of a table). Characters that a
     page or a terminal must not get are written as their escapes, and what is longer
     than `LONGEST` is cut in its middle: a message may quote what a person gave.
+    ``path`` leads to the value in the document it speaks of; ``nearest`` is what a
+    misspelt key was likely meant to be, for a face that offers to put it right.
     """
 
     what: str
@@ -47,6 +49,8 @@ class Issue:
     line: int = 0
     column: int = 0
     excerpt: str = ""
+    path: tuple[str | int, ...] = ()
+    nearest: str = ""
 
     def __post_init__(self) -> None:
         for field in fields(self):

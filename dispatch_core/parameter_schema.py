@@ -11,12 +11,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.json_edit import Path
 from dispatch_core.strict_json import load_json
 from dispatch_core.types import JsonValue
 
@@ -47,14 +48,60 @@ class ParameterSchema:
 
     def check(self, one: Mapping[str, Any], where: str) -> Iterator[Issue]:
         """Every issue of one merged set: unknown keys first, then values."""
-        yield from _unknown_keys(self.document, self.document, one, where, strict=True)
+        unknown = list(_unknown_keys(self.document, self.document, one, (), strict=True))
+        for issue in unknown:
+            yield replace(issue, where=_at(where, issue.path[:-1]))
         if self._unfolded * len(json.dumps(one)) > _MAX_WORK:
             what = f"it is too large for a schema that unfolds to {self._unfolded:,} schemas"
             yield Issue(what, where, "Make the set or the schema smaller")
             return
+        told = {issue.path for issue in unknown}
         for error in self._validator.iter_errors(dict(one)):
-            path = ".".join(map(str, error.instance_path))
-            yield Issue(error.message, f"{where}, {path}" if path else where, "Correct the value")
+            yield from _value_issues(error, where, told)
+
+
+def _at(where: str, path: Path) -> str:
+    return ", ".join((where, ".".join(map(str, path)))) if path else where
+
+
+def _value_issues(error: Any, where: str, told: set[Path]) -> Iterator[Issue]:
+    """What a validator's `error` means; an optional value's error is that of the value."""
+    path: Path = tuple(error.instance_path)
+    inner = _errors_of_the_one(error)
+    if inner:
+        for one in inner:
+            yield from _value_issues(one, where, told)
+    elif error.kind.name == "required":
+        missing = error.kind.property
+        yield Issue(f"{missing!r} is missing", _at(where, path), "Add it", path=path)
+    elif error.kind.name != "additionalProperties" or not _all_told(error, path, told):
+        yield Issue(error.message, _at(where, path), _advice(error), path=path)
+
+
+def _errors_of_the_one(error: Any) -> list[Any]:
+    """The errors of the only alternative that the value has the type of."""
+    if error.kind.name not in ("anyOf", "oneOfNotValid"):
+        return []
+    here = list(error.instance_path)
+    branches = [
+        branch
+        for branch in error.kind.context
+        if not any(one.kind.name == "type" and list(one.instance_path) == here for one in branch)
+    ]
+    return list(branches[0]) if len(branches) == 1 else []
+
+
+def _all_told(error: Any, path: Path, told: set[Path]) -> bool:
+    return all((*path, key) in told for key in error.kind.unexpected)
+
+
+def _advice(error: Any) -> str:
+    if error.kind.name == "enum" and isinstance(error.instance, str):
+        choices = [one for one in error.kind.options if isinstance(one, str)]
+        near = difflib.get_close_matches(error.instance, choices, 1)
+        if near:
+            return f"Did you mean {near[0]}?"
+    return "Correct the value"
 
 
 def parse_schema(text: str | bytes, where: str = WHERE) -> ParameterSchema:
@@ -139,7 +186,7 @@ def _references(part: Mapping[str, Any]) -> list[str]:
 
 
 def _target(root: Mapping[str, Any], reference: str, where: str) -> Any:
-    target = _referenced(root, reference)
+    target = referenced(root, reference)
     if target is None:
         what = f"its reference {reference[:80]!r} leads to no place in it"
         raise InvalidInput(Issue(what, where, "Refer to #/$defs/Name, as pydantic does"))
@@ -147,9 +194,9 @@ def _target(root: Mapping[str, Any], reference: str, where: str) -> Any:
 
 
 def _unknown_keys(
-    root: Mapping[str, Any], schema: Any, value: JsonValue, where: str, *, strict: bool
+    root: Mapping[str, Any], schema: Any, value: JsonValue, path: Path, *, strict: bool
 ) -> Iterator[Issue]:
-    """Keys of `value` that `schema` does not name.
+    """Keys of `value` that `schema` does not name; their paths start at the set.
 
     The set itself is always strict; a nested object only where its schema names
     properties and does not open itself to others (free dictionaries are common).
@@ -158,21 +205,28 @@ def _unknown_keys(
     if isinstance(value, list):
         items = [part["items"] for part in parts if isinstance(part.get("items"), dict)]
         for number, item in enumerate(value if items else []):
-            yield from _unknown_keys(root, items[0], item, f"{where}[{number}]", strict=False)
+            yield from _unknown_keys(root, items[0], item, (*path, number), strict=False)
+        return
+    if not isinstance(value, dict):
         return
     known: dict[str, Any] = {}
     for part in parts:
         known |= part.get("properties", {})
-    if not isinstance(value, dict) or not known:
-        return
-    is_open = any(part.get("additionalProperties") or "patternProperties" in part for part in parts)
+    others = [part.get("additionalProperties") for part in parts]
+    schema_of_others = next((one for one in others if isinstance(one, dict)), None)
+    is_open = any(others) or any("patternProperties" in part for part in parts)
     for key, item in value.items():
-        if key in known:
-            yield from _unknown_keys(root, known[key], item, f"{where}, {key}", strict=False)
-        elif strict or not is_open:
-            near = difflib.get_close_matches(key, known, 1)
-            action = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
-            yield Issue(f"unknown key {key!r}", where, action)
+        below = known.get(key, schema_of_others)
+        if below is not None:
+            yield from _unknown_keys(root, below, item, (*path, key), strict=False)
+        if key not in known and known and (strict or not is_open):
+            yield _unknown_key((*path, key), key, known)
+
+
+def _unknown_key(path: Path, key: str, known: Mapping[str, Any]) -> Issue:
+    near = difflib.get_close_matches(key, known, 1)
+    action = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
+    return Issue(f"unknown key {key!r}", "", action, path=path, nearest=near[0] if near else "")
 
 
 def _resolved(root: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any]]:
@@ -185,12 +239,12 @@ def _resolved(root: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any
             continue
         yield part
         if isinstance(part.get("$ref"), str):
-            queue.append(_referenced(root, part["$ref"]))
+            queue.append(referenced(root, part["$ref"]))
         for key in ("allOf", "anyOf", "oneOf"):
             queue.extend(part[key] if isinstance(part.get(key), list) else [])
 
 
-def _referenced(root: Mapping[str, Any], reference: str) -> Any:
+def referenced(root: Mapping[str, Any], reference: str) -> Any:
     """What ``#/a/b`` leads to in `root`, None where it leads nowhere."""
     head, *steps = reference.split("/")
     node: Any = root if head == "#" else None

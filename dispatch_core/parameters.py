@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.json_edit import Path, Span, read_spans
 from dispatch_core.parameter_schema import ParameterSchema
-from dispatch_core.strict_json import decode_json, issue_at, load_json, position_of_key
+from dispatch_core.strict_json import decode_json, issue_at, load_json
 from dispatch_core.types import JsonValue
 
 FILE_NAME = "analysis_parameters.json"
@@ -38,7 +39,30 @@ class ParameterSets:
     notes: tuple[str, ...] = field(default=())
 
 
-def find_parameters_file(input_directory: Path) -> Path | None:
+@dataclass(frozen=True, slots=True)
+class MergedSet:
+    """One set as its jobs get it, and where in the document its values are written.
+
+    ``own`` leads to the set itself; the keys ``inherited`` come from
+    ``fixed_parameters``. Merging is shallow, as upstream does it: a key of the set
+    replaces the whole value that is fixed for it. ``number`` counts from 1.
+    """
+
+    number: int
+    values: ParameterSet
+    own: Path
+    inherited: frozenset[str] = frozenset()
+
+    def place(self, path: Path) -> Path:
+        """Where in the document the value at `path` of this set is written."""
+        return (FIXED, *path) if path and path[0] in self.inherited else (*self.own, *path)
+
+    def origin(self, key: str) -> str:
+        """The top-level key of the document that `key` of this set comes from."""
+        return FIXED if key in self.inherited else str(self.own[0])
+
+
+def find_parameters_file(input_directory: FilePath) -> FilePath | None:
     """The parameters file of an input folder: the seed's place first, then upstream's."""
     for path in (
         input_directory / "analysis_parameters" / FILE_NAME,
@@ -64,9 +88,7 @@ def parse_parameters(
     try:
         return document, build_parameter_sets(document, schema, where)
     except InvalidInput as error:
-        if not isinstance(document, dict):
-            raise
-        raise InvalidInput([_placed(issue, text, document) for issue in error.issues]) from None
+        raise InvalidInput(_placed(error.issues, text)) from None
 
 
 def build_parameter_sets(
@@ -76,12 +98,30 @@ def build_parameter_sets(
     issues = list(_document_issues(document, where))
     if issues:
         raise InvalidInput(issues)
-    merged, notes = _merged(document)
-    sets, repeats = _without_repeats(merged)
-    issues = [issue for n, one in sets for issue in _schema_issues(one, n, schema, where)]
-    if issues:
-        raise InvalidInput(issues)
-    return ParameterSets(tuple(one for _, one in sets), (*notes, *repeats))
+    sets, repeats = _without_repeats(merge_sets(document))
+    found = dict.fromkeys(issue for one in sets for issue in set_issues(one, schema, where))
+    if found:
+        raise InvalidInput(list(found))
+    notes = [*_merge_notes(document), *repeats]
+    return ParameterSets(tuple(one.values for one in sets), tuple(notes))
+
+
+def set_issues(
+    one: MergedSet, schema: ParameterSchema | None, where: str = FILE_NAME
+) -> Iterator[Issue]:
+    """What `schema` says of one merged set; the paths lead into the document.
+
+    What is wrong with a fixed value is said of ``fixed_parameters``, in the same
+    words for each set that inherits it.
+    """
+    if schema is None:
+        return
+    here, fixed = f"{where}, parameter set {one.number}", f"{where}, {FIXED}"
+    for issue in schema.check(one.values, here):
+        path = one.place(issue.path)
+        is_fixed = path[0] == FIXED != one.own[0]
+        said = issue.where.replace(here, fixed, 1) if is_fixed else issue.where
+        yield replace(issue, path=path, where=said)
 
 
 def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
@@ -93,9 +133,9 @@ def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
     else:
         yield from _key_issues(document, where)
         if SINGLE in document and DISTRIBUTED not in document:
-            yield from _object_issues(document[SINGLE], SINGLE, where)
+            yield from _object_issues(document[SINGLE], SINGLE, where, (SINGLE,))
         if FIXED in document:
-            yield from _object_issues(document[FIXED], FIXED, where)
+            yield from _object_issues(document[FIXED], FIXED, where, (FIXED,))
         if DISTRIBUTED in document:
             yield from _list_issues(document[DISTRIBUTED], where)
 
@@ -109,23 +149,28 @@ def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
     for key in document:
         if key not in KEYS:
             action = f"Did you mean {near[key][0]}?" if near[key] else "Put it inside a set"
-            yield Issue(f"unknown key {key!r}; the keys are {', '.join(KEYS)}", where, action)
+            what = f"unknown key {key!r}; the keys are {', '.join(KEYS)}"
+            yield Issue(what, where, action, path=(key,), nearest="".join(near[key]))
 
 
-def _object_issues(value: JsonValue, key: str, where: str) -> Iterator[Issue]:
+def _object_issues(value: JsonValue, name: str, where: str, path: Path) -> Iterator[Issue]:
     if not isinstance(value, dict):
-        yield Issue(f"{key} is {_kind(value)}, not an object", where, 'Write {"name": value}')
+        what = f"{name} is {_kind(value)}, not an object"
+        yield Issue(what, where, 'Write {"name": value}', path=path)
 
 
 def _list_issues(value: JsonValue, where: str) -> Iterator[Issue]:
     if not isinstance(value, list):
-        yield Issue(f"{DISTRIBUTED} is {_kind(value)}, not a list", where, "Write [{...}, {...}]")
+        what = f"{DISTRIBUTED} is {_kind(value)}, not a list"
+        yield Issue(what, where, "Write [{...}, {...}]", path=(DISTRIBUTED,))
     elif not value:
         action = f"Add a set, or remove the key to use {SINGLE}"
-        yield Issue(f"{DISTRIBUTED} is an empty list: no job would be made", where, action)
+        what = f"{DISTRIBUTED} is an empty list: no job would be made"
+        yield Issue(what, where, action, path=(DISTRIBUTED,))
     else:
-        for number, item in enumerate(value, 1):
-            yield from _object_issues(item, f"{DISTRIBUTED}, set {number},", where)
+        for index, item in enumerate(value):
+            name = f"{DISTRIBUTED}, set {index + 1},"
+            yield from _object_issues(item, name, where, (DISTRIBUTED, index))
 
 
 def _kind(value: JsonValue) -> str:
@@ -135,43 +180,54 @@ def _kind(value: JsonValue) -> str:
     return names.get(type(value), "an object")
 
 
-def _merged(document: dict[str, Any]) -> tuple[list[ParameterSet], list[str]]:
+def merge_sets(document: Mapping[str, Any]) -> tuple[MergedSet, ...]:
+    """The sets of a well-formed document, each merged with what is fixed; repeats and all."""
     fixed = document.get(FIXED, {})
     if DISTRIBUTED in document:
-        notes = [f"{SINGLE} is ignored: {DISTRIBUTED} is present"] if SINGLE in document else []
-        return [{**fixed, **one} for one in document[DISTRIBUTED]], notes
-    if SINGLE in document and FIXED in document:
-        return [{**fixed, **document[SINGLE]}], [f"{FIXED} lies under {SINGLE}"]
-    return [document.get(SINGLE, fixed)], []
+        return tuple(
+            _merge(number, fixed, one, (DISTRIBUTED, number - 1))
+            for number, one in enumerate(document[DISTRIBUTED], 1)
+        )
+    if SINGLE in document:
+        return (_merge(1, fixed, document[SINGLE], (SINGLE,)),)
+    return (MergedSet(1, fixed, (FIXED,)),)
 
 
-def _without_repeats(
-    sets: list[ParameterSet],
-) -> tuple[list[tuple[int, ParameterSet]], list[str]]:
-    """(number from 1, set) of each distinct set, and a note for each repeat."""
+def _merge(number: int, fixed: ParameterSet, one: ParameterSet, own: Path) -> MergedSet:
+    return MergedSet(number, {**fixed, **one}, own, frozenset(fixed.keys() - one.keys()))
+
+
+def _merge_notes(document: Mapping[str, Any]) -> Iterator[str]:
+    if DISTRIBUTED in document and SINGLE in document:
+        yield f"{SINGLE} is ignored: {DISTRIBUTED} is present"
+    elif SINGLE in document and FIXED in document:
+        yield f"{FIXED} lies under {SINGLE}"
+
+
+def _without_repeats(sets: Sequence[MergedSet]) -> tuple[list[MergedSet], list[str]]:
+    """The distinct sets, and a note for each repeat."""
     first: dict[str, int] = {}
-    kept: list[tuple[int, ParameterSet]] = []
+    kept: list[MergedSet] = []
     notes: list[str] = []
-    for number, one in enumerate(sets, 1):
-        earlier = first.setdefault(json.dumps(one, sort_keys=True), number)
-        if earlier == number:
-            kept.append((number, one))
+    for one in sets:
+        earlier = first.setdefault(json.dumps(one.values, sort_keys=True), one.number)
+        if earlier == one.number:
+            kept.append(one)
         else:
-            notes.append(f"parameter sets {earlier} and {number} are the same; one is used")
+            notes.append(f"parameter sets {earlier} and {one.number} are the same; one is used")
     return kept, notes
 
 
-def _schema_issues(
-    one: ParameterSet, number: int, schema: ParameterSchema | None, where: str
-) -> Iterator[Issue]:
-    if schema is not None:
-        yield from schema.check(one, f"{where}, parameter set {number}")
+def _placed(issues: Sequence[Issue], text: str) -> list[Issue]:
+    """`issues` with the line and column of what they speak of, or of what should hold it."""
+    spans = read_spans(text)
+    return [_placed_in(spans, issue, text) for issue in issues]
 
 
-def _placed(issue: Issue, text: str, document: dict[str, Any]) -> Issue:
-    """`issue` with the line and column of the top-level key it speaks of, where it does."""
-    for key in document:
-        if issue.what.startswith(f"unknown key {key!r};"):
-            at = position_of_key(text, key)
-            return issue_at(text, at, issue.what, issue.where, issue.action)
-    return issue
+def _placed_in(spans: Span, issue: Issue, text: str) -> Issue:
+    if not issue.path:
+        return issue
+    span = spans.deepest(issue.path)
+    at = span.first if "unknown key" in issue.what else span.start
+    found = issue_at(text, at, issue.what, issue.where, issue.action)
+    return replace(found, path=issue.path, nearest=issue.nearest)

@@ -60,7 +60,7 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
     except _Refused as refused:
         raise InvalidInput(_refused_issue(text, refused, where)) from None
     except ValueError:  # CPython refuses to parse integers of over 4,300 digits
-        at = next((at for at, token in _tokens(text) if _LONG_INTEGER.match(token)), 0)
+        at = next((at for at, token in scan_tokens(text) if _LONG_INTEGER.match(token)), 0)
         what = "an integer has too many digits"
         raise InvalidInput(issue_at(text, at, what, where, "Write it as a string")) from None
     _check_surrogates(text, value, where)
@@ -127,7 +127,7 @@ def _finite(token: str) -> float:
     return value
 
 
-def _tokens(text: str) -> Iterator[tuple[int, str]]:
+def scan_tokens(text: str) -> Iterator[tuple[int, str]]:
     return ((match.start(), match.group()) for match in _TOKEN.finditer(text))
 
 
@@ -135,7 +135,7 @@ def _check_depth(text: str, where: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
-    for position, token in _tokens(text):
+    for position, token in scan_tokens(text):
         depth += (token in "[{") - (token in "]}") if len(token) == 1 else 0
         if depth > MAX_DEPTH:
             what = f"it is nested more than {MAX_DEPTH} levels deep"
@@ -148,7 +148,7 @@ def _check_surrogates(text: str, value: JsonValue, where: str) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        at = next((at for at, token in _tokens(text) if _is_broken(token)), 0)
+        at = next((at for at, token in scan_tokens(text) if _is_broken(token)), 0)
         what = "the text holds half of a surrogate pair, which is no character"
         raise InvalidInput(issue_at(text, at, what, where, "Write the whole character")) from None
 
@@ -167,14 +167,9 @@ def _refused_issue(text: str, refused: _Refused, where: str) -> Issue:
         at = _second_key(text, refused.key)
         return issue_at(text, at, what, where, "Keep one of them")
     assert isinstance(refused, _Number)
-    at = next((at for at, token in _tokens(text) if token == refused.token), 0)
+    at = next((at for at, token in scan_tokens(text) if token == refused.token), 0)
     what = f"{refused.token} is not a JSON number"
     return issue_at(text, at, what, where, "Write a finite number, or null")
-
-
-def position_of_key(text: str, key: str) -> int:
-    """Where `key` of the outermost object stands in valid JSON `text`."""
-    return next((at for at, name, path in _keys(text) if name == key and len(path) == 1), 0)
 
 
 def _second_key(text: str, key: str) -> int:
@@ -190,7 +185,7 @@ def _second_key(text: str, key: str) -> int:
 def _keys(text: str) -> Iterator[tuple[int, str, tuple[int, ...]]]:
     """(position, key, positions of the brackets around it) of each key in `text`."""
     stack: list[int] = []
-    tokens = list(_tokens(text))
+    tokens = list(scan_tokens(text))
     for (at, token), (_, following) in pairwise(tokens):
         if token in ("{", "["):
             stack.append(at)

@@ -21,7 +21,8 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 FLOORS = {
     "ground": "errors types",
     "readers": "strict_json paths bson pcre expression_functions expressions match query query_form"
-    " form_translation spreadsheet asset_list parameter_schema parameters file_extension",
+    " form_translation spreadsheet asset_list parameter_schema parameters file_extension"
+    " json_edit value_text schema_form sweep compare parameter_edit",
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb s3 folder embedded text_file output"
     " walk find grouping trial locate choose jobs",

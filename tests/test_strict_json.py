@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.strict_json import load_json, position_of_key
+from dispatch_core.strict_json import load_json
 
 VALUES = st.recursive(
     st.none()
@@ -118,9 +118,3 @@ def test_the_duplicate_that_is_shown_is_that_of_the_object_that_has_it() -> None
 def test_an_open_string_of_many_quotes_is_answered() -> None:
     # a scan that tries again at each quote would take hours here
     assert "does not end" in refusal("[" + "[]," * 200 + '"' + '\\"' * 500_000)
-
-
-def test_a_key_is_found_at_the_outermost_level() -> None:
-    text = '{"a": {"b": 1}, "b": 2}'
-
-    assert position_of_key(text, "b") == text.rindex('"b"')

@@ -1,0 +1,73 @@
+"""Parameter sets side by side: what differs, what is the same in all, what stands twice.
+
+Only values that are written are compared, each with where it is written. A default
+of a schema is no value of a set: it is never filled in here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dispatch_core.parameters import MergedSet
+from dispatch_core.sweep import flat
+from dispatch_core.types import JsonValue
+
+KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedValue:
+    """One written value and the top-level key of the document that it comes from."""
+
+    value: JsonValue
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedSet:
+    """The values of one set by path; `same_as` is the number of an equal set before it."""
+
+    number: int
+    values: dict[KeyPath, ComparedValue]
+    same_as: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The sets, and their paths: those that differ in any, and those that do not.
+
+    1, 1.0, true and "1" differ; a value that one set lacks differs too.
+    """
+
+    sets: tuple[ComparedSet, ...]
+    differing: tuple[KeyPath, ...]
+    shared: tuple[KeyPath, ...]
+
+
+def compare_sets(sets: Sequence[MergedSet]) -> Comparison:
+    """`sets` compared; paths are in the order in which they first appear."""
+    first: dict[str, int] = {}
+    compared = tuple(_compared(one, first) for one in sets)
+    paths = list(dict.fromkeys(path for one in compared for path in one.values))
+    differing = {path for path in paths if _differs(path, compared)}
+    return Comparison(
+        compared,
+        tuple(path for path in paths if path in differing),
+        tuple(path for path in paths if path not in differing),
+    )
+
+
+def _compared(one: MergedSet, first: dict[str, int]) -> ComparedSet:
+    values = {path: ComparedValue(value, one.origin(path[0])) for path, value in flat(one.values)}
+    earlier = first.setdefault(json.dumps(one.values, sort_keys=True), one.number)
+    return ComparedSet(one.number, values, None if earlier == one.number else earlier)
+
+
+def _differs(path: KeyPath, sets: Sequence[ComparedSet]) -> bool:
+    written = {
+        json.dumps(one.values[path].value, sort_keys=True) if path in one.values else None
+        for one in sets
+    }
+    return len(written) > 1

@@ -1,0 +1,141 @@
+"""Edit the text of analysis_parameters.json as a form does: one value, or one set, at a time.
+
+The text is the one value behind form and JSON. Each function gives the text with
+the change and leaves the rest as it was written. An empty text is no parameters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.json_edit import (
+    Path,
+    append_items,
+    insert_item,
+    put_value,
+    raw_value,
+    remove_value,
+    rename_key,
+    swap_items,
+)
+from dispatch_core.parameters import DISTRIBUTED, FIXED, SINGLE
+from dispatch_core.sweep import MAX_SETS
+from dispatch_core.types import JsonValue
+
+EMPTY = json.dumps({SINGLE: {}}, indent=2)
+
+
+def set_value(text: str, target: Path, path: tuple[str, ...], value: JsonValue) -> str:
+    """`text` with `value` at `path` of the set at `target`.
+
+    A set replaces a fixed object as a whole. So where a member of one is changed for
+    the first time, the set gets the object with all its members, and the change.
+    """
+    text = text if text.strip() else EMPTY
+    document = json.loads(text)
+    own = _follow(document, target)
+    fixed = document.get(FIXED)
+    is_inherited = isinstance(fixed, dict) and path[0] in fixed and path[0] not in (own or ())
+    if len(path) > 1 and target != (FIXED,) and is_inherited:
+        text = put_value(text, (*target, path[0]), fixed[path[0]])
+    return put_value(text, (*target, *path), value)
+
+
+def unset_value(
+    text: str, target: Path, path: tuple[str, ...], required: Collection[tuple[str, ...]] = ()
+) -> str:
+    """`text` without the value at `path` of the set at `target`.
+
+    Objects that are left without a key go too, unless they are `required`: setting a
+    value and taking it back leaves no trace.
+    """
+    text = remove_value(text, (*target, *path))
+    for depth in range(len(path) - 1, 0, -1):
+        is_empty = _follow(json.loads(text), (*target, *path[:depth])) == {}
+        if not is_empty or path[:depth] in required:
+            break
+        text = remove_value(text, (*target, *path[:depth]))
+    return text
+
+
+def _follow(document: Any, path: Path) -> Any:
+    for step in path:
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
+
+
+def to_distributed(text: str) -> str:
+    """`text` with its one set as a list of one; the fixed parameters stay."""
+    document = json.loads(text) if text.strip() else {}
+    if DISTRIBUTED in document:
+        return text
+    if SINGLE not in document:
+        return put_value(text if text.strip() else "{}", (DISTRIBUTED,), [{}])
+    text = put_value(text, (SINGLE,), [document[SINGLE]])
+    return rename_key(text, (SINGLE,), DISTRIBUTED)
+
+
+def to_single(text: str) -> str:
+    """`text` with its first distributed set as the one set; the others are gone."""
+    document = json.loads(text)
+    text = remove_value(text, (SINGLE,))
+    first = document[DISTRIBUTED][0]
+    text = put_value(text, (DISTRIBUTED,), first)
+    return rename_key(text, (DISTRIBUTED,), SINGLE)
+
+
+def add_set(text: str) -> str:
+    """`text` with an empty set at the end of the distributed ones."""
+    count = len(json.loads(text)[DISTRIBUTED])
+    return insert_item(text, (DISTRIBUTED,), count, "{}")
+
+
+def copy_set(text: str, index: int) -> str:
+    """`text` with set `index`, as it is written, a second time behind it."""
+    raw = raw_value(text, (DISTRIBUTED, index))
+    return insert_item(text, (DISTRIBUTED,), index + 1, raw)
+
+
+def remove_set(text: str, index: int) -> str:
+    """`text` without set `index`."""
+    return remove_value(text, (DISTRIBUTED, index))
+
+
+def move_set(text: str, index: int, by: int) -> str:
+    """`text` with set `index` and the one `by` places on in each other's place."""
+    return swap_items(text, (DISTRIBUTED,), index, index + by)
+
+
+def replace_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:
+    """`text` with `sets` as its distributed ones; what was the one set becomes fixed."""
+    text = _with_fixed(text if text.strip() else EMPTY)
+    return put_value(text, (DISTRIBUTED,), [dict(one) for one in sets])
+
+
+def append_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:
+    """`text` with `sets` behind its distributed ones."""
+    text = to_distributed(text)
+    total = len(json.loads(text)[DISTRIBUTED]) + len(sets)
+    if total > MAX_SETS:
+        what = f"there would be {total:,} parameter sets; the most is {MAX_SETS:,}"
+        raise InvalidInput(Issue(what, "sweep", "Replace the sets, or give fewer values"))
+    return append_items(text, (DISTRIBUTED,), [dict(one) for one in sets])
+
+
+def _with_fixed(text: str) -> str:
+    """`text` without `analysis_parameter`: its values lie under the sets to come."""
+    document = json.loads(text)
+    if SINGLE not in document or DISTRIBUTED in document:
+        return text
+    one = document[SINGLE]
+    if not one:
+        return remove_value(text, (SINGLE,))
+    if FIXED not in document:
+        return rename_key(text, (SINGLE,), FIXED)
+    return remove_value(put_value(text, (FIXED,), {**document[FIXED], **one}), (SINGLE,))

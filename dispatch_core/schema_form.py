@@ -1,0 +1,399 @@
+"""A form from a JSON Schema, as pydantic writes it: a tree of fields that a face can draw.
+
+Read are references, ``allOf`` around one, ``anyOf`` with null (an optional value),
+enums, constants, bounds, nested objects, lists, tables and free dictionaries. What
+is none of these stays JSON, in its place, with the reason in plain words. The
+schema itself is checked elsewhere (`parameter_schema`); the form only draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from dispatch_core.bson import MISSING, Missing
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.json_edit import is_same
+from dispatch_core.parameter_schema import WHERE, referenced
+from dispatch_core.types import JsonValue
+
+FieldKind = Literal[
+    "text",
+    "integer",
+    "number",
+    "boolean",
+    "choice",
+    "constant",
+    "section",
+    "list",
+    "table",
+    "dictionary",
+    "json",
+]
+
+MAX_FIELDS = 2_000
+_MAX_LEVELS = 6
+"""Levels of objects within objects that are drawn; deeper ones stay JSON."""
+
+_SCALARS = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
+_KINDS = frozenset((*_SCALARS, "object", "array", "null"))
+_NAMES = {"string": "a text", "boolean": "true or false", "array": "a list", "object": "an object"}
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One field: `path` leads from the set to its value.
+
+    ``fields`` are the fields of a section and the columns of a table; ``item`` is
+    what a list or a dictionary holds. ``reason`` says why a field is JSON.
+    """
+
+    path: tuple[str, ...]
+    kind: FieldKind
+    title: str
+    description: str = ""
+    is_required: bool = False
+    takes_null: bool = False
+    default: JsonValue | Missing = MISSING
+    choices: tuple[JsonValue, ...] = ()
+    limits: str = ""
+    fields: tuple[FormField, ...] = ()
+    item: FormField | None = None
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The key of the value; empty for the set itself and for an item."""
+        return self.path[-1] if self.path else ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormFigures:
+    """How many fields of a form are drawn as form, and which stay JSON.
+
+    Of those drawn, `items_as_json` are lists whose items are lists or objects: an
+    item is written as JSON, one in a line.
+    """
+
+    as_form: int
+    as_json: tuple[FormField, ...]
+    items_as_json: tuple[FormField, ...]
+
+
+def make_form(schema: Mapping[str, Any]) -> FormField:
+    """The form of one parameter set: a section of fields, in the schema's order.
+
+    Raises
+    ------
+    InvalidInput
+        Where the schema says nothing of an object's keys; a form has no field then.
+    """
+    form = _Reader(schema).field((), schema, required=True)
+    if form.kind != "section":
+        what = f"it gives no form: {form.reason or 'it names no properties'}"
+        raise InvalidInput(Issue(what, WHERE, "Edit the parameters as JSON"))
+    return form
+
+
+def leaves(form: FormField) -> Iterator[FormField]:
+    """The fields that hold values: all but the sections around them."""
+    for one in form.fields:
+        if one.kind == "section":
+            yield from leaves(one)
+        else:
+            yield one
+
+
+def form_figures(form: FormField) -> FormFigures:
+    """Count the leaves of `form`: drawn, and left as JSON."""
+    every = list(leaves(form))
+    as_json = tuple(one for one in every if one.kind == "json")
+    in_part = tuple(one for one in every if one.kind == "list" and not _is_plain(one.item))
+    return FormFigures(len(every) - len(as_json), as_json, in_part)
+
+
+def _is_plain(item: FormField | None) -> bool:
+    return item is not None and item.kind in (*_SCALARS.values(), "choice", "constant")
+
+
+def misfit(field: FormField, value: JsonValue) -> str:
+    """Why `value` cannot be drawn as `field` is, or an empty text where it can.
+
+    A text of JSON may hold anything; what does not fit is shown as JSON, untouched.
+    """
+    if value is None and (field.takes_null or field.kind == "json"):
+        return ""
+    if field.kind in ("choice", "constant"):
+        fits = any(is_same(value, one) for one in field.choices)
+        return "" if fits else "it is none of the choices"
+    return "" if _fits(field, value) else f"its value is not {_words(field.kind)}"
+
+
+def _fits(field: FormField, value: JsonValue) -> bool:
+    if field.kind == "table":
+        return isinstance(value, list) and all(isinstance(row, dict) for row in value)
+    if field.kind == "list":
+        item = field.item
+        return isinstance(value, list) and all(item is None or not misfit(item, v) for v in value)
+    if field.kind in ("integer", "number"):
+        kinds = int if field.kind == "integer" else int | float
+        return isinstance(value, kinds) and not isinstance(value, bool)
+    kinds_of = {"text": str, "boolean": bool, "section": dict, "dictionary": dict}
+    return isinstance(value, kinds_of.get(field.kind, object))
+
+
+def _words(kind: FieldKind) -> str:
+    return {
+        "text": "a text",
+        "integer": "an integer",
+        "number": "a number",
+        "boolean": "true or false",
+        "list": "a list of such values",
+        "table": "a list of objects",
+    }.get(kind, "an object")
+
+
+class _Reader:
+    """Reads one schema; counts its fields, so that no schema makes a form without end."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self.root = root
+        self.count = 0
+
+    def field(
+        self,
+        path: tuple[str, ...],
+        schema: Any,
+        *,
+        required: bool = False,
+        within: frozenset[str] = frozenset(),
+        level: int = 0,
+    ) -> FormField:
+        """The field of `schema`, which lies inside the references `within`."""
+        self.count += 1
+        merged, seen, reason = self._merged(schema, within)
+        takes_null = False
+        if not reason:
+            merged, seen, takes_null, reason = self._without_null(merged, seen)
+        field = _annotated(path, merged, required, takes_null)
+        if reason or self.count > MAX_FIELDS:
+            return replace(field, reason=reason or f"the form has over {MAX_FIELDS:,} fields")
+        return self._of_kind(field, merged, seen, level)
+
+    def _merged(
+        self, schema: Any, within: frozenset[str]
+    ) -> tuple[dict[str, Any], frozenset[str], str]:
+        """`schema` with its references and ``allOf`` laid together; what stands beside wins."""
+        if not isinstance(schema, dict):
+            return {}, within, "its schema allows anything" if schema is True else "no value fits"
+        parts = [{"$ref": schema["$ref"]}] if "$ref" in schema else []
+        parts += schema.get("allOf") or []
+        own = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+        if not parts:
+            return own, within, ""
+        if set(schema) == {"$ref"}:
+            reference = schema["$ref"]
+            if reference in within:
+                return {}, within, "it holds itself"
+            return self._merged(referenced(self.root, reference), within | {reference})
+        below: dict[str, Any] = {}
+        for part in parts:
+            one, within, reason = self._merged(part, within)
+            clash = reason or _clash(below, one)
+            if clash:
+                return own, within, clash
+            below = _laid_together(below, one)
+        return _laid_together(below, own), within, ""
+
+    def _without_null(
+        self, schema: dict[str, Any], within: frozenset[str]
+    ) -> tuple[dict[str, Any], frozenset[str], bool, str]:
+        """The one schema that a value fits if it is not null, and whether null fits."""
+        kinds = schema.get("type")
+        if isinstance(kinds, list):
+            rest = [kind for kind in kinds if kind != "null"]
+            if len(rest) == 1:
+                return {**schema, "type": rest[0]}, within, "null" in kinds, ""
+            return schema, within, "null" in kinds, _alternatives([{"type": k} for k in rest])
+        word = next((word for word in ("anyOf", "oneOf") if schema.get(word)), None)
+        if word is None:
+            return schema, within, False, ""
+        merged = [self._merged(branch, within) for branch in schema[word]]
+        rest_of = [one for one in merged if one[0].get("type") != "null"]
+        takes_null = len(rest_of) < len(merged)
+        outer = {key: value for key, value in schema.items() if key != word}
+        chosen = _one_of([one for one, _, _ in rest_of])
+        reason = next((reason for _, _, reason in rest_of if reason), "")
+        if chosen is None or reason:
+            said = reason or _alternatives([one for one, _, _ in rest_of])
+            return outer, within, takes_null, said
+        seen = within.union(*(seen for _, seen, _ in rest_of))
+        inner, seen, inner_null, reason = self._without_null(chosen, seen)
+        return _laid_together(inner, outer), seen, takes_null or inner_null, reason
+
+    def _of_kind(
+        self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
+    ) -> FormField:
+        if "const" in schema:
+            return replace(field, kind="constant", choices=(schema["const"],))
+        if isinstance(schema.get("enum"), list):
+            return _choice(field, schema["enum"])
+        kind = schema.get("type") or _implied(schema)
+        if kind in _SCALARS:
+            scalar: Any = _SCALARS[kind]
+            return replace(field, kind=scalar, limits=_limits(schema))
+        if kind == "array":
+            return self._list(replace(field, limits=_limits(schema)), schema, within, level)
+        if kind == "object":
+            return self._object(field, schema, within, level)
+        known = kind is None or kind in _KINDS
+        reason = "its schema allows anything" if known else f"{kind!r} is no type of JSON"
+        return replace(field, reason="only null fits" if kind == "null" else reason)
+
+    def _object(
+        self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
+    ) -> FormField:
+        properties = schema.get("properties")
+        if not properties:
+            return self._dictionary(field, schema, within, level)
+        if level >= _MAX_LEVELS:
+            return replace(field, reason=f"it lies more than {_MAX_LEVELS} objects deep")
+        needed = schema.get("required") or ()
+        fields = tuple(
+            self.field(
+                (*field.path, name), part, required=name in needed, within=within, level=level + 1
+            )
+            for name, part in properties.items()
+        )
+        return replace(field, kind="section", fields=fields)
+
+    def _dictionary(
+        self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
+    ) -> FormField:
+        values = schema.get("additionalProperties", True)
+        if values is False:
+            return replace(field, reason="its schema allows no keys")
+        if schema.get("patternProperties"):
+            return replace(field, reason="the patterns of its keys decide what their values are")
+        item = self.field((), values, within=within, level=level + 1)
+        return replace(field, kind="dictionary", item=item)
+
+    def _list(
+        self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
+    ) -> FormField:
+        if isinstance(schema.get("prefixItems"), list) or isinstance(schema.get("items"), list):
+            return replace(field, reason="each place of the list has a type of its own")
+        item = self.field((), schema.get("items", True), within=within, level=level + 1)
+        if item.kind == "section" and not any(one.kind == "section" for one in item.fields):
+            return replace(field, kind="table", fields=item.fields)
+        return replace(field, kind="list", item=item)
+
+
+def _annotated(
+    path: tuple[str, ...], schema: Mapping[str, Any], required: bool, takes_null: bool
+) -> FormField:
+    title = _as_text(schema.get("title"))
+    return FormField(
+        path,
+        "json",
+        title or (path[-1] if path else ""),
+        _as_text(schema.get("description")),
+        required,
+        takes_null,
+        schema.get("default", MISSING),
+    )
+
+
+def _as_text(annotation: Any) -> str:
+    """A title or description; pydantic users also write lists of texts there."""
+    if isinstance(annotation, list):
+        return " ".join(_as_text(part) for part in annotation)
+    return "" if annotation is None else " ".join(str(annotation).split())
+
+
+def _clash(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    for key in one.keys() & other.keys() - {"properties", "required", "title", "description"}:
+        if not is_same(one[key], other[key]):
+            return f"parts of its schema differ in {key}"
+    return ""
+
+
+def _laid_together(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {**below, **above}
+    for key in ("properties", "required"):
+        one, other = below.get(key), above.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            both[key] = {**one, **other}
+        elif isinstance(one, list) and isinstance(other, list):
+            both[key] = [*one, *other]
+    return both
+
+
+def _one_of(branches: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The one schema that stands for all of `branches`, or None where they differ in kind."""
+    if len(branches) == 1:
+        return branches[0]
+    choices = [_choices_of(branch) for branch in branches]
+    if branches and all(one is not None for one in choices):
+        return {"enum": [value for one in choices if one is not None for value in one]}
+    if branches and {branch.get("type") for branch in branches} == {"integer", "number"}:
+        is_bare = not any(_limits(branch) for branch in branches)
+        return {"type": "number"} if is_bare else None
+    return None
+
+
+def _choices_of(schema: Mapping[str, Any]) -> list[Any] | None:
+    if "const" in schema:
+        return [schema["const"]]
+    choices = schema.get("enum")
+    return choices if isinstance(choices, list) else None
+
+
+def _alternatives(branches: list[dict[str, Any]]) -> str:
+    names = dict.fromkeys(_name_of(branch) for branch in branches)
+    return f"it may be {' or '.join(names)}" if names else "only null fits"
+
+
+def _name_of(branch: Mapping[str, Any]) -> str:
+    kind = branch.get("type")
+    title = _as_text(branch.get("title"))
+    if kind == "object" and title:
+        return title
+    return _NAMES.get(str(kind), f"a value of type {kind}" if kind else "anything")
+
+
+def _choice(field: FormField, choices: list[Any]) -> FormField:
+    if any(isinstance(one, dict | list) for one in choices):
+        return replace(field, reason="its choices are objects or lists")
+    takes_null = field.takes_null or None in choices
+    kept = tuple(one for one in choices if one is not None)
+    return replace(field, kind="choice", choices=kept, takes_null=takes_null)
+
+
+def _implied(schema: Mapping[str, Any]) -> str | None:
+    """The type of a schema that names none but speaks of one."""
+    if "properties" in schema:
+        return "object"
+    return "array" if "items" in schema or "prefixItems" in schema else None
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    """The bounds in words: ``at least 0, below 1``."""
+    return ", ".join(words.format(schema[key]) for key, words in _LIMITS.items() if key in schema)
+
+
+_LIMITS = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "above {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "below {}",
+    "multipleOf": "a multiple of {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "matches {}",
+    "format": "format {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "uniqueItems": "no item twice",
+}

@@ -1,0 +1,248 @@
+"""Sweeps: a list of values for each of some keys in, parameter sets out.
+
+``product`` makes every combination, the last key running fastest (3 and 2 values:
+6 sets); ``zip`` takes the first values together, then the second ones; ``append``
+changes one key at a time, one key after the other (3 and 2 values: 5 sets).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.parameters import ParameterSet
+from dispatch_core.strict_json import load_json
+from dispatch_core.types import JsonValue
+from dispatch_core.value_text import read_value
+
+SweepMode = Literal["product", "zip", "append"]
+
+MAX_SETS = 2_000
+WHERE = "sweep"
+
+_NUMBER = r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][-+]?\d{1,3})?"
+_RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})\s+(step|count)\s+({_NUMBER})")
+_PART = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]|[,\n]|[^"\[\]{},\n]+')
+_DIGITS = 15
+"""Significant digits of a double that a decimal text keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweptKey:
+    """A key, nested ones by their path, and the values it takes in turn."""
+
+    path: tuple[str, ...]
+    values: tuple[JsonValue, ...]
+
+    @property
+    def name(self) -> str:
+        """The path as it is shown: ``fit_kwargs.seed``."""
+        return ".".join(self.path)
+
+
+def read_path(text: str) -> tuple[str, ...]:
+    """The keys of a dotted path; a JSON list (``["a.b", "c"]``) where a key holds a dot."""
+    text = text.strip()
+    if text.startswith("["):
+        keys = load_json(text, f"{WHERE}, key")
+        if isinstance(keys, list) and keys and all(isinstance(key, str) for key in keys):
+            return tuple(keys)
+    path = tuple(text.split("."))
+    if text.startswith("[") or not all(path):
+        action = 'Write a.b, or ["a", "b"] where a key holds a dot'
+        raise InvalidInput(Issue(f"{text!r} is not the path of a key", WHERE, action))
+    return path
+
+
+def read_values(text: str, where: str = WHERE, *, is_text: bool = False) -> tuple[JsonValue, ...]:
+    """The values that `text` lists: a JSON list, or values between commas or line breaks.
+
+    ``0.1 to 0.5 step 0.1`` and ``0 to 1 count 5`` stand for their numbers, both ends
+    included, as the decimal numbers that a person would write. Types are kept: 1,
+    1.0 and "1" are three values; with `is_text`, bare words and numbers are texts.
+    """
+    if text.strip().startswith("["):
+        listed = _whole_list(text)
+        if listed is not None:
+            return listed
+    values: list[JsonValue] = []
+    for part in filter(None, _parts(text)):
+        values.extend(_range(part, where) or [read_value(part, where, is_text=is_text)])
+        _check_count(len(values), "the list")
+    if not values:
+        raise InvalidInput(Issue("no value is given", where, "Write values between commas"))
+    return tuple(values)
+
+
+def _whole_list(text: str) -> tuple[JsonValue, ...] | None:
+    """The items of a JSON list, unless `text` is several lists between commas."""
+    try:
+        value = load_json(text, WHERE)
+    except InvalidInput:
+        return None
+    return tuple(value) if isinstance(value, list) and value else None
+
+
+def _parts(text: str) -> Iterator[str]:
+    """`text` cut at commas and line breaks outside quotes and brackets; blanks left out."""
+    depth, part = 0, ""
+    for match in _PART.finditer(text):
+        token = match.group()
+        depth += (token in "[{") - (token in "]}") if len(token) == 1 else 0
+        if token in (",", "\n") and depth <= 0:
+            yield part.strip()
+            part = ""
+        else:
+            part += token
+    yield part.strip()
+
+
+def _range(part: str, where: str) -> list[JsonValue]:
+    match = _RANGE.fullmatch(part)
+    if match is None:
+        return []
+    first, last, word, amount = match.groups()
+    start, stop, size = Decimal(first), Decimal(last), Decimal(amount)
+    is_integer = all(re.fullmatch(r"-?\d+", one) for one in (first, last, amount))
+    if word == "count":
+        return _by_count(start, stop, size, where)
+    if not size or (stop - start) / size < 0:
+        action = "Give a step that leads from the first number to the last"
+        raise InvalidInput(Issue(f"the step of {part!r} does not reach its end", where, action))
+    steps = (stop - start) / size
+    _check_count(steps + 1, part)
+    return [_number(start + size * n, is_integer) for n in range(int(steps) + 1)]
+
+
+def _by_count(start: Decimal, stop: Decimal, count: Decimal, where: str) -> list[JsonValue]:
+    if count != count.to_integral_value() or count < 1:
+        raise InvalidInput(Issue(f"{count} is not a count", where, "Write 1 or more"))
+    _check_count(count, f"a count of {count}")
+    gap = (stop - start) / max(1, int(count) - 1)
+    numbers = [start + gap * n for n in range(int(count))]
+    is_integer = all(one == one.to_integral_value() for one in (start, stop, *numbers))
+    return [_number(one, is_integer) for one in numbers]
+
+
+def _number(value: Decimal, is_integer: bool) -> int | float:
+    number = float(f"{value:.{_DIGITS}g}")
+    if math.isinf(number):
+        raise InvalidInput(Issue(f"{value} is beyond a number", WHERE, "Give smaller numbers"))
+    return int(value) if is_integer else number
+
+
+def count_sets(keys: Sequence[SweptKey], mode: SweepMode) -> int:
+    """How many sets a sweep makes, before any is made.
+
+    Raises
+    ------
+    InvalidInput
+        Where it has no key, the same key twice, lists of unlike lengths to zip, or
+        more than 2,000 sets.
+    """
+    lengths = [len(key.values) for key in keys]
+    _check_keys(keys)
+    if mode == "zip" and len(set(lengths)) > 1:
+        said = ", ".join(f"{key.name} {len(key.values)}" for key in keys)
+        what = f"the lists are not of one length: {said}"
+        raise InvalidInput(Issue(what, WHERE, "Give as many values for each key, or take product"))
+    counts = {"product": math.prod(lengths), "zip": lengths[0], "append": sum(lengths)}
+    _check_count(
+        counts[mode], " × ".join(map(str, lengths)) if mode == "product" else f"the {mode}"
+    )
+    return counts[mode]
+
+
+def _check_keys(keys: Sequence[SweptKey]) -> None:
+    if not keys:
+        raise InvalidInput(Issue("no key is chosen", WHERE, "Choose a key and give it values"))
+    for one, other in itertools.combinations(keys, 2):
+        shorter = min(len(one.path), len(other.path))
+        if one.path[:shorter] == other.path[:shorter]:
+            what = f"{one.name} and {other.name} change the same value"
+            raise InvalidInput(Issue(what, WHERE, "Keep one of them"))
+
+
+def _check_count(count: int | Decimal, what: str) -> None:
+    if count > MAX_SETS:
+        said = f"{what} would make {int(count):,}; the most is {MAX_SETS:,}"
+        raise InvalidInput(Issue(said, WHERE, "Give fewer values, or sweep in parts"))
+
+
+def sweep_sets(
+    keys: Sequence[SweptKey],
+    mode: SweepMode,
+    own: ParameterSet,
+    fixed: ParameterSet | None = None,
+) -> list[dict[str, Any]]:
+    """The set `own` with each choice of values in it, in order.
+
+    What is `fixed` is not copied into the sets, except around a nested key: a set
+    replaces a fixed object as a whole, so its other members have to come along.
+    """
+    count_sets(keys, mode)
+    under = fixed or {}
+    return [_changed(own, under, choice) for choice in _choices(keys, mode)]
+
+
+def _choices(
+    keys: Sequence[SweptKey], mode: SweepMode
+) -> Iterator[list[tuple[tuple[str, ...], JsonValue]]]:
+    if mode == "append":
+        yield from ([(key.path, value)] for key in keys for value in key.values)
+        return
+    lists = [key.values for key in keys]
+    rows = itertools.product(*lists) if mode == "product" else zip(*lists, strict=True)
+    for row in rows:
+        yield [(key.path, value) for key, value in zip(keys, row, strict=True)]
+
+
+def _changed(
+    own: ParameterSet,
+    fixed: ParameterSet,
+    choice: Sequence[tuple[tuple[str, ...], JsonValue]],
+) -> dict[str, Any]:
+    changed = deepcopy(dict(own))
+    for path, value in choice:
+        if len(path) > 1 and path[0] not in changed and path[0] in fixed:
+            changed[path[0]] = deepcopy(fixed[path[0]])
+        holder = _holder(changed, path)
+        holder[path[-1]] = value
+    return changed
+
+
+def _holder(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for depth, key in enumerate(path[:-1], 1):
+        below = values.setdefault(key, {})
+        if not isinstance(below, dict):
+            name = ".".join(path[:depth])
+            what = f"{name} holds no keys, so {'.'.join(path)} cannot be set"
+            raise InvalidInput(Issue(what, WHERE, "Choose another key"))
+        values = below
+    return values
+
+
+def known_paths(sets: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The paths of all values in `sets`, down to what is no object, each once."""
+    found: dict[tuple[str, ...], None] = {}
+    for one in sets:
+        found.update(dict.fromkeys(path for path, _ in flat(one)))
+    return list(found)
+
+
+def flat(
+    values: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], JsonValue]]:
+    """(path, value) of everything in `values` that is no object with keys."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from flat(value, (*path, key))
+        else:
+            yield (*path, key), value

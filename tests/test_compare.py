@@ -1,0 +1,53 @@
+"""Sets side by side: what differs, what is shared, what stands twice, and from where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatch_core.compare import Comparison, compare_sets
+from dispatch_core.parameters import merge_sets
+
+
+def compared(*sets: dict[str, Any], fixed: dict[str, Any] | None = None) -> Comparison:
+    document = {"fixed_parameters": fixed or {}, "distributed_parameters": list(sets)}
+    return compare_sets(merge_sets(document))
+
+
+def test_values_that_differ_and_values_that_do_not_are_told_apart() -> None:
+    found = compared({"a": 1, "fit": {"seed": 1, "polish": True}},
+                     {"a": 1, "fit": {"seed": 2, "polish": True}})  # fmt: skip
+
+    assert found.differing == (("fit", "seed"),)
+    assert found.shared == (("a",), ("fit", "polish"))
+
+
+def test_1_and_1_0_and_true_and_a_text_and_nothing_differ() -> None:
+    values: list[dict[str, Any]] = [{"a": 1}, {"a": 1.0}, {"a": "1"}, {"a": True}, {}]
+
+    assert all(compared(values[0], other).differing == (("a",),) for other in values[1:])
+
+
+def test_an_equal_set_names_the_first_one() -> None:
+    found = compared({"a": 1, "b": 2}, {"a": 3}, {"b": 2, "a": 1})
+
+    assert [one.same_as for one in found.sets] == [None, None, 1]
+
+
+def test_each_value_has_its_origin_and_none_is_invented() -> None:
+    found = compared({"a": 1}, {}, fixed={"a": 0, "b": 0})
+
+    assert {path: one.origin for path, one in found.sets[0].values.items()} == {
+        ("a",): "distributed_parameters",
+        ("b",): "fixed_parameters",
+    }
+    assert found.sets[1].values[("a",)].origin == "fixed_parameters"
+    assert found.sets[1].values[("a",)].value == 0
+
+
+def test_the_one_set_has_its_own_origin() -> None:
+    sets = merge_sets({"fixed_parameters": {"b": 0}, "analysis_parameter": {"a": 1}})
+
+    found = compare_sets(sets)
+
+    assert found.sets[0].values[("a",)].origin == "analysis_parameter"
+    assert found.shared == (("b",), ("a",))

@@ -1,0 +1,280 @@
+"""JSON Schemas as pydantic writes them become fields; what cannot says why."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from dispatch_core.bson import MISSING
+from dispatch_core.errors import InvalidInput
+from dispatch_core.parameter_schema import compile_schema
+from dispatch_core.schema_form import (
+    MAX_FIELDS,
+    FormField,
+    form_figures,
+    leaves,
+    make_form,
+    misfit,
+)
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "parameters"
+needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the real schemas are not here")
+
+
+def field_of(schema: Any, definitions: dict[str, Any] | None = None) -> FormField:
+    form = make_form({"properties": {"x": schema}, "$defs": definitions or {}})
+    (field,) = form.fields
+    return field
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ({"type": "string"}, "text"),
+        ({"type": "integer"}, "integer"),
+        ({"type": "number"}, "number"),
+        ({"type": "boolean"}, "boolean"),
+        ({"enum": ["a", 1, None]}, "choice"),
+        ({"const": "a", "default": "a"}, "constant"),
+        ({"anyOf": [{"const": "a"}, {"enum": ["b", 2]}]}, "choice"),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, "number"),
+        ({"type": "array", "items": {"type": "number"}}, "list"),
+        ({"type": "array", "items": {"properties": {"a": {"type": "number"}}}}, "table"),
+        ({"type": "object"}, "dictionary"),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, "dictionary"),
+        ({"properties": {"a": {"type": "string"}}}, "section"),
+    ],
+)
+def test_each_schema_has_its_kind_of_field(schema: Any, kind: str) -> None:
+    assert field_of(schema).kind == kind
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        {"oneOf": [{"type": "null"}, {"allOf": [{"$ref": "#/$defs/Text"}]}]},
+        {"type": ["string", "null"]},
+        {"anyOf": [{"anyOf": [{"type": "string"}, {"type": "null"}]}]},
+    ],
+)
+def test_an_optional_value_is_the_value_that_may_be_null(schema: Any) -> None:
+    field = field_of(schema, {"Text": {"type": "string"}})
+
+    assert (field.kind, field.takes_null) == ("text", True)
+
+
+def test_what_stands_beside_a_reference_wins_over_what_it_leads_to() -> None:
+    inner = {"type": "string", "title": "Method", "enum": ["a", "b"], "description": "below"}
+
+    for schema in ({"$ref": "#/$defs/M"}, {"allOf": [{"$ref": "#/$defs/M"}]}):
+        field = field_of({**schema, "title": "How", "default": "a"}, {"M": inner})
+
+        assert (field.kind, field.title, field.description) == ("choice", "How", "below")
+        assert (field.choices, field.default) == (("a", "b"), "a")
+
+
+def test_parts_of_an_all_of_are_laid_together() -> None:
+    field = field_of(
+        {
+            "allOf": [{"$ref": "#/$defs/A"}, {"properties": {"b": {"type": "integer"}}}],
+            "required": ["b"],
+        },
+        {"A": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}},
+    )
+
+    assert [(one.path, one.kind, one.is_required) for one in field.fields] == [
+        (("x", "a"), "text", True),
+        (("x", "b"), "integer", True),
+    ]
+
+
+def test_a_description_that_is_a_list_is_one_text() -> None:
+    assert field_of({"type": "string", "description": ["one", "two\n three"]}).description == (
+        "one two three"
+    )
+
+
+def test_no_default_and_the_default_null_are_two_things() -> None:
+    assert field_of({"type": "string"}).default is MISSING
+    assert field_of({"type": "string", "default": None}).default is None
+
+
+def test_bounds_are_told_in_words() -> None:
+    schema = {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "multipleOf": 0.5}
+
+    assert field_of(schema).limits == "at least 0, below 1, a multiple of 0.5"
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "it may be a text or a list"),
+        (
+            {"oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]},
+            "it may be Alpha or Beta",
+        ),
+        ({"type": ["integer", "string", "null"]}, "it may be a value of type integer or a text"),
+        ({}, "its schema allows anything"),
+        (True, "its schema allows anything"),
+        (False, "no value fits"),
+        ({"type": "null"}, "only null fits"),
+        ({"enum": [[1], {}]}, "its choices are objects or lists"),
+        ({"type": "array", "prefixItems": [{}]}, "each place of the list has a type of its own"),
+        (
+            {"type": "object", "patternProperties": {"^x": {}}},
+            "the patterns of its keys decide what their values are",
+        ),
+        ({"type": "object", "additionalProperties": False}, "its schema allows no keys"),
+        ({"allOf": [{"type": "string"}, {"type": "number"}]}, "parts of its schema differ in type"),
+        ({"$ref": "#/$defs/Loop"}, "it holds itself"),
+    ],
+)
+def test_what_is_no_form_stays_json_and_says_why(schema: Any, reason: str) -> None:
+    definitions = {
+        "A": {"title": "Alpha", "type": "object", "properties": {"a": {}}},
+        "B": {"title": "Beta", "type": "object", "properties": {"b": {}}},
+        "Loop": {"$ref": "#/$defs/Loop"},
+    }
+
+    field = field_of(schema, definitions)
+
+    assert (field.kind, field.reason) == ("json", reason)
+
+
+def test_an_object_that_holds_itself_is_drawn_once() -> None:
+    node = {"properties": {"n": {"type": "integer"}, "child": {"$ref": "#/$defs/Node"}}}
+
+    field = field_of({"$ref": "#/$defs/Node"}, {"Node": node})
+
+    assert [(one.kind, one.reason) for one in field.fields] == [
+        ("integer", ""),
+        ("json", "it holds itself"),
+    ]
+
+
+def test_objects_more_than_6_levels_deep_stay_json() -> None:
+    schema: dict[str, Any] = {"type": "integer"}
+    for _ in range(8):
+        schema = {"properties": {"x": schema}}
+
+    (field,) = leaves(make_form(schema))
+
+    assert (len(field.path), field.reason) == (6, "it lies more than 6 objects deep")
+
+
+def test_a_form_has_an_end() -> None:
+    many = {f"f{n}": {"type": "string"} for n in range(MAX_FIELDS + 10)}
+
+    assert len(form_figures(make_form({"properties": many})).as_json) == 11
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "string"}, {"type": "object"}])
+def test_a_schema_that_names_no_properties_gives_no_form(schema: Any) -> None:
+    with pytest.raises(InvalidInput, match="it gives no form"):
+        make_form(schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "reason"),
+    [
+        ({"type": "number"}, 1, ""),
+        ({"type": "number"}, True, "its value is not a number"),
+        ({"type": "integer"}, 1.0, "its value is not an integer"),
+        ({"type": "string"}, None, "its value is not a text"),
+        ({"type": ["string", "null"]}, None, ""),
+        ({"enum": ["a", 1]}, 1, ""),
+        ({"enum": ["a", 1]}, 1.0, "it is none of the choices"),
+        ({"enum": ["a", 1]}, True, "it is none of the choices"),
+        ({"type": "array", "items": {"type": "string"}}, ["a", 1], "not a list of such values"),
+        ({"type": "array", "items": {"properties": {"a": {}}}}, [{}, 1], "not a list of objects"),
+        ({"type": "object"}, [], "its value is not an object"),
+        ({}, [1], ""),
+    ],
+)
+def test_a_value_that_is_not_of_the_kind_is_told(schema: Any, value: Any, reason: str) -> None:
+    told = misfit(field_of(schema), value)
+
+    assert reason in told if reason else told == ""
+
+
+class Method(StrEnum):
+    DISTANCE = "isolation_distance"
+    AMPLITUDE = "amplitude_cutoff"
+
+
+class Fit(BaseModel):
+    seed: int | None = None
+    methods: list[Method] = Field(default=[Method.DISTANCE])
+
+
+class Channel(BaseModel):
+    name: str
+    gain: float = 1.0
+
+
+class Everything(BaseModel):
+    analysis_name: str = Field(description="the name", min_length=1)
+    cutoff: float = Field(0.5, ge=0, le=1)
+    method: Method = Method.DISTANCE
+    version: Literal["1"] = "1"
+    mode: Literal["fast", "slow"] | None = None
+    dry_run: bool = True
+    fit: Fit = Fit()
+    other_fit: Fit | None = None
+    channels: list[Channel] = []
+    labels: dict[str, str] = {}
+    extra: dict[str, Any] = {}
+    pairs: list[tuple[str, str]] = []
+    path: str | list[str] = ""
+
+
+def test_a_whole_pydantic_model_is_a_form() -> None:
+    form = make_form(Everything.model_json_schema())
+
+    assert [(".".join(one.path), one.kind) for one in leaves(form)] == [
+        ("analysis_name", "text"),
+        ("cutoff", "number"),
+        ("method", "choice"),
+        ("version", "constant"),
+        ("mode", "choice"),
+        ("dry_run", "boolean"),
+        ("fit.seed", "integer"),
+        ("fit.methods", "list"),
+        ("other_fit.seed", "integer"),
+        ("other_fit.methods", "list"),
+        ("channels", "table"),
+        ("labels", "dictionary"),
+        ("extra", "dictionary"),
+        ("pairs", "list"),
+        ("path", "json"),
+    ]
+    assert [one.path for one in form_figures(form).items_as_json] == [("pairs",)]
+
+
+@needs_corpus
+def test_every_real_schema_gives_a_form_and_says_which_parts_stay_json() -> None:
+    index = json.loads((CORPUS / "index.json").read_bytes())
+    names = [one["file"] for one in index if one["kind"] == "pydantic_json_schema"]
+    figures = {}
+    for name in names:
+        schema = json.loads((CORPUS / name).read_bytes())
+        compile_schema(schema)
+        figures[name] = form_figures(make_form(schema))
+
+    as_json = {
+        (name, *one.path): one.reason for name, found in figures.items() for one in found.as_json
+    }
+    items_as_json = sum(len(found.items_as_json) for found in figures.values())
+
+    assert len(names) == 33
+    assert (sum(found.as_form for found in figures.values()), items_as_json) == (207, 8)
+    assert as_json == {
+        ("09_InputAnalysisModel.json", "file_extension_locations"): "it may be a text or a list",
+        ("13_InputAnalysisModel.json", "location_uri"): "it may be a text or a list",
+    }

@@ -1,0 +1,169 @@
+"""Sweeps: value lists in, parameter sets out, with the types as typed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dispatch_core.errors import InvalidInput
+from dispatch_core.sweep import (
+    SweepMode,
+    SweptKey,
+    count_sets,
+    known_paths,
+    read_path,
+    read_values,
+    sweep_sets,
+)
+
+A = SweptKey(("a",), (1, 2, 3))
+B = SweptKey(("b",), ("x", "y"))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0.03, 0.05", [0.03, 0.05]),
+        ('1, 1.0, "1", one', [1, 1.0, "1", "one"]),
+        ("true\nfalse\nnull", [True, False, None]),
+        ('["a, b", 1]', ["a, b", 1]),
+        ("[1, 2], [3]", [[1, 2], [3]]),
+        ('{"seed": 1, "x": [2]}, none', [{"seed": 1, "x": [2]}, "none"]),
+        ('"a, b", c d', ["a, b", "c d"]),
+        ("0.1 to 0.5 step 0.1", [0.1, 0.2, 0.3, 0.4, 0.5]),
+        ("1 to 9 step 4", [1, 5, 9]),
+        ("1 to 2 step 0.5", [1.0, 1.5, 2.0]),
+        ("3 to 1 step -1", [3, 2, 1]),
+        ("0 to 1 count 5", [0.0, 0.25, 0.5, 0.75, 1.0]),
+        ("0 to 1 count 4", [0.0, 0.333333333333333, 0.666666666666667, 1.0]),
+        ("0 to 8 count 3", [0, 4, 8]),
+        ("1e-3 to 3e-3 step 1e-3, 5", [0.001, 0.002, 0.003, 5]),
+    ],
+)
+def test_values_are_read_with_their_types(text: str, values: list[Any]) -> None:
+    assert json.dumps(read_values(text)) == json.dumps(values)
+
+
+def test_values_of_a_field_of_text_are_texts() -> None:
+    assert read_values('1, true, "a, b"', is_text=True) == ("1", "true", "a, b")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no value is given"),
+        (",", "no value is given"),
+        ("1 to 3 step 0", "does not reach its end"),
+        ("1 to 3 step -1", "does not reach its end"),
+        ("0 to 1 count 1.5", "1.5 is not a count"),
+        ("0 to 1 step 1e-9", "step 1e-9 would make 1,000,000,001; the most is 2,000"),
+        ("0 to 1 count 1e99", "the most is 2,000"),
+        ("True, False", 'Write true, or "True" for the text'),
+        ('[1, "x', "does not end"),
+        ("9e999 to 9e999 count 1", "beyond a number"),
+    ],
+)
+def test_a_list_that_gives_no_values_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_values(text)
+
+    assert message in str(caught.value)
+
+
+def test_product_makes_every_combination_the_last_key_fastest() -> None:
+    sets = sweep_sets([A, B], "product", {})
+
+    assert [(one["a"], one["b"]) for one in sets] == [
+        (1, "x"),
+        (1, "y"),
+        (2, "x"),
+        (2, "y"),
+        (3, "x"),
+        (3, "y"),
+    ]
+
+
+def test_zip_takes_the_values_of_one_place_together() -> None:
+    keys = [A, SweptKey(("b",), ("x", "y", "z"))]
+
+    assert sweep_sets(keys, "zip", {"c": 0}) == [
+        {"c": 0, "a": 1, "b": "x"},
+        {"c": 0, "a": 2, "b": "y"},
+        {"c": 0, "a": 3, "b": "z"},
+    ]
+
+
+def test_append_changes_one_key_at_a_time() -> None:
+    sets = sweep_sets([A, B], "append", {"a": 0, "b": "0"})
+
+    assert [tuple(one.values()) for one in sets] == [
+        (1, "0"),
+        (2, "0"),
+        (3, "0"),
+        (0, "x"),
+        (0, "y"),
+    ]
+
+
+@pytest.mark.parametrize(("mode", "count"), [("product", 6), ("append", 5)])
+def test_the_count_is_known_before_any_set_is_made(mode: SweepMode, count: int) -> None:
+    assert count_sets([A, B], mode) == count
+
+
+def test_a_nested_key_brings_the_fixed_members_beside_it_along() -> None:
+    keys = [SweptKey(("fit", "seed"), (1, 2))]
+
+    sets = sweep_sets(keys, "product", {"a": 0}, {"fit": {"seed": 0, "polish": True}, "z": 0})
+
+    assert sets == [
+        {"a": 0, "fit": {"seed": 1, "polish": True}},
+        {"a": 0, "fit": {"seed": 2, "polish": True}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "mode", "message"),
+    [
+        ([], "product", "no key is chosen"),
+        ([A, B], "zip", "the lists are not of one length: a 3, b 2"),
+        ([A, A], "product", "a and a change the same value"),
+        ([A, SweptKey(("a", "b"), (1,))], "product", "a and a.b change the same value"),
+        (
+            [SweptKey(("b",), tuple(range(1_000))), A],
+            "product",
+            "1000 × 3 would make 3,000; the most is 2,000",
+        ),
+        ([SweptKey(("n", "x"), (1,))], "product", "n holds no keys, so n.x cannot be set"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused(
+    keys: list[SweptKey], mode: SweepMode, message: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        sweep_sets(keys, mode, {"n": 1})
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("a", ("a",)), ("a.b c", ("a", "b c")), ('["a.b", "c"]', ("a.b", "c"))],
+)
+def test_a_dotted_path_names_a_nested_key(text: str, path: tuple[str, ...]) -> None:
+    assert read_path(text) == path
+
+
+@pytest.mark.parametrize("text", ["", "a..b", "[1]", ".a"])
+def test_a_path_without_a_key_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is not the path of a key"):
+        read_path(text)
+
+
+def test_the_known_paths_are_those_of_all_values() -> None:
+    assert known_paths([{"a": {"b": 1, "e": {}}}, {"a": {"c": [1]}}]) == [
+        ("a", "b"),
+        ("a", "e"),
+        ("a", "c"),
+    ]
