@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
+from dispatch_core.list_answer import IS_LISTING, LEAN, before_parse
 from dispatch_core.sources import ListPage, StoredObject, time_text
 
 CONNECT_TIMEOUT = 5
@@ -66,11 +69,11 @@ class S3Lister:
         self._signs: bool | None = None
         self._clients: dict[bool, Any] = {}
         self._public: set[str] = set()
-        self._private: set[str] = set()
+        self._private: dict[str, int] = {}
 
-    def __reduce__(self) -> tuple[type[S3Lister], tuple[int, int]]:
-        # A client cannot be sent to another process; a new one is made there.
-        return S3Lister, (self._threads, self._attempts)
+    def __reduce__(self) -> tuple[Callable[..., S3Lister], tuple[int, int, str]]:
+        # A client cannot be sent to another process; one is made there, for all that is sent.
+        return _lister_here, (self._threads, self._attempts, _label())
 
     @property
     def label(self) -> str:
@@ -91,31 +94,29 @@ class S3Lister:
         arguments |= {"ContinuationToken": token} if token else {"StartAfter": start_after}
         arguments = {name: value for name, value in arguments.items() if value}
         denied: AccessDenied | None = None
-        for unsigned in self._ways(bucket):
+        depth = prefix.count("/")
+        for unsigned in self._ways(bucket, depth):
             try:
                 page = self._request(unsigned, arguments)
             except AccessDenied as error:
                 denied = denied or error
             else:
-                self._remember(bucket, public=unsigned and denied is not None)
+                if unsigned and denied is not None:
+                    self._public.add(bucket)
                 return page
-        self._remember(bucket, private=True)
+        if bucket not in self._public:
+            # A longer prefix may be open to all where a shorter one is not.
+            self._private[bucket] = max(depth, self._private.get(bucket, 0))
         assert denied is not None
         raise denied
 
-    def _ways(self, bucket: str) -> tuple[bool, ...]:
-        """Unsigned or not, in the order to try."""
+    def _ways(self, bucket: str, depth: int) -> tuple[bool, ...]:
+        """Unsigned or not, in the order to try, for a prefix with `depth` slashes."""
         if not self._has_credentials():
             return (True,)
         if bucket in self._public:
             return (True, False)
-        return (False,) if bucket in self._private else (False, True)
-
-    def _remember(self, bucket: str, public: bool = False, private: bool = False) -> None:
-        if public:
-            self._public.add(bucket)
-        elif private and bucket not in self._public:
-            self._private.add(bucket)
+        return (False,) if depth <= self._private.get(bucket, -1) else (False, True)
 
     def _request(self, unsigned: bool, arguments: dict[str, str]) -> ListPage:
         """The one place that makes a request."""
@@ -141,9 +142,11 @@ class S3Lister:
     def _client(self, unsigned: bool) -> Any:
         with self._lock:
             if unsigned not in self._clients:
-                self._clients[unsigned] = self._open_session().client(
+                client = self._open_session().client(
                     "s3", config=_config(unsigned, self._threads, self._attempts)
                 )
+                client.meta.events.register("before-parse.*.ListObjectsV2", before_parse)
+                self._clients[unsigned] = client
             return self._clients[unsigned]
 
     def _open_session(self) -> Any:
@@ -152,6 +155,12 @@ class S3Lister:
 
             self._session = boto3.session.Session()
         return self._session
+
+
+@cache
+def _lister_here(threads: int, attempts: int, endpoint: str) -> S3Lister:
+    """The lister of this process, for work that comes from another one."""
+    return S3Lister(threads, attempts)
 
 
 def _label() -> str:
@@ -194,7 +203,8 @@ def _read_page(answer: dict[str, Any], arguments: dict[str, str]) -> ListPage:
     # A proxy's page with status 200 parses as a listing without any keys, which
     # would read as "no files here". Every true listing says whether it goes on.
     token = answer.get("NextContinuationToken")
-    if "IsTruncated" not in answer or (answer["IsTruncated"] and not token):
+    goes_on = answer.get("IsTruncated")
+    if goes_on is None or (goes_on and not token) or not answer.get(IS_LISTING):
         raise ServiceError(
             Issue(
                 f"The answer of {_label()} is not a complete listing",
@@ -202,11 +212,13 @@ def _read_page(answer: dict[str, Any], arguments: dict[str, str]) -> ListPage:
                 "Try again; if it stays, look at what stands between here and the store",
             )
         )
-    return ListPage.of(
-        [_read_object(entry) for entry in answer.get("Contents", ())],
-        [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())],
-        token if answer["IsTruncated"] else None,
-    )
+    token = token if goes_on else None
+    lean: ListPage | None = answer.get(LEAN)
+    if lean is not None:
+        return replace(lean, token=token)
+    objects = [_read_object(entry) for entry in answer.get("Contents", ())]
+    prefixes = [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())]
+    return ListPage.of(objects, prefixes, token)
 
 
 def _read_object(entry: dict[str, Any]) -> StoredObject:

@@ -24,7 +24,7 @@ FLOORS = {
     " form_translation spreadsheet asset_list parameter_schema parameters file_extension"
     " json_edit value_text schema_form sweep compare parameter_edit",
     "contracts": "sources job_model request",
-    "edges and steps": "docdb mongodb s3 folder embedded text_file output"
+    "edges and steps": "docdb mongodb s3 list_answer folder embedded text_file output"
     " walk find grouping trial locate choose jobs",
     "pipeline": "dispatch",
     "surface": "connect output_root report cli __main__ __init__",

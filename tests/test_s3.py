@@ -240,6 +240,21 @@ def test_a_bucket_that_denies_both_is_asked_unsigned_once_only(server: S3Server)
     assert [request.signed for request in server.requests] == [True, False, True]
 
 
+def test_a_prefix_that_both_deny_says_nothing_of_a_longer_one_that_is_open_to_all(
+    server: S3Server,
+) -> None:
+    put(server, "open/x.nwb")
+    server.denied_signed = {"data/"}
+    server.fault = lambda ask: None if ask.params.get("prefix") else Fault(403, "AccessDenied")
+    lister = S3Lister()
+    with pytest.raises(AccessDenied):
+        lister.list_page("data", "")
+
+    page = lister.list_page("data", "open/")
+
+    assert page.keys == ["open/x.nwb"]
+
+
 def test_a_prefix_that_only_the_credentials_may_list_is_listed_in_a_public_bucket_too(
     server: S3Server,
 ) -> None:
@@ -345,7 +360,23 @@ def test_a_lister_can_be_sent_to_another_process(server: S3Server) -> None:
 
     copy = pickle.loads(pickle.dumps(lister))
 
-    assert len(copy.list_page("data", "a/").objects) == 2
+    assert len(copy.list_page("data", "a/").keys) == 2
+    assert pickle.loads(pickle.dumps(lister)) is copy, "one client for all work that is sent"
+
+
+def test_the_parser_of_botocore_sees_no_key_of_a_plain_answer(server: S3Server) -> None:
+    put(server, *(f"a/{number}" for number in range(900)), "a/x.zarr/0")
+    lister, seen = S3Lister(), []
+    client = lister._client(unsigned=False)
+    client.meta.events.register_first(
+        "before-parse.s3.*", lambda response_dict, **_: seen.append(len(response_dict["body"]))
+    )
+
+    page = lister.list_page("data", "a/", delimiter=".zarr/")
+
+    assert (len(page.keys), len(page.prefixes)) == (900, 1)
+    assert len(seen) == 1
+    assert seen[0] < 1000
 
 
 def test_boto3_is_not_imported_before_the_first_request() -> None:

@@ -1,0 +1,197 @@
+"""Reading LIST answers leanly, against botocore's own parser on the same bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote_plus
+from xml.sax.saxutils import escape
+
+import botocore.session
+import pytest
+from botocore.handlers import decode_list_object_v2
+from botocore.parsers import ResponseParserError, create_parser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch_core.list_answer import LeanAnswer, read_answer
+
+SHAPE = (
+    botocore.session.Session().get_service_model("s3").operation_model("ListObjectsV2").output_shape
+)
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+ROOT = '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+TIME = "2025-06-07T14:31:15.000Z"
+
+
+def object_xml(key: str, size: int = 7, time: str = TIME) -> str:
+    rest = f"<LastModified>{time}</LastModified><ETag>&quot;9b2c&quot;</ETag><Size>{size}</Size>"
+    return f"<Contents><Key>{key}</Key>{rest}<StorageClass>STANDARD</StorageClass></Contents>"
+
+
+def answer(
+    keys: list[str], prefixes: list[str], encoded: bool = True, count: int | None = None
+) -> bytes:
+    """An answer as S3 writes it: url-encoded, or with the entities of XML where it must."""
+
+    def text(name: str) -> str:
+        return quote_plus(name, safe="/") if encoded else escape(name)
+
+    count = len(keys) + len(prefixes) if count is None else count
+    parts = [f"<Name>data</Name><KeyCount>{count}</KeyCount><IsTruncated>false</IsTruncated>"]
+    parts += ["<EncodingType>url</EncodingType>"] if encoded else []
+    parts += [object_xml(text(key), number) for number, key in enumerate(keys)]
+    parts += [
+        f"<CommonPrefixes><Prefix>{text(name)}</Prefix></CommonPrefixes>" for name in prefixes
+    ]
+    return f"{HEAD}{ROOT}{''.join(parts)}</ListBucketResult>".encode()
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """What botocore makes of an answer."""
+    response = {"status_code": 200, "headers": {}, "body": body}
+    found: dict[str, Any] = create_parser("rest-xml").parse(response, SHAPE)
+    decode_list_object_v2(found, {"encoding_type_auto_set": True})
+    return found
+
+
+def names(body: bytes) -> tuple[list[str], list[str]]:
+    found = parsed(body)
+    keys = [entry["Key"] for entry in found.get("Contents", ())]
+    return keys, [entry["Prefix"] for entry in found.get("CommonPrefixes", ())]
+
+
+def lean(body: bytes) -> LeanAnswer:
+    found = read_answer(body)
+    assert found is not None, "read by botocore instead"
+    return found
+
+
+NAMES = st.text(
+    st.one_of(
+        st.sampled_from("a/.%+ &<>*[]#?=\\'\"~\n\r\t]é\u0308\U0001f9e0\ufffd"),
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(st.lists(NAMES, max_size=6), st.lists(NAMES, max_size=4))
+def test_url_encoded_names_are_those_that_botocore_reads(
+    keys: list[str], prefixes: list[str]
+) -> None:
+    body = answer(keys, prefixes)
+
+    found = read_answer(body)
+
+    assert found is not None or not (keys or prefixes)
+    assert names(body) == (keys, prefixes)
+    if found is not None:
+        assert (found.page.keys, found.page.prefixes) == (keys, prefixes)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=4), st.lists(NAMES, max_size=4), st.booleans())
+def test_an_answer_is_read_as_botocore_reads_it_or_left_to_botocore(
+    keys: list[str], prefixes: list[str], encoded: bool
+) -> None:
+    body = answer(keys, prefixes, encoded)
+
+    found = read_answer(body)
+
+    if found is not None:
+        assert (found.page.keys, found.page.prefixes) == names(body)
+
+
+@given(st.data())
+def test_a_damaged_answer_is_read_as_botocore_reads_it_or_with_every_key(
+    data: st.DataObject,
+) -> None:
+    body = bytearray(answer(["a/b+c.nwb", "a/ü", "b&c/<d>"], ["p/x.zarr/", "p/y.zarr/"]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+
+    found = read_answer(bytes(body))
+
+    if found is not None:
+        try:
+            expected = names(bytes(body))
+        except (ResponseParserError, ValueError):
+            assert len(found.page.keys) + len(found.page.prefixes) == 5
+        else:
+            assert (found.page.keys, found.page.prefixes) == expected
+
+
+@given(st.integers(0, 700))
+def test_a_cut_answer_is_never_read(end: int) -> None:
+    body = answer(["a/1", "a/2", "a/3"], ["p/"])
+
+    found = read_answer(body[: min(end, len(body) - 1)])
+
+    assert found is None
+
+
+def test_the_hull_has_all_that_is_not_a_key_and_no_key() -> None:
+    body = answer(["a/1", "a/2"], ["p/", "q/"])
+
+    hull = parsed(lean(body).hull)
+
+    whole = parsed(body)
+    assert "Contents" in whole
+    assert hull == {
+        name: value for name, value in whole.items() if name not in ("Contents", "CommonPrefixes")
+    }
+
+
+def test_size_and_time_are_those_of_the_object_and_read_when_asked_for() -> None:
+    page = lean(answer(["a/1", "a b"], [])).page
+
+    assert page.read(1) == ("a b", 1, TIME)
+    assert page.objects == [("a/1", 0, TIME), ("a b", 1, TIME)]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2025-06-07T14:31:15Z", "2025-06-07T14:31:15.000Z"),
+        ("2025-06-07T14:31:15.123456+02:00", "2025-06-07T12:31:15.123Z"),
+        ("2025-06-07T14:31:15", "2025-06-07T14:31:15.000Z"),
+        ("yesterday", None),
+    ],
+)
+def test_times_are_written_in_one_way_whatever_the_server_writes(
+    written: str, read: str | None
+) -> None:
+    body = f"{ROOT}{object_xml('a', 7, written)}</ListBucketResult>".encode()
+
+    assert lean(body).page.read(0).modified == read
+
+
+LEFT_TO_BOTOCORE = {
+    "no keys": answer([], []),
+    "another count of keys": answer(["a"], [], count=2),
+    "an entity in a key": answer(["a&b"], [], encoded=False),
+    "a comment": answer(["a"], []).replace(b"<Name>", b"<!-- <Contents> --><Name>"),
+    "a tag with an attribute": answer(["a", "b"], []).replace(b"<Contents>", b"<Contents x=''>", 1),
+    "a tag with a namespace": answer(["a", "b"], [])
+    .replace(b"<Contents>", b"<s3:Contents>", 1)
+    .replace(b"</Contents>", b"</s3:Contents>", 1),
+    "elements between the objects": answer(["a", "b"], []).replace(
+        b"</Contents><Contents>", b"</Contents><MaxKeys>2</MaxKeys><Contents>"
+    ),
+    "spaces between the tags": answer(["a", "b"], []).replace(b"><", b"> <"),
+    "the key is not first": answer(["a"], []).replace(
+        b"<Key>a</Key><LastModified>", b"<Size>1</Size><Key>a</Key><LastModified>"
+    ),
+    "two keys in one object": answer(["a", "b"], []).replace(b"</Contents><Contents>", b""),
+    "another encoding": answer(["a"], []).replace(b"UTF-8", b"latin1"),
+    "bytes that are no text": answer(["a"], []).replace(b"<Key>a", b"<Key>\xff"),
+    "more after the end": answer(["a"], []) + b"<ListBucketResult/>",
+    "a page for people": b"<html><p>Please sign in</p></html>",
+    "another root": answer(["a"], []).replace(b"ListBucketResult", b"ListResult"),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("body", LEFT_TO_BOTOCORE.values(), ids=LEFT_TO_BOTOCORE)
+def test_what_is_not_plainly_an_answer_of_s3_is_left_to_botocore(body: bytes) -> None:
+    assert read_answer(body) is None
