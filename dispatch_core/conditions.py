@@ -1,0 +1,164 @@
+"""The conditions of a filter, each with its place, so that one can be changed alone.
+
+Every change is a copy: the filter given stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dispatch_core.match import is_operator_document
+from dispatch_core.types import Filter, JsonValue, Pipeline
+
+_LOGICAL = ("$and", "$or", "$nor")
+Place = tuple[str | int, ...]
+
+_SHAPE_KEEPING = frozenset(("$match", "$sort", "$limit", "$skip"))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One field and what is asked of it, anywhere in a filter.
+
+    Attributes
+    ----------
+    place
+        Keys and indices from the filter to the operand; the last is ``key``.
+    path
+        The whole dotted path, the outer field of an ``$elemMatch`` included.
+    key
+        The path as it is written at its place.
+    operand
+        A value, or a document of operators.
+    others
+        The paths that the other branches of the enclosing ``$or`` ask about.
+    is_negated
+        Whether it stands below ``$nor``.
+    """
+
+    place: Place
+    path: str
+    key: str
+    operand: JsonValue
+    others: frozenset[str] = frozenset()
+    is_negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What encloses a filter: where, below which field, beside which other branches."""
+
+    place: Place = ()
+    parent: str = ""
+    others: frozenset[str] = frozenset()
+    is_negated: bool = False
+
+
+def conditions_of(filter_query: Filter) -> tuple[Condition, ...]:
+    """Every condition of a filter, in its order; ``$expr`` has none."""
+    return tuple(_conditions(filter_query, _Around()))
+
+
+def _conditions(filter_query: Filter, around: _Around) -> Iterator[Condition]:
+    for key, operand in filter_query.items():
+        if key in _LOGICAL and isinstance(operand, list):
+            yield from _of_branches(key, operand, around)
+        elif not key.startswith("$"):
+            yield from _of_field(key, operand, around)
+
+
+def _of_branches(key: str, branches: list[Any], around: _Around) -> Iterator[Condition]:
+    paths = [_paths_in(branch, around.parent) for branch in branches]
+    for number, branch in enumerate(branches):
+        if isinstance(branch, dict):
+            beside = (paths[other] for other in range(len(paths)) if other != number)
+            others = around.others.union(*beside) if key == "$or" else around.others
+            negated = around.is_negated or key == "$nor"
+            place = (*around.place, key, number)
+            yield from _conditions(branch, _Around(place, around.parent, others, negated))
+
+
+def _paths_in(branch: JsonValue, parent: str) -> frozenset[str]:
+    if not isinstance(branch, dict):
+        return frozenset()
+    return frozenset(one.path for one in _conditions(branch, _Around((), parent)))
+
+
+def _of_field(key: str, operand: JsonValue, around: _Around) -> Iterator[Condition]:
+    path = f"{around.parent}.{key}" if around.parent else key
+    place = (*around.place, key)
+    yield Condition(place, path, key, operand, around.others, around.is_negated)
+    inner = operand.get("$elemMatch") if is_operator_document(operand) else None
+    if isinstance(inner, dict) and not is_operator_document(inner):
+        at = (*place, "$elemMatch")
+        yield from _conditions(inner, _Around(at, path, around.others, around.is_negated))
+
+
+def match_filters(query: Filter | Pipeline) -> Iterator[tuple[Place, Filter]]:
+    """(place, filter) of what asks about whole records, not about computed fields.
+
+    A filter itself; of a pipeline every ``$match`` before the first stage that
+    changes the shape of a record.
+    """
+    if isinstance(query, dict):
+        yield (), query
+        return
+    for number, stage in enumerate(query):
+        name = next(iter(stage), "")
+        if name not in _SHAPE_KEEPING:
+            return
+        if name == "$match" and isinstance(stage[name], dict):
+            yield (number, name), stage[name]
+
+
+def replaced_at(value: Any, place: Place, new: JsonValue) -> Any:
+    """`value` with what stands at `place` replaced."""
+    if not place:
+        return new
+    step, rest = place[0], place[1:]
+    if isinstance(value, dict):
+        return {k: replaced_at(v, rest, new) if k == step else v for k, v in value.items()}
+    return [replaced_at(v, rest, new) if n == step else v for n, v in enumerate(value)]
+
+
+def value_of(value: Any, place: Place) -> Any:
+    """What stands at `place`."""
+    for step in place:
+        value = value[step]
+    return value
+
+
+def renamed(filter_query: Filter, condition: Condition, key: str) -> Filter:
+    """`filter_query` with another key at the condition's place, in the same order.
+
+    Where the document has that key already, both conditions are kept, by ``$and``.
+    """
+    if key == condition.key:
+        return filter_query
+    document = value_of(filter_query, condition.place[:-1])
+    operand = document[condition.key]
+    if key in document:
+        rest = {name: item for name, item in document.items() if name != condition.key}
+        new: Filter = {"$and": [rest, {key: operand}]}
+    else:
+        new = {key if name == condition.key else name: item for name, item in document.items()}
+    return dict(replaced_at(filter_query, condition.place[:-1], new))
+
+
+def with_operand(filter_query: Filter, condition: Condition, operand: JsonValue) -> Filter:
+    """`filter_query` with another operand at the condition's place."""
+    return dict(replaced_at(filter_query, condition.place, operand))
+
+
+def joined(query: Filter, clause: Filter) -> Filter:
+    """`query` and `clause`: side by side, or as members of ``$and`` where a key is taken."""
+    taken = [key for key in query if key in clause]
+    if not taken:
+        return {**query, **clause}
+    members = query.get("$and")
+    kept = list(members) if isinstance(members, list) else []
+    kept += [{key: query[key]} for key in taken if key != "$and"]
+    rest = {key: item for key, item in query.items() if key not in taken and key != "$and"}
+    return {**rest, "$and": [*kept, clause]}
