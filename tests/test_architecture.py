@@ -26,7 +26,8 @@ FLOORS = {
     " conditions spelling",
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb s3 list_answer folder embedded text_file output"
-    " walk find grouping trial locate choose jobs",
+    " walk find grouping trial locate choose jobs"
+    " together fields values",
     "pipeline": "dispatch",
     "surface": "connect output_root report cli __main__ __init__",
 }

@@ -1,0 +1,33 @@
+"""Several requests to one source at a time, few enough to be polite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from dispatch_core.find import Progress, no_progress
+
+AT_A_TIME = 4
+
+T = TypeVar("T")
+
+
+def ask_together(
+    calls: Sequence[Callable[[], T]], step: str = "asking", progress: Progress = no_progress
+) -> list[T]:
+    """The answers of `calls`, in their order; the first error is raised.
+
+    `progress` is told after each answer, in the thread of the caller, and may raise
+    to cancel: requests that have not started then never do.
+    """
+    progress(step, 0, len(calls))
+    pool = ThreadPoolExecutor(max_workers=AT_A_TIME, thread_name_prefix="ask")
+    try:
+        futures = [pool.submit(call) for call in calls]
+        for done, future in enumerate(as_completed(futures), 1):
+            future.result()
+            progress(step, done, len(calls))
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
