@@ -23,11 +23,11 @@ FLOORS = {
     "readers": "strict_json paths bson pcre expression_functions expressions match query query_form"
     " form_translation spreadsheet asset_list parameter_schema parameters file_extension"
     " json_edit value_text schema_form sweep compare parameter_edit"
-    " conditions spelling",
+    " conditions spelling quality",
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb s3 list_answer folder embedded text_file output"
     " walk find grouping trial locate choose jobs"
-    " together fields values",
+    " together fields values facets",
     "pipeline": "dispatch",
     "surface": "connect output_root report cli __main__ __init__",
 }

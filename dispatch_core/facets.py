@@ -1,0 +1,236 @@
+"""Facets that cascade: the usual questions about a collection, answered with counts.
+
+A facet's choice is a clause of the one query, in a shape that is recognised again;
+whatever else the query holds stays as it is. Each facet counts under the choices of
+the others and the rest of the query, so that a count is what choosing it would give.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from dispatch_core.conditions import joined
+from dispatch_core.errors import DispatchError
+from dispatch_core.fields import FieldCatalogue
+from dispatch_core.find import Progress, no_progress
+from dispatch_core.quality import QUALITY_CLAUSES
+from dispatch_core.sources import MetadataSource
+from dispatch_core.together import ask_together
+from dispatch_core.types import Filter, JsonValue
+from dispatch_core.values import FieldValues, ValueCount, count_values
+
+MONTH = 7
+"""Characters of a date that name its month, in every layout that dates are written in."""
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One question: a name, and the v1 and v2 spelling of the field that answers it.
+
+    ``start`` counts values by their first characters only. Without paths it is a
+    choice of ready ``clauses``.
+    """
+
+    name: str
+    paths: tuple[str, ...] = ()
+    start: int = 0
+    clauses: tuple[tuple[str, Filter], ...] = ()
+
+
+FACETS = (
+    Facet("Project", ("data_description.project_name",)),
+    Facet("Subject", ("subject.subject_id",)),
+    Facet(
+        "Modality",
+        ("data_description.modality.abbreviation", "data_description.modalities.abbreviation"),
+    ),
+    Facet("Data level", ("data_description.data_level",)),
+    Facet("Session type", ("session.session_type", "acquisition.acquisition_type")),
+    Facet(
+        "Month",
+        ("session.session_start_time", "acquisition.acquisition_start_time"),
+        start=MONTH,
+    ),
+    Facet("Quality control", clauses=tuple(QUALITY_CLAUSES.items())),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """A facet with what is chosen and what could be; ``error`` says why it has no counts."""
+
+    facet: Facet
+    chosen: tuple[JsonValue, ...]
+    values: tuple[ValueCount, ...] = ()
+    more: int = 0
+    error: str = ""
+
+
+# The query <-> the choices
+
+
+def chosen_values(query: Filter, facet: Facet) -> tuple[JsonValue, ...]:
+    """What the query's clause of this facet chooses; nothing where there is no such clause."""
+    return next((values for _, values in _clauses_of(query, facet)), ())
+
+
+def choose(
+    query: Filter, facet: Facet, values: Sequence[JsonValue], catalogue: FieldCatalogue
+) -> Filter:
+    """`query` with the clause of this facet choosing `values`; none takes the clause out.
+
+    Where both spellings of the field live in the source, the clause is an ``$or``.
+    """
+    rest = without_choice(query, facet)
+    return joined(rest, _clause(facet, tuple(dict.fromkeys(values)), catalogue))
+
+
+def without_choice(query: Filter, facet: Facet) -> Filter:
+    """`query` without the clause of this facet; an ``$and`` of one is taken apart."""
+    for place, _ in _clauses_of(query, facet):
+        if isinstance(place, int):
+            members = [one for number, one in enumerate(query["$and"]) if number != place]
+            return _flattened({**query, "$and": members})
+        keys = (place,) if isinstance(place, str) else place
+        return _flattened({key: item for key, item in query.items() if key not in keys})
+    return query
+
+
+def _flattened(query: Filter) -> Filter:
+    """`query` without an ``$and`` of none, or of one whose keys are free."""
+    members = query.get("$and")
+    rest = {key: item for key, item in query.items() if key != "$and"}
+    if members == []:
+        return rest
+    if isinstance(members, list) and len(members) == 1 and rest.keys().isdisjoint(members[0]):
+        return {**rest, **members[0]}
+    return query
+
+
+def _clauses_of(
+    query: Filter, facet: Facet
+) -> Iterator[tuple[str | int | tuple[str, ...], tuple[JsonValue, ...]]]:
+    """(place, values) of each clause that is this facet's: a key, keys, or an index in $and."""
+    for name, clause in facet.clauses:
+        if all(key in query and query[key] == item for key, item in clause.items()):
+            yield tuple(clause), (name,)
+    for key, item in query.items():
+        values = _values_of({key: item}, facet)
+        if values:
+            yield key, values
+    members = query.get("$and")
+    for number, member in enumerate(members if isinstance(members, list) else []):
+        values = _values_of(member, facet) if isinstance(member, dict) else ()
+        if values:
+            yield number, values
+
+
+def _values_of(clause: Filter, facet: Facet) -> tuple[JsonValue, ...]:
+    for name, known in facet.clauses:
+        if clause == known:
+            return (name,)
+    if len(clause) != 1:
+        return ()
+    ((key, item),) = clause.items()
+    if key in facet.paths:
+        return _values_in(item, facet)
+    if key != "$or" or not isinstance(item, list):
+        return ()
+    branches = [next(iter(one.items())) for one in item if isinstance(one, dict) and len(one) == 1]
+    operands = [operand for path, operand in branches if path in facet.paths]
+    is_ours = len(operands) == len(item) > 0 and all(one == operands[0] for one in operands)
+    return _values_in(operands[0], facet) if is_ours else ()
+
+
+def _values_in(operand: JsonValue, facet: Facet) -> tuple[JsonValue, ...]:
+    if facet.start:
+        pattern = operand.get("$regex") if isinstance(operand, dict) and len(operand) == 1 else None
+        found = re.fullmatch(r"\^(?:\(\?:)?([-\d|]+)\)?", pattern) if pattern else None
+        return tuple(found[1].split("|")) if found else ()
+    if isinstance(operand, dict):
+        values = operand.get("$in") if len(operand) == 1 else None
+        return tuple(values) if isinstance(values, list) and _are_plain(values) else ()
+    return (operand,) if _are_plain([operand]) else ()
+
+
+def _are_plain(values: Sequence[JsonValue]) -> bool:
+    return all(isinstance(value, str | int | float) for value in values)
+
+
+def _clause(facet: Facet, values: tuple[JsonValue, ...], catalogue: FieldCatalogue) -> Filter:
+    if not values:
+        return {}
+    if facet.clauses:
+        known = [clause for name, clause in facet.clauses if name in values]
+        return known[0] if known else {}
+    operand: JsonValue = values[0] if len(values) == 1 else {"$in": list(values)}
+    if facet.start:
+        starts = [str(value) for value in values]
+        operand = {"$regex": f"^{starts[0]}" if len(starts) == 1 else f"^(?:{'|'.join(starts)})"}
+    tests = [{path: operand} for path in live_paths(facet.paths, catalogue)]
+    return tests[0] if len(tests) == 1 else {"$or": tests}
+
+
+def live_paths(paths: Sequence[str], catalogue: FieldCatalogue) -> tuple[str, ...]:
+    """Those of `paths` that records of the source hold; all of them where none was seen."""
+    return tuple(path for path in paths if path in catalogue) or tuple(paths)
+
+
+# Counting
+
+
+def count_facets(
+    source: MetadataSource,
+    catalogue: FieldCatalogue,
+    query: Filter,
+    facets: Sequence[Facet] = FACETS,
+    *,
+    limit: int = 50,
+    progress: Progress = no_progress,
+) -> tuple[FacetCounts, ...]:
+    """The counts of every facet, each under the choices of the others.
+
+    One request for a facet (two where there are more values than `limit`, four for
+    ready clauses). A facet that the source cannot count says so and stops no other.
+    """
+    calls = [partial(_count, source, catalogue, query, facet, limit) for facet in facets]
+    return tuple(ask_together(calls, "facets", progress))
+
+
+def _count(
+    source: MetadataSource, catalogue: FieldCatalogue, query: Filter, facet: Facet, limit: int
+) -> FacetCounts:
+    chosen = chosen_values(query, facet)
+    rest = without_choice(query, facet)
+    try:
+        if facet.clauses:
+            return FacetCounts(facet, chosen, _clause_counts(source, rest, facet))
+        found = count_values(
+            source,
+            live_paths(facet.paths, catalogue),
+            catalogue,
+            rest,
+            start=facet.start,
+            limit=limit,
+        )
+    except DispatchError as error:
+        return FacetCounts(facet, chosen, error=str(error))
+    return FacetCounts(facet, chosen, _ordered(found, facet), found.more)
+
+
+def _ordered(found: FieldValues, facet: Facet) -> tuple[ValueCount, ...]:
+    """Months from the newest to the oldest, anything else by its count."""
+    if not facet.start:
+        return found.values
+    return tuple(sorted(found.values, key=lambda one: str(one.value), reverse=True))
+
+
+def _clause_counts(source: MetadataSource, rest: Filter, facet: Facet) -> tuple[ValueCount, ...]:
+    counts = (
+        ValueCount(name, source.count({"$and": [rest, clause]} if rest else clause))
+        for name, clause in facet.clauses
+    )
+    return tuple(one for one in counts if one.count)
