@@ -27,7 +27,7 @@ FLOORS = {
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb s3 list_answer folder embedded text_file output"
     " walk find grouping trial locate choose jobs"
-    " together fields values facets advice",
+    " together fields values facets advice explain",
     "pipeline": "dispatch",
     "surface": "connect output_root report cli __main__ __init__",
 }

@@ -1,0 +1,264 @@
+"""Why a query finds nothing, or little: what each clause alone does, and which one kills.
+
+Each clause is counted alone and the query is counted without it. Where no single
+clause is to blame, the smallest set of clauses that exclude one another is looked
+for. The number of requests is bounded; a long conjunction is explained in part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from dispatch_core.find import Progress, no_progress
+from dispatch_core.match import compile_clauses
+from dispatch_core.sources import MetadataSource
+from dispatch_core.together import ask_together
+from dispatch_core.types import Filter, Pipeline
+
+MOST_CLAUSES = 16
+"""Clauses that are counted; each costs two requests."""
+
+MOST_BRANCHES = 8
+FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseCount:
+    """One clause of a query.
+
+    ``alone`` is how many records meet it by itself, ``without`` how many the query
+    finds when it is left out. ``branches`` are the members of an ``$or`` that nobody
+    meets, each alone.
+    """
+
+    clause: Filter
+    alone: int
+    without: int
+    branches: tuple[ClauseCount, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The clause as JSON."""
+        return json.dumps(self.clause, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StageCount:
+    """How many results are left after one stage of a pipeline."""
+
+    number: int
+    stage: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What each part of a query does to the count.
+
+    Attributes
+    ----------
+    count
+        Records that the whole query finds.
+    total
+        Records of the collection.
+    clauses
+        In the query's order; ``left_out`` counts those beyond the bound.
+    to_blame
+        Indices of the clauses that leave nothing: those that no record meets; else
+        those of which any one left out helps; else several that exclude one another.
+        Where a few records are found, the one that leaves out the most.
+    stages
+        Of a pipeline, what each stage leaves; the clauses are its first ``$match``.
+    """
+
+    count: int
+    total: int
+    clauses: tuple[ClauseCount, ...] = ()
+    to_blame: tuple[int, ...] = ()
+    left_out: int = 0
+    stages: tuple[StageCount, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The answer in a sentence or two, for a person."""
+        return _summary(self)
+
+
+def explain(
+    source: MetadataSource, query: Filter | Pipeline, progress: Progress = no_progress
+) -> Explanation:
+    """What each clause of `query` does to its count; see `Explanation`.
+
+    At most about `MOST_CLAUSES` times four requests, four at a time; `progress` may
+    raise to cancel.
+    """
+    if isinstance(query, list):
+        return _explain_pipeline(source, query, progress)
+    clauses = [json.loads(clause.text) for clause in compile_clauses(query)]
+    kept = clauses[:MOST_CLAUSES]
+    count, total, alone, without = _counts(source, query, clauses, len(kept), progress)
+    found = [
+        ClauseCount(clause, alone[number], without[number]) for number, clause in enumerate(kept)
+    ]
+    blame = _to_blame(source, count, found, clauses, progress)
+    for number in blame:
+        if found[number].alone == 0:
+            found[number] = _with_branches(source, found[number], progress)
+    return Explanation(count, total, tuple(found), blame, len(clauses) - len(kept))
+
+
+def _counts(
+    source: MetadataSource,
+    query: Filter,
+    clauses: list[Filter],
+    kept: int,
+    progress: Progress,
+) -> tuple[int, int, list[int], list[int]]:
+    """The query, the collection, each clause alone, the query without each; no filter twice."""
+    alone = clauses[:kept]
+    without = [_all_of([*clauses[:one], *clauses[one + 1 :]]) for one in range(kept)]
+    asked = {json.dumps(one): one for one in [query, {}, *alone, *without]}
+    calls = [partial(source.count, one) for one in asked.values()]
+    counts = dict(zip(asked, ask_together(calls, "clauses", progress), strict=True))
+
+    def counted(filters: Sequence[Filter]) -> list[int]:
+        return [counts[json.dumps(one)] for one in filters]
+
+    return counts[json.dumps(query)], counts[json.dumps({})], counted(alone), counted(without)
+
+
+def _all_of(clauses: Sequence[Filter]) -> Filter:
+    if len(clauses) == 1:
+        return clauses[0]
+    return {"$and": list(clauses)} if clauses else {}
+
+
+def _to_blame(
+    source: MetadataSource,
+    count: int,
+    found: Sequence[ClauseCount],
+    clauses: Sequence[Filter],
+    progress: Progress,
+) -> tuple[int, ...]:
+    """The clauses that explain the count, by index; none where many records are found."""
+    if not found or count > FEW:
+        return ()
+    impossible = tuple(number for number, one in enumerate(found) if one.alone == 0)
+    if impossible:
+        return impossible
+    helping = [number for number, one in enumerate(found) if one.without > count]
+    if count and helping:
+        return (max(helping, key=lambda number: found[number].without),)
+    if helping or count or len(clauses) < 2:
+        return tuple(helping)
+    return _conflict(source, clauses, progress)
+
+
+def _conflict(
+    source: MetadataSource, clauses: Sequence[Filter], progress: Progress
+) -> tuple[int, ...]:
+    """A smallest set of clauses that nothing meets together: none of them can be spared."""
+    kept = list(range(min(len(clauses), MOST_CLAUSES)))
+    if len(clauses) > len(kept) and not _is_empty(source, _all_of([clauses[n] for n in kept])):
+        return ()
+    for number in list(kept):
+        progress("clauses that exclude one another", number, len(clauses))
+        fewer = [other for other in kept if other != number]
+        if _is_empty(source, _all_of([clauses[other] for other in fewer])):
+            kept = fewer
+    return tuple(kept)
+
+
+def _is_empty(source: MetadataSource, filter_query: Filter) -> bool:
+    """Whether no record matches, asked for one record: cheaper than a count."""
+    return not source.find_page(filter_query, {"_id": 1}, 1)
+
+
+def _with_branches(source: MetadataSource, one: ClauseCount, progress: Progress) -> ClauseCount:
+    """What lies inside a clause that no record meets: the conditions of its $or or $elemMatch."""
+    inner = _inner_clauses(one.clause)[:MOST_BRANCHES]
+    if not inner:
+        return one
+    calls = [partial(source.count, clause) for clause in inner]
+    counts = ask_together(calls, "branches", progress)
+    branches = tuple(
+        ClauseCount(clause, count, 0) for clause, count in zip(inner, counts, strict=True)
+    )
+    return ClauseCount(one.clause, one.alone, one.without, branches)
+
+
+def _inner_clauses(clause: Filter) -> list[Filter]:
+    """The parts of an ``$or`` branch or ``$elemMatch``, as filters on the whole record."""
+    ((key, operand),) = clause.items()
+    if key == "$or":
+        parts = [json.loads(c.text) for branch in operand for c in compile_clauses(branch)]
+        return parts if len(parts) > 1 else []
+    inner = operand.get("$elemMatch") if isinstance(operand, dict) else None
+    if isinstance(inner, dict) and len(inner) > 1 and not next(iter(inner)).startswith("$"):
+        return [{key: {"$elemMatch": {name: item}}} for name, item in inner.items()]
+    return []
+
+
+# Pipelines
+
+
+def _explain_pipeline(
+    source: MetadataSource, pipeline: Pipeline, progress: Progress
+) -> Explanation:
+    """The first ``$match`` clause by clause, then what each stage leaves."""
+    first = pipeline[0].get("$match", {}) if pipeline else {}
+    start = explain(source, first, progress)
+    stages = pipeline[:MOST_CLAUSES]
+    calls = [_stage_count(source, pipeline[:length]) for length in range(1, len(stages) + 1)]
+    counts = ask_together(calls, "stages", progress)
+    found = tuple(
+        StageCount(number, next(iter(stage)), count)
+        for number, (stage, count) in enumerate(zip(stages, counts, strict=True), 1)
+    )
+    count = counts[-1] if len(stages) == len(pipeline) else start.count
+    blame = start.to_blame if start.count == 0 else ()
+    return Explanation(count, start.total, start.clauses, blame, start.left_out, found)
+
+
+def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int]:
+    def count() -> int:
+        rows = source.aggregate([*pipeline, {"$count": "count"}])
+        return int(rows[0]["count"]) if rows else 0
+
+    return count
+
+
+# Words
+
+
+def _summary(found: Explanation) -> str:
+    if not found.total:
+        return "The collection holds no record."
+    emptied = next((stage for stage in found.stages if stage.count == 0), None)
+    if emptied is not None and emptied.number > 1:
+        return f"Nothing is left after stage {emptied.number} ({emptied.stage})."
+    blamed = [found.clauses[number] for number in found.to_blame]
+    records = "record matches" if found.count == 1 else "records match"
+    counted = f"{found.count:,} {records}" if found.count else "No record matches"
+    if not blamed:
+        return f"{counted} of {found.total:,}."
+    impossible = [one for one in blamed if one.alone == 0]
+    if impossible:
+        return f"{counted}: no record of the collection meets {_listed(impossible)}."
+    if len(blamed) > 1:
+        end = "Leave one of them out" if blamed[0].without else "There are other conflicts, too"
+        return f"{counted}: no record meets these together: {_listed(blamed)}. {end}."
+    one = blamed[0]
+    return (
+        f"{counted}: most are left out by {_listed([one])}. Without it {one.without:,} match; "
+        f"alone it has {one.alone:,}."
+    )
+
+
+def _listed(clauses: Sequence[ClauseCount]) -> str:
+    """Their texts; a long list of values is cut."""
+    texts = [one.text if len(one.text) <= 160 else f"{one.text[:150]}..." for one in clauses]
+    return " and ".join(texts)

@@ -1,0 +1,170 @@
+"""Why a query finds nothing: each clause alone, the query without each, who is to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dispatch_core.explain import MOST_CLAUSES, Explanation, explain
+from dispatch_core.types import Filter, Pipeline, Record
+from tests.fakes import Records, record
+
+WORLD = Records(
+    [
+        record("a", kind="raw", level=1, tags=[{"x": 1, "y": 2}]),
+        record("b", kind="raw", level=2, tags=[{"x": 2, "y": 2}]),
+        record("c", kind="derived", level=1),
+        record("d", kind="derived", level=3),
+    ]
+)
+
+
+def blamed(found: Explanation) -> list[str]:
+    return [found.clauses[number].text for number in found.to_blame]
+
+
+def test_a_clause_that_no_record_meets_is_named() -> None:
+    found = explain(WORLD, {"kind": "raw", "name": "nobody"})
+
+    assert blamed(found) == ['{"name": "nobody"}']
+    assert found.summary == (
+        'No record matches: no record of the collection meets {"name": "nobody"}.'
+    )
+
+
+def test_each_clause_is_counted_alone_and_left_out() -> None:
+    found = explain(WORLD, {"kind": "raw", "level": {"$gte": 1, "$lt": 3}, "name": "nobody"})
+
+    assert [(one.text, one.alone, one.without) for one in found.clauses] == [
+        ('{"kind": "raw"}', 2, 0),
+        ('{"level": {"$gte": 1}}', 4, 0),
+        ('{"level": {"$lt": 3}}', 3, 0),
+        ('{"name": "nobody"}', 0, 2),
+    ]
+
+
+def test_clauses_of_which_any_one_left_out_helps_are_named_together() -> None:
+    found = explain(WORLD, {"$and": [{"kind": "raw"}, {"level": 3}], "location": {"$ne": "x"}})
+
+    assert blamed(found) == ['{"kind": "raw"}', '{"level": 3}']
+    assert found.summary == (
+        'No record matches: no record meets these together: {"kind": "raw"} and {"level": 3}. '
+        "Leave one of them out."
+    )
+
+
+def test_with_two_conflicts_a_smallest_one_is_found() -> None:
+    query: Filter = {"kind": "raw", "level": 3, "name": "a", "location": "s3://data/d"}
+
+    found = explain(WORLD, query)
+
+    assert len(found.to_blame) == 2
+    assert WORLD.count({"$and": [found.clauses[n].clause for n in found.to_blame]}) == 0
+    assert found.summary.endswith("There are other conflicts, too.")
+
+
+def test_few_results_are_explained_by_the_clause_that_leaves_out_the_most() -> None:
+    found = explain(WORLD, {"kind": "raw", "level": 1})
+
+    assert found.summary == (
+        '1 record matches: most are left out by {"kind": "raw"}. Without it 2 match; '
+        "alone it has 2."
+    )
+
+
+def test_inside_an_or_that_nobody_meets_each_branch_is_counted() -> None:
+    found = explain(WORLD, {"$or": [{"kind": "raw", "level": 3}, {"name": "nobody"}]})
+
+    assert [(one.text, one.alone) for one in found.clauses[0].branches] == [
+        ('{"kind": "raw"}', 2),
+        ('{"level": 3}', 1),
+        ('{"name": "nobody"}', 0),
+    ]
+
+
+def test_inside_an_elemmatch_each_condition_is_counted() -> None:
+    found = explain(WORLD, {"tags": {"$elemMatch": {"x": 1, "y": 3}}})
+
+    assert [(one.text, one.alone) for one in found.clauses[0].branches] == [
+        ('{"tags": {"$elemMatch": {"x": 1}}}', 1),
+        ('{"tags": {"$elemMatch": {"y": 3}}}', 0),
+    ]
+
+
+def test_a_pipeline_is_explained_stage_by_stage() -> None:
+    pipeline: Pipeline = [
+        {"$match": {"kind": "raw"}},
+        {"$project": {"name": 1}},
+        {"$match": {"level": 1}},
+        {"$limit": 5},
+    ]
+
+    found = explain(WORLD, pipeline)
+
+    assert [(one.stage, one.count) for one in found.stages] == [
+        ("$match", 2),
+        ("$project", 2),
+        ("$match", 0),
+        ("$limit", 0),
+    ]
+    assert found.summary == "Nothing is left after stage 3 ($match)."
+
+
+@pytest.mark.parametrize(
+    ("query", "summary"),
+    [({}, "4 records match of 4."), ({"name": {"$ne": "x"}}, "4 records match of 4.")],
+)
+def test_where_nothing_is_wrong_nobody_is_blamed(query: Filter, summary: str) -> None:
+    few = Records(WORLD.records)
+
+    found = explain(few, query)
+
+    assert (found.to_blame, found.summary) == ((), summary)
+
+
+def test_an_empty_collection_is_said_to_be_empty() -> None:
+    assert explain(Records([]), {"a": 1}).summary == "The collection holds no record."
+
+
+@dataclass
+class Counted(Records):
+    """Counts its requests of any kind."""
+
+    requests: int = 0
+
+    def count(self, filter_query: Filter) -> int:
+        self.requests += 1
+        return super().count(filter_query)
+
+    def find_page(
+        self, filter_query: Filter, projection: Mapping[str, Any], limit: int
+    ) -> list[Record]:
+        self.requests += 1
+        return super().find_page(filter_query, projection, limit)
+
+
+def test_a_long_conjunction_costs_a_bounded_number_of_requests() -> None:
+    source = Counted(WORLD.records)
+    query: Filter = {"$and": [{"level": {"$ne": number}} for number in range(10, 200)]}
+    query["name"] = "nobody"
+
+    found = explain(source, query)
+
+    assert (len(found.clauses), found.left_out) == (MOST_CLAUSES, 191 - MOST_CLAUSES)
+    assert source.requests <= 4 * MOST_CLAUSES
+
+
+def test_progress_is_told_and_may_cancel() -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def stop(step: str, done: int, total: int) -> None:
+        told.append((step, done, total))
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explain(WORLD, {"kind": "raw", "level": 3}, stop)
+    assert told == [("clauses", 0, 4), ("clauses", 1, 4), ("clauses", 2, 4)]
