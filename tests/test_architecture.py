@@ -28,7 +28,7 @@ FLOORS = {
     "edges and steps": "docdb mongodb s3 list_answer folder embedded text_file output"
     " walk find grouping trial locate choose jobs"
     " together fields values facets advice explain",
-    "pipeline": "dispatch",
+    "pipeline": "dispatch why_not",
     "surface": "connect output_root report cli __main__ __init__",
 }
 """A module imports from floors below its own, or beside it where that makes no cycle."""

@@ -1,0 +1,252 @@
+"""Why one asset is not in, or where it is: a name or an id in, the answer in words out.
+
+The record is looked for as an asset list does it. Then the query is put to it clause
+by clause, beside the values that the record really holds; if it meets them all, what
+later steps said of it is read off their results, as far as there are any yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dispatch_core.bson import MISSING
+from dispatch_core.conditions import conditions_of, match_filters
+from dispatch_core.dispatch import DispatchPlan
+from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
+from dispatch_core.find import ID_PATHS, FoundAssets
+from dispatch_core.grouping import Grouped
+from dispatch_core.locate import Located
+from dispatch_core.match import compile_clauses
+from dispatch_core.paths import outermost_paths, value_at
+from dispatch_core.query import Query
+from dispatch_core.sources import MetadataSource
+from dispatch_core.spelling import other_spellings
+from dispatch_core.types import Exclusion, Filter, Record
+
+MOST_CANDIDATES = 20
+MOST_SHOWN = 300
+"""Characters of a record's value that an answer shows."""
+
+Verdict = Literal["not found", "fails the query", "excluded", "in", "matches", "not returned"]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedClause:
+    """A clause that the record does not meet, and what it holds instead.
+
+    ``held`` are (path, value as JSON) of what the clause asks about, other spellings
+    of it included where the record holds those.
+    """
+
+    text: str
+    held: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        held = "; ".join(f"{path} is {value}" for path, value in self.held)
+        return f"it fails {self.text}" + (f": {held}" if held else "")
+
+
+@dataclass(frozen=True, slots=True)
+class StepsSoFar:
+    """What is known of a dispatch up to now; each later one may be missing."""
+
+    found: FoundAssets | None = None
+    grouped: Grouped | None = None
+    located: Located | None = None
+    plan: DispatchPlan | None = None
+
+    @property
+    def exclusions(self) -> tuple[Exclusion, ...]:
+        """The ledger so far."""
+        if self.plan is not None:
+            return self.plan.exclusions
+        steps = (self.found, self.grouped, self.located)
+        return tuple(row for step in steps if step is not None for row in step.exclusions)
+
+    @property
+    def reached(self) -> str:
+        """The last step that has a result, in words."""
+        if self.plan is not None:
+            return "the plan"
+        if self.located is not None:
+            return "locating the files"
+        if self.grouped is not None or self.found is not None:
+            return "finding the assets"
+        return "nothing yet: assets are not looked for"
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """The answer for one record.
+
+    Attributes
+    ----------
+    verdict
+        "in" where it has jobs; "matches" where nothing is against it so far; "not
+        returned" where it meets the query and yet the source did not give it.
+    failed
+        The clauses that it fails.
+    exclusions
+        Its rows of the ledger.
+    jobs
+        ``worker/name.json`` of each of its jobs.
+    """
+
+    verdict: Verdict
+    message: str
+    record_id: str = ""
+    name: str = ""
+    matched_by: str = ""
+    failed: tuple[FailedClause, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    jobs: tuple[str, ...] = ()
+
+
+def why_not(
+    source: MetadataSource, text: str, query: Query | None, steps: StepsSoFar
+) -> tuple[WhyNot, ...]:
+    """The answers for every record that `text` names: a name, an id or a location.
+
+    Parameters
+    ----------
+    query
+        None where assets are chosen by a list of ids.
+
+    Raises
+    ------
+    InvalidInput
+        For an empty text.
+    """
+    text = text.strip()
+    if not text:
+        raise InvalidInput(Issue("nothing to look for", "asset", "Type a name or an id"))
+    path, records = find_records(source, text, query)
+    if not records:
+        paths = ", ".join(ID_PATHS)
+        return (WhyNot("not found", f"No record holds {text} as {paths}", name=text),)
+    return tuple(_answer(record, path, query, steps) for record in records)
+
+
+def find_records(
+    source: MetadataSource, text: str, query: Query | None = None
+) -> tuple[str, list[Record]]:
+    """(the first path that holds `text`, the records there), whole where they are not too large."""
+    for path in ID_PATHS:
+        texts = [text]
+        if path == "location":
+            texts = [text.rstrip("/"), f"{text.rstrip('/')}/"]
+        test: Filter = {path: texts[0] if len(texts) == 1 else {"$in": texts}}
+        ids = [one["_id"] for one in source.find_page(test, {"_id": 1}, MOST_CANDIDATES)]
+        if ids:
+            return path, [_record(source, one, query) for one in ids]
+    return "", []
+
+
+def _record(source: MetadataSource, record_id: Any, query: Query | None) -> Record:
+    try:
+        found = source.find_page({"_id": record_id}, {}, 1)
+    except AnswerTooLarge:
+        found = source.find_page({"_id": record_id}, dict.fromkeys(_asked_paths(query), 1), 1)
+    return found[0] if found else {"_id": record_id}
+
+
+def _asked_paths(query: Query | None) -> list[str]:
+    """What a record too large to be sent whole is still asked for."""
+    paths = ["name", "location"]
+    for _, one in match_filters(query.value) if query is not None else ():
+        paths += [condition.path for condition in conditions_of(one)]
+    return outermost_paths(paths)
+
+
+def _answer(record: Record, path: str, query: Query | None, steps: StepsSoFar) -> WhyNot:
+    verdict, message, failed = _judge(record, query)
+    record_id, name = str(record["_id"]), str(record.get("name") or record["_id"])
+    exclusions = tuple(_rows_of(record_id, record.get("location"), steps.exclusions))
+    jobs = tuple(_jobs_of(record_id, steps.plan))
+    if jobs:
+        verdict, message = "in", f"It is in: {_counted(jobs)}"
+    elif not failed and exclusions:
+        row = exclusions[0]
+        verdict, message = "excluded", f"Dropped at the stage {row.stage}: {row.message}"
+    elif not failed and steps.found is not None and not _is_found(record_id, steps.found):
+        verdict, message = _not_returned(query)
+    elif not failed:
+        message = f"Nothing is against it up to {steps.reached}"
+    return WhyNot(verdict, message, record_id, name, path, failed, exclusions, jobs)
+
+
+def _judge(record: Record, query: Query | None) -> tuple[Verdict, str, tuple[FailedClause, ...]]:
+    failed = tuple(_failed_clauses(record, query)) if query is not None else ()
+    if not failed:
+        return "matches", "", ()
+    more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return "fails the query", f"The query leaves it out: {failed[0]}{more}", failed
+
+
+def _failed_clauses(record: Record, query: Query) -> Iterator[FailedClause]:
+    for _, filter_query in match_filters(query.value):
+        for clause in compile_clauses(filter_query):
+            try:
+                is_met = clause.test(record)
+            except DispatchError:
+                is_met = False  # an $expr that has no value for this record
+            if not is_met:
+                yield FailedClause(clause.text, tuple(_held(record, json.loads(clause.text))))
+
+
+def _held(record: Record, clause: Filter) -> Iterator[tuple[str, str]]:
+    """What the record holds at each path of the clause, or at another spelling of it."""
+    for path in dict.fromkeys(one.path for one in conditions_of(clause)):
+        value = value_at(record, path)
+        yield path, _shown(value)
+        for other in other_spellings(path) if value is MISSING else ():
+            held = value_at(record, other)
+            if held is not MISSING:
+                yield other, _shown(held)
+
+
+def _shown(value: Any) -> str:
+    if value is MISSING:
+        return "absent"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
+def _rows_of(
+    record_id: str, location: object, exclusions: Sequence[Exclusion]
+) -> Iterator[Exclusion]:
+    """The rows of this record; a row of a list of ids may know only the location."""
+    for row in exclusions:
+        if row.record_id == record_id or (not row.record_id and row.location == location != ""):
+            yield row
+
+
+def _jobs_of(record_id: str, plan: DispatchPlan | None) -> Iterator[str]:
+    if plan is None:
+        return
+    for number, worker in enumerate(plan.workers):
+        for index in worker:
+            job = plan.jobs[index]
+            if any(one.asset.record_id == record_id for one in job.assets):
+                yield f"{number}/{job.name}.json"
+
+
+def _is_found(record_id: str, found: FoundAssets) -> bool:
+    return any(asset.record_id == record_id for asset in found.assets)
+
+
+def _not_returned(query: Query | None) -> tuple[Verdict, str]:
+    if query is None:
+        return "not returned", "It is not in the list of ids"
+    if query.is_pipeline:
+        later = "a later stage of the pipeline ($limit, $group, ...) leaves it out"
+        return "not returned", f"It meets each condition on whole records; {later}"
+    action = "it changed since, or the source reads the query in another way. Find again"
+    return "not returned", f"It meets every clause, and yet the source did not return it: {action}"
+
+
+def _counted(jobs: Sequence[str]) -> str:
+    return "1 job" if len(jobs) == 1 else f"{len(jobs):,} jobs"

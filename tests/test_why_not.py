@@ -1,0 +1,203 @@
+""" "Why not this one?": the clause that a record fails, the stage that dropped it, or its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
+from dispatch_core.dispatch import DispatchPlan, plan_dispatch
+from dispatch_core.embedded.catalogue import AWKWARD
+from dispatch_core.errors import AnswerTooLarge, InvalidInput
+from dispatch_core.find import find_assets
+from dispatch_core.query import check_query
+from dispatch_core.request import DispatchRequest
+from dispatch_core.types import Filter, Record
+from dispatch_core.why_not import StepsSoFar, WhyNot, why_not
+from tests.fakes import Buckets, Records, record, record_v2
+
+NOTHING_YET = StepsSoFar()
+WORLD = Records(
+    [
+        record("a", ids=["co-1", "co-2"], kind="raw", subject={"subject_id": "1"}),
+        record("b", kind="derived", session={"session_type": "VR"}),
+        record_v2("c", kind="raw", acquisition={"acquisition_type": "VR"}),
+        record("d", kind="raw", subject={"subject_id": "1"}),
+    ]
+)
+
+
+def ask(text: str, query: Filter, steps: StepsSoFar = NOTHING_YET) -> WhyNot:
+    (answer,) = why_not(WORLD, text, check_query(query), steps)
+    return answer
+
+
+def planned(**request: Any) -> tuple[DispatchPlan, StepsSoFar]:
+    buckets = Buckets({"data": ["a/1.nwb", "a/2.nwb", "d/1.txt"]})
+    plan = plan_dispatch(DispatchRequest(query={"kind": "raw"}, **request), WORLD, buckets)
+    return plan, StepsSoFar(found=plan.found, plan=plan)
+
+
+@pytest.mark.parametrize(
+    ("text", "matched_by"),
+    [
+        ("b", "name"),
+        (" r-b ", "_id"),
+        ("s3://data/b", "location"),
+        ("s3://data/b/", "location"),
+    ],
+)
+def test_a_record_is_found_by_whatever_names_it(text: str, matched_by: str) -> None:
+    answer = ask(text, {"kind": "raw"})
+
+    assert (answer.record_id, answer.matched_by) == ("r-b", matched_by)
+
+
+def test_the_second_code_ocean_id_is_as_good_as_the_first() -> None:
+    answer = ask("co-2", {"kind": "raw"})
+
+    assert (answer.name, answer.matched_by) == ("a", "external_links.Code Ocean")
+
+
+def test_what_no_record_holds_is_not_found_and_an_empty_text_refused() -> None:
+    answer = ask("nobody", {})
+
+    assert answer.verdict == "not found"
+    with pytest.raises(InvalidInput, match="Type a name or an id"):
+        why_not(WORLD, "  ", None, NOTHING_YET)
+
+
+def test_the_clause_it_fails_is_named_with_what_the_record_holds() -> None:
+    answer = ask("b", {"name": {"$exists": True}, "kind": "raw"})
+
+    assert answer.verdict == "fails the query"
+    assert answer.message == (
+        'The query leaves it out: it fails {"kind": "raw"}: kind is "derived"'
+    )
+
+
+def test_a_value_under_the_other_spelling_is_shown_beside_the_absent_one() -> None:
+    answer = ask("c", {"session.session_type": "VR"})
+
+    assert answer.failed[0].held == (
+        ("session.session_type", "absent"),
+        ("acquisition.acquisition_type", '"VR"'),
+    )
+
+
+def test_every_failed_clause_is_listed_also_of_an_or() -> None:
+    answer = ask("b", {"kind": "raw", "$or": [{"name": "a"}, {"session.session_type": "X"}]})
+
+    assert [one.text for one in answer.failed] == [
+        '{"kind": "raw"}',
+        '{"$or": [{"name": "a"}, {"session.session_type": "X"}]}',
+    ]
+    assert answer.failed[1].held == (("name", '"b"'), ("session.session_type", '"VR"'))
+
+
+def test_before_anything_is_found_nothing_is_against_a_match() -> None:
+    answer = ask("a", {"kind": "raw"})
+
+    assert answer.verdict == "matches"
+    assert answer.message == "Nothing is against it up to nothing yet: assets are not looked for"
+
+
+def test_what_is_in_has_its_jobs() -> None:
+    plan, steps = planned(file_extension=".nwb", num_parallel_workers=2)
+
+    answer = ask("a", {"kind": "raw"}, steps)
+
+    assert (answer.verdict, answer.message) == ("in", "It is in: 2 jobs")
+    assert answer.jobs == (f"0/{plan.jobs[0].name}.json", f"1/{plan.jobs[1].name}.json")
+
+
+@pytest.mark.parametrize(
+    ("request_", "text", "stage"),
+    [
+        ({"file_extension": ".nwb"}, "d", "files"),
+        ({"excluded": ("r-d",)}, "d", "assets"),
+        ({"group_by": ("subject.subject_id",), "drop_null_groups": True}, "c", "grouping"),
+        ({"max_number_of_tasks_dispatched": 1}, "d", "workers"),
+    ],
+)
+def test_what_a_stage_dropped_says_which(request_: dict[str, Any], text: str, stage: str) -> None:
+    _, steps = planned(**request_)
+
+    answer = ask(text, {"kind": "raw"}, steps)
+
+    assert (answer.verdict, answer.exclusions[0].stage) == ("excluded", stage)
+
+
+def test_a_match_that_the_source_did_not_return_is_told_from_one_it_did() -> None:
+    query = check_query({"kind": "raw"})
+    found = find_assets(WORLD, query)
+    late = StepsSoFar(found=replace(found, assets=found.assets[1:]))
+
+    answer = ask(found.assets[0].name, {"kind": "raw"}, late)
+
+    assert answer.verdict == "not returned"
+
+
+def test_a_pipeline_is_judged_by_its_matches_on_whole_records() -> None:
+    query = check_query([{"$match": {"kind": "raw"}}, {"$sort": {"_id": 1}}, {"$limit": 1}])
+    steps = StepsSoFar(found=find_assets(WORLD, query))
+
+    (failing,) = why_not(WORLD, "b", query, steps)
+    (cut,) = why_not(WORLD, "c", query, steps)
+
+    assert failing.verdict == "fails the query"
+    assert "a later stage of the pipeline" in cut.message
+
+
+def test_two_records_of_one_name_are_answered_each() -> None:
+    both = Records([record("a"), {**record_v2("a"), "kind": "raw"}])
+
+    answers = why_not(both, "a", check_query({"kind": "raw"}), NOTHING_YET)
+
+    assert [(one.record_id, one.verdict) for one in answers] == [
+        ("r-a", "fails the query"),
+        ("v2-a", "matches"),
+    ]
+
+
+@dataclass
+class Heavy(Records):
+    """Refuses to send a whole record."""
+
+    def find_page(
+        self, filter_query: Filter, projection: Mapping[str, Any], limit: int
+    ) -> list[Record]:
+        if not projection:
+            raise AnswerTooLarge("a giant")
+        return super().find_page(filter_query, projection, limit)
+
+
+def test_of_a_record_too_large_to_send_only_the_asked_fields_are_read() -> None:
+    (answer,) = why_not(
+        Heavy(WORLD.records), "b", check_query({"session.session_type": "X"}), NOTHING_YET
+    )
+
+    assert answer.failed[0].held == (("session.session_type", '"VR"'),)
+
+
+def test_every_awkward_asset_of_the_demo_gets_an_answer_that_fits_the_plan() -> None:
+    settings = SourceSettings()
+    source, lister = open_metadata_source(settings), open_object_lister(settings)
+    query: Filter = {"data_description.project_name": "Edge Case Collection"}
+    request = DispatchRequest(query=query, file_extension=".nwb")
+    plan = plan_dispatch(request, source, lister)
+    steps = StepsSoFar(found=plan.found, plan=plan)
+
+    answers = {
+        case: why_not(source, name, check_query(query), steps)[0].verdict
+        for case, name in AWKWARD.items()
+    }
+
+    assert answers["several nwb"] == "in"
+    assert answers["denied bucket"] == "excluded"
+    assert answers["location missing"] == "excluded"
+    assert answers["respelled project"] == "fails the query"
+    assert set(answers.values()) == {"in", "excluded", "fails the query"}
