@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test load soak corpora check lint format clean
+.PHONY: app test load soak bench corpora check lint format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -36,7 +36,7 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-readers .corpora test-artefacts
+	rm -rf .venv .venv-readers .venv-bench .corpora test-artefacts
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/it"; exit 1; }
@@ -53,6 +53,11 @@ clean:
 .venv-readers/done: requirements-readers.txt | .venv/bin/python
 	$(BIN)/python -m venv .venv-readers
 	.venv-readers/bin/python -m pip install --disable-pip-version-check -q -r requirements-readers.txt
+	@touch $@
+
+.venv-bench/done: requirements-bench.txt | .venv/bin/python
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --disable-pip-version-check -q -r requirements-bench.txt
 	@touch $@
 
 # A system Chromium; else apt-get as root; else Playwright's own download.

@@ -1,0 +1,183 @@
+"""What this project does, and the plain ways beside it; run as children of a benchmark."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.child import Task, answer
+from benchmarks.workloads import BUCKET
+
+WORKERS = 50
+
+
+def locate(task: Task) -> Callable[[], dict[str, Any]]:
+    """``locate_files`` as a dispatch calls it; `task` has locations, extension, nested."""
+    from dispatch_core.file_extension import NestedStores
+    from dispatch_core.locate import locate_files
+    from dispatch_core.s3 import S3Lister
+    from dispatch_core.types import DataAsset
+
+    lister = S3Lister()
+    lister.list_page(BUCKET, "none/")  # connects
+    assets = [DataAsset(place, place, place) for place in task["locations"]]
+    nested: NestedStores = "all" if task.get("nested") else "outermost"
+
+    def work() -> dict[str, Any]:
+        located = locate_files(assets, lister, task["extension"], nested_stores=nested)
+        files = [file.location for one in located.located for file in one.files or ()]
+        return {"files": files, "keys": located.keys_listed, "out": len(located.exclusions)}
+
+    return work
+
+
+def list_pages(task: Task) -> Callable[[], int]:
+    """Every key of the bucket through our lister: how many there are."""
+    from dispatch_core.s3 import S3Lister
+
+    lister = S3Lister()
+    lister.list_page(BUCKET, "none/")
+
+    def work() -> int:
+        page = lister.list_page(BUCKET, "")
+        count = len(page.objects)
+        while page.token:
+            page = lister.list_page(BUCKET, "", token=page.token)
+            count += len(page.objects)
+        return count
+
+    return work
+
+
+def boto3_pages(task: Task) -> Callable[[], int]:
+    """Every key of the bucket through boto3's paginator."""
+    import boto3
+
+    client = boto3.client("s3")
+    client.list_objects_v2(Bucket=BUCKET, Prefix="none/")
+
+    def work() -> int:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return sum(1 for page in pages for entry in page["Contents"] if entry["Key"])
+
+    return work
+
+
+def plan(task: Task) -> Callable[[], dict[str, Any]]:
+    """Query to plan over the embedded demo; `task` has assets, sets, and jobs to write or not."""
+    from dispatch_core import DispatchRequest, plan_dispatch
+    from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
+
+    settings = SourceSettings(demo_assets=task["assets"])
+    source, lister = open_metadata_source(settings), open_object_lister(settings)
+    source.count({})
+    sets = [{"threshold": number} for number in range(task["sets"])]
+    request = DispatchRequest(
+        query=task["query"],
+        file_extension=".nwb",
+        parameters={"distributed_parameters": sets} if sets else None,
+    )
+
+    def work() -> dict[str, Any]:
+        made = plan_dispatch(request, source, lister)
+        return {"matched": made.found.matched, "jobs": len(made.jobs)}
+
+    return work
+
+
+def job_files(count: int) -> Iterator[tuple[str, bytes]]:
+    """A stream of `count` job files, each computed when it is asked for."""
+    for number in range(count):
+        name = f"{number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
+        name = "-".join((name[:8], name[8:12], name[12:16], name[16:20], name[20:]))
+        yield f"{number * WORKERS // count}/{name}.json", _JOB.format(number, name).encode()
+
+
+_JOB = """{{
+  "s3_location": ["s3://example-bucket/behavior_{0:07}_2025-06-07_14-31-15"],
+  "asset_id": ["{1}"],
+  "asset_name": ["behavior_{0:07}_2025-06-07_14-31-15"],
+  "docdb_record_id": ["{1}"],
+  "file_location": ["s3://example-bucket/behavior_{0:07}_2025-06-07_14-31-15/nwb/experiment1.nwb"],
+  "distributed_parameters": [{{"analysis_name": "drift", "threshold": {0}}}]
+}}
+"""
+
+
+def raw_files(task: Task) -> Callable[[], None]:
+    """Create, write and sync as many files, one after another, and nothing else."""
+    place = Path(task["folder"]) / "raw"
+
+    def work() -> None:
+        for worker in range(WORKERS):
+            os.makedirs(place / str(worker))
+        for path, content in job_files(task["count"]):
+            descriptor = os.open(f"{place}/{path}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            os.write(descriptor, content)
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+    return work
+
+
+def our_folder(task: Task) -> Callable[[], None]:
+    """The folder, as a dispatch writes it."""
+    from dispatch_core.output import write_folder
+
+    place = Path(task["folder"]) / "ours"
+
+    def work() -> None:
+        write_folder(lambda: job_files(task["count"]), place)
+
+    return work
+
+
+def plain_zip(task: Task) -> Callable[[], None]:
+    """The zip, as the documentation of the standard library shows it."""
+
+    def work() -> None:
+        path = Path(task["folder"]) / "plain.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in job_files(task["count"]):
+                archive.writestr(name, content)
+
+    return work
+
+
+def our_zip(task: Task) -> Callable[[], None]:
+    """The zip, as a download gets it."""
+    from dispatch_core.output import write_zip
+
+    def work() -> None:
+        with open(Path(task["folder"]) / "ours.zip", "wb") as destination:
+            write_zip(job_files(task["count"]), destination)
+
+    return work
+
+
+def stream_only(task: Task) -> Callable[[], None]:
+    """Make the stream and write nothing: what is in every other way of writing."""
+
+    def work() -> None:
+        for _ in job_files(task["count"]):
+            pass
+
+    return work
+
+
+if __name__ == "__main__":
+    made = (
+        locate,
+        list_pages,
+        boto3_pages,
+        plan,
+        stream_only,
+        raw_files,
+        our_folder,
+        plain_zip,
+        our_zip,
+    )
+    answer({way.__name__: way for way in made})
