@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 import requests
 import tenacity
@@ -36,28 +37,67 @@ COLLECTION = "data_assets"
 VERSION = "v1"
 MAX_URL_FILTER = 6_000
 """Bytes of a quoted filter that still fit a GET; the gateway cuts URLs near 8 kB."""
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of an unpacked answer; the gateway sends 10 MB at most."""
+
 _T = TypeVar("_T")
 _TRANSIENT = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait and how often to ask: seconds and attempts."""
+    """How long to wait and how often to ask: seconds and attempts.
+
+    ``read`` is for the next bytes of an answer, ``whole`` for all of them.
+    """
 
     connect: float = 5.0
     read: float = 60.0
+    whole: float = 120.0
     attempts: int = 5
     longest_wait: float = 8.0
 
 
 class _TimeoutAdapter(HTTPAdapter):
+    """Bounds what an answer may cost: seconds without a byte, seconds in all, bytes in all.
+
+    A redirect is refused: it would send the query to an address that nobody named.
+    """
+
     def __init__(self, patience: Patience) -> None:
         super().__init__()
         self._timeout = (patience.connect, patience.read)
+        self._whole = patience.whole
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        kwargs["timeout"] = kwargs.get("timeout") or self._timeout
-        return super().send(request, **kwargs)
+        kwargs |= {"timeout": kwargs.get("timeout") or self._timeout, "stream": True}
+        deadline = time.monotonic() + self._whole
+        response = super().send(request, **kwargs)
+        if response.is_redirect:
+            response.close()
+            action = "Name the host that it leads to in DOCDB_HOST, if that one is meant"
+            where = urlsplit(str(request.url)).netloc
+            raise ServiceError(Issue("it redirects to another address", where, action))
+        _read_whole(response, deadline)
+        return response
+
+
+def _read_whole(response: requests.Response, deadline: float) -> None:
+    """Read the body now, unpacked in steps: a small packed one may unpack to gigabytes."""
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_content(1 << 16):
+        size += len(part)
+        if size > MAX_ANSWER:
+            response.close()
+            raise AnswerTooLarge(
+                Issue("the answer is too large", str(response.url), "Ask for less")
+            )
+        if time.monotonic() > deadline:
+            response.close()
+            raise requests.Timeout
+        parts.append(part)
+    response._content = b"".join(parts)  # what reading it without a bound would have set
 
 
 class _Passing(Exception):
@@ -113,7 +153,8 @@ class GatewaySource:
         """One request; see `MetadataSource.find_page`."""
         if _is_long(filter_query, dict(projection)):
             shape: Pipeline = [{"$match": filter_query}, {"$sort": {"_id": 1}}, {"$limit": limit}]
-            return self.aggregate([*shape, {"$project": dict(projection)}] if projection else shape)
+            shape += [{"$project": dict(projection)}] if projection else []
+            return self._ask(lambda: self._client.aggregate_docdb_records(shape), _identified)
         # the public method of the client pages by skip after a short page
         return self._ask(
             lambda: self._client._find_records(
@@ -122,7 +163,7 @@ class GatewaySource:
                 sort={"_id": 1},
                 limit=limit,
             ),
-            _records,
+            _identified,
         )
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
@@ -154,6 +195,8 @@ class GatewaySource:
             raise _not_a_host(self._where) from None
         except requests.exceptions.JSONDecodeError:
             raise _Passing("the answer is not JSON (a proxy's page, or a cut answer)") from None
+        except RecursionError:
+            raise _Passing("the answer nests too deep to be read") from None
         except requests.Timeout:
             raise _Passing("no answer in time") from None
         except requests.RequestException as error:
@@ -215,14 +258,14 @@ def _wait(patience: Patience) -> Callable[[tenacity.RetryCallState], float]:
 
 def _retry_after(response: requests.Response) -> float:
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else 0.0
+    return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
 def _said(response: requests.Response) -> str:
     """The service's own words, where its error body is JSON as the gateway's is."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return _error_text(body) if isinstance(body, dict) else ""
 
@@ -247,8 +290,16 @@ def _records(body: Any) -> list[Record]:
     raise _Passing(f"the answer is not a list of records{said}")
 
 
+def _identified(body: Any) -> list[Record]:
+    records = _records(body)
+    if not all("_id" in one for one in records):
+        raise _Passing("a record of the answer has no _id")
+    return records
+
+
 def _count(body: Any) -> int:
-    if isinstance(body, dict) and isinstance(body.get("filtered_record_count"), int):
-        return int(body["filtered_record_count"])
+    number = body.get("filtered_record_count") if isinstance(body, dict) else None
+    if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+        return number
     said = _error_text(body) if isinstance(body, dict) else ""
     raise _Passing(f"the answer holds no count{said}")

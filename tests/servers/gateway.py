@@ -30,7 +30,7 @@ import trustme
 from dispatch_core.embedded.gateway import Answer, DemoGateway, GatewayLimits
 from dispatch_core.types import Record
 
-FaultKind = Literal["status", "html", "error", "truncated", "stall", "reset"]
+FaultKind = Literal["status", "html", "error", "truncated", "stall", "reset", "raw", "drip"]
 
 _BODIES: dict[str, Answer] = {
     "html": (200, "text/html", b"<html><body>Sign in to continue</body></html>"),
@@ -44,12 +44,16 @@ class Fault:
 
     ``status`` answers that status; ``html`` and ``error`` answer 200 with a page or
     ``{"error": ...}``; ``truncated`` sends half of the body and hangs up; ``stall``
-    waits `seconds` before a good answer; ``reset`` drops the connection.
+    waits `seconds` before a good answer; ``reset`` drops the connection; ``raw``
+    answers `status` with just these `headers` and this `body`; ``drip`` sends a good
+    answer byte by byte, `seconds` apart.
     """
 
     kind: FaultKind
     status: int = 503
     seconds: float = 60.0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,10 @@ class LoggedRequest:
 
 
 def flaky(rate: float, seed: int, kinds: Iterable[FaultKind] = ()) -> Iterator[Fault | None]:
-    """Faults for ever: each request meets one with probability `rate`, stalls apart."""
+    """Faults for ever: each request meets one of the quick kinds with probability `rate`."""
     rng = random.Random(seed)
-    chosen = list(kinds) or [kind for kind in get_args(FaultKind) if kind != "stall"]
+    apart = ("stall", "raw", "drip")
+    chosen = list(kinds) or [kind for kind in get_args(FaultKind) if kind not in apart]
     while True:
         failing = rng.random() < rate
         status = rng.choice((429, 500, 502, 503))
@@ -177,6 +182,10 @@ class _Handler(BaseHTTPRequestHandler):
         owner.log(LoggedRequest(self.command, self.path, body, answer[0] if answer else 0))
         if answer is None:
             self._drop()
+        elif fault is not None and fault.kind == "raw":
+            self._send(answer, headers=fault.headers)
+        elif fault is not None and fault.kind == "drip":
+            self._drip(answer, fault.seconds)
         else:
             self._send(answer, cut=fault is not None and fault.kind == "truncated")
 
@@ -188,18 +197,36 @@ class _Handler(BaseHTTPRequestHandler):
             return _BODIES[fault.kind]
         if fault and fault.kind == "reset":
             return None
+        if fault and fault.kind == "raw":
+            return fault.status, "application/json", fault.body
         if fault and fault.kind == "stall":
             self.server.owner.closing.wait(fault.seconds)
         return self.server.owner.gateway.answer_target(self.command, self.path, body)
 
-    def _send(self, answer: Answer, *, cut: bool) -> None:
+    def _send(
+        self, answer: Answer, *, cut: bool = False, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        content = self._send_head(answer, headers)
+        self.wfile.write(content[: len(content) // 2] if cut else content)
+        self.close_connection = self.close_connection or cut
+
+    def _send_head(self, answer: Answer, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
         status, content_type, content = answer
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers:
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if cut else content)
-        self.close_connection = self.close_connection or cut
+        return content
+
+    def _drip(self, answer: Answer, seconds: float) -> None:
+        content = self._send_head(answer)
+        with contextlib.suppress(OSError):
+            for number in range(len(content)):
+                self.wfile.write(content[number : number + 1])
+                if self.server.owner.closing.wait(seconds):
+                    return
 
     def _drop(self) -> None:
         """End the connection with a reset, as a firewall does."""
