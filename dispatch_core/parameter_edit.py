@@ -22,7 +22,7 @@ from dispatch_core.json_edit import (
     swap_items,
 )
 from dispatch_core.parameters import DISTRIBUTED, FIXED, SINGLE
-from dispatch_core.sweep import MAX_SETS
+from dispatch_core.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
 from dispatch_core.types import JsonValue
 
 EMPTY = json.dumps({SINGLE: {}}, indent=2)
@@ -112,6 +112,29 @@ def move_set(text: str, index: int, by: int) -> str:
     return swap_items(text, (DISTRIBUTED,), index, index + by)
 
 
+def swept_sets(
+    text: str, keys: Sequence[SweptKey], mode: SweepMode, base: Sequence[int] = ()
+) -> list[dict[str, Any]]:
+    """The sets that a sweep makes of the distributed sets `base`, one after the other.
+
+    Without a base they hold the swept keys alone, over what is fixed or, in a text
+    with one set, over that set.
+    """
+    document = json.loads(text) if text.strip() else {}
+    listed = document.get(DISTRIBUTED)
+    fixed = document.get(FIXED, {})
+    under = fixed if listed is not None else {**fixed, **document.get(SINGLE, {})}
+    bases = [listed[index] for index in base] if listed is not None and base else [{}]
+    _check_total(count_sets(keys, mode) * len(bases))
+    return [one for own in bases for one in sweep_sets(keys, mode, own, under)]
+
+
+def _check_total(total: int) -> None:
+    if total > MAX_SETS:
+        what = f"there would be {total:,} parameter sets; the most is {MAX_SETS:,}"
+        raise InvalidInput(Issue(what, "sweep", "Give fewer values, or replace the sets"))
+
+
 def replace_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:
     """`text` with `sets` as its distributed ones; what was the one set becomes fixed."""
     text = _with_fixed(text if text.strip() else EMPTY)
@@ -121,10 +144,7 @@ def replace_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:
 def append_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:
     """`text` with `sets` behind its distributed ones."""
     text = to_distributed(text)
-    total = len(json.loads(text)[DISTRIBUTED]) + len(sets)
-    if total > MAX_SETS:
-        what = f"there would be {total:,} parameter sets; the most is {MAX_SETS:,}"
-        raise InvalidInput(Issue(what, "sweep", "Replace the sets, or give fewer values"))
+    _check_total(len(json.loads(text)[DISTRIBUTED]) + len(sets))
     return append_items(text, (DISTRIBUTED,), [dict(one) for one in sets])
 
 

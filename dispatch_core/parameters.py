@@ -73,6 +73,58 @@ def find_parameters_file(input_directory: FilePath) -> FilePath | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterCheck:
+    """What a text is, as far as it is well formed; `error` says what is wrong with it.
+
+    ``merged`` has every set of a well-formed document, repeats and those that the
+    schema refuses too; ``faulty`` maps the number of a set to how many issues it has.
+    """
+
+    document: dict[str, Any] | None = None
+    sets: ParameterSets = ParameterSets()
+    merged: tuple[MergedSet, ...] = ()
+    faulty: Mapping[int, int] = field(default_factory=dict)
+    error: InvalidInput | None = None
+
+
+def check_parameters(
+    text: str, schema: ParameterSchema | None = None, where: str = FILE_NAME
+) -> ParameterCheck:
+    """`text` checked as a whole, without an exception; an empty one is no parameters.
+
+    Every issue of the document has the line and column of what it speaks of.
+    """
+    if not text.strip():
+        return ParameterCheck()
+    try:
+        document = load_json(text, where)
+    except InvalidInput as error:
+        return ParameterCheck(error=error)
+    check = check_document(document, schema, where)
+    if check.error is None:
+        return check
+    return replace(check, error=InvalidInput(_placed(check.error.issues, text)))
+
+
+def check_document(
+    document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
+) -> ParameterCheck:
+    """A parsed document checked as a whole; its issues have paths and no lines."""
+    issues = list(_document_issues(document, where))
+    if issues:
+        return ParameterCheck(error=InvalidInput(issues))
+    merged = merge_sets(document)
+    kept, repeats = _without_repeats(merged)
+    found = {one.number: list(set_issues(one, schema, where)) for one in kept}
+    notes = (*_merge_notes(document), *repeats)
+    sets = ParameterSets(tuple(one.values for one in kept), notes)
+    faulty = {number: len(issues) for number, issues in found.items() if issues}
+    every = dict.fromkeys(issue for issues in found.values() for issue in issues)
+    error = InvalidInput(list(every)) if every else None
+    return ParameterCheck(document, sets, merged, faulty, error)
+
+
 def parse_parameters(
     text: str | bytes, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> tuple[dict[str, Any], ParameterSets]:
@@ -81,29 +133,26 @@ def parse_parameters(
     Raises
     ------
     InvalidInput
-        With every issue at once; misspelt top-level keys carry line and column.
+        With every issue at once, each with line and column.
     """
     text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
-    document = load_json(text, where)
-    try:
-        return document, build_parameter_sets(document, schema, where)
-    except InvalidInput as error:
-        raise InvalidInput(_placed(error.issues, text)) from None
+    if not text.strip():
+        load_json(text, where)  # says that it is empty
+    check = check_parameters(text, schema, where)
+    if check.error is not None:
+        raise check.error
+    assert check.document is not None
+    return check.document, check.sets
 
 
 def build_parameter_sets(
     document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> ParameterSets:
     """The sets of a parsed document, each checked against `schema` where there is one."""
-    issues = list(_document_issues(document, where))
-    if issues:
-        raise InvalidInput(issues)
-    sets, repeats = _without_repeats(merge_sets(document))
-    found = dict.fromkeys(issue for one in sets for issue in set_issues(one, schema, where))
-    if found:
-        raise InvalidInput(list(found))
-    notes = [*_merge_notes(document), *repeats]
-    return ParameterSets(tuple(one.values for one in sets), tuple(notes))
+    check = check_document(document, schema, where)
+    if check.error is not None:
+        raise check.error
+    return check.sets
 
 
 def set_issues(

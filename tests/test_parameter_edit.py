@@ -13,10 +13,12 @@ from dispatch_core.parameter_edit import (
     remove_set,
     replace_sets,
     set_value,
+    swept_sets,
     to_distributed,
     to_single,
     unset_value,
 )
+from dispatch_core.sweep import SweptKey
 
 SINGLE = ("analysis_parameter",)
 FIRST = ("distributed_parameters", 0)
@@ -130,3 +132,26 @@ def test_more_than_2000_sets_are_refused() -> None:
 
     with pytest.raises(InvalidInput, match="there would be 2,001 parameter sets; the most is"):
         append_sets(text, [{"a": n} for n in range(2_000)])
+
+
+SEED = SweptKey(("fit", "seed"), (1, 2))
+
+
+def test_a_sweep_of_the_one_set_holds_the_swept_keys_and_what_stands_beside_them() -> None:
+    text = '{"analysis_parameter": {"a": 0, "fit": {"seed": 0, "polish": true}}}'
+
+    sets = swept_sets(text, [SEED], "product")
+
+    assert sets == [{"fit": {"seed": 1, "polish": True}}, {"fit": {"seed": 2, "polish": True}}]
+
+
+def test_a_sweep_of_several_sets_takes_one_after_the_other() -> None:
+    text = '{"distributed_parameters": [{"a": 0}, {"a": 1}, {"a": 2}]}'
+
+    sets = swept_sets(text, [SweptKey(("b",), ("x", "y"))], "product", (0, 2))
+
+    assert sets == [{"a": 0, "b": "x"}, {"a": 0, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
+
+
+def test_a_sweep_of_no_parameters_starts_from_nothing() -> None:
+    assert swept_sets("", [SEED], "append") == [{"fit": {"seed": 1}}, {"fit": {"seed": 2}}]

@@ -16,6 +16,7 @@ from dispatch_core.parameter_schema import ParameterSchema, compile_schema, pars
 from dispatch_core.parameters import (
     ParameterSets,
     build_parameter_sets,
+    check_parameters,
     find_parameters_file,
     parse_parameters,
 )
@@ -290,6 +291,65 @@ def test_a_set_that_is_too_large_for_a_large_schema_is_answered() -> None:
         "set 1: it is too large for a schema that unfolds to 8,191 schemas. "
         "Make the set or the schema smaller."
     ]
+
+
+def test_a_fault_of_a_fixed_value_is_told_once_and_where_it_is_written() -> None:
+    text = """{
+  "fixed_parameters": {"isi_violations_cutoff": "x"},
+  "distributed_parameters": [{"analysis_name": "a"}, {"isi_violations_cutoff": 1}, {}]
+}"""
+
+    check = check_parameters(text, compile_schema(CUTOFF))
+
+    assert check.error is not None
+    (issue,) = check.error.issues
+    assert (issue.line, issue.column) == (2, 49)
+    assert issue.where == "analysis_parameters.json, fixed_parameters, isi_violations_cutoff"
+    assert issue.path == ("fixed_parameters", "isi_violations_cutoff")
+    assert check.faulty == {1: 1, 3: 1}
+
+
+def test_sets_that_the_schema_refuses_are_there_to_be_shown() -> None:
+    check = check_parameters('{"analysis_parameter": {"tag": 1}}', compile_schema(CUTOFF))
+
+    assert check.error is not None
+    assert [one.values for one in check.merged] == [{"tag": 1}]
+    assert [(issue.path, issue.nearest) for issue in check.error.issues] == [
+        (("analysis_parameter", "tag"), ""),
+        (("analysis_parameter",), ""),
+    ]
+
+
+def test_an_optional_object_is_told_what_is_wrong_inside_it() -> None:
+    schema = {
+        "properties": {
+            "fit": {"anyOf": [{"$ref": "#/$defs/Fit"}, {"type": "null"}]},
+            "how": {"enum": ["isolation_distance", "amplitude"]},
+        },
+        "$defs": {"Fit": {"type": "object", "properties": {"seed": {"type": "integer"}}}},
+    }
+    one = {"fit": {"seed": "x"}, "how": "isolation_distnce"}
+
+    assert [str(issue) for issue in compile_schema(schema).check(one, "set")] == [
+        'set, fit.seed: "x" is not of type "integer". Correct the value.',
+        'set, how: "isolation_distnce" is not one of "isolation_distance" or "amplitude". '
+        "Did you mean isolation_distance?",
+    ]
+
+
+def test_values_of_a_dictionary_of_objects_are_strict_too() -> None:
+    inner = {"type": "object", "properties": {"gain": {"type": "number"}}}
+    schema = {"properties": {"d": {"type": "object", "additionalProperties": inner}}}
+
+    issues = list(compile_schema(schema).check({"d": {"any key": {"gian": 1}}}, "set"))
+
+    assert [(issue.path, issue.nearest) for issue in issues] == [(("d", "any key", "gian"), "gain")]
+
+
+def test_a_key_that_a_closed_schema_refuses_is_told_once() -> None:
+    schema = {"properties": {"a": {}}, "additionalProperties": False}
+
+    assert len(list(compile_schema(schema).check({"b": 1}, "set"))) == 1
 
 
 REAL_SETS = {
