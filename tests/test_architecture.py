@@ -25,7 +25,8 @@ FLOORS = {
     " json_edit value_text schema_form sweep compare parameter_edit"
     " conditions spelling quality",
     "contracts": "sources job_model request",
-    "edges and steps": "docdb mongodb s3 list_answer folder embedded text_file output"
+    "edges and steps": "docdb mongodb shared_answers s3 list_answer folder embedded"
+    " text_file output"
     " walk find grouping trial locate choose jobs"
     " together fields values facets advice explain",
     "pipeline": "dispatch why_not",

@@ -18,6 +18,7 @@ from dispatch_core.connect import (
     open_object_lister,
     settings_from,
 )
+from dispatch_core.shared_answers import SharedAnswers
 from dispatch_core.sources import MetadataSource, ObjectLister
 from pages.shared.kept_sessions import KeptSessions
 
@@ -45,8 +46,12 @@ def output_root() -> Path:
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the catalogue")
 def open_sources(settings: SourceSettings) -> Sources:
-    """The sources of `settings`; nothing is asked of a remote one yet."""
-    return Sources(open_metadata_source(settings), open_object_lister(settings))
+    """The sources of `settings`; nothing is asked of a remote one yet.
+
+    Sessions that ask the same at the same time share one answer.
+    """
+    records = SharedAnswers(open_metadata_source(settings))
+    return Sources(records, open_object_lister(settings))
 
 
 @st.cache_resource(max_entries=1)

@@ -1,0 +1,151 @@
+"""One answer for all who ask the same at the same time, and never another one."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from dispatch_core.errors import ServiceError
+from dispatch_core.shared_answers import SharedAnswers
+from dispatch_core.types import Filter, Record
+from tests.fakes import Records, record
+
+ALL = ({}, {"name": 1}, 10)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Counted(Records):
+    """Records that count how often each method is called."""
+
+    counts = 0
+    pipelines = 0
+
+    def count(self, filter_query: Filter) -> int:
+        self.counts += 1
+        return super().count(filter_query)
+
+    def aggregate(self, pipeline: Any) -> list[Record]:
+        self.pipelines += 1
+        return super().aggregate(pipeline)
+
+
+@pytest.fixture
+def source() -> Counted:
+    return Counted([record("a"), record("b")])
+
+
+def test_the_same_question_is_asked_of_the_source_once(source: Counted) -> None:
+    shared = SharedAnswers(source)
+
+    pages = [shared.find_page(*ALL) for _ in range(3)]
+
+    assert [one["name"] for one in pages[0]] == ["a", "b"]
+    assert pages[0] == pages[1] == pages[2]
+    assert source.pages == 1
+    assert [shared.count({}), shared.count({}), source.counts] == [2, 2, 1]
+    assert shared.aggregate([{"$limit": 1}]) == shared.aggregate([{"$limit": 1}])
+    assert source.pipelines == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (({"n": 1}, {}, 10), ({"n": True}, {}, 10)),
+        (({"n": 1}, {}, 10), ({"n": "1"}, {}, 10)),
+        (({}, {}, 10), ({}, {"name": 1}, 10)),
+        (({}, {}, 10), ({}, {}, 1)),
+    ],
+)
+def test_other_questions_have_their_own_answers(source: Counted, one: Any, other: Any) -> None:
+    shared = SharedAnswers(source)
+
+    shared.find_page(*one), shared.find_page(*other)
+
+    assert source.pages == 2
+
+
+def test_two_sources_have_two_answers() -> None:
+    here, there = (SharedAnswers(Records([record(name)])) for name in ("a", "b"))
+
+    assert here.find_page(*ALL) != there.find_page(*ALL)
+
+
+def test_an_answer_grows_too_old(source: Counted) -> None:
+    clock = Clock()
+    shared = SharedAnswers(source, seconds=20, clock=clock)
+    shared.count({})
+    source.records.append(record("c"))
+
+    clock.now = 19.9
+    before = shared.count({})
+    clock.now = 20.0
+
+    assert (before, shared.count({})) == (2, 3)
+
+
+def test_who_changes_an_answer_changes_only_their_own(source: Counted) -> None:
+    shared = SharedAnswers(source)
+
+    shared.find_page(*ALL)[0]["name"] = "changed"
+
+    assert shared.find_page(*ALL)[0]["name"] == "a"
+
+
+def test_those_who_ask_at_the_same_time_wait_for_one_answer() -> None:
+    arrived: list[float] = []
+    all_are_here = threading.Event()
+
+    def clock() -> float:  # who asks looks at it first
+        arrived.append(0.0)
+        if len(arrived) == 5:
+            all_are_here.set()
+        return 0.0
+
+    source = Records([record("a")], before_page=lambda page: all_are_here.wait(10))
+    shared = SharedAnswers(source, seconds=0, clock=clock)
+    with ThreadPoolExecutor(5) as pool:
+        answers = [pool.submit(shared.find_page, *ALL) for _ in range(5)]
+
+    assert [one.result()[0]["name"] for one in answers] == ["a"] * 5
+    assert source.pages == 1
+
+
+def test_an_error_is_given_to_those_who_waited_and_to_nobody_later(source: Counted) -> None:
+    class Failing(Counted):
+        def count(self, filter_query: Filter) -> int:
+            if super().count(filter_query) and self.counts == 1:
+                raise ServiceError("it failed")
+            return 7
+
+    shared = SharedAnswers(Failing(source.records))
+
+    with pytest.raises(ServiceError, match="it failed"):
+        shared.count({})
+    assert shared.count({}) == 7
+
+
+def test_what_is_held_stays_below_its_bound() -> None:
+    source = Records([record(f"{number:04}") for number in range(500)])
+    shared = SharedAnswers(source, most_bytes=100_000)
+
+    for limit in range(1, 500, 7):
+        shared.find_page({}, {"name": 1}, limit)
+
+        assert 0 < shared.held_bytes <= 100_000
+
+
+def test_an_answer_that_is_too_large_to_hold_is_given_all_the_same() -> None:
+    source = Records([record(f"{number:04}") for number in range(500)])
+    shared = SharedAnswers(source, most_bytes=1_000)
+
+    assert len(shared.find_page({}, {}, 500)) == 500
+    assert shared.held_bytes == 0
