@@ -67,6 +67,31 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
     return value
 
 
+def readable_json(value: JsonValue, width: int = 88) -> str:
+    """`value` as JSON for a person: what fits in `width` characters is one line."""
+
+    def write(item: JsonValue, indent: int) -> str:
+        line = json.dumps(item, ensure_ascii=False)
+        if not isinstance(item, dict | list) or not item:
+            return line
+        if len(line) + indent <= width and (indent or len(item) == 1):
+            return line
+        inner = indent + 2
+        if isinstance(item, dict):
+            parts = [
+                f"{json.dumps(key, ensure_ascii=False)}: {write(one, inner)}"
+                for key, one in item.items()
+            ]
+        else:
+            parts = [write(one, inner) for one in item]
+        pad = " " * inner
+        body = f",\n{pad}".join(parts)
+        opening, closing = "{}" if isinstance(item, dict) else "[]"
+        return f"{opening}\n{pad}{body}\n{' ' * indent}{closing}"
+
+    return write(value, 0)
+
+
 def decode_json(data: bytes, where: str) -> str:
     """`data` as text, by its BOM or by the pattern of its first bytes."""
     encoding = json.detect_encoding(data)

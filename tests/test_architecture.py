@@ -21,7 +21,7 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 FLOORS = {
     "ground": "errors types",
     "readers": "strict_json paths bson pcre expression_functions expressions match query query_form"
-    " form_translation spreadsheet asset_list parameter_schema parameters file_extension"
+    " form_translation pasted spreadsheet asset_list parameter_schema parameters file_extension"
     " json_edit value_text schema_form sweep compare parameter_edit"
     " conditions spelling quality",
     "contracts": "sources job_model request",

@@ -1,0 +1,195 @@
+"""What people paste becomes strict JSON, and nothing is guessed or run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch_core.errors import InvalidInput
+from dispatch_core.pasted import convert
+from dispatch_core.strict_json import load_json, readable_json
+
+QUERIES = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "queries.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{'a': True, 'b': None, 'c': False}", {"a": True, "b": None, "c": False}),
+        ("{'a': (1, 2,), 'b': (3), 'c': ()}", {"a": [1, 2], "b": 3, "c": []}),
+        ("{'a': 1, }  # a comment", {"a": 1}),
+        ("{a: 1, // one\n $or: [{b.c: 2}] /* two */}", {"a": 1, "$or": [{"b.c": 2}]}),
+        ("{\u201cname\u201d: \u201cx\u201d}", {"name": "x"}),
+        ("{\u2018it\u2019: \u2018it\u2019s\u2019}", {"it": "it\u2019s"}),
+        ("{'a': 'O\\'Brien', 'b': '\"'}", {"a": "O'Brien", "b": '"'}),
+        ("{'a': r'^b\\d+', 'b': '^b\\d+'}", {"a": "^b\\d+", "b": "^b\\d+"}),
+        ("{'a': '''two\nlines'''}", {"a": "two\nlines"}),
+        ("{'a': '\\xe9\\u00e9\\ud83d\\ude00'}", {"a": "\u00e9\u00e9\U0001f600"}),
+        (
+            "{a: .5, b: +1, c: 0x10, d: 1_000, e: 2n}",
+            {"a": 0.5, "b": 1, "c": 16, "d": 1000, "e": 2},
+        ),
+        ("{a: ISODate('2025-06-01')}", {"a": "2025-06-01"}),
+        ("{a: new Date(1700000000000)}", {"a": "2023-11-14T22:13:20Z"}),
+        ("{'a': datetime.datetime(2025, 6, 1)}", {"a": "2025-06-01T00:00:00"}),
+        ('{_id: ObjectId("5f"), n: NumberLong("7")}', {"_id": "5f", "n": 7}),
+        ('{"a": {"$date": "2025-06-01"}, "_id": {"$oid": "5f"}}', {"a": "2025-06-01", "_id": "5f"}),
+        ("{name: /^b_\\/x/i}", {"name": {"$regex": "^b_/x", "$options": "i"}}),
+        ("{name: {$not: /x/}}", {"name": {"$not": {"$regex": "x"}}}),
+        ("{name: {$regex: /x/gi}}", {"name": {"$regex": "x", "$options": "i"}}),
+        ("{'a': re.compile('x', re.I)}", {"a": {"$regex": "x", "$options": "i"}}),
+        ("filter = {'a': 1}\nprojection = {'name': 1}", {"a": 1}),
+        ("db.data_assets.find({a: 1}, {name: 1}).sort({name: -1}).limit(5)", {"a": 1}),
+        ("client['db']['assets'].find({'a': 1})", {"a": 1}),
+        (
+            "records = client.retrieve_docdb_records(\n    filter_query={'a': 1},\n"
+            "    projection={'name': 1}, limit=limit)",
+            {"a": 1},
+        ),
+        ("const query = { a: 1 };", {"a": 1}),
+        ("python -m dispatch_core --docdb_query '{\"a\": 1}'", {"a": 1}),
+        ("Here's your query:\n\n```python\nq = {'a': 1}\n```\nIt's done {really}.", {"a": 1}),
+        ("[{'$match': {'a': 1}}, {'$limit': 5},]", [{"$match": {"a": 1}}, {"$limit": 5}]),
+        ('"{\\"a\\": 1}"', {"a": 1}),
+        ("\ufeff{a:\u00a01}", {"a": 1}),
+    ],
+)
+def test_what_people_paste_becomes_strict_json(text: str, value: Any) -> None:
+    conversion = convert(text)
+
+    assert conversion.value == value
+    assert load_json(conversion.text, "it") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "what"),
+    [
+        ("{'a': subject}", 1, 7, "subject is a name, and its value is not in this text"),
+        ("{\n 'a': get(1)}", 2, 7, "get(..) is computed by code"),
+        ("{'a': f'{x}'}", 1, 7, "values are put into this string by code"),
+        ("{'a': new Date()}", 1, 7, "Date has no plain value here"),
+        ("{'a': 'x' + 'y'}", 1, 11, "a comma or a closing } is missing before this"),
+        ("{'a': 'x' 'y'}", 1, 11, "a comma or a closing } is missing before this"),
+        ("{'a': 1, 'a': 2}", 1, 10, 'the key "a" stands twice in one object'),
+        ("{**base}", 1, 2, "a key is missing here"),
+        ("{'a': {1, 2}}", 1, 8, "a key is missing here"),
+        ("{'a': [1, 2}", 1, 12, "a comma or a closing ] is missing before this"),
+        ("{'a': 'x}", 1, 7, "the string that starts here does not end"),
+        ("{'a': 'x\n'}", 1, 9, "a line break stands inside a string"),
+        ("{'a': [1", 1, 9, "the text ends too early"),
+        ("{'a': 012}", 1, 7, "this is not a number of JSON"),
+        ("{'a': NaN}", 1, 7, "JSON has no NaN"),
+        ("{'a': 1e999}", 1, 7, "1e999 is beyond what a number holds"),
+        ("{'a': {'$in': [/x/]}}", 1, 16, "JSON has no pattern inside a list"),
+        ("{'a': /x/y}", 1, 7, "the options 'y' of this pattern are not known"),
+        ("{'a': '\\ud83d'}", 1, 7, "half of a surrogate pair"),
+        ("a = {'x': 1}\nb = {'x': 2}", 2, 5, "the text holds 2 values"),
+        ("[" * 120, 1, 102, "nested more than 100 levels deep"),
+    ],
+)
+def test_what_has_no_value_in_the_text_is_an_error_with_its_place(
+    text: str, line: int, column: int, what: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        convert(text)
+
+    (issue,) = caught.value.issues
+    assert (issue.line, issue.column) == (line, column)
+    assert what in issue.what
+
+
+@pytest.mark.parametrize("text", ["", "hello", "[1, 2]", "x[0]", "```\n```"])
+def test_a_text_without_a_query_says_so(text: str) -> None:
+    with pytest.raises(InvalidInput, match="the text holds no query"):
+        convert(text)
+
+
+def test_every_kind_of_change_is_told_once_with_its_line_and_how_often() -> None:
+    conversion = convert("q = {\n  'a': True,\n  b: (1, 2), # why\n}")
+
+    assert conversion.notes == (
+        "Took the value of q on line 1 and left out the text around it",
+        "Put other quotes straight and double (line 2)",
+        "Wrote True, False and None as JSON does (line 2)",
+        "Put keys in quotes (line 3)",
+        "Wrote a tuple as a list (line 3)",
+        "Removed a comment (line 3)",
+        "Removed a comma before a closing bracket (line 3)",
+    )
+
+
+def test_strict_json_is_left_as_it_is_and_nothing_is_told() -> None:
+    assert convert('{"a": {"$in": ["x", 1, null]}}').notes == ()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.skipif(not QUERIES.is_file(), reason="no corpus beside the project")
+def test_every_real_query_written_as_python_converts_to_the_same_value() -> None:
+    queries = [json.loads(line)["query"] for line in QUERIES.read_text("utf-8").splitlines()]
+
+    assert len(queries) == 235
+    assert [convert(f"query = {query!r}").value for query in queries] == queries
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), JSON, max_size=3))
+def test_the_repr_of_a_python_dict_converts_to_the_same_value(value: dict[str, Any]) -> None:
+    plain = json.loads(json.dumps(value))  # hypothesis may nest a key with half a surrogate pair
+
+    assert convert(repr(plain)).value == plain
+
+
+@given(st.text("{}[]()'\"`/\\*#:,.$ \n\u201c\u2019abfrun0+-=5", max_size=60))
+def test_whatever_is_pasted_becomes_json_or_an_error_with_words(text: str) -> None:
+    try:
+        conversion = convert(text)
+    except InvalidInput:
+        return
+
+    assert load_json(conversion.text, "it") == conversion.value
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["{", "[", "/*", "{}", "[]", "a[", "'", "{'", "{a:", "new ", "{a:new ", "{'a':'\"'},", "\\"],
+)
+def test_a_megabyte_of_anything_is_answered_in_one_pass(part: str) -> None:
+    text = part * (900_000 // len(part))  # a reader that looks back would take minutes
+
+    with pytest.raises(InvalidInput):
+        convert(text)
+
+
+def test_a_text_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
+        convert("{" * 1_000_001)
+
+
+def test_readable_json_keeps_short_values_on_one_line() -> None:
+    value = {"subject.subject_id": {"$in": ["1", "2"]}, "$or": [{"a": "x" * 50}, {"b": "y" * 50}]}
+
+    assert readable_json(value) == (
+        "{\n"
+        '  "subject.subject_id": {"$in": ["1", "2"]},\n'
+        '  "$or": [\n'
+        f'    {{"a": "{"x" * 50}"}},\n'
+        f'    {{"b": "{"y" * 50}"}}\n'
+        "  ]\n"
+        "}"
+    )
