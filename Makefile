@@ -31,6 +31,21 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# After a change of a requirements file, or with ARGS=--upgrade for newer versions; then make licences.
+LOCK = $(BIN)/uv pip compile -q --no-config --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(ARGS)
+
+lock: .venv/dev
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) requirements.txt requirements-mongodb.txt requirements-signin.txt -o requirements-all.lock
+
+licences: .venv/dev
+	{ printf '# Licences of what the app installs\n\nMade by `make licences`, from requirements-all.lock:'; \
+	printf ' the app with its extras.\nThe project itself is under the MIT licence.\n\n'; \
+	$(BIN)/pip-licenses --from=mixed --no-version --with-urls --format=markdown --packages \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements-all.lock | sort -u) \
+		| sed 's/UNKNOWN/       /'; } > docs/licences.md
+
 format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -42,13 +57,14 @@ clean:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/it"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/app: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+# requirements.lock pins every package of the app with its hashes; requirements.txt says the ranges.
+.venv/app: requirements.lock | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/dev: requirements.txt requirements-mongodb.txt requirements-dev.txt | .venv/bin/python
+.venv/dev: requirements.lock $(wildcard requirements*.txt) | .venv/app
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
-	@touch $@ .venv/app
+	@touch $@
 
 .venv-readers/done: requirements-readers.txt | .venv/bin/python
 	$(BIN)/python -m venv .venv-readers

@@ -33,7 +33,7 @@ def test_the_readme_starts_with_both_commands() -> None:
 
     assert "make app" in first_screen
     assert "make test" in first_screen
-    assert "pip install -r requirements.txt" in first_screen
+    assert "pip install --require-hashes -r requirements.lock" in first_screen
 
 
 def test_every_file_that_the_readme_links_to_exists() -> None:
