@@ -22,7 +22,7 @@ FLOORS = {
     "ground": "errors types",
     "readers": "strict_json paths bson pcre expression_functions expressions match query query_form"
     " form_translation pasted spreadsheet asset_list parameter_schema parameters file_extension"
-    " json_edit value_text schema_form sweep compare parameter_edit"
+    " json_edit value_text schema_form field_text sweep compare parameter_edit"
     " conditions spelling quality",
     "contracts": "sources job_model request",
     "edges and steps": "docdb mongodb shared_answers s3 list_answer folder embedded"

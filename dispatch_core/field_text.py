@@ -1,0 +1,180 @@
+"""The value of a form field as the texts that a person edits, and back.
+
+A blank text is no value (`MISSING`); ``null`` is the value null where the field
+takes it. Lists have one item in a line, tables and dictionaries one in a row; each
+cell follows the rules of `value_text`. Nothing that was not edited changes its type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dispatch_core.bson import MISSING, Missing
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.schema_form import FormField
+from dispatch_core.strict_json import load_json
+from dispatch_core.types import JsonValue
+from dispatch_core.value_text import read_value, write_value
+
+KEY, VALUE = "Key", "Value"
+"""The columns of a dictionary."""
+
+Row = dict[str, str | None]
+"""A row of a table by column; None where it has no value there."""
+
+_EXAMPLES = {
+    "integer": ("an integer", "Write a whole number, such as 5"),
+    "number": ("a number", "Write a number, such as 0.05"),
+}
+
+
+def is_text(field: FormField | None) -> bool:
+    """Whether what is typed into `field` is a text as it stands."""
+    if field is None:
+        return False
+    choices = field.choices if field.kind in ("choice", "constant") else ()
+    return field.kind == "text" or (bool(choices) and all(isinstance(one, str) for one in choices))
+
+
+def write_field(field: FormField, value: JsonValue | Missing) -> str:
+    """`value` as the text of `field`; blank where there is none."""
+    if value is MISSING:
+        return ""
+    if field.kind == "json":
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    if field.kind == "list" and isinstance(value, list):
+        return _write_lines(field, value)
+    return write_value(value, is_text=is_text(field), takes_null=field.takes_null)
+
+
+def _write_lines(field: FormField, values: Sequence[JsonValue]) -> str:
+    lines = [_write_item(field.item, value) for value in values]
+    if len(lines) == 1 and lines[0] in ("null", "[]") and isinstance(values[0], str):
+        return json.dumps(values[0])
+    return "\n".join(lines) or "[]"
+
+
+def _write_item(item: FormField | None, value: JsonValue) -> str:
+    takes_null = item is not None and item.takes_null
+    return write_value(value, is_text=is_text(item), takes_null=takes_null)
+
+
+def read_field(field: FormField, text: str) -> JsonValue | Missing:
+    """The value that `text` gives `field`.
+
+    Raises
+    ------
+    InvalidInput
+        Where the text stands for no value of the field's kind.
+    """
+    if not text.strip():
+        return MISSING
+    where = ".".join(field.path)
+    if field.kind == "json":
+        return load_json(text, where)
+    if field.kind == "list":
+        return _read_lines(field, text.strip(), where)
+    return _read_scalar(field, text, where)
+
+
+def _read_lines(field: FormField, text: str, where: str) -> JsonValue:
+    if text == "[]":
+        return []
+    if text == "null" and field.takes_null:
+        return None
+    lines = [line for line in text.split("\n") if line.strip()]
+    return [
+        _read_item(field.item, line, f"{where}, line {number}")
+        for number, line in enumerate(lines, 1)
+    ]
+
+
+def _read_item(item: FormField | None, text: str, where: str) -> JsonValue:
+    return read_value(text, where) if item is None else _read_scalar(item, text, where)
+
+
+def _read_scalar(field: FormField, text: str, where: str) -> JsonValue:
+    value = read_value(text, where, is_text=is_text(field), takes_null=field.takes_null)
+    if field.kind not in _EXAMPLES or (value is None and field.takes_null):
+        return value
+    kinds = int if field.kind == "integer" else int | float
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        name, action = _EXAMPLES[field.kind]
+        raise InvalidInput(Issue(f"{text.strip()} is not {name}", where, action))
+    return value
+
+
+def columns_of(field: FormField, value: JsonValue | Missing) -> tuple[str, ...]:
+    """The columns that `field` shows: those of its schema, and of keys that only `value` has."""
+    if field.kind == "dictionary":
+        return (KEY, VALUE)
+    rows = value if isinstance(value, list) else []
+    names = [one.name for one in field.fields] + [key for row in rows for key in row]
+    return tuple(dict.fromkeys(names))
+
+
+def write_rows(field: FormField, value: JsonValue | Missing) -> list[Row]:
+    """`value` of a dictionary or a table as rows of texts."""
+    if field.kind == "dictionary":
+        items = value.items() if isinstance(value, dict) else ()
+        return [{KEY: key, VALUE: _write_item(field.item, one)} for key, one in items]
+    columns, items_of = columns_of(field, value), {one.name: one for one in field.fields}
+    return [
+        {
+            name: _write_item(items_of.get(name), row[name]) if name in row else None
+            for name in columns
+        }
+        for row in (value if isinstance(value, list) else [])
+    ]
+
+
+def read_rows(field: FormField, rows: Sequence[Mapping[str, Any]]) -> JsonValue | Missing:
+    """The value that `rows` give `field`; blank rows are none, and no row is no value."""
+    filled = [
+        (number, row)
+        for number, row in enumerate(rows, 1)
+        if any(cell not in (None, "") for cell in row.values())
+    ]
+    if not filled:
+        return MISSING
+    where = ".".join(field.path)
+    if field.kind == "dictionary":
+        return _read_dictionary(field, filled, where)
+    items = {one.name: one for one in field.fields}
+    return [
+        {
+            name: _read_item(items.get(name), cell, f"{where}, row {number}, {name}")
+            for name, cell in row.items()
+            if cell not in (None, "")
+        }
+        for number, row in filled
+    ]
+
+
+def _read_dictionary(
+    field: FormField, rows: Sequence[tuple[int, Mapping[str, Any]]], where: str
+) -> JsonValue:
+    found: dict[str, JsonValue] = {}
+    for number, row in rows:
+        place = f"{where}, row {number}"
+        key, text = row.get(KEY) or "", row.get(VALUE) or ""
+        if not text:
+            raise InvalidInput(Issue(f"{key} has no value", place, 'Write one, or ""'))
+        if key in found:
+            raise InvalidInput(Issue(f"the key {key!r} stands twice", place, "Keep one of them"))
+        found[key] = _read_item(field.item, text, place)
+    return found
+
+
+def edited_rows(rows: Sequence[Row], edits: Mapping[str, Any]) -> list[Row]:
+    """`rows` with the cells changed, the rows added and the rows deleted of a table widget."""
+    changed = edits.get("edited_rows", {})
+    deleted = set(edits.get("deleted_rows", ()))
+    kept = [
+        {**row, **changed.get(number, {})}
+        for number, row in enumerate(rows)
+        if number not in deleted
+    ]
+    return [*kept, *(dict(row) for row in edits.get("added_rows", ()))]
