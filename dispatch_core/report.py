@@ -10,6 +10,7 @@ from dataclasses import asdict, astuple, fields
 from dispatch_core.find import MatchRow
 from dispatch_core.request import DispatchRequest
 from dispatch_core.spreadsheet import csv_text
+from dispatch_core.table import Columns, table_text
 from dispatch_core.types import DataAsset, Exclusion
 
 
@@ -21,16 +22,20 @@ def ledger_text(exclusions: Sequence[Exclusion], name: str) -> str:
     return csv_text([field.name for field in fields(Exclusion)], map(astuple, exclusions))
 
 
-def assets_text(assets: Sequence[DataAsset]) -> str:
+def assets_text(assets: Sequence[DataAsset], more: Columns | None = None) -> str:
     """The assets as CSV, which is also a list of ids that finds them again.
 
-    ``asset_id`` is the Code Ocean id, or the record id where there is none.
+    ``asset_id`` is the Code Ocean id, or the record id where there is none; `more`
+    are columns behind the usual ones.
     """
-    header = ["asset_id", "name", "location", "record_id"]
-    rows = (
-        (one.asset_id or one.record_id, one.name, one.location, one.record_id) for one in assets
-    )
-    return csv_text(header, rows)
+    columns: Columns = {
+        "asset_id": lambda one: one.asset_id or one.record_id,
+        "name": lambda one: one.name,
+        "location": lambda one: one.location,
+        "record_id": lambda one: one.record_id,
+        **(more or {}),
+    }
+    return table_text(assets, columns)
 
 
 def match_report_text(lines: Sequence[MatchRow]) -> str:

@@ -190,7 +190,7 @@ def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
     find(app)
 
     assert "1 matched, 1 not found, 1 duplicate" in [one.value for one in app.caption]
-    assert [one.value for one in app.subheader] == ["Match report", "1 assets"]
+    assert [one.value for one in app.subheader] == ["Match report", "1 asset"]
 
 
 def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: AppTest) -> None:
@@ -370,7 +370,10 @@ def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> N
     app.button(key="example-Some subjects").click().run()
 
     assert not app.subheader
-    assert [one.value for one in app.info] == ["The choice changed since assets were looked for."]
+    assert "assets are of an earlier choice" in app.warning[0].value
+    assert len(app.dataframe) == 1
+    assert "exclude" not in {button.key for button in app.button}
+    assert "**–** assets" in equation(app)
     go(app, DELIVER)
     assert links(app) == ["Choose the assets"]
 
@@ -422,6 +425,87 @@ def test_a_list_is_kept_when_its_page_is_left(app: AppTest) -> None:
 
     assert [one.value for one in app.subheader] == before
     assert not app.button(key="find").disabled
+
+
+def test_a_search_that_fails_keeps_what_was_found_and_says_so(app: AppTest) -> None:
+    find(app)
+    type_text(app, ASSETS, query_text='{"name": {"$regex": "("}}')
+
+    find(app)
+
+    assert app.error
+    assert "The search for the present one failed" in app.warning[-1].value
+    assert len(app.dataframe) == 1
+
+
+# The table of assets
+
+
+def test_any_path_is_a_column_and_is_read_when_it_is_chosen(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    session = session_of(app)
+
+    box = app.multiselect(key=f"columns-{session.epoch}")
+    box.set_value([*box.value, "subject.sex"]).run()
+    finish(app, session.column_work)
+
+    table = app.dataframe[-1].value
+    assert list(table.columns)[:2] == ["Name", "Project"]
+    assert set(table["subject.sex"]) <= {"Male", "Female"}
+
+
+def test_a_column_chosen_is_still_there_after_another_search(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    session = session_of(app)
+    app.multiselect(key=f"columns-{session.epoch}").set_value(["Record id"]).run()
+
+    find_awkward(app, "nwb directory")
+
+    assert list(app.dataframe[-1].value.columns) == ["Name", "Record id"]
+
+
+def test_assets_taken_out_stay_in_the_table_as_out_and_can_be_put_back(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    session = session_of(app)
+    first = session.found_work.result.assets[0].record_id
+    state.edit(session, excluded=(first,))
+    app.run()
+
+    assert [one.value for one in app.subheader][-1] == "1 asset"
+    assert list(app.dataframe[-1].value["In"]) == ["out", "in"]
+    app.button(key="include-all").click().run()
+    assert [one.value for one in app.subheader][-1] == "2 assets"
+    assert "In" not in app.dataframe[-1].value.columns
+
+
+def test_a_table_of_many_rows_sends_a_page_and_says_how_many_there_are(app: AppTest) -> None:
+    type_text(app, ASSETS, query_text="{}")
+    app.checkbox(key="all-records").check().run()
+    find(app)
+    session = session_of(app)
+
+    app.selectbox(key=f"assets-sort-{session.epoch}").set_value("Subject, descending").run()
+    page = next(one for one in app.number_input if one.label == "Page of 5")
+    page.set_value(2).run()
+
+    assert len(app.dataframe[-1].value) == 500
+    assert "Rows 501 to 1,000 of 2,399" in [one.value for one in app.caption]
+    subjects = list(app.dataframe[-1].value["Subject"])
+    assert subjects == sorted(subjects, reverse=True)
+
+
+def test_a_search_is_over_all_rows_and_kept_over_a_change_of_page(app: AppTest) -> None:
+    find(app)
+    session = session_of(app)
+    app.text_input(key=f"assets-search-{session.epoch}").set_value("_nwb_").run()
+    told = app.main.caption[-1].value
+
+    go(app, FILES)
+    go(app, ASSETS)
+
+    assert "that match, of 357" in told
+    assert app.main.caption[-1].value == told
+    assert all("_nwb_" in name for name in app.dataframe[-1].value["Name"])
 
 
 # Sessions and the shape of the code

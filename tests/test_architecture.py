@@ -30,7 +30,7 @@ FLOORS = {
     " walk find grouping trial locate choose jobs"
     " together fields values facets advice explain",
     "pipeline": "dispatch why_not",
-    "surface": "connect output_root report cli __main__ __init__",
+    "surface": "connect output_root links table columns report cli __main__ __init__",
 }
 """A module imports from floors below its own, or beside it where that makes no cycle."""
 

@@ -50,7 +50,7 @@ def test_from_a_typed_query_to_the_bytes_that_the_command_line_writes(
     tab.keep_picture("1-assets")
 
     tab.press("Next: files")
-    tab.page.get_by_role("combobox").click()
+    tab.page.get_by_role("combobox", name="Names end with").click()
     tab.page.get_by_role("option", name=".nwb", exact=True).click()
     tab.press("Locate files")
     tab.see_heading(re.compile(r"^\d+ files in \d+ assets$"))

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.shared import asset_parts as parts
 from pages.shared import session as state
+from pages.shared.asset_table import assets_found, assets_found_before
 from pages.shared.components import show_warnings, watch
 
 session = state.open_session()
@@ -23,10 +24,14 @@ st.button(
 state.find_when_settled(session, is_valid)
 
 watch(state.current_find(session))
-found = state.found(session)
+found, before = state.found(session), state.found_before(session)
 if found is not None:
     show_warnings(found.warnings)
     parts.match_report(found)
-    parts.asset_table(session, found)
-elif state.current_find(session) is None:
-    parts.say_how_to_find(session)
+    if not found.matched:
+        parts.say_nothing_matches()
+    assets_found(session, found)
+elif before is not None:
+    assets_found_before(session, before)
+else:
+    parts.say_how_to_find()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,8 +12,7 @@ from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.find import FoundAssets
 from dispatch_core.query import Query, parse_query
-from dispatch_core.report import assets_text, match_report_text
-from dispatch_core.types import DataAsset
+from dispatch_core.report import match_report_text
 from pages.shared import session as state
 from pages.shared.components import (
     download_csv,
@@ -220,55 +218,15 @@ def match_report(found: FoundAssets) -> None:
     download_csv("Download the match report", lambda: match_report_text(report), "match-report")
 
 
-def say_how_to_find(session: Session) -> None:
-    """What to press, and that what was found before is no longer shown."""
-    if session.found_work is not None:
-        st.info("The choice changed since assets were looked for.", icon=":material/info:")
+def say_how_to_find() -> None:
+    """What to press, before anything was looked for."""
     st.caption("Press **Find assets** to see what matches; nothing is written by looking.")
 
 
-def asset_table(session: Session, found: FoundAssets) -> None:
-    """The matched assets; selected rows can be taken out and put back."""
-    if not found.matched:
-        st.warning(
-            "No asset matches. Leave out one condition at a time, or check the names of the "
-            "fields and how the values are spelt.",
-            icon=":material/warning:",
-        )
-        return
-    st.subheader(f"{len(found.assets):,} assets")
-    columns = {
-        "Name": lambda asset: asset.name,
-        "Location": lambda asset: asset.location,
-        "Code Ocean id": lambda asset: asset.asset_id,
-        "Record id": lambda asset: asset.record_id,
-    }
-    shown, event = paged_table(
-        found.assets, columns, "assets", on_select="rerun", selection_mode="multi-row"
+def say_nothing_matches() -> None:
+    """What to try where no asset matches."""
+    st.warning(
+        "No asset matches. Leave out one condition at a time, or check the names of the "
+        "fields and how the values are spelt.",
+        icon=":material/warning:",
     )
-    _exclude_selected(session, found, shown, event)
-
-
-def _exclude_selected(
-    session: Session, found: FoundAssets, shown: Sequence[DataAsset], event: Any
-) -> None:
-    chosen = [shown[row].record_id for row in event.selection.rows if row < len(shown)]
-    excluded = session.request.excluded
-    buttons = st.container(horizontal=True)
-    if buttons.button(
-        f"Take {len(chosen):,} out" if chosen else "Take selected out",
-        disabled=not chosen,
-        icon=":material/remove_circle:",
-        key="exclude",
-    ):
-        state.edit(session, excluded=tuple(dict.fromkeys([*excluded, *chosen])))
-        st.rerun()
-    if excluded and buttons.button(
-        f"Put {len(excluded):,} back", icon=":material/undo:", key="include"
-    ):
-        state.edit(session, excluded=())
-        st.rerun()
-    with buttons:
-        download_csv("Download as CSV", lambda: assets_text(found.assets), "assets")
-    if buttons.button("Next: files", icon=":material/arrow_forward:", key="to-files"):
-        st.switch_page("pages/plan/files.py")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from dispatch_core.dispatch import DispatchPlan
 from dispatch_core.errors import DispatchError, Issue
 from dispatch_core.locate import Located
 from dispatch_core.spreadsheet import csv_file, safe_cell
+from dispatch_core.table import Columns, TableView, page_of, select_rows
 from dispatch_core.types import Exclusion
 from pages.shared import session as state
 from pages.shared.services import current_settings, open_sources
@@ -22,6 +24,9 @@ from pages.shared.work import Work
 
 MOST_ROWS = 500
 """Rows of a table that are sent to the browser at a time."""
+
+SMALL = 10
+"""Up to so many rows are seen at a glance, and need no search."""
 
 
 def source_badge(session: Session) -> None:
@@ -248,23 +253,45 @@ def watch(work: Work[Any] | None) -> None:
     poll()
 
 
-def paged_table(rows: Sequence[Any], columns: dict[str, Any], key: str, **options: Any) -> Any:
-    """A table of at most `MOST_ROWS` rows with a search over all of them.
+def paged_table(
+    rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None, **options: Any
+) -> tuple[list[Any], Any]:
+    """A table of at most `MOST_ROWS` rows, searched and sorted on the server over all of them.
 
-    `columns` maps a title to a function of a row. Returns (shown rows, event).
+    `columns` maps a title to a function of a row, and `changes` is what the cells
+    depend on beside the row. Returns (shown rows, event).
     """
-    kept, first = _search(rows, columns, key) if len(rows) > 10 else (rows, 0)
-    shown = kept[first : first + MOST_ROWS]
-    cells = [[_cell(read(row)) for read in columns.values()] for row in shown]
-    table = pd.DataFrame(cells, columns=list(columns))
-    # a selection is kept by position: of other rows, it would be a selection of nobody's
-    version = hash(repr(cells))
+    session = state.open_session()
+    view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
+    cells_of = (tuple(columns), changes)
+    picked = state.remembered_of(
+        session,
+        f"{key} picked",
+        rows,
+        (cells_of, replace(view, page=0)),
+        lambda: select_rows(rows, columns, view),
+    )
+    if len(rows) > SMALL:
+        view = _turn_pages(session, view, key, len(picked), len(rows))
+    _, indices = page_of(picked, view, MOST_ROWS)
+    table, version = state.remembered_of(
+        session, f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
+    )
     event = st.dataframe(
         table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
     )
-    if len(rows) > 10:
-        st.caption(f"{first + bool(shown):,} to {first + len(shown):,} of {len(kept):,}")
-    return shown, event
+    return [rows[index] for index in indices], event
+
+
+def _page(
+    rows: Sequence[Any], columns: Columns, indices: Sequence[int]
+) -> tuple[pd.DataFrame, int]:
+    """The cells of a page, and a number that tells it from every other page.
+
+    A selection is kept by position: of other rows, it would be a selection of nobody's.
+    """
+    cells = [[_cell(read(rows[index])) for read in columns.values()] for index in indices]
+    return pd.DataFrame(cells, columns=list(columns)), hash(repr(cells))
 
 
 def _cell(value: Any) -> Any:
@@ -272,25 +299,62 @@ def _cell(value: Any) -> Any:
     return safe_cell(value) if isinstance(value, str) else value
 
 
-def _search(rows: Sequence[Any], columns: dict[str, Any], key: str) -> tuple[Sequence[Any], int]:
-    """The rows that a person searches for, and the index of the first one to show."""
-    search, page = st.columns([4, 1])
-    needle = search.text_input("Search", key=f"{key}-search", placeholder="any part of a cell")
-    kept = _matching(rows, columns, needle)
-    pages = -(-len(kept) // MOST_ROWS)
-    if pages <= 1:
-        return kept, 0
-    number = int(page.number_input(f"Page of {pages}", 1, pages, key=f"{key}-page-{pages}"))
-    return kept, (number - 1) * MOST_ROWS
+_ANYWHERE, _AS_IS = "any column", "as it came"
 
 
-def _matching(rows: Sequence[Any], columns: dict[str, Any], needle: str) -> Sequence[Any]:
-    needle = needle.strip().lower()
-    if not needle:
-        return rows
-    return [
-        row for row in rows if any(needle in str(read(row)).lower() for read in columns.values())
-    ]
+def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
+    """What a person searches for and sorts by; kept over pages and reloads."""
+    kept = session.views.get(key, TableView())
+    search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
+    text = search.text_input(
+        f"Search all {len(rows):,} rows",
+        kept.search,
+        key=f"{key}-search-{session.epoch}",
+        placeholder="any part of a cell, then Enter",
+    )
+    places = [_ANYWHERE, *columns]
+    place = where.selectbox(
+        "in",
+        places,
+        places.index(kept.column) if kept.column in places else 0,
+        key=f"{key}-where-{session.epoch}",
+    )
+    orders = {_AS_IS: ("", False)}
+    for title in columns:
+        orders |= {f"{title}, ascending": (title, False), f"{title}, descending": (title, True)}
+    now = next((n for n, o in orders.items() if o == (kept.sort, kept.is_descending)), _AS_IS)
+    order = sort.selectbox(
+        "sorted by", list(orders), list(orders).index(now), key=f"{key}-sort-{session.epoch}"
+    )
+    by, is_descending = orders[order]
+    view = TableView(text, "" if place == _ANYWHERE else place, by, is_descending)
+    is_same = view == replace(kept, page=0)
+    session.views[key] = kept if is_same else view
+    return session.views[key]
+
+
+def _turn_pages(
+    session: Session, view: TableView, key: str, picked: int, all_rows: int
+) -> TableView:
+    """The page to show, chosen where there is more than one, and what is shown in words."""
+    pages = max(1, -(-picked // MOST_ROWS))
+    line = st.container(horizontal=True, vertical_alignment="center")
+    if pages > 1:
+        version = hash(replace(view, page=0))
+        number = line.number_input(
+            f"Page of {pages:,}",
+            1,
+            pages,
+            min(view.page + 1, pages),
+            key=f"{key}-page-{pages}-{version}-{session.epoch}",
+            width=150,
+        )
+        view = session.views[key] = replace(view, page=int(number) - 1)
+    first = view.page * MOST_ROWS
+    last = min(first + MOST_ROWS, picked)
+    of = f"{picked:,}" if picked == all_rows else f"{picked:,} that match, of {all_rows:,}"
+    line.caption(f"Rows {first + bool(picked):,} to {last:,} of {of}")
+    return view
 
 
 def download_csv(label: str, make: Callable[[], str], name: str) -> None:

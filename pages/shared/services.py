@@ -18,8 +18,11 @@ from dispatch_core.connect import (
     open_object_lister,
     settings_from,
 )
+from dispatch_core.errors import Issue, NothingFound
+from dispatch_core.links import read_links
 from dispatch_core.shared_answers import SharedAnswers
 from dispatch_core.sources import MetadataSource, ObjectLister
+from dispatch_core.types import Record
 from pages.shared.kept_sessions import KeptSessions
 
 KEPT_SECONDS = 8 * 3600
@@ -64,6 +67,21 @@ def executor() -> Executor:
 def count_of_collection(settings: SourceSettings) -> int:
     """How many records the collection holds."""
     return open_sources(settings).metadata.count({})
+
+
+@st.cache_data(max_entries=32, ttl=300, show_spinner="Reading the record")
+def record_of(settings: SourceSettings, record_id: str) -> Record:
+    """The whole record of an asset; raises `NothingFound` where it is gone."""
+    source = open_sources(settings).metadata
+    records = source.find_page({"_id": record_id}, {}, 1)
+    if not records:
+        raise NothingFound(Issue("the record is no longer there", source.label, "Find again"))
+    return records[0]
+
+
+def asset_links() -> dict[str, str]:
+    """Address templates of the links out; in the demo they are shown and lead nowhere."""
+    return read_links(os.environ.get("DISPATCH_LINKS", ""))
 
 
 @st.cache_resource(max_entries=1)

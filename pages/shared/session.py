@@ -10,13 +10,14 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from dispatch_core.asset_list import AssetRow
+from dispatch_core.columns import STANDARD, STANDARD_PATHS, read_columns
 from dispatch_core.dispatch import (
     DispatchPlan,
     assemble_plan,
@@ -32,6 +33,7 @@ from dispatch_core.locate import Located
 from dispatch_core.output import WriteResult
 from dispatch_core.parameters import build_parameter_sets
 from dispatch_core.request import CheckedRequest, DispatchRequest, check_request, edit_request
+from dispatch_core.table import Cell, TableView
 from pages.shared.browser_tab import ask_for_ids, keep_id, may_have_ids
 from pages.shared.kept_sessions import KeptSessions
 from pages.shared.services import (
@@ -52,6 +54,9 @@ EXAMPLE_QUERY = """{
 
 QUERY, LIST = "Query", "List of ids"
 """The two ways to choose assets."""
+
+DEFAULT_COLUMNS = tuple(column.title for column in STANDARD)
+"""The columns of the asset table beside the name, to begin with."""
 
 ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
 """The inputs that found assets depend on; the others are files' and parameters'."""
@@ -87,6 +92,10 @@ class Session:
     write_work: Work[WriteResult] | None = None
     last_found: FoundAssets | None = None
     last_located: Located | None = None
+    views: dict[str, TableView] = field(default_factory=dict)
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
+    column_work: Work[dict[str, dict[str, Cell]]] | None = None
+    asset_view: str = "Table"
     memo: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
 
     @property
@@ -103,7 +112,8 @@ class Session:
 
     def drop_results(self) -> None:
         """Forget what can be looked for again; what was typed, and a write, stay."""
-        self.found_work = self.located_work = self.last_found = self.last_located = None
+        self.found_work = self.located_work = self.column_work = None
+        self.last_found = self.last_located = None
         self.memo.clear()
 
 
@@ -321,9 +331,21 @@ def start_find(session: Session) -> None:
             source,
             checked_request.query,
             request.asset_rows,
-            fields=needed_fields(request),
+            fields=(*needed_fields(request), *STANDARD_PATHS),
             progress=progress,
         ),
+    )
+
+
+def start_columns(session: Session, record_ids: Sequence[str], paths: frozenset[str]) -> None:
+    """Read these paths of the found assets, unless that is already under way."""
+    key = (find_key(session), paths)
+    work = session.column_work
+    if work is not None and work.key == key:
+        return
+    source = open_sources(current_settings()).metadata
+    session.column_work = start_work(
+        executor(), key, lambda progress: read_columns(source, record_ids, paths, progress)
     )
 
 
@@ -468,3 +490,23 @@ def remembered(session: Session, name: str, key: Hashable, make: Callable[[], T]
         session.memo[name] = (key, make())
     value: T = session.memo[name][1]
     return value
+
+
+class _Same:
+    """Equal to another one only where both hold the very same object."""
+
+    def __init__(self, held: object) -> None:
+        self._held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._held is self._held
+
+    def __hash__(self) -> int:
+        return id(self._held)
+
+
+def remembered_of(
+    session: Session, name: str, rows: object, key: Hashable, make: Callable[[], T]
+) -> T:
+    """What `make` gave for these very `rows` and `key`: comparing many rows would cost more."""
+    return remembered(session, name, (_Same(rows), key), make)

@@ -243,7 +243,7 @@ def load_request(tab: Tab, request: Path) -> None:
     tab.page.locator("input[type=file]").set_input_files(request)
     tab.see(f"{request.name} is loaded")
     tab.press("Find assets")
-    tab.see_heading(re.compile(r"^[\d,]+ assets$"))
+    tab.see_heading(re.compile(r"^[\d,]+ assets?$"))
 
 
 def name_folder(tab: Tab, name: str) -> None:

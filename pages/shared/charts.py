@@ -1,0 +1,62 @@
+"""Charts of counts, drawn from the data shown; they follow the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+MOST_BARS = 12
+"""Bars of a chart of values; the others are one bar, which says how many they are."""
+
+Counts = Sequence[tuple[str, int]]
+
+
+def count_chart(counts: Counts, title: str, unit: str, key: str) -> None:
+    """A bar for each value with its number, the most frequent first; ``unit`` is counted."""
+    shown = list(counts[:MOST_BARS])
+    others = counts[MOST_BARS:]
+    if others:
+        shown.append((f"{len(others):,} others", sum(number for _, number in others)))
+    st.markdown(f"**{title}**")
+    _draw(shown, unit, key, _sideways(unit, len(shown)), height=28 * len(shown) + 60)
+
+
+def order_chart(counts: Counts, title: str, unit: str, key: str) -> None:
+    """A column for each value, in the order given: months, sizes."""
+    st.markdown(f"**{title}**")
+    _draw(counts, unit, key, _upright(unit), height=260)
+
+
+def _draw(counts: Counts, unit: str, key: str, spec: dict[str, Any], height: int) -> None:
+    table = pd.DataFrame(counts, columns=["value", "count"])
+    told = ", ".join(f"{value}: {number:,}" for value, number in counts[:MOST_BARS])
+    st.vega_lite_chart(table, spec, height=height, key=key, alt=f"Number of {unit}. {told}")
+
+
+_TIP = [{"field": "value", "title": " "}, {"field": "count", "title": "number", "format": ",d"}]
+
+
+def _number(unit: str) -> dict[str, Any]:
+    axis = {"title": unit, "format": ",d", "tickMinStep": 1, "tickCount": 5}
+    return {"field": "count", "type": "quantitative", "axis": axis}
+
+
+def _sideways(unit: str, bars: int) -> dict[str, Any]:
+    value = {"field": "value", "type": "nominal", "sort": None, "title": None}
+    axis = {"labelLimit": 260, "labelOverlap": False, "tickCount": bars}
+    return {
+        "mark": {"type": "bar", "cornerRadiusEnd": 2},
+        "encoding": {"y": {**value, "axis": axis}, "x": _number(unit), "tooltip": _TIP},
+    }
+
+
+def _upright(unit: str) -> dict[str, Any]:
+    value = {"field": "value", "type": "ordinal", "sort": None, "title": None}
+    axis = {"labelAngle": -45, "labelLimit": 120, "labelOverlap": "greedy"}
+    return {
+        "mark": {"type": "bar", "cornerRadiusEnd": 2},
+        "encoding": {"x": {**value, "axis": axis}, "y": _number(unit), "tooltip": _TIP},
+    }
