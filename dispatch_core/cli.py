@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_args
 
@@ -20,6 +20,7 @@ from dispatch_core.asset_list import FILE_NAME as CSV_NAME
 from dispatch_core.asset_list import read_asset_csv
 from dispatch_core.connect import (
     SourceSettings,
+    open_cluster,
     open_metadata_source,
     open_object_lister,
     settings_from,
@@ -124,11 +125,14 @@ def build_parser() -> argparse.ArgumentParser:
 def _run(given: argparse.Namespace) -> int:
     settings = _settings(given)
     source, lister = open_metadata_source(settings), open_object_lister(settings)
+    cluster = open_cluster(settings)
     print(f"source: {source.label}\nbuckets: {lister.label}", flush=True)
+    if cluster is not None:
+        print(f"cluster: {cluster.address}", flush=True)
     request = _request(given)
     outputs = _outputs(given)
-    with _shown_progress(sys.stderr) as progress:
-        plan = plan_dispatch(request, source, lister, progress)
+    with _shown_progress(sys.stderr) as progress, cluster or nullcontext():
+        plan = plan_dispatch(request, source, lister, progress, cluster)
     _print_plan(plan, whole=bool(given.plan))
     if given.ledger:
         write_text_file(Path(given.ledger), ledger_text(plan.exclusions, given.ledger))
@@ -152,6 +156,7 @@ def _settings(given: argparse.Namespace) -> SourceSettings:
         "DOCDB_DATABASE": given.docdb_database,
         "DOCDB_COLLECTION": given.docdb_collection,
         "DISPATCH_BUCKETS": given.buckets,
+        "DISPATCH_DASK_SCHEDULER": given.dask_scheduler,
     }
     return settings_from({**os.environ, **{key: text for key, text in named.items() if text}})
 
@@ -564,6 +569,11 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
             "metavar": "demo|s3|DIR",
             "help": "where files are listed: the demo, S3, or a folder that holds buckets "
             "(default DISPATCH_BUCKETS)",
+        },
+        "dask_scheduler": {
+            "metavar": "ADDRESS",
+            "help": "locate files on this Dask cluster, tcp://HOST:8786 "
+            "(default DISPATCH_DASK_SCHEDULER; none: threads of this process)",
         },
     },
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch_core import docdb
+from dispatch_core.cluster import DaskCluster
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.mongodb import SCHEMES, MongoSource
 from dispatch_core.sources import MetadataSource, ObjectLister
@@ -32,6 +33,7 @@ class SourceSettings:
 
     ``host`` "" is the embedded demo. ``buckets`` is "demo", "s3" or a folder
     whose sub-folders stand for buckets; "" is "demo" with the demo host, else "s3".
+    ``dask_scheduler`` "" locates files with threads of this process.
     """
 
     host: str = field(default="", repr=False)  # a mongodb:// URI may hold a password
@@ -40,6 +42,7 @@ class SourceSettings:
     collection: str = docdb.COLLECTION
     buckets: str = ""
     demo_assets: int = DEMO_ASSETS
+    dask_scheduler: str = ""
 
     @property
     def is_demo(self) -> bool:
@@ -59,6 +62,7 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
         database=get("DOCDB_DATABASE", docdb.DATABASE),
         collection=get("DOCDB_COLLECTION", docdb.COLLECTION),
         buckets=get("DISPATCH_BUCKETS"),
+        dask_scheduler=get("DISPATCH_DASK_SCHEDULER"),
         demo_assets=_demo_assets(get("DISPATCH_DEMO_ASSETS", str(DEMO_ASSETS))),
     )
 
@@ -106,6 +110,11 @@ def open_object_lister(settings: SourceSettings) -> ObjectLister:
     from dispatch_core.folder import FolderLister
 
     return FolderLister(root)
+
+
+def open_cluster(settings: SourceSettings) -> DaskCluster | None:
+    """The cluster that files are located on, if any; nothing is asked of it yet."""
+    return DaskCluster(settings.dask_scheduler) if settings.dask_scheduler else None
 
 
 def _demo_source(settings: SourceSettings) -> MetadataSource:

@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dispatch_core.choose import choose_files
+from dispatch_core.cluster import DaskCluster
 from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
 from dispatch_core.find import FoundAssets, Progress, find_assets, no_progress
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
@@ -134,6 +136,7 @@ def plan_dispatch(
     source: MetadataSource,
     lister: ObjectLister,
     progress: Progress = no_progress,
+    cluster: DaskCluster | None = None,
 ) -> DispatchPlan:
     """The plan of `request` on these sources; nothing is written.
 
@@ -149,7 +152,7 @@ def plan_dispatch(
     checked = check_request(request)
     found = find_step(checked, source, progress)
     grouped = group_step(request, found)
-    located = locate_step(checked, grouped, lister, progress)
+    located = locate_step(checked, grouped, lister, progress, cluster)
     return assemble_plan(checked, found, grouped, located, lister.label)
 
 
@@ -178,13 +181,20 @@ def locate_step(
     grouped: Grouped,
     lister: ObjectLister,
     progress: Progress = no_progress,
+    cluster: DaskCluster | None = None,
 ) -> Located:
-    """The files of every grouped asset, or only a check of its location."""
+    """The files of every grouped asset, or only a check of its location.
+
+    They are listed by threads of this process, or by the workers of `cluster`.
+    """
     assets = {a.record_id: a for group in grouped.groups for a in group.assets}
     if not checked.file_extension:
         usable, gone = check_locations(tuple(assets.values()))
         return Located(tuple(LocatedAsset(asset) for asset in usable), tuple(gone))
-    return locate_files(
+    locate = locate_files
+    if cluster is not None:
+        locate = partial(locate_files, executor=cluster, threads=cluster.threads)
+    return locate(
         tuple(assets.values()),
         lister,
         checked.file_extension,

@@ -25,7 +25,7 @@ FLOORS = {
     " json_edit value_text schema_form field_text sweep compare parameter_edit"
     " conditions spelling quality",
     "contracts": "sources job_model request",
-    "edges and steps": "docdb mongodb shared_answers s3 list_answer folder embedded"
+    "edges and steps": "cluster docdb mongodb shared_answers s3 list_answer folder embedded"
     " text_file output"
     " walk find grouping trial locate choose jobs"
     " together fields values facets advice explain",
@@ -36,9 +36,9 @@ FLOORS = {
 
 THE_WORLD = frozenset(
     "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
-    " asyncio multiprocessing".split()
+    " asyncio multiprocessing distributed".split()
 )
-EDGES = {"docdb", "mongodb", "s3", "embedded.gateway"}
+EDGES = {"cluster", "docdb", "mongodb", "s3", "embedded.gateway"}
 
 
 def modules() -> dict[str, ast.Module]:

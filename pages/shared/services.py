@@ -12,8 +12,10 @@ import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dispatch_core.cluster import DaskCluster
 from dispatch_core.connect import (
     SourceSettings,
+    open_cluster,
     open_metadata_source,
     open_object_lister,
     settings_from,
@@ -31,10 +33,11 @@ KEPT_SECONDS = 8 * 3600
 
 @dataclass(frozen=True)
 class Sources:
-    """Both ends of a dispatch, opened once for all sessions."""
+    """Both ends of a dispatch, and where files are located, opened once for all sessions."""
 
     metadata: MetadataSource
     objects: ObjectLister
+    cluster: DaskCluster | None = None
 
 
 def current_settings() -> SourceSettings:
@@ -54,7 +57,7 @@ def open_sources(settings: SourceSettings) -> Sources:
     Sessions that ask the same at the same time share one answer.
     """
     records = SharedAnswers(open_metadata_source(settings))
-    return Sources(records, open_object_lister(settings))
+    return Sources(records, open_object_lister(settings), open_cluster(settings))
 
 
 @st.cache_resource(max_entries=1)

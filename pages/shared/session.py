@@ -442,10 +442,12 @@ def start_locate(session: Session) -> None:
     if groups is None or (work and work.key == key and not (work.is_done and work.error)):
         return
     request = _without_parameters(session)
-    objects = open_sources(current_settings()).objects
+    sources = open_sources(current_settings())
     session.last_located = _result(work) or session.last_located
     session.located_work = start_work(
-        executor(), key, lambda progress: locate_step(request, groups, objects, progress)
+        executor(),
+        key,
+        lambda progress: locate_step(request, groups, sources.objects, progress, sources.cluster),
     )
 
 

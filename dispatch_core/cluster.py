@@ -1,0 +1,157 @@
+"""A Dask cluster by its address, as an executor for the locating step.
+
+`distributed` is an extra and is imported when the first work is handed over. What a
+worker that dies had in hand goes to another one, three times; everything else that goes
+wrong with the cluster ends the step with a `ServiceError`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from typing import Any, ParamSpec, TypeVar
+
+from dispatch_core.errors import DispatchError, InvalidInput, Issue, ServiceError
+
+CONNECT_SECONDS = 5
+RETRIES = 3
+_OPTION = "--dask_scheduler"
+_START = "dask scheduler, and dask worker ADDRESS on each machine"
+_FOREIGN = (OSError, ValueError, OverflowError, RuntimeError)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class DaskCluster(Executor):
+    """An executor whose work runs on the workers of a Dask scheduler.
+
+    Nothing is asked of the scheduler before the first work, and a connection that was
+    lost is made again. Workers list with their own credentials and ``AWS_`` settings,
+    and import `dispatch_core` from where they were started.
+
+    Parameters
+    ----------
+    address
+        ``tcp://host:8786`` or ``host:8786``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._executor: Any = None
+
+    @property
+    def threads(self) -> int:
+        """How many pieces of work run at once: the threads of all workers.
+
+        Raises
+        ------
+        ServiceError
+            No scheduler answers there, or it has no worker.
+        """
+        self._connect()
+        with _own_errors(self.address):
+            threads = int(sum(self._client.nthreads().values()))
+        if not threads:
+            what = f"The Dask scheduler at {self.address} has no worker"
+            raise ServiceError(Issue(what, _OPTION, f"Start some: {_START}"))
+        return threads
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Hand `fn` and its arguments, all of which must pickle, to some worker."""
+        self._connect()
+        with _own_errors(self.address):
+            theirs = self._executor.submit(fn, *args, **kwargs)
+        return _in_own_words(theirs, self.address)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Close the connection; the cluster goes on."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _connect(self) -> None:
+        with self._lock:
+            if self._client is not None and self._client.status == "running":
+                return
+            distributed = _import_distributed()
+            with _own_errors(self.address):
+                _knock(self.address)
+                self._client = distributed.Client(
+                    self.address, timeout=CONNECT_SECONDS, set_as_default=False
+                )
+                # not pure: a listing asked for again is to be made again
+                self._executor = self._client.get_executor(pure=False, retries=RETRIES)
+
+
+def _import_distributed() -> Any:
+    try:
+        import distributed
+    except ImportError:
+        action = "Run: pip install -r requirements-dask.txt"
+        what = "the package distributed is not installed"
+        raise InvalidInput(Issue(what, _OPTION, action)) from None
+    # Its own account of a lost connection, which ours repeats in one sentence.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    return distributed
+
+
+def _knock(address: str) -> None:
+    """Raise at once where nobody listens: a client that failed to connect ends slowly."""
+    scheme, separator, rest = address.rpartition("://")
+    host, _, port = rest.rpartition(":")
+    if (separator and scheme not in ("tcp", "tls")) or not host or not port.isdecimal():
+        action = "Write tcp://HOST:8786, as the scheduler prints it"
+        raise InvalidInput(Issue(f"{address!r} is no address of a scheduler", _OPTION, action))
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
+        pass
+
+
+def _in_own_words(theirs: Future[_T], address: str) -> Future[_T]:
+    """The same future, whose errors are ours; cancelling it cancels the work."""
+    ours: Future[_T] = Future()
+
+    def settle(done: Future[_T]) -> None:
+        with suppress(InvalidStateError):  # ours was cancelled meanwhile
+            error = CancelledError() if done.cancelled() else done.exception()
+            if error is None:
+                ours.set_result(done.result())
+            else:
+                ours.set_exception(_translate(error, address))
+
+    ours.add_done_callback(lambda future: future.cancelled() and theirs.cancel())
+    theirs.add_done_callback(settle)
+    return ours
+
+
+@contextmanager
+def _own_errors(address: str) -> Iterator[None]:
+    try:
+        yield
+    except _FOREIGN as error:
+        raise _translate(error, address) from None
+
+
+def _translate(error: BaseException, address: str) -> BaseException:
+    if isinstance(error, DispatchError):
+        return error
+    kind = type(error).__name__
+    if isinstance(error, ImportError):
+        what = f"The workers of {address} cannot run this code ({kind}: {error.name})"
+        action = "Start them in this folder, with the same requirements installed"
+    elif kind == "KilledWorker":
+        what = f"Workers of {address} died {RETRIES + 1} times over the same assets"
+        action = "Look at the workers' logs and memory, then locate the files again"
+    elif isinstance(error, (OSError, OverflowError)):
+        what = f"No Dask scheduler answers at {address}"
+        action = f"Start one ({_START}), or leave {_OPTION} out"
+    else:
+        what = f"The Dask cluster at {address} lost the work ({kind})"
+        action = f"Locate the files again, or leave {_OPTION} out"
+    return ServiceError(Issue(what, _OPTION, action))

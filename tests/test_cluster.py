@@ -1,0 +1,181 @@
+"""The locating step on a real Dask cluster of two worker processes on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.list_server import ListServer
+from benchmarks.listing import environment
+from benchmarks.workloads import BUCKET, Bucket, workloads
+from dispatch_core.cluster import DaskCluster
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.errors import InvalidInput, ServiceError
+from dispatch_core.file_extension import check_extension
+from dispatch_core.locate import Located, locate_files
+from dispatch_core.request import DispatchRequest
+from dispatch_core.s3 import S3Lister
+from dispatch_core.types import DataAsset
+from tests.fakes import Buckets, Records, record
+
+pytest.importorskip("distributed", reason="the extra requirements-dask.txt is not installed")
+
+ROOT = Path(__file__).resolve().parents[1]
+ASSETS = 8
+STORES = Bucket(ASSETS, workloads(short=True)["nested"].bucket.tree)
+
+
+@dataclass
+class LocalCluster:
+    """A scheduler and two workers of one thread each, as processes."""
+
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ListServer]:
+    with ListServer(STORES, latency=0.02) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def local_cluster(
+    server: ListServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalCluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    surroundings = environment(server) | {"PYTHONPATH": str(ROOT)}
+
+    def start(*command: str) -> subprocess.Popen[bytes]:
+        command = (sys.executable, "-m", f"distributed.cli.dask_{command[0]}", *command[1:])
+        return subprocess.Popen(
+            [*command, "--no-dashboard"],
+            env=surroundings, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", str(port))
+    workers = [start("worker", address, "--nthreads", "1", "--no-nanny") for _ in range(2)]
+    try:
+        wait_for_threads(address, 2)
+        yield LocalCluster(address, workers)
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
+def wait_for_threads(address: str, threads: int) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            with DaskCluster(address) as cluster:
+                if cluster.threads == threads:
+                    return
+        except ServiceError:
+            time.sleep(0.2)
+    pytest.fail("the cluster did not start")
+
+
+@pytest.fixture
+def assets(server: ListServer, monkeypatch: pytest.MonkeyPatch) -> list[DataAsset]:
+    for name, value in environment(server).items():
+        monkeypatch.setenv(name, value)
+    places = (f"s3://{BUCKET}/{STORES.name(number)}" for number in range(ASSETS))
+    return [DataAsset(place, place, place) for place in places]
+
+
+def files_of(located: Located) -> list[str]:
+    return [file.location for one in located.located for file in one.files or ()]
+
+
+def test_a_cluster_that_loses_a_worker_in_the_middle_gives_the_answer_of_threads(
+    local_cluster: LocalCluster, assets: list[DataAsset]
+) -> None:
+    victim = local_cluster.workers[0]
+    done_at_the_kill: list[int] = []
+
+    def kill_once(done: int) -> None:
+        if not done_at_the_kill:
+            os.kill(victim.pid, signal.SIGKILL)
+            done_at_the_kill.append(done)
+
+    with DaskCluster(local_cluster.address) as cluster:
+        on_cluster = locate_files(
+            assets, S3Lister(), ".zarr", nested_stores="all",
+            executor=cluster, threads=cluster.threads, progress=kill_once,
+        )  # fmt: skip
+    by_threads = locate_files(assets, S3Lister(), ".zarr", nested_stores="all")
+
+    assert victim.wait(10) == -signal.SIGKILL
+    assert done_at_the_kill[0] < ASSETS
+    assert len(files_of(on_cluster)) == ASSETS * 11
+    assert on_cluster.located == by_threads.located
+    assert on_cluster.exclusions == by_threads.exclusions == ()
+
+
+def test_a_plan_on_a_cluster_is_the_plan_of_this_process(local_cluster: LocalCluster) -> None:
+    source = Records([record("a1"), record("a2")])
+    lister = Buckets({"data": ["a1/x.nwb", "a2/y.nwb"]})
+    request = DispatchRequest(query={"name": {"$exists": True}}, file_extension=".nwb")
+
+    with DaskCluster(local_cluster.address) as cluster:
+        planned = plan_dispatch(request, source, lister, cluster=cluster)
+
+    assert planned.fingerprint == plan_dispatch(request, source, lister).fingerprint
+    assert len(planned.jobs) == 2
+
+
+def test_an_error_of_ours_comes_back_as_it_was(local_cluster: LocalCluster) -> None:
+    with DaskCluster(local_cluster.address) as cluster, pytest.raises(InvalidInput) as caught:
+        cluster.submit(check_extension, "nwb/x.nwb").result(30)
+
+    assert caught.value.issues[0].action == 'Did you mean "x.nwb"?'
+
+
+def test_any_other_error_of_a_worker_becomes_a_service_error(local_cluster: LocalCluster) -> None:
+    with DaskCluster(local_cluster.address) as cluster, pytest.raises(ServiceError) as caught:
+        cluster.submit(int, "seven").result(30)
+
+    assert "lost the work (ValueError)" in str(caught.value)
+
+
+def test_no_scheduler_at_the_address_is_a_service_error_that_says_what_to_do() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+
+    with pytest.raises(ServiceError) as caught:
+        _ = DaskCluster(address).threads
+
+    assert str(caught.value) == (
+        f"--dask_scheduler: No Dask scheduler answers at {address}. Start one (dask scheduler, "
+        "and dask worker ADDRESS on each machine), or leave --dask_scheduler out."
+    )
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:8786", "tcp://host", ":1"])
+def test_what_is_no_address_is_invalid_input(address: str) -> None:
+    with pytest.raises(InvalidInput, match="is no address of a scheduler"):
+        _ = DaskCluster(address).threads
+
+
+def test_without_the_extra_the_error_names_the_file_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    with pytest.raises(InvalidInput, match=r"pip install -r requirements-dask\.txt"):
+        _ = DaskCluster("tcp://127.0.0.1:8786").threads
