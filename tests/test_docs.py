@@ -69,3 +69,15 @@ def test_the_settings_of_the_tools_can_be_read() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
     assert settings["tool"]["mypy"]["strict"] is True
+
+
+def test_every_target_of_the_makefile_that_the_documentation_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob(".ci/*")]
+
+    named = {
+        name for page in pages for name in re.findall(r"(?m)(?:^|`)make ([a-z]+)", page.read_text())
+    }
+
+    assert {"app", "test", "bench"} <= named
+    assert {name for name in named if f"\n{name}:" not in makefile} == set()
