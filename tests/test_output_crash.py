@@ -32,6 +32,9 @@ from tests.support.file_operations import (
     in_child,
     killing,
 )
+from tests.support.tier import amount
+
+pytestmark = pytest.mark.soak
 
 FILES: list[JobFile] = [
     ("0/a.json", b'{"asset_name": "a"}' * 20),
@@ -282,7 +285,7 @@ def test_a_fault_leaves_no_zip_file_or_a_whole_one(places: Iterator[Path]) -> No
 
 # Races
 
-ROUNDS = 10
+ROUNDS = amount(5, 100)
 RACERS = 4
 
 

@@ -1,0 +1,94 @@
+"""The real command line, killed at any moment: nothing partial is left, and a rerun completes."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.tier import amount
+from tests.support.world import ROOT, Tree, tree_of
+
+pytestmark = pytest.mark.soak
+
+KILLS = amount(2, 50)
+JOBS = '{"data_description.data_level": "derived"}'
+PARAMETERS = '{"distributed_parameters": [{"a": 1}, {"a": 2}, {"a": 3}]}'
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "analysis_parameters.json").write_text(PARAMETERS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """What the dispatch is where nobody kills it."""
+    target = tmp_path_factory.mktemp("whole") / "results"
+    assert start(inputs, target).wait() == 0
+    return tree_of(target)
+
+
+def start(inputs: Path, target: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dispatch_core", "--docdb_query", JOBS]
+    command += ["--input_directory", str(inputs), "--output_directory", str(target)]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, stdout=quiet, stderr=quiet)
+
+
+def visible(folder: Path) -> Tree:
+    """The files below `folder`, those in a hidden stage apart."""
+    return {path: data for path, data in tree_of(folder).items() if path[0] != "."}
+
+
+def is_absent_or_whole(target: Path, whole: Tree) -> bool:
+    return not target.exists() or tree_of(target) == whole
+
+
+def holds_only_whole_workers(target: Path, whole: Tree) -> bool:
+    found = visible(target)
+    workers = {path.partition("/")[0] for path in found}
+    return found == {path: data for path, data in whole.items() if path.split("/")[0] in workers}
+
+
+@pytest.mark.parametrize(
+    ("is_mounted", "holds"),
+    [(False, is_absent_or_whole), (True, holds_only_whole_workers)],
+    ids=["absent", "empty"],
+)
+def test_a_killed_dispatch_leaves_nothing_partial_and_a_rerun_completes_it(
+    inputs: Path,
+    whole: Tree,
+    tmp_path: Path,
+    is_mounted: bool,
+    holds: Callable[[Path, Tree], bool],
+) -> None:
+    rng = random.Random(20 + is_mounted)
+    killed = 0
+
+    for number in range(KILLS):
+        target = tmp_path / str(number) / "results"
+        (target if is_mounted else target.parent).mkdir(parents=True)
+        killed += _kill_after(start(inputs, target), rng.uniform(0.3, 1.5))
+
+        assert holds(target, whole)
+        assert start(inputs, target).wait() == 0
+        assert tree_of(target) == whole
+        assert [path.name for path in target.parent.iterdir() if path.name[0] == "."] == []
+
+    assert killed
+
+
+def _kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether it was killed before it came to its end."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return process.wait() == -9
