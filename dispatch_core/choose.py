@@ -7,7 +7,7 @@ several matches, no rule can tell, and the asset is out with that as the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -43,6 +43,14 @@ def choose_files(located: Iterable[LocatedAsset], rule: SeveralFiles | None) -> 
         else:
             kept.append(one)
     return Chosen(tuple(kept), tuple(gone))
+
+
+def count_inputs(located: Sequence[LocatedAsset], rule: SeveralFiles) -> tuple[int, int]:
+    """How many inputs of jobs a rule makes of ungrouped assets, and how many assets are out."""
+    if rule == "each":
+        return sum(1 if one.files is None else len(one.files) for one in located), 0
+    kept = len(choose_files(located, rule).located)
+    return kept, len(located) - kept
 
 
 def _only_one(one: LocatedAsset) -> Chosen:

@@ -19,7 +19,7 @@ from dispatch_core.find import IDS_A_QUERY, Progress, no_progress
 from dispatch_core.paths import outermost_paths, value_at
 from dispatch_core.sources import MetadataSource
 from dispatch_core.table import Cell
-from dispatch_core.types import DataAsset
+from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
 from dispatch_core.walk import walk_records
 
 
@@ -129,3 +129,50 @@ def count_months(assets: Iterable[DataAsset]) -> list[tuple[str, int]]:
         match = _MONTH.match(str(cell_of(asset.fields, ACQUIRED) or ""))
         counts[f"{match[1]}-{match[2]}" if match else NO_VALUE] += 1
     return sorted(counts.items(), key=lambda pair: (pair[0] == NO_VALUE, pair[0]))
+
+
+_ENDING = re.compile(r"(\.[A-Za-z][A-Za-z0-9]*)+$")
+_HELD = re.compile(r"(\.\S+|no extension) \(([\d,]+)\)")
+_SIZES = (
+    *("under 1 kB", "1-10 kB", "10-100 kB", "0.1-1 MB", "1-10 MB"),
+    *("10-100 MB", "0.1-1 GB", "1-10 GB", "10-100 GB", "over 100 GB"),
+)
+
+
+def count_endings(files: Iterable[FileEntry]) -> list[tuple[str, int]]:
+    """(whole ending such as ``.ome.zarr``, number of files), most frequent first."""
+    found = (_ENDING.search(file.location.rpartition("/")[2]) for file in files)
+    return Counter(match[0] if match else NO_VALUE for match in found).most_common()
+
+
+def count_sizes(files: Iterable[FileEntry]) -> list[tuple[str, int]]:
+    """(range of sizes, number of files) from small to large, empty ranges between them too.
+
+    Directory stores, of which nobody asked the size, are last.
+    """
+    counts: Counter[int] = Counter()
+    stores = 0
+    for file in files:
+        if file.size is None:
+            stores += 1
+        else:
+            counts[min(max(len(str(file.size)) - 3, 0), len(_SIZES) - 1)] += 1
+    shown = range(min(counts, default=0), max(counts, default=-1) + 1)
+    ranges = [(_SIZES[index], counts[index]) for index in shown]
+    return [*ranges, ("stores", stores)] if stores else ranges
+
+
+def count_files(located: Iterable[LocatedAsset]) -> list[tuple[str, int]]:
+    """(number of files, number of assets with so many), from few to many."""
+    counts = Counter(len(one.files or ()) for one in located)
+    return [(str(number), assets) for number, assets in sorted(counts.items())]
+
+
+def held_extensions(exclusions: Iterable[Exclusion]) -> list[tuple[str, int]]:
+    """(extension, number of assets without a match that hold it), most frequent first."""
+    counts: Counter[str] = Counter()
+    for row in exclusions:
+        if row.reason == "no_matching_file":
+            told = row.message.rpartition("; it holds ")[2]
+            counts.update({held for held, _ in _HELD.findall(told) if held.startswith(".")})
+    return counts.most_common()

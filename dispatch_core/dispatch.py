@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -200,6 +200,23 @@ def locate_step(
         checked.file_extension,
         nested_stores=checked.request.nested_stores,
         progress=lambda done: progress("files", done, len(assets)),
+    )
+
+
+def narrow_located(located: Located, grouped: Grouped) -> Located | None:
+    """What an earlier `locate_step` says of these groups; None where one was not looked at.
+
+    So taking an asset out, or a trial, lists nothing again.
+    """
+    wanted = {asset.record_id for group in grouped.groups for asset in group.assets}
+    known = {one.asset.record_id for one in located.located}
+    known.update(row.record_id for row in located.exclusions)
+    if not wanted <= known:
+        return None
+    return replace(
+        located,
+        located=tuple(one for one in located.located if one.asset.record_id in wanted),
+        exclusions=tuple(row for row in located.exclusions if row.record_id in wanted),
     )
 
 

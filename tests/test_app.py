@@ -177,8 +177,13 @@ def test_files_of_an_asset_can_be_one_job(app: AppTest) -> None:
     find_awkward(app, "several nwb")
     locate(app, ".nwb")
 
-    app.radio(key=f"split-{session_of(app).epoch}").set_value("one job for each asset").run()
+    rule = app.radio(key=f"several-{session_of(app).epoch}")
+    files = int(rule.proto.captions[0].removesuffix(" jobs"))
+    rule.set_value("together").run()
 
+    assert files > 1
+    assert rule.proto.captions[1] == "1 job"
+    assert rule.proto.captions[4] == "0 jobs, 1 asset out"
     assert "→ **1** inputs" in equation(app)
     assert "= **1** jobs" in equation(app)
 
@@ -404,6 +409,7 @@ def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None
     app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".zarr").run()
 
     assert not app.subheader
+    assert "These files of 1 asset are of an earlier choice" in app.warning[0].value
     assert "→ **–** files" in equation(app)
 
 
@@ -506,6 +512,49 @@ def test_a_search_is_over_all_rows_and_kept_over_a_change_of_page(app: AppTest) 
     assert "that match, of 357" in told
     assert app.main.caption[-1].value == told
     assert all("_nwb_" in name for name in app.dataframe[-1].value["Name"])
+
+
+# Files
+
+
+def test_assets_without_a_match_say_what_they_hold_and_one_click_asks_for_it(
+    app: AppTest,
+) -> None:
+    find_awkward(app, "no matching file")
+    locate(app, ".nwb")
+    offers = [one for one in app.button if str(one.key).startswith("use-")]
+
+    offers[0].click().run()
+
+    assert offers[0].label.endswith("(1 asset)")
+    assert session_of(app).request.file_extension == offers[0].key.removeprefix("use-")
+    assert "→ **–** files" in equation(app)
+
+
+def test_taking_an_asset_out_or_a_trial_lists_nothing_again(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory", "several nwb")
+    locate(app, ".nwb")
+    session = session_of(app)
+    work = session.located_work
+
+    state.edit(session, excluded=(session.found_work.result.assets[0].record_id,))
+    go(app, JOBS)
+
+    assert session.located_work is work
+    assert "**2** assets" in equation(app)
+    assert "= **–** jobs" not in equation(app)
+
+
+def test_an_asset_put_back_that_was_never_listed_asks_for_listing(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    session = session_of(app)
+    state.edit(session, excluded=(session.found_work.result.assets[0].record_id,))
+    locate(app, ".nwb")
+
+    state.edit(session, excluded=())
+    go(app, JOBS)
+
+    assert links(app) == ["Locate the files"]
 
 
 # Sessions and the shape of the code

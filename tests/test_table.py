@@ -12,15 +12,18 @@ from dispatch_core.columns import (
     STANDARD_PATHS,
     cell_of,
     cell_of_value,
+    count_endings,
     count_months,
+    count_sizes,
     count_values,
+    held_extensions,
     read_columns,
 )
 from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
 from dispatch_core.query import parse_query
 from dispatch_core.table import TableView, page_of, select_rows, table_text
-from dispatch_core.types import DataAsset
+from dispatch_core.types import DataAsset, Exclusion, FileEntry
 
 ROWS = [("Beta", 10), ("alpha", 9), ("", None), ("Gamma", 100)]
 COLUMNS = {"Name": lambda row: row[0], "Size": lambda row: row[1]}
@@ -124,6 +127,39 @@ def test_months_are_in_order_of_time_and_what_has_no_date_is_last() -> None:
 
     assert count_months(assets) == [("2024-12", 1), ("2025-07", 2), ("none", 1)]
     assert cell_of(assets[2].fields, ACQUIRED) == "7/1/2025"
+
+
+def test_sizes_are_counted_in_ranges_from_small_to_large_with_stores_last() -> None:
+    sizes = [0, 999, 5_000, 2_000_000, 7_000_000_000_000, None]
+    files = [FileEntry("s3://b/x.nwb", size=size) for size in sizes]
+
+    counts = count_sizes(files)
+
+    assert counts[0] == ("under 1 kB", 2)
+    assert counts[1] == ("1-10 kB", 1)
+    assert counts[2] == ("10-100 kB", 0)
+    assert ("1-10 MB", 1) in counts
+    assert counts[-2:] == [("over 100 GB", 1), ("stores", 1)]
+    assert count_sizes([]) == []
+
+
+def test_an_ending_is_all_that_stands_behind_the_first_dot_of_the_end() -> None:
+    names = ["a/x.ome.zarr", "a/y_2025.01.02.nwb", "a/z.ome.zarr", "a/README"]
+
+    counts = count_endings(FileEntry(f"s3://b/{name}") for name in names)
+
+    assert counts == [(".ome.zarr", 2), (".nwb", 1), ("none", 1)]
+
+
+def test_what_assets_without_a_match_hold_is_counted_by_asset() -> None:
+    told = "Nothing below the location ends with '.nwb'; it holds .json (3), .nwb.zarr (1,204)"
+    rows = [
+        Exclusion("files", "no_matching_file", told, ""),
+        Exclusion("files", "no_matching_file", "x; it holds .json (1), no extension (2)", ""),
+        Exclusion("files", "access_denied", "it holds .json (3)", ""),
+    ]
+
+    assert held_extensions(rows) == [(".json", 2), (".nwb.zarr", 1)]
 
 
 # The demo

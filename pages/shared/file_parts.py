@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from typing import get_args
 
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dispatch_core.choose import count_inputs
+from dispatch_core.columns import count_endings, count_files, count_sizes, held_extensions
+from dispatch_core.dispatch import counted
 from dispatch_core.errors import InvalidInput
 from dispatch_core.file_extension import check_extension
 from dispatch_core.locate import Located
+from dispatch_core.request import SeveralFiles
+from dispatch_core.table import table_text
+from dispatch_core.types import Exclusion, FileEntry, LocatedAsset
 from pages.shared import session as state
-from pages.shared.components import ledger_table, paged_table, show_error, show_warnings
+from pages.shared.charts import count_chart, order_chart
+from pages.shared.components import (
+    download_csv,
+    ledger_table,
+    paged_table,
+    show_error,
+    show_warnings,
+)
 from pages.shared.session import Session
 
 EXTENSIONS = [".nwb", ".nwb.zarr", ".zarr", ".ome.zarr", ".json", ".csv", ".mp4"]
-_ONE_EACH, _TOGETHER = "one job for each file", "one job for each asset"
+_TABLE, _CHARTS = "Table", "Charts"
+_RULES: dict[SeveralFiles, str] = {
+    "each": "one job for each file",
+    "together": "one job for each asset, with all its files",
+    "newest": "only the newest file",
+    "largest": "only the largest file",
+    "only_one": "leave such an asset out",
+}
 
 
 def file_options(session: Session) -> bool:
-    """Extension, split or group, nested stores; True where the extension may be asked for."""
-    request = session.request
-    extension, split = st.columns(2, vertical_alignment="top")
-    known = list(dict.fromkeys([*EXTENSIONS, *filter(None, [session.extension_text])]))
-    chosen = extension.selectbox(
-        "Names end with",
-        known,
-        index=known.index(session.extension_text) if session.extension_text else None,
-        accept_new_options=True,
-        placeholder="no files: whole assets",
-        key=f"extension-{session.epoch}",
-        help="Files and directory stores below the asset's location. Any other ending: type it, "
-        "then press Enter.",
-    )
-    how = split.radio(
-        "More than one file in an asset",
-        [_ONE_EACH, _TOGETHER],
-        index=0 if request.is_split else 1,
-        disabled=bool(request.group_by),
-        key=f"split-{session.epoch}",
-        help="Where assets are grouped, all files of a group are one job.",
-    )
-    inside = extension.checkbox(
+    """Extension, what to do with several files; True where the extension may be asked for."""
+    left, right = st.columns(2, vertical_alignment="top", gap="large")
+    session.extension_text = _extension(session, left)
+    inside = left.checkbox(
         "Match inside matching stores too",
-        request.nested_stores == "all",
+        session.request.nested_stores == "all",
         key=f"nested-{session.epoch}",
         help="Lists every chunk of every store: up to millions of keys for one asset.",
     )
-    session.extension_text = chosen or ""
+    rule = _several_files(session, right)
     try:
         wanted = check_extension(session.extension_text)
     except InvalidInput as error:
@@ -55,20 +59,75 @@ def file_options(session: Session) -> bool:
     state.edit(
         session,
         file_extension=wanted,
-        split_files=None if request.group_by else how == _ONE_EACH,
-        several_files=None
-        if request.several_files in ("each", "together")
-        else request.several_files,
+        split_files=False if rule == "together" and not session.request.group_by else None,
+        several_files=None if rule in ("each", "together") else rule,
         nested_stores="all" if inside else "outermost",
     )
     return True
 
 
+def _extension(session: Session, column: DeltaGenerator) -> str:
+    known = list(dict.fromkeys([*EXTENSIONS, *filter(None, [session.extension_text])]))
+    chosen = column.selectbox(
+        "Names end with",
+        known,
+        index=known.index(session.extension_text) if session.extension_text else None,
+        accept_new_options=True,
+        placeholder="no files: whole assets",
+        key=f"extension-{session.epoch}",
+        help="Files and directory stores below the asset's location. Any other ending: type it, "
+        "then press Enter.",
+    )
+    return chosen or ""
+
+
+def _several_files(session: Session, column: DeltaGenerator) -> SeveralFiles:
+    """The rule for an asset with several matches, each with the number of inputs it makes."""
+    request = session.request
+    rules = list(get_args(SeveralFiles))
+    if request.group_by:
+        rules.remove("each")  # all files of a group are one job
+    now = request.several_files
+    if now not in ("newest", "largest", "only_one"):
+        now = "each" if request.is_split else "together"
+    rule: SeveralFiles = column.radio(
+        "Where an asset has several such files",
+        rules,
+        rules.index(now),
+        format_func=_RULES.__getitem__,
+        captions=_effects(session, rules),
+        disabled=not session.extension_text,
+        key=f"several-{session.epoch}",
+        help="Where assets are grouped, all files of a group are one job.",
+    )
+    return rule
+
+
+def _effects(session: Session, rules: list[SeveralFiles]) -> list[str]:
+    """What each rule makes of the files that are located now; blank lines keep the place."""
+    located = state.located(session)
+    sets = state.set_count(session)
+    if not located or not session.request.file_extension or session.request.group_by or not sets:
+        return ["\u2007"] * len(rules)
+    counts = state.remembered_of(
+        session,
+        "rules",
+        located,
+        None,
+        lambda: {rule: count_inputs(located.located, rule) for rule in get_args(SeveralFiles)},
+    )
+    return [_effect(*counts[rule], sets) for rule in rules]
+
+
+def _effect(inputs: int, out: int, sets: int) -> str:
+    told = counted(inputs * sets, "job")
+    return f"{told}, {counted(out, 'asset')} out" if out else told
+
+
 def say_how_to_locate(session: Session) -> None:
-    """What to press, and that what was located before is no longer shown."""
-    if state.current_locate(session) is None:
-        what = "The choice changed since. " if session.located_work else ""
-        st.caption(f"{what}Press **Locate files** to see the files of each asset.")
+    """What to press, where the files of the present choice are not located."""
+    if state.current_locate(session) is None and not state.located_before(session):
+        st.caption("Press **Locate files** to see the files of each asset; listing reads nothing.")
 
 
 def say_nothing_is_listed() -> None:
@@ -81,39 +140,104 @@ def say_nothing_is_listed() -> None:
 
 
 def located_files(session: Session) -> None:
-    """The files, and the assets without a usable one, where they are located."""
-    located = state.located(session)
-    if located is None:
-        return
-    show_warnings(located.warnings)
-    if session.request.file_extension:
-        _file_table(session, located)
-    if located.exclusions:
-        st.subheader(f"{len(located.exclusions):,} assets without a usable file")
-        ledger_table(located.exclusions, "files-ledger")
-    st.page_link(
-        "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
+    """The files, and the assets without a usable one; those of an earlier choice dimmed."""
+    located, before = state.located(session), state.located_before(session)
+    if located is not None:
+        show_warnings(located.warnings)
+        if session.request.file_extension:
+            _files_found(session, located)
+        if located.exclusions:
+            _without_files(session, located.exclusions)
+        st.page_link(
+            "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
+        )
+    elif before is not None:
+        st.warning(
+            f"These files of {counted(len(before.located), 'asset')} are of an earlier choice. "
+            "Press **Locate files** for those of the present one.",
+            icon=":material/history:",
+        )
+        with st.container(key="stale-files"):
+            _file_table(session, before)
+
+
+def _files_found(session: Session, located: Located) -> None:
+    count = sum(len(one.files or ()) for one in located.located)
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.subheader(
+        f"{counted(count, 'file')} in {counted(len(located.located), 'asset')}", width="content"
     )
+    line.space("stretch")
+    session.file_view = line.segmented_control(
+        "Look at",
+        [_TABLE, _CHARTS],
+        default=session.file_view,
+        required=True,
+        label_visibility="collapsed",
+        key=f"file-view-{session.epoch}",
+    )
+    st.caption(
+        f"{located.requests:,} requests, {located.keys_listed:,} keys listed; inside a directory "
+        "store nothing is listed, so it has no size"
+    )
+    if session.file_view == _CHARTS:
+        _file_charts(session, located)
+    else:
+        _file_table(session, located)
+
+
+_COLUMNS = {
+    "Kind": lambda row: "store" if row[1].kind == "directory" else "file",
+    "Size": lambda row: row[1].size,
+    "File": lambda row: row[1].location.removeprefix(row[0].location.rstrip("/") + "/"),
+    "Asset": lambda row: row[0].name,
+    "Written": lambda row: row[1].modified,
+    "Location": lambda row: row[1].location,
+}
 
 
 def _file_table(session: Session, located: Located) -> None:
-    """Each file with its asset, its size and whether it is a directory store, which has none."""
-    rows = state.remembered(
+    """Each file with its asset, its size and whether it is a directory store."""
+    rows = state.remembered_of(session, "file rows", located, None, lambda: _rows(located.located))
+    size = st.column_config.NumberColumn("Size", format="bytes")
+    paged_table(rows, _COLUMNS, "files", column_config={"Size": size})
+    download_csv(f"Download all {len(rows):,} as CSV", lambda: table_text(rows, _COLUMNS), "files")
+
+
+def _rows(located: tuple[LocatedAsset, ...]) -> list[tuple[object, FileEntry]]:
+    return [(one.asset, file) for one in located for file in one.files or ()]
+
+
+def _file_charts(session: Session, located: Located) -> None:
+    files = [file for one in located.located for file in one.files or ()]
+    sizes, endings, numbers = state.remembered_of(
         session,
-        "file rows",
-        state.locate_key(session),
-        lambda: [(one.asset, file) for one in located.located for file in one.files or ()],
+        "file charts",
+        located,
+        None,
+        lambda: (count_sizes(files), count_endings(files), count_files(located.located)),
     )
-    st.subheader(f"{len(rows):,} files in {len(located.located):,} assets")
-    st.caption(f"{located.requests:,} requests, {located.keys_listed:,} keys listed")
-    columns = {
-        "Kind": lambda row: "store" if row[1].kind == "directory" else "file",
-        "Size": lambda row: row[1].size,
-        "File": lambda row: row[1].location.removeprefix(row[0].location.rstrip("/") + "/"),
-        "Asset": lambda row: row[0].name,
-        "Location": lambda row: row[1].location,
-    }
-    paged_table(rows, columns, "files", column_config=_COLUMNS)
+    left, right = st.columns(2)
+    with left:
+        order_chart(sizes, "By size", "files", "chart-sizes")
+    with right:
+        count_chart(endings, "By ending", "files", "chart-endings")
+    order_chart(numbers, "Files in an asset", "assets", "chart-numbers")
 
 
-_COLUMNS = {"Size": st.column_config.NumberColumn("Size", format="bytes")}
+def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
+    """Who has no usable file, with what they do hold one click away."""
+    st.subheader(f"{counted(len(exclusions), 'asset')} without a usable file")
+    held = state.remembered_of(
+        session, "held", exclusions, None, lambda: held_extensions(exclusions)
+    )
+    if held:
+        line = st.container(horizontal=True, vertical_alignment="center")
+        line.caption("They hold, instead:", width="content")
+        for extension, assets in held[:6]:
+            label = f"{extension} ({counted(assets, 'asset')})"
+            if line.button(label, key=f"use-{extension}", help=f"Ask for {extension} instead"):
+                session.extension_text = extension
+                state.reload_editors(session)
+                st.rerun()
+    ledger_table(exclusions, "files-ledger")

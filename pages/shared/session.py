@@ -24,6 +24,7 @@ from dispatch_core.dispatch import (
     group_step,
     grouping_rules,
     locate_step,
+    narrow_located,
     needed_fields,
 )
 from dispatch_core.errors import InvalidInput
@@ -96,6 +97,7 @@ class Session:
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     column_work: Work[dict[str, dict[str, Cell]]] | None = None
     asset_view: str = "Table"
+    file_view: str = "Table"
     memo: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
 
     @property
@@ -427,27 +429,25 @@ def grouped(session: Session) -> Grouped | None:
 
 
 def locate_key(session: Session) -> Hashable:
-    """What the located files depend on."""
+    """What the files of an asset depend on; which assets are in is a choice among them."""
     request = session.request
-    rules = grouping_rules(request)
-    asked = (request.file_extension, request.nested_stores)
-    return (find_key(session), request.excluded, rules, request.trial, *asked)
+    return (find_key(session), request.file_extension, request.nested_stores)
 
 
 def start_locate(session: Session) -> None:
-    """List the files of the grouped assets, unless that is already under way."""
+    """List the files of the grouped assets, unless that is done or under way."""
     groups = grouped(session)
     key = locate_key(session)
     work = session.located_work
-    if groups is None or (work and work.key == key and not (work.is_done and work.error)):
+    if groups is None or located(session) is not None:
+        return
+    if work is not None and work.key == key and not work.is_done:
         return
     request = _without_parameters(session)
-    sources = open_sources(current_settings())
+    objects = open_sources(current_settings()).objects
     session.last_located = _result(work) or session.last_located
     session.located_work = start_work(
-        executor(),
-        key,
-        lambda progress: locate_step(request, groups, sources.objects, progress, sources.cluster),
+        executor(), key, lambda progress: locate_step(request, groups, objects, progress)
     )
 
 
@@ -458,10 +458,16 @@ def located(session: Session) -> Located | None:
         return None
     if session.request.file_extension or "file extension" in session.input_errors:
         work = current_locate(session)
-        return work.result if work is not None else None
-    return remembered(
+        listed = work.result if work is not None else None
+        if listed is None:
+            return None
+        return remembered_of(
+            session, "located", groups, work, lambda: narrow_located(listed, groups)
+        )
+    return remembered_of(
         session,
         "located",
+        groups,
         locate_key(session),
         lambda: locate_step(
             _without_parameters(session), groups, open_sources(current_settings()).objects
@@ -481,7 +487,7 @@ def plan(session: Session) -> DispatchPlan | None:
     return remembered(
         session,
         "plan",
-        (session.revision, locate_key(session)),
+        (session.revision, _Same(files)),
         lambda: assemble_plan(request, assets, groups, files, label),
     )
 

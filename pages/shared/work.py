@@ -27,7 +27,7 @@ class CancelledError(DispatchError):
     """A person pressed cancel."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Work(Generic[T]):
     """One piece of work and the input (`key`) that made it: stale is a comparison."""
 
