@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from dispatch_core.errors import AnswerTooLarge, Issue, ServiceError
@@ -112,14 +113,22 @@ class _Range:
         """The records after those before; none at the end."""
         page = self._ask()
         if page:
+            self._check_order(page)
             last = page[-1]["_id"]
-            if self.bounds.get("$gt") == last:
-                what = "its pages do not advance: the same record came twice"
-                action = "Report it to who runs the service"
-                raise ServiceError(Issue(what, self.source.label, action))
             self.bounds.pop("$gte", None)
             self.bounds["$gt"] = last
         return page
+
+    def _check_order(self, page: list[Record]) -> None:
+        """Each page goes on where the one before ended, or records would be lost in silence."""
+        ids = [record["_id"] for record in page]
+        if self.bounds.get("$gt") in ids:
+            what = "its pages do not advance: the same record came twice"
+        elif any(_is_before(later, earlier) for earlier, later in pairwise(ids)):
+            what = "its pages are not in the order of _id that was asked for"
+        else:
+            return
+        raise ServiceError(Issue(what, self.source.label, "Report it to who runs the service"))
 
     def _ask(self) -> list[Record]:
         while True:
@@ -151,3 +160,8 @@ class _Range:
             replace(self, bounds={"$gte": mark, **end})
             for mark, end in zip(marks, ends, strict=True)
         ]
+
+
+def _is_before(one: Any, other: Any) -> bool:
+    """Whether of two texts the first comes first; ids of two types have an order of their own."""
+    return isinstance(one, str) and isinstance(other, str) and one < other

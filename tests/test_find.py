@@ -90,6 +90,15 @@ def test_a_source_whose_pages_do_not_advance_is_a_service_error() -> None:
         walked(Stuck([]))
 
 
+def test_a_source_whose_pages_are_in_no_order_is_a_service_error_and_no_loss_in_silence() -> None:
+    class Shuffled(Records):
+        def find_page(self, *ask: Any) -> list[Record]:
+            return super().find_page(*ask)[::-1]
+
+    with pytest.raises(ServiceError, match="not in the order of _id"):
+        walked(Shuffled([record("a"), record("b"), record("c")]), page_size=2)
+
+
 def test_only_the_fields_that_are_used_are_asked_for() -> None:
     source = Records([record("a", subject={"subject_id": "1", "sex": "F"}, session={"x": 1})])
 

@@ -76,15 +76,16 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize(
+    ("name", "route"),
+    # the results of a pipeline need no _id here: the step that finds assets looks at them
+    sorted({*itertools.product(BODIES, ROUTES)} - {("a record without an id", "aggregate")}),
+)
 def test_an_answer_that_is_none_is_a_typed_error_and_never_no_records(
     serve: Callable[..., GatewayServer], name: str, route: str
 ) -> None:
     server = serve()
     server.faults = itertools.repeat(raw(BODIES[name]))
-    if (name, route) == ("a record without an id", "aggregate"):
-        pytest.skip("the results of a pipeline need no _id here; find looks at them")
 
     with pytest.raises(ServiceError) as caught:
         ROUTES[route](GatewaySource(server.host, patience=QUICK))
