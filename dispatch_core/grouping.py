@@ -9,6 +9,7 @@ records write them in a dozen layouts, and groups keep the order of the assets.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,7 +82,20 @@ def _without_nulls(
 
 
 def _is_null(value: Any) -> bool:
-    return value is MISSING or value is None or (isinstance(value, list) and None in value)
+    if isinstance(value, list):
+        return any(_finite(item) is None for item in value)
+    return value is MISSING or _finite(value) is None
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for NaN and the infinities, which the database holds and JSON does not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return value
 
 
 def _latest(
@@ -181,7 +195,7 @@ def _key(values: Sequence[Any]) -> str:
 def _metadata(paths: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     """Field -> value as upstream names them: dots become double underscores."""
     return {
-        path.replace(".", "__"): None if value is MISSING else value
+        path.replace(".", "__"): None if value is MISSING else _finite(value)
         for path, value in zip(paths, values, strict=True)
     }
 

@@ -46,6 +46,21 @@ def test_groups_keep_the_order_of_their_first_assets() -> None:
     assert members(group_assets(assets, BY_SUBJECT)) == [["a", "c"], ["b"]]
 
 
+def test_nan_and_the_infinities_are_null_which_json_can_hold() -> None:
+    values = (float("nan"), [1.5, float("inf")], {"a": float("-inf")})
+    assets = [asset(name, **of(value)) for name, value in zip("abc", values, strict=True)]
+
+    kept = group_assets(assets, GroupingRules(group_by=("subject.subject_id",), drop_null=False))
+    dropped = group_assets(assets, BY_SUBJECT)
+
+    assert [group.metadata for group in kept.groups] == [
+        {"subject__subject_id": None},
+        {"subject__subject_id": [1.5, None]},
+        {"subject__subject_id": {"a": None}},
+    ]
+    assert members(dropped) == [["c"]]
+
+
 def test_group_metadata_names_fields_with_double_underscores() -> None:
     rules = GroupingRules(group_by=("subject.subject_id", "session.type"))
 
