@@ -1,0 +1,39 @@
+"""A list of a million ids is read within 400 MB, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.support.tier import amount
+from tests.support.world import ROOT
+
+pytestmark = pytest.mark.soak
+
+ROWS = amount(100_000, 1_000_000)
+READ = """
+import resource, sys
+from pathlib import Path
+from dispatch_core.asset_list import read_asset_csv
+rows = read_asset_csv(Path(sys.argv[1]).read_bytes())
+print(len(rows), rows[-1].text, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_a_million_ids_are_read_within_400_megabytes(tmp_path: Path) -> None:
+    table = tmp_path / "data_asset_input.csv"
+    with table.open("w") as file:
+        file.write("asset_id\n")
+        file.writelines(f"{uuid.UUID(int=number)}\n" for number in range(ROWS))
+
+    command = [sys.executable, "-c", READ, str(table)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    count, last, peak = said.split()
+    assert int(count) == ROWS
+    assert last == str(uuid.UUID(int=ROWS - 1))
+    assert int(peak) <= 400
