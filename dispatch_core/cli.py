@@ -157,6 +157,7 @@ def _settings(given: argparse.Namespace) -> SourceSettings:
         "DOCDB_COLLECTION": given.docdb_collection,
         "DISPATCH_BUCKETS": given.buckets,
         "DISPATCH_DASK_SCHEDULER": given.dask_scheduler,
+        "DISPATCH_S3_INVENTORY": given.s3_inventory,
     }
     return settings_from({**os.environ, **{key: text for key, text in named.items() if text}})
 
@@ -569,6 +570,11 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
             "metavar": "demo|s3|DIR",
             "help": "where files are listed: the demo, S3, or a folder that holds buckets "
             "(default DISPATCH_BUCKETS)",
+        },
+        "s3_inventory": {
+            "metavar": "MANIFEST,..",
+            "help": "find files in these S3 inventories (manifest.json, folder or Parquet file; "
+            "local or s3://), not by listing (default DISPATCH_S3_INVENTORY)",
         },
         "dask_scheduler": {
             "metavar": "ADDRESS",

@@ -33,6 +33,7 @@ class SourceSettings:
 
     ``host`` "" is the embedded demo. ``buckets`` is "demo", "s3" or a folder
     whose sub-folders stand for buckets; "" is "demo" with the demo host, else "s3".
+    ``inventory`` holds places of S3 inventories, comma-separated, to read instead;
     ``dask_scheduler`` "" locates files with threads of this process.
     """
 
@@ -43,6 +44,7 @@ class SourceSettings:
     buckets: str = ""
     demo_assets: int = DEMO_ASSETS
     dask_scheduler: str = ""
+    inventory: str = ""
 
     @property
     def is_demo(self) -> bool:
@@ -62,6 +64,7 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
         database=get("DOCDB_DATABASE", docdb.DATABASE),
         collection=get("DOCDB_COLLECTION", docdb.COLLECTION),
         buckets=get("DISPATCH_BUCKETS"),
+        inventory=get("DISPATCH_S3_INVENTORY"),
         dask_scheduler=get("DISPATCH_DASK_SCHEDULER"),
         demo_assets=_demo_assets(get("DISPATCH_DEMO_ASSETS", str(DEMO_ASSETS))),
     )
@@ -93,7 +96,12 @@ def open_metadata_source(settings: SourceSettings) -> MetadataSource:
 
 
 def open_object_lister(settings: SourceSettings) -> ObjectLister:
-    """The object store; nothing is asked of it yet."""
+    """The object store; nothing is asked of it yet, but for the manifest of an inventory."""
+    if settings.inventory:
+        from dispatch_core.inventory import InventoryLister
+
+        places = (place.strip() for place in settings.inventory.split(","))
+        return InventoryLister([place for place in places if place])
     buckets = settings.buckets or (DEMO if settings.is_demo else S3)
     if buckets == DEMO:
         from dispatch_core.embedded.buckets import DemoLister

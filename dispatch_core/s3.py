@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -126,6 +127,14 @@ class S3Lister:
             raise _translate(error, arguments) from error
         return _read_page(answer, arguments)
 
+    def download(self, bucket: str, key: str, path: Path) -> None:
+        """Copy one object to `path`; raises as `list_page` does."""
+        where = {"Bucket": bucket, "Prefix": key}
+        try:
+            self._client(not self._has_credentials()).download_file(bucket, key, str(path))
+        except (*_foreign_errors(), _transfer_error()) as error:
+            raise _translate(error, where) from error
+
     def _has_credentials(self) -> bool:
         with self._lock:
             # Kept, for boto3 looks everywhere again each time that it found none.
@@ -197,6 +206,13 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
     # ValueError: an endpoint that is no URL. OSError: a configuration file that
     # cannot be read. The others have no base in common.
     return (BotoCoreError, ClientError, ResponseParserError, ValueError, OSError)
+
+
+def _transfer_error() -> type[Exception]:
+    from boto3.exceptions import Boto3Error
+
+    error: type[Exception] = Boto3Error
+    return error
 
 
 def _read_page(answer: dict[str, Any], arguments: dict[str, str]) -> ListPage:

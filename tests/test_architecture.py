@@ -20,12 +20,14 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "readers": "strict_json paths bson pcre expression_functions expressions match query query_form"
+    "readers": "strict_json inventory_manifest paths bson pcre expression_functions expressions"
+    " match query query_form"
     " form_translation pasted spreadsheet asset_list parameter_schema parameters file_extension"
     " json_edit value_text schema_form field_text sweep compare parameter_edit"
     " conditions spelling quality",
     "contracts": "sources job_model request",
-    "edges and steps": "cluster docdb mongodb shared_answers s3 list_answer folder embedded"
+    "edges and steps": "cluster inventory docdb mongodb shared_answers s3 list_answer folder"
+    " embedded"
     " text_file output"
     " walk find grouping trial locate choose jobs"
     " together fields values facets advice explain",
@@ -36,9 +38,9 @@ FLOORS = {
 
 THE_WORLD = frozenset(
     "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
-    " asyncio multiprocessing distributed".split()
+    " asyncio multiprocessing distributed duckdb".split()
 )
-EDGES = {"cluster", "docdb", "mongodb", "s3", "embedded.gateway"}
+EDGES = {"cluster", "inventory", "docdb", "mongodb", "s3", "embedded.gateway"}
 
 
 def modules() -> dict[str, ast.Module]:
