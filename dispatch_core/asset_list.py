@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from dispatch_core.spreadsheet import plain_cell
 COLUMN = "asset_id"
 FILE_NAME = "data_asset_input.csv"
 _DELIMITERS = (",", ";", "\t", "|")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -101,9 +101,9 @@ def _row(number: int, cells: list[str], column: int, where: str) -> AssetRow:
 
 def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
     """(row number, cells) of each row that has anything in it."""
-    first = next(line for line in text.splitlines() if line.strip())
+    first = next(line for line in _lines(text) if line.strip())
     delimiter = max(_DELIMITERS, key=lambda mark: (_has_column(first, mark), first.count(mark)))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(_lines(text), delimiter=delimiter)
     try:
         for number, cells in enumerate(reader, 1):
             if any(map(str.strip, cells)):
@@ -113,6 +113,11 @@ def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
         raise InvalidInput(
             Issue(f"the table cannot be read ({error})", where, action, reader.line_num, 1)
         ) from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines with their ends, one at a time: a list of a million ids is not held twice."""
+    return (found.group() for found in _LINE.finditer(text))
 
 
 def _has_column(line: str, delimiter: str) -> bool:
