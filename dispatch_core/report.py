@@ -48,12 +48,18 @@ def match_report_text(lines: Sequence[MatchRow]) -> str:
     return csv_text(header, rows)
 
 
-def command_of(request: DispatchRequest, output: str, host: str = "") -> str:
-    """The shell command that repeats `request`; it works when pasted, without another file.
+def command_of(
+    request: DispatchRequest, output: str, host: str = "", *, request_file: str = ""
+) -> str:
+    """The shell command that repeats `request`; it works when pasted.
 
-    `host` is named only where it is no URI, because a URI may hold a password.
+    The request stands in it, unless it is in the saved `request_file`. `host` is named
+    only where it is no URI, because a URI may hold a password.
     """
-    words = ["python", "-m", "dispatch_core", "--request", "-", "--output_directory", output]
+    words = ["python", "-m", "dispatch_core", "--request", request_file or "-"]
+    words += ["--output_directory", output]
     if host and "://" not in host:
         words += ["--docdb_host", host]
+    if request_file:
+        return shlex.join(words)
     return f"{shlex.join(words)} <<'REQUEST'\n{request.to_json()}REQUEST"

@@ -101,7 +101,7 @@ def links(app: AppTest) -> list[str]:
 
 
 def equation(app: AppTest) -> str:
-    return next(one.value for one in app.sidebar.markdown if "assets" in one.value)
+    return next(one.value for one in app.sidebar.markdown if "parameter set" in one.value)
 
 
 # A page opened first
@@ -131,7 +131,7 @@ def test_parameters_opened_first_can_be_written_before_there_are_assets() -> Non
 
     assert not app.exception
     assert "null" in app.main.caption[-1].value
-    assert "**1** parameter sets" in equation(app)
+    assert "**1** parameter set" in equation(app)
 
 
 def test_every_page_says_that_it_is_the_embedded_demo(app: AppTest) -> None:
@@ -165,7 +165,8 @@ def test_assets_times_files_times_sets_are_the_jobs_in_the_side_bar(app: AppTest
 
     files = len([f for one in session_of(app).located_work.result.located for f in one.files])
     assert files > 2
-    assert [tab.label for tab in app.tabs][:3] == [
+    views = app.segmented_control(key=f"job-view-{session_of(app).epoch}")
+    assert list(views.options)[:3] == [
         f"Jobs ({2 * files})",
         f"Workers ({2 * files})",
         "Not in (1)",
@@ -184,8 +185,8 @@ def test_files_of_an_asset_can_be_one_job(app: AppTest) -> None:
     assert files > 1
     assert rule.proto.captions[1] == "1 job"
     assert rule.proto.captions[4] == "0 jobs, 1 asset out"
-    assert "→ **1** inputs" in equation(app)
-    assert "= **1** jobs" in equation(app)
+    assert "→ **1** input" in equation(app)
+    assert "= **1** job" in equation(app)
 
 
 def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
@@ -329,7 +330,7 @@ def test_parameters_that_do_not_parse_block_the_jobs_but_not_assets_and_files(
 
     assert not app.exception
     assert links(app) == ["Correct the parameters"]
-    assert "→ **1** files" in equation(app)
+    assert "→ **1** file" in equation(app)
     assert "= **–** jobs" in equation(app)
 
 
@@ -557,6 +558,96 @@ def test_an_asset_put_back_that_was_never_listed_asks_for_listing(app: AppTest) 
     assert links(app) == ["Locate the files"]
 
 
+# Plan and delivery
+
+
+def test_a_plan_that_changed_since_it_was_seen_must_be_looked_at_before_it_is_written(
+    app: AppTest,
+) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    go(app, JOBS)
+    state.edit(session_of(app), num_parallel_workers=1)
+
+    go(app, DELIVER)
+
+    assert "The plan changed since you looked at it" in app.warning[0].value
+    assert app.button(key="write").disabled
+    assert app.button(key="write").label == "The plan changed: look at it first"
+    app.button(key="use-plan").click().run()
+    assert not app.button(key="write").disabled
+    assert not app.warning
+
+
+def test_the_jobs_page_is_a_look_at_the_plan(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    go(app, DELIVER)
+    state.edit(session_of(app), num_parallel_workers=1)
+
+    go(app, JOBS)
+    go(app, DELIVER)
+
+    assert not app.button(key="write").disabled
+
+
+def test_a_press_on_write_for_another_plan_writes_nothing(app: AppTest, tmp_path: Path) -> None:
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+    state.ask_to_write(session_of(app), "the fingerprint of what was on the screen")
+
+    app.run()
+
+    assert session_of(app).write_work is None
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_long_request_goes_by_its_file_and_a_short_one_stands_in_the_command(
+    app: AppTest,
+) -> None:
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+    short = app.code[0].value
+
+    state.edit(session_of(app), excluded=tuple(f"nobody-{number}" for number in range(300)))
+    app.run()
+
+    assert short.startswith("python -m dispatch_core --request - --output_directory my-dispatch")
+    assert app.code[0].value == (
+        "python -m dispatch_core --request my-dispatch.request.json --output_directory my-dispatch"
+    )
+
+
+def test_a_trial_is_chosen_on_the_jobs_page_and_stands_in_the_side_bar(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory", "several nwb")
+    go(app, JOBS)
+
+    app.selectbox(key=f"trial-{session_of(app).epoch}").set_value("first").run()
+    app.number_input(key=f"trial-number-{session_of(app).epoch}").set_value(2).run()
+
+    assert "= **2** jobs" in equation(app)
+    assert "trial: the first 2" in app.sidebar.caption[-1].value
+    assert any("THIS IS A TRIAL" in one.value for one in app.warning)
+
+
+def test_a_trial_of_one_for_each_subject_looks_for_nothing_again(app: AppTest) -> None:
+    find(app)
+    go(app, JOBS)
+
+    app.selectbox(key=f"trial-{session_of(app).epoch}").set_value("one_per").run()
+
+    subjects = {a.fields["subject"]["subject_id"] for a in session_of(app).found_work.result.assets}
+    assert f"= **{len(subjects)}** jobs" in equation(app)
+
+
+def test_who_is_excluded_and_why_is_one_click_from_every_page(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "no matching file")
+    locate(app, ".nwb")
+
+    app.button(key="see-excluded").click().run()
+
+    assert app.title[0].value == "Jobs"
+    assert list(app.dataframe[0].value["Reason"]) == ["no matching file"]
+
+
 # Sessions and the shape of the code
 
 
@@ -566,7 +657,7 @@ def test_two_sessions_do_not_see_each_others_request(app: AppTest) -> None:
     find_awkward(app, "nwb file")
     other.run()
 
-    assert "**1** assets" in equation(app)
+    assert "**1** asset" in equation(app)
     assert "**–** assets" in equation(other)
     assert session_of(other).request.asset_rows is None
 
@@ -581,7 +672,7 @@ def test_a_saved_request_replaces_the_one_of_the_session(app: AppTest) -> None:
     find(other)
 
     assert session_of(other).source == state.LIST
-    assert "**1** assets" in equation(other)
+    assert "**1** asset" in equation(other)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

@@ -14,9 +14,10 @@ if plan is not None and not plan.jobs:
     parts.say_no_job()
 elif plan is not None:
     st.caption(f"Plan {plan.fingerprint[:12]}: {plan.equation}")
-    download, write = st.columns(2)
+    is_open = parts.is_seen(session, plan)
+    download, write = st.columns(2, gap="large")
     with download:
-        parts.zip_download(session, plan)
+        parts.zip_download(session, plan, is_open)
     with write:
-        parts.write_to_root(session, plan)
+        parts.write_to_root(session, plan, is_open)
     parts.same_as_command(session, plan)

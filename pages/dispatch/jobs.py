@@ -7,7 +7,9 @@ from pages.shared.components import plan_or_hint, show_warnings
 session = state.open_session()
 
 parts.job_options(session)
+parts.trial_options(session)
 plan = plan_or_hint(session)
 if plan is not None:
+    state.see_plan(session, plan)
     show_warnings(plan.warnings)
-    parts.plan_tabs(session, plan)
+    parts.plan_views(session, plan)

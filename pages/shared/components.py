@@ -57,24 +57,37 @@ def equation_bar(session: Session) -> None:
     found, plan, files = state.found(session), state.plan(session), state.located(session)
     equation = plan.equation if plan else None
     numbers = [
-        ("", len(found.assets) if found else None, "assets"),
+        ("", len(found.assets) if found else None, "asset"),
         ("→", equation.inputs if equation else _input_count(files, session), _input_name(session)),
-        ("×", state.set_count(session), "parameter sets"),
-        ("=", equation.jobs if equation else None, "jobs"),
-        ("→", equation.workers if equation else None, "workers"),
+        ("×", state.set_count(session), "parameter set"),
+        ("=", equation.jobs if equation else None, "job"),
+        ("→", equation.workers if equation else None, "worker"),
     ]
     with st.sidebar.container(border=True, key="equation"):
-        lines = (f"{sign} **{'–' if n is None else f'{n:,}'}** {name}" for sign, n, name in numbers)
+        lines = (
+            f"{sign} **{'–' if n is None else f'{n:,}'}** {name}{'' if n == 1 else 's'}"
+            for sign, n, name in numbers
+        )
         st.markdown("  \n".join(lines))
         st.caption(_sizes(plan, session) if plan else _next_step(session))
         if equation and equation.capped:
             st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
+        if (
+            equation
+            and equation.excluded
+            and st.button(
+                f"{equation.excluded:,} excluded: see why", type="tertiary", key="see-excluded"
+            )
+        ):
+            session.job_view = "not in"
+            state.reload_editors(session)
+            st.switch_page("pages/dispatch/jobs.py")
 
 
 def _input_name(session: Session) -> str:
     if session.request.file_extension and session.request.is_split:
-        return "files"
-    return "groups" if session.request.group_by else "inputs"
+        return "file"
+    return "group" if session.request.group_by else "input"
 
 
 def start_over_button() -> None:
@@ -108,7 +121,8 @@ def _sizes(plan: DispatchPlan, session: Session) -> str:
         size += f" to {equation.largest:,}"
     size += " job each" if size == "1" else " jobs each"
     kind = escaped(session.request.file_extension or "whole assets")
-    return f"{size}; {equation.excluded:,} excluded; {kind}; {plan.request.job_format}"
+    trial = f"; trial: {escaped(str(plan.request.trial))}" if plan.request.trial else ""
+    return f"{size}; {kind}; {plan.request.job_format}{trial}"
 
 
 def _next_step(session: Session) -> str:

@@ -8,7 +8,13 @@ import json
 
 import streamlit as st
 
-from dispatch_core.dispatch import DispatchPlan, dispatch_record, record_beside, require_jobs
+from dispatch_core.dispatch import (
+    DispatchPlan,
+    counted,
+    dispatch_record,
+    record_beside,
+    require_jobs,
+)
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.find import Progress
 from dispatch_core.output import WriteResult, write_folder, write_zip
@@ -22,6 +28,9 @@ from pages.shared.services import current_settings, output_root
 from pages.shared.session import Session
 
 _SAMPLE = 500
+_LOOK_FIRST = "The plan changed: look at it first"
+_LONGEST_COMMAND = 3_000
+"""Characters of a request that is shown inside the command; a longer one goes by its file."""
 
 
 def say_no_job() -> None:
@@ -30,18 +39,50 @@ def say_no_job() -> None:
     st.page_link("pages/dispatch/jobs.py", label="See who is not in", icon=":material/list_alt:")
 
 
-def zip_download(session: Session, plan: DispatchPlan) -> None:
+def is_seen(session: Session, plan: DispatchPlan) -> bool:
+    """Whether this plan, and not an earlier one, is the plan that was looked at.
+
+    A plan that no other came before is looked at here; one that took another's place
+    must be looked at first, so that nobody writes what they did not see.
+    """
+    if session.seen is None:
+        state.see_plan(session, plan)
+    before = session.seen
+    if before is None or before[0] == plan.fingerprint:
+        return True
+    st.warning(
+        f"**The plan changed since you looked at it.**  \nIt was: {escaped(before[1])}  \n"
+        f"It is now: {escaped(str(plan.equation))}",
+        icon=":material/difference:",
+    )
+    line = st.container(horizontal=True)
+    if line.button("See the jobs", icon=":material/list_alt:", key="see-jobs"):
+        st.switch_page("pages/dispatch/jobs.py")
+    line.button(
+        "Use the plan as it is now",
+        icon=":material/check:",
+        key="use-plan",
+        on_click=state.see_plan,
+        args=(session, plan),
+    )
+    return False
+
+
+def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     """The zip, made when it is asked for, with its size before."""
     st.subheader("Download")
-    st.write(f"{len(plan.jobs):,} job files in {len(plan.workers):,} folders, {_size(plan)}")
+    size = state.remembered(session, "size", plan.fingerprint, lambda: _size(plan))
+    jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
+    st.write(f"{jobs} in {folders}, {size}")
     st.download_button(
-        "Download the zip",
+        "Download the zip" if is_open else _LOOK_FIRST,
         lambda: _zip(plan),
         f"{_folder_name(session)}.zip",
         "application/zip",
         type="primary",
         icon=":material/download:",
         on_click="ignore",
+        disabled=not is_open,
         key="zip",
     )
 
@@ -69,7 +110,7 @@ def _size(plan: DispatchPlan) -> str:
     return f"{about}{shown} before packing"
 
 
-def write_to_root(session: Session, plan: DispatchPlan) -> None:
+def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     """Write below the configured root; a person chooses a name, never a path."""
     st.subheader("Write")
     root = output_root()
@@ -86,12 +127,15 @@ def write_to_root(session: Session, plan: DispatchPlan) -> None:
         return
     key = (plan.fingerprint, folder)
     work = session.write_work if session.write_work and session.write_work.key == key else None
-    if st.button(
-        "Write the worker folders",
+    st.button(
+        "Write the worker folders" if is_open else _LOOK_FIRST,
         icon=":material/save:",
-        disabled=bool(work and not work.is_done),
+        disabled=not is_open or bool(work and not work.is_done),
+        on_click=state.ask_to_write,
+        args=(session, plan.fingerprint),
         key="write",
-    ):
+    )
+    if state.take_write(session, plan):
         work = state.start_write(session, key, lambda progress: _write(plan, folder.name, progress))
     watch(work)
     if work is not None and work.result is not None:
@@ -132,11 +176,19 @@ def _told(result: WriteResult) -> None:
 def same_as_command(session: Session, plan: DispatchPlan) -> None:
     """The dispatch as one command, and the request to save."""
     st.subheader("The same dispatch as one command")
-    st.code(command_of(plan.request, _folder_name(session), current_settings().host), "bash")
+    name = _folder_name(session)
+    file = f"{name}.request.json"
+    is_long = len(plan.request.to_json()) > _LONGEST_COMMAND
+    if is_long:
+        st.caption(f"The request is long: save it as {file}, then run this beside it.")
+    command = command_of(
+        plan.request, name, current_settings().host, request_file=file if is_long else ""
+    )
+    st.code(command, "bash", wrap_lines=True)
     st.download_button(
         "Save the request",
         lambda: plan.request.to_json(),
-        f"{_folder_name(session)}.request.json",
+        file,
         "application/json",
         icon=":material/bookmark:",
         on_click="ignore",

@@ -98,6 +98,9 @@ class Session:
     column_work: Work[dict[str, dict[str, Cell]]] | None = None
     asset_view: str = "Table"
     file_view: str = "Table"
+    job_view: str = "jobs"
+    seen: tuple[str, str] | None = None
+    write_asked: str | None = None
     memo: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
 
     @property
@@ -304,7 +307,7 @@ def find_key(session: Session) -> Hashable:
 
     def make() -> Hashable:
         request = session.request
-        fields = tuple(sorted(set(needed_fields(request))))
+        fields = tuple(sorted(set(needed_fields(request)) - set(STANDARD_PATHS)))
         query = request.model_dump_json(include={"query"})
         return (current_settings(), query, request.asset_rows, fields)
 
@@ -383,6 +386,22 @@ def current_locate(session: Session) -> Work[Located] | None:
     if work is None or work.key != locate_key(session) or "file extension" in session.input_errors:
         return None
     return work if current_find(session) else None
+
+
+def see_plan(session: Session, plan: DispatchPlan) -> None:
+    """Note that this plan was on the screen: only a plan that was seen is written."""
+    session.seen = (plan.fingerprint, str(plan.equation))
+
+
+def ask_to_write(session: Session, fingerprint: str) -> None:
+    """Note that Write was pressed for the plan of this fingerprint."""
+    session.write_asked = fingerprint
+
+
+def take_write(session: Session, plan: DispatchPlan) -> bool:
+    """Whether Write was pressed for this very plan; a press counts once."""
+    asked, session.write_asked = session.write_asked, None
+    return asked == plan.fingerprint
 
 
 def start_write(
