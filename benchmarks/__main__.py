@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.child import ROOT
 from benchmarks.command import whole_command
+from benchmarks.inventory import inventory
 from benchmarks.listing import Form, cost_of_a_key, listing, upstream
 from benchmarks.planning import growth, planning
 from benchmarks.report import Report, as_text, machine, merged, write_json, write_readme
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[Form], Report]] = {
     "keys": cost_of_a_key,
     "upstream": upstream,
     "command": whole_command,
+    "inventory": inventory,
     "planning": planning,
     "writing": writing,
     "passes": lambda form: writing_counts(),

@@ -88,6 +88,21 @@ def plan(task: Task) -> Callable[[], dict[str, Any]]:
     return work
 
 
+def inventory(task: Task) -> Callable[[], dict[str, Any]]:
+    """``locate_files`` over an inventory; `task` has its place, locations and extension."""
+    from dispatch_core.inventory import InventoryLister
+    from dispatch_core.locate import locate_files
+    from dispatch_core.types import DataAsset
+
+    assets = [DataAsset(place, place, place) for place in task["locations"]]
+
+    def work() -> dict[str, Any]:
+        located = locate_files(assets, InventoryLister([task["place"]]), task["extension"])
+        return {"files": [file.location for one in located.located for file in one.files or ()]}
+
+    return work
+
+
 def job_files(count: int) -> Iterator[tuple[str, bytes]]:
     """A stream of `count` job files, each computed when it is asked for."""
     for number in range(count):
@@ -170,6 +185,7 @@ def stream_only(task: Task) -> Callable[[], None]:
 
 if __name__ == "__main__":
     made = (
+        inventory,
         locate,
         list_pages,
         boto3_pages,
