@@ -229,12 +229,20 @@ def _read_page(answer: dict[str, Any], arguments: dict[str, str]) -> ListPage:
             )
         )
     token = token if goes_on else None
-    lean: ListPage | None = answer.get(LEAN)
-    if lean is not None:
-        return replace(lean, token=token)
-    objects = [_read_object(entry) for entry in answer.get("Contents", ())]
-    prefixes = [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())]
-    return ListPage.of(objects, prefixes, token)
+    page = answer.get(LEAN)
+    if not isinstance(page, ListPage):
+        objects = [_read_object(entry) for entry in answer.get("Contents", ())]
+        page = ListPage.of(objects, [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())])
+    prefix = arguments.get("Prefix", "")
+    if not all(key.startswith(prefix) for keys in (page.keys, page.prefixes) for key in keys):
+        raise ServiceError(
+            Issue(
+                f"The answer of {_label()} holds keys of another place",
+                _where(arguments),
+                "Look at what stands between here and the store: it answers for another request",
+            )
+        )
+    return replace(page, token=token)
 
 
 def _read_object(entry: dict[str, Any]) -> StoredObject:
