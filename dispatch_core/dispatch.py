@@ -22,7 +22,8 @@ from dispatch_core.cluster import DaskCluster
 from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
 from dispatch_core.find import FoundAssets, Progress, find_assets, no_progress
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
-from dispatch_core.job_model import Job, job_bytes, query_for_jobs
+from dispatch_core.job_model import Job, query_for_jobs
+from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
 from dispatch_core.locate import Located, check_locations, locate_files
 from dispatch_core.parameters import ParameterSets
@@ -124,11 +125,11 @@ class DispatchPlan:
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """(``worker/name.json``, bytes) of each job, worker by worker; the one stream."""
+        texts = JobTexts(self.request.job_format, self.query_text)
         for number, worker in enumerate(self.workers):
             for index in worker:
                 job = self.jobs[index]
-                content = job_bytes(job, self.request.job_format, self.query_text)
-                yield f"{number}/{job.name}.json", content
+                yield f"{number}/{job.name}.json", texts.bytes_of(job)
 
 
 def plan_dispatch(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,12 +46,44 @@ def make_job(
     parameters: Mapping[str, Any] | None,
     group_metadata: Mapping[str, Any] | None,
 ) -> Job:
-    """A job with its name: ``uuid5`` of its canonical content."""
-    content = _common(assets, parameters)
+    """A job with its name; see `make_jobs`."""
+    return next(make_jobs(assets, [(parameters, canonical_text(parameters))], group_metadata))
+
+
+def make_jobs(
+    assets: tuple[LocatedAsset, ...],
+    sets: Iterable[tuple[Mapping[str, Any] | None, str]],
+    group_metadata: Mapping[str, Any] | None,
+) -> Iterator[Job]:
+    """A job for each parameter set, which comes with its canonical text.
+
+    The name is ``uuid5`` of the canonical text of all that the job is to do; what the
+    jobs of one input share is encoded and hashed once.
+    """
+    before, after = _canonical_parts(assets, group_metadata)
+    begun = hashlib.sha1(NAMESPACE.bytes + before.encode(), usedforsecurity=False)
+    for parameters, text in sets:
+        digest = begun.copy()
+        digest.update(f"{text}{after}".encode())
+        name = str(uuid.UUID(bytes=digest.digest()[:16], version=5))
+        yield Job(name, assets, parameters, group_metadata)
+
+
+canonical_text = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""JSON with sorted keys and no spaces: the same for equal values."""
+
+
+def _canonical_parts(
+    assets: tuple[LocatedAsset, ...], group_metadata: Mapping[str, Any] | None
+) -> tuple[str, str]:
+    """The canonical text of a job before and after the value of its parameters."""
+    key = "distributed_parameters"
+    content = _common(assets, None)
     if group_metadata is not None:
         content["group_metadata"] = group_metadata
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return Job(str(uuid.uuid5(NAMESPACE, canonical)), assets, parameters, group_metadata)
+    before = canonical_text({name: value for name, value in content.items() if name < key})
+    after = canonical_text({name: value for name, value in content.items() if name > key})
+    return f'{before[:-1]},"{key}":', f",{after[1:]}"
 
 
 def job_document(job: Job, job_format: JobFormat, query: str | None = None) -> dict[str, Any]:
@@ -67,7 +99,10 @@ def job_document(job: Job, job_format: JobFormat, query: str | None = None) -> d
 
 
 def job_bytes(job: Job, job_format: JobFormat, query: str | None = None) -> bytes:
-    """The job file: UTF-8, indented by four, one newline at the end."""
+    """The job file: UTF-8, indented by four, one newline at the end.
+
+    This says what the bytes are; `JobTexts` gives the same for many jobs quickly.
+    """
     text = json.dumps(job_document(job, job_format, query), indent=4, ensure_ascii=False)
     # half a surrogate pair, which a record may hold, becomes its JSON escape
     return text.encode(errors="backslashreplace") + b"\n"

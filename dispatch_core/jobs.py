@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from dispatch_core.job_model import Job, make_job
+from dispatch_core.job_model import Job, canonical_text, make_jobs
 from dispatch_core.parameters import ParameterSet
 from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Stage
 
@@ -50,13 +50,12 @@ def build_jobs(
     """
     jobs: dict[str, Job] = {}
     repeats: list[Exclusion] = []
+    sets = [(one, canonical_text(one)) for one in parameter_sets or (None,)]
     for group in groups:
         for assets in _inputs(group, split_files):
-            for one in parameter_sets or (None,):
-                job = make_job(assets, one, group.metadata)
-                if job.name in jobs:
+            for job in make_jobs(assets, sets, group.metadata):
+                if jobs.setdefault(job.name, job) is not job:
                     repeats.append(_job_row(job, "jobs", "duplicate", "an identical job is in"))
-                jobs.setdefault(job.name, job)
     return BuiltJobs(tuple(jobs.values()), tuple(repeats))
 
 
@@ -93,10 +92,11 @@ def _inputs(group: LocatedGroup, split_files: bool) -> Iterator[tuple[LocatedAss
         yield group.assets
         return
     for one in group.assets:
-        if one.files is None:
+        if one.files is None or len(one.files) == 1:
             yield (one,)
-        for file in one.files or ():
-            yield (replace(one, files=(file,)),)
+        else:
+            for file in one.files:
+                yield (replace(one, files=(file,)),)
 
 
 def _job_row(job: Job, stage: Stage, reason: str, message: str) -> Exclusion:

@@ -25,7 +25,7 @@ FLOORS = {
     " form_translation pasted spreadsheet asset_list parameter_schema parameters file_extension"
     " json_edit value_text schema_form field_text sweep compare parameter_edit"
     " conditions spelling quality",
-    "contracts": "sources job_model request",
+    "contracts": "sources job_model job_text request",
     "edges and steps": "cluster inventory docdb mongodb shared_answers s3 list_answer folder"
     " embedded"
     " text_file output"

@@ -1,0 +1,71 @@
+"""The files of many jobs: what jobs share is put into words once.
+
+The text of a job is that of `job_bytes`, put together from three parts: its assets and
+files, shared by the jobs of one input; its parameters, shared by the jobs of one set; and
+the query, shared by all. Encoding each job whole takes four to forty times as long.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring
+from typing import Any
+
+from dispatch_core.job_model import Job, JobFormat
+from dispatch_core.types import LocatedAsset
+
+_INDENT = " " * 4
+
+
+class JobTexts:
+    """Gives the bytes of each job of one dispatch, quickest in the order of its plan."""
+
+    def __init__(self, job_format: JobFormat, query: str | None) -> None:
+        self._in_list = job_format == "seed"
+        self._end = "" if query is None else f',\n{_INDENT}"query": {encode_basestring(query)}'
+        self._assets: tuple[LocatedAsset, ...] | None = None
+        self._head = ""
+        # the mapping is held too, so that its id is not given to another one
+        self._sets: dict[int, tuple[Mapping[str, Any] | None, str]] = {}
+
+    def bytes_of(self, job: Job) -> bytes:
+        """The job file, byte for byte that of `job_bytes`."""
+        if job.assets is not self._assets:
+            self._assets, self._head = job.assets, _head(job.assets)
+        if id(job.parameters) not in self._sets:
+            self._sets[id(job.parameters)] = (job.parameters, self._parameters(job.parameters))
+        group = ""
+        if job.group_metadata is not None:
+            group = f',\n{_INDENT}"group_metadata": {_indented(job.group_metadata)}'
+        text = f"{self._head}{self._sets[id(job.parameters)][1]}{group}{self._end}\n}}\n"
+        return text.encode(errors="backslashreplace")
+
+    def _parameters(self, parameters: Mapping[str, Any] | None) -> str:
+        in_list = self._in_list and parameters is not None
+        return _indented([parameters] if in_list else parameters)
+
+
+def _head(assets: tuple[LocatedAsset, ...]) -> str:
+    """The beginning of a job, up to the value of ``distributed_parameters``."""
+    files = [file.location for one in assets for file in one.files or ()]
+    listed = any(one.files is not None for one in assets)
+    return (
+        f'{{\n{_INDENT}"s3_location": {_texts(one.asset.location for one in assets)},\n'
+        f'{_INDENT}"asset_id": {_texts(one.asset.asset_id for one in assets)},\n'
+        f'{_INDENT}"asset_name": {_texts(one.asset.name for one in assets)},\n'
+        f'{_INDENT}"docdb_record_id": {_texts(one.asset.record_id for one in assets)},\n'
+        f'{_INDENT}"file_location": {_texts(files) if listed else "null"},\n'
+        f'{_INDENT}"distributed_parameters": '
+    )
+
+
+def _texts(texts: Iterable[str]) -> str:
+    between = f",\n{_INDENT * 2}"
+    lines = between.join(map(encode_basestring, texts))
+    return f"[\n{_INDENT * 2}{lines}\n{_INDENT}]" if lines else "[]"
+
+
+def _indented(value: object) -> str:
+    """`value` as it stands one level inside a document; its texts hold no line break."""
+    return json.dumps(value, indent=4, ensure_ascii=False).replace("\n", f"\n{_INDENT}")
