@@ -24,12 +24,13 @@ from dispatch_core.query_form import (
     Condition,
     Elements,
     Group,
-    Kind,
     Locked,
     Node,
     QueryForm,
     Row,
     faults,
+    typed,
+    typed_list,
     value_of,
 )
 from dispatch_core.types import Filter, JsonValue, Pipeline
@@ -151,27 +152,14 @@ def _operator_node(
 
 
 def _valued(path: str, condition: Condition, value: JsonValue, *, spelt_out: bool = False) -> Row:
-    kind, text = _typed(value)
+    kind, text = typed(value)
     return Row(path, condition, kind, (text,), is_spelt_out=spelt_out)
-
-
-def _typed(value: JsonValue) -> tuple[Kind, str]:
-    if isinstance(value, str):
-        return "text", value
-    if value is None:
-        return "null", "null"
-    if isinstance(value, bool):
-        return "true or false", "true" if value else "false"
-    return ("number" if is_number(value) else "JSON"), _text(value)
 
 
 def _list_row(path: str, condition: Condition, argument: JsonValue) -> Row | None:
     if not isinstance(argument, list) or any(map(is_operator_document, argument)):
         return None
-    kinds = {_typed(item)[0] for item in argument}
-    if kinds not in ({"text"}, {"number"}):
-        return Row(path, condition, "JSON", (_text(argument),))
-    return Row(path, condition, kinds.pop(), tuple(_typed(item)[1] for item in argument))
+    return Row(path, condition, *typed_list(argument))
 
 
 def _regex_row(path: str, pattern: JsonValue, options: JsonValue) -> Row | None:

@@ -9,6 +9,7 @@ again; here are the nouns, what a form still lacks, and how it is changed.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
@@ -209,6 +210,92 @@ def _number(text: str) -> JsonValue:
     return value
 
 
+def typed(value: JsonValue) -> tuple[Kind, str]:
+    """The kind of a value and its text: ("number", "0.5") for 0.5."""
+    if isinstance(value, str):
+        return "text", value
+    if value is None:
+        return "null", "null"
+    if isinstance(value, bool):
+        return "true or false", "true" if value else "false"
+    return ("number" if is_number(value) else "JSON"), _text(value)
+
+
+def typed_list(values: list[JsonValue]) -> tuple[Kind, tuple[str, ...]]:
+    """The kind of a list and its texts: of several kinds, one text of the whole array."""
+    pairs = [typed(value) for value in values]
+    for kind in {kind for kind, _ in pairs} & {"text", "number"}:
+        if all(one == kind for one, _ in pairs):
+            return kind, tuple(text for _, text in pairs)
+    return "JSON", (_text(values),)
+
+
+def kinds_for(condition: Condition) -> tuple[Kind, ...]:
+    """The kinds of values that a condition takes."""
+    if condition in VALUELESS:
+        return ()
+    if condition in ONE_KIND:
+        return (ONE_KIND[condition],)
+    if condition in LIST_CONDITIONS:
+        return ("text", "number", "JSON")
+    return ("text", "number", "true or false", "null", "JSON")
+
+
+def with_condition(row: Row, condition: Condition, *, is_negated: bool = False) -> Row:
+    """`row` with another condition and, as far as that one takes it, the same value."""
+    changed = replace(row, condition=condition, is_negated=is_negated, is_spelt_out=False)
+    if condition not in PATTERN_CONDITIONS:
+        changed = replace(changed, options="")
+    if condition in VALUELESS:
+        return replace(changed, texts=())
+    if (condition in LIST_CONDITIONS) != (row.condition in LIST_CONDITIONS):
+        changed = _listed(row, changed) if condition in LIST_CONDITIONS else _single(row, changed)
+    kinds = kinds_for(condition)
+    return changed if changed.kind in kinds else with_kind(changed, kinds[0])
+
+
+def _listed(row: Row, changed: Row) -> Row:
+    if row.kind in ("text", "number") or not row.texts:
+        return changed
+    try:
+        value = value_of(row)
+    except InvalidInput:
+        return changed
+    kind, texts = typed_list(value if isinstance(value, list) else [value])
+    return replace(changed, kind=kind, texts=texts)
+
+
+def _single(row: Row, changed: Row) -> Row:
+    return changed if row.kind == "JSON" else replace(changed, texts=row.texts[:1])
+
+
+def with_kind(row: Row, kind: Kind) -> Row:
+    """`row` with values of another kind, in the words of that kind where it has them."""
+    changed = replace(row, kind=kind)
+    if kind == "null":
+        return replace(changed, texts=("null",))
+    if kind == "true or false":
+        return replace(changed, texts=("true" if row.texts[:1] != ("false",) else "false",))
+    if row.kind == "null":
+        return replace(changed, texts=())
+    if not row.texts:
+        return changed
+    try:
+        value = value_of(row)
+    except InvalidInput:
+        return changed
+    if kind == "JSON":
+        is_json = isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
+        return changed if is_json else replace(changed, texts=(_text(value),))
+    if isinstance(value, list) and row.kind == "JSON" and row.condition in LIST_CONDITIONS:
+        return replace(changed, texts=tuple(typed(one)[1] for one in value))
+    return replace(changed, texts=(value,)) if isinstance(value, str) else changed
+
+
+def _text(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 # What a form still lacks
 
 
@@ -216,13 +303,14 @@ def faults(form: QueryForm) -> dict[int, Issue]:
     """Key of a row or group -> what it lacks; a form with one of them gives no query."""
     found: dict[int, Issue] = {}
     for number, (node, holder) in enumerate(walk(form.root), 1):
-        fault = _fault(node, holder)
+        fault = fault_of(node, holder)
         if fault:
             found[node.key] = replace(fault, where=f"condition {number}")
     return found
 
 
-def _fault(node: Node, holder: Group | Elements) -> Issue | None:
+def fault_of(node: Node, holder: Group | Elements) -> Issue | None:
+    """What `node` itself lacks, apart from what it holds."""
     if isinstance(node, Locked):
         return None
     is_item = isinstance(holder, Elements) and holder.of_values

@@ -6,22 +6,25 @@ from pages.shared import asset_parts as parts
 from pages.shared import session as state
 from pages.shared.asset_table import assets_found, assets_found_before
 from pages.shared.components import show_warnings, watch
+from pages.shared.query_parts import query_builder, query_state, query_toolbar
 
 session = state.open_session()
 
-choose = {state.QUERY: parts.query_editor, state.LIST: parts.id_list}
-is_valid = choose[parts.choose_source(session)](session)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    source = parts.choose_source(session)
+    if source == state.QUERY:
+        query_toolbar(session)
+is_valid = True
+if source == state.QUERY:
+    query_builder(session)
+else:
+    is_valid = parts.id_list(session)
 is_valid &= parts.grouping_options(session)
-st.button(
-    "Find assets",
-    type="primary",
-    icon=":material/search:",
-    disabled=not is_valid,
-    on_click=state.ask_to_find,
-    args=(session,),
-    key="find",
-)
-state.find_when_settled(session, is_valid)
+parts.find_button(session)
+# below the button, which so stays where it is when messages come and go
+if source == state.QUERY:
+    is_valid &= query_state(session)
+parts.act_when_settled(session, is_valid=is_valid)
 
 watch(state.current_find(session))
 found, before = state.found(session), state.found_before(session)

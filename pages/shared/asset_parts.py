@@ -9,83 +9,64 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
-from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets
-from dispatch_core.query import Query, parse_query
 from dispatch_core.report import match_report_text
 from pages.shared import session as state
 from pages.shared.components import (
     download_csv,
     escaped,
-    json_editor,
     paged_table,
     show_error,
-    show_warnings,
 )
-from pages.shared.services import count_of_collection, current_settings
+from pages.shared.query_parts import convert_text
 from pages.shared.session import Session
-
-EXAMPLES = {
-    "Derived assets of a project": state.EXAMPLE_QUERY,
-    "Some subjects": '{"subject.subject_id": {"$in": ["900003", "900005"]}}',
-    "By name, without processed ones": (
-        '{"name": {"$regex": "^ecephys_", "$not": {"$regex": "processed"}}}'
-    ),
-    "One modality, either schema": (
-        '{\n  "$or": [\n    {"data_description.modality.abbreviation": "fib"},\n'
-        '    {"data_description.modalities.abbreviation": "fib"}\n  ]\n}'
-    ),
-    "Aggregation pipeline": (
-        '[\n  {"$match": {"data_description.data_level": "raw"}},\n'
-        '  {"$sort": {"name": 1}},\n  {"$limit": 25}\n]'
-    ),
-}
 
 
 def choose_source(session: Session) -> str:
     """Query or list of ids; the other one's text stays as it was."""
-    session.source = st.segmented_control(
+    key = f"source-{session.epoch}"
+    st.segmented_control(
         "Choose assets by",
         [state.QUERY, state.LIST],
         default=session.source,
         required=True,
-        key=f"source-{session.epoch}",
+        on_change=lambda: state.ask(session, "source", state.widget_value(key)),
+        key=key,
     )
     return session.source
 
 
-def query_editor(session: Session) -> bool:
-    """The JSON editor of the query; True where the text is a query that may be asked."""
-    column, examples = st.columns([4, 1], vertical_alignment="bottom")
-    column.caption("MongoDB filter, or an aggregation pipeline, as JSON")
-    with examples.popover("Examples", width="stretch", key=f"examples-{session.epoch}"):
-        for name, text in EXAMPLES.items():
-            if st.button(name, key=f"example-{name}", width="stretch"):
-                session.query_text = text
-                state.reload_editors(session)
-                st.rerun()
-    session.query_text = json_editor(session, "query", session.query_text)
-    try:
-        query = parse_query(session.query_text)
-    except InvalidInput as error:
-        state.refuse_input(session, "query", error)
-        show_error(error)
-        return False
-    state.accept_input(session, "query")
-    state.edit(session, query=query.value, asset_rows=None)
-    show_warnings(query.warnings)
-    return bool(query.value) or _is_whole_collection_meant(query)
-
-
-def _is_whole_collection_meant(query: Query) -> bool:
-    try:
-        count = count_of_collection(current_settings())
-    except DispatchError as error:
-        show_error(error)
-        return False
-    return st.checkbox(
-        f"The query is empty: yes, all {count:,} records of the collection", key="all-records"
+def find_button(session: Session) -> None:
+    """Never greyed out: a text may become valid between the last key and the click."""
+    st.button(
+        "Find assets",
+        type="primary",
+        icon=":material/search:",
+        on_click=state.ask,
+        args=(session, "find"),
+        key="find",
     )
+
+
+def act_when_settled(session: Session, *, is_valid: bool) -> None:
+    """Do what was asked for, with what is typed by now."""
+    asked = state.settled(session)
+    if "convert" in asked:
+        convert_text(session)
+    if asked.get("view") not in (None, session.query_view):
+        session.query_view = asked["view"]
+        state.reload_editors(session)
+    if asked.get("source") not in (None, session.source):
+        session.source = asked["source"]
+        state.reload_editors(session)
+    if "find" in asked and is_valid:
+        state.start_find(session)
+    state.answered(session)
+    if asked.keys() & {"convert", "view", "source"}:
+        st.rerun()
+    if "find" in asked and not is_valid:
+        st.toast("Nothing was looked for yet: see below what is missing.", icon=":material/info:")
 
 
 def id_list(session: Session) -> bool:

@@ -33,6 +33,7 @@ from dispatch_core.grouping import Grouped
 from dispatch_core.locate import Located
 from dispatch_core.output import WriteResult
 from dispatch_core.parameters import build_parameter_sets
+from dispatch_core.query_form import QueryForm
 from dispatch_core.request import CheckedRequest, DispatchRequest, check_request, edit_request
 from dispatch_core.table import Cell, TableView
 from pages.shared.browser_tab import ask_for_ids, keep_id, may_have_ids
@@ -59,6 +60,9 @@ QUERY, LIST = "Query", "List of ids"
 DEFAULT_COLUMNS = tuple(column.title for column in STANDARD)
 """The columns of the asset table beside the name, to begin with."""
 
+FORM, JSON = "Form", "JSON"
+"""The two ways to see a query."""
+
 ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
 """The inputs that found assets depend on; the others are files' and parameters'."""
 
@@ -83,7 +87,12 @@ class Session:
     page: str = ""
     notice: str = ""
     epoch: int = 0
-    find_asked: float | None = None
+    query_view: str = FORM
+    query_form: QueryForm | None = None
+    form_text: str = ""
+    conversion: tuple[str, ...] = ()
+    converted_text: str = ""
+    asked: dict[str, tuple[float, Any]] = field(default_factory=dict)
     target_name: str = "my-dispatch"
     input_errors: dict[str, InvalidInput] = field(default_factory=dict)
     request: DispatchRequest = field(default_factory=DispatchRequest)
@@ -205,6 +214,17 @@ def enter_page(session: Session, page: str) -> None:
 def reload_editors(session: Session) -> None:
     """Give editors a new key: the only way to make one show a text that it was not typed into."""
     session.epoch += 1
+
+
+def widget_value(key: str) -> Any:
+    """What a widget shows now, for its own callback."""
+    return st.session_state.get(key)
+
+
+def put_query_text(session: Session, text: str) -> None:
+    """Make `text` the text of the query, as if it had been typed."""
+    session.query_text = text
+    reload_editors(session)
 
 
 def edit(session: Session, **changes: Any) -> None:
@@ -354,22 +374,29 @@ def start_columns(session: Session, record_ids: Sequence[str], paths: frozenset[
     )
 
 
-def ask_to_find(session: Session) -> None:
-    """Note that Find was pressed; as a callback, which nothing can interrupt."""
-    session.find_asked = time.monotonic()
+def ask(session: Session, what: str, value: Any = None) -> None:
+    """Note that something was pressed; as a callback, which nothing can interrupt."""
+    session.asked[what] = time.monotonic(), value
 
 
-def find_when_settled(session: Session, is_valid: bool) -> None:
-    """Find, if it was asked for, once the editor has sent what was typed before."""
-    if session.find_asked is None:
-        return
-    waited = time.monotonic() - session.find_asked
-    if waited < SETTLE_SECONDS:
-        time.sleep(SETTLE_SECONDS - waited)
-        st.rerun()
-    session.find_asked = None
-    if is_valid:
-        start_find(session)
+def settled(session: Session) -> dict[str, Any]:
+    """What was asked for, once the editor has sent what was typed before it.
+
+    Until then the run ends here and starts again: a button that acts at once would act
+    on the text before, and an editor that goes at once would take the text with it.
+    What is asked for stays until `answered`, so it has to be safe to do twice.
+    """
+    if session.asked and session.source == QUERY and session.query_view == JSON:
+        waited = time.monotonic() - max(since for since, _ in session.asked.values())
+        if waited < SETTLE_SECONDS:
+            time.sleep(SETTLE_SECONDS - waited)
+            st.rerun()
+    return {what: value for what, (_, value) in session.asked.items()}
+
+
+def answered(session: Session) -> None:
+    """What was asked for is done."""
+    session.asked.clear()
 
 
 def current_find(session: Session) -> Work[FoundAssets] | None:

@@ -11,11 +11,21 @@ _STYLE = """
 @keyframes appear { to { opacity: 1; } }
 [data-testid="stMainBlockContainer"] { padding-top: 3.5rem; padding-bottom: 4rem; }
 @media (max-width: 1200px) {
+  [class*="st-key-row-"] [data-testid="stColumn"]:not(:has([data-testid="stElementContainer"])) {
+    display: none;
+  }
   [data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
 }
 /* results of another choice than the present one; a line above them says so */
 [class*="st-key-stale-"] [data-testid="stDataFrame"],
 [class*="st-key-stale-"] [data-testid="stVegaLiteChart"] { opacity: 0.55; }
+/* a row of the query wraps in a narrow window rather than cut its labels */
+[class*="st-key-row-"] [data-testid="stHorizontalBlock"] { flex-wrap: wrap; row-gap: 0.25rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(1) { min-width: 13.5rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(2) { min-width: 9.5rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(3) { min-width: 7.5rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(4) { min-width: 12rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(5) { min-width: 3.5rem; }
 </style>
 """
 

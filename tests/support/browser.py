@@ -91,8 +91,19 @@ class Tab:
         # for a moment the one before stands there too
         return self.page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]').last
 
+    def open_editor(self) -> None:
+        """Show the query as JSON, where it is shown as a form."""
+        as_json = self.page.get_by_role("radio", name="JSON", exact=True)
+        editor = self.page.locator('iframe[title="streamlit_ace.streamlit_ace"]')
+        expect(as_json.or_(editor).first).to_be_visible()
+        if as_json.count() and not as_json.is_checked():
+            as_json.click()
+            expect(editor).to_be_visible()
+            self.settle()
+
     def type_text(self, text: str) -> None:
         """Replace what stands in the editor, as fast as a paste."""
+        self.open_editor()
         self.editor().locator(".ace_content").click()
         self.page.keyboard.press("ControlOrMeta+A")
         self.page.keyboard.insert_text(text)
