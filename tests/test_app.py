@@ -564,6 +564,35 @@ def test_an_asset_put_back_that_was_never_listed_asks_for_listing(app: AppTest) 
     assert links(app) == ["Locate the files"]
 
 
+# Groups
+
+
+def test_the_effect_of_latest_only_and_groups_is_told_in_numbers(app: AppTest) -> None:
+    epoch = session_of(app).epoch
+    app.text_input(key=f"filter_latest-{epoch}").set_value("data_description.creation_time")
+    app.text_input(key=f"filter_by-{epoch}").set_value("subject.subject_id").run()
+    find(app)
+    grouped = state.grouped(session_of(app))
+
+    told = next(one.label for one in app.expander if "left" in one.label)
+
+    assert len(grouped.groups) + len(grouped.exclusions) == 357
+    assert told == (
+        f"{len(grouped.groups)} assets left; {len(grouped.exclusions)} superseded by a later one"
+    )
+
+
+def test_group_sizes_are_told_from_smallest_to_largest(app: AppTest) -> None:
+    app.text_input(key=f"group_by-{session_of(app).epoch}").set_value("subject.subject_id").run()
+    find(app)
+    sizes = [len(group.assets) for group in state.grouped(session_of(app)).groups]
+
+    assert f"{len(sizes)} groups of {min(sizes)} to {max(sizes)} assets" in [
+        one.label for one in app.expander
+    ]
+    assert f"→ **{len(sizes)}** groups" in equation(app)
+
+
 # Plan and delivery
 
 

@@ -34,6 +34,7 @@ from pages.shared.components import (
     show_error,
     watch,
 )
+from pages.shared.grouping_parts import grouping_effects
 from pages.shared.services import asset_links, current_settings, record_of
 from pages.shared.session import Session
 
@@ -66,6 +67,7 @@ def assets_found(session: Session, found: FoundAssets) -> None:
     if not everything.matched:
         return
     _heading(session, len(found.assets), len(everything.assets))
+    grouping_effects(session)
     if session.asset_view == _CHARTS:
         asset_charts(session, found)
     else:
@@ -221,11 +223,11 @@ def asset_charts(session: Session, found: FoundAssets) -> None:
             count_months(assets),
         ),
     )
+    count_chart(counts[0], "By project", "assets", "chart-project")
     left, right = st.columns(2)
     with left:
-        count_chart(counts[0], "By project", "assets", "chart-project")
-    with right:
         count_chart(counts[1], "By modality", "assets", "chart-modality")
+    with right:
         count_chart(counts[2], "By data level", "assets", "chart-level")
     order_chart(counts[3], "By month of acquisition", "assets", "chart-month")
 

@@ -46,7 +46,7 @@ def _number(unit: str) -> dict[str, Any]:
 
 def _sideways(unit: str, bars: int) -> dict[str, Any]:
     value = {"field": "value", "type": "nominal", "sort": None, "title": None}
-    axis = {"labelLimit": 260, "labelOverlap": False, "tickCount": bars}
+    axis = {"labelLimit": 420, "labelOverlap": False, "tickCount": bars}
     return {
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {"y": {**value, "axis": axis}, "x": _number(unit), "tooltip": _TIP},

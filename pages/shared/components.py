@@ -352,7 +352,7 @@ def _turn_pages(
 ) -> TableView:
     """The page to show, chosen where there is more than one, and what is shown in words."""
     pages = max(1, -(-picked // MOST_ROWS))
-    line = st.container(horizontal=True, vertical_alignment="center")
+    line = st.container(horizontal=True, vertical_alignment="bottom")
     if pages > 1:
         version = hash(replace(view, page=0))
         number = line.number_input(
@@ -387,11 +387,12 @@ def download_csv(label: str, make: Callable[[], str], name: str) -> None:
 def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:
     """The exclusion ledger: who, at which stage, why, what to do."""
     columns = {
-        "Asset": lambda row: row.name or row.record_id,
         "Stage": lambda row: row.stage,
         "Reason": lambda row: row.reason.replace("_", " "),
+        "Asset": lambda row: row.name or row.record_id,
         "What happened": lambda row: row.message,
         "What to do": lambda row: row.action,
         "Location": lambda row: row.location,
     }
-    paged_table(exclusions, columns, key)
+    narrow = {"Asset": st.column_config.TextColumn(width="medium")}
+    paged_table(exclusions, columns, key, column_config=narrow)

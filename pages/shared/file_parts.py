@@ -219,7 +219,7 @@ def _file_charts(session: Session, located: Located) -> None:
     )
     left, right = st.columns(2)
     with left:
-        order_chart(sizes, "By size", "files", "chart-sizes")
+        count_chart(sizes, "By size", "files", "chart-sizes")
     with right:
         count_chart(endings, "By ending", "files", "chart-endings")
     order_chart(numbers, "Files in an asset", "assets", "chart-numbers")
