@@ -47,11 +47,12 @@ class AppServer:
         script: str = "app.py",
         environment: Mapping[str, str] | None = None,
         options: tuple[str, ...] = (),
+        prefix: str = "",
     ) -> None:
         self.output_root = folder / "output"
         self.log_file = folder / f"server-{secrets.token_hex(4)}.log"
         self.port = free_port()
-        self.url = f"http://{HOST}:{self.port}"
+        self.url = f"http://{HOST}:{self.port}" + (f"/{prefix}" if prefix else "")
         self._command = [sys.executable, "-m", "streamlit", "run", script]
         self._command += ["--server.port", str(self.port), *options]
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
