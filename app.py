@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.shared.components import equation_bar, show_notice, source_badge, start_over_button
 from pages.shared.session import begin_session, enter_page
+from pages.shared.sign_in import require_sign_in
 from pages.shared.style import use_style
 
 st.set_page_config(page_title="Job dispatch", page_icon=".streamlit/icon.png", layout="wide")
@@ -23,6 +24,7 @@ PAGES = {
 }
 
 page = st.navigation(PAGES)
+require_sign_in()
 use_style()
 session = begin_session()
 enter_page(session, page.title)

@@ -144,6 +144,7 @@ class Tab:
     """One session of the app; open it with ``async with``."""
 
     url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
     last: Run = field(default_factory=Run)
     pages: dict[str, str] = field(default_factory=dict)
     page: str = ""
@@ -160,7 +161,7 @@ class Tab:
             f"{self.url.replace('http', 'ws', 1)}/_stcore/stream",
             subprotocols=[Subprotocol("streamlit"), Subprotocol(self.token)],
             origin=self.url,  # type: ignore[arg-type]
-            additional_headers={"Cookie": f"_streamlit_xsrf={self.token}"},
+            additional_headers={"Cookie": f"_streamlit_xsrf={self.token}", **self.headers},
             max_size=None,
             open_timeout=PATIENCE,
             ping_interval=None,

@@ -317,11 +317,15 @@ def needed_fields(request: DispatchRequest) -> tuple[str, ...]:
     return (*grouping_rules(request).fields, *filter(None, [trial]))
 
 
-def dispatch_record(plan: DispatchPlan, status: str) -> dict[str, Any]:
-    """Our own record of a dispatch, which lies beside the worker folders."""
+def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") -> dict[str, Any]:
+    """Our own record of a dispatch, which lies beside the worker folders.
+
+    ``dispatched_by`` is null where nobody signs in.
+    """
     return {
         "record": 1,
         "dispatched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dispatched_by": dispatched_by or None,
         "status": status,
         "source": plan.source,
         "buckets": plan.buckets,

@@ -166,3 +166,15 @@ def test_a_forgotten_session_does_not_come_back(world: World) -> None:
     world.kept.forget(name)
 
     assert world.come_back(name, name) is None
+
+
+def test_a_session_of_another_person_at_the_same_browser_is_not_resumed(world: World) -> None:
+    names = [world.visit(Draft("ada"), "a"), world.visit(Draft("grace"), "b")]
+    world.open.clear()
+
+    resumed = world.kept.resume(
+        names[0], names, "back", replace, lambda session: session.text == "grace"
+    )
+
+    assert resumed is not None
+    assert resumed[1].text == "grace"

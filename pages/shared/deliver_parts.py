@@ -26,6 +26,7 @@ from pages.shared import session as state
 from pages.shared.components import escaped, show_error, watch
 from pages.shared.services import current_settings, output_root
 from pages.shared.session import Session
+from pages.shared.sign_in import current_user
 
 _SAMPLE = 500
 _LOOK_FIRST = "The plan changed: look at it first"
@@ -136,13 +137,16 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         key="write",
     )
     if state.take_write(session, plan):
-        work = state.start_write(session, key, lambda progress: _write(plan, folder.name, progress))
+        who = current_user()
+        work = state.start_write(
+            session, key, lambda progress: _write(plan, folder.name, who, progress)
+        )
     watch(work)
     if work is not None and work.result is not None:
         _told(work.result)
 
 
-def _write(plan: DispatchPlan, name: str, progress: Progress) -> WriteResult:
+def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> WriteResult:
     require_jobs(plan)
     root = output_root()
     root.mkdir(parents=True, exist_ok=True)
@@ -151,7 +155,9 @@ def _write(plan: DispatchPlan, name: str, progress: Progress) -> WriteResult:
     result = write_folder(
         plan.files, folder, progress=lambda done: progress("writing", done, total)
     )
-    record = dispatch_record(plan, result.status)
+    if result.status == "confirmed" and record_beside(folder).exists():
+        return result  # the record says who dispatched it, and when
+    record = dispatch_record(plan, result.status, who)
     write_text_file(
         record_beside(folder),
         json.dumps(record, indent=2, ensure_ascii=False) + "\n",

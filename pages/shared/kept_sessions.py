@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -92,27 +92,37 @@ class KeptSessions(Generic[S]):
             self._kept.pop(name, None)
 
     def resume(
-        self, own: str, recent: Iterable[str], connection: str, copy: Callable[[S], S]
+        self,
+        own: str,
+        recent: Sequence[str],
+        connection: str,
+        copy: Callable[[S], S],
+        is_mine: Callable[[S], bool] = lambda session: True,
     ) -> tuple[str, S] | None:
         """The id and the session that a tab goes on with, or None where it starts afresh.
 
         ``own`` is the id that the tab itself had before a reload. Where another tab
         shows that session (a duplicated tab has the id of the first), a copy goes on,
         so that two tabs never write into one. A tab without an id takes the most
-        recent session of its browser that no tab shows.
+        recent session of its browser that no tab shows. A session that is not
+        ``is_mine`` is another person's, who used the same browser.
         """
         with self._lock:
             self._tidy()
-            if own in self._kept:
+            mine = {name for name in (own, *recent) if self._is(name, is_mine)}
+            if own in mine:
                 session = self._kept[own].session
                 if not self._is_shown_elsewhere(own, connection):
                     return self._take(own, connection)
                 duplicate = copy(session)
                 return self._add(duplicate, connection), duplicate
             for name in recent:
-                if name in self._kept and not self._is_shown_elsewhere(name, connection):
+                if name in mine and not self._is_shown_elsewhere(name, connection):
                     return self._take(name, connection)
             return None
+
+    def _is(self, name: str, is_mine: Callable[[S], bool]) -> bool:
+        return name in self._kept and is_mine(self._kept[name].session)
 
     def _take(self, name: str, connection: str) -> tuple[str, S]:
         kept = self._kept[name]

@@ -46,6 +46,7 @@ from pages.shared.services import (
     kept_sessions,
     open_sources,
 )
+from pages.shared.sign_in import current_user
 from pages.shared.work import Work, start_work
 
 EXAMPLE_QUERY = """{
@@ -76,6 +77,7 @@ SETTLE_SECONDS = 0.35
 class Session:
     """Texts as typed, the request as far as it is valid, and the work on it."""
 
+    owner: str = ""
     source: str = QUERY
     query_text: str = EXAMPLE_QUERY
     list_text: str = ""
@@ -149,7 +151,7 @@ def begin_session() -> Session:
         if may_have_ids() and not _is_asked_for_a_fresh_one():
             _resume(store, connection)
         else:
-            _start(Session(), store, connection)
+            _start(Session(owner=current_user()), store, connection)
     name = st.session_state[_ID]
     store.show(name, connection)
     keep_id(name, KEPT_SECONDS)
@@ -165,9 +167,12 @@ def _resume(store: KeptSessions[Session], connection: str) -> None:
     ids = ask_for_ids()
     if ids is None:
         st.stop()
-    resumed = store.resume(ids.own, ids.recent, connection, duplicate)
+    user = current_user()
+    resumed = store.resume(
+        ids.own, ids.recent, connection, duplicate, lambda session: session.owner == user
+    )
     if resumed is None:
-        _start(Session(), store, connection)
+        _start(Session(owner=user), store, connection)
     else:
         st.session_state[_ID], session = resumed
         st.session_state[_SESSION] = session
@@ -185,7 +190,7 @@ def start_over() -> None:
     store: KeptSessions[Session] = kept_sessions()
     store.forget(st.session_state[_ID])
     epoch = open_session().epoch
-    _start(Session(epoch=epoch + 1), store, current_connection())
+    _start(Session(owner=current_user(), epoch=epoch + 1), store, current_connection())
 
 
 def duplicate(session: Session) -> Session:

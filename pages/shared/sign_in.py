@@ -1,0 +1,51 @@
+"""Who is there: nobody in particular, a person signed in with OpenID Connect, or one a proxy names.
+
+Sign-in is off until ``.streamlit/secrets.toml`` has a section ``[auth]`` (docs/deploy.md); then no
+page is drawn for a stranger. Behind a proxy that signs people in, ``server.trustedUserHeaders``
+does the same with the name that the proxy sends.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_NAMES = ("email", "preferred_username", "name", "sub")
+"""What may name a person, the best first; all are claims of OpenID Connect."""
+
+
+def current_user() -> str:
+    """The name of the person who is signed in; ``""`` where nobody can be."""
+    user = st.user.to_dict()
+    if user.get("is_logged_in") is False:
+        return ""
+    return next((str(user[name]) for name in _NAMES if user.get(name)), "")
+
+
+def require_sign_in() -> None:
+    """End the run with a way to sign in, where sign-in is set up and nobody is signed in."""
+    user = st.user.to_dict()
+    if not user:
+        return
+    name = current_user()
+    if not name:
+        st.title("Job dispatch")
+        _ask(can_sign_in="is_logged_in" in user)
+        st.stop()
+    with st.sidebar:
+        st.text(f"Signed in as {name}")
+        if user.get("is_logged_in"):
+            st.button("Sign out", icon=":material/logout:", on_click=st.logout, key="sign-out")
+
+
+def _ask(*, can_sign_in: bool) -> None:
+    if can_sign_in:
+        st.write("Sign in to choose assets and to dispatch jobs.")
+        st.button(
+            "Sign in", type="primary", icon=":material/login:", on_click=st.login, key="sign-in"
+        )
+    else:
+        st.error(
+            "The proxy that signs people in did not say who you are. Open the app by the proxy's "
+            "address.",
+            icon=":material/lock:",
+        )

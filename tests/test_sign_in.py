@@ -1,0 +1,159 @@
+"""Sign-in, which is optional: strangers get no page, and the record says who dispatched."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from playwright.sync_api import Browser
+
+from benchmarks.browserless import AppServer, Tab
+from tests.support.browser import Tab as BrowserTab
+
+pytest.importorskip("authlib", reason="Authlib is an extra (requirements-signin.txt)")
+
+from tests.servers.oidc import CLIENT_SECRET, IdentityProvider
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-sign-in")]
+
+T = TypeVar("T")
+
+OF_THE_APP = ("Find assets", "Embedded demo", "Locate", "parameter sets", "MongoDB", "asset_id")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with IdentityProvider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def app(
+    provider: IdentityProvider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AppServer]:
+    folder = tmp_path_factory.mktemp("app")
+    secrets = folder / "secrets.toml"
+    server = AppServer(folder, options=("--secrets.files", str(secrets)))
+    secrets.write_text(provider.secrets(server.url))
+    with server:
+        yield server
+
+
+def seen_by(coroutine: Coroutine[None, None, T]) -> T:
+    """What it gives, from a thread of its own: Playwright's loop runs in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def sign_in(tab: BrowserTab, provider: IdentityProvider, email: str) -> None:
+    provider.email = email
+    tab.press("Sign in")
+    tab.see(f"Signed in as {email}")
+    tab.settle()
+
+
+def test_a_stranger_gets_no_page_by_whatever_address(app: AppServer) -> None:
+    async def pages() -> dict[str, str]:
+        seen = {}
+        async with Tab(app.url) as tab:
+            seen["start"] = (await tab.open()).text
+            for title in list(tab.pages):
+                seen[title] = (await tab.go(title)).text
+        for path in ("files", "parameters", "jobs", "deliver"):
+            async with Tab(app.url) as tab:
+                seen[path] = (await tab.open(path)).text
+        return seen
+
+    seen = seen_by(pages())
+
+    assert len(seen) >= 9
+    for text in seen.values():
+        assert "Sign in to choose assets" in text
+        assert [word for word in OF_THE_APP if word in text] == []
+
+
+def test_who_signed_in_stands_in_the_record_and_nothing_secret_anywhere(
+    app: AppServer, provider: IdentityProvider, browser: Browser, tmp_path: Path
+) -> None:
+    request = {"version": 1, "query": {"name": {"$regex": "^ecephys_900003"}}}
+    (tmp_path / "small.json").write_text(json.dumps(request))
+    context = browser.new_context()
+    tab = BrowserTab(context.new_page(), app.url)
+    tab.open()
+    sign_in(tab, provider, "ada@example.org")
+
+    tab.go("Deliver")
+    tab.page.get_by_text("Load a saved request").click()
+    tab.page.locator("input[type=file]").set_input_files(tmp_path / "small.json")
+    tab.see("small.json is loaded")
+    tab.settle()
+    tab.press("Find assets")
+    tab.see_heading(re.compile(r"^[\d,]+ assets$"))
+    tab.go("Deliver")
+    tab.press("Write the worker folders")
+    tab.see(re.compile("^Written: "))
+    shown = tab.page.content()
+    context.close()
+
+    text = (app.output_root / "my-dispatch.dispatch.json").read_text()
+    assert json.loads(text)["dispatched_by"] == "ada@example.org"
+    for place in (text, shown, app.log):
+        for secret in (CLIENT_SECRET, "planted-cookie-secret", "planted-access-token"):
+            assert secret not in place
+    assert "ada@example.org" not in app.log
+
+
+def test_the_next_person_at_the_same_browser_sees_nothing_of_the_one_before(
+    app: AppServer, provider: IdentityProvider, browser: Browser
+) -> None:
+    context = browser.new_context()
+    tab = BrowserTab(context.new_page(), app.url)
+    tab.open()
+    sign_in(tab, provider, "ada@example.org")
+    tab.press("Find assets")
+    tab.see_heading(re.compile(r"^[\d,]+ assets$"))
+    tab.page.reload()
+    tab.see_heading(re.compile(r"^[\d,]+ assets$"))
+
+    tab.press("Sign out")
+    tab.see("Sign in to choose assets")
+    sign_in(tab, provider, "grace@example.org")
+
+    tab.see("Press Find assets")
+    assert tab.page.get_by_role("heading", name=re.compile(r"^[\d,]+ assets$")).count() == 0
+    context.close()
+
+
+def test_a_name_that_the_proxy_sends_counts_where_it_is_trusted(tmp_path: Path) -> None:
+    async def first_page(url: str, headers: dict[str, str]) -> str:
+        async with Tab(url, headers=headers) as tab:
+            return (await tab.open()).text
+
+    options = ("--server.trustedUserHeaders", '{"X-Remote-User": "email"}')
+    with AppServer(tmp_path, options=options) as server:
+        known = seen_by(first_page(server.url, {"X-Remote-User": "ada@example.org"}))
+        unknown = seen_by(first_page(server.url, {}))
+
+    assert "Signed in as ada@example.org" in known
+    assert "Find assets" in known
+    assert "did not say who you are" in unknown
+    assert "Find assets" not in unknown
+
+
+def test_without_a_section_auth_nobody_is_asked(tmp_path: Path) -> None:
+    async def first_page(url: str) -> str:
+        async with Tab(url, headers={"X-Remote-User": "mallory@example.org"}) as tab:
+            return (await tab.open()).text
+
+    with AppServer(tmp_path) as server:
+        text = seen_by(first_page(server.url))
+
+    assert "Find assets" in text
+    assert "Sign" not in text.replace("Signal", "")
+    assert "mallory" not in text
