@@ -59,7 +59,7 @@ class InventoryLister:
     def label(self) -> str:
         """How many buckets, and how old the oldest inventory is."""
         named = sorted(self._buckets)
-        what = named[0] if len(named) == 1 else f"{len(self._inventories):,} inventories"
+        what = named[0] if len(named) == 1 else f"{len(named) or len(self._places):,} buckets"
         return f"S3 Inventory of {what}, {as_of(self._inventories, datetime.now(UTC))}"
 
     def list_page(

@@ -18,6 +18,7 @@ import moto
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from benchmarks.list_server import KeyList, list_page
 from dispatch_core.cli import main
@@ -33,6 +34,7 @@ duckdb = pytest.importorskip("duckdb", reason="the extra requirements-inventory.
 from dispatch_core.inventory import InventoryLister  # noqa: E402 - skipped without duckdb
 
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag"
+ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = "2025-06-07T14:31:15.000Z"
 
 
@@ -331,3 +333,17 @@ def test_the_command_line_says_what_it_reads(
     )
 
     assert "buckets: S3 Inventory of demo-open-data, as of 2025-11-20" in capsys.readouterr().out
+
+
+def test_the_app_says_what_it_reads_and_where_it_locates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = csv_inventory(tmp_path, versions_of("a/x.nwb"))
+    monkeypatch.setenv("DISPATCH_S3_INVENTORY", str(path))
+    monkeypatch.setenv("DISPATCH_DASK_SCHEDULER", "tcp://127.0.0.1:8786")
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+
+    captions = " ".join(caption.value for caption in app.sidebar.caption).replace("\\", "")
+    assert "S3 Inventory of data, as of 2025-11-20 04:00 UTC" in captions
+    assert "on tcp://127.0.0.1:8786" in captions

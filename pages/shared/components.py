@@ -39,6 +39,8 @@ def source_badge(session: Session) -> None:
                 f"{settings.demo_assets:,} generated assets. Set DOCDB_HOST before the start "
                 "to use a real database."
             )
+            if settings.inventory or settings.dask_scheduler:
+                st.caption(escaped(_files_label(settings)))
         else:
             st.badge("Live source", icon=":material/cloud:", color="green")
             st.caption(escaped(_label(settings)))
@@ -46,10 +48,19 @@ def source_badge(session: Session) -> None:
 
 def _label(settings: SourceSettings) -> str:
     try:
+        return f"{open_sources(settings).metadata.label}; {_files_label(settings)}"
+    except DispatchError as error:
+        return str(error)
+
+
+def _files_label(settings: SourceSettings) -> str:
+    """Where files are looked for, how old an inventory is, and on which cluster."""
+    try:
         sources = open_sources(settings)
     except DispatchError as error:
         return str(error)
-    return f"{sources.metadata.label}; files: {sources.objects.label}"
+    cluster = f", on {sources.cluster.address}" if sources.cluster else ""
+    return f"files: {sources.objects.label}{cluster}"
 
 
 def equation_bar(session: Session) -> None:
