@@ -75,7 +75,10 @@ class Records:
 
 
 class Buckets:
-    """An `ObjectLister` over bucket -> keys, by brute force; a ``denied`` prefix is not listed."""
+    """An `ObjectLister` over bucket -> keys, by brute force.
+
+    A ``denied`` prefix is not listed, nor one that would show what is below it.
+    """
 
     label = "buckets in memory"
 
@@ -96,7 +99,8 @@ class Buckets:
         token: str | None = None,
     ) -> ListPage:
         self.requests += 1
-        if any(f"{bucket}/{prefix}".startswith(place) for place in self.denied):
+        asked = f"{bucket}/{prefix}"
+        if any(asked.startswith(place) or place.startswith(asked) for place in self.denied):
             raise AccessDenied(Issue("access denied", f"s3://{bucket}/{prefix}", "Ask for access"))
         if bucket not in self.keys:
             raise NoSuchBucket(Issue("no such bucket", bucket, "Correct the location"))

@@ -29,7 +29,7 @@ FLOORS = {
     "edges and steps": "cluster inventory docdb mongodb shared_answers s3 list_answer folder"
     " embedded"
     " text_file output"
-    " walk find grouping trial locate choose jobs"
+    " walk find grouping trial listing scan locate choose jobs"
     " together fields values facets advice explain",
     "pipeline": "dispatch why_not",
     "surface": "connect output_root links table columns report cli __main__ __init__",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -15,80 +14,25 @@ from hypothesis import strategies as st
 
 from dispatch_core.errors import (
     AccessDenied,
-    DelimiterRefused,
     InvalidInput,
     NoSuchBucket,
     ServiceError,
 )
 from dispatch_core.file_extension import check_extension
-from dispatch_core.locate import (
-    Located,
-    Matches,
-    Place,
-    check_locations,
-    list_matches,
-    locate_files,
-)
-from dispatch_core.sources import ListPage, ObjectLister, StoredObject
+from dispatch_core.listing import Matches, Place, Search, list_matches
+from dispatch_core.locate import Located, check_locations, locate_files
+from dispatch_core.sources import ListPage, ObjectLister
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
-
-LAST = "\U0010ffff"
-NOON = "2025-06-07T12:00:00.000Z"
-
-
-@dataclass(frozen=True)
-class Ask:
-    bucket: str
-    prefix: str
-    delimiter: str
-    start_after: str
-    token: str | None
-
-
-class Store:
-    """Lists keys of the form ``bucket/key`` as S3 does, by brute force."""
-
-    label = "a store in memory"
-
-    def __init__(self, *paths: str, page_size: int = 1000) -> None:
-        self.paths = sorted(set(paths))
-        self.page_size = page_size
-        self.delimiters: Literal["any", "refuse", "ignore", "only slash"] = "any"
-        self.asked: list[Ask] = []
-        self.trouble: Callable[[Ask], Exception | None] = lambda ask: None
-
-    def list_page(
-        self,
-        bucket: str,
-        prefix: str,
-        *,
-        delimiter: str = "",
-        start_after: str = "",
-        token: str | None = None,
-    ) -> ListPage:
-        ask = Ask(bucket, prefix, delimiter, start_after, token)
-        self.asked.append(ask)
-        if error := self.trouble(ask):
-            raise error
-        if delimiter and self.delimiters == "refuse":
-            raise DelimiterRefused("only a slash")
-        if delimiter and self.delimiters != "any":
-            delimiter = "/" if self.delimiters == "only slash" else ""
-        return self.page(bucket + "/", prefix, delimiter, start_after, token or "")
-
-    def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
-        keys = [path.removeprefix(base) for path in self.paths if path.startswith(base + prefix)]
-        rolled = dict.fromkeys(roll_up(key, prefix, delimiter) for key in keys if key > after)
-        entries = [entry for entry in rolled if entry[0] > token]
-        shown = entries[: self.page_size]
-        objects = [StoredObject(entry, 7, NOON) for entry, is_prefix in shown if not is_prefix]
-        prefixes = [entry for entry, is_prefix in shown if is_prefix]
-        return ListPage.of(objects, prefixes, shown[-1][0] if len(entries) > len(shown) else None)
-
-
-def roll_up(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:
-    end = key.find(delimiter, len(prefix)) if delimiter else -1
-    return (key, False) if end < 0 else (key[: end + len(delimiter)], True)
+from tests.support.store import (
+    LAST,
+    NOON,
+    Ask,
+    NoStartAfter,
+    OneToken,
+    Store,
+    Unordered,
+    outermost,
+)
 
 
 def asset(location: str, record_id: str = "r") -> DataAsset:
@@ -97,6 +41,10 @@ def asset(location: str, record_id: str = "r") -> DataAsset:
 
 def assets(*locations: str) -> list[DataAsset]:
     return [asset(location, f"r{number}") for number, location in enumerate(locations)]
+
+
+def in_own_buckets(count: int) -> list[DataAsset]:
+    return assets(*(f"s3://data{number}/a" for number in range(count)))
 
 
 def numbered(count: int) -> list[DataAsset]:
@@ -264,7 +212,7 @@ def test_without_an_extension_nothing_is_listed() -> None:
 
 def test_trouble_with_one_asset_excludes_that_asset_and_stops_nothing() -> None:
     store = Store("data/a/x.nwb", "data/b/x.nwb", "data/d/x.json", "data/e/x.nwb")
-    store.trouble = lambda ask: AccessDenied("no") if ask.prefix == "b/" else None
+    store.trouble = lambda ask: AccessDenied("no") if ask.prefix in ("b/", "") else None
 
     result = locate(store, ".nwb", *(f"s3://data/{name}" for name in "ab"), "", "s3://data/d",
                     "s3://data/e")  # fmt: skip
@@ -389,23 +337,25 @@ def failing(times: int, *prefixes: str) -> Callable[[Ask], Exception | None]:
 
 def test_a_listing_that_failed_is_tried_once_more() -> None:
     store = Store("data/a0/x.nwb", "data/a1/x.nwb")
+    store.own_prefix_only = True
     store.trouble = failing(1, "a0/")
 
     result = locate_files(numbered(2), store, ".nwb", pause=0)
 
     assert [found.asset.record_id for found in result.located] == ["r0", "r1"]
-    assert result.requests == 3
+    assert result.requests == 4
 
 
 def test_a_listing_that_fails_twice_excludes_its_asset() -> None:
     store = Store("data/a0/x.nwb", "data/a1/x.nwb")
+    store.own_prefix_only = True
     store.trouble = failing(2, "a0/")
 
     result = locate_files(numbered(2), store, ".nwb", pause=0)
 
     assert only(result).reason == "listing_failed"
     assert only(result).message == "the store failed"
-    assert result.requests == 3
+    assert result.requests == 4
 
 
 def test_a_failure_on_a_later_page_does_not_pass_for_a_short_listing() -> None:
@@ -466,6 +416,7 @@ def test_results_are_in_the_order_of_the_assets_whichever_listing_ends_first() -
         elif others.wait() == 0:
             ended.set()
 
+    store.own_prefix_only = True
     store.trouble = first_one_last
 
     result = locate_files(numbered(4), store, ".nwb", threads=4)
@@ -476,6 +427,7 @@ def test_results_are_in_the_order_of_the_assets_whichever_listing_ends_first() -
 
 def test_progress_counts_assets_up_to_all_of_them() -> None:
     store = Store("data/a/x.nwb", "data/b/x.nwb")
+    store.own_prefix_only = True
     store.trouble = failing(1, "b/")
     told: list[int] = []
 
@@ -486,6 +438,7 @@ def test_progress_counts_assets_up_to_all_of_them() -> None:
 
 def test_a_stop_leaves_no_asset_out_of_the_account() -> None:
     store = Store(*(f"data/a{number}/x.nwb" for number in range(1000)))
+    store.own_prefix_only = True
     told: list[int] = []
 
     result = locate_files(
@@ -548,7 +501,7 @@ class InBatches(Executor):
 def test_the_number_of_listings_under_way_is_bounded_whatever_the_number_of_assets() -> None:
     executor = InBatches(6)
 
-    result = locate_files(numbered(90), Store(), ".nwb", threads=3, executor=executor)
+    result = locate_files(in_own_buckets(90), Store(), ".nwb", threads=3, executor=executor)
 
     assert len(result.exclusions) == 90
     assert executor.most == 6
@@ -559,7 +512,7 @@ def test_more_listings_than_twice_the_threads_are_never_under_way() -> None:
     polled: list[int] = []
 
     locate_files(
-        numbered(600),
+        in_own_buckets(600),
         Store(),
         ".nwb",
         threads=3,
@@ -612,27 +565,11 @@ def test_a_server_that_mishandles_the_delimiter_is_found_out(
 
 def past_stores(store: ObjectLister) -> list[str]:
     place = Place("data", "a/")
-    return paths(list_matches(store, place, ".zarr", use_delimiter=False))
+    return paths(list_matches(store, place, Search(".zarr", by_delimiter=False)))
 
 
 TWO_STORES = [f"data/a/{name}.zarr/{chunk}" for name in "xy" for chunk in range(9)]
 BOTH = ["s3://data/a/x.zarr", "s3://data/a/y.zarr", "s3://data/a/z.zarr"]
-
-
-class OneToken(Store):
-    """Gives the same token with every page; it stands for the second page."""
-
-    def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
-        second = super().page(base, prefix, delimiter, "", "").token or ""
-        page = super().page(base, prefix, delimiter, after, second if token else "")
-        return ListPage.of(page.objects, page.prefixes, page.token and "same")
-
-
-class NoStartAfter(Store):
-    """Heeds tokens, and no ``start_after``."""
-
-    def list_page(self, bucket: str, prefix: str, **more: Any) -> ListPage:
-        return super().list_page(bucket, prefix, **{**more, "start_after": ""})
 
 
 @pytest.mark.parametrize("kind", [Store, OneToken, NoStartAfter])
@@ -648,7 +585,7 @@ def test_a_walk_reaches_the_end_on_servers_that_are_not_quite_s3(kind: type[Stor
 def test_a_walk_by_delimiter_reaches_the_end_where_a_token_repeats(kind: type[Store]) -> None:
     store = kind(*TWO_STORES, "data/a/w.txt", "data/a/z.zarr", page_size=1)
 
-    found = list_matches(store, Place("data", "a/"), ".zarr")
+    found = list_matches(store, Place("data", "a/"), Search(".zarr"))
 
     assert paths(found) == BOTH
     assert not found.delimiter_refused
@@ -675,7 +612,7 @@ def test_a_server_that_repeats_a_page_without_end_is_an_error(use_delimiter: boo
     store = Endless("data/a/1.nwb", "data/a/2.nwb")
 
     with pytest.raises(ServiceError, match="repeats one page"):
-        list_matches(store, Place("data", "a/"), ".nwb", use_delimiter=use_delimiter)
+        list_matches(store, Place("data", "a/"), Search(".nwb", by_delimiter=use_delimiter))
 
     assert len(store.asked) < 100
 
@@ -692,23 +629,10 @@ def test_empty_pages_before_the_end_are_not_the_end() -> None:
     assert paths(result.located[0]) == ["s3://data/a/x.nwb"]
 
 
-class Unordered(Store):
-    """Lists in an order of its own, as S3's directory buckets do."""
-
-    def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
-        start = int(token or 0)
-        keys = [path.removeprefix(base) for path in reversed(self.paths)]
-        keys = [key for key in keys if key > after]
-        shown = keys[start : start + self.page_size]
-        end = start + self.page_size
-        objects = [StoredObject(key, 7, NOON) for key in shown]
-        return ListPage.of(objects, [], str(end) if end < len(keys) else None)
-
-
 def test_a_store_without_order_is_listed_whole() -> None:
     store = Unordered(*TWO_STORES, "data/a/x.zarr", "data/a/z.zarr", page_size=4)
 
-    found = list_matches(store, Place("data", "a/"), ".zarr", use_delimiter=False)
+    found = list_matches(store, Place("data", "a/"), Search(".zarr", by_delimiter=False))
 
     assert found.files == (
         FileEntry("s3://data/a/x.zarr", "directory"),
@@ -749,23 +673,6 @@ def test_text_that_means_no_extension_is_refused(text: str) -> None:
         check_extension(text)
 
 
-def outermost(keys: set[str], prefix: str, extension: str) -> dict[str, str]:
-    """The definition, written down without regard to cost."""
-    found: dict[str, str] = {}
-    for key in keys:
-        if not key.startswith(prefix):
-            continue
-        parts = key[len(prefix) :].split("/")
-        for depth, part in enumerate(parts):
-            if part and part.endswith(extension):
-                is_file = depth == len(parts) - 1
-                path = prefix + "/".join(parts[: depth + 1])
-                if found.get(path) != "directory":
-                    found[path] = "file" if is_file else "directory"
-                break
-    return found
-
-
 def reduce_to_outermost(files: tuple[FileEntry, ...]) -> dict[str, str]:
     stores = [file.location + "/" for file in files if file.kind == "directory"]
     return {
@@ -788,9 +695,9 @@ def test_every_way_to_list_finds_the_outermost_matches_of_the_definition(
     store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
     place = Place("data", "p/")
 
-    by_delimiter = list_matches(store, place, ".z")
-    past_stores = list_matches(store, place, ".z", use_delimiter=False)
-    everything = list_matches(store, place, ".z", nested_stores="all")
+    by_delimiter = list_matches(store, place, Search(".z"))
+    past_stores = list_matches(store, place, Search(".z", by_delimiter=False))
+    everything = list_matches(store, place, Search(".z", "all"))
 
     expected = outermost(keys, "p/", ".z")
     base = "s3://data/"
@@ -808,7 +715,7 @@ def test_a_server_that_mishandles_delimiters_changes_no_result(
     store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
     store.delimiters = delimiters
 
-    found = list_matches(store, Place("data", "p/"), ".z")
+    found = list_matches(store, Place("data", "p/"), Search(".z"))
 
     found_kinds = {file.location.removeprefix("s3://data/"): file.kind for file in found.files}
     assert found_kinds == outermost(keys, "p/", ".z")

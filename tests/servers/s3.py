@@ -44,7 +44,8 @@ class S3Server:
     """Serves ``buckets`` (name -> key -> size) on ``url`` within a ``with`` block.
 
     ``denied``, ``denied_signed`` and ``denied_unsigned`` hold starts of
-    ``bucket/prefix``; ``delimiters`` says what becomes of one that is not a slash.
+    ``bucket/prefix``, and deny what would show them too; ``delimiters`` says what
+    becomes of one that is not a slash.
     """
 
     def __init__(self, buckets: Mapping[str, Iterable[str] | Mapping[str, int]]) -> None:
@@ -81,7 +82,7 @@ class S3Server:
     def _list(self, request: Request) -> Fault:
         path = f"{request.bucket}/{request.params.get('prefix', '')}"
         denied = self.denied | (self.denied_signed if request.signed else self.denied_unsigned)
-        if any(path.startswith(start) for start in denied):
+        if any(path.startswith(start) or start.startswith(path) for start in denied):
             return Fault(403, "AccessDenied")
         if request.bucket not in self.buckets:
             return Fault(404, "NoSuchBucket")

@@ -1,0 +1,317 @@
+"""One place is listed: the files and directory stores below a prefix.
+
+Every file or directory store whose name ends with the extension is a match. Inside
+a matched store nothing is listed: the listing asks with the extension and a slash
+as its delimiter, so that a store of a million chunks comes back as one entry of one
+request. A server that takes no such delimiter is listed flat, with a jump past
+each store.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from dispatch_core.errors import DelimiterRefused, Issue, ServiceError
+from dispatch_core.file_extension import NestedStores
+from dispatch_core.sources import ListPage, ObjectLister
+from dispatch_core.types import FileEntry
+
+LAST = "\U0010ffff"
+"""The last character: what comes after ``a/`` and this is no longer below ``a/``."""
+
+_STALLS_ALLOWED = 50
+_MOST_EXTENSIONS = 1000
+
+
+class Place(NamedTuple):
+    """Where to list: a bucket, and a prefix that ends with exactly one slash."""
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for, and whether the server is asked to roll matching stores up."""
+
+    extension: str
+    nested_stores: NestedStores = "outermost"
+    by_delimiter: bool = True
+
+    @property
+    def mark(self) -> str:
+        """What the path of a matching store ends with, in the keys inside it."""
+        return self.extension + "/"
+
+    @property
+    def delimiter(self) -> str:
+        """The delimiter to list with, or "" for a flat listing."""
+        return self.mark if self.by_delimiter and self.nested_stores == "outermost" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What lies below one prefix.
+
+    Attributes
+    ----------
+    files
+        Sorted by path, each path once.
+    held
+        Extension -> how many, most frequent first, of what was listed and did not
+        match; a directory store counts once. Empty as soon as something matched.
+    is_empty
+        There is no key below the prefix.
+    delimiter_refused
+        The server takes no delimiter like ``.zarr/``, and was listed another way.
+    """
+
+    files: tuple[FileEntry, ...]
+    held: tuple[tuple[str, int], ...] = ()
+    is_empty: bool = False
+    delimiter_refused: bool = False
+
+
+def list_matches(lister: ObjectLister, place: Place, search: Search) -> Matches:
+    """The files and directory stores below a place whose names end with the extension.
+
+    With ``outermost``, a store of any size costs one request where the server takes
+    the delimiter and two where it does not; with ``all``, each 1,000 keys cost one.
+    """
+    if not search.delimiter:
+        return _list_flat(lister, place, search)
+    try:
+        return _list_by_delimiter(lister, place, search)
+    except DelimiterRefused:
+        flat = replace(search, by_delimiter=False)
+        return replace(_list_flat(lister, place, flat), delimiter_refused=True)
+
+
+def _list_by_delimiter(lister: ObjectLister, place: Place, search: Search) -> Matches:
+    found = Found(place, search)
+    for page in _Walk(lister, place, search.delimiter):
+        check_delimiter(page, search.mark, len(place.prefix))
+        found.take(page, range(len(page.keys)), page.prefixes)
+    return found.matches()
+
+
+def check_delimiter(page: ListPage, mark: str, start: int) -> None:
+    """Raises `DelimiterRefused` unless keys are rolled up at the first `mark` from `start` on."""
+    if any(key.find(mark, start) >= 0 for key in page.keys if mark in key):
+        raise DelimiterRefused(f"The delimiter {mark!r} was not heeded")
+    if any(
+        prefix.find(mark, start) + len(mark) != len(prefix) or not prefix.endswith(mark)
+        for prefix in page.prefixes
+    ):
+        raise DelimiterRefused(f"The delimiter {mark!r} was misunderstood")
+
+
+def _list_flat(lister: ObjectLister, place: Place, search: Search, jump: bool = True) -> Matches:
+    found = Found(place, search)
+    walk = _Walk(lister, place)
+    for page in walk:
+        found.take(page, range(len(page.keys)), page.prefixes)
+        if not (jump and found.store):
+            continue
+        if not walk.ordered:
+            # A jump over keys in no order misses some (S3's directory buckets).
+            return _list_flat(lister, place, search, jump=False)
+        walk.skip_past(found.store)
+    return found.matches()
+
+
+class Found:
+    """Collects the matches below one place, page by page.
+
+    Attributes
+    ----------
+    place
+        The place.
+    store
+        The matching store that holds the last key of a flat listing, or "": what
+        comes next in it need not be listed.
+    """
+
+    def __init__(self, place: Place, search: Search) -> None:
+        self.place = place
+        self.store = ""
+        self._base = f"s3://{place.bucket}/"
+        self._start = len(place.prefix)
+        self._search = search
+        self._mark = search.mark
+        self._entries: dict[str, FileEntry] = {}
+        self._held = _Held(self._start)
+        self._is_empty = True
+
+    def take(self, page: ListPage, keys: range, prefixes: list[str]) -> None:
+        """Takes in what is below this place: the keys with these numbers, and these prefixes."""
+        for prefix in prefixes:
+            self._add_store(prefix[:-1])
+        if self._search.nested_stores == "all":
+            self._take_nested(page, keys)
+        elif self._search.by_delimiter:
+            self._take_files(page, keys)
+        else:
+            self._take_outermost(page, keys)
+
+    def _take_files(self, page: ListPage, keys: range) -> None:
+        names, extension = page.keys, self._search.extension
+        matching = [index for index in keys if names[index].endswith(extension)]
+        for index in matching:
+            self._add_file(page, index)
+        if not self._entries:
+            for index in keys:
+                self._hold(names[index])
+
+    def _take_outermost(self, page: ListPage, keys: range) -> None:
+        for index in keys:
+            key = page.keys[index]
+            if self.store and key.startswith(self.store + "/"):
+                continue
+            end = key.find(self._mark, self._start)
+            self.store = key[: end + len(self._mark) - 1] if end >= 0 else ""
+            if self.store:
+                self._add_store(self.store)
+            else:
+                self._add_other(page, index)
+
+    def _take_nested(self, page: ListPage, keys: range) -> None:
+        for index in keys:
+            key = page.keys[index]
+            end = key.find(self._mark, self._start)
+            while end >= 0:
+                self._add_store(key[: end + len(self._mark) - 1])
+                end = key.find(self._mark, end + len(self._mark))
+            self._add_other(page, index)
+
+    def _add_store(self, path: str) -> None:
+        # A store wins over a file of the same path, whichever comes first.
+        location = self._base + path
+        self._entries[location] = FileEntry(location, "directory")
+
+    def _add_file(self, page: ListPage, index: int) -> None:
+        key, size, modified = page.read(index)
+        location = self._base + key
+        self._entries.setdefault(location, FileEntry(location, "file", size, modified))
+
+    def _add_other(self, page: ListPage, index: int) -> None:
+        if page.keys[index].endswith(self._search.extension):
+            self._add_file(page, index)
+        elif not self._entries:
+            self._hold(page.keys[index])
+
+    def _hold(self, key: str) -> None:
+        if len(key) > self._start:
+            self._is_empty = False
+            self._held.add(key)
+
+    def matches(self) -> Matches:
+        """All that was found, once everything below the place was taken in."""
+        files = tuple(self._entries[location] for location in sorted(self._entries))
+        if files:
+            return Matches(files)
+        return Matches((), self._held.most_common(), self._is_empty)
+
+
+class _Held:
+    """Counts the extensions of keys; what lies inside a known kind of store counts once."""
+
+    _STORE = re.compile(r"(?:\.(?:ome|nwb))?\.(?:zarr|n5|nwb)(?=/)")
+    _FILE = re.compile(
+        r"(?<=[^/])(?:\.(?:ome|nwb)\.\w{1,12}|\.\w{1,5}\.(?:gz|bz2|xz|zst)"
+        r"|\.(?=\w*[A-Za-z])\w{1,12})\Z"
+    )
+
+    def __init__(self, start: int) -> None:
+        self._start = start
+        self._store = ""
+        self._counts: Counter[str] = Counter()
+
+    def add(self, key: str) -> None:
+        if self._store and key.startswith(self._store):
+            return
+        match = self._STORE.search(key, self._start)
+        self._store = key[: match.end() + 1] if match else ""
+        match = match or self._FILE.search(key, self._start)
+        if match and (match[0] in self._counts or len(self._counts) < _MOST_EXTENSIONS):
+            self._counts[match[0]] += 1
+
+    def most_common(self) -> tuple[tuple[str, int], ...]:
+        return tuple(sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+class _Walk:
+    """The pages of one listing, to their end, on servers that are not quite S3 too.
+
+    Some give the same token again, some repeat keys, some do not heed
+    ``start_after``. A walk moves on by the other means then, and raises
+    `ServiceError` after 50 requests in a row without a new key.
+    """
+
+    def __init__(self, lister: ObjectLister, place: Place, delimiter: str = "") -> None:
+        self._lister = lister
+        self._place = place
+        self._delimiter = delimiter
+        self._token: str | None = None
+        self._after = ""
+        self._position = ""
+        self._skipped = ""
+        self._stalls = 0
+        self.ordered = True
+
+    def __iter__(self) -> Iterator[ListPage]:
+        while True:
+            page = self._lister.list_page(
+                *self._place,
+                delimiter=self._delimiter,
+                start_after="" if self._token else self._after,
+                token=self._token,
+            )
+            self._check(page)
+            self._move(page)
+            yield page
+            if page.token is None:
+                return
+
+    def skip_past(self, store: str) -> None:
+        """Go on after all that is inside `store`, once: what the server makes of it is seen."""
+        target = f"{store}/{LAST}"
+        if target > self._skipped:
+            self._skipped = self._after = target
+            self._token = None
+
+    def _move(self, page: ListPage) -> None:
+        top = max(page.keys + page.prefixes, default="")
+        self._stalls = 0 if top > self._position else self._stalls + 1
+        if self._stalls > _STALLS_ALLOWED:
+            what = "The store repeats one page of its listing without end"
+            raise ServiceError(Issue(what, "s3://" + "/".join(self._place), "Try again later"))
+        self._position = max(self._position, top)
+        repeated = page.token is not None and page.token == self._token
+        self._token = None if repeated else page.token
+        self._after = self._end_of(self._position) if repeated else ""
+
+    def _end_of(self, entry: str) -> str:
+        rolled_up = self._delimiter and entry.endswith(self._delimiter)
+        return entry + LAST if rolled_up else entry
+
+    def _check(self, page: ListPage) -> None:
+        if not is_ordered(page):
+            self.ordered = False
+        if not is_below(page, self._place.prefix):
+            what = "The store lists what was not asked for"
+            raise ServiceError(Issue(what, "s3://" + "/".join(self._place), "Try again later"))
+
+
+def is_ordered(page: ListPage) -> bool:
+    """Whether keys and prefixes ascend, as S3 lists them."""
+    return page.keys == sorted(page.keys) and page.prefixes == sorted(page.prefixes)
+
+
+def is_below(page: ListPage, prefix: str) -> bool:
+    """Whether each entry starts with `prefix`."""
+    return all(entry.startswith(prefix) for names in (page.keys, page.prefixes) for entry in names)

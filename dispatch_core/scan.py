@@ -1,0 +1,400 @@
+"""Neighbours are listed together: one listing that answers for many places of a bucket.
+
+Assets are neighbours in their bucket, and a page of a listing holds a thousand
+entries, whoever they belong to. So the places of a bucket are sorted, listed under
+the prefix that they share, and each page is dealt out to the places that it covers.
+Where a page ends between two places, the next one starts at the next place: whatever
+lies between is not listed, and it never takes more requests than to list each place
+by itself. Where the places are so far apart that a page covers one, they are listed
+by themselves, for a page of strangers costs time though it is one request.
+
+A bucket may allow a listing of one place and deny that of a shorter prefix, and a
+server may not be quite S3. So this listing answers for a place only when it is sure;
+all others are given back, and no place is to blame.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
+from typing import Literal
+
+from dispatch_core.errors import (
+    AccessDenied,
+    DelimiterRefused,
+    Issue,
+    NoSuchBucket,
+    ServiceError,
+)
+from dispatch_core.listing import (
+    LAST,
+    Found,
+    Matches,
+    Place,
+    Search,
+    check_delimiter,
+    is_below,
+    is_ordered,
+    list_matches,
+)
+from dispatch_core.sources import ListPage, ObjectLister
+
+FULL = 0.95
+"""How much of its pages a run of neighbours is planned to fill."""
+
+_BATCH = 16
+_SPARSE = 32
+_EMPTY_PAGES = 20
+
+Trouble = Literal["", "denied", "failed", "no_such_bucket", "delimiter", "not_s3"]
+"""Why a listing of neighbours ended early: what it did not reach is listed another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One piece of work: some places of a bucket, as a value that can be sent.
+
+    Attributes
+    ----------
+    prefixes
+        Ascending, each once.
+    together
+        Whether they are listed as neighbours, or each by itself.
+    pages
+        After so many pages of neighbours the rest is given back.
+    alone
+        How many are listed by themselves before a page of neighbours is tried.
+    """
+
+    bucket: str
+    prefixes: tuple[str, ...]
+    search: Search
+    together: bool = False
+    pages: int = 1
+    alone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What became of listing one place.
+
+    ``matches`` is None where it failed; then ``reason`` is that of an exclusion.
+    """
+
+    matches: Matches | None
+    reason: str = ""
+    issue: Issue | None = None
+
+
+@dataclass(slots=True)
+class RunListed:
+    """What became of a run, as a value that can come from another machine.
+
+    Attributes
+    ----------
+    listed
+        By prefix. A place that is not in it was not reached, or not to its end.
+    pages, covered
+        Pages of neighbours, and the places that were listed by them.
+    trouble, issue
+        Why the listing of neighbours ended early.
+    requests, keys
+        What all of it cost.
+    """
+
+    listed: dict[str, Listed] = field(default_factory=dict)
+    pages: int = 0
+    covered: int = 0
+    trouble: Trouble = ""
+    issue: Issue | None = None
+    requests: int = 0
+    keys: int = 0
+
+
+def list_run(
+    lister: ObjectLister,
+    run: Run,
+    pause: float = 0,
+    halted: threading.Event | None = None,
+) -> RunListed:
+    """Lists the places of a run; up to `pause` seconds are waited first.
+
+    Runs on the executor: apart from `halted`, which only threads of this process are
+    given, all that goes in and out can be pickled if the lister can. To do it twice
+    does no harm.
+    """
+    time.sleep(random.uniform(0, pause))
+    counting = _Counting(lister, halted)
+    result = RunListed()
+    try:
+        if run.together:
+            _list_neighbours(_Neighbours(counting, run, result), run)
+        else:
+            for prefix in run.prefixes:
+                result.listed[prefix] = _list_alone(counting, run, prefix)
+    except _Halted:
+        pass
+    result.requests, result.keys = counting.requests, counting.keys
+    return result
+
+
+def _list_neighbours(scan: _Neighbours, run: Run) -> None:
+    alone = run.alone
+    try:
+        while scan.waiting and scan.result.pages < run.pages:
+            for _ in range(min(alone, len(scan.waiting))):
+                scan.list_next_alone()
+            covered = scan.list_pages(run.pages)
+            # Twice as many are listed alone before each next try that finds strangers.
+            alone = 0 if covered > 1 else 2 * alone + 1
+    except ServiceError as error:
+        scan.result.trouble, scan.result.issue = _trouble(error), error.issues[0]
+
+
+def _trouble(error: ServiceError) -> Trouble:
+    kinds: dict[type[ServiceError], Trouble] = {
+        AccessDenied: "denied",
+        NoSuchBucket: "no_such_bucket",
+        DelimiterRefused: "delimiter",
+        _NotS3: "not_s3",
+    }
+    return kinds.get(type(error), "failed")
+
+
+class _NotS3(ServiceError):
+    """The server does not list in the way that neighbours rely on."""
+
+
+_REASONS: dict[type[ServiceError], str] = {
+    AccessDenied: "access_denied",
+    NoSuchBucket: "no_such_bucket",
+}
+
+
+def _list_alone(lister: ObjectLister, run: Run, prefix: str) -> Listed:
+    try:
+        return Listed(list_matches(lister, Place(run.bucket, prefix), run.search))
+    except ServiceError as error:
+        return Listed(None, _REASONS.get(type(error), "listing_failed"), error.issues[0])
+
+
+class _Neighbours:
+    """One listing under the prefix that all places of a run share.
+
+    Attributes
+    ----------
+    waiting
+        Prefixes of the places that are not begun, ascending.
+    result
+        Where what became of the others is written.
+    """
+
+    def __init__(self, lister: _Counting, run: Run, result: RunListed) -> None:
+        self.waiting = deque(run.prefixes)
+        self.result = result
+        self._lister = lister
+        self._run = run
+        self._prefix = _shared(run.prefixes)
+        self._open: list[Found] = []
+        self._token: str | None = None
+        self._after = ""
+        self._empty = 0
+
+    def list_next_alone(self) -> None:
+        """Lists the next place by its own prefix."""
+        prefix = self.waiting.popleft()
+        self.result.listed[prefix] = _list_alone(self._lister, self._run, prefix)
+
+    def list_pages(self, most: int) -> int:
+        """Lists from the next place on until a page ends between two, and says how many it covered.
+
+        After `most` pages it stops inside a place too, if the place began on the last of
+        them: that one is not listed then.
+        """
+        covered = 0
+        self._token, self._after = None, self.waiting[0] if self.waiting else ""
+        older: list[Found] = []
+        while self.waiting or self._open:
+            covered += self._list_page()
+            if not self._open or (self.result.pages >= most and self._open[0] not in older):
+                break
+            older = list(self._open)
+        return covered
+
+    def _list_page(self) -> int:
+        page = self._lister.list_page(
+            self._run.bucket,
+            self._prefix,
+            delimiter=self._run.search.delimiter,
+            start_after="" if self._token else self._after,
+            token=self._token,
+        )
+        self.result.pages += 1
+        self._check(page)
+        self._begin(page)
+        for found in self._open:
+            _deal(page, found)
+        covered = self._end(page)
+        self._move(page)
+        return covered
+
+    def _check(self, page: ListPage) -> None:
+        """Raises unless the page is what S3 would send."""
+        entries = [*page.keys[:1], *page.prefixes[:1]]
+        self._empty = 0 if entries else self._empty + 1
+        if (
+            not is_ordered(page)
+            or not is_below(page, self._prefix)
+            or any(entry <= self._after for entry in entries)
+            or self._empty > _EMPTY_PAGES
+        ):
+            raise _NotS3("The server lists in another order, or more than was asked for")
+        if self._run.search.delimiter:
+            check_delimiter(page, self._run.search.mark, len(self._prefix))
+
+    def _begin(self, page: ListPage) -> None:
+        last = _last(page)
+        while self.waiting and (page.token is None or self.waiting[0] <= last):
+            place = Place(self._run.bucket, self.waiting.popleft())
+            self._open.append(Found(place, self._run.search))
+
+    def _end(self, page: ListPage) -> int:
+        last, begun, self._open = _last(page), self._open, []
+        for found in begun:
+            # An empty page with a token says nothing of where the listing is.
+            if page.token is not None and (not last or last.startswith(found.place.prefix)):
+                self._open.append(found)
+            else:
+                self.result.listed[found.place.prefix] = Listed(found.matches())
+        self.result.covered += len(begun) - len(self._open)
+        return len(begun) - len(self._open)
+
+    def _move(self, page: ListPage) -> None:
+        self._token = page.token
+        self._after = _last(page) or self._after
+        store = self._open[0].store if self._open else ""
+        if store:
+            self._token, self._after = None, f"{store}/{LAST}"
+
+
+def _last(page: ListPage) -> str:
+    return max(page.keys[-1:] + page.prefixes[-1:], default="")
+
+
+def _deal(page: ListPage, found: Found) -> None:
+    """Gives a place the part of a page that is below it."""
+    start = found.place.prefix
+    end = start[:-1] + "0"  # the character after "/"
+    keys = range(bisect_left(page.keys, start), bisect_left(page.keys, end))
+    low, high = bisect_left(page.prefixes, start), bisect_left(page.prefixes, end)
+    found.take(page, keys, page.prefixes[low:high])
+
+
+class _Halted(Exception):
+    """The step was stopped while a listing was under way."""
+
+
+class _Counting:
+    """A lister that counts what goes through it, and stops when told to."""
+
+    def __init__(self, lister: ObjectLister, halted: threading.Event | None) -> None:
+        self._lister = lister
+        self._halted = halted
+        self.requests = 0
+        self.keys = 0
+
+    @property
+    def label(self) -> str:
+        return self._lister.label
+
+    def list_page(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        delimiter: str = "",
+        start_after: str = "",
+        token: str | None = None,
+    ) -> ListPage:
+        if self._halted is not None and self._halted.is_set():
+            raise _Halted
+        self.requests += 1
+        page = self._lister.list_page(
+            bucket, prefix, delimiter=delimiter, start_after=start_after, token=token
+        )
+        self.keys += len(page.keys) + len(page.prefixes)
+        return page
+
+
+def first_runs(places: Iterable[Place], search: Search, parallel: int) -> Iterator[Run]:
+    """What to begin with: of each bucket one page of neighbours, which shows how dense they are.
+
+    A place inside a store that matches would be rolled up with it: it is listed alone.
+    """
+    buckets: dict[str, list[str]] = {}
+    for place in places:
+        buckets.setdefault(place.bucket, []).append(place.prefix)
+    for bucket, prefixes in buckets.items():
+        prefixes.sort()
+        shared = len(_shared(prefixes))
+        inside = [prefix for prefix in prefixes if search.mark in prefix[shared:]]
+        outside = [prefix for prefix in prefixes if search.mark not in prefix[shared:]]
+        if len(outside) > 1:
+            yield Run(bucket, tuple(outside), search, together=True)
+        else:
+            inside = prefixes
+        yield from single_runs(Run(bucket, (), search), inside, parallel)
+
+
+def next_runs(run: Run, result: RunListed, parallel: int) -> list[Run]:
+    """The rest of a run of neighbours, cut by how dense it was into pieces for `parallel` threads.
+
+    A piece of dense ones is planned to fill whole pages: with 20 places to a page, 19
+    or twice 19 of them. Of the pieces of sparse ones every fourth looks again, half way.
+    """
+    rest = rest_of(run, result)
+    density = result.covered / max(1, result.pages)
+    if density < 2:
+        size = max(1, min(_SPARSE, len(rest) // (2 * parallel)))
+        pieces = _pieces(replace(run, pages=_SPARSE), rest, size)
+        return [
+            replace(piece, alone=_SPARSE if number % 4 else _SPARSE // 2)
+            for number, piece in enumerate(pieces)
+        ]
+    to_a_page = FULL * density
+    pages = ceil(len(rest) / (to_a_page * parallel))
+    return _pieces(replace(run, pages=2 * pages, alone=0), rest, int(to_a_page * pages))
+
+
+def _shared(ascending: Sequence[str]) -> str:
+    """What all of them start with."""
+    first, last = ascending[0], ascending[-1]
+    differing = (
+        at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other
+    )
+    return first[: next(differing, min(len(first), len(last)))]
+
+
+def rest_of(run: Run, result: RunListed) -> tuple[str, ...]:
+    """The places of a run that are still to be listed."""
+    return tuple(prefix for prefix in run.prefixes if prefix not in result.listed)
+
+
+def single_runs(run: Run, prefixes: Sequence[str], parallel: int) -> list[Run]:
+    """Places of a run that are listed each by itself, in pieces for `parallel` threads."""
+    # To hand over one place costs about 50 us: worth saving where there are many.
+    size = max(1, min(_BATCH, len(prefixes) // (_BATCH * parallel)))
+    return _pieces(replace(run, together=False), prefixes, size)
+
+
+def _pieces(run: Run, prefixes: Sequence[str], size: int) -> list[Run]:
+    pieces = (tuple(prefixes[at : at + size]) for at in range(0, len(prefixes), size))
+    return [
+        replace(run, prefixes=piece, together=run.together and len(piece) > 1) for piece in pieces
+    ]

@@ -1,0 +1,368 @@
+"""Neighbours listed together: the right files, in as few requests as can be, on any server."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from typing import Any, Literal
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from dispatch_core.errors import AccessDenied, NoSuchBucket, ServiceError
+from dispatch_core.file_extension import NestedStores
+from dispatch_core.listing import Place, Search
+from dispatch_core.locate import Located, locate_files
+from dispatch_core.s3 import S3Lister
+from dispatch_core.scan import Run, first_runs, list_run
+from dispatch_core.sources import ListPage, ObjectLister, StoredObject
+from dispatch_core.types import DataAsset, Exclusion, LocatedAsset
+from tests.servers.s3 import S3Server
+from tests.support.store import (
+    LAST,
+    NoStartAfter,
+    OneToken,
+    Store,
+    Unordered,
+    everything,
+    outermost,
+)
+
+Delimiters = Literal["any", "refuse", "ignore", "only slash"]
+
+
+class AtOnce(Executor):
+    """Runs work where it is handed over, as another process would get it and send it back."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        lister, *rest = args
+        done: Future[Any] = Future()
+        try:
+            answer = fn(lister, *pickle.loads(pickle.dumps(rest)), **kwargs)
+            done.set_result(pickle.loads(pickle.dumps(answer)))
+        except Exception as error:  # noqa: BLE001  # as every executor does
+            done.set_exception(error)
+        return done
+
+
+def locate(store: ObjectLister, extension: str, *names: str, **more: Any) -> Located:
+    assets = [
+        DataAsset(f"r{number}", name, f"s3://data/{name}") for number, name in enumerate(names)
+    ]
+    given = {"executor": AtOnce(), "pause": 0, "threads": 2, **more}
+    return locate_files(assets, store, extension, **given)
+
+
+def found_in(located: Located) -> dict[str, dict[str, str]]:
+    """Location of each asset with files -> its files below the bucket, and their kinds."""
+    return {
+        one.asset.name: {
+            file.location.removeprefix("s3://data/"): file.kind for file in one.files or ()
+        }
+        for one in located.located
+    }
+
+
+NAMES = st.sampled_from(["a", "a1", "a.z", "b.z", ".z", "z", "c.zz", "b.z0", "", ".", "0", LAST])
+PATHS = st.lists(NAMES, min_size=1, max_size=5).map("/".join)
+PLACES = st.lists(NAMES.filter(bool), min_size=1, max_size=3).map("/".join)
+KINDS = st.sampled_from([Store, OneToken, NoStartAfter, Unordered])
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[set[str], list[str]]:
+    """Keys, and the places of assets, of which some are prefixes of others or lie inside them."""
+    places = draw(st.lists(PLACES, min_size=1, max_size=8))
+    below = st.tuples(st.sampled_from(places), PATHS).map("/".join)
+    return draw(st.sets(st.one_of(below, PATHS), max_size=40)), places
+
+
+def by_definition(
+    keys: set[str], places: list[str], nested: NestedStores
+) -> dict[str, dict[str, str]]:
+    define = everything if nested == "all" else outermost
+    found = {place: define(keys, place + "/", ".z") for place in places}
+    return {place: files for place, files in found.items() if files}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    worlds(),
+    st.integers(1, 7),
+    st.sampled_from(["any", "refuse", "ignore", "only slash"]),
+    st.sampled_from(["outermost", "all"]),
+    KINDS,
+    st.integers(1, 3),
+)
+def test_each_asset_has_the_files_of_the_definition_on_any_server(
+    world: tuple[set[str], list[str]],
+    page_size: int,
+    delimiters: Delimiters,
+    nested: NestedStores,
+    kind: type[Store],
+    threads: int,
+) -> None:
+    keys, places = world
+    assume(kind is not Unordered or page_size > 1)  # one entry is always in order
+    store = kind(*(f"data/{key}" for key in keys), page_size=page_size)
+    store.delimiters = delimiters
+
+    result = locate(store, ".z", *places, nested_stores=nested, threads=threads)
+
+    assert found_in(result) == by_definition(keys, places, nested)
+    assert {row.reason for row in result.exclusions} <= {"no_matching_file"}
+    assert result.requests == len(store.asked)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.integers(1, 7), st.data())
+def test_a_denied_asset_is_denied_and_no_other_asset_pays_for_it(
+    world: tuple[set[str], list[str]], page_size: int, data: st.DataObject
+) -> None:
+    keys, places = world
+    denied = data.draw(st.sampled_from(places)) + "/"
+    store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
+    store.trouble = lambda ask: AccessDenied("no") if shows(ask.prefix, denied) else None
+
+    result = locate(store, ".z", *places)
+
+    open_to_us = [place for place in places if not shows(place + "/", denied)]
+    assert found_in(result) == by_definition(keys, open_to_us, "outermost")
+    assert {row.name for row in result.exclusions if row.reason == "access_denied"} == {
+        place for place in places if shows(place + "/", denied)
+    }
+
+
+def shows(prefix: str, denied: str) -> bool:
+    """Whether a listing of `prefix` would show something below `denied`."""
+    return prefix.startswith(denied) or denied.startswith(prefix)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.integers(1, 4), st.sets(st.integers(1, 25), max_size=12))
+def test_an_asset_is_listed_whole_or_not_at_all_whichever_requests_fail(
+    world: tuple[set[str], list[str]], page_size: int, failing: set[int]
+) -> None:
+    keys, places = world
+    store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
+    store.trouble = lambda ask: ServiceError("no") if len(store.asked) in failing else None
+
+    result = locate(store, ".z", *places)
+
+    expected = by_definition(keys, places, "outermost")
+    failed = {row.name for row in result.exclusions if row.reason == "listing_failed"}
+    assert found_in(result) == {
+        place: files for place, files in expected.items() if place not in failed
+    }
+    assert len(result.located) + len(result.exclusions) == len(places)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.integers(1, 9))
+def test_neighbours_take_no_more_requests_than_one_by_one_and_the_page_that_looks(
+    world: tuple[set[str], list[str]], page_size: int
+) -> None:
+    keys, places = world
+    store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
+    alone = Store(*(f"data/{key}" for key in keys), page_size=page_size)
+    for place in set(places):
+        locate(alone, ".z", place)
+
+    locate(store, ".z", *places)
+
+    assert len(store.asked) <= len(alone.asked) + 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    worlds(),
+    st.sampled_from(["any", "refuse", "ignore", "only slash"]),
+    st.sampled_from(["outermost", "all"]),
+)
+def test_each_asset_has_the_files_of_the_definition_through_boto3(
+    lister: tuple[S3Server, S3Lister],
+    world: tuple[set[str], list[str]],
+    delimiters: Delimiters,
+    nested: NestedStores,
+) -> None:
+    (keys, places), (server, s3) = world, lister
+    server.buckets["data"] = (sorted(keys), dict.fromkeys(keys, 1))
+    server.page_size, server.delimiters = 5, delimiters
+
+    result = locate(s3, ".z", *places, nested_stores=nested)
+
+    assert found_in(result) == by_definition(keys, places, nested)
+
+
+@pytest.fixture(scope="module")
+def lister() -> Iterator[tuple[S3Server, S3Lister]]:
+    with S3Server({"data": []}) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        patch.setenv("AWS_ACCESS_KEY_ID", "a")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield server, S3Lister()
+
+
+class Even:
+    """A bucket of assets ``a000000`` and so on, each with the same keys, which need not exist."""
+
+    label = "an even bucket"
+
+    def __init__(self, assets: int, *keys: str) -> None:
+        self.assets, self.keys = assets, sorted(keys)
+        self.requests = self.entries = 0
+
+    def list_page(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        delimiter: str = "",
+        start_after: str = "",
+        token: str | None = None,
+    ) -> ListPage:
+        self.requests += 1
+        after = token or start_after
+        page: list[str] = []
+        for number in range(int(max(after, prefix)[1:7].ljust(6, "0")), self.assets):
+            asset = f"a{number:06}/"
+            if len(page) > 1000 or asset[: len(prefix)] > prefix:
+                break
+            page += [asset + key for key in self.keys if asset + key > after]
+        self.entries += len(page[:1000])
+        objects = [StoredObject(key, 7) for key in page[:1000]]
+        return ListPage.of(objects, [], page[999] if len(page) > 1000 else None)
+
+
+def numbered(*numbers: int) -> list[str]:
+    return [f"a{number:06}" for number in numbers]
+
+
+FIFTY = ["x.nwb", *(f"{number:02}.json" for number in range(49))]
+
+
+def test_dense_neighbours_are_one_look_and_then_full_pages() -> None:
+    store = Even(2000, *FIFTY)
+
+    result = locate(store, ".nwb", *numbered(*range(2000)), threads=8)
+
+    assert len(result.located) == 2000
+    assert result.requests == store.requests == 103  # 100,000 keys: 100 at the least
+
+
+def test_neighbours_that_fit_into_a_page_are_one_request() -> None:
+    store = Even(20, *FIFTY[:40])
+
+    result = locate(store, ".nwb", *numbered(*range(20)))
+
+    assert (len(result.located), result.requests) == (20, 1)
+
+
+def test_assets_far_apart_are_listed_by_their_own_prefix_and_drag_in_few_strangers() -> None:
+    store = Even(100_000, *FIFTY)
+
+    result = locate(store, ".nwb", *numbered(*range(0, 100_000, 500)), threads=8)
+
+    assert len(result.located) == 200
+    assert result.requests == 200
+    assert store.entries < 200 * 50 * 1.5
+
+
+def test_assets_half_way_between_cost_as_many_requests_as_pages_that_hold_one() -> None:
+    store = Even(4000, *FIFTY)
+
+    result = locate(store, ".nwb", *numbered(*range(0, 4000, 5)), threads=8)
+
+    assert len(result.located) == 800
+    assert result.requests == 204  # 20 assets to a page, 4 of them ours: 200 at the least
+
+
+def test_a_crowd_among_assets_that_are_far_apart_is_still_found_to_be_one() -> None:
+    store = Even(100_000, *FIFTY)
+    far, crowd = range(0, 60_000, 1000), range(60_000, 62_000)
+
+    result = locate(store, ".nwb", *numbered(*far, *crowd), threads=2)
+
+    assert len(result.located) == 2060
+    assert result.requests < 400  # one by one: 2,060; knowing it all beforehand: 160
+
+
+def test_a_bucket_that_denies_the_shared_prefix_is_asked_for_it_once() -> None:
+    store = Store(*(f"data/a{number}/x.nwb" for number in range(100)))
+    store.own_prefix_only = True
+
+    result = locate(store, ".nwb", *(f"a{number}" for number in range(100)))
+
+    assert (len(result.located), result.requests) == (100, 101)
+    assert result.exclusions == ()
+
+
+def test_a_bucket_that_is_not_there_is_asked_for_once() -> None:
+    store = Store()
+    store.trouble = lambda ask: NoSuchBucket("gone")
+
+    result = locate(store, ".nwb", *(f"a{number}" for number in range(100)))
+
+    assert [row.reason for row in result.exclusions] == ["no_such_bucket"] * 100
+    assert len(store.asked) == 1
+
+
+def test_neighbours_are_listed_together_past_a_refused_delimiter_too() -> None:
+    store = Store(*(f"data/a{number}/x.zarr/{chunk}" for number in range(50) for chunk in range(9)))
+    store.delimiters = "refuse"
+
+    result = locate(store, ".zarr", *(f"a{number}" for number in range(50)))
+
+    assert (len(result.located), result.requests) == (50, 2)
+
+
+def test_a_place_inside_a_store_that_matches_is_listed_alone() -> None:
+    store = Store("data/a.zarr/sub/x.zarr/0", "data/b/y.zarr/0")
+
+    result = locate(store, ".zarr", "a.zarr/sub", "b", "c")
+
+    assert found_in(result) == {
+        "a.zarr/sub": {"a.zarr/sub/x.zarr": "directory"},
+        "b": {"b/y.zarr": "directory"},
+    }
+    assert sorted(ask.prefix for ask in store.asked) == ["", "a.zarr/sub/"]
+
+
+def test_what_becomes_of_assets_is_told_as_it_comes_each_asset_once() -> None:
+    store = Store("data/a/x.nwb", "data/b/x.txt", "data/c/x.nwb", page_size=1)
+    batches: list[list[str]] = []
+
+    def tell(answers: Any) -> None:
+        batches.append([type(answer).__name__ for answer in answers])
+
+    result = locate(store, ".nwb", "a", "b", "c", "", found=tell)
+
+    told = [name for batch in batches for name in batch]
+    assert batches[0] == ["Exclusion"], "the asset without a place, before any request"
+    assert len(batches) > 2
+    assert told.count("LocatedAsset") == len(result.located) == 2
+    assert told.count("Exclusion") == len(result.exclusions) == 2
+
+
+def test_assets_that_a_stop_left_out_are_told_of_too() -> None:
+    told: list[LocatedAsset | Exclusion] = []
+
+    result = locate(Store(), ".nwb", "a", "b", should_stop=lambda: True, found=told.extend)
+
+    assert tuple(told) == result.exclusions
+    assert [row.reason for row in result.exclusions] == ["not_listed"] * 2
+
+
+def test_work_done_twice_gives_the_same_answer() -> None:
+    store = Store(*(f"data/a{number}/x.nwb" for number in range(9)), page_size=2)
+    places = [Place("data", f"a{number}/") for number in range(9)]
+    (run,) = first_runs(places, Search(".nwb"), 4)
+    work = Run(run.bucket, run.prefixes, run.search, together=True, pages=3)
+
+    first, second = list_run(store, work), list_run(store, pickle.loads(pickle.dumps(work)))
+
+    assert first == second
+    assert list(first.listed) == [f"a{number}/" for number in range(5)]
