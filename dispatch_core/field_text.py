@@ -106,6 +106,19 @@ def _read_scalar(field: FormField, text: str, where: str) -> JsonValue:
     return value
 
 
+def choices_of(field: FormField) -> dict[str, JsonValue]:
+    """The values that are picked from, by how they are written; empty where one types."""
+    if field.kind == "boolean":
+        values: tuple[JsonValue, ...] = (True, False)
+    else:
+        values = field.choices if field.kind in ("choice", "constant") else ()
+    if values and field.takes_null:
+        values = (*values, None)
+    return {
+        write_value(one, is_text=is_text(field), takes_null=field.takes_null): one for one in values
+    }
+
+
 def columns_of(field: FormField, value: JsonValue | Missing) -> tuple[str, ...]:
     """The columns that `field` shows: those of its schema, and of keys that only `value` has."""
     if field.kind == "dictionary":
@@ -159,7 +172,9 @@ def _read_dictionary(
     found: dict[str, JsonValue] = {}
     for number, row in rows:
         place = f"{where}, row {number}"
-        key, text = row.get(KEY) or "", row.get(VALUE) or ""
+        key, text = row.get(KEY), row.get(VALUE) or ""
+        if key is None:
+            raise InvalidInput(Issue(f"{text} has no key", place, "Write one before it"))
         if not text:
             raise InvalidInput(Issue(f"{key} has no value", place, 'Write one, or ""'))
         if key in found:

@@ -73,7 +73,8 @@ def _value_issues(error: Any, where: str, told: set[Path]) -> Iterator[Issue]:
             yield from _value_issues(one, where, told)
     elif error.kind.name == "required":
         missing = error.kind.property
-        yield Issue(f"{missing!r} is missing", _at(where, path), "Add it", path=path)
+        what = f"{missing!r} is missing"
+        yield Issue(what, _at(where, path), "Add it", path=(*path, missing))
     elif error.kind.name != "additionalProperties" or not _all_told(error, path, told):
         yield Issue(error.message, _at(where, path), _advice(error), path=path)
 

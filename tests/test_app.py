@@ -137,7 +137,7 @@ def test_parameters_opened_first_can_be_written_before_there_are_assets() -> Non
     app.switch_page(PARAMETERS).run()
 
     assert not app.exception
-    assert "null" in app.main.caption[-1].value
+    assert "every job gets null" in app.main.info[0].value
     assert "**1** parameter set" in equation(app)
 
 

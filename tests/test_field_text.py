@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dispatch_core.bson import MISSING
 from dispatch_core.errors import InvalidInput
 from dispatch_core.field_text import (
+    choices_of,
     columns_of,
     edited_rows,
     read_field,
@@ -121,6 +122,7 @@ def test_blank_rows_are_none_and_no_row_is_no_value() -> None:
     [
         ([{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}], "row 2: the key 'a' stands"),
         ([{"Key": "a", "Value": None}], "row 1: a has no value"),
+        ([{"Key": None, "Value": "b"}], "row 1: b has no key"),
         ([{"Key": "a", "Value": "[1"}], "row 1, line 1, column"),
     ],
 )
@@ -134,6 +136,20 @@ def test_a_row_that_is_no_entry_is_refused_with_its_number(rows: Any, message: s
 def test_a_cell_of_another_kind_is_refused_with_row_and_column() -> None:
     with pytest.raises(InvalidInput, match="x, row 1, gain: loud is not a number"):
         read_rows(field_of(CHANNELS), [{"name": "a", "gain": "loud"}])
+
+
+@pytest.mark.parametrize(
+    ("schema", "choices"),
+    [
+        ({"type": ["boolean", "null"]}, {"true": True, "false": False, "null": None}),
+        ({"enum": ["null", "1", None]}, {'"null"': "null", "1": "1", "null": None}),
+        ({"enum": ["1", 1, 1.0]}, {'"1"': "1", "1": 1, "1.0": 1.0}),
+        ({"const": "v1"}, {"v1": "v1"}),
+        (NUMBER, {}),
+    ],
+)
+def test_choices_are_told_apart_by_how_they_are_written(schema: Any, choices: Any) -> None:
+    assert json.dumps(choices_of(field_of(schema))) == json.dumps(choices)
 
 
 def test_edits_of_a_table_are_cells_changed_rows_added_and_rows_deleted() -> None:

@@ -316,7 +316,7 @@ def test_sets_that_the_schema_refuses_are_there_to_be_shown() -> None:
     assert [one.values for one in check.merged] == [{"tag": 1}]
     assert [(issue.path, issue.nearest) for issue in check.error.issues] == [
         (("analysis_parameter", "tag"), ""),
-        (("analysis_parameter",), ""),
+        (("analysis_parameter", "isi_violations_cutoff"), ""),
     ]
 
 

@@ -1,4 +1,4 @@
-"""With which parameters: analysis_parameters.json in, parameter sets in a table."""
+"""With which parameters: a form or JSON over one text, sweeps, the sets side by side."""
 
 import streamlit as st
 
@@ -7,8 +7,9 @@ from pages.shared import session as state
 
 session = state.open_session()
 
-sets = parts.parameters_editor(session)
-parts.schema_editor(session)
-if sets is not None:
-    parts.set_table(sets)
+st.caption(
+    "analysis_parameters.json: one set for every asset, or several sets, each for every asset, "
+    "with fixed parameters under each."
+)
+parts.parameters_editor(session)
 st.page_link("pages/dispatch/jobs.py", label="Next: jobs", icon=":material/arrow_forward:")

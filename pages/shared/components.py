@@ -13,7 +13,6 @@ from streamlit_ace import st_ace
 from dispatch_core.connect import SourceSettings
 from dispatch_core.dispatch import DispatchPlan
 from dispatch_core.errors import DispatchError, Issue
-from dispatch_core.locate import Located
 from dispatch_core.spreadsheet import csv_file, safe_cell
 from dispatch_core.table import Columns, TableView, page_of, select_rows
 from dispatch_core.types import Exclusion
@@ -65,11 +64,11 @@ def _files_label(settings: SourceSettings) -> str:
 
 def equation_bar(session: Session) -> None:
     """The job equation, as far as it is known, in the side bar: in sight on every page."""
-    found, plan, files = state.found(session), state.plan(session), state.located(session)
+    found, plan = state.found(session), state.plan(session)
     equation = plan.equation if plan else None
     numbers = [
         ("", len(found.assets) if found else None, "asset"),
-        ("→", equation.inputs if equation else _input_count(files, session), _input_name(session)),
+        ("→", count_of_inputs(session), input_name(session)),
         ("×", state.set_count(session), "parameter set"),
         ("=", equation.jobs if equation else None, "job"),
         ("→", equation.workers if equation else None, "worker"),
@@ -95,7 +94,8 @@ def equation_bar(session: Session) -> None:
             st.switch_page("pages/dispatch/jobs.py")
 
 
-def _input_name(session: Session) -> str:
+def input_name(session: Session) -> str:
+    """What a job is made for: a file, a group or an input."""
     if session.request.file_extension and session.request.is_split:
         return "file"
     return "group" if session.request.group_by else "input"
@@ -116,8 +116,14 @@ def show_notice(session: Session) -> None:
         session.notice = ""
 
 
-def _input_count(files: Located | None, session: Session) -> int | None:
-    """Inputs before there is a plan; how many groups there will be is not known then."""
+def count_of_inputs(session: Session) -> int | None:
+    """How many jobs one parameter set makes, as far as it is known.
+
+    Before there is a plan it is not known how many groups there will be.
+    """
+    plan, files = state.plan(session), state.located(session)
+    if plan is not None:
+        return plan.equation.inputs
     if files is None or session.request.group_by:
         return None
     if not session.request.is_split:

@@ -4,146 +4,210 @@ from __future__ import annotations
 
 import json
 
-import pandas as pd
 import streamlit as st
 
-from dispatch_core.errors import InvalidInput
-from dispatch_core.parameter_schema import ParameterSchema, parse_schema
-from dispatch_core.parameters import FILE_NAME, ParameterSets, parse_parameters
-from dispatch_core.strict_json import decode_json
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.json_edit import Path, rename_key
+from dispatch_core.parameters import FILE_NAME, ParameterCheck
+from dispatch_core.schema_form import FormField
+from dispatch_core.strict_json import decode_json, load_json
+from pages.shared import parameter_examples as examples
+from pages.shared import parameter_text as text_of
 from pages.shared import session as state
 from pages.shared.components import escaped, json_editor, show_error
+from pages.shared.parameter_form import parameter_form
+from pages.shared.parameter_text import FORM, JSON
+from pages.shared.schema_parts import load_schema, schema_line, schema_popover, take_schema
 from pages.shared.session import Session
+from pages.shared.set_parts import mode_switch, set_picker, set_tables
+from pages.shared.sweep_parts import sweep_panel
 
-EXAMPLES = {
-    "One set for every asset": {
-        "analysis_parameter": {
-            "analysis_name": "Unit quality filtering",
-            "analysis_tag": "baseline",
-            "isi_violations_cutoff": 0.05,
-        }
-    },
-    "Two sets, each for every asset": {
-        "fixed_parameters": {"analysis_name": "Unit quality filtering"},
-        "distributed_parameters": [
-            {"analysis_tag": "strict", "isi_violations_cutoff": 0.03},
-            {"analysis_tag": "lenient", "isi_violations_cutoff": 0.07},
-        ],
-    },
-    "None": {},
-}
+_MOST_ISSUES = 12
 
 
-def parameters_editor(session: Session) -> ParameterSets | None:
-    """The editor, checked as it is typed; None where the text does not hold."""
-    column, examples = st.columns([4, 1], vertical_alignment="bottom")
-    column.caption(
-        "analysis_parameters.json: analysis_parameter, or distributed_parameters, with "
-        "fixed_parameters under each. Empty: no parameters."
+def parameters_editor(session: Session) -> None:
+    """The parameters as a form or as JSON, what is wrong with them, and the sets they give."""
+    _toolbar(session)
+    take_schema(session)
+    form = text_of.form_of(session)
+    schema_line(session, form)
+    check = text_of.read(session)
+    drawn = form if isinstance(form, FormField) else None
+    is_form = drawn is not None and session.parameter_view == FORM
+    if drawn is not None and text_of.shows_form(session):
+        set_picker(session, check)
+        parameter_form(session, drawn, check)
+        text_of.take_over(session)
+    else:
+        check = _json(session, is_form)
+    _issues(session)
+    sweep_panel(session, drawn, check)
+    set_tables(session, check)
+    state.act_when_settled(session)
+
+
+def _toolbar(session: Session) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="parameter-tools"):
+        if isinstance(text_of.form_of(session), FormField):
+            _view_switch(session)
+        mode_switch(session, text_of.read(session))
+        schema_popover(session)
+        _example_popover(session)
+        _file_popover(session)
+        if session.parameters_before is not None:
+            st.button(
+                "Undo",
+                icon=":material/undo:",
+                type="tertiary",
+                help="Bring back what the last button replaced; once more to redo",
+                on_click=text_of.undo,
+                args=(session,),
+            )
+
+
+def _view_switch(session: Session) -> None:
+    key = f"view-{session.epoch}"
+    st.segmented_control(
+        "Edit as",
+        [FORM, JSON],
+        default=session.parameter_view,
+        required=True,
+        key=key,
+        on_change=_ask_for_view,
+        args=(session, key),
+        label_visibility="collapsed",
     )
-    with examples.popover("Examples", width="stretch", key=f"examples-{session.epoch}"):
-        for name, document in EXAMPLES.items():
-            if st.button(name, key=f"parameters-{name}", width="stretch"):
-                _load(session, json.dumps(document, indent=2) if document else "")
+
+
+def _ask_for_view(session: Session, key: str) -> None:
+    view = state.widget_value(key)
+    state.act(session, text_of.shows_form(session), _show_view, view)
+
+
+def _show_view(session: Session, view: str) -> None:
+    session.parameter_view = view
+    state.reload_editors(session)
+
+
+def _example_popover(session: Session) -> None:
+    with st.popover(
+        "Examples", icon=":material/lightbulb:", key=f"parameter-examples-{session.epoch}"
+    ):
+        for name, document in examples.DOCUMENTS.items():
+            st.button(
+                name,
+                key=f"parameters-{name}",
+                width="stretch",
+                on_click=text_of.replace_text,
+                args=(session, json.dumps(document, indent=2)),
+            )
+        st.button(
+            examples.WITH_SCHEMA,
+            key="parameters-schema",
+            width="stretch",
+            on_click=_load_example_schema,
+            args=(session,),
+        )
+        st.button(
+            "No parameters",
+            key="parameters-None",
+            width="stretch",
+            on_click=text_of.replace_text,
+            args=(session, ""),
+        )
+
+
+def _load_example_schema(session: Session) -> None:
+    load_schema(session, json.dumps(examples.SCHEMA, indent=2))
+    if not session.parameters_text.strip():
+        text_of.replace_text(session, json.dumps(examples.SCHEMA_PARAMETERS, indent=2))
+
+
+def _file_popover(session: Session) -> None:
+    with st.popover("File", icon=":material/description:", key=f"parameter-file-{session.epoch}"):
+        file = st.file_uploader(
+            f"Upload {FILE_NAME}", type=["json"], key=f"parameters-file-{session.epoch}"
+        )
+        if file is not None:
+            try:
+                text_of.replace_text(session, decode_json(file.getvalue(), file.name))
+            except InvalidInput as error:
+                show_error(error)
+            else:
+                st.rerun()
+        st.download_button(
+            f"Download {FILE_NAME}",
+            lambda: session.parameters_text,
+            FILE_NAME,
+            "application/json",
+            disabled=not session.parameters_text.strip(),
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+
+
+def _json(session: Session, is_instead_of_form: bool) -> ParameterCheck:
+    """The editor; drawn once more where what stands around it changed with the text."""
+    if is_instead_of_form:
+        st.info("The form comes back when the text is a parameters file.", icon=":material/info:")
+    elif not session.parameters_text.strip():
+        st.info(
+            "No parameters: every job gets null. Write analysis\\_parameters.json here, upload it "
+            "under File, or start from one of the Examples.",
+            icon=":material/info:",
+        )
+    before = _shown(session)
     session.parameters_text = json_editor(
         session, "parameters", session.parameters_text, hint='{"analysis_parameter": {...}}'
     )
-    sets = _read_sets(session)
-    _files(session)
-    return sets
+    check = text_of.take_over(session)
+    if _shown(session) != before:
+        st.rerun()
+    return check
 
 
-def _read_sets(session: Session) -> ParameterSets | None:
-    if not session.parameters_text.strip():
-        state.accept_input(session, "parameters")
-        state.edit(session, parameters=None)
-        return ParameterSets()
-    try:
-        document, sets = parse_parameters(session.parameters_text, _schema(session))
-    except InvalidInput as error:
-        state.refuse_input(session, "parameters", error)
-        show_error(error)
-        return None
-    state.accept_input(session, "parameters")
-    state.edit(session, parameters=document)
-    return sets
+def _shown(session: Session) -> tuple[object, ...]:
+    """What the gutter, the hints and the tools above the editor depend on."""
+    check, error = text_of.read(session), session.input_errors.get("parameters")
+    empty = not session.parameters_text.strip()
+    return (error and error.issues, text_of.set_count(check), text_of.is_well_formed(check), empty)
 
 
-def _load(session: Session, text: str) -> None:
-    session.parameters_text = text
-    state.reload_editors(session)
-    st.rerun()
-
-
-def _files(session: Session) -> None:
-    upload, download = st.columns([3, 1], vertical_alignment="bottom")
-    file = upload.file_uploader(
-        f"Upload {FILE_NAME}", type=["json"], key=f"parameters-file-{session.epoch}"
-    )
-    if file is not None:
-        try:
-            _load(session, decode_json(file.getvalue(), file.name))
-        except InvalidInput as error:
-            show_error(error)
-    download.download_button(
-        "Download",
-        lambda: session.parameters_text,
-        FILE_NAME,
-        "application/json",
-        disabled=not session.parameters_text.strip(),
-        icon=":material/download:",
-        on_click="ignore",
-        width="stretch",
-    )
-
-
-def _schema(session: Session) -> ParameterSchema | None:
-    if not session.schema_text.strip() or "schema" in session.input_errors:
-        return None
-    return parse_schema(session.schema_text)
-
-
-def schema_editor(session: Session) -> None:
-    """A JSON Schema of one set, as pydantic's ``model_json_schema`` writes it."""
-    with st.expander("JSON Schema of one set", expanded=bool(session.schema_text)):
-        session.schema_text = st.text_area(
-            "Paste what the wrapper's model_json_schema() gives; each merged set is checked, "
-            "and keys that the schema does not name are errors",
-            session.schema_text,
-            height=200,
-            key=f"schema-{session.epoch}",
+def _issues(session: Session) -> None:
+    """Every issue in words; a misspelt key can be put right, a draft discarded."""
+    error = session.input_errors.get("parameters")
+    issues = error.issues if error is not None else ()
+    for number, issue in enumerate(issues[:_MOST_ISSUES]):
+        show_error(InvalidInput(issue))
+        if issue.nearest and issue.path:
+            st.button(
+                f"Replace by {escaped(issue.nearest)}",
+                icon=":material/spellcheck:",
+                key=f"repair-{number}",
+                on_click=state.act,
+                args=(session, text_of.shows_form(session), _repair, issue),
+            )
+    if len(issues) > _MOST_ISSUES:
+        st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
+    if session.drafts:
+        st.button(
+            "Discard what was typed",
+            icon=":material/backspace:",
+            on_click=_discard,
+            args=(session,),
         )
-        try:
-            document = _schema_document(session.schema_text)
-        except InvalidInput as error:
-            state.refuse_input(session, "schema", error)
-            show_error(error)
-            return
-    was_refused = "schema" in session.input_errors
-    state.accept_input(session, "schema")
-    if was_refused or session.request.parameters_schema != document:
-        state.edit(session, parameters_schema=document)
-        st.rerun()  # the sets above were checked against the schema before
 
 
-def _schema_document(text: str) -> dict[str, object] | None:
-    if not text.strip():
-        return None
-    parse_schema(text)
-    document: dict[str, object] = json.loads(text.removeprefix("\ufeff"))
-    return document
+def _repair(session: Session, issue: Issue) -> None:
+    try:
+        load_json(session.parameters_text, FILE_NAME)
+    except InvalidInput:
+        return  # the text changed since; it says itself what is wrong with it
+    path: Path = issue.path
+    text_of.replace_text(session, rename_key(session.parameters_text, path, issue.nearest))
 
 
-def set_table(sets: ParameterSets) -> None:
-    """The merged sets, one row each; values that differ stand in their own columns."""
-    for note in sets.notes:
-        st.info(escaped(note), icon=":material/info:")
-    if not sets.sets:
-        st.caption("No parameters: distributed_parameters of each job will be null.")
-        return
-    st.subheader(f"{len(sets.sets):,} parameter sets")
-    rows = [
-        {key: value if isinstance(value, str) else json.dumps(value) for key, value in one.items()}
-        for one in sets.sets[:500]
-    ]
-    st.dataframe(pd.DataFrame(rows), key="sets")
+def _discard(session: Session) -> None:
+    session.drafts.clear()
+    state.reload_editors(session)

@@ -28,13 +28,16 @@ from dispatch_core.dispatch import (
     needed_fields,
 )
 from dispatch_core.errors import InvalidInput
+from dispatch_core.field_text import Row
 from dispatch_core.find import FoundAssets, Progress, find_assets, leave_out
 from dispatch_core.grouping import Grouped
+from dispatch_core.json_edit import Path
 from dispatch_core.locate import Located
 from dispatch_core.output import WriteResult
 from dispatch_core.parameters import build_parameter_sets
 from dispatch_core.query_form import QueryForm
 from dispatch_core.request import CheckedRequest, DispatchRequest, check_request, edit_request
+from dispatch_core.sweep import SweepMode
 from dispatch_core.table import Cell, TableView
 from pages.shared.browser_tab import ask_for_ids, keep_id, may_have_ids
 from pages.shared.kept_sessions import KeptSessions
@@ -69,6 +72,9 @@ ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
 
 T = TypeVar("T")
 
+Draft = tuple[Path, tuple[str, ...]]
+"""A field of the parameters' form: where its set is, and its path in that set."""
+
 SETTLE_SECONDS = 0.35
 """Longer than the 200 ms after which the editor sends what was typed."""
 
@@ -95,6 +101,14 @@ class Session:
     conversion: tuple[str, ...] = ()
     converted_text: str = ""
     asked: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    parameter_view: str = "Form"
+    parameters_before: str | None = None
+    chosen_set: int = 0
+    drafts: dict[Draft, str] = field(default_factory=dict)
+    table_rows: dict[str, list[Row]] = field(default_factory=dict)
+    sweep_rows: tuple[tuple[str, str], ...] = (("", ""), ("", ""))
+    sweep_mode: SweepMode = "product"
+    deferred: tuple[float, Callable[..., None], tuple[Any, ...]] | None = None
     target_name: str = "my-dispatch"
     input_errors: dict[str, InvalidInput] = field(default_factory=dict)
     request: DispatchRequest = field(default_factory=DispatchRequest)
@@ -219,6 +233,7 @@ def enter_page(session: Session, page: str) -> None:
 def reload_editors(session: Session) -> None:
     """Give editors a new key: the only way to make one show a text that it was not typed into."""
     session.epoch += 1
+    session.table_rows.clear()
 
 
 def widget_value(key: str) -> Any:
@@ -277,7 +292,11 @@ def set_count(session: Session) -> int | None:
     if not session.input_errors.keys().isdisjoint(("parameters", "schema")):
         return None
     document = session.request.parameters
-    return 1 if document is None else len(build_parameter_sets(document).sets) or 1
+    if document is None:
+        return 1
+    return remembered(
+        session, "set count", session.revision, lambda: len(build_parameter_sets(document).sets)
+    )
 
 
 def refuse_input(session: Session, name: str, error: InvalidInput) -> None:
@@ -305,6 +324,7 @@ def load(session: Session, request: DispatchRequest) -> None:
         keep_list(session, "saved request", request.asset_rows)
     session.extension_text = request.file_extension
     session.parameters_text = _as_text(request.parameters)
+    session.drafts.clear()
     session.schema_text = _as_text(request.parameters_schema)
     reload_editors(session)
 
@@ -402,6 +422,28 @@ def settled(session: Session) -> dict[str, Any]:
 def answered(session: Session) -> None:
     """What was asked for is done."""
     session.asked.clear()
+
+
+def act(session: Session, is_settled: bool, action: Callable[..., None], *arguments: Any) -> None:
+    """Do `action` of a button; beside an editor, once that has sent what was typed before."""
+    if is_settled:
+        action(session, *arguments)
+    else:
+        session.deferred = (time.monotonic(), action, arguments)
+
+
+def act_when_settled(session: Session) -> None:
+    """Do what a button beside an editor asked for, on the text as it was at the click."""
+    if session.deferred is None:
+        return
+    asked, action, arguments = session.deferred
+    waited = time.monotonic() - asked
+    if waited < SETTLE_SECONDS:
+        time.sleep(SETTLE_SECONDS - waited)
+        st.rerun()
+    session.deferred = None
+    action(session, *arguments)
+    st.rerun()
 
 
 def current_find(session: Session) -> Work[FoundAssets] | None:

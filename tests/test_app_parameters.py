@@ -1,0 +1,236 @@
+"""The page Parameters through AppTest: a form and JSON over one text, sets, sweeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.parameter_examples import SCHEMA
+from pages.shared.session import Session
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = "pages/plan/parameters.py"
+TEXT = """{
+  "analysis_parameter": {
+    "analysis_tag": "baseline",   "analysis_name": "x",
+    "isi_violations_cutoff": 5e-2
+  }
+}"""
+SETS = (
+    '{"fixed_parameters": {"analysis_name": "x", "fit_options": {"seed": 1, "polish": true}},\n'
+    ' "distributed_parameters": [\n'
+    '  {"analysis_tag": "a", "isi_violations_cutoff": 1.0},\n'
+    '  {"analysis_tag": "b", "isi_violations_cutoff": 0}\n]}'
+)
+
+
+def open_page(text: str, schema: Any = SCHEMA) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app.run()
+    session_of(app).parameters_text = text
+    session_of(app).schema_text = json.dumps(schema) if schema else ""
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    return app
+
+
+def session_of(app: AppTest) -> Session:
+    session: Session = app.session_state["dispatch"]
+    return session
+
+
+def text_of(app: AppTest) -> str:
+    return session_of(app).parameters_text
+
+
+def key_of(app: AppTest, *path: str, target: tuple[Any, ...] = ("analysis_parameter",)) -> str:
+    return f"field-{session_of(app).epoch}-{json.dumps([target, path])}"
+
+
+def press(app: AppTest, label: str) -> None:
+    next(one for one in app.button if one.label == label).click().run()
+    assert not app.exception
+
+
+def errors(app: AppTest) -> list[str]:
+    return [one.value.replace("\\", "") for one in app.error]
+
+
+def test_a_form_field_changes_its_value_and_nothing_else_of_the_text() -> None:
+    app = open_page(TEXT)
+
+    app.text_input(key=key_of(app, "isi_violations_cutoff")).set_value("0.10").run()
+
+    assert text_of(app) == TEXT.replace("5e-2", "0.1")
+    assert session_of(app).request.parameters == json.loads(text_of(app))
+
+
+def test_a_field_that_was_filled_and_emptied_leaves_the_text_as_it_was() -> None:
+    app = open_page(TEXT)
+    field = app.text_input(key=key_of(app, "fit_options", "seed"))
+
+    field.set_value("7").run()
+    assert json.loads(text_of(app))["analysis_parameter"]["fit_options"] == {"seed": 7}
+    field.set_value("").run()
+
+    assert text_of(app) == TEXT
+
+
+def test_null_true_and_choices_are_values_and_unset_is_none() -> None:
+    app = open_page('{"analysis_parameter": {}}')
+
+    app.text_input(key=key_of(app, "fit_options", "folds")).set_value("null").run()
+    app.segmented_control(key=key_of(app, "dry_run")).set_value("true").run()
+    app.selectbox(key=key_of(app, "method")).set_value("presence_ratio").run()
+    app.text_area(key=key_of(app, "plot_types")).set_value("one\n2").run()
+
+    assert json.loads(text_of(app))["analysis_parameter"] == {
+        "fit_options": {"folds": None},
+        "dry_run": True,
+        "method": "presence_ratio",
+        "plot_types": ["one", "2"],
+    }
+
+
+def test_what_is_no_number_keeps_the_last_value_and_stays_after_a_change_of_page() -> None:
+    app = open_page(TEXT)
+
+    app.text_input(key=key_of(app, "isi_violations_cutoff")).set_value("abc").run()
+    assert text_of(app) == TEXT
+    assert "abc is not a value of isi_violations_cutoff" in errors(app)[0]
+    assert "parameters" in session_of(app).input_errors
+    app.switch_page("pages/plan/files.py").run()
+    app.switch_page(PAGE).run()
+
+    assert app.text_input(key=key_of(app, "isi_violations_cutoff")).value == "abc"
+    press(app, "Discard what was typed")
+    assert app.text_input(key=key_of(app, "isi_violations_cutoff")).value == "0.05"
+    assert errors(app) == []
+
+
+def test_a_misspelt_key_is_put_right_with_one_click() -> None:
+    app = open_page(TEXT.replace("isi_violations_cutoff", "isi_violation_cutof"))
+    assert "line 4, column 5: unknown key 'isi_violation_cutof'" in errors(app)[0]
+
+    press(app, "Replace by isi\\_violations\\_cutoff")
+
+    assert text_of(app) == TEXT
+    assert errors(app) == []
+
+
+def test_a_nested_misspelt_key_and_one_of_the_file_are_put_right_too() -> None:
+    app = open_page(
+        '{"analysis_paramter": {"analysis_name": "x", "analysis_tag": "y",'
+        ' "isi_violations_cutoff": 0, "fit_options": {"sed": 1}}}'
+    )
+
+    press(app, "Replace by analysis\\_parameter")
+    press(app, "Replace by seed")
+
+    assert '"analysis_parameter": {' in text_of(app)
+    assert '"fit_options": {"seed": 1}' in text_of(app)
+    assert errors(app) == []
+
+
+def test_what_the_set_inherits_is_shown_in_its_field_and_comes_along_when_changed() -> None:
+    app = open_page(SETS)
+    seed = app.text_input(
+        key=key_of(app, "fit_options", "seed", target=("distributed_parameters", 0))
+    )
+    assert seed.placeholder == "1, from fixed_parameters"
+
+    seed.set_value("2").run()
+
+    first, second = json.loads(text_of(app))["distributed_parameters"]
+    assert first["fit_options"] == {"seed": 2, "polish": True}
+    assert "fit_options" not in second
+    assert '"isi_violations_cutoff": 1.0' in text_of(app)
+
+
+def test_sets_are_copied_moved_removed_and_the_last_step_undone() -> None:
+    app = open_page(SETS)
+
+    press(app, "Copy")
+    press(app, "Later")
+    tags = [one["analysis_tag"] for one in json.loads(text_of(app))["distributed_parameters"]]
+    assert (tags, session_of(app).chosen_set) == (["a", "b", "a"], 2)
+    press(app, "Remove")
+    assert text_of(app).count("analysis_tag") == 2
+    press(app, "Undo")
+
+    assert text_of(app).count("analysis_tag") == 3
+
+
+def test_one_set_becomes_several_and_back() -> None:
+    app = open_page(TEXT)
+    key = f"mode-{session_of(app).epoch}-False"
+
+    app.segmented_control(key=key).set_value("Several sets").run()
+    assert '"distributed_parameters": [' in text_of(app)
+    key = f"mode-{session_of(app).epoch}-True"
+    app.segmented_control(key=key).set_value("One set").run()
+
+    assert json.loads(text_of(app)) == json.loads(TEXT)
+
+
+def test_values_that_differ_and_values_that_are_shared_stand_apart() -> None:
+    app = open_page(SETS)
+
+    differing, shared = (one.value for one in app.dataframe[-2:])
+
+    assert list(differing) == ["Set", "≠ analysis_tag", "≠ isi_violations_cutoff", "Check"]
+    assert list(differing["≠ isi_violations_cutoff"]) == ["1.0", "0"]
+    assert list(differing["Check"]) == ["✓ valid", "✓ valid"]
+    assert shared.to_numpy().tolist() == [
+        ["analysis_name", "x", "fixed_parameters"],
+        ["fit_options.seed", "1", "fixed_parameters"],
+        ["fit_options.polish", "true", "fixed_parameters"],
+    ]
+
+
+def test_each_set_says_whether_it_is_valid() -> None:
+    app = open_page(SETS.replace(": 0}", ": 7}"))
+
+    assert list(app.dataframe[-2].value["Check"]) == ["✓ valid", "✗ 1 to correct"]
+    assert "7 is greater than the maximum of 1" in errors(app)[0]
+
+
+def test_without_a_schema_there_is_json_and_a_hint() -> None:
+    app = open_page("", schema=None)
+
+    assert "every job gets null" in app.main.info[0].value
+    assert any("there is a form here too" in one.value for one in app.main.caption)
+
+
+def test_text_that_does_not_parse_is_shown_as_json_with_its_place() -> None:
+    app = open_page('{"analysis_parameter": {"a": 1,}}')
+
+    assert "The form comes back" in app.main.info[0].value
+    assert "line 1, column 31: a comma stands before the closing }" in errors(app)[0]
+
+
+def test_a_large_schema_folds_what_is_not_set_and_finds_a_field_by_words() -> None:
+    many = {f"field_{n}": {"type": "number", "description": f"no {n}"} for n in range(40)}
+    schema = {"properties": many, "required": ["field_3"]}
+    app = open_page('{"analysis_parameter": {"field_3": 1, "field_7": 2}}', schema)
+    fields = [one.label for one in app.text_input if one.label.startswith("field")]
+    assert fields == ["field_3 *", "field_7"]
+
+    app.text_input(key="field-search").set_value("no 21").run()
+
+    fields = [one.label for one in app.text_input if one.label.startswith("field")]
+    assert fields == ["field_21"]
+
+
+@pytest.mark.parametrize("name", ["x*y_[z]", "<b>bold</b>", "a.b:red[c]"])
+def test_names_of_a_schema_are_no_markup(name: str) -> None:
+    app = open_page('{"analysis_parameter": {}}', {"properties": {name: {"type": "string"}}})
+
+    (label,) = [one.label for one in app.text_input]
+
+    assert label.replace("\\", "") == name
+    assert label != name
