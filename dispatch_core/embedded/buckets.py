@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NoReturn
 
@@ -141,13 +142,15 @@ class DemoLister:
     ) -> ListPage:
         """One page of at most 1,000 entries; see `ObjectLister.list_page`."""
         self._check(bucket, prefix)
-        return page_of(
-            self._shelf(bucket).seek,
+        shelf = self._shelf(bucket)
+        page = page_of(
+            lambda floor: shelf.seek(floor, prefix),
             prefix,
             delimiter=delimiter,
             start_after=start_after,
             token=token,
         )
+        return replace(page, read=lambda index: shelf.read(page.keys[index]))
 
     def _check(self, bucket: str, prefix: str) -> None:
         if bucket not in self._catalogue.buckets:
@@ -177,30 +180,48 @@ class _Shelf:
     """
 
     def __init__(self, catalogue: DemoCatalogue, records: dict[str, list[Record]]) -> None:
-        self._files_of = catalogue.files_of
+        self._catalogue = catalogue
         self._heads = sorted(records)
         self._records = [records[head] for head in self._heads]
         # one listing with a delimiter seeks several times within an asset
+        self._keys = lru_cache(maxsize=64)(self._make_keys)
         self._objects = lru_cache(maxsize=64)(self._make_objects)
 
-    def seek(self, floor: str) -> Iterator[StoredObject]:
-        """Objects ascending by key, from the first key that is not before `floor`."""
+    def seek(self, floor: str, prefix: str) -> Iterator[StoredObject]:
+        """Bare keys that may start with `prefix`, ascending, from the first not before `floor`."""
         first = max(bisect_right(self._heads, floor) - 1, 0)
         for position in range(first, len(self._heads)):
-            objects = self._objects(position)
-            start = _first(objects, floor) if position == first else 0
-            yield from objects[start:]
+            head = self._heads[position]
+            if head.startswith(prefix) or prefix.startswith(head):
+                keys = self._keys(position)
+                start = bisect_left(keys, floor) if position == first else 0
+                yield from map(StoredObject, keys[start:])
+            elif head > prefix:
+                return
 
-    def _make_objects(self, position: int) -> list[StoredObject]:
+    def read(self, key: str) -> StoredObject:
+        """The object of a key, with its size and time."""
+        return self._objects(bisect_right(self._heads, key) - 1)[key]
+
+    def _make_keys(self, position: int) -> list[str]:
+        keys_of = self._catalogue.keys_of
+        placed = self._placed(position)
+        return sorted({f"{place}/{key}" for place, record in placed for key in keys_of(record)})
+
+    def _make_objects(self, position: int) -> dict[str, StoredObject]:
         found: dict[str, StoredObject] = {}
+        for place, record in self._placed(position):
+            written = written_at(record)
+            for path, size in self._catalogue.files_of(record):
+                key = f"{place}/{path}"
+                found[key] = StoredObject(key, size, written(path))
+        return found
+
+    def _placed(self, position: int) -> Iterator[tuple[str, Record]]:
         for record in self._records[position]:
             location = split_location(record["location"])
             assert location is not None, "only records with a location are on a shelf"
-            written = written_at(record)
-            for path, size in self._files_of(record):
-                key = f"{location[1]}/{path}"
-                found[key] = StoredObject(key, size, written(path))
-        return [found[key] for key in sorted(found)]
+            yield location[1], record
 
 
 def _shelves_of(catalogue: DemoCatalogue) -> dict[str, _Shelf]:

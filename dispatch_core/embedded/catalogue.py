@@ -109,6 +109,11 @@ class DemoCatalogue:
         files = _awkward_files().get(record["name"])
         return trees.files_of(record) if files is None else files
 
+    def keys_of(self, record: Record) -> list[str]:
+        """The keys of `files_of`, in no order; making their sizes takes ten times as long."""
+        files = _awkward_files().get(record["name"])
+        return trees.keys_of(record) if files is None else [key for key, _ in files]
+
 
 def split_location(location: object) -> tuple[str, str] | None:
     """Bucket and prefix of an ``s3://`` location, the prefix without slashes at its end.

@@ -25,8 +25,12 @@ _PROBES = ("ProbeA", "ProbeB")
 
 def files_of(record: Record) -> Files:
     """Every file below the asset of `record`, as (relative key, size), sorted."""
-    keys = [*_sidecars(record), *_data_keys(record)]
-    return with_sizes(keys)
+    return with_sizes(keys_of(record))
+
+
+def keys_of(record: Record) -> list[str]:
+    """The key of every file below the asset of `record`, in no order."""
+    return [*_sidecars(record), *_data_keys(record)]
 
 
 def with_sizes(keys: Iterable[str]) -> Files:
