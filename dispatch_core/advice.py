@@ -211,7 +211,7 @@ def _either(asking: _Asking, *paths: str) -> Iterator[Suggestion]:
     document = value_of(asking.filter_query, condition.place[:-1])
     rest = {key: item for key, item in document.items() if key != condition.key}
     new = replaced_at(asking.filter_query, condition.place[:-1], joined(rest, branches))
-    yield asking.with_filter(f"either {' or '.join(paths)}", new)
+    yield asking.with_filter("either spelling", new)
 
 
 # A type that the field never has

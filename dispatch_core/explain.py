@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from dispatch_core.conditions import joined
 from dispatch_core.find import Progress, no_progress
-from dispatch_core.match import compile_clauses
+from dispatch_core.match import compile_clauses, is_operator_document
 from dispatch_core.sources import MetadataSource
 from dispatch_core.together import ask_together
 from dispatch_core.types import Filter, Pipeline
@@ -108,6 +109,24 @@ def explain(
         if found[number].alone == 0:
             found[number] = _with_branches(source, found[number], progress)
     return Explanation(count, total, tuple(found), blame, len(clauses) - len(kept))
+
+
+def left_out(query: Filter, number: int) -> Filter:
+    """`query` without its clause `number`, counted as in `Explanation.clauses`."""
+    clauses = [json.loads(clause.text) for clause in compile_clauses(query)]
+    rest: Filter = {}
+    for clause in [*clauses[:number], *clauses[number + 1 :]]:
+        rest = _merged(rest, clause)
+    return rest
+
+
+def _merged(rest: Filter, clause: Filter) -> Filter:
+    """Both, the operators of one field in one document where they do not repeat."""
+    ((key, operand),) = clause.items()
+    held = rest.get(key, {})
+    if is_operator_document(held) and is_operator_document(operand) and not held.keys() & operand:
+        return {**rest, key: {**held, **operand}}
+    return joined(rest, clause)
 
 
 def _counts(
@@ -247,7 +266,7 @@ def _summary(found: Explanation) -> str:
         return f"{counted} of {found.total:,}."
     impossible = [one for one in blamed if one.alone == 0]
     if impossible:
-        return f"{counted}: no record of the collection meets {_listed(impossible)}."
+        return f"{counted}: no record of the collection meets {_listed(impossible, ' or ')}."
     if len(blamed) > 1:
         end = "Leave one of them out" if blamed[0].without else "There are other conflicts, too"
         return f"{counted}: no record meets these together: {_listed(blamed)}. {end}."
@@ -258,7 +277,7 @@ def _summary(found: Explanation) -> str:
     )
 
 
-def _listed(clauses: Sequence[ClauseCount]) -> str:
+def _listed(clauses: Sequence[ClauseCount], word: str = " and ") -> str:
     """Their texts; a long list of values is cut."""
     texts = [one.text if len(one.text) <= 160 else f"{one.text[:150]}..." for one in clauses]
-    return " and ".join(texts)
+    return word.join(texts)

@@ -211,7 +211,7 @@ def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: App
 
     find(app)
 
-    assert app.warning[0].value.startswith("No asset matches.")
+    assert app.warning[0].value.startswith("No record matches")
     go(app, JOBS)
     assert [one.value for one in app.info] == ["No asset matches."]
     assert links(app) == ["Choose the assets"]

@@ -3,6 +3,7 @@
 from pages.shared import job_parts as parts
 from pages.shared import session as state
 from pages.shared.components import plan_or_hint, show_warnings
+from pages.shared.explain_parts import ask_why_not
 
 session = state.open_session()
 
@@ -13,3 +14,4 @@ if plan is not None:
     state.see_plan(session, plan)
     show_warnings(plan.warnings)
     parts.plan_views(session, plan)
+    ask_why_not(session)

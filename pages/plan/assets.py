@@ -4,8 +4,11 @@ import streamlit as st
 
 from pages.shared import asset_parts as parts
 from pages.shared import session as state
+from pages.shared.advice_parts import show_advice
 from pages.shared.asset_table import assets_found, assets_found_before
 from pages.shared.components import show_warnings, watch
+from pages.shared.explain_parts import ask_why_not, explain_few
+from pages.shared.facet_parts import browse
 from pages.shared.query_parts import query_builder, query_state, query_toolbar
 
 session = state.open_session()
@@ -14,16 +17,17 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
     source = parts.choose_source(session)
     if source == state.QUERY:
         query_toolbar(session)
-is_valid = True
+above = st.container()  # drawn later: facets are of the query as it is now
 if source == state.QUERY:
     query_builder(session)
-else:
-    is_valid = parts.id_list(session)
+is_valid = source == state.QUERY or parts.id_list(session)
 is_valid &= parts.grouping_options(session)
 parts.find_button(session)
 # below the button, which so stays where it is when messages come and go
 if source == state.QUERY:
     is_valid &= query_state(session)
+    browse(session, above)
+    show_advice(session)
 parts.act_when_settled(session, is_valid=is_valid)
 
 watch(state.current_find(session))
@@ -31,10 +35,10 @@ found, before = state.found(session), state.found_before(session)
 if found is not None:
     show_warnings(found.warnings)
     parts.match_report(found)
-    if not found.matched:
-        parts.say_nothing_matches()
+    explain_few(session, found)
     assets_found(session, found)
 elif before is not None:
     assets_found_before(session, before)
 else:
     parts.say_how_to_find()
+ask_why_not(session)

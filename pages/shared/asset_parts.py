@@ -202,12 +202,3 @@ def match_report(found: FoundAssets) -> None:
 def say_how_to_find() -> None:
     """What to press, before anything was looked for."""
     st.caption("Press **Find assets** to see what matches; nothing is written by looking.")
-
-
-def say_nothing_matches() -> None:
-    """What to try where no asset matches."""
-    st.warning(
-        "No asset matches. Leave out one condition at a time, or check the names of the "
-        "fields and how the values are spelt.",
-        icon=":material/warning:",
-    )

@@ -260,7 +260,7 @@ def _annotation(issue: Issue) -> dict[str, Any]:
     }
 
 
-def watch(work: Work[Any] | None) -> None:
+def watch(work: Work[Any] | None, key: str = "cancel") -> None:
     """Progress, time left and a cancel button while `work` runs; its error when it failed."""
     if work is None:
         return
@@ -278,7 +278,7 @@ def watch(work: Work[Any] | None) -> None:
         text = f"{work.step or 'starting'}: {counted}"
         text += f", about {left:.0f} s left" if left is not None and left > 1 else ""
         st.progress(min(1.0, work.done / work.total) if work.total else 0.0, text)
-        if st.button("Cancel", icon=":material/close:", key="cancel"):
+        if st.button("Cancel", icon=":material/close:", key=key):
             work.is_cancelled = True
 
     poll()

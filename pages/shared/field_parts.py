@@ -1,54 +1,162 @@
-"""Inputs for the path of a field and for its values: offered where known, free to type."""
+"""Inputs for the path of a field and for its values: offered with counts, free to type.
+
+What is offered comes from the source and is searched on the server: a widget never
+gets more than a hundred of the thousands of paths, nor more than fifty values. While
+nothing is known yet, or the source does not answer, everything can still be typed.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import time
+from typing import TypeVar
+
 import streamlit as st
 
+from dispatch_core.fields import MOST_FILTERED, FieldCatalogue
 from dispatch_core.query_form import Kind
+from dispatch_core.values import FieldValues, ValueCount
+from pages.shared import session as state
+from pages.shared.components import escaped
+from pages.shared.services import ask_fields, ask_values
+from pages.shared.work import Work
 
-COMMON_PATHS = (
-    "name",
-    "location",
-    "_id",
-    "subject.subject_id",
-    "data_description.project_name",
-    "data_description.data_level",
-    "data_description.modality.abbreviation",
-    "data_description.modalities.abbreviation",
-    "session.session_type",
-    "session.session_start_time",
-    "acquisition.acquisition_type",
-    "acquisition.acquisition_start_time",
-    "external_links.Code Ocean",
-    "other_identifiers.Code Ocean",
-)
+T = TypeVar("T")
+
+MOST_OFFERED = 100
+MOST_NEAR = 5
+MOST_CHIPS = 30
+"""Values that are shown as chips; a longer list, or one that repeats itself, is lines of text."""
+_FIRST_WAIT = 0.3
+"""Seconds that the first run waits for an answer; later ones take what is there."""
+
+
+def known_fields() -> FieldCatalogue | None:
+    """The fields of the source; None while they are sampled, and where that failed."""
+    return soon(ask_fields())
+
+
+def soon(work: Work[T]) -> T | None:
+    """What `work` gives; the first runs after it began wait a moment for it."""
+    work.wait(max(0.0, work.started + _FIRST_WAIT - time.monotonic()))
+    return work.result
+
+
+def await_answer(work: Work[T], doing: str) -> T | None:
+    """What `work` gives; until then a line that says so, and the page runs again at its end.
+
+    Where it failed, the line says that suggestions are unavailable and why.
+    """
+    result = soon(work)
+    if work.error is not None:
+        st.caption(f"Suggestions are unavailable: {escaped(str(work.error))}")
+    elif not work.is_done:
+        _poll(work, doing)
+    return result
+
+
+def _poll(work: Work[T], doing: str) -> None:
+    @st.fragment(run_every=0.5)
+    def poll() -> None:
+        if work.is_done:
+            st.rerun()
+        done = f" {work.done:,} of {work.total:,}" if work.total else ""
+        st.caption(f"{doing} ...{done}")
+
+    poll()
 
 
 def field_input(label: str, value: str, key: str) -> str:
-    """The path of a field, chosen or typed; ``""`` while there is none."""
-    paths = list(dict.fromkeys([*COMMON_PATHS, *([value] if value else [])]))
+    """The path of a field, chosen or typed; ``""`` while there is none.
+
+    A text that is no known path is searched for, and the nearest are offered below.
+    """
+    fields = known_fields()
+    offered = _offered_paths(fields, value)
     chosen = st.selectbox(
         label,
-        paths,
-        index=paths.index(value) if value else None,
+        offered,
+        index=offered.index(value) if value else None,
         accept_new_options=True,
         placeholder="Choose or type a field",
         label_visibility="collapsed",
         key=key,
     )
-    return (chosen or "").strip()
+    path = (chosen or "").strip()
+    if fields is not None and path and path not in fields:
+        _near_paths(fields, path, key)
+    return path
+
+
+def _offered_paths(fields: FieldCatalogue | None, value: str) -> list[str]:
+    known = [one.path for one in fields.search("", MOST_OFFERED)] if fields else MOST_FILTERED
+    return list(dict.fromkeys([*([value] if value else []), *known]))
+
+
+def _near_paths(fields: FieldCatalogue, typed: str, key: str) -> None:
+    """Known paths for a text that is none: one click takes one."""
+    found = [one.path for one in fields.search(typed, MOST_NEAR)]
+    near = list(dict.fromkeys([*fields.nearest(typed), *found]))[:MOST_NEAR]
+    if not near:
+        st.caption("No record of the sample has this field.")
+        return
+    st.caption("No record of the sample has this field. Did you mean")
+    for number, path in enumerate(near):
+        st.button(
+            escaped(path),
+            on_click=state.put_widget,
+            args=(key, path),
+            type="tertiary",
+            key=f"{key}-near-{number}",
+        )
 
 
 def value_input(path: str, value: str, key: str) -> str:
     """The one text that the field `path` is compared with, as typed."""
-    return (
-        st.text_input("Value", value, placeholder="Value", label_visibility="collapsed", key=key)
-        or ""
+    values = known_values(path)
+    if values is None or not values.values:
+        typed = st.text_input(
+            "Value", value, placeholder="Value", label_visibility="collapsed", key=key
+        )
+        return typed or ""
+    labels = {text_of(one): str(one) for one in values.values}
+    offered = list(dict.fromkeys([*([value] if value else []), *labels]))
+    chosen = st.selectbox(
+        "Value",
+        offered,
+        index=offered.index(value) if value else None,
+        format_func=lambda text: labels.get(text, text),
+        accept_new_options=True,
+        placeholder=_placeholder(values),
+        label_visibility="collapsed",
+        key=f"{key}-known-{version_of(values.values)}",
     )
+    return chosen or ""
 
 
 def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...]:
-    """Several texts that the field `path` is compared with; one in each line, blank lines apart."""
+    """Several texts that the field `path` is compared with, chosen or typed."""
+    known = known_values(path)
+    is_short = len(set(values)) == len(values) <= MOST_CHIPS
+    if known is None or not known.values or not is_short:
+        return _typed_values(values, key)
+    labels = {text_of(one): str(one) for one in known.values}
+    chosen = st.multiselect(
+        "Values",
+        list(dict.fromkeys([*values, *labels])),
+        default=list(values),
+        format_func=lambda text: labels.get(text, text),
+        accept_new_options=True,
+        placeholder=_placeholder(known),
+        label_visibility="collapsed",
+        key=f"{key}-known-{version_of(known.values)}",
+    )
+    return tuple(text.strip() for text in chosen if text.strip())
+
+
+def _typed_values(values: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """One value in each line, blank lines apart."""
     text = st.text_area(
         "Values",
         "\n".join(values),
@@ -60,6 +168,34 @@ def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...
     return tuple(line.strip() for line in (text or "").splitlines() if line.strip())
 
 
+def known_values(path: str) -> FieldValues | None:
+    """The most common values of a field, where it is one that holds plain values."""
+    fields = known_fields()
+    known = fields.get(path) if fields and path else None
+    if fields is None or known is None or known.is_container:
+        return None
+    return soon(ask_values(known.path, fields))
+
+
+def version_of(*labelled: object) -> str:
+    """Part of a widget's key: a browser sends labels back, so with others it is another one."""
+    return hashlib.sha256(repr(labelled).encode()).hexdigest()[:8]
+
+
+def text_of(one: ValueCount) -> str:
+    """A value as a person types it: texts as they are, anything else as JSON."""
+    return one.value if isinstance(one.value, str) else json.dumps(one.value)
+
+
+def _placeholder(values: FieldValues) -> str:
+    return f"Choose or type a value, {values.note}" if values.more else "Choose or type a value"
+
+
 def kind_of(path: str) -> Kind:
     """The kind that values of the field `path` have, as far as is known; ids are texts."""
-    return "text"
+    fields = known_fields()
+    known = fields.get(path) if fields and path else None
+    types = set(known.types) if known else set()
+    if "string" in types or not types & {"number", "boolean"}:
+        return "text"
+    return "number" if "number" in types else "true or false"

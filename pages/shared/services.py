@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dispatch_core.advice import Advice, Translation, advise, translate
 from dispatch_core.cluster import DaskCluster
 from dispatch_core.connect import (
     SourceSettings,
@@ -21,11 +23,17 @@ from dispatch_core.connect import (
     settings_from,
 )
 from dispatch_core.errors import Issue, NothingFound
+from dispatch_core.facets import FacetCounts, count_facets
+from dispatch_core.fields import FieldCatalogue, sample_fields
+from dispatch_core.find import Progress
 from dispatch_core.links import read_links
 from dispatch_core.shared_answers import SharedAnswers
 from dispatch_core.sources import MetadataSource, ObjectLister
-from dispatch_core.types import Record
+from dispatch_core.types import Filter, Pipeline, Record
+from dispatch_core.values import FieldValues, count_values
+from pages.shared.answers import Answers
 from pages.shared.kept_sessions import KeptSessions
+from pages.shared.work import Work
 
 KEPT_SECONDS = 8 * 3600
 """How long a session is kept after it was last shown."""
@@ -50,7 +58,7 @@ def output_root() -> Path:
     return Path(os.environ.get("DISPATCH_OUTPUT_ROOT") or "dispatches").resolve()
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the catalogue")
+@st.cache_resource(max_entries=4, show_spinner=False)  # also opened outside the script thread
 def open_sources(settings: SourceSettings) -> Sources:
     """The sources of `settings`; nothing is asked of a remote one yet.
 
@@ -102,3 +110,62 @@ def current_connection() -> str:
 def is_connected(connection: str) -> bool:
     """Whether a browser is at the other end of it now."""
     return Runtime.exists() and Runtime.instance().is_active_session(connection)
+
+
+@st.cache_resource(max_entries=1)
+def answers() -> Answers:
+    """What was asked about the collection lately, for all sessions; a thread pool of its own,
+    so that a long dispatch keeps nobody waiting for a suggestion."""
+    pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="question")
+    return Answers(pool, most=256, seconds=600, seconds_failed=20)
+
+
+def ask_fields() -> Work[FieldCatalogue]:
+    """The fields of the source."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> FieldCatalogue:
+        return sample_fields(open_sources(settings).metadata, progress=progress)
+
+    return answers().ask(("fields", settings), call)
+
+
+def ask_values(path: str, fields: FieldCatalogue, search: str = "") -> Work[FieldValues]:
+    """The values of one field, with counts; only those that hold `search`."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> FieldValues:
+        return count_values(open_sources(settings).metadata, path, fields, search=search)
+
+    return answers().ask(("values", settings, path, search), call)
+
+
+def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[FacetCounts, ...]]]:
+    """How many records match, and every facet with its counts."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[int, tuple[FacetCounts, ...]]:
+        source = open_sources(settings).metadata
+        return source.count(query), count_facets(source, fields, query, progress=progress)
+
+    return answers().ask(("facets", settings, json.dumps(query)), call)
+
+
+def ask_advice(query: Filter | Pipeline, fields: FieldCatalogue) -> Work[tuple[Advice, ...]]:
+    """Advice on a query."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[Advice, ...]:
+        return advise(open_sources(settings).metadata, query, fields, progress)
+
+    return answers().ask(("advice", settings, json.dumps(query)), call)
+
+
+def ask_translations(query: Filter) -> Work[tuple[Translation, ...]]:
+    """A query in the spelling of either schema, with counts."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[Translation, ...]:
+        return translate(open_sources(settings).metadata, query)
+
+    return answers().ask(("translations", settings, json.dumps(query)), call)

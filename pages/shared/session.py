@@ -28,6 +28,7 @@ from dispatch_core.dispatch import (
     needed_fields,
 )
 from dispatch_core.errors import InvalidInput
+from dispatch_core.explain import Explanation
 from dispatch_core.field_text import Row
 from dispatch_core.find import FoundAssets, Progress, find_assets, leave_out
 from dispatch_core.grouping import Grouped
@@ -37,8 +38,11 @@ from dispatch_core.output import WriteResult
 from dispatch_core.parameters import build_parameter_sets
 from dispatch_core.query_form import QueryForm
 from dispatch_core.request import CheckedRequest, DispatchRequest, check_request, edit_request
+from dispatch_core.strict_json import readable_json
 from dispatch_core.sweep import SweepMode
 from dispatch_core.table import Cell, TableView
+from dispatch_core.types import Filter, Pipeline
+from dispatch_core.why_not import WhyNot
 from pages.shared.browser_tab import ask_for_ids, keep_id, may_have_ids
 from pages.shared.kept_sessions import KeptSessions
 from pages.shared.services import (
@@ -116,6 +120,9 @@ class Session:
     found_work: Work[FoundAssets] | None = None
     located_work: Work[Located] | None = None
     write_work: Work[WriteResult] | None = None
+    explain_work: Work[Explanation] | None = None
+    why_work: Work[tuple[WhyNot, ...]] | None = None
+    why_text: str = ""
     last_found: FoundAssets | None = None
     last_located: Located | None = None
     views: dict[str, TableView] = field(default_factory=dict)
@@ -144,6 +151,7 @@ class Session:
         """Forget what can be looked for again; what was typed, and a write, stay."""
         self.found_work = self.located_work = self.column_work = None
         self.last_found = self.last_located = None
+        self.explain_work = self.why_work = None
         self.memo.clear()
 
 
@@ -234,6 +242,17 @@ def reload_editors(session: Session) -> None:
     """Give editors a new key: the only way to make one show a text that it was not typed into."""
     session.epoch += 1
     session.table_rows.clear()
+
+
+def put_widget(key: str, value: Any) -> None:
+    """Set what a widget shows, from the callback of another one."""
+    st.session_state[key] = value
+
+
+def take_query(session: Session, query: Filter | Pipeline) -> None:
+    """Make `query` the one query, as if it had been typed."""
+    put_query_text(session, readable_json(query))
+    edit(session, query=query, asset_rows=None)
 
 
 def widget_value(key: str) -> Any:

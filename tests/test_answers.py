@@ -1,0 +1,67 @@
+"""Answers about the collection: shared, bounded, and asked again after a failure."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dispatch_core.errors import ServiceError
+from dispatch_core.find import Progress
+from pages.shared.answers import Answers
+
+POOL = ThreadPoolExecutor(2)
+
+
+def answers(**limits: float) -> Answers:
+    most = int(limits.pop("most", 10))
+    return Answers(POOL, most=most, **{"seconds": 60, "seconds_failed": 60, **limits})
+
+
+def test_the_same_question_is_worked_out_once() -> None:
+    calls: list[int] = []
+    asked = answers()
+
+    def call(progress: Progress) -> int:
+        calls.append(1)
+        return 7
+
+    works = [asked.ask(("count", "a"), call) for _ in range(3)]
+
+    assert [work.future.result(5) for work in works] == [7, 7, 7]
+    assert calls == [1]
+
+
+def test_the_least_lately_asked_goes_first() -> None:
+    asked = answers(most=2)
+    first = asked.ask("a", lambda progress: 1)
+    asked.ask("b", lambda progress: 2)
+    asked.ask("a", lambda progress: 1)
+    asked.ask("c", lambda progress: 3)
+
+    assert len(asked) == 2
+    assert asked.ask("a", lambda progress: 9) is first
+    assert asked.ask("b", lambda progress: 9).future.result(5) == 9
+
+
+@pytest.mark.parametrize(
+    ("limits", "second"), [({"seconds": 0}, 2), ({"seconds": 60}, 1)], ids=["old", "fresh"]
+)
+def test_an_old_answer_is_worked_out_again(limits: dict[str, float], second: int) -> None:
+    asked = answers(**limits)
+    asked.ask("a", lambda progress: 1).future.result(5)
+
+    assert asked.ask("a", lambda progress: 2).future.result(5) == second
+
+
+def test_a_failure_is_asked_for_again_sooner_than_an_answer() -> None:
+    asked = answers(seconds_failed=0)
+
+    def fail(progress: Progress) -> int:
+        raise ServiceError("asleep")
+
+    failed = asked.ask("a", fail)
+    failed.wait(5)
+
+    assert str(failed.error) == "asleep."
+    assert asked.ask("a", lambda progress: 1).future.result(5) == 1

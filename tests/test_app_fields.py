@@ -1,0 +1,285 @@
+"""What the pages know about the collection, without a browser: facets, advice, explanations."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dispatch_core.embedded.catalogue import AWKWARD
+from dispatch_core.fields import FieldCatalogue
+from pages.shared import session as state
+from pages.shared.field_parts import (
+    kind_of,
+    known_fields,
+    known_values,
+)
+from pages.shared.services import ask_advice, ask_fields
+from pages.shared.session import Session
+from tests.support.browser import wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+EDGE_CASES = {"data_description.project_name": "Edge Case Collection"}
+
+
+@pytest.fixture(autouse=True)
+def embedded_demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    st.cache_resource.clear()
+
+
+def opened(query: Any, expander: str = "") -> AppTest:
+    """The page Assets with a query typed and an expander opened by its key."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    session = session_of(app)
+    session.query_text = json.dumps(query)
+    state.reload_editors(session)
+    app.switch_page("pages/plan/assets.py")
+    return run(app, expander)
+
+
+def run(app: AppTest, expander: str = "") -> AppTest:
+    """One run; AppTest does not remember that an expander is open."""
+    if expander:
+        app.session_state[expander] = True
+    return app.run()
+
+
+def session_of(app: AppTest) -> Session:
+    session: Session = app.session_state["dispatch"]
+    return session
+
+
+def run_until(app: AppTest, holds: Callable[[], Any], expander: str = "") -> None:
+    """Run the page again, as its polling fragments do, until something is there."""
+
+    def is_there() -> bool:
+        if not holds():
+            run(app, expander)
+        return bool(holds())
+
+    wait_until(is_there)
+
+
+def fields_of_source() -> FieldCatalogue:
+    work = ask_fields()
+    work.wait(30)
+    assert work.result is not None
+    return work.result
+
+
+def find(app: AppTest) -> None:
+    app.button(key="find").click().run()
+    work = session_of(app).found_work
+    assert work is not None
+    work.wait(30)
+    app.run()
+
+
+def facet(app: AppTest, name: str) -> Any:
+    return next((one for one in app.multiselect if one.label == name), None)
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(str(one.value) for one in [*app.markdown, *app.caption, *app.warning])
+
+
+def test_nothing_is_counted_while_the_browser_of_facets_is_closed() -> None:
+    app = opened(EDGE_CASES)
+
+    assert app.multiselect.len == 0
+
+
+def test_a_chosen_facet_is_a_clause_of_the_query_and_narrows_the_others() -> None:
+    app = opened({"data_description.project_name": "Thalamic Ephys Survey"}, "browse")
+    run_until(app, lambda: facet(app, "Data level"), "browse")
+
+    facet(app, "Data level").select("raw")
+    run(app, "browse")
+
+    assert json.loads(session_of(app).query_text) == {
+        "data_description.project_name": "Thalamic Ephys Survey",
+        "data_description.data_level": "raw",
+    }
+    run_until(app, lambda: "**137** records match" in texts(app), "browse")
+    assert facet(app, "Modality").options == [
+        "behavior (137)",
+        "behavior-videos (137)",
+        "ecephys (137)",
+    ]
+
+
+def test_facets_do_not_touch_a_pipeline() -> None:
+    app = opened([{"$match": EDGE_CASES}], "browse")
+
+    assert "this query is an aggregation pipeline" in texts(app)
+
+
+def test_advice_is_given_and_one_click_takes_it() -> None:
+    app = opened({"subject.subject_id": 900003})
+    run_until(app, lambda: any(one.key == "replace-0-0" for one in app.button))
+
+    app.button(key="replace-0-0").click().run()
+
+    assert json.loads(session_of(app).query_text) == {"subject.subject_id": "900003"}
+    assert session_of(app).request.query == {"subject.subject_id": "900003"}
+
+
+def test_a_query_without_a_fault_gets_no_advice() -> None:
+    fields_of_source()
+    app = opened({"subject.subject_id": "900003"})
+    session = session_of(app)
+    asked = ask_advice({"subject.subject_id": "900003"}, fields_of_source())
+    run_until(app, lambda: time.monotonic() - session.memo["query since"][1] > 1)
+    asked.wait(30)
+    app.run()
+
+    assert asked.result == ()
+    assert [one.key for one in app.button if str(one.key).startswith("replace")] == []
+
+
+def test_zero_results_name_the_clause_and_one_click_leaves_it_out() -> None:
+    query = {**EDGE_CASES, "data_description.data_level": "raw", "subject.sex": "Unknown"}
+    app = opened(query)
+
+    find(app)
+    run_until(app, lambda: app.warning.len)
+
+    assert 'meets {"subject.sex": "Unknown"}' in app.warning[0].value.replace("\\", "")
+    (table,) = [one.value for one in app.dataframe if "To blame" in one.value]
+    assert table.values.tolist()[2] == ["yes", '{"subject.sex": "Unknown"}', "0", "1"]
+    app.button(key="leave-out-2").click().run()
+    assert session_of(app).request.query == {**EDGE_CASES, "data_description.data_level": "raw"}
+
+
+def test_few_results_are_explained_when_asked() -> None:
+    app = opened({**EDGE_CASES, "data_description.data_level": "raw"})
+    find(app)
+
+    app.button(key="explain").click().run()
+    run_until(app, lambda: app.warning.len)
+
+    assert "1 record matches" in app.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("respelled project", 'data_description.project_name is "edge-case collection"'),
+        ("location missing", "Dropped at the stage files"),
+        ("several nwb", "It is in: 1 job"),
+    ],
+)
+def test_why_not_answers_for_an_asset_of_the_plan(case: str, words: str) -> None:
+    app = opened(EDGE_CASES)
+    find(app)
+    run(app.switch_page("pages/dispatch/jobs.py"))
+    run(app, "why-not")
+    session = session_of(app)
+
+    app.text_input(key=f"why-{session.epoch}").set_value(AWKWARD[case])
+    run(app, "why-not")
+    run_until(app, lambda: words in texts(app).replace("\\", ""), "why-not")
+
+    assert words in texts(app).replace("\\", "")
+
+
+def test_a_dead_source_is_said_to_give_no_suggestions_and_the_page_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCDB_HOST", "127.0.0.1:1")
+    app = opened(EDGE_CASES, "browse")
+
+    run_until(app, lambda: "Suggestions are unavailable" in texts(app), "browse")
+
+    assert not app.exception
+    assert not app.button(key="find").disabled
+
+
+# The inputs of the form
+
+
+def form() -> None:
+    """A page of the three inputs."""
+    import streamlit as st
+
+    from pages.shared.field_parts import field_input, value_input, values_input
+
+    path = field_input("Field", "data_description.data_level", "field")
+    st.text(repr((path, value_input(path, "raw", "value"), values_input(path, ("raw",), "values"))))
+
+
+def misspelt() -> None:
+    """A page with a field that is none."""
+    from pages.shared.field_parts import field_input
+
+    field_input("Field", "session typ", "field")
+
+
+def test_fields_and_values_are_offered_with_counts_and_never_too_many() -> None:
+    ask_fields().wait(30)
+    app = AppTest.from_function(form, default_timeout=30).run()
+    run_until(app, lambda: app.multiselect.len)
+
+    assert len(app.selectbox(key="field").options) == 100
+    assert app.selectbox(key="field").options[:2] == ["data_description.data_level", "name"]
+    assert app.selectbox[1].options == [
+        "raw (855)",
+        "derived (1,544)",
+        "raw data (1)",
+    ]
+    assert app.text[0].value == "('data_description.data_level', 'raw', ('raw',))"
+
+
+def test_an_unknown_field_is_searched_for_and_one_click_takes_the_near_one() -> None:
+    ask_fields().wait(30)
+    app = AppTest.from_function(misspelt, default_timeout=30).run()
+
+    near = [one.label.replace("\\", "") for one in app.button]
+    assert near[0] == "session.session_type"
+    app.button(key="field-near-0").click().run()
+    assert app.selectbox(key="field").value == "session.session_type"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("subject.subject_id", "text"),
+        ("session.stimulus_epochs.trials_total", "number"),
+        ("no.such.field", "text"),
+    ],
+)
+def test_the_kind_of_a_field_is_what_its_records_hold(path: str, kind: str) -> None:
+    ask_fields().wait(30)
+
+    assert kind_of(path) == kind
+
+
+def test_inputs_of_a_source_that_is_silent_take_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCDB_HOST", "127.0.0.1:1")
+    ask_fields().wait(30)
+
+    assert (known_fields(), known_values("name"), kind_of("name")) == (None, None, "text")
+    app = AppTest.from_function(form, default_timeout=30).run()
+    assert app.text[0].value == "('data_description.data_level', 'raw', ('raw',))"
+
+
+def test_the_parts_ask_no_source_themselves() -> None:
+    parts = [ROOT / "pages/shared" / f"{name}_parts.py" for name in ("field", "facet", "advice")]
+    called = {
+        node.func.id
+        for path in parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+    assert called.isdisjoint({"sample_fields", "count_values", "count_facets", "advise"})

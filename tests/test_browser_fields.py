@@ -1,0 +1,93 @@
+"""What the app knows about the collection, in a browser: browse, advice, zero results, why not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from dispatch_core.embedded.catalogue import AWKWARD
+from tests.support.browser import Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-fields")]
+
+SURVEY = '{"data_description.project_name": "Thalamic Ephys Survey"}'
+
+
+def choose_facet(tab: Tab, name: str, value: str) -> None:
+    """Choose a value of a facet, by its name and its count, as `value` says them."""
+    box = tab.page.get_by_role("combobox", name=name)
+    box.click()
+    tab.page.get_by_role("option", name=value).click()
+    tab.settle()
+
+
+def ask_why_not(tab: Tab, text: str) -> None:
+    box = tab.page.get_by_role("textbox", name="Name, id or location of an asset")
+    box.fill(text)
+    box.press("Enter")
+    tab.settle()
+
+
+def test_facets_build_the_query_and_its_count_is_what_is_found(tab: Tab) -> None:
+    tab.open()
+    tab.type_text(SURVEY)
+    tab.page.get_by_text("Browse the collection").click()
+    tab.see("494 records match")
+
+    choose_facet(tab, "Data level", "raw (137)")
+    tab.see("137 records match")
+    choose_facet(tab, "Session type", "Optotagging (47)")
+    tab.see("47 records match")
+
+    expect(tab.editor().locator(".ace_content")).to_contain_text('"acquisition.acquisition_type"')
+    tab.keep_picture("browse")
+    tab.press("Find assets")
+    tab.see_heading("47 assets")
+
+
+def test_advice_replaces_what_no_record_can_meet(tab: Tab) -> None:
+    tab.open()
+    tab.type_text('{"subject.subject_id": 900003}')
+    tab.see("900003 is a number and equals none of them")
+    tab.keep_picture("advice")
+
+    tab.press('Use "900003"')
+
+    expect(tab.editor().locator(".ace_content")).to_contain_text('"900003"')
+    tab.press("Find assets")
+    tab.see_heading(re.compile(r"^\d+ assets$"))
+
+
+def test_zero_results_are_explained_to_the_clause_and_one_click_leaves_it_out(tab: Tab) -> None:
+    tab.open()
+    tab.type_text('{"data_description.data_level": "raw", "subject.sex": "Unknown"}')
+    tab.press("Find assets")
+    tab.see('no record of the collection meets {"subject.sex": "Unknown"}')
+    tab.keep_picture("zero-results")
+
+    tab.press("Leave out subject.sex")
+
+    expect(tab.editor().locator(".ace_content")).not_to_contain_text("subject.sex")
+    tab.press("Find assets")
+    tab.see_heading("855 assets")
+
+
+def test_why_not_names_the_clause_the_stage_or_the_job(tab: Tab) -> None:
+    tab.open()
+    tab.type_text('{"data_description.project_name": "Edge Case Collection"}')
+    tab.press("Find assets")
+    tab.see_heading("56 assets")
+    tab.page.get_by_text("Why not this one?").click()
+
+    ask_why_not(tab, AWKWARD["respelled project"])
+    tab.see('data_description.project_name is "edge-case collection"')
+
+    tab.go("Jobs")
+    tab.page.get_by_text("Why not this one?").click()
+    ask_why_not(tab, AWKWARD["location missing"])
+    tab.see("Dropped at the stage files: The record has no location")
+    tab.keep_picture("why-not")
+    ask_why_not(tab, AWKWARD["several nwb"])
+    tab.see("It is in: 1 job")
