@@ -24,6 +24,7 @@ from benchmarks.inventory import inventory
 from benchmarks.listing import Form, cost_of_a_key, listing, upstream
 from benchmarks.planning import growth, planning
 from benchmarks.report import Report, as_text, machine, merged, write_json, write_readme
+from benchmarks.reruns import reruns
 from benchmarks.writing import writing, writing_counts
 
 PARTS: dict[str, Callable[[Form], Report]] = {
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Form], Report]] = {
     "writing": writing,
     "passes": lambda form: writing_counts(),
     "growth": growth,
+    "reruns": reruns,
 }
 
 
