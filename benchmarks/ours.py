@@ -43,10 +43,10 @@ def list_pages(task: Task) -> Callable[[], int]:
 
     def work() -> int:
         page = lister.list_page(BUCKET, "")
-        count = len(page.objects)
+        count = len(page.keys)
         while page.token:
             page = lister.list_page(BUCKET, "", token=page.token)
-            count += len(page.objects)
+            count += len(page.keys)
         return count
 
     return work

@@ -27,12 +27,12 @@ WAYS = {
 def writing(form: Form) -> Report:
     """The folder against raw files, the zip against ``zipfile``, and upstream's writer."""
     count = 2_000 if form.is_short else 100_000
-    best = {name: _once("benchmarks.ours", way, count) for name, way in WAYS.items()}
+    best = {name: once(way, count) for name, way in WAYS.items()}
     best |= {name: best_of(WAYS[name], count) for name in ("plain zipfile", "write_zip")}
     rows = [_row(name, one, count) for name, one in best.items()]
     if READERS_PYTHON.exists():
         few = count // 10
-        theirs = _once("benchmarks.peers", "upstream_write", few, str(READERS_PYTHON))
+        theirs = once("upstream_write", few, "benchmarks.peers", str(READERS_PYTHON))
         rows.append(_row(f"upstream's write_input_model_list, {few:,} jobs, no fsync", theirs, few))
     folder, archive = best["write_folder"], best["write_zip"]
     raw, plain = best["create + fsync, one by one"], best["plain zipfile"]
@@ -54,11 +54,12 @@ def _row(name: str, one: Measurement, count: int) -> tuple[str, ...]:
 
 def best_of(way: str, count: int) -> Measurement:
     """The quickest run of one way."""
-    runs = [_once("benchmarks.ours", way, count) for _ in range(ROUNDS)]
+    runs = [once(way, count) for _ in range(ROUNDS)]
     return min(runs, key=lambda one: one.seconds)
 
 
-def _once(module: str, way: str, count: int, python: str = OURS) -> Measurement:
+def once(way: str, count: int, module: str = "benchmarks.ours", python: str = OURS) -> Measurement:
+    """One way in a fresh process, in a folder of its own."""
     # Beside the code, not in the folder for temporary files: that may be memory.
     place = tempfile.mkdtemp(prefix=".bench-", dir=ROOT)
     try:
