@@ -596,6 +596,20 @@ def test_group_sizes_are_told_from_smallest_to_largest(app: AppTest) -> None:
 # Plan and delivery
 
 
+def test_a_large_plan_is_made_beside_the_page_and_then_shown(app: AppTest) -> None:
+    sets = ", ".join(f'{{"seed": {seed}}}' for seed in range(20))
+    type_text(app, PARAMETERS, parameters_text=f'{{"distributed_parameters": [{sets}]}}')
+    go(app, ASSETS)
+    find(app)
+
+    go(app, JOBS)
+    finish(app, session_of(app).plan_work)
+
+    assert "= **7,140** jobs" in equation(app)
+    assert len(app.dataframe[0].value) == 500
+    assert not app.info
+
+
 def test_a_plan_that_changed_since_it_was_seen_must_be_looked_at_before_it_is_written(
     app: AppTest,
 ) -> None:

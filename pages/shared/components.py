@@ -80,6 +80,9 @@ def equation_bar(session: Session) -> None:
         )
         st.markdown("  \n".join(lines))
         st.caption(_sizes(plan, session) if plan else _next_step(session))
+        planning = state.current_planning(session)
+        if planning is not None and not planning.is_done:
+            _run_again_when_done(planning)
         if equation and equation.capped:
             st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
         if (
@@ -147,6 +150,8 @@ def _next_step(session: Session) -> str:
         return f"Next: correct the {' and the '.join(session.input_errors)}."
     if state.found(session) is None:
         return "Next: find the assets, on the page Assets."
+    if state.current_planning(session) is not None:
+        return "The jobs are being put together."
     return "Next: locate the files, on the page Files."
 
 
@@ -207,8 +212,29 @@ def plan_or_hint(session: Session) -> DispatchPlan | None:
         st.page_link("pages/plan/files.py", label="Locate the files", icon=":material/folder_open:")
     else:
         show_error(state.refusal(session))
-        return state.plan(session)
+        plan = state.plan(session)
+        if plan is None:
+            _say_it_is_planned(session)
+        return plan
     return None
+
+
+def _say_it_is_planned(session: Session) -> None:
+    """A line while a large plan is made; the side bar notices when it is there."""
+    work = state.current_planning(session)
+    if work is not None and work.is_done:
+        show_error(work.error)
+    elif work is not None:
+        st.info("The jobs are being put together.", icon=":material/hourglass_top:")
+
+
+def _run_again_when_done(work: Work[Any]) -> None:
+    @st.fragment(run_every=0.4)
+    def poll() -> None:
+        if work.is_done:
+            st.rerun()
+
+    poll()
 
 
 def show_error(error: DispatchError | None) -> None:

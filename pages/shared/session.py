@@ -74,6 +74,9 @@ FORM, JSON = "Form", "JSON"
 ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
 """The inputs that found assets depend on; the others are files' and parameters'."""
 
+PLANNED_AT_ONCE = 5_000
+"""Up to so many jobs are planned within a run of a page; more are planned beside it."""
+
 T = TypeVar("T")
 
 Draft = tuple[Path, tuple[str, ...]]
@@ -119,6 +122,7 @@ class Session:
     revision: int = 0
     found_work: Work[FoundAssets] | None = None
     located_work: Work[Located] | None = None
+    plan_work: Work[DispatchPlan] | None = None
     write_work: Work[WriteResult] | None = None
     explain_work: Work[Explanation] | None = None
     why_work: Work[tuple[WhyNot, ...]] | None = None
@@ -139,7 +143,7 @@ class Session:
     def weight(self) -> int:
         """About how many rows it holds: list rows, assets, files and jobs."""
         found, located = _result(self.found_work), _result(self.located_work)
-        planned = self.memo.get("plan", (None, None))[1]
+        planned = _result(self.plan_work) or self.memo.get("plan", (None, None))[1]
         return (
             len(self.list_rows)
             + sum(len(one.assets) for one in (found, self.last_found) if one)
@@ -149,7 +153,7 @@ class Session:
 
     def drop_results(self) -> None:
         """Forget what can be looked for again; what was typed, and a write, stay."""
-        self.found_work = self.located_work = self.column_work = None
+        self.found_work = self.located_work = self.column_work = self.plan_work = None
         self.last_found = self.last_located = None
         self.explain_work = self.why_work = None
         self.memo.clear()
@@ -588,7 +592,10 @@ def located(session: Session) -> Located | None:
 
 
 def plan(session: Session) -> DispatchPlan | None:
-    """The plan of the request as it is now, or None while a step of it is missing."""
+    """The plan of the request as it is now, or None while a step of it is missing.
+
+    A large one is made in the background, and is None until it is there.
+    """
     request, assets = _check(session), found(session)
     groups, files = grouped(session), located(session)
     if session.input_errors or isinstance(request, InvalidInput):
@@ -596,12 +603,32 @@ def plan(session: Session) -> DispatchPlan | None:
     if assets is None or groups is None or files is None:
         return None
     label = open_sources(current_settings()).objects.label
-    return remembered(
-        session,
-        "plan",
-        (session.revision, _Same(files)),
-        lambda: assemble_plan(request, assets, groups, files, label),
-    )
+    key = (session.revision, _Same(files))
+
+    def make() -> DispatchPlan:
+        return assemble_plan(request, assets, groups, files, label)
+
+    sets = len(request.parameter_sets.sets) or 1
+    if len(files.located) * sets <= PLANNED_AT_ONCE:
+        session.plan_work = None
+        return remembered(session, "plan", key, make)
+    return _planned_apart(session, key, make)
+
+
+def _planned_apart(
+    session: Session, key: Hashable, make: Callable[[], DispatchPlan]
+) -> DispatchPlan | None:
+    work = session.plan_work
+    if work is None or work.key != key:
+        session.plan_work = work = start_work(executor(), key, lambda progress: make())
+        work.wait(0.3)
+    return work.result
+
+
+def current_planning(session: Session) -> Work[DispatchPlan] | None:
+    """The work on a large plan that is under way or failed."""
+    work = session.plan_work
+    return work if work is not None and (not work.is_done or work.error) else None
 
 
 def remembered(session: Session, name: str, key: Hashable, make: Callable[[], T]) -> T:
