@@ -20,7 +20,7 @@ from dispatch_core.errors import DispatchError, InvalidInput, Issue, ServiceErro
 CONNECT_SECONDS = 5
 RETRIES = 3
 _OPTION = "--dask_scheduler"
-_START = "dask scheduler, and dask worker ADDRESS on each machine"
+_START = "python -m dask scheduler, and python -m dask worker ADDRESS on each machine"
 _FOREIGN = (OSError, ValueError, OverflowError, RuntimeError)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -30,8 +30,8 @@ class DaskCluster(Executor):
     """An executor whose work runs on the workers of a Dask scheduler.
 
     Nothing is asked of the scheduler before the first work, and a connection that was
-    lost is made again. Workers list with their own credentials and ``AWS_`` settings,
-    and import `dispatch_core` from where they were started.
+    lost is made again. Workers list with their own credentials and ``AWS_`` settings;
+    they and the scheduler import `dispatch_core` from where they were started.
 
     Parameters
     ----------
@@ -138,13 +138,22 @@ def _own_errors(address: str) -> Iterator[None]:
         raise _translate(error, address) from None
 
 
+def _lacking_module(error: BaseException | None) -> str:
+    """The module that the scheduler or a worker does not have; the first cause says so."""
+    while error is not None:
+        if isinstance(error, ImportError):
+            return error.name or "this code"
+        error = error.__cause__ or error.__context__
+    return ""
+
+
 def _translate(error: BaseException, address: str) -> BaseException:
     if isinstance(error, DispatchError):
         return error
     kind = type(error).__name__
-    if isinstance(error, ImportError):
-        what = f"The workers of {address} cannot run this code ({kind}: {error.name})"
-        action = "Start them in this folder, with the same requirements installed"
+    if lacking := _lacking_module(error):
+        what = f"The cluster at {address} cannot import {lacking}"
+        action = f"Start it in this folder, with the same requirements installed: {_START}"
     elif kind == "KilledWorker":
         what = f"Workers of {address} died {RETRIES + 1} times over the same assets"
         action = "Look at the workers' logs and memory, then locate the files again"

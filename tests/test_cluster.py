@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from benchmarks.list_server import ListServer
 from benchmarks.listing import environment
 from benchmarks.workloads import BUCKET, Bucket, workloads
-from dispatch_core.cluster import DaskCluster
+from dispatch_core.cluster import DaskCluster, _in_own_words
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.errors import InvalidInput, ServiceError
 from dispatch_core.file_extension import check_extension
@@ -57,17 +58,17 @@ def local_cluster(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
-    surroundings = environment(server) | {"PYTHONPATH": str(ROOT)}
 
     def start(*command: str) -> subprocess.Popen[bytes]:
-        command = (sys.executable, "-m", f"distributed.cli.dask_{command[0]}", *command[1:])
+        # as the README says, from the folder of the project
         return subprocess.Popen(
-            [*command, "--no-dashboard"],
-            env=surroundings, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [sys.executable, "-m", "dask", *command, "--no-dashboard"],
+            env=environment(server), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
     scheduler = start("scheduler", "--host", "127.0.0.1", "--port", str(port))
-    workers = [start("worker", address, "--nthreads", "1", "--no-nanny") for _ in range(2)]
+    options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
+    workers = [start("worker", address, *options) for _ in range(2)]
     try:
         wait_for_threads(address, 2)
         yield LocalCluster(address, workers)
@@ -152,6 +153,19 @@ def test_any_other_error_of_a_worker_becomes_a_service_error(local_cluster: Loca
     assert "lost the work (ValueError)" in str(caught.value)
 
 
+def test_a_cluster_that_cannot_import_this_code_is_told_where_to_start() -> None:
+    cause = ModuleNotFoundError("No module named 'dispatch_core'", name="dispatch_core")
+    error = RuntimeError("Error during deserialization of the task graph")
+    error.__cause__ = cause
+    theirs: Future[None] = Future()
+    theirs.set_exception(error)
+
+    with pytest.raises(ServiceError) as caught:
+        _in_own_words(theirs, "tcp://scheduler:8786").result(1)
+
+    assert "The cluster at tcp://scheduler:8786 cannot import dispatch_core" in str(caught.value)
+
+
 def test_no_scheduler_at_the_address_is_a_service_error_that_says_what_to_do() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -161,8 +175,9 @@ def test_no_scheduler_at_the_address_is_a_service_error_that_says_what_to_do() -
         _ = DaskCluster(address).threads
 
     assert str(caught.value) == (
-        f"--dask_scheduler: No Dask scheduler answers at {address}. Start one (dask scheduler, "
-        "and dask worker ADDRESS on each machine), or leave --dask_scheduler out."
+        f"--dask_scheduler: No Dask scheduler answers at {address}. Start one (python -m dask "
+        "scheduler, and python -m dask worker ADDRESS on each machine), or leave --dask_scheduler "
+        "out."
     )
 
 
