@@ -114,7 +114,7 @@ def test_what_is_no_number_keeps_the_last_value_and_stays_after_a_change_of_page
 
 def test_a_misspelt_key_is_put_right_with_one_click() -> None:
     app = open_page(TEXT.replace("isi_violations_cutoff", "isi_violation_cutof"))
-    assert "line 4, column 5: unknown key 'isi_violation_cutof'" in errors(app)[0]
+    assert "parameter set 1: unknown key 'isi_violation_cutof'" in errors(app)[0]
 
     press(app, "Replace by isi\\_violations\\_cutoff")
 

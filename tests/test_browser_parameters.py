@@ -95,6 +95,7 @@ def test_a_sweep_of_3_and_2_values_makes_6_sets_and_their_jobs(tab: Tab, tmp_pat
     open_form(tab)
 
     tab.page.get_by_text("Sweep: many sets from lists of values").click()
+    expect(tab.page.get_by_role("combobox", name="Key 2")).to_be_visible()
     tab.settle()
     choose_key(tab, 1, "isi_violations_cutoff", "0.1 to 0.3 step 0.1")
     choose_key(tab, 2, "method", "isolation_distance, presence_ratio")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import streamlit as st
 
@@ -47,7 +48,9 @@ def parameters_editor(session: Session) -> None:
 
 
 def _toolbar(session: Session) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key="parameter-tools"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="xsmall", key="parameter-tools"
+    ):
         if isinstance(text_of.form_of(session), FormField):
             _view_switch(session)
         mode_switch(session, text_of.read(session))
@@ -178,15 +181,18 @@ def _issues(session: Session) -> None:
     """Every issue in words; a misspelt key can be put right, a draft discarded."""
     error = session.input_errors.get("parameters")
     issues = error.issues if error is not None else ()
+    is_form = text_of.shows_form(session)
     for number, issue in enumerate(issues[:_MOST_ISSUES]):
-        show_error(InvalidInput(issue))
+        # beside a form the lines of the text are not in sight
+        shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
+        show_error(InvalidInput(shown))
         if issue.nearest and issue.path:
             st.button(
                 f"Replace by {escaped(issue.nearest)}",
                 icon=":material/spellcheck:",
                 key=f"repair-{number}",
                 on_click=state.act,
-                args=(session, text_of.shows_form(session), _repair, issue),
+                args=(session, is_form, _repair, issue),
             )
     if len(issues) > _MOST_ISSUES:
         st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")

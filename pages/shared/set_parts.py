@@ -59,12 +59,12 @@ def set_picker(session: Session, check: ParameterCheck) -> None:
     is_alone = not count and not (has_fixed and SINGLE in (check.document or {}))
     if is_alone:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom", key="set-picker"):
-        if count > _MOST_TABS:
-            _choose_by_number(session, check, count)
-        else:
-            _choose(session, check, count, has_fixed)
-        if count:
+    if count > _MOST_TABS:
+        _choose_by_number(session, check, count)
+    else:
+        _choose(session, check, count, has_fixed)
+    if count:
+        with st.container(horizontal=True, gap="small", key="set-buttons"):
             _set_buttons(session, count)
     if session.drafts:
         st.caption("Correct or discard what was typed before sets are added, moved or removed.")
