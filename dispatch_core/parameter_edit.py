@@ -21,9 +21,12 @@ from dispatch_core.json_edit import (
     rename_key,
     swap_items,
 )
-from dispatch_core.parameters import DISTRIBUTED, FIXED, SINGLE
+from dispatch_core.parameters import DISTRIBUTED, FILE_NAME, FIXED, SINGLE, nearest_key
+from dispatch_core.strict_json import load_json
 from dispatch_core.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
 from dispatch_core.types import JsonValue
+
+_INDENT = 2
 
 EMPTY = json.dumps({SINGLE: {}}, indent=2)
 
@@ -68,6 +71,28 @@ def _follow(document: Any, path: Path) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return document
+
+
+def wrap_bare(text: str) -> str | None:
+    """`text` as a parameters file, where it is a bare set or a bare list of sets.
+
+    Older dispatchers took these. None where it is neither, so that a misspelt key of
+    a whole file is not buried in a set.
+    """
+    try:
+        document = load_json(text, FILE_NAME)
+    except InvalidInput:
+        return None
+    if isinstance(document, list) and document and all(isinstance(one, dict) for one in document):
+        return _wrapped(text, DISTRIBUTED)
+    is_file = isinstance(document, dict) and any(map(nearest_key, document))
+    return _wrapped(text, SINGLE) if isinstance(document, dict) and not is_file else None
+
+
+def _wrapped(text: str, key: str) -> str:
+    inner = text.strip().replace("\n", "\n" + " " * _INDENT)
+    gap = "\n" if "\n" in inner else ""
+    return f"{{{gap}{' ' * _INDENT if gap else ''}{json.dumps(key)}: {inner}{gap}}}"
 
 
 def to_distributed(text: str) -> str:

@@ -190,16 +190,21 @@ def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
 
 
 def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
-    near = {key: difflib.get_close_matches(key, KEYS, 1, 0.8) for key in document}
+    near = {key: nearest_key(key) for key in document}
     if not any(near.values()):
         what = f"it has none of the keys {', '.join(KEYS)}"
         yield Issue(what, where, f'If it is one set, wrap it: {{"{SINGLE}": {{...}}}}')
         return
     for key in document:
         if key not in KEYS:
-            action = f"Did you mean {near[key][0]}?" if near[key] else "Put it inside a set"
+            action = f"Did you mean {near[key]}?" if near[key] else "Put it inside a set"
             what = f"unknown key {key!r}; the keys are {', '.join(KEYS)}"
-            yield Issue(what, where, action, path=(key,), nearest="".join(near[key]))
+            yield Issue(what, where, action, path=(key,), nearest=near[key])
+
+
+def nearest_key(key: str) -> str:
+    """The known top-level key that `key` is or resembles; empty where there is none."""
+    return "".join(difflib.get_close_matches(key, KEYS, 1, 0.8))
 
 
 def _object_issues(value: JsonValue, name: str, where: str, path: Path) -> Iterator[Issue]:

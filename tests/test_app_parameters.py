@@ -234,3 +234,43 @@ def test_names_of_a_schema_are_no_markup(name: str) -> None:
 
     assert label.replace("\\", "") == name
     assert label != name
+
+
+def test_an_object_that_may_be_null_is_set_to_null_and_back() -> None:
+    app = open_page(TEXT)
+
+    press(app, "Set all of it to null")
+    assert json.loads(text_of(app))["analysis_parameter"]["fit_options"] is None
+    press(app, "Not null, but not set")
+
+    assert text_of(app) == TEXT
+
+
+def test_what_stands_in_the_place_of_an_object_is_shown_as_json() -> None:
+    app = open_page(TEXT.replace("5e-2", '5e-2, "fit_options": [7]'))
+
+    field = app.text_area(key=key_of(app, "fit_options"))
+
+    assert "JSON: its value is not an object" in field.label
+    field.set_value('{"seed": 7}').run()
+    assert app.text_input(key=key_of(app, "fit_options", "seed")).value == "7"
+
+
+def test_a_bare_set_is_wrapped_with_one_click() -> None:
+    app = open_page('{"seed": 1e0}', schema=None)
+
+    press(app, "Wrap it as a parameters file")
+
+    assert text_of(app) == '{"analysis_parameter": {"seed": 1e0}}'
+    assert errors(app) == []
+
+
+def test_fixed_parameters_can_be_begun_where_there_are_none() -> None:
+    app = open_page('{"distributed_parameters": [{"isi_violations_cutoff": 0}, {}]}')
+    app.segmented_control(key=f"set-{session_of(app).epoch}-2").set_value(-1).run()
+
+    app.text_input(key=key_of(app, "analysis_name", target=("fixed_parameters",))).set_value(
+        "x"
+    ).run()
+
+    assert json.loads(text_of(app))["fixed_parameters"] == {"analysis_name": "x"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.support.browser import Tab, tree_of_zip
+from tests.support.browser import Tab, tree_of_zip, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-parameters")]
 
@@ -45,8 +45,15 @@ def show_json(tab: Tab) -> None:
 
 def choose_key(tab: Tab, number: int, name: str, values: str) -> None:
     box = tab.page.get_by_role("combobox", name=f"Key {number}")
-    box.fill(name)
-    tab.page.get_by_role("option", name=name, exact=True).click()
+    option = tab.page.get_by_role("option", name=name, exact=True)
+
+    def is_offered() -> bool:
+        if not option.is_visible():  # a panel that is just opening may draw the box anew
+            box.click()
+        return option.is_visible()
+
+    wait_until(is_offered)
+    option.click()
     tab.settle()
     fill(tab, f"Values of key {number}", values)
 

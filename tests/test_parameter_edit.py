@@ -17,6 +17,7 @@ from dispatch_core.parameter_edit import (
     to_distributed,
     to_single,
     unset_value,
+    wrap_bare,
 )
 from dispatch_core.sweep import SweptKey
 
@@ -155,3 +156,21 @@ def test_a_sweep_of_several_sets_takes_one_after_the_other() -> None:
 
 def test_a_sweep_of_no_parameters_starts_from_nothing() -> None:
     assert swept_sets("", [SEED], "append") == [{"fit": {"seed": 1}}, {"fit": {"seed": 2}}]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrapped"),
+    [
+        ('{"a": 1e0}', '{"analysis_parameter": {"a": 1e0}}'),
+        ('[{"a": 1}]', '{"distributed_parameters": [{"a": 1}]}'),
+        ('{\n "a": 1\n}\n', '{\n  "analysis_parameter": {\n   "a": 1\n  }\n}'),
+        ('{"analysis_paramter": {}}', None),
+        ('{"distributed_parameters": []}', None),
+        ("[]", None),
+        ("[1]", None),
+        ('"text"', None),
+        ("{", None),
+    ],
+)
+def test_a_bare_set_or_list_of_sets_is_wrapped(text: str, wrapped: str | None) -> None:
+    assert wrap_bare(text) == wrapped

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
+from dispatch_core.parameter_edit import wrap_bare
 from dispatch_core.parameter_schema import ParameterSchema, compile_schema, parse_schema
 from dispatch_core.parameters import (
     ParameterSets,
@@ -390,6 +391,15 @@ def test_real_files_of_older_shapes_are_refused_with_the_right_advice(
         parse_parameters((CORPUS / "parameters" / name).read_bytes())
 
     assert advice in str(caught.value)
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", REAL_REFUSALS)
+def test_real_files_of_older_shapes_hold_once_they_are_wrapped(name: str) -> None:
+    wrapped = wrap_bare((CORPUS / "parameters" / name).read_text("utf-8"))
+
+    assert wrapped is not None
+    assert len(parse_parameters(wrapped)[1].sets) == 1
 
 
 @needs_corpus

@@ -64,15 +64,16 @@ class Place:
 def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
     """Every field of the schema; those of a large one in sections, with a search."""
     place = _place(session, form, check)
-    found = _search(form) if sum(1 for _ in leaves(form)) > FEW_FIELDS else None
+    count = sum(1 for _ in leaves(form))
+    found = _search(form) if count > FEW_FIELDS else None
     if found is not None:
         if not found:
             st.info("No field has this in its name or description.", icon=":material/info:")
         _grid(session, place, found[:_MOST_FOUND], full_names=True)
         return
-    for path, fields in _sections(form):
-        if path:
-            _section(session, place, path, fields, form)
+    for section, fields in _sections(form):
+        if section.path:
+            _section(session, place, section, fields, is_small=count <= FEW_FIELDS)
         else:
             _top(session, place, fields)
 
@@ -80,24 +81,24 @@ def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> 
 def _place(session: Session, form: FormField, check: ParameterCheck) -> Place:
     target = text_of.target_of(session, check)
     fixed = {} if target == (FIXED,) else (check.document or {}).get(FIXED, {})
-    required = frozenset(path for path, one in _all_sections(form) if one.is_required)
+    required = frozenset(one.path for one in _all_sections(form) if one.is_required)
     issues = check.error.issues if check.error else ()
     return Place(target, text_of.own_values(check.document, target), fixed, issues, required)
 
 
-def _all_sections(form: FormField) -> Iterator[tuple[KeyPath, FormField]]:
+def _all_sections(form: FormField) -> Iterator[FormField]:
     for one in form.fields:
         if one.kind == "section":
-            yield one.path, one
+            yield one
             yield from _all_sections(one)
 
 
-def _sections(form: FormField) -> Iterator[tuple[KeyPath, list[FormField]]]:
-    """(path, fields that hold values) of the form itself, then of each object in it."""
-    for path, section in [((), form), *_all_sections(form)]:
+def _sections(form: FormField) -> Iterator[tuple[FormField, list[FormField]]]:
+    """(section, its fields that hold values): the form itself, then each object in it."""
+    for section in [form, *_all_sections(form)]:
         fields = [one for one in section.fields if one.kind != "section"]
         if fields:
-            yield path, fields
+            yield section, fields
 
 
 def _search(form: FormField) -> list[FormField] | None:
@@ -130,7 +131,11 @@ def _top(session: Session, place: Place, fields: Sequence[FormField]) -> None:
     )
     _grid(session, place, [one for one in fields if one.path in first])
     rest = [one for one in fields if one.path not in first]
-    _folded(session, place, f"Not set: {len(rest)} more fields", "more", rest, is_open=not first)
+    label = f"Not set: {len(rest)} more fields"
+    fold = _fold(session, place, label, "more", is_open=not first)
+    if fold.open:
+        with fold:
+            _grid(session, place, rest)
 
 
 def _is_needed(place: Place, field: FormField) -> bool:
@@ -138,32 +143,45 @@ def _is_needed(place: Place, field: FormField) -> bool:
 
 
 def _section(
-    session: Session, place: Place, path: KeyPath, fields: Sequence[FormField], form: FormField
-) -> None:
-    written = sum(place.value(one.path) is not MISSING for one in fields)
-    value = place.value(path)
-    said = "null" if value is None else f"{written} of {len(fields)} set"
-    label = f"**{escaped('.'.join(path))}** · {said}"
-    is_small = sum(1 for _ in leaves(form)) <= FEW_FIELDS
-    is_open = is_small or bool(place.messages(path)) or path in place.required
-    _folded(session, place, label, ".".join(path), fields, is_open=is_open)
-
-
-def _folded(
     session: Session,
     place: Place,
-    label: str,
-    name: str,
+    section: FormField,
     fields: Sequence[FormField],
     *,
-    is_open: bool,
+    is_small: bool,
 ) -> None:
-    """An expander that draws its fields only while it is open."""
-    key = f"fold-{session.epoch}-{place.target}-{name}"
-    fold = st.expander(label, expanded=is_open, key=key, on_change="rerun")
+    """The fields of one object; where something else stands in its place, that as JSON."""
+    path, name = section.path, ".".join(section.path)
+    value = place.value(path)
+    if value is not MISSING and misfit(section, value):
+        _field(session, place, replace(section, kind="json", reason=misfit(section, value)), name)
+        return
+    written = sum(place.value(one.path) is not MISSING for one in fields)
+    said = "null" if value is None else f"{written} of {len(fields)} set"
+    is_open = is_small or bool(place.messages(path)) or section.is_required
+    fold = _fold(session, place, f"**{escaped(name)}** · {said}", name, is_open=is_open)
     if fold.open:
         with fold:
             _grid(session, place, fields)
+            if section.takes_null:
+                _null_button(session, place, section, is_null=value is None)
+
+
+def _null_button(session: Session, place: Place, section: FormField, *, is_null: bool) -> None:
+    """The way to and from the value null for an object that may be null as a whole."""
+    st.button(
+        "Not null, but not set" if is_null else "Set all of it to null",
+        type="tertiary",
+        key=f"null-{session.epoch}-{place.target}-{section.path}",
+        on_click=text_of.put_null,
+        args=(session, place.target, section.path, not is_null),
+    )
+
+
+def _fold(session: Session, place: Place, label: str, name: str, *, is_open: bool) -> Any:
+    """An expander whose fields are drawn only while it is open."""
+    key = f"fold-{session.epoch}-{place.target}-{name}"
+    return st.expander(label, expanded=is_open, key=key, on_change="rerun")
 
 
 def _grid(

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.json_edit import Path, rename_key
+from dispatch_core.parameter_edit import wrap_bare
 from dispatch_core.parameters import FILE_NAME, ParameterCheck
 from dispatch_core.schema_form import FormField
 from dispatch_core.strict_json import decode_json, load_json
@@ -194,6 +195,14 @@ def _issues(session: Session) -> None:
                 on_click=state.act,
                 args=(session, is_form, _repair, issue),
             )
+    if error is not None and wrap_bare(session.parameters_text) is not None:
+        st.button(
+            "Wrap it as a parameters file",
+            icon=":material/data_object:",
+            help="A bare set, or a bare list of sets, gets the key that it needs",
+            on_click=state.act,
+            args=(session, is_form, _wrap),
+        )
     if len(issues) > _MOST_ISSUES:
         st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
     if session.drafts:
@@ -212,6 +221,12 @@ def _repair(session: Session, issue: Issue) -> None:
         return  # the text changed since; it says itself what is wrong with it
     path: Path = issue.path
     text_of.replace_text(session, rename_key(session.parameters_text, path, issue.nearest))
+
+
+def _wrap(session: Session) -> None:
+    wrapped = wrap_bare(session.parameters_text)
+    if wrapped is not None:
+        text_of.replace_text(session, wrapped)
 
 
 def _discard(session: Session) -> None:

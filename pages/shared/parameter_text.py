@@ -107,7 +107,7 @@ def target_of(session: Session, check: ParameterCheck) -> Path:
     """Where in the document the set is that the form shows."""
     document = check.document or {}
     count = set_count(check)
-    if session.chosen_set == FIXED_SET and FIXED in document:
+    if session.chosen_set == FIXED_SET and (count or FIXED in document):
         return (FIXED,)
     if count:
         session.chosen_set = min(max(session.chosen_set, 0), count - 1)
@@ -165,6 +165,14 @@ def take_field(
         session.parameters_text = unset_value(text, target, field.path, required)
     else:
         session.parameters_text = set_value(text, target, field.path, value)
+
+
+def put_null(session: Session, target: Path, path: KeyPath, is_null: bool) -> None:
+    """Set the object at `path` to null, or leave it out again."""
+    if is_null:
+        change(session, set_value, target, path, None)
+    else:
+        change(session, unset_value, target, path)
 
 
 def draft_fault(field: FormField, draft: str) -> str:

@@ -62,7 +62,7 @@ def set_picker(session: Session, check: ParameterCheck) -> None:
     if count > _MOST_TABS:
         _choose_by_number(session, check, count)
     else:
-        _choose(session, check, count, has_fixed)
+        _choose(session, check, count)
     if count:
         with st.container(horizontal=True, gap="small", key="set-buttons"):
             _set_buttons(session, count)
@@ -70,9 +70,8 @@ def set_picker(session: Session, check: ParameterCheck) -> None:
         st.caption("Correct or discard what was typed before sets are added, moved or removed.")
 
 
-def _choose(session: Session, check: ParameterCheck, count: int, has_fixed: bool) -> None:
-    options = [FIXED_SET] if has_fixed else []
-    options += list(range(max(count, 1)))
+def _choose(session: Session, check: ParameterCheck, count: int) -> None:
+    options = [FIXED_SET, *range(max(count, 1))]
     target = text_of.target_of(session, check)
     session.chosen_set = st.segmented_control(
         "Set",
