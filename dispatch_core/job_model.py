@@ -168,3 +168,23 @@ def refusing_readers(document: Mapping[str, Any]) -> dict[str, str]:
             first = error.errors()[0]
             refusals[name] = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return refusals
+
+
+def refusals_of(
+    jobs: Iterable[Job], job_format: JobFormat, query: str | None = None
+) -> dict[str, str]:
+    """Reader -> why it refuses one of these jobs; empty where all accept every job.
+
+    A reader looks at which values are there and of which type, and jobs of one shape are
+    alike in both: one of each is validated, at most eight, however many jobs there are.
+    """
+    shapes = {_shape(job): job for job in jobs}
+    refusals: dict[str, str] = {}
+    for job in shapes.values():
+        refusals = refusing_readers(job_document(job, job_format, query)) | refusals
+    return refusals
+
+
+def _shape(job: Job) -> tuple[bool, ...]:
+    has_files = any(one.files is not None for one in job.assets)
+    return has_files, job.parameters is not None, job.group_metadata is not None

@@ -20,6 +20,8 @@ from dispatch_core.job_model import (
     job_bytes,
     job_document,
     make_job,
+    refusals_of,
+    refusing_readers,
 )
 from dispatch_core.job_text import JobTexts
 from dispatch_core.request import make_request
@@ -60,6 +62,18 @@ def test_the_name_of_a_job_is_the_uuid5_of_its_canonical_content(
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     assert job.name == str(uuid.uuid5(NAMESPACE, canonical))
+
+
+@given(st.lists(st.tuples(LOCATED, OBJECTS, OBJECTS), max_size=6), st.none() | TEXT)
+def test_one_job_of_each_shape_stands_for_all_before_the_readers(
+    parts: list[Any], query: str | None
+) -> None:
+    jobs = [make_job(*one) for one in parts]
+
+    for job_format in JOB_FORMATS:
+        each = (refusing_readers(job_document(job, job_format, query)) for job in jobs)
+
+        assert refusals_of(jobs, job_format, query).keys() == set().union(*each)
 
 
 def planned(job_format: JobFormat, **fields: Any) -> DispatchPlan:

@@ -15,8 +15,7 @@ from dispatch_core.job_model import (
     READERS,
     Job,
     job_bytes,
-    job_document,
-    refusing_readers,
+    refusals_of,
 )
 from dispatch_core.report import ledger_text
 from dispatch_core.request import Trial
@@ -27,7 +26,6 @@ from pages.shared.components import download_csv, escaped, ledger_table, paged_t
 from pages.shared.session import Session
 
 _BY_WORKERS, _BY_SIZE = "at most this many workers", "this many jobs for each worker"
-_MOST_VALIDATED = 1_000
 _MOST_BARS = 100
 
 
@@ -250,9 +248,13 @@ def ledger(plan: DispatchPlan) -> None:
 
 def reader_check(session: Session, plan: DispatchPlan) -> None:
     """Which readers accept the jobs of this plan, by validating them."""
-    checked = plan.jobs[:_MOST_VALIDATED]
-    refusals = state.remembered(session, "readers", plan.fingerprint, lambda: _refusals(plan))
-    st.caption(f"{len(checked):,} of {len(plan.jobs):,} jobs were validated")
+    refusals = state.remembered(
+        session,
+        "readers",
+        plan.fingerprint,
+        lambda: refusals_of(plan.jobs, plan.request.job_format, plan.query_text),
+    )
+    st.caption(f"One job of each shape is validated, which stands for all {len(plan.jobs):,}")
     for reader in READERS:
         if reader in refusals:
             st.warning(
@@ -260,12 +262,3 @@ def reader_check(session: Session, plan: DispatchPlan) -> None:
             )
         else:
             st.success(f"{reader} accepts them", icon=":material/check:")
-
-
-def _refusals(plan: DispatchPlan) -> dict[str, str]:
-    """Reader -> why it refuses the first job that it refuses."""
-    refusals: dict[str, str] = {}
-    for job in plan.jobs[:_MOST_VALIDATED]:
-        document = job_document(job, plan.request.job_format, plan.query_text)
-        refusals = refusing_readers(document) | refusals
-    return refusals
