@@ -21,7 +21,7 @@ from benchmarks.peers import BENCH_PYTHON, READERS_PYTHON
 from benchmarks.report import Figure, Report, Table
 from benchmarks.workloads import PAGE, Bucket, Tree, Workload, workloads
 
-ROUNDS = 3
+ROUNDS = 5
 BYTES_OF_A_KEY = 266
 """Of an answer of S3's, with a key of this length."""
 RATIOS = {
