@@ -17,6 +17,7 @@ SURVEY = '{"data_description.project_name": "Thalamic Ephys Survey"}'
 
 def choose_facet(tab: Tab, name: str, value: str) -> None:
     """Choose a value of a facet, by its name and its count, as `value` says them."""
+    tab.settle()
     box = tab.page.get_by_role("combobox", name=name)
     box.click()
     tab.page.get_by_role("option", name=value).click()
@@ -45,6 +46,27 @@ def test_facets_build_the_query_and_its_count_is_what_is_found(tab: Tab) -> None
     tab.keep_picture("browse")
     tab.press("Find assets")
     tab.see_heading("47 assets")
+
+
+def test_the_form_offers_fields_and_values_with_counts(tab: Tab) -> None:
+    tab.open()
+    values = tab.page.get_by_role("combobox", name="Value", exact=True)
+    expect(values).to_have_count(2)
+
+    values.nth(1).click()
+    tab.page.get_by_role("option", name="raw (855)").click()
+    tab.settle()
+    field = tab.page.get_by_role("combobox", name="Field").first
+    field.fill("session typ")
+    field.press("Enter")
+    tab.press("session.session_type")
+
+    expect(tab.page.get_by_role("combobox", name="Field").first).to_have_value(
+        "session.session_type"
+    )
+    tab.open_editor()
+    expect(tab.editor().locator(".ace_content")).to_contain_text('"session.session_type"')
+    expect(tab.editor().locator(".ace_content")).to_contain_text('"raw"')
 
 
 def test_advice_replaces_what_no_record_can_meet(tab: Tab) -> None:

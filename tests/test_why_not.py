@@ -121,6 +121,7 @@ def test_what_is_in_has_its_jobs() -> None:
         ({"excluded": ("r-d",)}, "d", "assets"),
         ({"group_by": ("subject.subject_id",), "drop_null_groups": True}, "c", "grouping"),
         ({"max_number_of_tasks_dispatched": 1}, "d", "workers"),
+        ({"trial": {"first": 1}}, "c", "grouping"),
     ],
 )
 def test_what_a_stage_dropped_says_which(request_: dict[str, Any], text: str, stage: str) -> None:

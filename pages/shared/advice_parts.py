@@ -12,7 +12,7 @@ from dispatch_core.fields import FieldCatalogue
 from dispatch_core.types import Filter, Pipeline
 from pages.shared import session as state
 from pages.shared.components import escaped
-from pages.shared.field_parts import await_answer, known_fields, soon
+from pages.shared.field_parts import await_answer, known_fields, run_again_after
 from pages.shared.services import ask_advice, ask_fields, ask_translations
 from pages.shared.session import Session
 
@@ -29,13 +29,14 @@ def show_advice(session: Session) -> None:
     error = ask_fields().error
     if error is not None:
         st.caption(f"Suggestions are unavailable: {escaped(str(error))}")
+    elif fields is None:
+        run_again_after(ask_fields())
     if not query or fields is None or "query" in session.input_errors:
         return
-    if not _is_settled(session, query):
-        _wait_for_settling(session, query, fields)
+    if not _is_settled(session, query) or not ask_advice(query, fields).is_done:
+        _wait_for_advice(session, query, fields)
         return
-    found = soon(ask_advice(query, fields))
-    for number, advice in enumerate(found or ()):
+    for number, advice in enumerate(ask_advice(query, fields).result or ()):
         _box(session, advice, number)
 
 
@@ -45,7 +46,7 @@ def _is_settled(session: Session, query: Filter | Pipeline) -> bool:
     return time.monotonic() - since > _SETTLE
 
 
-def _wait_for_settling(session: Session, query: Filter | Pipeline, fields: FieldCatalogue) -> None:
+def _wait_for_advice(session: Session, query: Filter | Pipeline, fields: FieldCatalogue) -> None:
     @st.fragment(run_every=0.5)
     def wait() -> None:
         if _is_settled(session, query) and ask_advice(query, fields).is_done:

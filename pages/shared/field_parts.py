@@ -67,6 +67,17 @@ def _poll(work: Work[T], doing: str) -> None:
     poll()
 
 
+def run_again_after(work: Work[T]) -> None:
+    """Run the page again when `work` ends, and draw nothing until then."""
+
+    @st.fragment(run_every=0.5)
+    def wait() -> None:
+        if work.is_done:
+            st.rerun()
+
+    wait()
+
+
 def field_input(label: str, value: str, key: str) -> str:
     """The path of a field, chosen or typed; ``""`` while there is none.
 
@@ -169,12 +180,19 @@ def _typed_values(values: tuple[str, ...], key: str) -> tuple[str, ...]:
 
 
 def known_values(path: str) -> FieldValues | None:
-    """The most common values of a field, where it is one that holds plain values."""
+    """The most common values of a field, where it is one that holds plain values.
+
+    While they are counted it is None, and the page runs again at their end.
+    """
     fields = known_fields()
     known = fields.get(path) if fields and path else None
     if fields is None or known is None or known.is_container:
         return None
-    return soon(ask_values(known.path, fields))
+    work = ask_values(known.path, fields)
+    found = soon(work)
+    if not work.is_done:
+        run_again_after(work)
+    return found
 
 
 def version_of(*labelled: object) -> str:
