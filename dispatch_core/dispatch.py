@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +25,7 @@ from dispatch_core.grouping import Grouped, GroupingRules, group_assets
 from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
-from dispatch_core.locate import Located, check_locations, locate_files
+from dispatch_core.locate import Answer, Located, check_locations, locate_files
 from dispatch_core.parameters import ParameterSets
 from dispatch_core.request import (
     DEFAULT_WORKERS,
@@ -183,10 +183,12 @@ def locate_step(
     lister: ObjectLister,
     progress: Progress = no_progress,
     cluster: DaskCluster | None = None,
+    found: Callable[[Sequence[Answer]], None] | None = None,
 ) -> Located:
     """The files of every grouped asset, or only a check of its location.
 
-    They are listed by threads of this process, or by the workers of `cluster`.
+    They are listed by threads of this process, or by the workers of `cluster`. `found`
+    is told what became of each asset as soon as that is known.
     """
     assets = {a.record_id: a for group in grouped.groups for a in group.assets}
     if not checked.file_extension:
@@ -201,6 +203,7 @@ def locate_step(
         checked.file_extension,
         nested_stores=checked.request.nested_stores,
         progress=lambda done: progress("files", done, len(assets)),
+        found=found,
     )
 
 

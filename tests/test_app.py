@@ -7,6 +7,7 @@ Examples, ids from the text area. Typing, downloads and clicks are `test_browser
 from __future__ import annotations
 
 import ast
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -536,6 +537,19 @@ def test_assets_without_a_match_say_what_they_hold_and_one_click_asks_for_it(
     assert offers[0].label.endswith("(1 asset)")
     assert session_of(app).request.file_extension == offers[0].key.removeprefix("use-")
     assert "→ **–** files" in equation(app)
+
+
+def test_the_first_files_are_shown_while_others_are_still_being_listed(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    locate(app, ".nwb")
+    session = session_of(app)
+    arrived = list(session.arrived)
+    session.located_work = Work(state.locate_key(session), Future())
+
+    app.run()
+
+    (files,) = [one.value for one in app.dataframe if list(one.value) == ["Kind", "File", "Asset"]]
+    assert [one.asset.name for one in arrived] == list(files["Asset"]) == [AWKWARD["nwb file"]]
 
 
 def test_taking_an_asset_out_or_a_trial_lists_nothing_again(app: AppTest) -> None:

@@ -19,4 +19,5 @@ if not needs_assets(session):
     elif is_valid:
         parts.say_nothing_is_listed()
     watch(state.current_locate(session))
+    parts.arriving_files(session)
     parts.located_files(session)

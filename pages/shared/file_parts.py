@@ -14,7 +14,7 @@ from dispatch_core.errors import InvalidInput
 from dispatch_core.file_extension import check_extension
 from dispatch_core.locate import Located
 from dispatch_core.request import SeveralFiles
-from dispatch_core.table import table_text
+from dispatch_core.table import Columns, table_text
 from dispatch_core.types import Exclusion, FileEntry, LocatedAsset
 from pages.shared import session as state
 from pages.shared.charts import count_chart, order_chart
@@ -29,6 +29,7 @@ from pages.shared.session import Session
 
 EXTENSIONS = [".nwb", ".nwb.zarr", ".zarr", ".ome.zarr", ".json", ".csv", ".mp4"]
 _TABLE, _CHARTS = "Table", "Charts"
+_ARRIVING = 200
 _RULES: dict[SeveralFiles, str] = {
     "each": "one job for each file",
     "together": "one job for each asset, with all its files",
@@ -139,6 +140,27 @@ def say_nothing_is_listed() -> None:
     )
 
 
+def arriving_files(session: Session) -> None:
+    """The first files, while the others are still being listed."""
+    work = state.current_locate(session)
+    if work is None or work.is_done:
+        return
+
+    @st.fragment(run_every=1.0)
+    def show() -> None:
+        assets = [one for one in list(session.arrived) if isinstance(one, LocatedAsset)]
+        rows = _rows(tuple(assets))[:_ARRIVING]
+        if rows:
+            st.caption(f"The first {counted(len(rows), 'file')}, in the order in which they come")
+            titles = ("Kind", "File", "Asset")
+            st.dataframe(
+                [{title: _COLUMNS[title](row) for title in titles} for row in rows],
+                key="arriving",
+            )
+
+    show()
+
+
 def located_files(session: Session) -> None:
     """The files, and the assets without a usable one; those of an earlier choice dimmed."""
     located, before = state.located(session), state.located_before(session)
@@ -186,7 +208,7 @@ def _files_found(session: Session, located: Located) -> None:
         _file_table(session, located)
 
 
-_COLUMNS = {
+_COLUMNS: Columns = {
     "Kind": lambda row: "store" if row[1].kind == "directory" else "file",
     "Size": lambda row: row[1].size,
     "File": lambda row: row[1].location.removeprefix(row[0].location.rstrip("/") + "/"),

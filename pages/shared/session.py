@@ -33,7 +33,7 @@ from dispatch_core.field_text import Row
 from dispatch_core.find import FoundAssets, Progress, find_assets, leave_out
 from dispatch_core.grouping import Grouped
 from dispatch_core.json_edit import Path
-from dispatch_core.locate import Located
+from dispatch_core.locate import Answer, Located
 from dispatch_core.output import WriteResult
 from dispatch_core.parameters import build_parameter_sets
 from dispatch_core.query_form import QueryForm
@@ -76,6 +76,9 @@ ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
 
 PLANNED_AT_ONCE = 5_000
 """Up to so many jobs are planned within a run of a page; more are planned beside it."""
+
+MOST_ARRIVED = 1_000
+"""So many assets are kept as they come, to be shown before all are listed."""
 
 T = TypeVar("T")
 
@@ -122,6 +125,7 @@ class Session:
     revision: int = 0
     found_work: Work[FoundAssets] | None = None
     located_work: Work[Located] | None = None
+    arrived: list[Answer] = field(default_factory=list)
     plan_work: Work[DispatchPlan] | None = None
     write_work: Work[WriteResult] | None = None
     explain_work: Work[Explanation] | None = None
@@ -155,6 +159,7 @@ class Session:
         """Forget what can be looked for again; what was typed, and a write, stay."""
         self.found_work = self.located_work = self.column_work = self.plan_work = None
         self.last_found = self.last_located = None
+        self.arrived = []
         self.explain_work = self.why_work = None
         self.memo.clear()
 
@@ -562,8 +567,15 @@ def start_locate(session: Session) -> None:
     request = _without_parameters(session)
     objects = open_sources(current_settings()).objects
     session.last_located = _result(work) or session.last_located
+    session.arrived = arrived = list[Answer]()
+
+    def keep(answers: Sequence[Answer]) -> None:
+        arrived.extend(answers[: MOST_ARRIVED - len(arrived)])
+
     session.located_work = start_work(
-        executor(), key, lambda progress: locate_step(request, groups, objects, progress)
+        executor(),
+        key,
+        lambda progress: locate_step(request, groups, objects, progress, found=keep),
     )
 
 
