@@ -134,8 +134,9 @@ def _fits(field: FormField, value: JsonValue) -> bool:
     if field.kind == "table":
         return isinstance(value, list) and all(isinstance(row, dict) for row in value)
     if field.kind == "list":
-        item = field.item
-        return isinstance(value, list) and all(item is None or not misfit(item, v) for v in value)
+        if not isinstance(value, list) or value in ([None], [[]]):  # read as null, as no item
+            return False
+        return all(field.item is None or not misfit(field.item, one) for one in value)
     if field.kind in ("integer", "number"):
         kinds = int if field.kind == "integer" else int | float
         return isinstance(value, kinds) and not isinstance(value, bool)
@@ -337,7 +338,7 @@ def _one_of(branches: list[dict[str, Any]]) -> dict[str, Any] | None:
     choices = [_choices_of(branch) for branch in branches]
     if branches and all(one is not None for one in choices):
         return {"enum": [value for one in choices if one is not None for value in one]}
-    if branches and {branch.get("type") for branch in branches} == {"integer", "number"}:
+    if branches and {str(branch.get("type")) for branch in branches} == {"integer", "number"}:
         is_bare = not any(_limits(branch) for branch in branches)
         return {"type": "number"} if is_bare else None
     return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 import pytest
@@ -12,6 +14,14 @@ from pydantic import BaseModel, Field
 
 from dispatch_core.bson import MISSING
 from dispatch_core.errors import InvalidInput
+from dispatch_core.field_text import (
+    choices_of,
+    read_field,
+    read_rows,
+    write_field,
+    write_rows,
+)
+from dispatch_core.json_edit import is_same
 from dispatch_core.parameter_schema import compile_schema
 from dispatch_core.schema_form import (
     MAX_FIELDS,
@@ -278,3 +288,73 @@ def test_every_real_schema_gives_a_form_and_says_which_parts_stay_json() -> None
         ("09_InputAnalysisModel.json", "file_extension_locations"): "it may be a text or a list",
         ("13_InputAnalysisModel.json", "location_uri"): "it may be a text or a list",
     }
+
+
+TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")
+SCALARS = (None, True, False, 0, 1, 1.0, -2.5, "", "null", "[]", "1", "two words", '"')
+
+
+def any_value(random: Random, depth: int = 2) -> Any:
+    kind = random.randrange(4) if depth else 0
+    if kind == 1:
+        return [any_value(random, depth - 1) for _ in range(random.randrange(3))]
+    if kind == 2:
+        return {key: any_value(random, depth - 1) for key in "abc"[: random.randrange(3)]}
+    return random.choice(SCALARS)
+
+
+def any_schema(random: Random, depth: int = 3) -> Any:
+    """A schema of any keywords, sensible or not."""
+    if not depth or random.random() < 0.05:
+        return random.choice([True, False, {}, {"type": random.choice(TYPES)}])
+
+    def some() -> list[Any]:
+        return [any_schema(random, depth - 1) for _ in range(random.randint(1, 3))]
+
+    parts: dict[str, Callable[[], Any]] = {
+        "type": lambda: random.choice([random.choice(TYPES), random.sample(TYPES, 2)]),
+        "enum": lambda: [any_value(random) for _ in range(random.randint(1, 3))],
+        "const": lambda: any_value(random),
+        "default": lambda: any_value(random),
+        "title": lambda: any_value(random),
+        "description": lambda: any_value(random),
+        "minimum": lambda: 1,
+        "$ref": lambda: random.choice(["#", "#/$defs/A", "#/properties/x"]),
+        "properties": lambda: dict(zip("abc", some(), strict=False)),
+        "required": lambda: ["a"],
+        "additionalProperties": lambda: some()[0],
+        "items": lambda: some()[0],
+        "prefixItems": some,
+        "anyOf": some,
+        "allOf": some,
+        "oneOf": some,
+    }
+    return {key: parts[key]() for key in random.sample(list(parts), random.randint(1, 4))}
+
+
+def test_every_schema_that_compiles_gives_a_form_whose_values_read_back() -> None:
+    random, compiled = Random(1), 0
+
+    for _ in range(3_000):
+        schema = {"properties": {"x": any_schema(random)}, "$defs": {"A": any_schema(random)}}
+        try:
+            compile_schema(schema)
+        except InvalidInput:
+            continue
+        compiled += 1
+        for field in leaves(make_form(schema)):
+            for value in (any_value(random), any_value(random), field.default):
+                if value is not MISSING and not misfit(field, value):
+                    assert reads_back(field, value), (schema, field, value)
+
+    assert compiled > 1_000
+
+
+def reads_back(field: FormField, value: Any) -> bool:
+    if field.kind in ("table", "dictionary") and value is not None:
+        rows = [row for row in value if row] if isinstance(value, list) else value
+        read = read_rows(field, write_rows(field, value))
+        return is_same(read, rows) if rows else read is MISSING
+    choices = choices_of(field)
+    written = write_field(field, value)
+    return is_same(choices[written] if choices else read_field(field, written), value)
