@@ -105,11 +105,11 @@ def _several_files(session: Session, column: DeltaGenerator) -> SeveralFiles:
 
 
 def _effects(session: Session, rules: list[SeveralFiles]) -> list[str]:
-    """What each rule makes of the files that are located now; blank lines keep the place."""
+    """What each rule makes of the files that are located now; until then a dash keeps the place."""
     located = state.located(session)
     sets = state.set_count(session)
     if not located or not session.request.file_extension or session.request.group_by or not sets:
-        return ["\u2007"] * len(rules)
+        return ["– jobs"] * len(rules)
     counts = state.remembered_of(
         session,
         "rules",

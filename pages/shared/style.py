@@ -26,6 +26,9 @@ _STYLE = """
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(3) { min-width: 7.5rem; }
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(4) { min-width: 12rem; }
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(5) { min-width: 3.5rem; }
+/* both would act on the page of rows that is shown; ours act on all rows */
+[data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]),
+[data-testid="stElementToolbarButton"]:has(button[aria-label="Search"]) { display: none; }
 </style>
 """
 

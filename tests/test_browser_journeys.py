@@ -1,0 +1,167 @@
+"""The app as a whole: a first visit, the keyboard alone, narrow and dark, cancelled work."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import (
+    Server,
+    Tab,
+    name_folder,
+    tree_of_zip,
+    written_by_command_line,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-journeys")]
+
+PAGES = ("Assets", "Files", "Parameters", "Jobs", "Deliver")
+
+
+def test_a_first_visit_dispatches_the_demo_by_what_is_offered_next(
+    tab: Tab, tmp_path: Path
+) -> None:
+    tab.open()
+
+    tab.press("Find assets")
+    tab.press("Next: files")
+    tab.page.get_by_role("link", name="Next: parameters").click()
+    tab.page.get_by_role("link", name="Next: jobs").click()
+    tab.press("Next: deliver")
+    zipped = tree_of_zip(tab.download("Download the zip", tmp_path / "jobs.zip"))
+
+    request = tab.download("Save the request", tmp_path / "request.json").read_text()
+    assert len(zipped) == 357
+    assert zipped == written_by_command_line(request, tmp_path / "cli")
+
+
+def test_a_pasted_query_is_two_clicks_from_the_zip(tab: Tab, tmp_path: Path) -> None:
+    tab.open()
+    tab.page.get_by_role("radio", name="JSON").click()
+    tab.type_text('{"subject.subject_id": "900003"}')
+
+    tab.press("Find assets")
+    tab.see_heading(re.compile(r"^\d+ assets?$"))
+    tab.go("Deliver")
+
+    assert tree_of_zip(tab.download("Download the zip", tmp_path / "jobs.zip"))
+
+
+def focus_by_tab(tab: Tab, name: str, most: int = 80) -> None:
+    """Press Tab until the control of that name has the focus."""
+    focused = "['BUTTON', 'A'].includes(document.activeElement.tagName) ? \
+        document.activeElement.innerText : ''"
+    for _ in range(most):
+        tab.page.keyboard.press("Tab")
+        if name in tab.page.evaluate(focused):
+            return
+    raise AssertionError(f"{name} is not reached by the keyboard")
+
+
+def test_the_keyboard_alone_reaches_the_zip(tab: Tab, tmp_path: Path) -> None:
+    tab.open()
+    focus_by_tab(tab, "Find assets")
+    tab.page.keyboard.press("Enter")
+    tab.see_heading("357 assets")
+    focus_by_tab(tab, "Next: files")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.get_by_role("heading", level=1, name="Files")).to_be_visible()
+    tab.settle()
+    focus_by_tab(tab, "Deliver")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.get_by_role("heading", level=1, name="Deliver")).to_be_visible()
+    tab.settle()
+    focus_by_tab(tab, "Download the zip")
+
+    with tab.page.expect_download() as waiting:
+        tab.page.keyboard.press("Enter")
+    waiting.value.save_as(tmp_path / "jobs.zip")
+
+    assert len(tree_of_zip(tmp_path / "jobs.zip")) == 357
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1500), ("dark", 1000)])
+def test_every_page_fits_its_window_in_both_themes(
+    browser: Browser, server: Server, scheme: Any, width: int
+) -> None:
+    context = browser.new_context(
+        color_scheme=scheme, viewport={"width": width, "height": 1100}, reduced_motion="reduce"
+    )
+    tab = Tab(context.new_page(), server.url)
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    tab.go("Files")
+    tab.page.get_by_role("combobox", name="Names end with").click()
+    tab.page.get_by_role("option", name=".nwb", exact=True).click()
+    tab.press("Locate files")
+    tab.see_heading(re.compile(r"^\d+ files in \d+ assets$"))
+
+    too_wide = {}
+    for page in PAGES:
+        tab.go(page)
+        tab.keep_picture(f"{scheme}-{width}-{page.lower()}")
+        too_wide[page] = tab.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+    background = tab.page.evaluate(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    )
+    context.close()
+
+    assert too_wide == dict.fromkeys(PAGES, 0)
+    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 200) == (scheme == "dark")
+    assert tab.faults == []
+
+
+def test_rows_taken_out_stay_out_over_reloads_and_in_the_saved_request(
+    tab: Tab, tmp_path: Path
+) -> None:
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    tab.page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 52})
+    tab.see("Record of")
+
+    tab.press("Take 1 out")
+    tab.see_heading("356 assets")
+    tab.page.reload()
+
+    tab.see_heading("356 assets")
+    tab.see("1 of 357 taken out by hand")
+    tab.go("Deliver")
+    request = json.loads(tab.download("Save the request", tmp_path / "r.json").read_text())
+    assert len(request["excluded"]) == 1
+
+
+def test_a_plan_that_changed_must_be_looked_at_before_it_is_written(
+    tab: Tab, server: Server
+) -> None:
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    tab.go("Jobs")
+    tab.see("Jobs (357)")
+    tab.go("Files")
+    tab.page.get_by_role("combobox", name="Names end with").click()
+    tab.page.get_by_role("option", name=".nwb", exact=True).click()
+    tab.press("Locate files")
+    tab.see_heading(re.compile(r"^\d+ files in \d+ assets$"))
+
+    tab.go("Deliver")
+    tab.see("The plan changed since you looked at it.")
+    locked = tab.page.get_by_role("button", name="The plan changed: look at it first")
+    expect(locked).to_have_count(2)
+    tab.press("Use the plan as it is now")
+    expect(locked).to_have_count(0)
+    tab.settle()
+    name_folder(tab, "seen")
+    tab.press("Write the worker folders")
+
+    tab.see(re.compile("^Written: "))
+    assert (server.output_root / "seen").is_dir()

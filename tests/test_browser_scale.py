@@ -1,0 +1,68 @@
+"""The app over 20,000 assets: counts first, pages of rows, cancelled work, 40,000 jobs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-scale")]
+
+EVERYTHING = '{"_id": {"$exists": true}}'
+
+
+@pytest.fixture(scope="module")
+def server_environment() -> dict[str, str]:
+    return {"DISPATCH_DEMO_ASSETS": "20000"}
+
+
+@pytest.fixture
+def found(tab: Tab) -> Tab:
+    """All assets are found."""
+    tab.open()
+    tab.page.get_by_role("radio", name="JSON").click()
+    tab.type_text(EVERYTHING)
+    tab.press("Find assets")
+    tab.see_heading("19,999 assets")
+    return tab
+
+
+def test_twenty_thousand_assets_are_searched_and_paged_on_the_server(found: Tab) -> None:
+    found.see("Rows 1 to 500 of 19,999")
+
+    box = found.page.get_by_role("textbox", name="Search all 19,999 rows")
+    box.fill("900003")
+    box.press("Enter")
+
+    found.see(re.compile(r"^Rows 1 to \d+ of \d+ that match, of 19,999$"))
+
+
+def test_locating_can_be_cancelled_and_what_was_there_before_stays(found: Tab) -> None:
+    found.go("Files")
+    found.page.get_by_role("combobox", name="Names end with").click()
+    found.page.get_by_role("option", name=".nwb", exact=True).click()
+    found.press("Locate files")
+    found.see(re.compile(r"^files: [\d,]+ of 19,\d+"))
+
+    found.press("Cancel")
+
+    found.see("Cancelled")
+    expect(found.page.get_by_role("button", name="Locate files")).to_be_enabled()
+    found.see("Next: locate the files")
+    found.go("Assets")
+    found.see_heading("19,999 assets")
+
+
+def test_a_hundred_thousand_jobs_are_a_page_of_rows(found: Tab) -> None:
+    found.go("Parameters")
+    sets = ", ".join(f'{{"seed": {seed}}}' for seed in range(5))
+    found.type_text(f'{{"distributed_parameters": [{sets}]}}')
+
+    found.go("Jobs")
+
+    found.see(re.compile(r"^Jobs \(99,\d{3}\)$"))
+    found.see(re.compile(r"^Rows 1 to 500 of 99,\d{3}$"))
+    found.see(re.compile(r"^Download all 99,\d{3} rows as CSV$"))
