@@ -1,4 +1,4 @@
-"""The app over 20,000 assets: counts first, pages of rows, cancelled work, 40,000 jobs."""
+"""The app over 20,000 assets: counts first, pages of rows, cancelled work, 100,000 jobs."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def test_a_hundred_thousand_jobs_are_a_page_of_rows(found: Tab) -> None:
     found.go("Parameters")
     sets = ", ".join(f'{{"seed": {seed}}}' for seed in range(5))
     found.type_text(f'{{"distributed_parameters": [{sets}]}}')
+    expect(found.page.locator(".st-key-equation")).to_contain_text("5 parameter sets")
 
     found.go("Jobs")
 
