@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -253,8 +254,15 @@ def show_warnings(warnings: Iterable[str]) -> None:
 
 
 def escaped(text: str) -> str:
-    """`text` without a meaning in Markdown: names of assets, fields and files are not markup."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>~:$" else sign for sign in text)
+    """`text` without a meaning in Markdown: names of assets, fields and files are not markup.
+
+    An escaped address is still made a link, so an invisible joiner parts it.
+    """
+    parted = _LINKED.sub("\\g<0>\u2060", text)
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>~:$" else sign for sign in parted)
+
+
+_LINKED = re.compile(r"https?(?=://)|www(?=\.)|@", re.IGNORECASE)
 
 
 def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint: str = "") -> str:

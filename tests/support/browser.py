@@ -117,7 +117,8 @@ class Tab:
 
     def go(self, name: str) -> None:
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-        expect(self.page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
+        heading = self.page.get_by_role("heading", name=name, exact=True, level=1)
+        expect(heading).to_be_visible(timeout=PATIENCE)
         self.settle()
 
     def see(self, text: str | re.Pattern[str]) -> None:
