@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -196,10 +197,12 @@ def _read_filter(
     assert isinstance(query.value, dict)
     ranges: dict[int, list[DataAsset]] = {}
     done = 0
-    for number, page in read_pages(source, query.value, _projection(fields)):
-        ranges.setdefault(number, []).extend(to_asset(record, fields) for record in page)
-        done += len(page)
-        report(done)
+    # closed at once where a person cancels, and not when the error is forgotten
+    with closing(read_pages(source, query.value, _projection(fields))) as pages:
+        for number, page in pages:
+            ranges.setdefault(number, []).extend(to_asset(record, fields) for record in page)
+            done += len(page)
+            report(done)
     return tuple(chain.from_iterable(ranges[number] for number in sorted(ranges)))
 
 
@@ -251,10 +254,11 @@ def _match_rows(
     texts = dict.fromkeys(row.text for row in rows if row.text)
     answers: dict[str, tuple[str, list[DataAsset]]] = {}
     chunks = _chunks(list(texts))
-    found = in_order(partial(_match_texts, source, chunk, fields) for chunk in chunks)
-    for number, some in enumerate(found):
-        progress("assets", number * IDS_A_QUERY, len(texts))
-        answers |= some
+    calls = (partial(_match_texts, source, chunk, fields) for chunk in chunks)
+    with closing(in_order(calls)) as found:
+        for number, some in enumerate(found):
+            progress("assets", number * IDS_A_QUERY, len(texts))
+            answers |= some
     report, assets, exclusions = _report(rows, answers)
     progress("assets", len(texts), len(texts))
     return FoundAssets(

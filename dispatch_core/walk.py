@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -54,7 +54,7 @@ def read_pages(
     *,
     page_size: int = PAGE,
     threads: int = THREADS,
-) -> Iterator[tuple[int, list[Record]]]:
+) -> Generator[tuple[int, list[Record]], None, None]:
     """The number of a range and a page of it, until every matching record came once.
 
     Ranges ascend by ``_id`` with their numbers, pages within a range come in order,
@@ -84,7 +84,9 @@ def read_pages(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def in_order(calls: Iterable[Callable[[], _T]], threads: int = THREADS) -> Iterator[_T]:
+def in_order(
+    calls: Iterable[Callable[[], _T]], threads: int = THREADS
+) -> Generator[_T, None, None]:
     """What each call gives, in order; they run side by side, at most twice `threads` ahead."""
     pool = ThreadPoolExecutor(threads, "records")
     under_way: deque[Future[_T]] = deque()

@@ -338,6 +338,18 @@ def test_a_long_list_is_matched_in_chunks_and_reported_in_its_order() -> None:
     assert [line.status for line in found.match_report[2_399:2_401]] == ["matched", "not found"]
 
 
+def test_a_search_that_is_cancelled_asks_for_no_further_page() -> None:
+    source = Records(numbered(9_500))
+
+    def cancel(step: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find_assets(source, EVERY, progress=cancel)
+
+    assert source.pages <= 2
+
+
 def test_progress_is_told_with_what_is_done_and_the_total() -> None:
     told: list[tuple[str, int, int]] = []
 
