@@ -302,7 +302,7 @@ class _Walk:
     def _check(self, page: ListPage) -> None:
         if not is_ordered(page):
             self.ordered = False
-        if not is_below(page, self._place.prefix):
+        if not page.is_below(self._place.prefix):
             what = "The store lists what was not asked for"
             raise ServiceError(Issue(what, "s3://" + "/".join(self._place), "Try again later"))
 
@@ -310,8 +310,3 @@ class _Walk:
 def is_ordered(page: ListPage) -> bool:
     """Whether keys and prefixes ascend, as S3 lists them."""
     return page.keys == sorted(page.keys) and page.prefixes == sorted(page.prefixes)
-
-
-def is_below(page: ListPage, prefix: str) -> bool:
-    """Whether each entry starts with `prefix`."""
-    return all(entry.startswith(prefix) for names in (page.keys, page.prefixes) for entry in names)

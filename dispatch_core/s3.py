@@ -233,8 +233,7 @@ def _read_page(answer: dict[str, Any], arguments: dict[str, str]) -> ListPage:
     if not isinstance(page, ListPage):
         objects = [_read_object(entry) for entry in answer.get("Contents", ())]
         page = ListPage.of(objects, [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())])
-    prefix = arguments.get("Prefix", "")
-    if not all(key.startswith(prefix) for keys in (page.keys, page.prefixes) for key in keys):
+    if not page.is_below(arguments.get("Prefix", "")):
         raise ServiceError(
             Issue(
                 f"The answer of {_label()} holds keys of another place",

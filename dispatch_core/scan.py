@@ -39,7 +39,6 @@ from dispatch_core.listing import (
     Place,
     Search,
     check_delimiter,
-    is_below,
     is_ordered,
     list_matches,
 )
@@ -250,7 +249,7 @@ class _Neighbours:
         self._empty = 0 if entries else self._empty + 1
         if (
             not is_ordered(page)
-            or not is_below(page, self._prefix)
+            or not page.is_below(self._prefix)
             or any(entry <= self._after for entry in entries)
             or self._empty > _EMPTY_PAGES
         ):

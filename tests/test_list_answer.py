@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.list_answer import LeanAnswer, read_answer
+from dispatch_core.sources import ListPage
 
 SHAPE = (
     botocore.session.Session().get_service_model("s3").operation_model("ListObjectsV2").output_shape
@@ -195,3 +196,13 @@ LEFT_TO_BOTOCORE = {
 @pytest.mark.parametrize("body", LEFT_TO_BOTOCORE.values(), ids=LEFT_TO_BOTOCORE)
 def test_what_is_not_plainly_an_answer_of_s3_is_left_to_botocore(body: bytes) -> None:
     assert read_answer(body) is None
+
+
+@given(st.lists(NAMES, max_size=5), st.lists(NAMES, max_size=3), st.sampled_from(["", "a", "a/"]))
+def test_a_page_is_below_a_prefix_where_all_its_entries_are(
+    keys: list[str], prefixes: list[str], prefix: str
+) -> None:
+    page = ListPage(keys, prefixes)
+
+    assert page.is_below(prefix) == all(name.startswith(prefix) for name in [*keys, *prefixes])
+    assert ListPage([prefix + key for key in keys], []).is_below(prefix)
