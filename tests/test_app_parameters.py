@@ -274,3 +274,12 @@ def test_fixed_parameters_can_be_begun_where_there_are_none() -> None:
     ).run()
 
     assert json.loads(text_of(app))["fixed_parameters"] == {"analysis_name": "x"}
+
+
+def test_a_pasted_python_dict_is_converted_with_one_click() -> None:
+    app = open_page("{'analysis_parameter': {'dry': True, 'folds': None,}}", schema=None)
+
+    press(app, "Convert to JSON")
+
+    assert json.loads(text_of(app)) == {"analysis_parameter": {"dry": True, "folds": None}}
+    assert errors(app) == []

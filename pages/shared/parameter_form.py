@@ -259,9 +259,9 @@ def _height(written: str) -> int:
 def _choice(place: Place, field: FormField, value: Any, options: dict[str, Any]) -> None:
     choices = list(choices_of(field))
     index = _index(field, value)
-    if value is MISSING:
-        options["label"] += f" · {plain_label(_not_set(place, field))}"
     if sum(map(len, choices)) + 4 * len(choices) <= _SHORT_CHOICES:
+        if value is MISSING:
+            options["label"] += f" · {plain_label(_not_set(place, field))}"
         default = None if index is None else choices[index]
         st.segmented_control(options=choices, default=default, **options)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import streamlit as st
@@ -11,6 +12,7 @@ from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.json_edit import Path, rename_key
 from dispatch_core.parameter_edit import wrap_bare
 from dispatch_core.parameters import FILE_NAME, ParameterCheck
+from dispatch_core.pasted import Conversion, convert
 from dispatch_core.schema_form import FormField
 from dispatch_core.strict_json import decode_json, load_json
 from pages.shared import parameter_examples as examples
@@ -203,6 +205,15 @@ def _issues(session: Session) -> None:
             on_click=state.act,
             args=(session, is_form, _wrap),
         )
+    if _conversion(session) is not None:
+        st.button(
+            "Convert to JSON",
+            icon=":material/auto_fix_high:",
+            help="Reads a Python dict, single or smart quotes, trailing commas, comments",
+            key="convert-parameters",
+            on_click=state.act,
+            args=(session, is_form, _convert),
+        )
     if len(issues) > _MOST_ISSUES:
         st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
     if session.drafts:
@@ -227,6 +238,28 @@ def _wrap(session: Session) -> None:
     wrapped = wrap_bare(session.parameters_text)
     if wrapped is not None:
         text_of.replace_text(session, wrapped)
+
+
+def _conversion(session: Session) -> Conversion | None:
+    """The text as strict JSON, where it is none and can be read all the same."""
+    text = session.parameters_text
+
+    def make() -> Conversion | None:
+        try:
+            load_json(text, FILE_NAME)
+        except InvalidInput:
+            with suppress(InvalidInput):
+                return convert(text, FILE_NAME)
+        return None
+
+    return state.remembered(session, "parameters as JSON", text, make) if text.strip() else None
+
+
+def _convert(session: Session) -> None:
+    found = _conversion(session)
+    if found is not None:
+        text_of.replace_text(session, found.text)
+        session.notice = "; ".join(found.notes)
 
 
 def _discard(session: Session) -> None:

@@ -173,12 +173,16 @@ def _differing(session: Session, check: ParameterCheck, compared: Comparison) ->
     if any(one.same_as for one in compared.sets):
         columns["Repeats"] = lambda one: f"same as set {one.same_as}" if one.same_as else ""
     hidden = len(compared.differing) - len(shown)
-    more = f"; {hidden:,} more keys differ" if hidden else ""
+    more = f"; the first {len(shown)} are shown" if hidden else ""
     st.caption(
-        f"≠ {len(compared.differing):,} keys differ, one row per set{more}. "
+        f"≠ {_keys(len(shown) + hidden, 'differs', 'differ')}, one row per set{more}. "
         "(fixed): from fixed\\_parameters. Empty: not set."
     )
     paged_table(compared.sets, columns, "sets", changes=session.schema_text)
+
+
+def _keys(count: int, one: str, several: str) -> str:
+    return f"1 key {one}" if count == 1 else f"{count:,} keys {several}"
 
 
 def _reader(path: KeyPath) -> Callable[[ComparedSet], str]:
@@ -198,7 +202,7 @@ def _verdict(check: ParameterCheck, one: ComparedSet) -> str:
 
 def _shared(compared: Comparison, count: int) -> None:
     if count > 1:
-        st.caption(f"= {len(compared.shared):,} keys are the same in all {count:,} sets")
+        st.caption(f"= {_keys(len(compared.shared), 'is', 'are')} the same in all {count:,} sets")
     values = compared.sets[0].values
     columns: dict[str, Any] = {
         "Key": lambda path: ".".join(path),
