@@ -7,6 +7,7 @@ the others and the rest of the query, so that a count is what choosing it would 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from dispatch_core.conditions import joined
 from dispatch_core.errors import DispatchError
 from dispatch_core.fields import FieldCatalogue
 from dispatch_core.find import Progress, no_progress
-from dispatch_core.quality import QUALITY_CLAUSES
+from dispatch_core.quality import QUALITY_CLAUSES, QUALITY_PATHS, either
 from dispatch_core.sources import MetadataSource
 from dispatch_core.together import ask_together
 from dispatch_core.types import Filter, JsonValue
@@ -30,14 +31,21 @@ MONTH = 7
 class Facet:
     """One question: a name, and the v1 and v2 spelling of the field that answers it.
 
-    ``start`` counts values by their first characters only. Without paths it is a
-    choice of ready ``clauses``.
+    ``start`` counts values by their first characters only. With ``clauses`` the values
+    are names of ready filters, one for each spelling.
     """
 
     name: str
-    paths: tuple[str, ...] = ()
+    paths: tuple[str, ...]
     start: int = 0
-    clauses: tuple[tuple[str, Filter], ...] = ()
+    clauses: tuple[tuple[str, tuple[Filter, ...]], ...] = ()
+
+    @property
+    def known_clauses(self) -> Iterator[tuple[str, Filter]]:
+        """(name, filter) of everything that a choice of ready clauses may have written."""
+        for name, filters in self.clauses:
+            for one in dict.fromkeys(map(json.dumps, [either(filters), *filters])):
+                yield name, json.loads(one)
 
 
 FACETS = (
@@ -54,7 +62,7 @@ FACETS = (
         ("session.session_start_time", "acquisition.acquisition_start_time"),
         start=MONTH,
     ),
-    Facet("Quality control", clauses=tuple(QUALITY_CLAUSES.items())),
+    Facet("Quality control", QUALITY_PATHS, clauses=tuple(QUALITY_CLAUSES.items())),
 )
 
 
@@ -114,7 +122,7 @@ def _clauses_of(
     query: Filter, facet: Facet
 ) -> Iterator[tuple[str | int | tuple[str, ...], tuple[JsonValue, ...]]]:
     """(place, values) of each clause that is this facet's: a key, keys, or an index in $and."""
-    for name, clause in facet.clauses:
+    for name, clause in facet.known_clauses:
         if all(key in query and query[key] == item for key, item in clause.items()):
             yield tuple(clause), (name,)
     for key, item in query.items():
@@ -129,10 +137,10 @@ def _clauses_of(
 
 
 def _values_of(clause: Filter, facet: Facet) -> tuple[JsonValue, ...]:
-    for name, known in facet.clauses:
+    for name, known in facet.known_clauses:
         if clause == known:
             return (name,)
-    if len(clause) != 1:
+    if facet.clauses or len(clause) != 1:
         return ()
     ((key, item),) = clause.items()
     if key in facet.paths:
@@ -164,14 +172,22 @@ def _clause(facet: Facet, values: tuple[JsonValue, ...], catalogue: FieldCatalog
     if not values:
         return {}
     if facet.clauses:
-        known = [clause for name, clause in facet.clauses if name in values]
-        return known[0] if known else {}
+        return _ready_clause(facet, str(values[0]), catalogue)
     operand: JsonValue = values[0] if len(values) == 1 else {"$in": list(values)}
     if facet.start:
         starts = [str(value) for value in values]
         operand = {"$regex": f"^{starts[0]}" if len(starts) == 1 else f"^(?:{'|'.join(starts)})"}
     tests = [{path: operand} for path in live_paths(facet.paths, catalogue)]
     return tests[0] if len(tests) == 1 else {"$or": tests}
+
+
+def _ready_clause(facet: Facet, name: str, catalogue: FieldCatalogue) -> Filter:
+    """The filter of this name in the spellings that live in the source."""
+    filters = dict(facet.clauses).get(name, ())
+    live = live_paths(facet.paths, catalogue)
+    if len(filters) == len(facet.paths):
+        filters = tuple(one for path, one in zip(facet.paths, filters, strict=True) if path in live)
+    return either(filters) if filters else {}
 
 
 def live_paths(paths: Sequence[str], catalogue: FieldCatalogue) -> tuple[str, ...]:
@@ -207,7 +223,7 @@ def _count(
     rest = without_choice(query, facet)
     try:
         if facet.clauses:
-            return FacetCounts(facet, chosen, _clause_counts(source, rest, facet))
+            return FacetCounts(facet, chosen, _clause_counts(source, catalogue, rest, facet))
         found = count_values(
             source,
             live_paths(facet.paths, catalogue),
@@ -228,9 +244,11 @@ def _ordered(found: FieldValues, facet: Facet) -> tuple[ValueCount, ...]:
     return tuple(sorted(found.values, key=lambda one: str(one.value), reverse=True))
 
 
-def _clause_counts(source: MetadataSource, rest: Filter, facet: Facet) -> tuple[ValueCount, ...]:
-    counts = (
-        ValueCount(name, source.count({"$and": [rest, clause]} if rest else clause))
-        for name, clause in facet.clauses
-    )
+def _clause_counts(
+    source: MetadataSource, catalogue: FieldCatalogue, rest: Filter, facet: Facet
+) -> tuple[ValueCount, ...]:
+    counts = []
+    for name, _ in facet.clauses:
+        clause = _ready_clause(facet, name, catalogue)
+        counts.append(ValueCount(name, source.count(joined(rest, clause))))
     return tuple(one for one in counts if one.count)

@@ -11,7 +11,7 @@ from dispatch_core.errors import ServiceError
 from dispatch_core.facets import FACETS, Facet, choose, chosen_values, count_facets, without_choice
 from dispatch_core.fields import FieldCatalogue, FieldInfo, sample_fields
 from dispatch_core.match import compile_filter
-from dispatch_core.quality import FAILED, NOT_RECORDED, PASSED, PENDING
+from dispatch_core.quality import NOT_RECORDED, PASSED, QUALITY_CLAUSES, either
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Records, record, record_v2
 
@@ -58,8 +58,8 @@ WORLD = Records(
                 ]
             },
         ),
-        (QUALITY, ("passed",), PASSED),
-        (QUALITY, ("not recorded",), NOT_RECORDED),
+        (QUALITY, ("passed",), {"$or": list(PASSED)}),
+        (QUALITY, ("not recorded",), NOT_RECORDED[0]),
     ],
 )
 def test_a_choice_is_a_clause_that_is_recognised_again(
@@ -74,6 +74,10 @@ def test_a_choice_is_a_clause_that_is_recognised_again(
 
 def test_one_spelling_is_used_where_only_one_lives_in_the_source() -> None:
     assert choose({}, KIND, ["VR"], ONLY_V1) == {"session.session_type": "VR"}
+    assert choose({}, QUALITY, ["failed"], ONLY_V1) == {
+        "quality_control.evaluations.latest_status": "Fail"
+    }
+    assert chosen_values(choose({}, QUALITY, ["passed"], ONLY_V1), QUALITY) == ("passed",)
 
 
 def test_every_facet_can_be_chosen_in_one_query_and_taken_out_again_in_any_order() -> None:
@@ -152,8 +156,13 @@ def v1(*statuses: str | None) -> Record:
     return record("q", quality_control={"evaluations": [{"latest_status": s} for s in statuses]})
 
 
-def v2(**statuses: str) -> Record:
-    return record_v2("q", quality_control={"status": statuses})
+def v2(**histories: str) -> Record:
+    """A metric for each history, its statuses from the oldest, with blanks between."""
+    metrics = [
+        {"name": name, "status_history": [{"status": one} for one in history.split()]}
+        for name, history in histories.items()
+    ]
+    return record_v2("q", quality_control={"metrics": metrics})
 
 
 @pytest.mark.parametrize(
@@ -166,14 +175,15 @@ def v2(**statuses: str) -> Record:
         (v2(ecephys="Pass", probe="Pass"), {"passed"}),
         (v2(ecephys="Pass", probe="Fail"), {"failed"}),
         (v2(ecephys="Pending"), {"pending"}),
+        (v2(ecephys="Pending Pass", probe="Fail Pending Pass"), {"passed"}),
+        (v2(ecephys="Pass Fail", probe="Pass Pending"), {"failed", "pending"}),
+        (v2(), {"not recorded"}),
         (record("q"), {"not recorded"}),
         (record("q", quality_control=None), {"not recorded"}),
     ],
 )
 def test_quality_clauses_tell_records_of_both_schemas_apart(made: Record, meets: set[str]) -> None:
-    clauses = {"passed": PASSED, "failed": FAILED, "pending": PENDING, "not recorded": NOT_RECORDED}
-
-    met = {name for name, clause in clauses.items() if compile_filter(clause)(made)}
+    met = {name for name, both in QUALITY_CLAUSES.items() if compile_filter(either(both))(made)}
 
     assert met == meets
 

@@ -28,7 +28,7 @@ def show_advice(session: Session) -> None:
     fields = known_fields()
     error = ask_fields().error
     if error is not None:
-        st.caption(f"Suggestions are unavailable: {escaped(str(error))}")
+        st.caption(f"Suggestions are unavailable: {escaped(error.issues[0].what)}")
     elif fields is None:
         run_again_after(ask_fields())
     if not query or fields is None or "query" in session.input_errors:

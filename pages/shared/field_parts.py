@@ -50,7 +50,7 @@ def await_answer(work: Work[T], doing: str) -> T | None:
     """
     result = soon(work)
     if work.error is not None:
-        st.caption(f"Suggestions are unavailable: {escaped(str(work.error))}")
+        st.caption(f"Suggestions are unavailable: {escaped(work.error.issues[0].what)}")
     elif not work.is_done:
         _poll(work, doing)
     return result
