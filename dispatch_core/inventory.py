@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from dispatch_core.embedded.buckets import page_of
-from dispatch_core.errors import DispatchError, InvalidInput, Issue, NoSuchBucket, ServiceError
+from dispatch_core.errors import InvalidInput, Issue, NoSuchBucket, ServiceError
 from dispatch_core.inventory_manifest import OPTION, Inventory, as_of, read_inventory
 from dispatch_core.s3 import S3Lister
 from dispatch_core.sources import ListPage, StoredObject
@@ -132,9 +133,10 @@ class InventoryLister:
         if not location.startswith("s3://"):
             return Path(location)
         bucket, _, key = location.removeprefix("s3://").partition("/")
-        path = Path(self._folder.name) / bucket / key
+        # The key is a manifest's word: it must not lead out of the folder.
+        name = sha256(location.encode()).hexdigest() + "".join(Path(key).suffixes[-2:])
+        path = Path(self._folder.name) / name
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
             S3Lister().download(bucket, key, path)
         return path
 
@@ -142,8 +144,6 @@ class InventoryLister:
     def _own_errors(self) -> Iterator[None]:
         try:
             yield
-        except DispatchError:
-            raise
         except (self._duckdb.Error, OSError) as error:
             what = f"The inventory cannot be read ({type(error).__name__})"
             action = "Copy it again, and see that the disk for temporary files has room"
@@ -206,7 +206,7 @@ def _select(connection: Any, one: Inventory, files: list[str]) -> str:
         modified = "strftime(last_modified_date, '%Y-%m-%dT%H:%M:%S.%gZ')"
     if not {"bucket", "key"} <= columns:
         raise InvalidInput(Issue(f"{one.place}: it has no columns bucket and key", OPTION))
-    size = "CAST(size AS BIGINT)" if "size" in columns else "NULL"
+    size = "TRY_CAST(size AS BIGINT)" if "size" in columns else "NULL"
     modified = modified if "last_modified_date" in columns else "NULL"
     current = [test for name, test in _CURRENT.items() if name in columns]
     return (

@@ -25,6 +25,7 @@ from dispatch_core.cli import main
 from dispatch_core.errors import InvalidInput, NoSuchBucket, ServiceError
 from dispatch_core.inventory_manifest import as_of, read_inventory
 from dispatch_core.locate import locate_files
+from dispatch_core.s3 import S3Lister
 from dispatch_core.sources import ListPage
 from dispatch_core.types import DataAsset
 from tests.fakes import Buckets
@@ -54,7 +55,8 @@ def csv_inventory(
     """An inventory as S3 writes it, copied to `folder`; gives its manifest."""
     rows = [
         [bucket, quote_plus(one.key, safe="/"), "v", str(one.is_latest).lower(),
-         str(one.is_delete_marker).lower(), str(one.size), WRITTEN, "e"]
+         str(one.is_delete_marker).lower(), "" if one.is_delete_marker else str(one.size),
+         WRITTEN, "e"]
         for one in versions
     ]  # fmt: skip
     keys = [f"inventories/{bucket}/daily/data/{number}.csv.gz" for number in range(files)]
@@ -347,3 +349,18 @@ def test_the_app_says_what_it_reads_and_where_it_locates(
     captions = " ".join(caption.value for caption in app.sidebar.caption).replace("\\", "")
     assert "S3 Inventory of data, as of 2025-11-20 04:00 UTC" in captions
     assert "on tcp://127.0.0.1:8786" in captions
+
+
+def test_the_keys_of_a_manifest_do_not_lead_out_of_the_folder_of_copies(tmp_path: Path) -> None:
+    lister = InventoryLister([str(csv_inventory(tmp_path, versions_of("a/x")))])
+    asked: list[Path] = []
+
+    def download(_lister: object, _bucket: str, _key: str, path: Path) -> None:
+        asked.append(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(S3Lister, "download", download)
+        lister._fetch("s3://inventories-here/../../../../etc/cron.d/x.csv.gz")
+
+    assert asked[0].parent == Path(lister._folder.name)
+    assert asked[0].name.endswith(".csv.gz")
