@@ -7,6 +7,7 @@ Examples, ids from the text area. Typing, downloads and clicks are `test_browser
 from __future__ import annotations
 
 import ast
+import socket
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -409,6 +410,22 @@ def test_a_query_for_true_is_another_one_than_for_1(app: AppTest) -> None:
     type_text(app, ASSETS, query_text='{"name": true}')
 
     assert state.found(session_of(app)) is None
+
+
+def test_files_are_located_on_the_cluster_and_the_page_says_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("distributed", reason="requirements-dask.txt is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("DISPATCH_DASK_SCHEDULER", address)
+    app = open_app()
+
+    find(app)
+    locate(app, ".nwb")
+
+    assert f"No Dask scheduler answers at {address}" in app.error[0].value.replace("\\", "")
 
 
 def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None:

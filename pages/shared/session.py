@@ -565,7 +565,7 @@ def start_locate(session: Session) -> None:
     if work is not None and work.key == key and not work.is_done:
         return
     request = _without_parameters(session)
-    objects = open_sources(current_settings()).objects
+    sources = open_sources(current_settings())
     session.last_located = _result(work) or session.last_located
     session.arrived = arrived = list[Answer]()
 
@@ -575,7 +575,9 @@ def start_locate(session: Session) -> None:
     session.located_work = start_work(
         executor(),
         key,
-        lambda progress: locate_step(request, groups, objects, progress, found=keep),
+        lambda progress: locate_step(
+            request, groups, sources.objects, progress, sources.cluster, found=keep
+        ),
     )
 
 
