@@ -15,13 +15,19 @@ from typing import Any
 from dispatch_core.job_model import Job, JobFormat
 from dispatch_core.types import LocatedAsset
 
+MOST_HELD = 32 << 20
+"""Characters of parameter sets that are held; further sets are put into words for each job."""
+
 _INDENT = " " * 4
 
 
 class JobTexts:
     """Gives the bytes of each job of one dispatch, quickest in the order of its plan."""
 
-    def __init__(self, job_format: JobFormat, query: str | None) -> None:
+    def __init__(
+        self, job_format: JobFormat, query: str | None, most_held: int = MOST_HELD
+    ) -> None:
+        self._room = most_held
         self._in_list = job_format == "seed"
         self._end = "" if query is None else f',\n{_INDENT}"query": {encode_basestring(query)}'
         self._assets: tuple[LocatedAsset, ...] | None = None
@@ -33,17 +39,22 @@ class JobTexts:
         """The job file, byte for byte that of `job_bytes`."""
         if job.assets is not self._assets:
             self._assets, self._head = job.assets, _head(job.assets)
-        if id(job.parameters) not in self._sets:
-            self._sets[id(job.parameters)] = (job.parameters, self._parameters(job.parameters))
         group = ""
         if job.group_metadata is not None:
             group = f',\n{_INDENT}"group_metadata": {_indented(job.group_metadata)}'
-        text = f"{self._head}{self._sets[id(job.parameters)][1]}{group}{self._end}\n}}\n"
+        text = f"{self._head}{self._text_of(job.parameters)}{group}{self._end}\n}}\n"
         return text.encode(errors="backslashreplace")
 
-    def _parameters(self, parameters: Mapping[str, Any] | None) -> str:
+    def _text_of(self, parameters: Mapping[str, Any] | None) -> str:
+        held = self._sets.get(id(parameters))
+        if held is not None:
+            return held[1]
         in_list = self._in_list and parameters is not None
-        return _indented([parameters] if in_list else parameters)
+        text = _indented([parameters] if in_list else parameters)
+        if self._room > 0:
+            self._room -= len(text)
+            self._sets[id(parameters)] = (parameters, text)
+        return text
 
 
 def _head(assets: tuple[LocatedAsset, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import uuid
 from typing import Any
 
@@ -132,3 +133,24 @@ def test_what_is_shared_is_told_apart_by_its_value_in_the_job_and_not_by_its_pla
     assert [(d["asset_name"], d["distributed_parameters"]) for d in documents] == [
         ([name], [{"p": number}]) for name in "aba" for number in (1, 2)
     ]
+
+
+def test_sets_beyond_what_is_held_are_written_all_the_same() -> None:
+    jobs = planned("seed", file_extension=".nwb").jobs
+    texts = JobTexts("seed", None, most_held=50)
+
+    assert [texts.bytes_of(job) for job in jobs] == [job_bytes(job, "seed") for job in jobs]
+
+
+def test_files_are_made_one_at_a_time_as_they_are_asked_for() -> None:
+    plan = planned("seed", file_extension=".nwb", num_parallel_workers=1)
+    total = sum(len(content) for _, content in plan.files())
+
+    tracemalloc.start()
+    for _ in plan.files():
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert total > 250_000
+    assert peak < 50_000
