@@ -283,3 +283,32 @@ def test_a_pasted_python_dict_is_converted_with_one_click() -> None:
 
     assert json.loads(text_of(app)) == {"analysis_parameter": {"dry": True, "folds": None}}
     assert errors(app) == []
+
+
+def listed(count: int) -> str:
+    sets = [{"isi_violations_cutoff": n / 100} for n in range(count)]
+    fixed = {"analysis_name": "x", "analysis_tag": "y"}
+    return json.dumps({"fixed_parameters": fixed, "distributed_parameters": sets})
+
+
+def test_one_of_many_sets_is_chosen_by_its_number() -> None:
+    app = open_page(listed(20))
+
+    app.number_input(key=f"set-{session_of(app).epoch}-20").set_value(20).run()
+
+    key = key_of(app, "isi_violations_cutoff", target=("distributed_parameters", 19))
+    assert app.text_input(key=key).value == "0.19"
+
+
+@pytest.mark.parametrize(
+    "text", [listed(15), listed(2), '{"fixed_parameters": {}, "analysis_parameter": {}}', ""]
+)
+def test_the_chosen_set_is_one_that_is_there_when_there_are_fewer(text: str) -> None:
+    app = open_page(listed(20))
+    app.number_input(key=f"set-{session_of(app).epoch}-20").set_value(20).run()
+
+    session_of(app).parameters_text = text
+    app.run()
+
+    assert not app.exception
+    assert session_of(app).chosen_set == max(0, text.count("isi_violations_cutoff") - 1)

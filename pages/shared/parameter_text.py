@@ -109,8 +109,8 @@ def target_of(session: Session, check: ParameterCheck) -> Path:
     count = set_count(check)
     if session.chosen_set == FIXED_SET and (count or FIXED in document):
         return (FIXED,)
+    session.chosen_set = min(max(session.chosen_set, 0), max(count, 1) - 1)
     if count:
-        session.chosen_set = min(max(session.chosen_set, 0), count - 1)
         return (DISTRIBUTED, session.chosen_set)
     return (FIXED,) if FIXED in document and SINGLE not in document else (SINGLE,)
 

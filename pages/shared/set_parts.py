@@ -91,6 +91,7 @@ def _set_name(check: ParameterCheck, index: int) -> str:
 
 
 def _choose_by_number(session: Session, check: ParameterCheck, count: int) -> None:
+    text_of.target_of(session, check)  # there may be fewer sets than when one was chosen
     number = st.number_input(
         f"Set of {count:,}; 0: the fixed parameters",
         0,
