@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from benchmarks.browserless import AppServer, Tab
 from tests.fakes import record
 from tests.servers.gateway import GatewayServer
 from tests.servers.s3 import S3Server
@@ -141,3 +144,77 @@ def test_a_password_in_a_mongodb_uri_reaches_nothing_that_is_written_or_said(
     assert ran.out.startswith("source: MongoDB 127.0.0.1:")
     assert len(list((left / "out").rglob("*.json"))) == 1
     assert planted_in(all_text(left, ran)) == []
+
+
+async def whole_journey(url: str) -> str:
+    """Everything that the app sends on a way through all pages that ends with a dispatch."""
+    request = {"version": 1, "query": {"subject.subject_id": "1"}, "file_extension": ".nwb"}
+    sent = []
+    async with Tab(url) as tab:
+        sent.append(await tab.open())
+        sent.append(await tab.go("Deliver"))
+        sent.append(await tab.upload("load-", "r.json", json.dumps(request).encode()))
+        sent += [await tab.press("find"), await tab.settle()]
+        sent += [await tab.go("Files"), await tab.press("locate"), await tab.settle()]
+        for title in list(tab.pages):
+            sent += [await tab.go(title), await tab.settle()]
+        sent += [await tab.go("Deliver"), await tab.press("write"), await tab.settle()]
+    return "\n".join(run.text for run in sent)
+
+
+def test_keys_reach_no_page_no_log_and_no_record_of_the_app(tmp_path: Path) -> None:
+    records = [record(name, subject={"subject_id": "1"}) for name in ("good", "denied", "empty")]
+
+    with GatewayServer(records) as gateway, S3Server({"data": ["good/x.nwb"]}) as s3:
+        s3.denied = {"data/denied"}
+        sources = {
+            "DOCDB_HOST": gateway.host,
+            "REQUESTS_CA_BUNDLE": gateway.ca_file,
+            "AWS_ENDPOINT_URL_S3": s3.url,
+        }
+        with AppServer(tmp_path, environment={**AWS, **sources}) as server:
+            shown = asyncio.run(whole_journey(server.url))
+
+    assert any(request.signed for request in s3.requests)
+    assert "access denied" in shown
+    assert (server.output_root / "my-dispatch.dispatch.json").exists()
+    left = [path.read_text("latin-1") for path in tmp_path.rglob("*") if path.is_file()]
+    assert planted_in("\n".join([shown, server.log, *left])) == []
+
+
+def test_a_password_in_the_host_is_on_no_page_and_in_no_log_of_the_app(tmp_path: Path) -> None:
+    pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
+    host = f"mongodb://user:{PASSWORD}@127.0.0.1:9/?serverSelectionTimeoutMS=200"
+
+    async def pages(url: str) -> str:
+        sent = []
+        async with Tab(url) as tab:
+            sent += [await tab.open(), await tab.settle()]
+            sent += [await tab.press("find"), await tab.settle()]
+            for title in list(tab.pages):
+                sent += [await tab.go(title), await tab.settle()]
+        return "\n".join(run.text for run in sent)
+
+    with AppServer(tmp_path, environment={"DOCDB_HOST": host}) as server:
+        shown = asyncio.run(pages(server.url))
+
+    assert "127\\.0\\.0\\.1\\:9" in shown
+    assert planted_in(shown + server.log) == []
+
+
+def test_the_log_of_the_app_does_not_say_what_a_person_typed_or_found(tmp_path: Path) -> None:
+    async def journey(url: str) -> str:
+        async with Tab(url) as tab:
+            await tab.open()
+            await tab.go("Deliver")
+            request = {"version": 1, "query": {"name": {"$regex": "^ecephys_900003"}}}
+            await tab.upload("load-", "private-name.json", json.dumps(request).encode())
+            await tab.press("find")
+            await tab.settle()
+            return tab.session_id
+
+    with AppServer(tmp_path) as server:
+        session_id = asyncio.run(journey(server.url))
+
+    for private in (session_id, "private-name", "900003", "ecephys", "GET /", "POST /"):
+        assert private not in server.log

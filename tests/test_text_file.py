@@ -1,5 +1,7 @@
 """Small files beside the worker folders are whole or not there."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,13 @@ def test_a_folder_of_that_name_is_refused_and_untouched(tmp_path: Path) -> None:
         write_text_file(tmp_path / "out", "text")
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_permissions_follow_the_umask_as_those_of_the_job_files_do(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_text_file(tmp_path / "record.json", "{}\n")
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "record.json").stat().st_mode) == 0o640

@@ -1,0 +1,75 @@
+"""The app where nothing answers: it opens, says so, and what needs no service works."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.browserless import AppServer, Tab
+from tests.servers.gateway import Fault, GatewayServer
+
+pytestmark = pytest.mark.xdist_group("browser-without-services")
+
+REQUEST = json.dumps(
+    {
+        "version": 1,
+        "query": {"subject.subject_id": "900003"},
+        "parameters": {"distributed_parameters": [{"seed": 1}, {"seed": 2}]},
+    }
+)
+
+
+async def use(url: str) -> dict[str, str]:
+    """Open every page, load a request, and look at its parameters; text of each step."""
+    seen = {}
+    async with Tab(url) as tab:
+        seen["start"] = (await tab.open()).text
+        for title in list(tab.pages):
+            run = await tab.go(title)
+            assert run.errors == []
+            seen[title] = run.text
+        seen["loaded"] = (await tab.upload("load-", "request.json", REQUEST.encode())).text
+        seen["parameters"] = (await tab.go("Parameters")).text
+    return seen
+
+
+def check(seen: dict[str, str]) -> None:
+    assert len(seen) >= 8
+    assert "request\\.json is loaded" in seen["loaded"]
+    assert "900003" in seen["loaded"]
+    assert "2 parameter sets" in seen["parameters"]
+
+
+def test_pages_uploads_and_parameters_do_not_wait_for_a_gateway_that_stalls(
+    tmp_path: Path,
+) -> None:
+    # five attempts of 60 s each would take longer than the tab has patience
+    with GatewayServer([]) as gateway:
+        gateway.faults = itertools.repeat(Fault("stall", seconds=900))
+        environment = {"DOCDB_HOST": gateway.host, "REQUESTS_CA_BUNDLE": gateway.ca_file}
+        with AppServer(tmp_path, environment=environment) as server:
+            seen = asyncio.run(use(server.url))
+
+        assert gateway.requests == []  # not one was answered meanwhile
+    check(seen)
+
+
+def test_a_gateway_that_is_not_there_is_said_and_the_rest_works(tmp_path: Path) -> None:
+    async def find(url: str) -> list[str]:
+        async with Tab(url) as tab:
+            await tab.open()
+            await tab.press("find")
+            return (await tab.settle()).errors
+
+    with AppServer(tmp_path, environment={"DOCDB_HOST": "127.0.0.1:9"}) as server:
+        check(asyncio.run(use(server.url)))
+        errors = asyncio.run(find(server.url))
+
+    assert len(errors) == 1
+    assert "the connection failed" in errors[0]
+    assert "Check the host" in errors[0]
+    assert "Traceback" not in server.log
