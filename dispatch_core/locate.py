@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -38,6 +38,9 @@ from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, exclude
 
 DEAD_AFTER = 20
 """So many listings that failed before any succeeded, and the endpoint is dead."""
+
+MOST_FAILURES = 10
+"""So many listings of neighbours that failed, and a bucket's places are listed one by one."""
 
 HELD_SHOWN = 8
 """How many of the extensions that an asset does hold its exclusion names."""
@@ -267,6 +270,7 @@ class _Sweep:
         self._missing: dict[str, Listed] = {}
         self._apart: set[str] = set()
         self._dense: set[str] = set()
+        self._failures: Counter[str] = Counter()
         self.should_stop: Callable[[], bool] = lambda: False
         self.halted: threading.Event | None = None
         self.refusing: set[str] = set()
@@ -351,9 +355,20 @@ class _Sweep:
         if result.trouble == "delimiter" and run.search.by_delimiter:
             self.refusing.add(run.bucket)
             return [replace(run, prefixes=rest, pages=1, alone=0)]
-        if result.trouble != "failed":
-            self._apart.add(run.bucket)
+        if result.trouble == "failed":
+            return self._after_failure(run, rest)
+        self._apart.add(run.bucket)
         return self._singles(run, rest)
+
+    def _after_failure(self, run: Run, rest: Sequence[str]) -> list[Run]:
+        """What a failure leaves to do: as it may pass, most places go on as neighbours."""
+        self._failures[run.bucket] += 1
+        if self._failures[run.bucket] > MOST_FAILURES:
+            self._apart.add(run.bucket)
+        # Where nothing has succeeded yet, so many by themselves as show a dead endpoint.
+        first = DEAD_AFTER if self._failed_at_first is not None else 1
+        others = [replace(run, prefixes=tuple(rest[first:]))] if rest[first:] else []
+        return self._singles(run, rest[:first]) + others
 
     def _singles(self, run: Run, prefixes: Sequence[str]) -> list[Run]:
         # Before anything succeeded a piece is one place, so that a dead endpoint shows soon.

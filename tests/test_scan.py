@@ -237,6 +237,21 @@ class Even:
         return ListPage.of(objects, [], page[999] if len(page) > 1000 else None)
 
 
+class Failing:
+    """A store of which the requests with these numbers fail."""
+
+    label = "a store that fails at times"
+
+    def __init__(self, store: ObjectLister, numbers: set[int]) -> None:
+        self.store, self.numbers, self.requests = store, numbers, 0
+
+    def list_page(self, bucket: str, prefix: str, **more: Any) -> ListPage:
+        self.requests += 1
+        if self.requests in self.numbers:
+            raise ServiceError("busy")
+        return self.store.list_page(bucket, prefix, **more)
+
+
 def numbered(*numbers: int) -> list[str]:
     return [f"a{number:06}" for number in numbers]
 
@@ -298,6 +313,26 @@ def test_a_bucket_that_denies_the_shared_prefix_is_asked_for_it_once() -> None:
 
     assert (len(result.located), result.requests) == (100, 101)
     assert result.exclusions == ()
+
+
+def test_a_failure_that_passes_does_not_part_neighbours() -> None:
+    store = Even(1000, *FIFTY[:10])
+    troubled = Failing(store, {1, 5})
+
+    result = locate(troubled, ".nwb", *numbered(*range(1000)))
+
+    assert len(result.located) == 1000
+    assert result.requests < 40  # 10 at the least, 1,000 one by one
+
+
+def test_a_bucket_whose_shared_prefix_always_fails_is_listed_one_by_one() -> None:
+    store = Store(*(f"data/a{number}/x.nwb" for number in range(200)))
+    store.trouble = lambda ask: None if ask.prefix.endswith("/") else ServiceError("too long")
+
+    result = locate(store, ".nwb", *(f"a{number}" for number in range(200)))
+
+    assert len(result.located) == 200
+    assert result.requests <= 200 + 11
 
 
 def test_a_bucket_that_is_not_there_is_asked_for_once() -> None:
