@@ -2,17 +2,17 @@
 
 v1 records hold ``latest_status`` in each evaluation. v2 records hold metrics, each
 with its ``status_history``; the last one counts. A status is Pass, Fail or Pending.
-No ``$expr`` is used, which not every document database has.
+No ``$expr`` is used, nor ``$or`` in ``$elemMatch``: not every document database has them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from dispatch_core.types import Filter, JsonValue
 
-LONGEST_HISTORY: Final = 4
+LONGEST_HISTORY: Final = 3
 """Statuses of one metric; a longer history is not judged. Real ones hold one or two."""
 
 QUALITY_PATHS: Final = ("quality_control.evaluations", "quality_control.metrics")
@@ -22,26 +22,23 @@ _V1: Final = "quality_control.evaluations.latest_status"
 _V2: Final = "quality_control.metrics"
 
 
-def _some_metric_is(status: JsonValue) -> dict[str, Any]:
-    """What a list of metrics meets where the last status of one of them is `status`."""
-    lengths = range(1, LONGEST_HISTORY + 1)
+def _some_metric_is(status: JsonValue) -> list[Filter]:
+    """Filters of which a record meets one where the last status of some metric is `status`."""
     ends = [
-        {"status_history": {"$size": n}, f"status_history.{n - 1}.status": status} for n in lengths
+        {"status_history": {"$size": n}, f"status_history.{n - 1}.status": status}
+        for n in range(1, LONGEST_HISTORY + 1)
     ]
-    return {"$elemMatch": {"$or": ends}}
+    return [{_V2: {"$elemMatch": end}} for end in ends]
 
 
 PASSED: Final[tuple[Filter, ...]] = (
     {_V1: {"$exists": True, "$nin": ["Fail", "Pending", None]}},
-    {
-        f"{_V2}.0": {"$exists": True},
-        _V2: {"$not": _some_metric_is({"$in": ["Fail", "Pending"]})},
-    },
+    {f"{_V2}.0": {"$exists": True}, "$nor": _some_metric_is({"$in": ["Fail", "Pending"]})},
 )
 """Looked at, and nothing failed or is pending."""
 
-FAILED: Final[tuple[Filter, ...]] = ({_V1: "Fail"}, {_V2: _some_metric_is("Fail")})
-PENDING: Final[tuple[Filter, ...]] = ({_V1: "Pending"}, {_V2: _some_metric_is("Pending")})
+FAILED: Final[tuple[Filter, ...]] = ({_V1: "Fail"}, {"$or": _some_metric_is("Fail")})
+PENDING: Final[tuple[Filter, ...]] = ({_V1: "Pending"}, {"$or": _some_metric_is("Pending")})
 NOT_RECORDED: Final[tuple[Filter, ...]] = (
     {_V1: {"$exists": False}, f"{_V2}.0": {"$exists": False}},
 )

@@ -117,12 +117,24 @@ def _grouped(
         unwound: Pipeline = [{"$unwind": f"${one}"} for one in lists]
         unwound.append({"$project": {"value": f"${paths[0]}"}})
     else:
-        value = _first_of(paths)
-        unwound = [{"$project": {"value": value}}, {"$unwind": "$value"}]
+        unwound = _unwound_alike(paths, catalogue)
     tail: Pipeline = [{"$match": {"value": _pattern(search)}}] if search else []
     present: Pipeline = [{"$match": {"value": {"$ne": None}}}]
     cut: Pipeline = [{"$project": {"value": {"$substrCP": ["$value", 0, start]}}}] if start else []
     return [*head, *unwound, *(tail or present), *cut, *_records_of(bool(lists))]
+
+
+def _unwound_alike(paths: tuple[str, ...], catalogue: FieldCatalogue) -> Pipeline:
+    """The first spelling that a record has, cut where its list is, unwound, and gone into.
+
+    An expression's path that leads through a list is not read alike by every database.
+    """
+    lists = {path: next(iter(catalogue.lists_along(path)), path) for path in paths}
+    tails = {path[len(at) + 1 :] for path, at in lists.items()}
+    tail = tails.pop() if len(tails) == 1 else ""
+    heads = tuple(lists.values()) if tail else paths
+    unwound: Pipeline = [{"$project": {"value": _first_of(heads)}}, {"$unwind": "$value"}]
+    return [*unwound, {"$project": {"value": f"$value.{tail}"}}] if tail else unwound
 
 
 def _first_of(paths: tuple[str, ...]) -> Any:
