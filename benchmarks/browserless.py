@@ -192,12 +192,22 @@ class Tab:
         """A press on the button with this key (or with a key that begins so)."""
         return await self.rerun(WidgetState(id=self.widget(key), trigger_value=True))
 
+    async def press_and_leave(self, key: str) -> None:
+        """A press on the button, without waiting for what comes of it."""
+        await self._send(WidgetState(id=self.widget(key), trigger_value=True))
+
     async def write(self, key: str, text: str) -> Run:
         """`text` in the text field with this key."""
         return await self.rerun(WidgetState(id=self.widget(key), string_value=text))
 
     async def rerun(self, *changed: WidgetState, fragment: str = "") -> Run:
         """The script with what was typed so far and with the values that `changed`."""
+        return await self._run(self._message_of(*changed, fragment=fragment))
+
+    async def _send(self, *changed: WidgetState) -> None:
+        await self._socket.send(self._message_of(*changed).SerializeToString())
+
+    def _message_of(self, *changed: WidgetState, fragment: str = "") -> BackMsg:
         for state in changed:
             if not state.HasField("trigger_value"):
                 self._values[state.id] = state
@@ -206,7 +216,7 @@ class Tab:
         message.rerun_script.fragment_id = fragment
         sent = self._values | {state.id: state for state in changed}
         message.rerun_script.widget_states.widgets.extend(sent.values())
-        return await self._run(message)
+        return message
 
     async def settle(self) -> Run:
         """What is drawn when nothing is under way any more, polling as the page asks for.

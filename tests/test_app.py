@@ -669,15 +669,44 @@ def test_the_jobs_page_is_a_look_at_the_plan(app: AppTest) -> None:
     assert not app.button(key="write").disabled
 
 
-def test_a_press_on_write_for_another_plan_writes_nothing(app: AppTest, tmp_path: Path) -> None:
+def test_a_press_on_write_writes_the_plan_that_was_on_the_screen(
+    app: AppTest, tmp_path: Path
+) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    go(app, DELIVER)
+    state.edit(session_of(app), num_parallel_workers=1)  # after the page was drawn
+
+    app.button(key="write").click().run()
+    finish(app, session_of(app).write_work)
+
+    assert sorted(path.name for path in (tmp_path / "out" / "my-dispatch").iterdir()) == ["0", "1"]
+
+
+def test_a_name_typed_just_before_the_press_is_the_one_that_is_written(
+    app: AppTest, tmp_path: Path
+) -> None:
     find_awkward(app, "nwb file")
     go(app, DELIVER)
-    state.ask_to_write(session_of(app), "the fingerprint of what was on the screen")
 
-    app.run()
+    app.text_input(key="target").set_value("typed-last")
+    app.button(key="write").click().run()
+    finish(app, session_of(app).write_work)
+
+    assert (tmp_path / "out" / "typed-last").is_dir()
+
+
+def test_a_press_on_write_under_a_name_that_is_none_writes_nothing(
+    app: AppTest, tmp_path: Path
+) -> None:
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+
+    app.text_input(key="target").set_value("../elsewhere")
+    app.button(key="write").click().run()
 
     assert session_of(app).write_work is None
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "elsewhere").exists()
+    assert app.error
 
 
 def test_a_long_request_goes_by_its_file_and_a_short_one_stands_in_the_command(

@@ -132,18 +132,27 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         "Write the worker folders" if is_open else _LOOK_FIRST,
         icon=":material/save:",
         disabled=not is_open or bool(work and not work.is_done),
-        on_click=state.ask_to_write,
-        args=(session, plan.fingerprint),
+        on_click=state.press_write,
+        args=(session, lambda name: _start(session, plan, name)),
         key="write",
     )
-    if state.take_write(session, plan):
-        who = current_user()
-        work = state.start_write(
-            session, key, lambda progress: _write(plan, folder.name, who, progress)
-        )
     watch(work)
     if work is not None and work.result is not None:
         _told(work.result)
+
+
+def _start(session: Session, plan: DispatchPlan, name: str) -> None:
+    """Write the plan that was on the screen; a name that is none is told of by the page."""
+    try:
+        folder = folder_below(output_root(), name)
+    except InvalidInput:
+        return
+    who = current_user()
+    state.start_write(
+        session,
+        (plan.fingerprint, folder),
+        lambda progress: _write(plan, folder.name, who, progress),
+    )
 
 
 def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> WriteResult:

@@ -140,7 +140,6 @@ class Session:
     file_view: str = "Table"
     job_view: str = "jobs"
     seen: tuple[str, str] | None = None
-    write_asked: str | None = None
     memo: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
 
     @property
@@ -495,15 +494,14 @@ def see_plan(session: Session, plan: DispatchPlan) -> None:
     session.seen = (plan.fingerprint, str(plan.equation))
 
 
-def ask_to_write(session: Session, fingerprint: str) -> None:
-    """Note that Write was pressed for the plan of this fingerprint."""
-    session.write_asked = fingerprint
+def press_write(session: Session, write: Callable[[str], None]) -> None:
+    """Call `write` with the name of the folder as it is typed now.
 
-
-def take_write(session: Session, plan: DispatchPlan) -> bool:
-    """Whether Write was pressed for this very plan; a press counts once."""
-    asked, session.write_asked = session.write_asked, None
-    return asked == plan.fingerprint
+    The callback of a button: unlike the script, which the next click ends in the middle,
+    nothing interrupts it, so a press is never lost.
+    """
+    session.target_name = str(st.session_state.get("target", session.target_name))
+    write(session.target_name)
 
 
 def start_write(
