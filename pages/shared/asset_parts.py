@@ -60,11 +60,12 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
     if asked.get("source") not in (None, session.source):
         session.source = asked["source"]
         state.reload_editors(session)
+    state.answered(session, "convert", "view", "source")
+    if asked.keys() & {"convert", "view", "source"}:
+        st.rerun()  # and then find, if that was asked for too, what the text says now
     if "find" in asked and is_valid:
         state.start_find(session)
-    state.answered(session)
-    if asked.keys() & {"convert", "view", "source"}:
-        st.rerun()
+    state.answered(session, "find")
     if "find" in asked and not is_valid:
         st.toast("Nothing was looked for yet: see below what is missing.", icon=":material/info:")
 

@@ -86,7 +86,7 @@ def query_state(session: Session) -> bool:
     except InvalidInput as error:
         state.refuse_input(session, "query", error)
         show_error(error)
-        _offer_conversion(session)
+        _offer_conversion(session, error)
         return False
     lacking = _unfinished(session)
     if lacking is not None:
@@ -111,12 +111,16 @@ def _unfinished(session: Session) -> InvalidInput | None:
     return InvalidInput(list(lacking.values())) if lacking else None
 
 
-def _offer_conversion(session: Session) -> None:
+def _offer_conversion(session: Session, error: InvalidInput) -> None:
     """A button that makes strict JSON of the text, where that needs no guess."""
     found = state.remembered(
         session, "conversion", session.query_text, lambda: _conversion(session.query_text)
     )
-    if isinstance(found, Conversion):
+    if isinstance(found, InvalidInput):
+        if found.issues[0].what != error.issues[0].what:
+            reason = str(found).partition("\n")[0]
+            st.caption(escaped(f"It cannot be converted to JSON either: {reason}"))
+    else:
         line = st.container(horizontal=True, vertical_alignment="center")
         line.button(
             "Convert to JSON",

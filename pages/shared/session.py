@@ -446,9 +446,10 @@ def settled(session: Session) -> dict[str, Any]:
     return {what: value for what, (_, value) in session.asked.items()}
 
 
-def answered(session: Session) -> None:
-    """What was asked for is done."""
-    session.asked.clear()
+def answered(session: Session, *what: str) -> None:
+    """This is done; what else was asked for is not yet."""
+    for one in what:
+        session.asked.pop(one, None)
 
 
 def act(session: Session, is_settled: bool, action: Callable[..., None], *arguments: Any) -> None:

@@ -1,0 +1,230 @@
+"""The query builder in a real browser: pasting, building by hand, locked clauses, quick hands."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from dispatch_core.connect import SourceSettings, open_metadata_source
+from dispatch_core.find import find_assets
+from dispatch_core.query import check_query
+from tests.support.browser import Tab, tree_of_zip
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-builder")]
+
+PASTED = """# what a colleague sent
+filter_query = {
+    'data_description.project_name': 'Thalamic Ephys Survey',  # the survey
+    'data_description.data_level': "derived",
+    'name': {'$regex': r'^ecephys_', },
+}
+"""
+
+
+def count(query: Any) -> int:
+    """How many assets the query finds, without the page."""
+    return len(find_assets(open_metadata_source(SourceSettings()), check_query(query)).assets)
+
+
+def see_assets(tab: Tab, query: Any) -> None:
+    tab.see_heading(f"{count(query):,} assets")
+
+
+def form(tab: Tab) -> Locator:
+    return tab.page.locator(".st-key-query-form")
+
+
+def rows(tab: Tab) -> Locator:
+    return tab.page.locator('[class*="st-key-row-"]')
+
+
+def choose(tab: Tab, box: Locator, text: str) -> None:
+    """Choose, or type, an entry of a select box."""
+    box.click()
+    box.fill(text)
+    tab.page.get_by_role("option").filter(has_text=text).first.click()
+    tab.settle()
+
+
+def fill_row(tab: Tab, row: Locator, field: str, value: str) -> None:
+    choose(tab, row.get_by_role("combobox", name="Field"), field)
+    write_value(tab, row, value)
+
+
+def write_value(tab: Tab, row: Locator, value: str) -> None:
+    box = row.get_by_label("Value").last
+    box.click()
+    box.fill(value)
+    box.press("Enter")
+    tab.settle()
+
+
+def text_of_query(tab: Tab) -> Any:
+    """The query as the page shows it beside the form."""
+    tab.settle()
+    shown = tab.page.get_by_test_id("stExpander").filter(has_text="The same as JSON")
+    code = shown.get_by_test_id("stCode").locator("code")
+    if not code.is_visible():
+        shown.locator("summary").click()
+    return json.loads(code.text_content() or "")
+
+
+def paste(tab: Tab, text: str) -> None:
+    """Replace the text of the editor in one step."""
+    tab.open_editor()
+    tab.editor().locator(".ace_content").click()
+    tab.page.keyboard.press("ControlOrMeta+A")
+    tab.page.keyboard.insert_text(text)
+
+
+def show_form(tab: Tab) -> None:
+    tab.page.get_by_role("radio", name="Form", exact=True).click()
+    expect(form(tab)).to_be_visible()
+    tab.settle()
+
+
+def test_a_messy_python_dict_is_pasted_converted_and_dispatched(tab: Tab, tmp_path: Path) -> None:
+    tab.open()
+    paste(tab, PASTED)
+    tab.see("comments are not JSON")
+    tab.keep_picture("builder-1-pasted")
+
+    tab.press("Convert to JSON")
+    tab.see("Took the value of filter")
+    tab.press("Find assets")
+    query = {
+        "data_description.project_name": "Thalamic Ephys Survey",
+        "data_description.data_level": "derived",
+        "name": {"$regex": "^ecephys_"},
+    }
+    see_assets(tab, query)
+    show_form(tab)
+    assert text_of_query(tab) == query
+    tab.keep_picture("builder-2-converted")
+
+    tab.go("Deliver")
+    zipped = tree_of_zip(tab.download("Download the zip", tmp_path / "jobs.zip"))
+    assert len(zipped) == count(query)
+    assert json.loads(json.loads(next(iter(zipped.values())))["query"]) == query
+
+
+def test_either_spelling_of_a_field_is_built_by_hand(tab: Tab) -> None:
+    tab.open()
+    for _ in range(2):
+        rows(tab).first.get_by_test_id("stMenuButton").get_by_role("button").click()
+        tab.page.get_by_role("menuitem", name="Remove").click()
+        tab.settle()
+    tab.see("No condition yet")
+
+    form(tab).get_by_role("button", name="Group").click()
+    tab.page.get_by_role("menuitem", name="any of").click()
+    tab.settle()
+    fill_row(tab, rows(tab).first, "data_description.modality.abbreviation", "fib")
+    form(tab).get_by_role("button", name="Condition").first.click()
+    tab.settle()
+    fill_row(tab, rows(tab).nth(1), "data_description.modalities.abbreviation", "fib")
+    tab.keep_picture("builder-3-either")
+
+    query = {
+        "$or": [
+            {"data_description.modality.abbreviation": "fib"},
+            {"data_description.modalities.abbreviation": "fib"},
+        ]
+    }
+    assert text_of_query(tab) == query
+    tab.press("Find assets")
+    see_assets(tab, query)
+
+
+def test_a_locked_clause_survives_editing_around_it(tab: Tab) -> None:
+    locked = {"$expr": {"$gt": [{"$strLenCP": "$name"}, 30]}}
+    tab.open()
+    paste(tab, json.dumps({"subject.subject_id": "900003", **locked, "name": {"$regex": "_90000"}}))
+    show_form(tab)
+    tab.see("Locked: it computes from several fields")
+
+    write_value(tab, rows(tab).first, "900005")
+    menu = tab.page.locator('[class*="st-key-locked-"]').get_by_test_id("stMenuButton")
+    menu.get_by_role("button").click()
+    tab.page.get_by_role("menuitem", name="Move up").click()
+    tab.settle()
+    tab.keep_picture("builder-4-locked")
+
+    query = {**locked, "subject.subject_id": "900005", "name": {"$regex": "_90000"}}
+    assert list(text_of_query(tab).items()) == list(query.items())
+    tab.press("Find assets")
+    see_assets(tab, query)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 60, 120, 160, 200, 240])
+def test_find_clicked_right_after_a_text_became_valid_acts_on_it(
+    tab: Tab, milliseconds: int
+) -> None:
+    # the editor sends 200 ms after the last key; a hand holds a button down for some 80 ms
+    query = {"subject.subject_id": "900007"}
+    tab.open()
+    paste(tab, '{"subject.subject_id": ')
+    tab.see("the text ends too early")
+    tab.settle()
+    tab.editor().locator(".ace_content").click()
+    tab.page.keyboard.press("ControlOrMeta+A")
+    box = tab.page.get_by_role("button", name="Find assets").bounding_box()
+    assert box is not None
+    tab.page.mouse.move(box["x"] + 20, box["y"] + 10)
+
+    tab.page.keyboard.insert_text(json.dumps(query))
+    time.sleep(milliseconds / 1000)
+    tab.page.mouse.down()
+    time.sleep(0.08)
+    tab.page.mouse.up()
+
+    see_assets(tab, query)
+
+
+@pytest.mark.parametrize("name", ["Form", "List of ids"])
+def test_a_text_typed_right_before_the_view_is_left_is_kept(tab: Tab, name: str) -> None:
+    tab.open()
+    paste(tab, '{"subject.subject_id": "900006"}')
+    tab.page.get_by_role("radio", name=name, exact=True).click()
+    expect(tab.page.locator('iframe[title="streamlit_ace.streamlit_ace"]')).to_have_count(0)
+    tab.settle()
+
+    if name == "List of ids":
+        tab.page.get_by_role("radio", name="Query", exact=True).click()
+    else:
+        tab.open_editor()
+
+    expect(tab.editor().locator(".ace_content")).to_contain_text("900006")
+
+
+def test_a_value_typed_right_before_find_is_the_one_that_is_looked_for(tab: Tab) -> None:
+    query = {"subject.subject_id": "900005"}
+    tab.open()
+    paste(tab, '{"subject.subject_id": "900003"}')
+    show_form(tab)
+    box = rows(tab).first.get_by_label("Value").last
+    box.click()
+    box.fill("900005")
+
+    tab.press("Find assets")
+
+    see_assets(tab, query)
+
+
+def test_a_text_that_does_not_parse_is_kept_and_the_form_says_so(tab: Tab) -> None:
+    tab.open()
+    paste(tab, '{"name": [1, }')
+    tab.see("line 1, column 12")
+    expect(tab.editor().locator(".ace_gutter-cell.ace_error")).to_have_count(1)
+
+    tab.page.get_by_role("radio", name="Form", exact=True).click()
+    tab.see(re.compile("correct it under"))
+    tab.open_editor()
+
+    expect(tab.editor().locator(".ace_content")).to_contain_text('{"name": [1, }')

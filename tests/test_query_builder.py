@@ -1,0 +1,213 @@
+"""The query builder's form, run without a browser: one value behind the rows and the text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dispatch_core.query_form import Row
+from pages.shared import session as state
+from pages.shared.session import Session
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def embedded_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def open_app(query: Any, view: str = state.FORM) -> AppTest:
+    """The page Assets with this query, as text or as a value."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    session = session_of(app)
+    session.query_text = query if isinstance(query, str) else json.dumps(query)
+    session.query_view = view
+    state.reload_editors(session)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def session_of(app: AppTest) -> Session:
+    session: Session = app.session_state["dispatch"]
+    return session
+
+
+def query_of(app: AppTest) -> Any:
+    return json.loads(session_of(app).query_text)
+
+
+def row(app: AppTest, number: int = 0) -> Row:
+    form = session_of(app).query_form
+    assert form is not None
+    found = form.root.members[number]
+    assert isinstance(found, Row)
+    return found
+
+
+def write_value(app: AppTest, text: str, number: int = 0) -> None:
+    """Write the value of a row, into whichever input it has."""
+    start = f"value-{row(app, number).key}-"
+    inputs: list[Any] = [*app.text_input, *app.selectbox, *app.text_area]
+    next(one for one in inputs if (one.key or "").startswith(start)).set_value(text).run()
+
+
+def told(app: AppTest) -> str:
+    """The first box of information, without the signs that keep it from being markup."""
+    return str(app.info[0].value).replace("\\", "")
+
+
+def press_condition(app: AppTest) -> None:
+    form = session_of(app).query_form
+    assert form is not None
+    app.button(key=f"add-{form.root.key}").click().run()
+
+
+def test_a_changed_value_is_the_query_and_its_text_at_once() -> None:
+    app = open_app({"subject.subject_id": "900003", "name": {"$exists": True}})
+
+    write_value(app, "900005")
+
+    expected = {"subject.subject_id": "900005", "name": {"$exists": True}}
+    assert query_of(app) == expected
+    assert session_of(app).request.query == expected
+
+
+def test_a_form_that_is_only_looked_at_leaves_the_text_as_it_was_typed() -> None:
+    text = '{ "name" :\n\n  {"$regex": "^ecephys_"} }'
+
+    app = open_app(text)
+
+    assert session_of(app).query_text == text
+
+
+def test_an_id_of_digits_is_a_text_until_its_kind_is_changed() -> None:
+    app = open_app({"subject.subject_id": "774659"})
+    kind = app.selectbox(key=f"kind-{row(app).key}-5")
+    assert kind.value == "text"
+
+    kind.set_value("number").run()
+
+    assert query_of(app) == {"subject.subject_id": 774659}
+
+
+def test_another_condition_keeps_the_value_that_it_can_take() -> None:
+    app = open_app({"name": "ecephys_900003"})
+
+    app.selectbox(key=f"condition-{row(app).key}").set_value(("starts with", False)).run()
+    assert query_of(app) == {"name": {"$regex": "^ecephys_900003"}}
+
+    app.selectbox(key=f"condition-{row(app).key}").set_value(("is one of", False)).run()
+    assert query_of(app) == {"name": {"$in": ["ecephys_900003"]}}
+
+    app.selectbox(key=f"condition-{row(app).key}").set_value(("contains", True)).run()
+    assert query_of(app) == {"name": {"$not": {"$regex": "ecephys_900003"}}}
+
+
+def test_a_new_condition_holds_find_back_until_it_is_finished() -> None:
+    app = open_app({"name": "x"})
+
+    press_condition(app)
+    assert "condition 2: the field is missing" in told(app)
+    assert query_of(app) == {"name": "x"}
+    app.button(key="find").click().run()
+    assert session_of(app).found_work is None
+
+    app.selectbox(key=f"field-{row(app, 1).key}").set_value("subject.subject_id").run()
+    assert "condition 2: the value is missing" in told(app)
+    write_value(app, "900003", 1)
+    assert query_of(app) == {"name": "x", "subject.subject_id": "900003"}
+    assert not app.info
+
+
+def test_a_number_that_is_not_one_yet_stays_as_typed_and_the_rest_stays_the_query() -> None:
+    app = open_app({"name": "x", "n": {"$gt": 5}})
+
+    write_value(app, "1o", 1)
+
+    assert row(app, 1).texts == ("1o",)
+    assert "condition 2: '1o' is not a number" in told(app)
+    assert query_of(app) == {"name": "x"}
+
+
+def test_an_unfinished_condition_is_still_there_after_a_look_at_the_text() -> None:
+    app = open_app({"name": "x"})
+    press_condition(app)
+
+    for view in (state.JSON, state.FORM):
+        key = f"view-{session_of(app).epoch}"
+        app.segmented_control(key=key).set_value(view).run()
+
+    assert session_of(app).query_view == state.FORM
+    assert row(app, 1).path == ""
+
+
+def test_a_text_that_does_not_parse_must_be_corrected_before_there_is_a_form() -> None:
+    app = open_app('{"name": ')
+
+    assert "correct it under **JSON** first" in app.warning[0].value
+    assert session_of(app).query_text == '{"name": '
+    assert session_of(app).query_form is None or session_of(app).form_text != '{"name": '
+    assert "the text ends too early" in app.error[0].value
+
+
+def test_a_locked_clause_is_shown_with_its_reason_and_survives_changes_around_it() -> None:
+    query = {"name": "x", "$expr": {"$gt": ["$a", "$b"]}, "subject.subject_id": "900003"}
+    app = open_app(query)
+    assert any("computes from several fields" in one.value for one in app.caption)
+    assert any("$expr" in one.value for one in app.code)
+
+    write_value(app, "900005", 2)
+
+    assert list(query_of(app)) == ["name", "$expr", "subject.subject_id"]
+    assert query_of(app)["$expr"] == {"$gt": ["$a", "$b"]}
+
+
+def test_a_pipeline_shows_its_match_as_rows_and_keeps_its_other_stages() -> None:
+    app = open_app([{"$match": {"data_description.data_level": "raw"}}, {"$limit": 25}])
+
+    write_value(app, "derived")
+
+    assert query_of(app) == [
+        {"$match": {"data_description.data_level": "derived"}},
+        {"$limit": 25},
+    ]
+
+
+@pytest.mark.parametrize("view", [state.FORM, state.JSON])
+def test_a_pasted_python_dict_is_converted_by_one_button_that_says_what_it_changed(
+    view: str,
+) -> None:
+    app = open_app("{'name': None, }", view)
+    assert session_of(app).query_text == "{'name': None, }"
+
+    app.button(key="convert").click().run()
+
+    assert session_of(app).query_text == '{"name": null}'
+    assert not app.error
+    assert any("Wrote True, False and None" in one.value for one in app.caption)
+
+
+def test_what_cannot_be_converted_without_a_guess_offers_no_button() -> None:
+    app = open_app("{'name': subject}", state.JSON)
+
+    assert "convert" not in [one.key for one in app.button]
+    assert any("its value is not in this text" in one.value for one in app.caption)
+
+
+def test_a_query_of_very_many_conditions_is_edited_as_json() -> None:
+    app = open_app({"$or": [{"name": str(number)} for number in range(100)]})
+
+    assert "more than 60 conditions" in told(app)
+
+
+def test_an_empty_query_says_what_it_matches() -> None:
+    app = open_app({})
+
+    assert any("every record of the collection matches" in one.value for one in app.caption)
