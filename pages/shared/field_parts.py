@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterable
 from typing import TypeVar
 
 import streamlit as st
@@ -78,13 +79,14 @@ def run_again_after(work: Work[T]) -> None:
     wait()
 
 
-def field_input(label: str, value: str, key: str) -> str:
+def field_input(label: str, value: str, key: str, within: str = "") -> str:
     """The path of a field, chosen or typed; ``""`` while there is none.
 
-    A text that is no known path is searched for, and the nearest are offered below.
+    A text that is no known path is searched for, and the nearest are offered below. With
+    `within`, the path of a list, paths are those of a field of its items.
     """
     fields = known_fields()
-    offered = _offered_paths(fields, value)
+    offered = _offered_paths(fields, value, within)
     chosen = st.selectbox(
         label,
         offered,
@@ -95,32 +97,50 @@ def field_input(label: str, value: str, key: str) -> str:
         key=key,
     )
     path = (chosen or "").strip()
-    if fields is not None and path and path not in fields:
-        _near_paths(fields, path, key)
+    if fields is not None and path and joined_path(within, path) not in fields:
+        _near_paths(fields, path, key, within)
     return path
 
 
-def _offered_paths(fields: FieldCatalogue | None, value: str) -> list[str]:
-    known = [one.path for one in fields.search("", MOST_OFFERED)] if fields else MOST_FILTERED
-    return list(dict.fromkeys([*([value] if value else []), *known]))
+def joined_path(within: str, path: str) -> str:
+    """The path of a field of the items of the list `within`, from the top of the record."""
+    return f"{within}.{path}" if within else path
 
 
-def _near_paths(fields: FieldCatalogue, typed: str, key: str) -> None:
-    """Known paths for a text that is none: one click takes one."""
-    found = [one.path for one in fields.search(typed, MOST_NEAR)]
-    near = list(dict.fromkeys([*fields.nearest(typed), *found]))[:MOST_NEAR]
-    if not near:
+def _below(paths: Iterable[str], within: str) -> list[str]:
+    """Those of `paths` that lie below `within`, as seen from there."""
+    start = f"{within}." if within else ""
+    return [path.removeprefix(start) for path in paths if path.startswith(start)]
+
+
+def _offered_paths(fields: FieldCatalogue | None, value: str, within: str) -> list[str]:
+    known = [one.path for one in fields.search(within, MOST_OFFERED)] if fields else MOST_FILTERED
+    return list(dict.fromkeys([*([value] if value else []), *_below(known, within)]))
+
+
+def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> None:
+    """Known paths for a text that is none, in one line: one click takes one."""
+    found = [one.path for one in fields.search(joined_path(within, typed), MOST_NEAR)]
+    near = [*fields.nearest(joined_path(within, typed)), *found]
+    offered = list(dict.fromkeys(_below(near, within)))[:MOST_NEAR]
+    if not offered:
         st.caption("No record of the sample has this field.")
         return
-    st.caption("No record of the sample has this field. Did you mean")
-    for number, path in enumerate(near):
-        st.button(
-            escaped(path),
-            on_click=state.put_widget,
-            args=(key, path),
-            type="tertiary",
-            key=f"{key}-near-{number}",
-        )
+    name = f"{key}-near"
+
+    def take() -> None:
+        if state.widget_value(name) in offered:
+            state.put_widget(key, state.widget_value(name))
+
+    st.menu_button(
+        "Not a known field. Did you mean",
+        offered,
+        icon=":material/spellcheck:",
+        format_func=escaped,
+        on_click=take,
+        type="tertiary",
+        key=name,
+    )
 
 
 def value_input(path: str, value: str, key: str) -> str:

@@ -22,7 +22,13 @@ from dispatch_core.query_form import Elements, Group, Locked, Node, QueryForm, R
 from dispatch_core.strict_json import readable_json
 from pages.shared import session as state
 from pages.shared.components import escaped, json_editor, show_error, show_warnings
-from pages.shared.field_parts import field_input, kind_of, value_input, values_input
+from pages.shared.field_parts import (
+    field_input,
+    joined_path,
+    kind_of,
+    value_input,
+    values_input,
+)
 from pages.shared.services import count_of_collection, current_settings
 from pages.shared.session import Session
 
@@ -238,6 +244,7 @@ class _Drawing:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.within = ""
 
     def form(self, form: QueryForm) -> QueryForm:
         box = st.container(border=True, key="query-form")
@@ -264,16 +271,15 @@ class _Drawing:
             self.locked(node, can_move=True)
             return node
         with st.container(border=True, key=f"group-{node.key}"):
-            head = self.group_head(node) if isinstance(node, Group) else self.items_head(node)
-            return self.members(head)
+            if isinstance(node, Group):
+                return self.members(self.group_head(node))
+            return self.items(node)
 
     # One condition
 
     def row(self, row: Row, holder: Group | Elements) -> Row:
         with st.container(key=f"row-{row.key}"):
-            path, condition, kind, value, tools = st.columns(
-                _WIDTHS, gap="small", vertical_alignment="center"
-            )
+            path, condition, kind, value, tools = st.columns(_WIDTHS, gap="small")
         with path:
             row = self.path(row, holder)
         with condition:
@@ -290,9 +296,9 @@ class _Drawing:
         if isinstance(holder, Elements) and holder.of_values:
             st.markdown("the item itself")
             return row
-        path = field_input("Field", row.path, f"field-{row.key}")
+        path = field_input("Field", row.path, f"field-{row.key}", self.within)
         if path != row.path and not row.texts and row.condition not in forms.ONE_KIND:
-            kind = kind_of(path)
+            kind = kind_of(joined_path(self.within, path))
             row = forms.with_kind(row, kind) if kind in forms.kinds_for(row.condition) else row
         return replace(row, path=path)
 
@@ -365,9 +371,10 @@ class _Drawing:
         if row.condition in forms.LIST_CONDITIONS and row.kind != "JSON":
             return replace(row, texts=self.lines(row, f"{key}-list"))
         text = row.texts[0] if row.texts else ""
-        typed = (
-            value_input(row.path, text, key) if row.kind == "text" else self.typed(row, text, key)
-        )
+        if row.condition in ("is", "is not") and row.kind == "text":
+            typed = value_input(joined_path(self.within, row.path), text, key)
+        else:
+            typed = self.typed(row, text, key)
         return row if not typed and not row.texts else replace(row, texts=(typed,))
 
     def lines(self, row: Row, key: str) -> tuple[str, ...]:
@@ -375,16 +382,17 @@ class _Drawing:
         if not is_plain:  # a blank, or a space at an end, shows only in JSON
             st.code(json.dumps(list(row.texts), ensure_ascii=False), language="json")
             return row.texts
-        return values_input(row.path, row.texts, key)
+        return values_input(joined_path(self.within, row.path), row.texts, key)
 
     def typed(self, row: Row, text: str, key: str) -> str:
-        hint = "A number" if row.kind == "number" else "An object or an array, as JSON"
+        hints = {"number": "A number", "JSON": "An object or an array, as JSON"}
+        hint = hints.get(row.kind, "Value")
         if row.condition in forms.LIST_CONDITIONS:
             hint = 'A list, as in ["a", 1, null]'
         typed = st.text_input(
             "Value", text, placeholder=hint, label_visibility="collapsed", key=key
         )
-        return (typed or "").strip()
+        return typed if typed and row.kind == "text" else (typed or "").strip()
 
     # Groups, lists of items, locked clauses
 
@@ -404,10 +412,19 @@ class _Drawing:
             self.tools(group.key, lacks=forms.fault_of(group, Group()) is not None)
         return replace(group, kind=kind)  # type: ignore[arg-type]
 
+    def items(self, items: Elements) -> Elements:
+        """A list and what one of its items must meet; paths in it start at the item."""
+        head = self.items_head(items)
+        outside, self.within = self.within, joined_path(self.within, head.path)
+        drawn = self.members(head)
+        self.within = outside
+        assert isinstance(drawn, Elements)
+        return drawn
+
     def items_head(self, items: Elements) -> Elements:
         path, words, tools = st.columns([3.4, 6.6, 0.9], vertical_alignment="center")
         with path:
-            field = field_input("List", items.path, f"field-{items.key}")
+            field = field_input("List", items.path, f"field-{items.key}", self.within)
         is_negated = words.selectbox(
             "Items",
             [False, True],
