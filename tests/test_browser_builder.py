@@ -117,7 +117,7 @@ def test_a_messy_python_dict_is_pasted_converted_and_dispatched(tab: Tab, tmp_pa
 def test_either_spelling_of_a_field_is_built_by_hand(tab: Tab) -> None:
     tab.open()
     for _ in range(2):
-        rows(tab).first.get_by_test_id("stMenuButton").get_by_role("button").click()
+        tab.page.locator('[class*="st-key-tools-"]').first.get_by_role("button").click()
         tab.page.get_by_role("menuitem", name="Remove").click()
         tab.settle()
     tab.see("No condition yet")
@@ -150,8 +150,8 @@ def test_a_locked_clause_survives_editing_around_it(tab: Tab) -> None:
     tab.see("Locked: it computes from several fields")
 
     write_value(tab, rows(tab).first, "900005")
-    menu = tab.page.locator('[class*="st-key-locked-"]').get_by_test_id("stMenuButton")
-    menu.get_by_role("button").click()
+    locked_box = tab.page.locator('[class*="st-key-locked-"]')
+    locked_box.locator('[class*="st-key-tools-"]').get_by_role("button").click()
     tab.page.get_by_role("menuitem", name="Move up").click()
     tab.settle()
     tab.keep_picture("builder-4-locked")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 import streamlit as st
@@ -27,8 +28,6 @@ T = TypeVar("T")
 
 MOST_OFFERED = 100
 MOST_NEAR = 5
-MOST_CHIPS = 30
-"""Values that are shown as chips; a longer list, or one that repeats itself, is lines of text."""
 _FIRST_WAIT = 0.3
 """Seconds that the first run waits for an answer; later ones take what is there."""
 
@@ -144,64 +143,71 @@ def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> No
 
 
 def value_input(path: str, value: str, key: str) -> str:
-    """The one text that the field `path` is compared with, as typed."""
-    values = known_values(path)
-    if values is None or not values.values:
-        typed = st.text_input(
-            "Value", value, placeholder="Value", label_visibility="collapsed", key=key
-        )
-        return typed or ""
-    labels = {text_of(one): str(one) for one in values.values}
-    offered = list(dict.fromkeys([*([value] if value else []), *labels]))
-    chosen = st.selectbox(
+    """The one text that the field `path` is compared with, as typed; known ones in a menu.
+
+    A select box would drop what was typed and not chosen when it is left.
+    """
+    known = known_values(path, value)
+    line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
+    typed = line.text_input(
         "Value",
-        offered,
-        index=offered.index(value) if value else None,
-        format_func=lambda text: labels.get(text, text),
-        accept_new_options=True,
-        placeholder=_placeholder(values),
+        state.first_value(key, value),
+        placeholder="Type or choose a value" if known else "Value",
         label_visibility="collapsed",
-        key=f"{key}-known-{version_of(values.values)}",
+        key=key,
     )
-    return chosen or ""
+    with line:
+        _known_menu(known, key, lambda chosen: state.put_widget(key, chosen))
+    return typed or ""
 
 
 def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...]:
-    """Several texts that the field `path` is compared with, chosen or typed."""
-    known = known_values(path)
-    is_short = len(set(values)) == len(values) <= MOST_CHIPS
-    if known is None or not known.values or not is_short:
-        return _typed_values(values, key)
-    labels = {text_of(one): str(one) for one in known.values}
-    chosen = st.multiselect(
+    """Several texts that the field `path` is compared with, one in each line, blank ones apart."""
+    line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
+    text = line.text_area(
         "Values",
-        list(dict.fromkeys([*values, *labels])),
-        default=list(values),
-        format_func=lambda text: labels.get(text, text),
-        accept_new_options=True,
-        placeholder=_placeholder(known),
-        label_visibility="collapsed",
-        key=f"{key}-known-{version_of(known.values)}",
-    )
-    return tuple(text.strip() for text in chosen if text.strip())
-
-
-def _typed_values(values: tuple[str, ...], key: str) -> tuple[str, ...]:
-    """One value in each line, blank lines apart."""
-    text = st.text_area(
-        "Values",
-        "\n".join(values),
+        state.first_value(key, "\n".join(values)),
         placeholder="One value in each line",
         height=max(68, min(240, 24 * (len(values) + 1))),
         label_visibility="collapsed",
         key=key,
     )
-    return tuple(line.strip() for line in (text or "").splitlines() if line.strip())
+
+    def add(chosen: str) -> None:
+        lines = str(state.widget_value(key) or "").splitlines()
+        state.put_widget(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
+
+    with line:
+        _known_menu(known_values(path), key, add)
+    return tuple(one.strip() for one in (text or "").splitlines() if one.strip())
 
 
-def known_values(path: str) -> FieldValues | None:
+def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]) -> None:
+    """The known values with their counts, in a menu beside the input with this key."""
+    labels = {text_of(one): str(one) for one in known.values} if known else {}
+    if not labels:
+        return
+    name = f"{key}-known"
+
+    def choose() -> None:
+        chosen = state.widget_value(name)
+        if chosen in labels:
+            take(chosen)
+
+    st.menu_button(
+        ":material/arrow_drop_down:",
+        list(labels),
+        format_func=lambda text: escaped(labels[text]),
+        on_click=choose,
+        type="tertiary",
+        key=name,
+    )
+
+
+def known_values(path: str, typed: str = "") -> FieldValues | None:
     """The most common values of a field, where it is one that holds plain values.
 
+    Of a field with very many, those that hold what is `typed` come first.
     While they are counted it is None, and the page runs again at their end.
     """
     fields = known_fields()
@@ -212,7 +218,11 @@ def known_values(path: str) -> FieldValues | None:
     found = soon(work)
     if not work.is_done:
         run_again_after(work)
-    return found
+    if found is None or not found.more or not typed:
+        return found
+    near = soon(ask_values(known.path, fields, typed))
+    values = dict.fromkeys([*(near.values if near else ()), *found.values])
+    return replace(found, values=tuple(values)[: len(found.values)])
 
 
 def version_of(*labelled: object) -> str:
@@ -223,10 +233,6 @@ def version_of(*labelled: object) -> str:
 def text_of(one: ValueCount) -> str:
     """A value as a person types it: texts as they are, anything else as JSON."""
     return one.value if isinstance(one.value, str) else json.dumps(one.value)
-
-
-def _placeholder(values: FieldValues) -> str:
-    return f"Choose or type a value, {values.note}" if values.more else "Choose or type a value"
 
 
 def kind_of(path: str) -> Kind:

@@ -252,6 +252,14 @@ def reload_editors(session: Session) -> None:
     session.table_rows.clear()
 
 
+def first_value(key: str, value: str) -> str:
+    """What a text input with this key starts with; "" once it has a value of its own.
+
+    Streamlit objects to a default beside a value that `put_widget` sets.
+    """
+    return "" if key in st.session_state else value
+
+
 def put_widget(key: str, value: Any) -> None:
     """Set what a widget shows, from the callback of another one."""
     st.session_state[key] = value
