@@ -50,8 +50,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--json", type=Path, default=ROOT / "test-artefacts" / "benchmarks.json")
     given = parser.parse_args()
-    print(machine(), flush=True)
-    report = merged(run(given.only, Form(given.short, given.full)))
+    told = machine()
+    print(told, flush=True)
+    report = merged(run(given.only, Form(given.short, given.full)), told)
     print(as_text(report.bars))
     write_json(report, given.json)
     if given.readme:

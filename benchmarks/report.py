@@ -56,10 +56,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """All that one run found."""
+    """All that one run found; ``machine`` is when and on what."""
 
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...]
+    machine: str = ""
 
     @property
     def bars(self) -> Table:
@@ -79,9 +80,10 @@ def number(value: float) -> str:
 
 
 def machine() -> str:
-    """When and on what, in one line."""
+    """When and on what, in one line; ask before the run, for a load of others spoils it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{date.today():%Y-%m-%d}, {cores} cores, Python {platform.python_version()}"
+    load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
+    return f"{date.today():%Y-%m-%d}, {cores} cores{load}, Python {platform.python_version()}"
 
 
 def as_text(table: Table) -> str:
@@ -110,7 +112,7 @@ def as_markdown(table: Table) -> str:
 
 def write_json(report: Report, path: Path) -> None:
     """Everything, for a machine."""
-    told = {"machine": machine(), **asdict(report)}
+    told = asdict(report)
     for figure, row in zip(report.figures, told["figures"], strict=True):
         row["is_met"] = figure.is_met
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +122,7 @@ def write_json(report: Report, path: Path) -> None:
 def write_readme(report: Report, path: Path) -> None:
     """Put the tables between the marks of the README."""
     tables = "\n".join(as_markdown(table) for table in (*report.tables, report.bars))
-    block = f"{MARKS[0]}\nMeasured on {machine()}:\n\n{tables}{MARKS[1]}"
+    block = f"{MARKS[0]}\nMeasured on {report.machine}:\n\n{tables}{MARKS[1]}"
     pattern = re.compile(f"{re.escape(MARKS[0])}.*?{re.escape(MARKS[1])}", re.DOTALL)
     text, count = pattern.subn(lambda _: block, path.read_text())
     if count != 1:
@@ -128,10 +130,11 @@ def write_readme(report: Report, path: Path) -> None:
     path.write_text(text)
 
 
-def merged(reports: Iterable[Report]) -> Report:
-    """One report of several."""
+def merged(reports: Iterable[Report], machine: str) -> Report:
+    """One report of several parts of a run."""
     parts = list(reports)
     return Report(
         tuple(table for part in parts for table in part.tables),
         tuple(figure for part in parts for figure in part.figures),
+        machine,
     )

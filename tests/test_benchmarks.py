@@ -50,10 +50,10 @@ def test_a_run_rewrites_only_the_marked_part_of_the_readme(tmp_path: Path) -> No
     table = Table("Locating", ("workload", "seconds"), (("A", "0.1 s"),))
     figures = (Figure("times faster", 81.4, "x", 80), Figure("requests", 2, "", 1, at_most=True))
 
-    write_readme(Report((table,), figures), readme)
+    write_readme(Report((table,), figures, "2026-11-25, 2 cores"), readme)
 
     text = readme.read_text()
-    assert text.startswith(f"before\n{MARKS[0]}\nMeasured on ")
+    assert text.startswith(f"before\n{MARKS[0]}\nMeasured on 2026-11-25, 2 cores:")
     assert "| A | 0.1 s |" in text
     assert "| times faster | 81.4x | at least 80x | met |" in text
     assert "| requests | 2 | at most 1 | MISSED |" in text
