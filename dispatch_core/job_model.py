@@ -13,6 +13,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -77,13 +78,26 @@ def _canonical_parts(
     assets: tuple[LocatedAsset, ...], group_metadata: Mapping[str, Any] | None
 ) -> tuple[str, str]:
     """The canonical text of a job before and after the value of its parameters."""
-    key = "distributed_parameters"
-    content = _common(assets, None)
+    files = "null"
+    if any(one.files is not None for one in assets):
+        files = _array(file.location for one in assets for file in one.files or ())
+    group = ""
     if group_metadata is not None:
-        content["group_metadata"] = group_metadata
-    before = canonical_text({name: value for name, value in content.items() if name < key})
-    after = canonical_text({name: value for name, value in content.items() if name > key})
-    return f'{before[:-1]},"{key}":', f",{after[1:]}"
+        group = f'"group_metadata":{canonical_text(group_metadata)},'
+    before = (
+        f'{{"asset_id":{_array(one.asset.asset_id for one in assets)},'
+        f'"asset_name":{_array(one.asset.name for one in assets)},"distributed_parameters":'
+    )
+    after = (
+        f',"docdb_record_id":{_array(one.asset.record_id for one in assets)},'
+        f'"file_location":{files},{group}'
+        f'"s3_location":{_array(one.asset.location for one in assets)}}}'
+    )
+    return before, after
+
+
+def _array(texts: Iterable[str]) -> str:
+    return f"[{','.join(map(encode_basestring_ascii, texts))}]"
 
 
 def job_document(job: Job, job_format: JobFormat, query: str | None = None) -> dict[str, Any]:
