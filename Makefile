@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test load soak bench corpora check lint format clean
+.PHONY: app test pictures load soak bench corpora check lint format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -28,6 +28,10 @@ corpora:
 
 bench: .venv/dev .venv-readers/done .venv-bench/done
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# The pictures of the README, taken of the demo.
+pictures: .venv/dev .venv/browser
+	$(BIN)/python -m tests.support.pictures
 
 check: .venv/dev
 	$(BIN)/ruff check .

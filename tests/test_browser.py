@@ -1,7 +1,6 @@
 """The app in a real browser, on a real server: typing, clicks, downloads, closed tabs.
 
-Every page of the journey is kept as a picture in ``test-artefacts/``; the README's
-``docs/app.png`` is a copy of the one of the page Jobs.
+Every page of the journey is kept as a picture in ``test-artefacts/``.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,43 +148,55 @@ def server_environment() -> dict[str, str]:
     return {}
 
 
+@contextmanager
+def running_server(folder: Path, variables: Mapping[str, str]) -> Iterator[Server]:
+    """The app on the embedded demo, on a free port; `folder` holds its output and its log."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    root = folder / "output"
+    root.mkdir(parents=True)
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command += ["--server.port", str(port), "--server.address", HOST]
+    command += ["--server.fileWatcherType", "none"]
+    log = folder / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(root) | variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            url = f"http://{HOST}:{port}"
+            wait_until(lambda: process.poll() is not None or answers(f"{url}/_stcore/health"))
+            assert process.poll() is None, log.read_text()
+            yield Server(url, root)
+            assert "Traceback" not in log.read_text()
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
 @pytest.fixture(scope="module")
 def server(
     tmp_path_factory: pytest.TempPathFactory, server_environment: dict[str, str]
 ) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
-    root = tmp_path_factory.mktemp("output")
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    command += ["--server.port", str(port), "--server.address", HOST]
-    command += ["--server.fileWatcherType", "none"]
-    log = (tmp_path_factory.mktemp("log") / "server.log").open("w+")
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment(root) | server_environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        url = f"http://{HOST}:{port}"
-        wait_until(lambda: process.poll() is not None or answers(f"{url}/_stcore/health"))
-        assert process.poll() is None, Path(log.name).read_text()
-        yield Server(url, root)
-        assert "Traceback" not in Path(log.name).read_text()
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+    with running_server(tmp_path_factory.mktemp("server"), server_environment) as server:
+        yield server
+
+
+def chromium() -> str:
+    """The path of a Chromium, or "" where there is none but Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), "")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
     with sync_playwright() as playwright:
-        path = found or playwright.chromium.executable_path
+        path = chromium() or playwright.chromium.executable_path
         if not Path(path).exists():
             told = "no Chromium: install one, or run python -m playwright install chromium"
             (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)

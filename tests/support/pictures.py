@@ -1,0 +1,101 @@
+"""The pictures of the README, taken of the demo: ``python -m tests.support.pictures``."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image  # comes with Streamlit
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.browser import ROOT, Server, Tab, chromium, name_folder, running_server
+
+IMAGES = ROOT / "docs" / "images"
+QUERY = '{"data_description.data_level": "derived"}'
+
+
+def main() -> int:
+    """Take all of them, in the light and in the dark theme; they are under 1 MB together."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium() or None, args=["--no-sandbox"]
+        )
+        with running_server(Path(folder), {"DISPATCH_OUTPUT_ROOT": "/srv/dispatches"}) as server:
+            go_through(open_tab(browser, server, "light"), "light")
+            go_through(open_tab(browser, server, "dark"), "dark")
+        browser.close()
+    total = sum(path.stat().st_size for path in IMAGES.glob("*.png"))
+    print(f"{total / 1000:,.0f} kB in {IMAGES}")
+    return 0 if total < 1_000_000 else 1
+
+
+def open_tab(browser: Browser, server: Server, scheme: str) -> Tab:
+    """A window of 1,360 x 1,120."""
+    context = browser.new_context(
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": 1360, "height": 1120},
+        reduced_motion="reduce",
+    )
+    return Tab(context.new_page(), server.url)
+
+
+LIGHT = {"assets", "files", "jobs"}
+DARK = {"charts", "parameters", "deliver"}
+
+
+def go_through(tab: Tab, scheme: str) -> None:
+    """The way from the query to the delivery, with a picture of each page."""
+    wanted = LIGHT if scheme == "light" else DARK
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    take(tab, "assets", wanted)
+    tab.page.get_by_role("radio", name="JSON").click()
+    tab.type_text(QUERY)
+    tab.press("Find assets")
+    tab.see_heading("1,543 assets")
+    tab.settle()
+    tab.page.get_by_role("radio", name="Charts").click()
+    tab.see("By month of acquisition")
+    tab.page.get_by_role("button", name="Find assets").scroll_into_view_if_needed()
+    take(tab, "charts", wanted)
+
+    tab.go("Files")
+    tab.page.get_by_role("combobox", name="Names end with").click()
+    tab.page.get_by_role("option", name=".nwb", exact=True).click()
+    tab.press("Locate files")
+    tab.see_heading(re.compile(r"^[\d,]+ files in [\d,]+ assets$"))
+    take(tab, "files", wanted)
+
+    tab.go("Parameters")
+    tab.press("Examples")
+    tab.press("Two sets, each for every asset")
+    tab.settle()
+    take(tab, "parameters", wanted)
+
+    tab.go("Jobs")
+    tab.see(re.compile(r"^Jobs \([\d,]+\)$"))
+    take(tab, "jobs", wanted)
+
+    tab.go("Deliver")
+    name_folder(tab, "unit-filtering")
+    take(tab, "deliver", wanted)
+
+
+def take(tab: Tab, name: str, wanted: set[str]) -> None:
+    """One picture, in 128 colours."""
+    if name not in wanted:
+        return
+    tab.settle()
+    tab.page.mouse.move(0, 0)
+    tab.page.wait_for_timeout(1_500)  # tables and charts are drawn after the script
+    picture = Image.open(io.BytesIO(tab.page.screenshot(animations="disabled"))).convert("RGB")
+    picture.quantize(128, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
