@@ -124,7 +124,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _run(given: argparse.Namespace) -> int:
     settings = _settings(given)
-    source, lister = open_metadata_source(settings), open_object_lister(settings)
+    source = open_metadata_source(settings)
+    lister = open_object_lister(settings, soon=bool(given.file_extension))
     cluster = open_cluster(settings)
     print(f"source: {source.label}\nbuckets: {lister.label}", flush=True)
     if cluster is not None:

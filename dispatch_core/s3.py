@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -80,6 +81,15 @@ class S3Lister:
     def label(self) -> str:
         """``Amazon S3``, or the host and port of the endpoint that stands in for it."""
         return _label()
+
+    def prepare(self) -> None:
+        """Makes the client in a thread of its own, while something else is waited for."""
+        # What fails here fails again, and is told, at the first request.
+        threading.Thread(target=self._prepare, name="prepare-s3", daemon=True).start()
+
+    def _prepare(self) -> None:
+        with suppress(ServiceError, *_foreign_errors()):
+            self._client(unsigned=not self._has_credentials())
 
     def list_page(
         self,

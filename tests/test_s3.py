@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -335,6 +336,36 @@ def test_a_profile_that_does_not_exist_is_a_service_error_that_names_the_setting
 
     with pytest.raises(ServiceError, match="Check AWS_PROFILE"):
         S3Lister().list_page("data", "a/")
+
+
+def wait_until_prepared() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "prepare-s3":
+            thread.join(10)
+
+
+def test_a_lister_that_was_prepared_has_its_client_and_asked_for_nothing(server: S3Server) -> None:
+    lister = S3Lister()
+
+    lister.prepare()
+    wait_until_prepared()
+
+    assert list(lister._clients) == [False]
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_PROFILE"])
+def test_what_fails_while_preparing_is_told_at_the_first_request(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "planted")
+    lister = S3Lister(attempts=1)
+
+    lister.prepare()
+    wait_until_prepared()
+
+    with pytest.raises(ServiceError, match=f"Check {name}"):
+        lister.list_page("data", "a/")
 
 
 def test_no_exception_of_botocore_gets_past_the_edge() -> None:
