@@ -96,6 +96,18 @@ def test_half_a_surrogate_pair_does_not_stop_a_download() -> None:
     assert csv_file("\ud800") == b"\xef\xbb\xbf\\ud800"
 
 
+def test_tables_are_drawn_in_one_file_which_makes_their_cells_safe() -> None:
+    # a table has a button of its own that saves it as CSV
+    drawing = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "pages").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("dataframe", "table")
+    }
+
+    assert drawing == {"pages/shared/components.py"}
+
+
 def test_no_other_module_writes_csv() -> None:
     writing = {
         path.relative_to(ROOT).as_posix()

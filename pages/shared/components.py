@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -433,6 +433,12 @@ def download_csv(label: str, make: Callable[[], str], name: str) -> None:
         on_click="ignore",
         key=f"{name}-csv",
     )
+
+
+def small_table(rows: Sequence[Mapping[str, Any]], **options: Any) -> None:
+    """A few rows without search and pages; titles are those of the first row."""
+    cells = [{title: _cell(value) for title, value in row.items()} for row in rows]
+    st.dataframe(pd.DataFrame(cells), hide_index=True, placeholder="", **options)
 
 
 def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from dispatch_core.explain import FEW, Explanation, explain, left_out
@@ -10,7 +9,7 @@ from dispatch_core.find import FoundAssets
 from dispatch_core.query import Query
 from dispatch_core.why_not import StepsSoFar, WhyNot, why_not
 from pages.shared import session as state
-from pages.shared.components import escaped, ledger_table, show_error, watch
+from pages.shared.components import escaped, ledger_table, show_error, small_table, watch
 from pages.shared.services import current_settings, executor, open_sources
 from pages.shared.session import Session
 from pages.shared.work import Work, start_work
@@ -87,7 +86,7 @@ def _row(blame: str, clause: str, alone: int, without: int | None = None) -> dic
 
 def _table(rows: list[dict[str, object]]) -> None:
     wide = {"Clause": st.column_config.TextColumn(width="large")}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=wide)
+    small_table(rows, column_config=wide)
 
 
 def _offer_without(session: Session, query: dict[str, object], found: Explanation) -> None:
@@ -166,7 +165,7 @@ def _show_answer(answer: WhyNot, number: int) -> None:
             for one in answer.failed
             for path, value in one.held or (("", ""),)
         ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key=f"why-failed-{number}")
+        small_table(rows, key=f"why-failed-{number}")
     if answer.exclusions:
         ledger_table(answer.exclusions, f"why-ledger-{number}")
     if answer.jobs:

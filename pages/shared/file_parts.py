@@ -24,6 +24,7 @@ from pages.shared.components import (
     paged_table,
     show_error,
     show_warnings,
+    small_table,
 )
 from pages.shared.session import Session
 
@@ -153,7 +154,7 @@ def arriving_files(session: Session) -> None:
         if rows:
             st.caption(f"The first {counted(len(rows), 'file')}, in the order in which they come")
             titles = ("Kind", "File", "Asset")
-            st.dataframe(
+            small_table(
                 [{title: _COLUMNS[title](row) for title in titles} for row in rows],
                 key="arriving",
             )
