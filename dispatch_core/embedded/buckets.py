@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from dispatch_core.embedded.catalogue import DemoCatalogue, split_location
-from dispatch_core.embedded.trees import written_at
+from dispatch_core.embedded.trees import size_of, written_at
 from dispatch_core.errors import AccessDenied, Issue, NoSuchBucket
 from dispatch_core.sources import ListPage, StoredObject
 from dispatch_core.types import Record
@@ -23,9 +23,6 @@ from dispatch_core.types import Record
 MAX_KEYS = 1000
 _READ_ON = 16
 """Keys of one common prefix that are read past before seeking behind it."""
-
-_Details = tuple[str, int, Callable[[str], str]]
-"""Key below the asset, bytes, and what says when a key was written."""
 
 Seek = Callable[[str], Iterator[StoredObject]]
 """Gives objects ascending by key, from the first key that is not before the one named."""
@@ -188,7 +185,6 @@ class _Shelf:
         self._records = [records[head] for head in self._heads]
         # one listing with a delimiter seeks several times within an asset
         self._keys = lru_cache(maxsize=64)(self._make_keys)
-        self._details = lru_cache(maxsize=64)(self._make_details)
 
     def seek(self, floor: str, prefix: str) -> Iterator[StoredObject]:
         """Bare keys that may start with `prefix`, ascending, from the first not before `floor`."""
@@ -204,21 +200,16 @@ class _Shelf:
 
     def read(self, key: str) -> StoredObject:
         """The object of a key, with its size and time."""
-        path, size, written = self._details(bisect_right(self._heads, key) - 1)[key]
-        return StoredObject(key, size, written(path))
+        placed = self._placed(bisect_right(self._heads, key) - 1)
+        around = [(place, record) for place, record in placed if key.startswith(f"{place}/")]
+        place, record = max(around, key=lambda pair: len(pair[0]))
+        path = key[len(place) + 1 :]
+        return StoredObject(key, size_of(path), written_at(record)(path))
 
     def _make_keys(self, position: int) -> list[str]:
         keys_of = self._catalogue.keys_of
         placed = self._placed(position)
         return sorted({f"{place}/{key}" for place, record in placed for key in keys_of(record)})
-
-    def _make_details(self, position: int) -> dict[str, _Details]:
-        return {
-            f"{place}/{path}": (path, size, written)
-            for place, record in self._placed(position)
-            for written in [written_at(record)]
-            for path, size in self._catalogue.files_of(record)
-        }
 
     def _placed(self, position: int) -> Iterator[tuple[str, Record]]:
         for record in self._records[position]:

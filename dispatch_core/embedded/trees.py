@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from dispatch_core.sources import time_text
 from dispatch_core.types import Record
@@ -19,7 +19,7 @@ Files = list[tuple[str, int]]
 """(key below the asset, size in bytes), ascending by key."""
 
 _LABEL = re.compile(r"_([a-z][a-z-]*)_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d$")
-_STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d-\d\d-\d\d)")
 _PROBES = ("ProbeA", "ProbeB")
 
 
@@ -35,13 +35,13 @@ def keys_of(record: Record) -> list[str]:
 
 def with_sizes(keys: Iterable[str]) -> Files:
     """`keys` sorted, once each, with a size that depends on the key alone."""
-    return [(key, _size(key)) for key in sorted(set(keys))]
+    return [(key, size_of(key)) for key in sorted(set(keys))]
 
 
 def written_at(record: Record) -> Callable[[str], str]:
     """When each file of the asset was written: within three hours of the time in its name."""
-    stamps = _STAMP.findall(record["name"]) or ["2025-01-01_00-00-00"]
-    begin = datetime.strptime(stamps[-1], "%Y-%m-%d_%H-%M-%S").replace(tzinfo=UTC)
+    day, time = (_STAMP.findall(record["name"]) or [("2025-01-01", "00-00-00")])[-1]
+    begin = datetime.fromisoformat(f"{day}T{time.replace('-', ':')}+00:00")
     return lambda key: time_text(begin + timedelta(seconds=zlib.crc32(key.encode()) % 10_800))
 
 
@@ -83,7 +83,8 @@ def _dice(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def _size(key: str) -> int:
+def size_of(key: str) -> int:
+    """Bytes of the file of this key, which depend on the key alone."""
     large = key.endswith((".nwb", ".mp4", ".h5", ".dat", ".bin"))
     return zlib.crc32(key.encode()) % (2_000_000_000 if large else 200_000) + 128
 
