@@ -195,7 +195,7 @@ def listing(form: Form) -> Report:
         f"Locating files, {LATENCY * 1000:.0f} ms a request",
         (*columns, "peak", "times faster", "same files"),
         tuple(rows),
-        "s3fs.glob asks one asset after another, as upstream does; ours is the best of "
+        "the peer asks for one asset after another, as upstream does; ours is the best of "
         f"{ROUNDS} fresh processes" + form.told_shares,
     )
     return Report((table,), tuple(figures))

@@ -68,6 +68,14 @@ class Report:
         return Table("Bars", ("figure", "measured", "bar", ""), rows)
 
     @property
+    def bars_of_the_clock(self) -> Table:
+        """The bars that a clock decides; of the counts only how many there are."""
+        counts = [figure for figure in self.figures if figure.counted]
+        rows = tuple(figure.cells for figure in self.figures if not figure.counted)
+        note = f"{len(counts) - len(self.missed_counts)} of {len(counts)} counts are met too"
+        return Table("Bars", self.bars.columns, rows, f"{note}: requests, bytes, passes")
+
+    @property
     def missed_counts(self) -> list[Figure]:
         return [figure for figure in self.figures if figure.counted and not figure.is_met]
 
@@ -119,15 +127,18 @@ def write_json(report: Report, path: Path) -> None:
     path.write_text(json.dumps(told, indent=2) + "\n")
 
 
-def write_readme(report: Report, path: Path) -> None:
-    """Put the tables between the marks of the README."""
-    tables = "\n".join(as_markdown(table) for table in (*report.tables, report.bars))
-    block = f"{MARKS[0]}\nMeasured on {report.machine}:\n\n{tables}{MARKS[1]}"
+def write_readme(report: Report, readme: Path, page: Path) -> None:
+    """Put the first table and the bars between the marks of the README, and all on `page`."""
+    head = f"Measured on {report.machine}"
+    bars = as_markdown(report.bars_of_the_clock)
+    block = f"{MARKS[0]}\n{head}:\n\n{as_markdown(report.tables[0])}\n{bars}{MARKS[1]}"
     pattern = re.compile(f"{re.escape(MARKS[0])}.*?{re.escape(MARKS[1])}", re.DOTALL)
-    text, count = pattern.subn(lambda _: block, path.read_text())
+    text, count = pattern.subn(lambda _: block, readme.read_text())
     if count != 1:
-        raise SystemExit(f"{path} does not have the two marks {MARKS}")
-    path.write_text(text)
+        raise SystemExit(f"{readme} does not have the two marks {MARKS}")
+    readme.write_text(text)
+    tables = "\n".join(as_markdown(table) for table in (*report.tables, report.bars))
+    page.write_text(f"# What one run of the benchmarks found\n\n{head}.\n\n{tables}")
 
 
 def merged(reports: Iterable[Report], machine: str) -> Report:

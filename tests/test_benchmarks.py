@@ -48,15 +48,21 @@ def test_a_run_rewrites_only_the_marked_part_of_the_readme(tmp_path: Path) -> No
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
     table = Table("Locating", ("workload", "seconds"), (("A", "0.1 s"),))
-    figures = (Figure("times faster", 81.4, "x", 80), Figure("requests", 2, "", 1, at_most=True))
+    other = Table("Planning", ("size", "seconds"), (("100", "2 s"),))
+    counted = Figure("requests", 2, "", 1, at_most=True, counted=True)
+    figures = (Figure("times faster", 81.4, "x", 80), counted)
 
-    write_readme(Report((table,), figures, "2026-11-25, 2 cores"), readme)
+    page = tmp_path / "page.md"
+    write_readme(Report((table, other), figures, "2026-11-25, 2 cores"), readme, page)
 
     text = readme.read_text()
     assert text.startswith(f"before\n{MARKS[0]}\nMeasured on 2026-11-25, 2 cores:")
     assert "| A | 0.1 s |" in text
     assert "| times faster | 81.4x | at least 80x | met |" in text
-    assert "| requests | 2 | at most 1 | MISSED |" in text
+    assert "0 of 1 counts are met too" in text.lower()
+    assert "Planning" not in text
+    assert "| requests | 2 | at most 1 | MISSED |" in page.read_text()
+    assert "| 100 | 2 s |" in page.read_text()
     assert text.endswith(f"{MARKS[1]}\nafter\n")
     assert "old" not in text
 
