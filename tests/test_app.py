@@ -236,6 +236,7 @@ def test_a_cap_is_shown_in_red_with_the_number_of_jobs_it_cuts(app: AppTest) -> 
     app.number_input(key=f"cap-{session_of(app).epoch}").set_value(1).run()
 
     assert [one.value for one in app.sidebar.error] == ["The cap cuts 2 jobs."]
+    assert app.main.error[0].value.startswith("THE CAP CUT 2 JOBS")
 
 
 def test_jobs_for_each_worker_do_not_warn_of_a_number_of_workers_nobody_chose(

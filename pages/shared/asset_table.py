@@ -145,7 +145,7 @@ def _chosen_columns(session: Session, found: FoundAssets) -> dict[str, Reader]:
         ids = [asset.record_id for asset in found.assets]
         state.start_columns(session, ids, paths)
         work = session.column_work
-        watch(work)
+        watch(work, "columns-cancel")
         cells = work.result if work else None
         for path in session.columns if cells else ():
             if path in paths:

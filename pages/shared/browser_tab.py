@@ -35,7 +35,9 @@ export default function ({ data, setStateValue }) {
   const others = recent.filter((one) => one !== data.id);
   const isKept = write(tab, data.id);
   write(browser, [data.id, ...others].slice(0, data.most));
-  if (isKept) document.cookie = `${data.hint}=1; path=/; SameSite=Lax; max-age=${data.seconds}`;
+  const secure = window.location.protocol === "https:" ? "; Secure" : "";
+  const rules = `path=/; SameSite=Lax; max-age=${data.seconds}${secure}`;
+  if (isKept) document.cookie = `${data.hint}=1; ${rules}`;
 }
 """
 

@@ -248,9 +248,12 @@ def show_error(error: DispatchError | None) -> None:
 
 
 def show_warnings(warnings: Iterable[str]) -> None:
-    """One box for each sentence."""
+    """One box for each sentence; what cuts jobs off is red."""
     for warning in warnings:
-        st.warning(escaped(warning), icon=":material/warning:")
+        if warning.startswith("THE CAP"):
+            st.error(escaped(warning), icon=":material/content_cut:")
+        else:
+            st.warning(escaped(warning), icon=":material/warning:")
 
 
 def escaped(text: str) -> str:
