@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import pprint
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, fields
 
+from dispatch_core.connect import SourceSettings
 from dispatch_core.find import MatchRow
 from dispatch_core.request import DispatchRequest
 from dispatch_core.spreadsheet import csv_text
 from dispatch_core.table import Columns, table_text
-from dispatch_core.types import DataAsset, Exclusion
+from dispatch_core.types import DataAsset, Exclusion, Filter, Pipeline
 
 
 def ledger_text(exclusions: Sequence[Exclusion], name: str) -> str:
@@ -46,6 +48,33 @@ def match_report_text(lines: Sequence[MatchRow]) -> str:
         for one in lines
     )
     return csv_text(header, rows)
+
+
+def snippet_of(query: Filter | Pipeline, settings: SourceSettings) -> str:
+    """Python that asks the metadata gateway for the records of `query`, with its own client.
+
+    The host is named only where it is one: the demo has none, and a URI may hold a password.
+    """
+    is_host = bool(settings.host) and "://" not in settings.host
+    host = repr(settings.host) if is_host else '"..."  # the host of your metadata gateway'
+    name, argument, call = (
+        ("filter_query", "filter_query=filter_query", "retrieve_docdb_records")
+        if isinstance(query, dict)
+        else ("pipeline", "pipeline=pipeline", "aggregate_docdb_records")
+    )
+    literal = pprint.pformat(query, width=88, sort_dicts=False)
+    return f"""from aind_data_access_api.document_db import MetadataDbClient
+
+host = {host}
+{name} = {literal}
+client = MetadataDbClient(
+    host=host,
+    version={settings.version!r},
+    database={settings.database!r},
+    collection={settings.collection!r},
+)
+records = client.{call}({argument})
+"""
 
 
 def command_of(

@@ -69,7 +69,7 @@ def text_of_query(tab: Tab) -> Any:
     """The query as the page shows it beside the form."""
     tab.settle()
     shown = tab.page.get_by_test_id("stExpander").filter(has_text="The same as JSON")
-    code = shown.get_by_test_id("stCode").locator("code")
+    code = shown.get_by_test_id("stCode").first.locator("code")
     if not code.is_visible():
         shown.locator("summary").click()
     return json.loads(code.text_content() or "")

@@ -19,7 +19,9 @@ from dispatch_core.form_translation import form_of, query_of
 from dispatch_core.pasted import Conversion, convert
 from dispatch_core.query import Query, parse_query
 from dispatch_core.query_form import Elements, Group, Locked, Node, QueryForm, Row
+from dispatch_core.report import snippet_of
 from dispatch_core.strict_json import readable_json
+from dispatch_core.types import Filter, Pipeline
 from pages.shared import session as state
 from pages.shared.components import escaped, json_editor, show_error, show_warnings
 from pages.shared.field_parts import (
@@ -60,6 +62,7 @@ def query_builder(session: Session) -> None:
         session.query_text = json_editor(session, "query", session.query_text)
     else:
         _form(session)
+    _same_in_other_words(session)
 
 
 def query_toolbar(session: Session) -> None:
@@ -188,8 +191,19 @@ def _form(session: Session) -> None:
     drawn = _Drawing(session).form(form)
     if drawn != form:
         keep_form(session, drawn)
-    with st.expander("The same as JSON", icon=":material/data_object:"):
-        st.code(session.query_text, language="json", wrap_lines=True)
+
+
+def _same_in_other_words(session: Session) -> None:
+    """The query as JSON, where it is shown as a form, and as Python for the gateway's client."""
+    value = _value_of_text(session)
+    if value is None:
+        return
+    is_form = session.query_view == state.FORM
+    title = "The same as JSON and in Python" if is_form else "The same in Python"
+    with st.expander(title, icon=":material/data_object:"):
+        if is_form:
+            st.code(session.query_text, language="json", wrap_lines=True)
+        st.code(snippet_of(value, current_settings()), language="python")
 
 
 def _form_of_text(session: Session) -> QueryForm | None:
@@ -212,7 +226,7 @@ def keep_form(session: Session, form: QueryForm) -> None:
     session.query_form, session.form_text = form, session.query_text
 
 
-def _value_of_text(session: Session) -> object:
+def _value_of_text(session: Session) -> Filter | Pipeline | None:
     try:
         return parse_query(session.query_text).value
     except InvalidInput:

@@ -1,0 +1,53 @@
+"""The query as Python for the client of the metadata gateway."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+import pytest
+from aind_data_access_api.document_db import MetadataDbClient
+
+from dispatch_core.connect import SourceSettings
+from dispatch_core.report import snippet_of
+
+FILTER = {"name": {"$regex": "^b\\d", "$ne": None}, "t": True, "subject.subject_id": "900003"}
+PIPELINE = [{"$match": FILTER}, {"$limit": 5}]
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "method"),
+    [
+        (FILTER, "filter_query", "retrieve_docdb_records"),
+        (PIPELINE, "pipeline", "aggregate_docdb_records"),
+    ],
+)
+def test_the_snippet_asks_the_real_client_for_the_same_query(
+    query: Any, name: str, method: str
+) -> None:
+    tree = ast.parse(snippet_of(query, SourceSettings(host="docdb.test", version="v2")))
+
+    values = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    opened, asked = values["client"], values["records"]
+    assert isinstance(opened, ast.Call)
+    assert isinstance(asked, ast.Call)
+    assert ast.literal_eval(values[name]) == query
+    assert ast.unparse(asked) == f"client.{method}({name}={name})"
+    assert name in inspect.signature(getattr(MetadataDbClient, method)).parameters
+    assert {word.arg for word in opened.keywords} <= set(
+        inspect.signature(MetadataDbClient).parameters
+    )
+
+
+def test_the_snippet_names_no_host_of_a_uri_that_may_hold_a_password() -> None:
+    text = snippet_of({}, SourceSettings(host="mongodb://me:secret@db.test"))
+
+    assert "secret" not in text
+    assert "the host of your metadata gateway" in text
