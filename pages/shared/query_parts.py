@@ -194,16 +194,21 @@ def _form(session: Session) -> None:
 
 
 def _same_in_other_words(session: Session) -> None:
-    """The query as JSON, where it is shown as a form, and as Python for the gateway's client."""
+    """The query as JSON, where it is shown as a form, and as Python for the gateway's client.
+
+    The box is always there: one that comes and goes would move the button below it from
+    under a hand that is pressing it.
+    """
     value = _value_of_text(session)
-    if value is None:
-        return
     is_form = session.query_view == state.FORM
     title = "The same as JSON and in Python" if is_form else "The same in Python"
     with st.expander(title, icon=":material/data_object:"):
         if is_form:
             st.code(session.query_text, language="json", wrap_lines=True)
-        st.code(snippet_of(value, current_settings()), language="python")
+        if value is None:
+            st.caption("The text has to be corrected first.")
+        else:
+            st.code(snippet_of(value, current_settings()), language="python")
 
 
 def _form_of_text(session: Session) -> QueryForm | None:
