@@ -18,12 +18,24 @@ from dispatch_core.connect import SourceSettings, open_metadata_source, open_obj
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.file_extension import check_extension
+from dispatch_core.form_translation import form_of, query_of
 from dispatch_core.match import compile_filter
+from dispatch_core.parameter_edit import (
+    add_set,
+    copy_set,
+    remove_set,
+    to_distributed,
+    to_single,
+    wrap_bare,
+)
 from dispatch_core.parameter_schema import parse_schema
 from dispatch_core.parameters import parse_parameters
-from dispatch_core.query import parse_query, read_query
+from dispatch_core.pasted import convert
+from dispatch_core.query import check_query, parse_query, read_query
 from dispatch_core.request import check_request, load_request
 from dispatch_core.strict_json import load_json
+from dispatch_core.sweep import read_path, read_values
+from dispatch_core.value_text import read_value
 from tests.support.mutations import damaged, mutated
 from tests.support.tier import SOAK, amount
 
@@ -85,6 +97,14 @@ REQUESTS = [
     json.dumps({"version": 1, "asset_rows": [{"number": 2, "text": "x"}], "job_format": "seed"}),
 ]
 
+PASTED = [
+    "filter = {'subject.subject_id': {'$in': ['900001', '900002']}, 'a': None, 'b': (1, 2,)}  # x",
+    "client.retrieve_docdb_records(filter_query={'name': {'$regex': r'^ecephys'}}, limit=5)",
+    'db.data_assets.find({_id: ObjectId("65a1b2c3d4e5f60718293a4b"), when: ISODate("2025-06-01")})',
+    "Here is the query:\n```json\n{“name”: /nwb$/i, // the files\n 'x': NumberLong(5)}\n```\n",
+    "[{'$match': {'a': True}}, {'$limit': 3}]",
+]
+
 Door = Callable[[Any], object]
 
 TEXT_DOORS: dict[str, tuple[Door, list[str]]] = {
@@ -96,10 +116,13 @@ TEXT_DOORS: dict[str, tuple[Door, list[str]]] = {
     "pasted ids": (read_pasted_ids, TABLES),
     "saved request": (lambda text: check_request(load_request(text)), REQUESTS),
     "strict JSON": (lambda text: load_json(text, "text"), [*QUERIES, *PARAMETERS]),
+    "pasted query": (convert, PASTED),
+    "value of a field": (read_value, ["900001", '"text"', "[1, 2.5, null]", "true"]),
+    "values of a sweep": (read_values, ["0.1:0.5:0.1", "1, 2, 3", '["a", "b"]', "fast, exact"]),
+    "path of a sweep": (read_path, ["a.b", "band.low"]),
     "file extension": (check_extension, [".nwb", ".ome.zarr", "x.nwb/"]),
 }
-BYTE_DOORS = [name for name in TEXT_DOORS if name not in ("pasted ids", "file extension")]
-BYTE_DOORS.remove("query of the command line")
+BYTE_DOORS = ["query", "parameters", "schema", "table", "saved request", "strict JSON"]
 
 TEXTS = st.one_of(st.text(max_size=80), st.text("{}[]\",:$'\\ \n0aé", max_size=60))
 
@@ -153,6 +176,62 @@ def test_a_filter_that_passes_the_check_matches_or_is_refused(text: str, value: 
             assert matches({"name": value, "x": [{"y": value}], "a": [value]}) in (True, False)
     except InvalidInput as error:
         assert_is_said(error)
+
+
+@EXAMPLES
+@given(mutated(PASTED))
+def test_what_is_converted_is_strict_json_of_the_value_that_is_told(text: str) -> None:
+    try:
+        found = convert(text)
+    except InvalidInput:
+        return
+
+    assert load_json(found.text, "converted") == found.value
+    assert convert(found.text).value == found.value
+
+
+@EXAMPLES
+@given(mutated(QUERIES))
+def test_a_query_opened_as_a_form_and_written_again_is_allowed_and_the_same_form(
+    text: str,
+) -> None:
+    try:
+        query = parse_query(text)
+    except InvalidInput:
+        return
+    form = form_of(query.value)
+
+    assert form_of(query_of(form)) == form
+    check_query(query_of(form))
+
+
+EDITS: dict[str, tuple[Callable[[str], object], bool]] = {
+    "wrap": (wrap_bare, False),
+    "to distributed": (to_distributed, False),
+    "to single": (to_single, True),
+    "add": (add_set, True),
+    "copy": (lambda text: copy_set(text, 0), True),
+    "remove": (lambda text: remove_set(text, 0), True),
+}
+"""Name -> the edit, and whether it is for a document of several sets."""
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_of_any_document_that_holds_gives_a_strict_text_again(name: str) -> None:
+    edit, needs_sets = EDITS[name]
+
+    @EXAMPLES
+    @given(mutated([PARAMETERS[needs_sets], PARAMETERS[1]]))
+    def edited(text: str) -> None:
+        try:
+            document, _ = parse_parameters(text)
+        except InvalidInput:
+            return
+        if needs_sets <= ("distributed_parameters" in document):
+            changed = edit(text.removeprefix("\ufeff"))  # as the page does
+            assert changed is None or load_json(str(changed), "parameters") is not None
+
+    edited()
 
 
 SETTINGS = SourceSettings(demo_assets=58)

@@ -269,7 +269,10 @@ _LINKED = re.compile(r"https?(?=://)|www(?=\.)|@", re.IGNORECASE)
 
 
 def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint: str = "") -> str:
-    """The text of an editor; its errors stand in the gutter of the next run."""
+    """The text of an editor; its errors stand in the gutter of the next run.
+
+    Without the byte order mark that comes along where a whole file is pasted.
+    """
     error = session.input_errors.get(name)
     typed = st_ace(
         value=text,
@@ -285,7 +288,7 @@ def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint
         auto_update=True,
         key=f"{name}-{session.epoch}",
     )
-    return text if typed is None else str(typed)
+    return text if typed is None else str(typed).removeprefix("\ufeff")
 
 
 def _annotation(issue: Issue) -> dict[str, Any]:
