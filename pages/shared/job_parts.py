@@ -174,7 +174,7 @@ def job_table(session: Session, plan: DispatchPlan) -> None:
         job = plan.jobs[index]
         st.caption(f"{worker_of[index]}/{job.name}.json (select another row to see its file)")
         content = job_bytes(job, plan.request.job_format, plan.query_text)
-        st.code(content.decode(), language="json")
+        st.code(content.decode(), language="json", wrap_lines=True)
 
 
 def _worker_and_columns(plan: DispatchPlan) -> tuple[list[int], Columns]:
