@@ -195,7 +195,7 @@ def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]
             take(chosen)
 
     st.menu_button(
-        ":material/arrow_drop_down:",
+        ":material/format_list_bulleted:",
         list(labels),
         format_func=lambda text: escaped(labels[text]),
         on_click=choose,
