@@ -1,7 +1,7 @@
 """Runs the benchmarks and prints what they found.
 
     python -m benchmarks                 everything, under ten minutes on two cores
-    python -m benchmarks --short         scaled down, about two minutes; what CI runs
+    python -m benchmarks --short         scaled down, about three minutes; what CI runs
     python -m benchmarks --full          the slow peer over every asset too
     python -m benchmarks --full --readme the tables into the README and docs/benchmarks.md
     python -m benchmarks --only writing  one part

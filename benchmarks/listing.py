@@ -50,8 +50,8 @@ class Form:
     def told_shares(self) -> str:
         if self.is_short or self.is_full:
             return ""
-        shares = " and ".join(f"{name} one asset in {share}" for name, share in SHARES.items())
-        return f"; in {shares} was given to the peer, and its seconds and requests multiplied"
+        shares = " and ".join(f"one asset in {share} of {name}" for name, share in SHARES.items())
+        return f"; the peer was given {shares}, and its seconds and requests are multiplied"
 
 
 @dataclass(frozen=True)

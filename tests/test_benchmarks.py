@@ -40,7 +40,7 @@ def test_of_the_peers_paths_only_those_inside_no_other_are_compared() -> None:
 
 def test_where_the_peer_got_one_asset_in_five_the_table_says_so() -> None:
     assert Form().share_of(SHORT["D"]) == 5
-    assert "D one asset in 5 was given to the peer" in Form().told_shares
+    assert "the peer was given one asset in 5 of B and one asset in 5 of D" in Form().told_shares
     assert Form(is_full=True).told_shares == ""
 
 
