@@ -50,6 +50,8 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--json", type=Path, default=ROOT / "test-artefacts" / "benchmarks.json")
     given = parser.parse_args()
+    if given.readme and (given.short or given.only != list(PARTS)):
+        parser.error("--readme needs a whole run: leave --short and --only out")
     told = machine()
     print(told, flush=True)
     report = merged(run(given.only, Form(given.short, given.full)), told)
