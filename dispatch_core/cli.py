@@ -309,6 +309,9 @@ def _write_worker_folders(plan: DispatchPlan, given: argparse.Namespace, folder:
     if result.moved_aside:
         with suppress(OSError):  # the old record goes with its folder, where there is one
             record.replace(record_beside(result.moved_aside))
+    if result.status == "confirmed" and not given.record and record.exists():
+        print(f"record: {record} (kept: it says who dispatched this, and when)")
+        return
     _write_record(plan, Path(given.record) if given.record else record, result.status)
 
 

@@ -247,12 +247,14 @@ def test_matches_without_a_single_job_are_a_clear_stop_and_make_no_folder(
 def test_a_dispatch_twice_into_one_place_is_the_same_tree(run: CommandLine, tmp_path: Path) -> None:
     dispatch(run, "10", "--num_parallel_workers=3")
     first = tree_of(tmp_path / "out")
+    record = (tmp_path / "out.dispatch.json").read_bytes()
 
     ran = dispatch(run, "10", "--num_parallel_workers=3")
 
     assert tree_of(tmp_path / "out") == first
     assert len(first) == 10
     assert "confirmed: out" in ran.out
+    assert (tmp_path / "out.dispatch.json").read_bytes() == record
 
 
 def test_a_cap_is_loud_and_the_ledger_has_what_it_cut(

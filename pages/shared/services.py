@@ -70,8 +70,14 @@ def open_sources(settings: SourceSettings) -> Sources:
 
 @st.cache_resource(max_entries=1)
 def executor() -> Executor:
-    """Where work that lasts runs, for all sessions."""
-    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="dispatch")
+    """Where questions to the sources run, for all sessions."""
+    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="questions")
+
+
+@st.cache_resource(max_entries=1)
+def writing_executor() -> Executor:
+    """Where dispatches are written: questions to a service that stalls delay none."""
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="writing")
 
 
 @st.cache_data(max_entries=16, ttl=300, show_spinner=False)

@@ -52,6 +52,7 @@ from pages.shared.services import (
     executor,
     kept_sessions,
     open_sources,
+    writing_executor,
 )
 from pages.shared.sign_in import current_user
 from pages.shared.work import Work, start_work
@@ -519,7 +520,7 @@ def start_write(
     """Write in the background; a second click on the same plan and place joins the first."""
     work = session.write_work
     if work is None or work.key != key or work.is_done:
-        session.write_work = work = start_work(executor(), key, write)
+        session.write_work = work = start_work(writing_executor(), key, write)
     return work
 
 
