@@ -510,6 +510,23 @@ def test_assets_taken_out_stay_in_the_table_as_out_and_can_be_put_back(app: AppT
     assert "In" not in app.dataframe[-1].value.columns
 
 
+def test_all_that_a_search_keeps_are_taken_out_or_kept_at_once(app: AppTest) -> None:
+    find(app)
+    session = session_of(app)
+    names = [asset.name for asset in session.found_work.result.assets]
+    nwb = sum("_nwb_" in name for name in names)
+    subject = sum("_nwb_" not in name and "_900002_" in name for name in names)
+    app.text_input(key=f"assets-search-{session.epoch}").set_value("_nwb_").run()
+    assert app.button(key="exclude").label == f"Take {nwb} that match out"
+
+    app.button(key="exclude").click().run()
+    app.text_input(key=f"assets-search-{session.epoch}").set_value("_900002_").run()
+    app.button(key="keep-only").click().run()
+
+    assert 0 < subject < 357 - nwb
+    assert len(state.found(session).assets) == subject
+
+
 def test_a_table_of_many_rows_sends_a_page_and_says_how_many_there_are(app: AppTest) -> None:
     type_text(app, ASSETS, query_text="{}")
     app.checkbox(key="all-records").check().run()

@@ -52,8 +52,9 @@ def test_a_pasted_query_is_two_clicks_from_the_zip(tab: Tab, tmp_path: Path) -> 
     assert tree_of_zip(tab.download("Download the zip", tmp_path / "jobs.zip"))
 
 
-def focus_by_tab(tab: Tab, name: str, most: int = 80) -> None:
+def focus_by_tab(tab: Tab, name: str, most: int = 150) -> None:
     """Press Tab until the control of that name has the focus."""
+    tab.settle()
     focused = "['BUTTON', 'A'].includes(document.activeElement.tagName) ? \
         document.activeElement.innerText : ''"
     for _ in range(most):

@@ -31,6 +31,7 @@ from pages.shared.components import (
     download_csv,
     escaped,
     paged_table,
+    rows_that_match,
     show_error,
     watch,
 )
@@ -72,9 +73,10 @@ def assets_found(session: Session, found: FoundAssets) -> None:
         asset_charts(session, found)
     else:
         columns = _chosen_columns(session, everything)
-        shown, event = _table(session, everything, columns, on_select="rerun")
+        shown, event, matching = _table(session, everything, columns, on_select="rerun")
         chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
-        _actions(session, found, columns, chosen)
+        _exclusion(session, found, chosen or matching, "" if chosen else " that match")
+        _onward(found, columns)
         if len(chosen) == 1:
             asset_record(chosen[0])
 
@@ -158,43 +160,51 @@ def _table(
     found: FoundAssets,
     columns: dict[str, Reader],
     on_select: Any = "ignore",
-) -> tuple[list[DataAsset], Any]:
+) -> tuple[list[DataAsset], Any, list[DataAsset]]:
+    """What is shown, what is selected in it, and all that a search keeps."""
     excluded = frozenset(session.request.excluded)
     if excluded:
         said = {True: "out", False: "in"}
         columns = {"In": lambda asset: said[asset.record_id in excluded], **columns}
-    return paged_table(
-        found.assets,
-        columns,
-        "assets",
-        changes=(session.request.excluded, session.column_work and session.column_work.is_done),
-        on_select=on_select,
+    changes = (session.request.excluded, session.column_work and session.column_work.is_done)
+    shown, event = paged_table(
+        found.assets, columns, "assets", changes=changes, on_select=on_select
     )
+    return shown, event, rows_that_match(found.assets, columns, "assets", changes)
 
 
-def _actions(
-    session: Session, found: FoundAssets, columns: Columns, chosen: Sequence[DataAsset]
+def _exclusion(
+    session: Session, found: FoundAssets, chosen: Sequence[DataAsset], which: str
 ) -> None:
-    """Take out and put back by rows, as many as are selected; the whole as CSV; the next page."""
+    """Take rows out and put them back: those selected, else all that a search keeps."""
     excluded = session.request.excluded
-    picked = [asset.record_id for asset in chosen]
-    inside = [one for one in picked if one not in frozenset(excluded)]
-    outside = [one for one in picked if one in frozenset(excluded)]
+    are_out = frozenset(excluded)
+    inside = [one.record_id for one in chosen if one.record_id not in are_out]
+    outside = frozenset(one.record_id for one in chosen if one.record_id in are_out)
     line = st.container(horizontal=True)
     if line.button(
-        f"Take {len(inside):,} out" if inside else "Take selected out",
+        f"Take {len(inside):,}{which} out" if inside else "Take selected out",
         disabled=not inside,
         icon=":material/remove_circle:",
         key="exclude",
-        help="Select rows by the boxes at their left.",
+        help="Select rows by the boxes at their left, or search: then all that match are meant.",
     ):
         _exclude(session, [*excluded, *inside])
-    if inside and line.button(f"Keep only {len(inside):,}", key="keep-only"):
-        _exclude(session, [a.record_id for a in found.assets if a.record_id not in set(inside)])
-    if outside and line.button(f"Put {len(outside):,} back", icon=":material/undo:", key="include"):
-        _exclude(session, [one for one in excluded if one not in set(outside)])
+    if inside and line.button(f"Keep only {len(inside):,}{which}", key="keep-only"):
+        kept = frozenset(inside)
+        others = (one.record_id for one in found.assets if one.record_id not in kept)
+        _exclude(session, [*excluded, *others])
+    if outside and line.button(
+        f"Put {len(outside):,}{which} back", icon=":material/undo:", key="include"
+    ):
+        _exclude(session, [one for one in excluded if one not in outside])
     if excluded and line.button(f"Put all {len(excluded):,} back", key="include-all"):
         _exclude(session, [])
+
+
+def _onward(found: FoundAssets, columns: Columns) -> None:
+    """The whole as CSV, and the next page."""
+    line = st.container(horizontal=True)
     with line:
         download_csv(
             f"Download all {len(found.assets):,} as CSV",

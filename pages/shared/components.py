@@ -335,13 +335,7 @@ def paged_table(
     session = state.open_session()
     view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
     cells_of = (tuple(columns), changes)
-    picked = state.remembered_of(
-        session,
-        f"{key} picked",
-        rows,
-        (cells_of, replace(view, page=0)),
-        lambda: select_rows(rows, columns, view),
-    )
+    picked = _picked(session, rows, columns, key, cells_of, view)
     if len(rows) > SMALL:
         view = _turn_pages(session, view, key, len(picked), len(rows))
     _, indices = page_of(picked, view, MOST_ROWS)
@@ -352,6 +346,35 @@ def paged_table(
         table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
     )
     return [rows[index] for index in indices], event
+
+
+def rows_that_match(
+    rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None
+) -> list[Any]:
+    """All rows that the search of a `paged_table` keeps, on every page; none without a search."""
+    session = state.open_session()
+    view = session.views.get(key, TableView())
+    if len(rows) <= SMALL or not view.search.strip():
+        return []
+    picked = _picked(session, rows, columns, key, (tuple(columns), changes), view)
+    return [rows[index] for index in picked]
+
+
+def _picked(
+    session: Session,
+    rows: Sequence[Any],
+    columns: Columns,
+    key: str,
+    cells_of: Hashable,
+    view: TableView,
+) -> Sequence[int]:
+    return state.remembered_of(
+        session,
+        f"{key} picked",
+        rows,
+        (cells_of, replace(view, page=0)),
+        lambda: select_rows(rows, columns, view),
+    )
 
 
 def _page(
