@@ -90,7 +90,7 @@ def plan(task: Task) -> Callable[[], dict[str, Any]]:
 
 def inventory(task: Task) -> Callable[[], dict[str, Any]]:
     """``locate_files`` over an inventory; `task` has its place, locations and extension."""
-    from dispatch_core.inventory import InventoryLister
+    from dispatch_core.listing.inventory import InventoryLister
     from dispatch_core.locate import locate_files
     from dispatch_core.types import DataAsset
 

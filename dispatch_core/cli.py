@@ -38,7 +38,7 @@ from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.find import Progress, no_progress
 from dispatch_core.job_model import JOB_FORMATS
 from dispatch_core.output import write_folder, write_zip_file
-from dispatch_core.parameter_schema import compile_schema
+from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.parameters import find_parameters_file, parse_parameters
 from dispatch_core.query import read_query
 from dispatch_core.report import ledger_text

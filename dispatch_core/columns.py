@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispatch_core.bson import MISSING
 from dispatch_core.find import IDS_A_QUERY, Progress, no_progress
-from dispatch_core.paths import outermost_paths, value_at
+from dispatch_core.language.bson import MISSING
+from dispatch_core.language.paths import outermost_paths, value_at
 from dispatch_core.sources import MetadataSource
 from dispatch_core.table import Cell
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset

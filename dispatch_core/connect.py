@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch_core import docdb
-from dispatch_core.cluster import DaskCluster
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.mongodb import SCHEMES, MongoSource
 from dispatch_core.sources import MetadataSource, ObjectLister
 
@@ -101,7 +101,7 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     Where it is `soon` used, boto3 gets ready meanwhile, which takes a third of a second.
     """
     if settings.inventory:
-        from dispatch_core.inventory import InventoryLister
+        from dispatch_core.listing.inventory import InventoryLister
 
         places = (place.strip() for place in settings.inventory.split(","))
         return InventoryLister([place for place in places if place])

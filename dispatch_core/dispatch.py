@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.choose import choose_files
-from dispatch_core.cluster import DaskCluster
 from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
 from dispatch_core.find import FoundAssets, Progress, find_assets, no_progress
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
 from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
+from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.locate import Answer, Located, check_locations, locate_files
 from dispatch_core.parameters import ParameterSets
 from dispatch_core.request import (

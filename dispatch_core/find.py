@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
-from dispatch_core.paths import outermost_paths, value_along, value_at
+from dispatch_core.language.paths import outermost_paths, value_along, value_at
 from dispatch_core.query import Query
 from dispatch_core.sources import MetadataSource
 from dispatch_core.types import DataAsset, Exclusion, Pipeline, Record, exclude

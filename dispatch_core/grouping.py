@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatch_core.bson import MISSING
-from dispatch_core.paths import is_below, value_at
+from dispatch_core.language.bson import MISSING
+from dispatch_core.language.paths import is_below, value_at
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
 
 

@@ -22,8 +22,8 @@ from queue import Empty, SimpleQueue
 
 from dispatch_core.errors import Issue, ServiceError
 from dispatch_core.file_extension import NestedStores, check_extension, is_utf8
-from dispatch_core.listing import Matches, Place, Search
-from dispatch_core.scan import (
+from dispatch_core.listing.place import Matches, Place, Search
+from dispatch_core.listing.scan import (
     Listed,
     Run,
     RunListed,

@@ -15,8 +15,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.json_edit import Path, Span, read_spans
-from dispatch_core.parameter_schema import ParameterSchema
+from dispatch_core.parameter_sets.json_edit import Path, Span, read_spans
+from dispatch_core.parameter_sets.schema import ParameterSchema
 from dispatch_core.strict_json import decode_json, issue_at, load_json
 from dispatch_core.types import JsonValue
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
-from dispatch_core.match import compile_filter
+from dispatch_core.language.match import compile_filter
 from dispatch_core.strict_json import MAX_DEPTH, load_json
 from dispatch_core.types import Filter, JsonValue, Pipeline
 

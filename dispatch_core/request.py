@@ -19,7 +19,7 @@ from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.file_extension import NestedStores, check_extension
 from dispatch_core.job_model import JobFormat
-from dispatch_core.parameter_schema import compile_schema
+from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.parameters import ParameterSets, build_parameter_sets
 from dispatch_core.query import Query, check_query
 from dispatch_core.strict_json import load_json

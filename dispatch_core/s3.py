@@ -26,7 +26,7 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
-from dispatch_core.list_answer import IS_LISTING, LEAN, before_parse
+from dispatch_core.listing.list_answer import IS_LISTING, LEAN, before_parse
 from dispatch_core.sources import ListPage, StoredObject, time_text
 
 CONNECT_TIMEOUT = 5

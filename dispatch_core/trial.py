@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 
-from dispatch_core.bson import MISSING
 from dispatch_core.grouping import Grouped
-from dispatch_core.paths import value_at
+from dispatch_core.language.bson import MISSING
+from dispatch_core.language.paths import value_at
 from dispatch_core.request import Trial
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
 

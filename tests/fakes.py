@@ -10,7 +10,7 @@ from typing import Any
 from dispatch_core.embedded.aggregate import run_pipeline
 from dispatch_core.embedded.projection import project_record
 from dispatch_core.errors import AccessDenied, AnswerTooLarge, Issue, NoSuchBucket
-from dispatch_core.match import compile_filter
+from dispatch_core.language.match import compile_filter
 from dispatch_core.sources import ListPage, StoredObject
 from dispatch_core.types import DataAsset, Filter, Pipeline, Record
 

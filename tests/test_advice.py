@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.advice import Advice, advise, translate
 from dispatch_core.docdb import GatewaySource
 from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter
-from dispatch_core.fields import sample_fields, without_indices
 from dispatch_core.find import Progress, no_progress
+from dispatch_core.insight.advice import Advice, advise, translate
+from dispatch_core.insight.fields import sample_fields, without_indices
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Records, record, record_v2
 

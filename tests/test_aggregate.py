@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch_core.bson import MISSING
 from dispatch_core.embedded.aggregate import (
     project_record,
     run_pipeline,
@@ -18,7 +17,8 @@ from dispatch_core.embedded.aggregate import (
     supported_stages,
 )
 from dispatch_core.errors import InvalidInput
-from dispatch_core.expressions import compile_expression, scope_of, supported_operators
+from dispatch_core.language.bson import MISSING
+from dispatch_core.language.expressions import compile_expression, scope_of, supported_operators
 from dispatch_core.types import Record
 
 RECORD: Record = {

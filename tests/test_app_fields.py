@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.embedded.catalogue import AWKWARD
-from dispatch_core.fields import FieldCatalogue
+from dispatch_core.insight.fields import FieldCatalogue
 from pages.shared import session as state
 from pages.shared.field_parts import (
     kind_of,

@@ -20,18 +20,12 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "readers": "strict_json inventory_manifest paths bson pcre expression_functions expressions"
-    " match query query_form"
-    " form_translation pasted spreadsheet asset_list parameter_schema parameters file_extension"
-    " json_edit value_text schema_form field_text sweep compare parameter_edit"
-    " conditions spelling quality",
+    "readers": "strict_json language query builder spreadsheet asset_list parameters"
+    " parameter_sets file_extension",
     "contracts": "sources job_model job_text request",
-    "edges and steps": "cluster inventory docdb mongodb shared_answers s3 list_answer folder"
-    " embedded"
-    " text_file output"
-    " walk find grouping trial listing scan locate choose jobs"
-    " together fields values facets advice explain",
-    "pipeline": "dispatch why_not",
+    "edges and steps": "docdb mongodb shared_answers s3 folder embedded text_file output"
+    " walk find grouping trial listing locate choose jobs",
+    "pipeline": "dispatch insight",
     "surface": "connect output_root links table columns report cli __main__ __init__",
 }
 """A module imports from floors below its own, or beside it where that makes no cycle."""
@@ -40,7 +34,7 @@ THE_WORLD = frozenset(
     "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
     " asyncio multiprocessing distributed duckdb".split()
 )
-EDGES = {"cluster", "inventory", "docdb", "mongodb", "s3", "embedded.gateway"}
+EDGES = {"listing.cluster", "listing.inventory", "docdb", "mongodb", "s3", "embedded.gateway"}
 
 
 def modules() -> dict[str, ast.Module]:

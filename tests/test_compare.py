@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatch_core.compare import Comparison, compare_sets
+from dispatch_core.parameter_sets.compare import Comparison, compare_sets
 from dispatch_core.parameters import merge_sets
 
 

@@ -18,7 +18,7 @@ from dispatch_core.embedded.aggregate import run_pipeline
 from dispatch_core.embedded.catalogue import AWKWARD, DemoCatalogue
 from dispatch_core.embedded.collection import RecordCollection, split_bounds
 from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter, GatewayLimits
-from dispatch_core.match import compile_filter
+from dispatch_core.language.match import compile_filter
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.servers.gateway import Fault, GatewayServer, flaky
 

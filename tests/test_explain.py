@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.explain import MOST_CLAUSES, Explanation, explain
+from dispatch_core.insight.explain import MOST_CLAUSES, Explanation, explain
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Records, record
 

@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 
+from dispatch_core.builder.quality import NOT_RECORDED, PASSED, QUALITY_CLAUSES, either
 from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.errors import ServiceError
-from dispatch_core.facets import FACETS, Facet, choose, chosen_values, count_facets, without_choice
-from dispatch_core.fields import FieldCatalogue, FieldInfo, sample_fields
-from dispatch_core.match import compile_filter
-from dispatch_core.quality import NOT_RECORDED, PASSED, QUALITY_CLAUSES, either
+from dispatch_core.insight.facets import (
+    FACETS,
+    Facet,
+    choose,
+    chosen_values,
+    count_facets,
+    without_choice,
+)
+from dispatch_core.insight.fields import FieldCatalogue, FieldInfo, sample_fields
+from dispatch_core.language.match import compile_filter
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Records, record, record_v2
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.bson import MISSING
 from dispatch_core.errors import InvalidInput
-from dispatch_core.field_text import (
+from dispatch_core.language.bson import MISSING
+from dispatch_core.parameter_sets.field_text import (
     choices_of,
     columns_of,
     edited_rows,
@@ -20,7 +20,7 @@ from dispatch_core.field_text import (
     write_field,
     write_rows,
 )
-from dispatch_core.schema_form import FormField, make_form
+from dispatch_core.parameter_sets.schema_form import FormField, make_form
 
 NUMBER = {"type": "number"}
 OPTIONAL_TEXT = {"type": ["string", "null"]}

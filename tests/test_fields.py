@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dispatch_core.errors import AnswerTooLarge
-from dispatch_core.fields import FieldCatalogue, FieldInfo, SampleSize, sample_fields
+from dispatch_core.insight.fields import FieldCatalogue, FieldInfo, SampleSize, sample_fields
+from dispatch_core.insight.values import ValueCount, count_values
 from dispatch_core.types import Pipeline, Record
-from dispatch_core.values import ValueCount, count_values
 from tests.fakes import Records, record, record_v2
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.advice import advise
 from dispatch_core.docdb import GatewaySource
 from dispatch_core.embedded.catalogue import DemoCatalogue
 from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter
-from dispatch_core.explain import explain
-from dispatch_core.facets import FACETS, count_facets
-from dispatch_core.fields import FieldCatalogue, sample_fields
+from dispatch_core.insight.advice import advise
+from dispatch_core.insight.explain import explain
+from dispatch_core.insight.facets import FACETS, count_facets
+from dispatch_core.insight.fields import FieldCatalogue, sample_fields
+from dispatch_core.insight.values import count_values
 from dispatch_core.mongodb import MongoSource
 from dispatch_core.types import Filter
-from dispatch_core.values import count_values
 
 pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
 secantus = pytest.importorskip("secantus", reason="SecantusDB is a test requirement")

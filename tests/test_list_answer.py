@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError, create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.list_answer import LeanAnswer, read_answer
+from dispatch_core.listing.list_answer import LeanAnswer, read_answer
 from dispatch_core.sources import ListPage
 
 SHAPE = (

@@ -19,7 +19,7 @@ from dispatch_core.errors import (
     ServiceError,
 )
 from dispatch_core.file_extension import check_extension
-from dispatch_core.listing import Matches, Place, Search, list_matches
+from dispatch_core.listing.place import Matches, Place, Search, list_matches
 from dispatch_core.locate import Located, check_locations, locate_files
 from dispatch_core.sources import ListPage, ObjectLister
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset

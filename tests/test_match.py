@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.match import compile_clauses, compile_filter
-from dispatch_core.pcre import Budget, compile_pattern
+from dispatch_core.language.match import compile_clauses, compile_filter
+from dispatch_core.language.pcre import Budget, compile_pattern
 from tests.support.mongodb_semantics import REFUSED, SEMANTICS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.parameter_edit import (
+from dispatch_core.parameter_sets.edit import (
     add_set,
     append_sets,
     copy_set,
@@ -19,7 +19,7 @@ from dispatch_core.parameter_edit import (
     unset_value,
     wrap_bare,
 )
-from dispatch_core.sweep import SweptKey
+from dispatch_core.parameter_sets.sweep import SweptKey
 
 SINGLE = ("analysis_parameter",)
 FIRST = ("distributed_parameters", 0)

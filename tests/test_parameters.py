@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.parameter_edit import wrap_bare
-from dispatch_core.parameter_schema import ParameterSchema, compile_schema, parse_schema
+from dispatch_core.parameter_sets.edit import wrap_bare
+from dispatch_core.parameter_sets.schema import ParameterSchema, compile_schema, parse_schema
 from dispatch_core.parameters import (
     ParameterSets,
     build_parameter_sets,

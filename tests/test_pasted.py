@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch_core.builder.pasted import convert
 from dispatch_core.errors import InvalidInput
-from dispatch_core.pasted import convert
 from dispatch_core.strict_json import load_json, readable_json
 
 QUERIES = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "queries.jsonl"

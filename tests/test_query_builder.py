@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dispatch_core.query_form import Row
+from dispatch_core.builder.query_form import Row
 from pages.shared import session as state
 from pages.shared.session import Session
 

@@ -12,11 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.embedded.catalogue import DemoCatalogue
-from dispatch_core.errors import InvalidInput
-from dispatch_core.form_translation import filter_of, form_of, query_of
-from dispatch_core.match import compile_filter
-from dispatch_core.query_form import (
+from dispatch_core.builder.form_translation import filter_of, form_of, query_of
+from dispatch_core.builder.query_form import (
     Condition,
     Elements,
     Group,
@@ -31,6 +28,9 @@ from dispatch_core.query_form import (
     put,
     remove,
 )
+from dispatch_core.embedded.catalogue import DemoCatalogue
+from dispatch_core.errors import InvalidInput
+from dispatch_core.language.match import compile_filter
 from dispatch_core.types import Filter, Record
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"

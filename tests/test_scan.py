@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from dispatch_core.errors import AccessDenied, NoSuchBucket, ServiceError
 from dispatch_core.file_extension import NestedStores
-from dispatch_core.listing import Place, Search
+from dispatch_core.listing.place import Place, Search
+from dispatch_core.listing.scan import Run, first_runs, list_run
 from dispatch_core.locate import Located, locate_files
 from dispatch_core.s3 import S3Lister
-from dispatch_core.scan import Run, first_runs, list_run
 from dispatch_core.sources import ListPage, ObjectLister, StoredObject
 from dispatch_core.types import DataAsset, Exclusion, LocatedAsset
 from tests.servers.s3 import S3Server

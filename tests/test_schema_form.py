@@ -12,18 +12,18 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from dispatch_core.bson import MISSING
 from dispatch_core.errors import InvalidInput
-from dispatch_core.field_text import (
+from dispatch_core.language.bson import MISSING
+from dispatch_core.parameter_sets.field_text import (
     choices_of,
     read_field,
     read_rows,
     write_field,
     write_rows,
 )
-from dispatch_core.json_edit import is_same
-from dispatch_core.parameter_schema import compile_schema
-from dispatch_core.schema_form import (
+from dispatch_core.parameter_sets.json_edit import is_same
+from dispatch_core.parameter_sets.schema import compile_schema
+from dispatch_core.parameter_sets.schema_form import (
     MAX_FIELDS,
     FormField,
     form_figures,

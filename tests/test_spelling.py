@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch_core.conditions import conditions_of, joined, match_filters, renamed, with_operand
-from dispatch_core.spelling import other_spellings, rename_condition, respell_filter, respelled
+from dispatch_core.builder.conditions import (
+    conditions_of,
+    joined,
+    match_filters,
+    renamed,
+    with_operand,
+)
+from dispatch_core.builder.spelling import (
+    other_spellings,
+    rename_condition,
+    respell_filter,
+    respelled,
+)
 from dispatch_core.types import Filter
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.sweep import (
+from dispatch_core.parameter_sets.sweep import (
     SweepMode,
     SweptKey,
     count_sets,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch_core.bson import MISSING
 from dispatch_core.columns import (
     ACQUIRED,
     MODALITY,
@@ -21,6 +20,7 @@ from dispatch_core.columns import (
 )
 from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
+from dispatch_core.language.bson import MISSING
 from dispatch_core.query import parse_query
 from dispatch_core.table import TableView, page_of, select_rows, table_text
 from dispatch_core.types import DataAsset, Exclusion, FileEntry

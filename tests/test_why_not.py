@@ -13,10 +13,10 @@ from dispatch_core.dispatch import DispatchPlan, plan_dispatch
 from dispatch_core.embedded.catalogue import AWKWARD
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
 from dispatch_core.find import find_assets
+from dispatch_core.insight.why_not import StepsSoFar, WhyNot, why_not
 from dispatch_core.query import check_query
 from dispatch_core.request import DispatchRequest
 from dispatch_core.types import Filter, Record
-from dispatch_core.why_not import StepsSoFar, WhyNot, why_not
 from tests.fakes import Buckets, Records, record, record_v2
 
 NOTHING_YET = StepsSoFar()

@@ -12,15 +12,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, NoReturn, TypeAlias
 
-from dispatch_core.bson import (
-    ABSENT_RANK,
-    MISSING,
-    date_text,
-    is_number,
-    shape_fault,
-    sort_key,
-    type_name,
-)
 from dispatch_core.embedded.group import compile_group
 from dispatch_core.embedded.projection import (
     compile_additions,
@@ -29,8 +20,17 @@ from dispatch_core.embedded.projection import (
     project_record,
 )
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.expressions import compile_expression, scope_of
-from dispatch_core.match import MAX_DEPTH, compile_filter
+from dispatch_core.language.bson import (
+    ABSENT_RANK,
+    MISSING,
+    date_text,
+    is_number,
+    shape_fault,
+    sort_key,
+    type_name,
+)
+from dispatch_core.language.expressions import compile_expression, scope_of
+from dispatch_core.language.match import MAX_DEPTH, compile_filter
 from dispatch_core.types import JsonValue, Pipeline, Record
 
 __all__ = ["project_record", "run_pipeline", "sort_records", "supported_stages"]

@@ -17,8 +17,8 @@ from operator import itemgetter
 from typing import Any
 
 from dispatch_core.embedded.aggregate import compile_stages, run_pipeline
-from dispatch_core.match import compile_filter
-from dispatch_core.paths import value_at
+from dispatch_core.language.match import compile_filter
+from dispatch_core.language.paths import value_at
 from dispatch_core.types import Filter, Pipeline, Record
 
 INDEXED_PATHS = (

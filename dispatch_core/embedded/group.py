@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from dispatch_core.bson import MISSING, sort_key
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.expression_functions import average_of, greatest_of, least_of, total_of
-from dispatch_core.expressions import Expression, Scope, compile_expression, scope_of
+from dispatch_core.language.bson import MISSING, sort_key
+from dispatch_core.language.expression_functions import average_of, greatest_of, least_of, total_of
+from dispatch_core.language.expressions import Expression, Scope, compile_expression, scope_of
 from dispatch_core.types import JsonValue, Record
 
 

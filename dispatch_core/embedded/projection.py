@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NoReturn, TypeAlias
 
-from dispatch_core.bson import MISSING, is_number
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.expressions import Expression, Scope, compile_expression, scope_of
+from dispatch_core.language.bson import MISSING, is_number
+from dispatch_core.language.expressions import Expression, Scope, compile_expression, scope_of
 from dispatch_core.types import JsonValue, Record
 
 _FIND_ONLY: Final = ("$slice", "$elemMatch", "$meta")

@@ -7,8 +7,8 @@ import time
 
 import streamlit as st
 
-from dispatch_core.advice import Advice, Suggestion, Translation
-from dispatch_core.fields import FieldCatalogue
+from dispatch_core.insight.advice import Advice, Suggestion, Translation
+from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, Pipeline
 from pages.shared import session as state
 from pages.shared.components import escaped

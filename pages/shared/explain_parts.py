@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dispatch_core.explain import FEW, Explanation, explain, left_out
 from dispatch_core.find import FoundAssets
+from dispatch_core.insight.explain import FEW, Explanation, explain, left_out
+from dispatch_core.insight.why_not import StepsSoFar, WhyNot, why_not
 from dispatch_core.query import Query
-from dispatch_core.why_not import StepsSoFar, WhyNot, why_not
 from pages.shared import session as state
 from pages.shared.components import escaped, ledger_table, show_error, small_table, watch
 from pages.shared.services import current_settings, executor, open_sources

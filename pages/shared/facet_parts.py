@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.facets import FacetCounts, choose
-from dispatch_core.fields import FieldCatalogue
+from dispatch_core.insight.facets import FacetCounts, choose
+from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, JsonValue
 from pages.shared import session as state
 from pages.shared.components import escaped

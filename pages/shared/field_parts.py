@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dispatch_core.fields import MOST_FILTERED, FieldCatalogue
-from dispatch_core.query_form import Kind
-from dispatch_core.values import FieldValues, ValueCount
+from dispatch_core.builder.query_form import Kind
+from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
+from dispatch_core.insight.values import FieldValues, ValueCount
 from pages.shared import session as state
 from pages.shared.components import escaped
 from pages.shared.services import ask_fields, ask_values

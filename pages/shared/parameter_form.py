@@ -12,14 +12,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.bson import MISSING
+from dispatch_core.builder.value_text import write_value
 from dispatch_core.errors import Issue
-from dispatch_core.field_text import choices_of, columns_of, write_field, write_rows
-from dispatch_core.json_edit import Path
+from dispatch_core.language.bson import MISSING
+from dispatch_core.parameter_sets.field_text import choices_of, columns_of, write_field, write_rows
+from dispatch_core.parameter_sets.json_edit import Path
+from dispatch_core.parameter_sets.schema_form import FormField, leaves, misfit
 from dispatch_core.parameters import FIXED, ParameterCheck
-from dispatch_core.schema_form import FormField, leaves, misfit
 from dispatch_core.types import JsonValue
-from dispatch_core.value_text import write_value
 from pages.shared import parameter_text as text_of
 from pages.shared import session as state
 from pages.shared.components import escaped

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import streamlit as st
 
+from dispatch_core.builder.pasted import Conversion, convert
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.json_edit import Path, rename_key
-from dispatch_core.parameter_edit import wrap_bare
+from dispatch_core.parameter_sets.edit import wrap_bare
+from dispatch_core.parameter_sets.json_edit import Path, rename_key
+from dispatch_core.parameter_sets.schema_form import FormField
 from dispatch_core.parameters import FILE_NAME, ParameterCheck
-from dispatch_core.pasted import Conversion, convert
-from dispatch_core.schema_form import FormField
 from dispatch_core.strict_json import decode_json, load_json
 from pages.shared import parameter_examples as examples
 from pages.shared import parameter_text as text_of

@@ -6,12 +6,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dispatch_core.bson import MISSING
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.field_text import Row, choices_of, edited_rows, read_field, read_rows
-from dispatch_core.json_edit import Path
-from dispatch_core.parameter_edit import set_value, unset_value
-from dispatch_core.parameter_schema import ParameterSchema, parse_schema
+from dispatch_core.language.bson import MISSING
+from dispatch_core.parameter_sets.edit import set_value, unset_value
+from dispatch_core.parameter_sets.field_text import (
+    Row,
+    choices_of,
+    edited_rows,
+    read_field,
+    read_rows,
+)
+from dispatch_core.parameter_sets.json_edit import Path
+from dispatch_core.parameter_sets.schema import ParameterSchema, parse_schema
+from dispatch_core.parameter_sets.schema_form import FormField, make_form
 from dispatch_core.parameters import (
     DISTRIBUTED,
     FIXED,
@@ -19,7 +26,6 @@ from dispatch_core.parameters import (
     ParameterCheck,
     check_parameters,
 )
-from dispatch_core.schema_form import FormField, make_form
 from dispatch_core.strict_json import load_json
 from dispatch_core.types import JsonValue
 from pages.shared import session as state

@@ -13,12 +13,12 @@ from functools import partial
 
 import streamlit as st
 
-from dispatch_core import query_form as forms
+from dispatch_core.builder import query_form as forms
+from dispatch_core.builder.form_translation import form_of, query_of
+from dispatch_core.builder.pasted import Conversion, convert
+from dispatch_core.builder.query_form import Elements, Group, Locked, Node, QueryForm, Row
 from dispatch_core.errors import DispatchError, InvalidInput
-from dispatch_core.form_translation import form_of, query_of
-from dispatch_core.pasted import Conversion, convert
 from dispatch_core.query import Query, parse_query
-from dispatch_core.query_form import Elements, Group, Locked, Node, QueryForm, Row
 from dispatch_core.report import snippet_of
 from dispatch_core.strict_json import readable_json
 from dispatch_core.types import Filter, Pipeline

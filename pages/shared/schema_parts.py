@@ -7,8 +7,8 @@ import json
 import streamlit as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.parameter_schema import parse_schema
-from dispatch_core.schema_form import FormField, form_figures
+from dispatch_core.parameter_sets.schema import parse_schema
+from dispatch_core.parameter_sets.schema_form import FormField, form_figures
 from dispatch_core.strict_json import decode_json
 from pages.shared import parameter_text as text_of
 from pages.shared import session as state

@@ -13,8 +13,6 @@ import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dispatch_core.advice import Advice, Translation, advise, translate
-from dispatch_core.cluster import DaskCluster
 from dispatch_core.connect import (
     SourceSettings,
     open_cluster,
@@ -23,14 +21,16 @@ from dispatch_core.connect import (
     settings_from,
 )
 from dispatch_core.errors import Issue, NothingFound
-from dispatch_core.facets import FacetCounts, count_facets
-from dispatch_core.fields import FieldCatalogue, sample_fields
 from dispatch_core.find import Progress
+from dispatch_core.insight.advice import Advice, Translation, advise, translate
+from dispatch_core.insight.facets import FacetCounts, count_facets
+from dispatch_core.insight.fields import FieldCatalogue, sample_fields
+from dispatch_core.insight.values import FieldValues, count_values
 from dispatch_core.links import read_links
+from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.shared_answers import SharedAnswers
 from dispatch_core.sources import MetadataSource, ObjectLister
 from dispatch_core.types import Filter, Pipeline, Record
-from dispatch_core.values import FieldValues, count_values
 from pages.shared.answers import Answers
 from pages.shared.kept_sessions import KeptSessions
 from pages.shared.work import Work

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from dispatch_core.asset_list import AssetRow
+from dispatch_core.builder.query_form import QueryForm
 from dispatch_core.columns import STANDARD, STANDARD_PATHS, read_columns
 from dispatch_core.dispatch import (
     DispatchPlan,
@@ -28,21 +29,20 @@ from dispatch_core.dispatch import (
     needed_fields,
 )
 from dispatch_core.errors import InvalidInput
-from dispatch_core.explain import Explanation
-from dispatch_core.field_text import Row
 from dispatch_core.find import FoundAssets, Progress, find_assets, leave_out
 from dispatch_core.grouping import Grouped
-from dispatch_core.json_edit import Path
+from dispatch_core.insight.explain import Explanation
+from dispatch_core.insight.why_not import WhyNot
 from dispatch_core.locate import Answer, Located
 from dispatch_core.output import WriteResult
+from dispatch_core.parameter_sets.field_text import Row
+from dispatch_core.parameter_sets.json_edit import Path
+from dispatch_core.parameter_sets.sweep import SweepMode
 from dispatch_core.parameters import build_parameter_sets
-from dispatch_core.query_form import QueryForm
 from dispatch_core.request import CheckedRequest, DispatchRequest, check_request, edit_request
 from dispatch_core.strict_json import readable_json
-from dispatch_core.sweep import SweepMode
 from dispatch_core.table import Cell, TableView
 from dispatch_core.types import Filter, Pipeline
-from dispatch_core.why_not import WhyNot
 from pages.shared.browser_tab import ask_for_ids, keep_id, may_have_ids
 from pages.shared.kept_sessions import KeptSessions
 from pages.shared.services import (

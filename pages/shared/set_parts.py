@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from dispatch_core.compare import ComparedSet, Comparison, compare_sets
-from dispatch_core.parameter_edit import (
+from dispatch_core.builder.value_text import write_value
+from dispatch_core.parameter_sets.compare import ComparedSet, Comparison, compare_sets
+from dispatch_core.parameter_sets.edit import (
     add_set,
     copy_set,
     move_set,
@@ -17,7 +18,6 @@ from dispatch_core.parameter_edit import (
     to_single,
 )
 from dispatch_core.parameters import FIXED, SINGLE, ParameterCheck
-from dispatch_core.value_text import write_value
 from pages.shared import parameter_text as text_of
 from pages.shared import session as state
 from pages.shared.components import escaped, paged_table

@@ -7,14 +7,20 @@ from typing import Any
 
 import streamlit as st
 
-from dispatch_core.bson import MISSING
+from dispatch_core.builder.value_text import write_value
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.field_text import is_text
-from dispatch_core.parameter_edit import append_sets, replace_sets, swept_sets
+from dispatch_core.language.bson import MISSING
+from dispatch_core.parameter_sets.edit import append_sets, replace_sets, swept_sets
+from dispatch_core.parameter_sets.field_text import is_text
+from dispatch_core.parameter_sets.schema_form import FormField, leaves
+from dispatch_core.parameter_sets.sweep import (
+    SweepMode,
+    SweptKey,
+    known_paths,
+    read_path,
+    read_values,
+)
 from dispatch_core.parameters import ParameterCheck
-from dispatch_core.schema_form import FormField, leaves
-from dispatch_core.sweep import SweepMode, SweptKey, known_paths, read_path, read_values
-from dispatch_core.value_text import write_value
 from pages.shared import parameter_text as text_of
 from pages.shared import session as state
 from pages.shared.components import count_of_inputs, input_name, paged_table, show_error

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.json_edit import (
+from dispatch_core.parameter_sets.json_edit import (
     Path,
     append_items,
     insert_item,
@@ -21,9 +21,9 @@ from dispatch_core.json_edit import (
     rename_key,
     swap_items,
 )
+from dispatch_core.parameter_sets.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
 from dispatch_core.parameters import DISTRIBUTED, FILE_NAME, FIXED, SINGLE, nearest_key
 from dispatch_core.strict_json import load_json
-from dispatch_core.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
 from dispatch_core.types import JsonValue
 
 _INDENT = 2

@@ -32,7 +32,7 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
-from dispatch_core.listing import (
+from dispatch_core.listing.place import (
     LAST,
     Found,
     Matches,

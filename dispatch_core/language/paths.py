@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dispatch_core.bson import MISSING
+from dispatch_core.language.bson import MISSING
 from dispatch_core.types import JsonValue
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dispatch_core.conditions import Condition, conditions_of, renamed
-from dispatch_core.paths import is_below
+from dispatch_core.builder.conditions import Condition, conditions_of, renamed
+from dispatch_core.language.paths import is_below
 from dispatch_core.types import Filter
 
 Version = Literal[1, 2]

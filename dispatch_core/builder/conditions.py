@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dispatch_core.match import is_operator_document
+from dispatch_core.language.match import is_operator_document
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
 _LOGICAL = ("$and", "$or", "$nor")

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, TypeAlias
 
-from dispatch_core.bson import MISSING, sort_key, type_name
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.expression_functions import FUNCTIONS, Function, UnfitError, parse_date
-from dispatch_core.paths import value_along
-from dispatch_core.pcre import Budget, compile_pattern
+from dispatch_core.language.bson import MISSING, sort_key, type_name
+from dispatch_core.language.expression_functions import FUNCTIONS, Function, UnfitError, parse_date
+from dispatch_core.language.paths import value_along
+from dispatch_core.language.pcre import Budget, compile_pattern
 from dispatch_core.types import JsonValue, Record
 
 Scope: TypeAlias = Mapping[str, JsonValue]

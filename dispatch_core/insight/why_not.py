@@ -12,18 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dispatch_core.bson import MISSING
-from dispatch_core.conditions import conditions_of, match_filters
+from dispatch_core.builder.conditions import conditions_of, match_filters
+from dispatch_core.builder.spelling import other_spellings
 from dispatch_core.dispatch import DispatchPlan
 from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
 from dispatch_core.find import ID_PATHS, FoundAssets
 from dispatch_core.grouping import Grouped
+from dispatch_core.language.bson import MISSING
+from dispatch_core.language.match import compile_clauses
+from dispatch_core.language.paths import outermost_paths, value_at
 from dispatch_core.locate import Located
-from dispatch_core.match import compile_clauses
-from dispatch_core.paths import outermost_paths, value_at
 from dispatch_core.query import Query
 from dispatch_core.sources import MetadataSource
-from dispatch_core.spelling import other_spellings
 from dispatch_core.types import Exclusion, Filter, Record
 
 MOST_CANDIDATES = 20

@@ -20,7 +20,7 @@ from typing import Any
 
 from dispatch_core.embedded.buckets import page_of
 from dispatch_core.errors import InvalidInput, Issue, NoSuchBucket, ServiceError
-from dispatch_core.inventory_manifest import OPTION, Inventory, as_of, read_inventory
+from dispatch_core.listing.inventory_manifest import OPTION, Inventory, as_of, read_inventory
 from dispatch_core.s3 import S3Lister
 from dispatch_core.sources import ListPage, StoredObject
 

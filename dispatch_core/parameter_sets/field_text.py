@@ -11,12 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dispatch_core.bson import MISSING, Missing
+from dispatch_core.builder.value_text import read_value, write_value
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.schema_form import FormField
+from dispatch_core.language.bson import MISSING, Missing
+from dispatch_core.parameter_sets.schema_form import FormField
 from dispatch_core.strict_json import load_json
 from dispatch_core.types import JsonValue
-from dispatch_core.value_text import read_value, write_value
 
 KEY, VALUE = "Key", "Value"
 """The columns of a dictionary."""

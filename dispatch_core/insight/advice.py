@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from dispatch_core.conditions import (
+from dispatch_core.builder.conditions import (
     Condition,
     Place,
     conditions_of,
@@ -30,20 +30,20 @@ from dispatch_core.conditions import (
     value_of,
     with_operand,
 )
-from dispatch_core.errors import AnswerTooLarge, InvalidInput
-from dispatch_core.fields import SCALARS, FieldCatalogue, FieldInfo
-from dispatch_core.find import Progress, no_progress
-from dispatch_core.match import is_operator_document
-from dispatch_core.sources import MetadataSource
-from dispatch_core.spelling import (
+from dispatch_core.builder.spelling import (
     Version,
     other_spellings,
     rename_condition,
     respell_filter,
 )
-from dispatch_core.together import ask_together
+from dispatch_core.errors import AnswerTooLarge, InvalidInput
+from dispatch_core.find import Progress, no_progress
+from dispatch_core.insight.fields import SCALARS, FieldCatalogue, FieldInfo
+from dispatch_core.insight.together import ask_together
+from dispatch_core.insight.values import count_values
+from dispatch_core.language.match import is_operator_document
+from dispatch_core.sources import MetadataSource
 from dispatch_core.types import Filter, JsonValue, Pipeline
-from dispatch_core.values import count_values
 
 Kind = Literal["unknown field", "type", "value", "spelling"]
 

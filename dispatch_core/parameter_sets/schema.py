@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.json_edit import Path
+from dispatch_core.parameter_sets.json_edit import Path
 from dispatch_core.strict_json import load_json
 from dispatch_core.types import JsonValue
 

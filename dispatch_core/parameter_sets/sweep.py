@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from dispatch_core.builder.value_text import read_value
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameters import ParameterSet
 from dispatch_core.strict_json import load_json
 from dispatch_core.types import JsonValue
-from dispatch_core.value_text import read_value
 
 SweepMode = Literal["product", "zip", "append"]
 

@@ -14,11 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
-from dispatch_core.bson import is_number
-from dispatch_core.errors import InvalidInput
-from dispatch_core.expressions import is_true
-from dispatch_core.match import is_operator_document
-from dispatch_core.query_form import (
+from dispatch_core.builder.query_form import (
     OPERATORS,
     PATTERN_CONDITIONS,
     Condition,
@@ -33,6 +29,10 @@ from dispatch_core.query_form import (
     typed_list,
     value_of,
 )
+from dispatch_core.errors import InvalidInput
+from dispatch_core.language.bson import is_number
+from dispatch_core.language.expressions import is_true
+from dispatch_core.language.match import is_operator_document
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
 MAX_DEPTH: Final = 12

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from dispatch_core.conditions import joined
+from dispatch_core.builder.conditions import joined
 from dispatch_core.find import Progress, no_progress
-from dispatch_core.match import compile_clauses, is_operator_document
+from dispatch_core.insight.together import ask_together
+from dispatch_core.language.match import compile_clauses, is_operator_document
 from dispatch_core.sources import MetadataSource
-from dispatch_core.together import ask_together
 from dispatch_core.types import Filter, Pipeline
 
 MOST_CLAUSES = 16

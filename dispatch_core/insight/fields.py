@@ -16,8 +16,8 @@ from functools import cached_property, partial
 
 from dispatch_core.errors import AnswerTooLarge
 from dispatch_core.find import Progress, no_progress
+from dispatch_core.insight.together import ask_together
 from dispatch_core.sources import MetadataSource
-from dispatch_core.together import ask_together
 from dispatch_core.types import Filter, JsonValue, Pipeline, Record
 
 LARGE_PARTS = tuple(

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from dispatch_core.bson import is_number
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.match import is_operator_document
+from dispatch_core.language.bson import is_number
+from dispatch_core.language.match import is_operator_document
 from dispatch_core.strict_json import load_json
 from dispatch_core.types import JsonValue
 

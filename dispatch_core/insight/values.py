@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatch_core.errors import AnswerTooLarge
-from dispatch_core.fields import FieldCatalogue
+from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.sources import MetadataSource
 from dispatch_core.types import Filter, JsonValue, Pipeline
 

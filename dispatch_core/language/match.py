@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from dispatch_core.bson import (
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.language.bson import (
     MISSING,
     NULL_RANK,
     NUMBER_RANK,
@@ -26,10 +27,9 @@ from dispatch_core.bson import (
     sort_key,
     type_name,
 )
-from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.expression_functions import remainder
-from dispatch_core.expressions import compile_expression, is_true, scope_of
-from dispatch_core.pcre import text_test
+from dispatch_core.language.expression_functions import remainder
+from dispatch_core.language.expressions import compile_expression, is_true, scope_of
+from dispatch_core.language.pcre import text_test
 from dispatch_core.types import Filter, JsonValue, Record
 
 Test: TypeAlias = Callable[[JsonValue], bool]

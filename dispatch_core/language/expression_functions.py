@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from dispatch_core.bson import MISSING, date_text, is_number, sort_key, type_name
+from dispatch_core.language.bson import MISSING, date_text, is_number, sort_key, type_name
 from dispatch_core.types import JsonValue
 
 

@@ -1,0 +1,1 @@
+"""Parameter sets in the hands of a person: schema, form, edits of the text, sweeps, comparison."""
