@@ -15,14 +15,16 @@ import argparse
 import asyncio
 import base64
 import json
-import multiprocessing
+import pickle
 import re
+import subprocess
+import sys
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol, Self, cast
 from urllib.parse import parse_qsl, quote_plus, unquote, urlsplit
 from urllib.request import urlopen
@@ -30,6 +32,7 @@ from xml.sax.saxutils import escape
 
 from benchmarks.workloads import BUCKET, PAGE, workloads
 
+ROOT = Path(__file__).resolve().parents[1]
 LATENCY = 0.03
 COUNTS = "/-/counts"
 
@@ -213,21 +216,31 @@ async def serve(keys: Keys, latency: float, ready: Callable[[str], None]) -> Non
 
 
 class ListServer:
-    """The server in a process of its own, within a ``with`` block."""
+    """The server in a process of its own, within a ``with`` block.
+
+    Not one of `multiprocessing`: that would run again the script of this process, which
+    under a test of the app is the app.
+    """
 
     def __init__(self, keys: Keys, latency: float = LATENCY) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._urls, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_run, args=(keys, latency, theirs), daemon=True)
+        self._asked = pickle.dumps((keys, latency))
 
     def __enter__(self) -> Self:
-        self._process.start()
-        self.url: str = self._urls.recv()
+        command = [sys.executable, "-c", "from benchmarks.list_server import run; run()"]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(self._asked)
+        self._process.stdin.close()
+        self.url: str = self._process.stdout.readline().decode().strip()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.join()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def counts(self) -> Counts:
         """What happened since the last call."""
@@ -235,8 +248,10 @@ class ListServer:
             return Counts(**json.load(answer))
 
 
-def _run(keys: Keys, latency: float, urls: Connection) -> None:
-    asyncio.run(serve(keys, latency, urls.send))
+def run() -> None:
+    """Serves what standard input asks for, until it is ended."""
+    keys, latency = pickle.load(sys.stdin.buffer)
+    asyncio.run(serve(keys, latency, lambda url: print(url, flush=True)))
 
 
 def main() -> None:

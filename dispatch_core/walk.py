@@ -27,6 +27,7 @@ THREADS = 8
 """How many requests are under way at a time, and so how many pages are held at most."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
+_OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 _DIGITS = "0123456789abcdef"
 _T = TypeVar("_T")
 
@@ -165,5 +166,11 @@ class _Range:
 
 
 def _is_before(one: Any, other: Any) -> bool:
-    """Whether of two texts the first comes first; ids of two types have an order of their own."""
-    return isinstance(one, str) and isinstance(other, str) and one < other
+    """Whether of two ids that come one after the other the second should have come first.
+
+    Ids of two types have an order of their own, and object ids arrive as texts.
+    """
+    if not isinstance(one, str) or not isinstance(other, str):
+        return False
+    is_border = bool(_OBJECT_ID.fullmatch(one)) != bool(_OBJECT_ID.fullmatch(other))
+    return one < other and not is_border

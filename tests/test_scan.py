@@ -106,6 +106,8 @@ def test_each_asset_has_the_files_of_the_definition_on_any_server(
 ) -> None:
     keys, places = world
     assume(kind is not Unordered or page_size > 1)  # one entry is always in order
+    # behind a store such a server is asked for what comes after the last character in it
+    assume(kind is not OneToken or not any(f".z/{LAST}/" in key for key in keys))
     store = kind(*(f"data/{key}" for key in keys), page_size=page_size)
     store.delimiters = delimiters
 
