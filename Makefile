@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test pictures load soak bench corpora check lint format clean
+.PHONY: app test pictures load soak bench corpora check lock licences format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)

@@ -13,6 +13,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_args
 
@@ -45,8 +47,10 @@ from dispatch_core.report import ledger_text
 from dispatch_core.request import DispatchRequest, SeveralFiles, edit_request, load_request
 from dispatch_core.strict_json import decode_json, load_json
 from dispatch_core.text_file import write_text_file
+from dispatch_core.types import Exclusion
 
-ROWS_SHOWN = 20
+EXAMPLES_SHOWN = 3
+WORKERS_SHOWN = 20
 FORMAT_VARIABLE = "DISPATCH_JOB_FORMAT"
 
 _EPILOG = """\
@@ -251,13 +255,13 @@ def _read(path: str | Path, where: str) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        action = f"Put a file there{_tables_beside(path)}"
+        action = (
+            f"Put it there{_tables_beside(path)}" if path.name == CSV_NAME else "Check the path"
+        )
         raise InvalidInput(Issue(f"cannot read {path}: {reason}", where, action)) from None
 
 
 def _tables_beside(path: Path) -> str:
-    if path.name != CSV_NAME or not path.parent.is_dir():
-        return ""
     others = sorted(other.name for other in path.parent.glob("*.csv"))[:5]
     return f" (rename one of {', '.join(others)})" if others else ""
 
@@ -333,16 +337,31 @@ def _print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     print(f"fingerprint: {plan.fingerprint}")
     for warning in plan.warnings:
         print(f"warning: {_shown(warning)}")
-    for (stage, reason), count in ledger_counts(plan.exclusions).items():
-        print(f"excluded: {count:,} at {stage}: {reason}")
-    for row in plan.exclusions[:ROWS_SHOWN]:
-        name = row.name or row.record_id
-        print(_shown(f"  {row.stage}/{row.reason}: {name}: {row.message}"))
-        print(_shown(f"    -> {row.action}"))
-    if len(plan.exclusions) > ROWS_SHOWN:
-        print(f"  ... and {len(plan.exclusions) - ROWS_SHOWN:,} more (--ledger FILE has all)")
+    _print_ledger(plan.exclusions)
     if whole:
         _print_jobs(plan)
+
+
+def _print_ledger(exclusions: tuple[Exclusion, ...]) -> None:
+    """The number of rows for each reason, and its first ones: no reason hides another."""
+    is_cut = False
+    for (stage, reason), count in ledger_counts(exclusions).items():
+        print(f"excluded: {count:,} at {stage}: {reason}")
+        is_reason = (row for row in exclusions if (row.stage, row.reason) == (stage, reason))
+        _print_rows(tuple(islice(is_reason, EXAMPLES_SHOWN)))
+        if count > EXAMPLES_SHOWN:
+            print(f"  ... and {count - EXAMPLES_SHOWN:,} more")
+            is_cut = True
+    if is_cut:
+        print("(--ledger FILE writes every row)")
+
+
+def _print_rows(rows: Sequence[Exclusion]) -> None:
+    """Rows of one reason; what to do stands once below those that it is said of."""
+    for action, alike in groupby(rows, key=attrgetter("action")):
+        for row in alike:
+            print(_shown(f"  {row.name or row.record_id}: {row.message}"))
+        print(_shown(f"    -> {action}"))
 
 
 def _shown(text: str) -> str:
@@ -352,7 +371,7 @@ def _shown(text: str) -> str:
 
 def _print_jobs(plan: DispatchPlan) -> None:
     print("jobs:")
-    for number, worker in enumerate(plan.workers[:ROWS_SHOWN]):
+    for number, worker in enumerate(plan.workers[:WORKERS_SHOWN]):
         print(f"  worker {number}: {counted(len(worker), 'job')}")
         for index in worker[:3]:
             job = plan.jobs[index]
@@ -362,8 +381,8 @@ def _print_jobs(plan: DispatchPlan) -> None:
             print(_shown(f"    {job.name}.json  {shown[0]}{more}"))
         if len(worker) > 3:
             print(f"    ... and {len(worker) - 3:,} more")
-    if len(plan.workers) > ROWS_SHOWN:
-        print(f"  ... and {len(plan.workers) - ROWS_SHOWN:,} more workers")
+    if len(plan.workers) > WORKERS_SHOWN:
+        print(f"  ... and {len(plan.workers) - WORKERS_SHOWN:,} more workers")
 
 
 @contextmanager
@@ -548,8 +567,11 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "parameters_schema": {**_FILE, "help": "JSON Schema that each parameter set must meet"},
     },
     "input and output": {
-        "input_directory": {"metavar": "DIR", "help": "default /data"},
-        "output_directory": {"metavar": "DIR", "help": "default /results"},
+        "input_directory": {
+            "metavar": "DIR",
+            "help": "where the CSV and the parameters are (default /data)",
+        },
+        "output_directory": {"metavar": "DIR", "help": "the worker folders (default /results)"},
         "replace": {**_FLAG, "help": "move what the output folder holds aside first"},
         "zip": {**_FILE, "help": "write a zip; no folder, unless --output_directory is given"},
         "plan": {**_FLAG, "help": "print the plan and write nothing"},
@@ -567,9 +589,18 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
             "metavar": "HOST",
             "help": "metadata gateway or mongodb:// URI (default DOCDB_HOST; none: the demo)",
         },
-        "docdb_version": {"metavar": "V", "help": "default DOCDB_VERSION, else v1"},
-        "docdb_database": {"metavar": "NAME", "help": "default DOCDB_DATABASE"},
-        "docdb_collection": {"metavar": "NAME", "help": "default DOCDB_COLLECTION"},
+        "docdb_version": {
+            "metavar": "V",
+            "help": "v1 or v2 of the gateway (default DOCDB_VERSION, else v1)",
+        },
+        "docdb_database": {
+            "metavar": "NAME",
+            "help": "default DOCDB_DATABASE, else metadata_index",
+        },
+        "docdb_collection": {
+            "metavar": "NAME",
+            "help": "default DOCDB_COLLECTION, else data_assets",
+        },
         "buckets": {
             "metavar": "demo|s3|DIR",
             "help": "where files are listed: the demo, S3, or a folder that holds buckets "

@@ -107,6 +107,10 @@ def run(
     return CommandLine(capsys)
 
 
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+SAME_BY_COMMAND = README[README.index("## The same on the command line") :]
+
+
 @pytest.fixture
 def run_demo(bare: None, capsys: pytest.CaptureFixture[str]) -> CommandLine:
     """The command line without any setting: the embedded demo."""
@@ -954,7 +958,7 @@ def test_a_long_plan_is_cut_on_the_screen_and_says_where_the_rest_is(
     ran = run_demo("--docdb_query={}", "--plan", "--file_extension=.nwb")
 
     assert ran.code == 0
-    assert "more (--ledger FILE has all)" in ran.out
+    assert "(--ledger FILE writes every row)" in ran.out
     assert "more workers" in ran.out
     assert ran.out.count("\n") < 200
 
@@ -1078,3 +1082,50 @@ def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(
     assert "2/2" in drawn
     assert "writing" in drawn
     assert b"2/2" not in done.stdout
+
+
+def test_each_reason_shows_its_first_rows_however_many_rows_another_has(
+    run_demo: CommandLine,
+) -> None:
+    ran = run_demo("--docdb_query={}", "--plan", "--file_extension=.nwb", "--trial_first=40")
+
+    shown = ran.out[ran.out.index("excluded:") : ran.out.index("jobs:")]
+    assert "at grouping: not_in_trial" in shown
+    assert "at files: no_matching_file" in shown
+    assert shown.count("the trial takes the first 40") == 3
+    assert shown.count("-> Dispatch the whole, without the trial") == 1
+
+
+def test_a_request_that_is_not_there_is_an_error_that_names_the_option(run: CommandLine) -> None:
+    ran = run("--request", "nowhere.json")
+
+    assert ran.code == 2
+    assert ran.err == (
+        "error: --request: cannot read nowhere.json: No such file or directory. Check the path.\n"
+    )
+
+
+def test_the_readme_prints_what_its_command_prints(run_demo: CommandLine) -> None:
+    example, printed = re.findall(r"```(?:bash)?\n(.*?)```", SAME_BY_COMMAND, re.DOTALL)[:2]
+    command = shlex.split(example.replace("\\\n", " "))
+
+    ran = run_demo(*command[command.index("dispatch_core") + 1 :])
+
+    lines = iter(ran.out.splitlines())
+    shown = [line for line in printed.splitlines() if line.strip() != "..."]
+    assert len(shown) > 5
+    assert [line for line in shown if line not in lines] == []
+
+
+def test_the_job_of_the_readme_is_a_job_of_its_command(
+    run_demo: CommandLine, tmp_path: Path, inputs: Callable[..., Path]
+) -> None:
+    job = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    parameters = {"distributed_parameters": job["distributed_parameters"]}
+
+    run_demo(
+        *["--docdb_query", job["query"], "--file_extension=.nwb", "--output_directory=out"],
+        *["--input_directory", str(inputs(parameters))],
+    )
+
+    assert job in jobs_of(tmp_path / "out")

@@ -10,22 +10,24 @@ from dispatch_core.cli import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
 VARIABLE = re.compile(r"[\"'](DOCDB_[A-Z]+|DISPATCH_[A-Z_]+|AWS_[A-Z0-9_]+)[\"']")
 FLAGS = [flag for action in build_parser()._actions for flag in action.option_strings]
 
 
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag not in ("-h", "--help")])
-def test_every_flag_is_in_the_table_of_the_readme(flag: str) -> None:
-    assert f"| `{flag}` |" in README
+def test_every_flag_is_in_the_table_of_the_reference(flag: str) -> None:
+    assert f"| `{flag}` |" in REFERENCE
 
 
-def test_every_environment_variable_that_the_code_reads_is_in_the_readme() -> None:
+def test_every_environment_variable_that_the_code_reads_is_in_the_reference() -> None:
     sources = [*ROOT.glob("dispatch_core/**/*.py"), *ROOT.glob("pages/**/*.py")]
 
     read = {name for path in sources for name in VARIABLE.findall(path.read_text())}
 
     assert {"DOCDB_HOST", "DISPATCH_OUTPUT_ROOT"} <= read
-    assert {name for name in read if f"`{name}`" not in README} == set()
+    assert {name for name in read if f"`{name}`" not in REFERENCE} == set()
 
 
 def test_the_readme_starts_with_both_commands() -> None:
@@ -36,11 +38,29 @@ def test_the_readme_starts_with_both_commands() -> None:
     assert "pip install --require-hashes -r requirements.lock" in first_screen
 
 
-def test_every_file_that_the_readme_links_to_exists() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_and_heading_that_a_page_links_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\(([^):]+)\)", page.read_text())
 
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    missing = [link for link in links if not leads_somewhere(page, link)]
+
+    assert missing == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Whether the file of a link exists, and the heading behind its #."""
+    name, _, anchor = link.partition("#")
+    target = page.parent / name if name else page
+    if not target.exists():
+        return False
+    headings = re.findall(r"(?m)^#+ (.+)$", target.read_text()) if anchor else []
+    return not anchor or anchor in {
+        re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
+    }
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in README] == []
 
 
 def test_every_module_is_on_a_floor_of_the_architecture_page() -> None:
@@ -73,7 +93,7 @@ def test_the_settings_of_the_tools_can_be_read() -> None:
 
 def test_every_target_of_the_makefile_that_the_documentation_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob(".ci/*")]
+    pages = [*PAGES, *ROOT.glob(".ci/*")]
 
     named = {
         name for page in pages for name in re.findall(r"(?m)(?:^|`)make ([a-z]+)", page.read_text())
