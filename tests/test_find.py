@@ -17,6 +17,7 @@ from dispatch_core.sources import MetadataSource
 from dispatch_core.types import Filter, Pipeline, Record
 from dispatch_core.walk import walk_records
 from tests.fakes import Records, record, record_v2
+from tests.support.tier import amount
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 EVERY = check_query({})
@@ -64,7 +65,8 @@ def test_one_record_that_is_too_large_is_an_error() -> None:
         walked(Records(numbered(1), most=0))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(amount(5, 20)))
 def test_records_inserted_and_deleted_between_pages_lose_and_double_none(seed: int) -> None:
     stable = numbered(200)[::2]
     source = Records(list(stable))

@@ -22,6 +22,7 @@ from dispatch_core.errors import (
 )
 from dispatch_core.walk import walk_records
 from tests.servers.gateway import Fault, GatewayServer, flaky
+from tests.support.tier import amount
 
 QUICK = Patience(connect=5.0, read=10.0, attempts=5, longest_wait=0.002)
 RECORDS = [{"_id": f"r{number:05}", "n": number} for number in range(2_000)]
@@ -261,7 +262,8 @@ def test_at_a_tenth_of_faults_the_calls_stay_below_half_as_many_again(
     assert 101 <= len(server.requests) <= 151
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, amount(3, 20) + 1))
 def test_records_written_between_pages_cost_none_and_double_none(
     serve: Callable[..., GatewayServer], seed: int
 ) -> None:
