@@ -180,7 +180,22 @@ def test_assets_times_files_times_sets_are_the_jobs_in_the_side_bar(app: AppTest
         f"Workers ({2 * files})",
         "Not in (1)",
     ]
-    assert f"**3** assets  \n→ **{files}** files  \n× **2** parameter sets" in equation(app)
+    assert equation(app).split("  \n") == [
+        "**3** assets",
+        "− **1** excluded",
+        f"→ **{files}** files",
+        "× **2** parameter sets",
+        f"= **{2 * files}** jobs",
+        f"→ **{2 * files}** workers",
+    ]
+
+
+def test_the_way_to_the_files_is_offered_in_the_charts_too(app: AppTest) -> None:
+    find_awkward(app, "several nwb")
+
+    app.segmented_control(key=f"asset-view-{session_of(app).epoch}").set_value("Charts").run()
+
+    assert [one.label for one in app.button if one.key == "to-files"] == ["Next: files"]
 
 
 def test_files_of_an_asset_can_be_one_job(app: AppTest) -> None:

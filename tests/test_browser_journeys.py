@@ -102,6 +102,7 @@ def test_every_page_fits_its_window_in_both_themes(
     tab.page.get_by_role("option", name=".nwb", exact=True).click()
     tab.press("Locate files")
     tab.see_heading(re.compile(r"^\d+ files in \d+ assets$"))
+    expect(tab.page.get_by_role("radiogroup").first).to_contain_text("246 jobs")
 
     too_wide = {}
     for page in PAGES:

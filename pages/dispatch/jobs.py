@@ -13,5 +13,5 @@ plan = plan_or_hint(session)
 if plan is not None:
     state.see_plan(session, plan)
     show_warnings(plan.warnings)
-    ask_why_not(session)
     parts.plan_views(session, plan)
+    ask_why_not(session)

@@ -22,7 +22,7 @@ if source == state.QUERY:
     query_builder(session)
 is_valid = source == state.QUERY or parts.id_list(session)
 is_valid &= parts.grouping_options(session)
-parts.find_button(session)
+line = parts.find_button(session)
 # below the button, which so stays where it is when messages come and go
 if source == state.QUERY:
     is_valid &= query_state(session)
@@ -33,6 +33,7 @@ parts.act_when_settled(session, is_valid=is_valid)
 watch(state.current_find(session))
 found, before = state.found(session), state.found_before(session)
 if found is not None:
+    parts.next_page(line, found)
     show_warnings(found.warnings)
     parts.match_report(found)
     explain_few(session, found)

@@ -37,9 +37,13 @@ def choose_source(session: Session) -> str:
     return session.source
 
 
-def find_button(session: Session) -> None:
-    """Never greyed out: a text may become valid between the last key and the click."""
-    st.button(
+def find_button(session: Session) -> DeltaGenerator:
+    """Never greyed out: a text may become valid between the last key and the click.
+
+    Returns its line, where the way to the next page stands once assets are found.
+    """
+    line = st.container(horizontal=True)
+    line.button(
         "Find assets",
         type="primary",
         icon=":material/search:",
@@ -47,6 +51,15 @@ def find_button(session: Session) -> None:
         args=(session, "find"),
         key="find",
     )
+    return line
+
+
+def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
+    """The way on, beside the button that found them: in sight in the table and the charts."""
+    if found.matched and line.button(
+        "Next: files", icon=":material/arrow_forward:", key="to-files"
+    ):
+        st.switch_page("pages/plan/files.py")
 
 
 def act_when_settled(session: Session, *, is_valid: bool) -> None:

@@ -76,7 +76,7 @@ def assets_found(session: Session, found: FoundAssets) -> None:
         shown, event, matching = _table(session, everything, columns, on_select="rerun")
         chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
         _exclusion(session, found, chosen or matching, "" if chosen else " that match")
-        _onward(found, columns)
+        _download(found, columns)
         if len(chosen) == 1:
             asset_record(chosen[0])
 
@@ -202,17 +202,13 @@ def _exclusion(
         _exclude(session, [])
 
 
-def _onward(found: FoundAssets, columns: Columns) -> None:
-    """The whole as CSV, and the next page."""
-    line = st.container(horizontal=True)
-    with line:
-        download_csv(
-            f"Download all {len(found.assets):,} as CSV",
-            lambda: assets_text(found.assets, {k: v for k, v in columns.items() if k != "Name"}),
-            "assets",
-        )
-    if line.button("Next: files", icon=":material/arrow_forward:", key="to-files"):
-        st.switch_page("pages/plan/files.py")
+def _download(found: FoundAssets, columns: Columns) -> None:
+    """The whole as CSV, in the columns shown."""
+    download_csv(
+        f"Download all {len(found.assets):,} as CSV",
+        lambda: assets_text(found.assets, {k: v for k, v in columns.items() if k != "Name"}),
+        "assets",
+    )
 
 
 def _exclude(session: Session, record_ids: Sequence[str]) -> None:

@@ -25,6 +25,8 @@ from pages.shared.work import Work
 MOST_ROWS = 500
 """Rows of a table that are sent to the browser at a time."""
 
+_EXCLUDED = "excluded"
+
 SMALL = 10
 """Up to so many rows are seen at a glance, and need no search."""
 
@@ -69,17 +71,14 @@ def equation_bar(session: Session) -> None:
     equation = plan.equation if plan else None
     numbers = [
         ("", len(found.assets) if found else None, "asset"),
+        *_less_excluded(plan),
         ("→", count_of_inputs(session), input_name(session)),
         ("×", state.set_count(session), "parameter set"),
         ("=", equation.jobs if equation else None, "job"),
         ("→", equation.workers if equation else None, "worker"),
     ]
     with st.sidebar.container(border=True, key="equation"):
-        lines = (
-            f"{sign} **{'–' if n is None else f'{n:,}'}** {name}{'' if n == 1 else 's'}"
-            for sign, n, name in numbers
-        )
-        st.markdown("  \n".join(lines))
+        st.markdown("  \n".join(_term(*number) for number in numbers))
         st.caption(_sizes(plan, session) if plan else _next_step(session))
         planning = state.current_planning(session)
         if planning is not None and not planning.is_done:
@@ -90,12 +89,26 @@ def equation_bar(session: Session) -> None:
             equation
             and equation.excluded
             and st.button(
-                f"{equation.excluded:,} excluded: see why", type="tertiary", key="see-excluded"
+                "See who is excluded, and why",
+                icon=":material/remove_circle:",
+                type="tertiary",
+                key="see-excluded",
             )
         ):
             session.job_view = "not in"
             state.reload_editors(session)
             st.switch_page("pages/dispatch/jobs.py")
+
+
+def _term(sign: str, number: int | None, name: str) -> str:
+    told = "–" if number is None else f"{number:,}"
+    return f"{sign} **{told}** {name}{'' if number == 1 or name == _EXCLUDED else 's'}"
+
+
+def _less_excluded(plan: DispatchPlan | None) -> list[tuple[str, int | None, str]]:
+    """The rows of the ledger, where they are taken off: they make no input."""
+    excluded = plan.equation.excluded if plan else 0
+    return [("−", excluded, _EXCLUDED)] if excluded else []
 
 
 def input_name(session: Session) -> str:
@@ -137,13 +150,15 @@ def count_of_inputs(session: Session) -> int | None:
 
 def _sizes(plan: DispatchPlan, session: Session) -> str:
     equation = plan.equation
+    if not equation.jobs:
+        return "No job can be made."
     size = f"{equation.smallest:,}"
     if equation.largest != equation.smallest:
         size += f" to {equation.largest:,}"
     size += " job each" if size == "1" else " jobs each"
     kind = escaped(session.request.file_extension or "whole assets")
     trial = f"; trial: {escaped(str(plan.request.trial))}" if plan.request.trial else ""
-    return f"{size}; {kind}; {plan.request.job_format}{trial}"
+    return f"{size}; {kind}; format {plan.request.job_format}{trial}"
 
 
 def _next_step(session: Session) -> str:

@@ -132,6 +132,14 @@ def say_how_to_locate(session: Session) -> None:
         st.caption("Press **Locate files** to see the files of each asset; listing reads nothing.")
 
 
+def next_page(session: Session, line: DeltaGenerator) -> None:
+    """The way on, beside the button that located the files: long tables come below it."""
+    if state.located(session) is not None:
+        line.page_link(
+            "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
+        )
+
+
 def say_nothing_is_listed() -> None:
     """What an empty extension means."""
     st.info(
@@ -171,9 +179,6 @@ def located_files(session: Session) -> None:
             _files_found(session, located)
         if located.exclusions:
             _without_files(session, located.exclusions)
-        st.page_link(
-            "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
-        )
     elif before is not None:
         st.warning(
             f"These files of {counted(len(before.located), 'asset')} are of an earlier choice. "

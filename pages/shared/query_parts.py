@@ -105,8 +105,8 @@ def query_state(session: Session) -> bool:
         return False
     state.accept_input(session, "query")
     state.edit(session, query=query.value, asset_rows=None)
-    for note in session.conversion if session.converted_text == session.query_text else ():
-        st.caption(escaped(f"{note}."))
+    if session.conversion and session.converted_text == session.query_text:
+        st.caption(escaped(". ".join(session.conversion) + "."))
     show_warnings(query.warnings)
     return bool(query.value) or _is_whole_collection_meant(query)
 
