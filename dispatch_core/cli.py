@@ -338,7 +338,7 @@ def _print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     for warning in plan.warnings:
         print(f"warning: {_shown(warning)}")
     _print_ledger(plan.exclusions)
-    if whole:
+    if whole and plan.jobs:
         _print_jobs(plan)
 
 
