@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatch_core.language.bson import MISSING
+from dispatch_core.language.bson import MISSING, SortKey, sort_key
 from dispatch_core.language.paths import is_below, value_at
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
 
@@ -101,9 +101,9 @@ def _finite(value: Any) -> Any:
 def _latest(
     assets: Sequence[DataAsset], field: str, one_per: Sequence[str]
 ) -> tuple[list[DataAsset], list[Exclusion]]:
-    sharing: dict[str, list[DataAsset]] = {}
+    sharing: dict[SortKey, list[DataAsset]] = {}
     for asset in assets:
-        sharing.setdefault(_key(_values(asset.fields, one_per)), []).append(asset)
+        sharing.setdefault(shared_key(_values(asset.fields, one_per)), []).append(asset)
     kept: set[str] = set()
     gone: dict[str, Exclusion] = {}
     for rivals in sharing.values():
@@ -127,6 +127,7 @@ def _superseded(asset: DataAsset, best: DataAsset, field: str) -> Exclusion:
 
 def _rank(value: Any) -> tuple[int, Any]:
     """A sort key: missing, then numbers, then texts that are no date, then dates."""
+    value = _finite(value)
     if isinstance(value, list):
         return max(map(_rank, value), default=(0, 0))
     if isinstance(value, str):
@@ -149,18 +150,19 @@ def moment_of(text: str) -> datetime | None:
 def _groups(
     assets: Sequence[DataAsset], rules: GroupingRules
 ) -> tuple[tuple[AssetGroup, ...], list[Exclusion]]:
-    members: dict[str, dict[str, DataAsset]] = {}
-    metadata: dict[str, dict[str, Any]] = {}
+    members: dict[SortKey, dict[str, DataAsset]] = {}
+    metadata: dict[SortKey, dict[str, Any]] = {}
     gone: list[Exclusion] = []
     for asset in assets:
         variants = _unwound(asset.fields, rules.unwind)
         if not variants:
-            message = f"{', '.join(rules.unwind)} is an empty list"
+            empty = [path for path in rules.unwind if value_at(asset.fields, path) == []]
+            message = f"{', '.join(empty)} is an empty list"
             action = "Leave it out of --unwind_list_fields"
             gone.append(exclude(asset, "grouping", "nothing_to_unwind", message, action))
         for variant in variants:
             values = [_unwound_value(asset.fields, variant, path) for path in rules.group_by]
-            key = _key(values)
+            key = shared_key(values)
             members.setdefault(key, {})[asset.record_id] = asset
             metadata.setdefault(key, _metadata(rules.group_by, values))
     groups = (AssetGroup(tuple(m.values()), metadata[key]) for key, m in members.items())
@@ -188,8 +190,9 @@ def _values(fields: Mapping[str, Any], paths: Sequence[str]) -> list[Any]:
     return [value_at(fields, path) for path in paths]
 
 
-def _key(values: Sequence[Any]) -> str:
-    return json.dumps([None if value is MISSING else value for value in values])
+def shared_key(values: Iterable[Any]) -> SortKey:
+    """What is the same for equal values, as the database groups them: 1 and 1.0 are one."""
+    return tuple(sort_key(None if value is MISSING else _finite(value)) for value in values)
 
 
 def _metadata(paths: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:

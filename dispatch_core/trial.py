@@ -10,8 +10,8 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 
-from dispatch_core.grouping import Grouped
-from dispatch_core.language.bson import MISSING
+from dispatch_core.grouping import Grouped, shared_key
+from dispatch_core.language.bson import SortKey
 from dispatch_core.language.paths import value_at
 from dispatch_core.request import Trial
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
@@ -54,10 +54,9 @@ def _random(groups: Sequence[AssetGroup], trial: Trial) -> Sequence[AssetGroup]:
 
 def _one_per(groups: Sequence[AssetGroup], path: str) -> Sequence[AssetGroup]:
     """The first group of each value; the groups that lack it count as one."""
-    first: dict[str, AssetGroup] = {}
+    first: dict[SortKey, AssetGroup] = {}
     for group in groups:
-        value = value_at(group.assets[0].fields, path)
-        first.setdefault(json.dumps(None if value is MISSING else value, sort_keys=True), group)
+        first.setdefault(shared_key([value_at(group.assets[0].fields, path)]), group)
     return list(first.values())
 
 

@@ -46,6 +46,26 @@ def test_groups_keep_the_order_of_their_first_assets() -> None:
     assert members(group_assets(assets, BY_SUBJECT)) == [["a", "c"], ["b"]]
 
 
+def test_numbers_that_are_equal_are_one_group_however_they_are_written() -> None:
+    values = (1, 1.0, True, "1", {"n": [2]}, {"n": [2.0]})
+    assets = [asset(name, **of(value)) for name, value in zip("abcdef", values, strict=True)]
+
+    assert members(group_assets(assets, BY_SUBJECT)) == [["a", "b"], ["c"], ["d"], ["e", "f"]]
+
+
+def test_nan_is_never_the_latest() -> None:
+    assert kept_of(3, float("nan"), 4) == ["c"]
+    assert kept_of(float("nan"), 3) == ["b"]
+
+
+def test_only_the_list_that_is_empty_is_named_where_nothing_is_left_to_unwind() -> None:
+    rules = GroupingRules(group_by=("name",), unwind=("days", "probes"), drop_null=False)
+
+    grouped = group_assets([asset("a", days=[1], probes=[])], rules)
+
+    assert ledger(grouped) == [("a", "nothing_to_unwind", "probes is an empty list")]
+
+
 def test_nan_and_the_infinities_are_null_which_json_can_hold() -> None:
     values = (float("nan"), [1.5, float("inf")], {"a": float("-inf")})
     assets = [asset(name, **of(value)) for name, value in zip("abc", values, strict=True)]
