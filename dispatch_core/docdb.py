@@ -173,8 +173,11 @@ class GatewaySource:
     def count(self, filter_query: Filter) -> int:
         """One request; see `MetadataSource.count`."""
         if _is_long(filter_query):
-            rows = self.aggregate([{"$match": filter_query}, {"$count": "count"}])
-            return int(rows[0]["count"]) if rows else 0
+            shape: Pipeline = [{"$match": filter_query}, {"$count": "filtered_record_count"}]
+            return self._ask(
+                lambda: self._client.aggregate_docdb_records(shape),
+                lambda body: _count(rows[0]) if (rows := _records(body)) else 0,
+            )
         # the client has no public method that counts
         return self._ask(lambda: self._client._count_records(filter_query), _count)
 

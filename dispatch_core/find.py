@@ -175,7 +175,8 @@ def _count(source: MetadataSource, query: Query) -> int | None:
         if isinstance(query.value, dict):
             return source.count(query.value)
         rows = source.aggregate([*query.value, {"$count": "count"}])
-        return int(rows[0]["count"]) if rows else 0
+        counted = rows[0].get("count") if rows else 0
+        return counted if isinstance(counted, int) else None
     except DispatchError:
         return None  # the query itself fails in the same way, and is told of
 
@@ -377,21 +378,32 @@ def leave_out(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
 
 def _identity(asset: DataAsset) -> str:
     """What two records of one asset share: records of the old and the new schema may
-    describe the same asset, and its files are dispatched once."""
-    return asset.location.rstrip("/") or asset.record_id
+    describe the same asset, and its files are dispatched once. A bucket alone, or a
+    text such as ``N/A``, is no place, and assets that have it in common are not one."""
+    place = asset.location.rstrip("/")
+    return place if place.startswith("s3://") and place.count("/") > 2 else asset.record_id
 
 
 def _each_once(found: FoundAssets) -> FoundAssets:
     """`found` with each record and each location once."""
     kept: dict[str, DataAsset] = {}
+    records: dict[str, DataAsset] = {}
     gone: list[Exclusion] = []
     for asset in found.assets:
-        first = kept.setdefault(_identity(asset), asset)
-        if first is not asset:
-            message = f"the same location as record {first.record_id}"
-            action = "Nothing: the asset is in once"
-            gone.append(exclude(asset, "assets", "duplicate", message, action))
+        first = records.get(asset.record_id) or kept.get(_identity(asset))
+        if first is None:
+            kept[_identity(asset)] = records[asset.record_id] = asset
+        else:
+            gone.append(_repeat(asset, first))
     return replace(found, assets=tuple(kept.values()), exclusions=(*found.exclusions, *gone))
+
+
+def _repeat(asset: DataAsset, first: DataAsset) -> Exclusion:
+    message = f"the same location as record {first.record_id}"
+    if asset.record_id == first.record_id:  # a pipeline may give one record several times
+        message = f"the same record came before, with the location {first.location}"
+    action = "Nothing: the asset is in once"
+    return exclude(asset, "assets", "duplicate", message, action)
 
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

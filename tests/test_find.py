@@ -131,6 +131,35 @@ def test_records_without_a_location_are_not_taken_for_one_asset() -> None:
     assert names(find_assets(source, EVERY)) == ["a", "b"]
 
 
+@pytest.mark.parametrize("location", ["N/A", "s3://data", "s3://data/", "/data/a"])
+def test_records_that_share_a_text_that_is_no_place_are_not_taken_for_one_asset(
+    location: str,
+) -> None:
+    source = Records([record("a", location=location), record("b", location=location)])
+
+    found = find_assets(source, EVERY)
+
+    assert names(found) == ["a", "b"]
+    assert ledger(found) == []
+
+
+def test_a_pipeline_that_gives_a_record_two_locations_has_it_once_and_says_so() -> None:
+    source = Records([record("a", copies=["s3://data/x", "s3://data/y"]), record("b")])
+    moved = {"$set": {"location": {"$ifNull": ["$copies", "$location"]}}}
+    kept = {"$unwind": {"path": "$copies", "preserveNullAndEmptyArrays": True}}
+
+    found = find_assets(source, check_query([kept, moved]))
+
+    assert [(one.record_id, one.location) for one in found.assets] == [
+        ("r-a", "s3://data/x"),
+        ("r-b", "s3://data/b"),
+    ]
+    assert ledger(found) == [
+        ("duplicate", "the same record came before, with the location s3://data/x")
+    ]
+    assert found.exclusions[0].location == "s3://data/y"
+
+
 def test_assets_taken_out_by_hand_are_in_the_ledger() -> None:
     found = find_assets(Records(numbered(3)), EVERY, excluded=["r-00001", "no such id"])
 
@@ -319,6 +348,18 @@ def test_a_source_that_cannot_count_is_a_warning() -> None:
     found = find_assets(Uncounted(numbered(3)), EVERY)
 
     assert found.warnings == ("The source could not count the matches; 3 came",)
+
+
+@pytest.mark.parametrize("answer", [{}, {"count": None}, {"count": "2"}])
+def test_a_count_of_a_pipeline_that_is_no_number_is_a_warning(answer: Record) -> None:
+    class CountsOddly(Records):
+        def aggregate(self, pipeline: Pipeline) -> list[Record]:
+            return [answer] if "$count" in pipeline[-1] else super().aggregate(pipeline)
+
+    found = find_assets(CountsOddly(numbered(2)), check_query([{"$match": {}}]))
+
+    assert names(found) == ["00000", "00001"]
+    assert found.warnings == ("The source could not count the matches; 2 came",)
 
 
 def test_results_of_a_pipeline_that_are_cut_are_a_warning() -> None:

@@ -34,6 +34,7 @@ ROUTES: dict[str, Callable[[GatewaySource], Any]] = {
     "find_page": lambda source: source.find_page({}, {"_id": 1}, 100),
     "aggregate": lambda source: source.aggregate([{"$match": {}}]),
     "count": lambda source: source.count({}),
+    "count by POST": lambda source: source.count({"_id": {"$in": IDS}}),
 }
 
 
