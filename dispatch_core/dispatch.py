@@ -235,6 +235,7 @@ def assemble_plan(
     sets = checked.parameter_sets.sets
     built = build_jobs(groups, sets, split_files=request.is_split)
     capped = cap_jobs(built.jobs, request.max_number_of_tasks_dispatched)
+    cut = len(built.jobs) - len(capped.jobs)
     workers = assign_workers(
         len(capped.jobs),
         num_parallel_workers=request.num_parallel_workers,
@@ -260,8 +261,8 @@ def assemble_plan(
             *built.exclusions,
             *capped.exclusions,
         ),
-        capped=len(capped.exclusions),
-        warnings=tuple(_warnings(checked, found, grouped, located, len(capped.exclusions))),
+        capped=cut,
+        warnings=tuple(_warnings(checked, found, grouped, located, cut)),
         query_text=text,
         fingerprint=_fingerprint(request, text, capped.jobs, workers),
     )
@@ -270,7 +271,7 @@ def assemble_plan(
 def require_jobs(plan: DispatchPlan) -> None:
     """Stop where nothing can be written, or where the request wants nothing missing.
 
-    With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, an
+    With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, a
     trial, an older version or file, a repeat, an asset taken out by hand) is not missing.
 
     Raises
@@ -284,7 +285,7 @@ def require_jobs(plan: DispatchPlan) -> None:
         action = "Loosen the query, or check the names of its fields. Nothing was written"
         raise NothingFound(Issue("no asset matches the query", f"source {plan.source}", action))
     if not plan.jobs:
-        reasons = {row.reason for row in plan.exclusions}
+        reasons = {row.reason for row in plan.exclusions} - _ASKED_FOR
         failed = reasons and not reasons - _SERVICE_REASONS
         error: type[DispatchError] = ServiceError if failed else NothingFound
         counted = f"{plan.found.matched:,} matched assets ({_told(plan.exclusions)})"

@@ -60,11 +60,15 @@ def build_jobs(
 
 
 def cap_jobs(jobs: Sequence[Job], most: int | None) -> BuiltJobs:
-    """The first `most` jobs, the others as rows of the ledger; None means no cap."""
+    """The first `most` jobs, each asset of the others as a row of the ledger; None means no cap."""
     if most is None or len(jobs) <= most:
         return BuiltJobs(tuple(jobs))
     message = f"over the cap of {most:,} jobs"
-    gone = (_job_row(job, "workers", "over_the_cap", message) for job in jobs[most:])
+    gone = (
+        _job_row(replace(job, assets=(one,)), "workers", "over_the_cap", message)
+        for job in jobs[most:]
+        for one in job.assets
+    )
     return BuiltJobs(tuple(jobs[:most]), tuple(gone))
 
 

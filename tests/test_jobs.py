@@ -103,6 +103,17 @@ def test_jobs_over_the_cap_are_rows_of_the_ledger() -> None:
     assert capped.exclusions[0].action == "Raise --max_number_of_tasks_dispatched"
 
 
+def test_each_asset_of_a_group_over_the_cap_has_a_row_of_its_own() -> None:
+    jobs = build_jobs([LocatedGroup((A,)), LocatedGroup((A, B))], (), split_files=False).jobs
+
+    capped = cap_jobs(jobs, 1)
+
+    assert [(row.record_id, row.location) for row in capped.exclusions] == [
+        ("r-a", "s3://data/a/1.nwb, s3://data/a/2.nwb"),
+        ("r-b", "s3://data/b/1.nwb"),
+    ]
+
+
 @pytest.mark.parametrize("most", [None, 3, 4])
 def test_a_cap_that_is_not_reached_cuts_nothing(most: int | None) -> None:
     jobs = build_jobs(APART, (), split_files=True).jobs

@@ -265,6 +265,30 @@ def test_a_store_that_refuses_every_asset_is_a_service_error() -> None:
         require_jobs(made)
 
 
+def test_a_store_that_refuses_every_asset_that_is_not_left_out_anyway_is_a_service_error() -> None:
+    source = Records([record("a0"), record_v2("a0"), record("a1")])
+    lister = Buckets({"data": []}, denied=["data/"])
+
+    made = plan(source, lister, file_extension=".nwb", excluded=["r-a1"])
+
+    assert [row.reason for row in made.exclusions] == [
+        "duplicate",
+        "excluded_by_hand",
+        "access_denied",
+    ]
+    with pytest.raises(ServiceError, match="1 access_denied"):
+        require_jobs(made)
+
+
+def test_a_cap_counts_jobs_where_the_ledger_counts_the_assets_of_each() -> None:
+    source = Records([record("a0", k=1), record("a1", k=2), record("a2", k=2)])
+
+    made = plan(source, group_by=["k"], max_number_of_tasks_dispatched=1)
+
+    assert (made.equation.capped, made.equation.excluded) == (1, 2)
+    assert ledger(made) == [("a1", "workers", "over_the_cap"), ("a2", "workers", "over_the_cap")]
+
+
 def test_on_missing_fail_stops_at_the_first_exclusion_and_report_does_not() -> None:
     source = Records([record("a0"), record("a2")])
 
