@@ -101,3 +101,17 @@ def test_every_target_of_the_makefile_that_the_documentation_names_exists() -> N
 
     assert {"app", "test", "bench"} <= named
     assert {name for name in named if f"\n{name}:" not in makefile} == set()
+
+
+def test_every_target_of_the_makefile_is_in_the_readme_and_has_a_rule() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"(?m)^\.PHONY: (.+)$", makefile)[0].split()
+
+    assert [name for name in targets if f"\n{name}:" not in makefile] == []
+    assert [name for name in targets if not re.search(rf"make {name}\b", README)] == []
+
+
+def test_ci_runs_the_script_with_the_python_of_its_matrix() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+
+    assert "- run: bash .ci/run\n        env:\n          PYTHON: python" in workflow
