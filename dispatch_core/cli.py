@@ -38,6 +38,9 @@ from dispatch_core.dispatch import (
 )
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.find import Progress, no_progress
+from dispatch_core.insight.advice import advise
+from dispatch_core.insight.explain import explain
+from dispatch_core.insight.fields import sample_fields
 from dispatch_core.job_model import JOB_FORMATS
 from dispatch_core.output import write_folder, write_zip_file
 from dispatch_core.parameter_sets.schema import compile_schema
@@ -45,9 +48,10 @@ from dispatch_core.parameters import find_parameters_file, parse_parameters
 from dispatch_core.query import read_query
 from dispatch_core.report import ledger_text
 from dispatch_core.request import DispatchRequest, SeveralFiles, edit_request, load_request
+from dispatch_core.sources import MetadataSource
 from dispatch_core.strict_json import decode_json, load_json
 from dispatch_core.text_file import write_text_file
-from dispatch_core.types import Exclusion
+from dispatch_core.types import Exclusion, Filter, Pipeline
 
 EXAMPLES_SHOWN = 3
 WORKERS_SHOWN = 20
@@ -142,6 +146,8 @@ def _run(given: argparse.Namespace) -> int:
     if given.ledger:
         write_text_file(Path(given.ledger), ledger_text(plan.exclusions, given.ledger))
         print(f"ledger: {given.ledger} ({len(plan.exclusions):,} rows)")
+    if request.query is not None and not plan.found.matched:
+        _print_why_nothing(source, request.query)
     require_jobs(plan)
     if given.save_request:
         write_text_file(Path(given.save_request), request.to_json())
@@ -340,6 +346,15 @@ def _print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     _print_ledger(plan.exclusions)
     if whole and plan.jobs:
         _print_jobs(plan)
+
+
+def _print_why_nothing(source: MetadataSource, query: Filter | Pipeline) -> None:
+    """Which clause leaves nothing, and what may be meant; the error itself follows."""
+    with suppress(DispatchError):  # the search has its answer; this only explains it
+        print(_shown(explain(source, query).summary))
+        for advice in advise(source, query, sample_fields(source)):
+            near = "; ".join(one.label for one in advice.suggestions)
+            print(_shown(f"  {advice.message}" + (f". Try {near}" if near else "")))
 
 
 def _print_ledger(exclusions: tuple[Exclusion, ...]) -> None:

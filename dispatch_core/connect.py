@@ -73,7 +73,7 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
 def _demo_assets(text: str) -> int:
     if re.fullmatch("[0-9]{1,7}", text) and int(text):
         return int(text)
-    action = "Write a whole number from 1, such as 2400"
+    action = "Write a whole number from 58, such as 2400"
     raise InvalidInput(
         Issue(f"{text[:40]!r} is no number of assets", "DISPATCH_DEMO_ASSETS", action)
     )

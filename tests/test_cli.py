@@ -238,6 +238,16 @@ def test_no_match_is_a_clear_stop_and_makes_no_folder(run: CommandLine, tmp_path
     assert os.listdir(tmp_path) == []
 
 
+def test_no_match_names_the_clause_that_leaves_nothing_and_what_may_be_meant(
+    run_demo: CommandLine,
+) -> None:
+    ran = run_demo('--docdb_query={"subject.subject_idd": "900120"}', "--plan")
+
+    assert ran.code == 3
+    assert 'no record of the collection meets {"subject.subject_idd": "900120"}' in ran.out
+    assert "No record has the field subject.subject_idd. Try subject.subject_id\n" in ran.out
+
+
 def test_matches_without_a_single_job_are_a_clear_stop_and_make_no_folder(
     run: CommandLine, tmp_path: Path
 ) -> None:
