@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
@@ -35,6 +35,7 @@ ID_PATHS = (
 _BASE_FIELDS = ("name", "location", "external_links", "other_identifiers")
 _CODE_OCEAN = ("Code Ocean",)
 _REQUIRED = ("_id", "name", "location")
+_T = TypeVar("_T")
 
 Progress = Callable[[str, int, int], None]
 """Called with the step, what is done and the total (0 where it is not known)."""
@@ -219,17 +220,39 @@ def _read_pipeline(
         what = "the results of the pipeline are too large for one answer"
         action = "Narrow its $match, or write a filter: filters are read page by page"
         raise InvalidInput(Issue(what, "query", action)) from None
-    issues = [issue for n, record in enumerate(records) for issue in _lacks(record, n)]
-    if issues:
-        raise InvalidInput(issues[:3])
+    _refuse_dropped(source, records)
     report(len(records))
     return tuple(to_asset(record, fields) for record in _with_ids(source, records))
 
 
-def _lacks(record: Record, number: int) -> Iterator[Issue]:
-    missing = [key for key in _REQUIRED if key not in record]
-    if "_id" in record and not isinstance(record["_id"], str):
-        missing.insert(0, "_id")  # a $group makes its own _id, which is no record's
+def _refuse_dropped(source: MetadataSource, records: list[Record]) -> None:
+    """Raises where the pipeline dropped what an asset needs.
+
+    A result without a field that its record never had is that asset's trouble alone.
+    """
+    bare = [n for n, one in enumerate(records) if _id_of(one) is None or not _has_all(one)]
+    for chunk in _chunks(bare):
+        ids = [text for n in chunk if (text := _id_of(records[n])) is not None]
+        own = _by_id(source, ids, {"name": 1, "location": 1})
+        if issues := [issue for n in chunk for issue in _lacks(records[n], n, own)]:
+            raise InvalidInput(issues[:3])
+
+
+def _id_of(record: Record) -> str | None:
+    """The ``_id``, unless it is missing or what a ``$group`` made, which is no record's."""
+    found = record.get("_id")
+    return found if isinstance(found, str) else None
+
+
+def _has_all(record: Record) -> bool:
+    return all(key in record for key in _REQUIRED)
+
+
+def _lacks(record: Record, number: int, own: Mapping[str, Record]) -> Iterator[Issue]:
+    had = own.get(_id_of(record) or "", _REQUIRED)
+    missing = [key for key in _REQUIRED if key in had and key not in record]
+    if "_id" in record and _id_of(record) is None:
+        missing.insert(0, "_id")
     if missing:
         what = f"result {number + 1} of the pipeline has no {' and no '.join(missing)} of an asset"
         action = "Keep _id, name and location in $project, and do not $group assets away"
@@ -239,14 +262,18 @@ def _lacks(record: Record, number: int) -> Iterator[Issue]:
 def _with_ids(source: MetadataSource, records: list[Record]) -> list[Record]:
     """`records` with Code Ocean ids, asked for where the pipeline dropped them."""
     bare = [r["_id"] for r in records if "external_links" not in r and "other_identifiers" not in r]
-    projection = {"external_links": 1, "other_identifiers": 1}
-
-    def read(ids: Sequence[str]) -> list[Record]:
-        return list(walk_records(source, {"_id": {"$in": list(ids)}}, projection))
-
-    chunks = in_order(partial(read, chunk) for chunk in _chunks(bare))
-    links = {record["_id"]: record for chunk in chunks for record in chunk}
+    links = _by_id(source, bare, {"external_links": 1, "other_identifiers": 1})
     return [{**links.get(record["_id"], {}), **record} for record in records]
+
+
+def _by_id(
+    source: MetadataSource, ids: Sequence[str], projection: Mapping[str, int]
+) -> dict[str, Record]:
+    def read(some: Sequence[str]) -> list[Record]:
+        return list(walk_records(source, {"_id": {"$in": list(some)}}, projection))
+
+    chunks = in_order(partial(read, chunk) for chunk in _chunks(ids))
+    return {record["_id"]: record for chunk in chunks for record in chunk}
 
 
 def _match_rows(
@@ -406,6 +433,6 @@ def _repeat(asset: DataAsset, first: DataAsset) -> Exclusion:
     return exclude(asset, "assets", "duplicate", message, action)
 
 
-def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     for start in range(0, len(items), IDS_A_QUERY):
         yield items[start : start + IDS_A_QUERY]

@@ -293,6 +293,26 @@ def test_a_pipeline_that_drops_a_needed_field_is_refused_by_its_name(
         find_assets(Records([record("a")]), check_query(pipeline))
 
 
+def test_a_record_without_a_location_stops_no_pipeline_that_did_not_drop_it() -> None:
+    bare = {"_id": "r-bare", "name": "bare"}
+    everything = check_query([{"$match": {}}])
+
+    found = find_assets(Records([record("a"), bare]), everything)
+
+    assert [(one.name, one.location) for one in found.assets] == [
+        ("a", "s3://data/a"),
+        ("bare", ""),
+    ]
+
+
+def test_a_pipeline_that_drops_a_field_of_some_results_is_refused() -> None:
+    kept = {"$cond": [{"$eq": ["$name", "a"]}, "$location", "$$REMOVE"]}
+    query = check_query([{"$project": {"name": 1, "location": kept}}])
+
+    with pytest.raises(InvalidInput, match="result 2 of the pipeline has no location of an asset"):
+        find_assets(Records([record("a"), record("b")]), query)
+
+
 @pytest.mark.parametrize("taken_out", ["r-a", "v2-a"])
 def test_any_record_of_an_asset_takes_it_out_by_hand(taken_out: str) -> None:
     source = Records([record("a"), record_v2("a"), record("b")])
