@@ -38,9 +38,6 @@ from dispatch_core.dispatch import (
 )
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.find import Progress, no_progress
-from dispatch_core.insight.advice import advise
-from dispatch_core.insight.explain import explain
-from dispatch_core.insight.fields import sample_fields
 from dispatch_core.job_model import JOB_FORMATS
 from dispatch_core.output import write_folder, write_zip_file
 from dispatch_core.parameter_sets.schema import compile_schema
@@ -350,6 +347,11 @@ def _print_plan(plan: DispatchPlan, *, whole: bool) -> None:
 
 def _print_why_nothing(source: MetadataSource, query: Filter | Pipeline) -> None:
     """Which clause leaves nothing, and what may be meant; the error itself follows."""
+    # imported here: a command that finds something does without these modules
+    from dispatch_core.insight.advice import advise
+    from dispatch_core.insight.explain import explain
+    from dispatch_core.insight.fields import sample_fields
+
     with suppress(DispatchError):  # the search has its answer; this only explains it
         print(_shown(explain(source, query).summary))
         for advice in advise(source, query, sample_fields(source)):
