@@ -210,17 +210,17 @@ def locate_step(
 def narrow_located(located: Located, grouped: Grouped) -> Located | None:
     """What an earlier `locate_step` says of these groups; None where one was not looked at.
 
-    So taking an asset out, or a trial, lists nothing again.
+    So taking an asset out, or a trial, lists nothing again; the order is that of the groups.
     """
-    wanted = {asset.record_id for group in grouped.groups for asset in group.assets}
-    known = {one.asset.record_id for one in located.located}
-    known.update(row.record_id for row in located.exclusions)
-    if not wanted <= known:
+    wanted = dict.fromkeys(a.record_id for group in grouped.groups for a in group.assets)
+    kept = {one.asset.record_id: one for one in located.located}
+    gone = {row.record_id: row for row in located.exclusions}
+    if not wanted.keys() <= kept.keys() | gone.keys():
         return None
     return replace(
         located,
-        located=tuple(one for one in located.located if one.asset.record_id in wanted),
-        exclusions=tuple(row for row in located.exclusions if row.record_id in wanted),
+        located=tuple(kept[one] for one in wanted if one in kept),
+        exclusions=tuple(gone[one] for one in wanted if one in gone),
     )
 
 
