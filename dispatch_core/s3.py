@@ -51,8 +51,9 @@ class S3Lister:
 
     ``AWS_ENDPOINT_URL_S3`` and the usual places for credentials are honoured. With
     no credentials at all every bucket is read unsigned; with credentials that a
-    bucket denies, it is asked once unsigned, and the answer is remembered, so a
-    public bucket costs one request more than a private one.
+    bucket denies, it is asked unsigned, and from an answer on that comes first: so a
+    public bucket costs one request more than a private one. A denial is not remembered,
+    for what is denied of one prefix may be open to all of another.
 
     Parameters
     ----------
@@ -71,7 +72,6 @@ class S3Lister:
         self._signs: bool | None = None
         self._clients: dict[bool, Any] = {}
         self._public: set[str] = set()
-        self._private: dict[str, int] = {}
 
     def __reduce__(self) -> tuple[Callable[..., S3Lister], tuple[int, int, str]]:
         # A client cannot be sent to another process; one is made there, for all that is sent.
@@ -105,8 +105,7 @@ class S3Lister:
         arguments |= {"ContinuationToken": token} if token else {"StartAfter": start_after}
         arguments = {name: value for name, value in arguments.items() if value}
         denied: AccessDenied | None = None
-        depth = prefix.count("/")
-        for unsigned in self._ways(bucket, depth):
+        for unsigned in self._ways(bucket):
             try:
                 page = self._request(unsigned, arguments)
             except AccessDenied as error:
@@ -115,19 +114,14 @@ class S3Lister:
                 if unsigned and denied is not None:
                     self._public.add(bucket)
                 return page
-        if bucket not in self._public:
-            # A longer prefix may be open to all where a shorter one is not.
-            self._private[bucket] = max(depth, self._private.get(bucket, 0))
         assert denied is not None
         raise denied
 
-    def _ways(self, bucket: str, depth: int) -> tuple[bool, ...]:
-        """Unsigned or not, in the order to try, for a prefix with `depth` slashes."""
+    def _ways(self, bucket: str) -> tuple[bool, ...]:
+        """Unsigned or not, in the order to try."""
         if not self._has_credentials():
             return (True,)
-        if bucket in self._public:
-            return (True, False)
-        return (False,) if depth <= self._private.get(bucket, -1) else (False, True)
+        return (True, False) if bucket in self._public else (False, True)
 
     def _request(self, unsigned: bool, arguments: dict[str, str]) -> ListPage:
         """The one place that makes a request."""
