@@ -45,6 +45,21 @@ def rows(tab: Tab) -> Locator:
     return tab.page.locator('[class*="st-key-row-"]')
 
 
+def test_a_click_before_the_page_is_whole_takes_no_value_out_of_the_form(tab: Tab) -> None:
+    for _ in range(3):  # the click cuts short the run that draws the values
+        tab.page.context.clear_cookies()
+        tab.page.goto(tab.base)
+        tab.page.get_by_text("Browse the collection").click()
+        tab.settle()
+        values = tab.page.get_by_role("textbox", name="Value")
+        expect(values).to_have_count(2)
+
+        assert [one.input_value() for one in values.all()] == ["Thalamic Ephys Survey", "derived"]
+
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+
+
 def choose(tab: Tab, box: Locator, text: str) -> None:
     """Choose, or type, an entry of a select box."""
     box.click()

@@ -147,6 +147,23 @@ def test_an_unfinished_condition_is_still_there_after_a_look_at_the_text() -> No
     assert row(app, 1).path == ""
 
 
+def test_a_text_edited_beside_an_unfinished_condition_offers_the_form_that_held_it() -> None:
+    app = open_app({"name": "x"})
+    press_condition(app)
+    app.segmented_control(key=f"view-{session_of(app).epoch}").set_value(state.JSON).run()
+    assert "1 unfinished part of the form, not in this text" in app.main.caption[0].value
+
+    session_of(app).query_text = '{"name": "y"}'
+    state.reload_editors(session_of(app))
+    app.run()
+    assert "1 unfinished part of the form before this edit" in app.main.caption[0].value
+    app.button(key="restore-form").click().run()
+
+    assert session_of(app).query_view == state.FORM
+    assert query_of(app) == {"name": "x"}
+    assert row(app, 1).path == ""
+
+
 def test_a_text_that_does_not_parse_must_be_corrected_before_there_is_a_form() -> None:
     app = open_app('{"name": ')
 

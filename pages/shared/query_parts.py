@@ -17,6 +17,7 @@ from dispatch_core.builder import query_form as forms
 from dispatch_core.builder.form_translation import form_of, query_of
 from dispatch_core.builder.pasted import Conversion, convert
 from dispatch_core.builder.query_form import Elements, Group, Locked, Node, QueryForm, Row
+from dispatch_core.dispatch import counted
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.query import Query, parse_query
 from dispatch_core.report import snippet_of
@@ -90,6 +91,8 @@ def query_toolbar(session: Session) -> None:
 
 def query_state(session: Session) -> bool:
     """Errors, warnings and questions about the query; True where it may be asked."""
+    if session.query_view == state.JSON:
+        _offer_unfinished_form(session)
     try:
         query = parse_query(session.query_text)
     except InvalidInput as error:
@@ -118,6 +121,38 @@ def _unfinished(session: Session) -> InvalidInput | None:
         return None
     lacking = forms.faults(form)
     return InvalidInput(list(lacking.values())) if lacking else None
+
+
+def _offer_unfinished_form(session: Session) -> None:
+    """Conditions that were not finished are in no text: say so before the form is made anew."""
+    form = session.query_form
+    lacking = len(forms.faults(form)) if form is not None else 0
+    if not lacking:
+        return
+    if session.form_text == session.query_text:
+        st.caption(
+            f"{counted(lacking, 'unfinished part')} of the form, not in this text: "
+            "once the text is edited, the form is made of the text alone."
+        )
+        return
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.caption(
+        f":material/warning: {counted(lacking, 'unfinished part')} of the form before this edit "
+        "will not be in the form of this text.",
+        width="content",
+    )
+    line.button(
+        "Back to that form",
+        icon=":material/undo:",
+        on_click=_restore_form,
+        args=(session,),
+        key="restore-form",
+    )
+
+
+def _restore_form(session: Session) -> None:
+    session.query_view = state.FORM
+    state.put_query_text(session, session.form_text)
 
 
 def _offer_conversion(session: Session, error: InvalidInput) -> None:

@@ -254,16 +254,19 @@ def reload_editors(session: Session) -> None:
 
 
 def first_value(key: str, value: str) -> str:
-    """What a text input with this key starts with; "" once it has a value of its own.
+    """What a text input with this key starts with; "" in the run in which `put_widget` set it.
 
-    Streamlit objects to a default beside a value that `put_widget` sets.
+    Streamlit objects to a default beside a value that was set. In every other run the default
+    is needed: a browser that was not sent an earlier run, because a click cut that run short,
+    takes the widget's value from it, and sends it back as if it had been typed.
     """
-    return "" if key in st.session_state else value
+    return "" if st.session_state.pop(f"{key}-put", False) else value
 
 
 def put_widget(key: str, value: Any) -> None:
     """Set what a widget shows, from the callback of another one."""
     st.session_state[key] = value
+    st.session_state[f"{key}-put"] = True
 
 
 def take_query(session: Session, query: Filter | Pipeline) -> None:
