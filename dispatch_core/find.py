@@ -156,9 +156,6 @@ def _answers(
         counted = pool.submit(_count, source, query)
         report = partial(_report_progress, progress, counted)
         assets = read(source, query, fields, report)
-        if len(assets) > (counted.result() or len(assets)):
-            # a walk over ids of two types meets some records again
-            assets = tuple({asset.record_id: asset for asset in assets}.values())
         warnings = tuple(_missing(source, query, len(assets), counted.result()))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -205,7 +202,9 @@ def _read_filter(
             ranges.setdefault(number, []).extend(to_asset(record, fields) for record in page)
             done += len(page)
             report(done)
-    return tuple(chain.from_iterable(ranges[number] for number in sorted(ranges)))
+    found = chain.from_iterable(ranges[number] for number in sorted(ranges))
+    # a walk over ids of two types meets some records again
+    return tuple({asset.record_id: asset for asset in found}.values())
 
 
 def _read_pipeline(

@@ -349,6 +349,20 @@ def test_records_that_the_source_counts_and_does_not_give_are_a_warning() -> Non
     ]
 
 
+def test_a_record_that_comes_twice_does_not_hide_that_another_is_missing() -> None:
+    class Doubling(Records):
+        def find_page(self, *question: Any) -> list[Record]:
+            page = super().find_page(*question)
+            return [page[0], page[0], *page[2:]] if len(page) == 3 else page
+
+    found = find_assets(Doubling(numbered(3)), EVERY)
+
+    assert names(found) == ["00000", "00002"]
+    assert found.matched == 2
+    assert found.exclusions == ()
+    assert found.warnings[0].startswith("The source counts 3 matches, and 2 came")
+
+
 def test_records_that_are_deleted_meanwhile_are_no_warning() -> None:
     source = Records(numbered(3))
     counts = iter([4, 3])
