@@ -780,6 +780,16 @@ def test_a_trial_of_one_for_each_subject_looks_for_nothing_again(app: AppTest) -
     assert f"= **{len(subjects)}** jobs" in equation(app)
 
 
+def test_a_row_of_the_list_that_finds_nothing_is_in_the_ledger_and_off_no_sum(
+    app: AppTest,
+) -> None:
+    paste(app, AWKWARD["nwb file"], "no-such-asset")
+    find(app)
+
+    assert equation(app).split("  \n")[:2] == ["**1** asset", "→ **1** input"]
+    assert app.button(key="see-excluded").label == "Exclusion ledger (1)"
+
+
 def test_who_is_excluded_and_why_is_one_click_from_every_page(app: AppTest) -> None:
     find_awkward(app, "nwb file", "no matching file")
     locate(app, ".nwb")

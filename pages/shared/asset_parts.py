@@ -201,13 +201,14 @@ def match_report(found: FoundAssets) -> None:
     st.caption(", ".join(f"{count:,} {status}" for status, count in counts.items()))
     columns = {
         "Row": lambda line: line.row.number,
-        "Id": lambda line: line.row.text,
         "Status": lambda line: line.status,
+        "Id": lambda line: line.row.text,
+        "Message": lambda line: line.message,
         "Matched by": lambda line: line.matched_by,
         "Asset": lambda line: line.name,
-        "Message": lambda line: line.message,
     }
-    wide = {"Matched by": st.column_config.TextColumn(width="medium")}
+    medium = st.column_config.TextColumn(width="medium")
+    wide = {"Id": medium, "Message": medium, "Matched by": medium}
     paged_table(found.match_report, columns, "match", column_config=wide)
     report = found.match_report
     download_csv("Download the match report", lambda: match_report_text(report), "match-report")

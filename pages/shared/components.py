@@ -14,6 +14,7 @@ from streamlit_ace import st_ace
 from dispatch_core.connect import SourceSettings
 from dispatch_core.dispatch import DispatchPlan
 from dispatch_core.errors import DispatchError, Issue
+from dispatch_core.find import FoundAssets
 from dispatch_core.spreadsheet import csv_file, safe_cell
 from dispatch_core.table import Columns, TableView, page_of, select_rows
 from dispatch_core.types import Exclusion
@@ -71,7 +72,7 @@ def equation_bar(session: Session) -> None:
     equation = plan.equation if plan else None
     numbers = [
         ("", len(found.assets) if found else None, "asset"),
-        *_less_excluded(plan),
+        *_less_excluded(found, plan),
         ("→", count_of_inputs(session), input_name(session)),
         ("×", state.set_count(session), "parameter set"),
         ("=", equation.jobs if equation else None, "job"),
@@ -89,7 +90,9 @@ def equation_bar(session: Session) -> None:
             equation
             and equation.excluded
             and st.button(
-                "See who is excluded, and why",
+                f"Exclusion ledger ({equation.excluded:,})",
+                help="Who is not in, at which stage and why: repeated rows and records, ids that "
+                "were not found, assets without a usable file.",
                 icon=":material/remove_circle:",
                 type="tertiary",
                 key="see-excluded",
@@ -105,10 +108,12 @@ def _term(sign: str, number: int | None, name: str) -> str:
     return f"{sign} **{told}** {name}{'' if number == 1 or name == _EXCLUDED else 's'}"
 
 
-def _less_excluded(plan: DispatchPlan | None) -> list[tuple[str, int | None, str]]:
-    """The rows of the ledger, where they are taken off: they make no input."""
-    excluded = plan.equation.excluded if plan else 0
-    return [("−", excluded, _EXCLUDED)] if excluded else []
+def _less_excluded(
+    found: FoundAssets | None, plan: DispatchPlan | None
+) -> list[tuple[str, int | None, str]]:
+    """The found assets that make no job; the ledger also has rows that found no asset."""
+    excluded = len(found.assets) - plan.equation.assets if found and plan else 0
+    return [("−", excluded, _EXCLUDED)] if excluded > 0 else []
 
 
 def input_name(session: Session) -> str:
