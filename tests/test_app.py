@@ -260,7 +260,7 @@ def test_jobs_for_each_worker_do_not_warn_of_a_number_of_workers_nobody_chose(
     find_awkward(app, "nwb file", "nwb directory", "several nwb")
     go(app, JOBS)
 
-    app.radio(key=f"mode-{session_of(app).epoch}").set_value("this many jobs for each worker").run()
+    app.radio(key=f"mode-{session_of(app).epoch}").set_value("this many jobs per worker").run()
 
     assert "→ **3** workers" in equation(app)
     assert [one.value for one in app.warning if "ignored" in one.value] == []

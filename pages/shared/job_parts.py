@@ -25,13 +25,13 @@ from pages.shared.charts import order_chart
 from pages.shared.components import download_csv, escaped, ledger_table, paged_table
 from pages.shared.session import Session
 
-_BY_WORKERS, _BY_SIZE = "at most this many workers", "this many jobs for each worker"
+_BY_WORKERS, _BY_SIZE = "at most this many workers", "this many jobs per worker"
 _MOST_BARS = 100
 
 
 def job_options(session: Session) -> None:
     """Workers, cap and format."""
-    mode, number, cap, shape = st.columns([2, 1, 1, 2], vertical_alignment="top")
+    mode, number, cap, shape = st.columns([2.4, 1, 1, 2], vertical_alignment="top")
     request, key = session.request, session.epoch
     start = _BY_WORKERS if request.tasks_per_job is None else _BY_SIZE
     modes = [_BY_WORKERS, _BY_SIZE]
