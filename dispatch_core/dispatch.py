@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.choose import choose_files
-from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
+from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError, showable
 from dispatch_core.find import FoundAssets, Progress, find_assets, no_progress
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
 from dispatch_core.job_model import Job, query_for_jobs
@@ -337,7 +337,11 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
         "equation": asdict(plan.equation),
         "request": json.loads(plan.request.to_json()),
         "warnings": list(plan.warnings),
-        "exclusions": [asdict(row) for row in plan.exclusions],
+        "exclusions": [
+            # a name may hold half a surrogate pair, and a record is read again
+            {name: showable(str(text)) for name, text in asdict(row).items()}
+            for row in plan.exclusions
+        ],
     }
 
 

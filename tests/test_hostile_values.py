@@ -65,13 +65,14 @@ def test_naughty_parameters_come_out_as_they_went_in_and_name_no_file(tmp_path: 
 
 
 def test_the_ledger_and_the_record_of_naughty_assets_are_read_back() -> None:
-    plan = plan_of(NAUGHTY, [])
+    names = [*NAUGHTY, "half of a pair \ud83d"]
+    plan = plan_of(names, [])
 
     rows = list(csv.DictReader(io.StringIO(ledger_text(plan.exclusions, "ledger.csv"))))
     document = json.loads(ledger_text(plan.exclusions, "ledger.json"))
 
-    assert len(rows) == len(document) == len(NAUGHTY)
-    assert [row["name"] for row in document] == NAUGHTY
+    assert len(rows) == len(document) == len(names)
+    assert [row["name"] for row in document] == names
     assert [
         cell for row in rows for cell in row.values() if re.match(r"[=+@-](?![\d.eE+]+$)", cell)
     ] == []
