@@ -112,6 +112,7 @@ def test_the_id_of_a_session_stands_in_no_address_and_no_cookie(tab: Tab) -> Non
 def test_starting_over_takes_two_clicks_and_brings_the_first_form_back(tab: Tab) -> None:
     tab.open()
     tab.type_text(QUERY)
+    tab.settle()
     tab.press("Start over")
     tab.press("Yes, start over")
     expect(tab.page.locator(".st-key-query-form")).to_be_visible()
