@@ -185,6 +185,8 @@ def test_not_over_two_operators_becomes_a_group_of_which_none_may_hold() -> None
         ({"$or": []}, '{"$or": []}', "a list of filters"),
         ({"$or": [1]}, '{"$or": [1]}', "not a filter"),
         ({"$comment": "mine"}, '{"$comment": "mine"}', "a comment"),
+        ({"": 1}, '{"": 1}', "a field without a name"),
+        ({" ": {"$elemMatch": {"y": 1}}}, '{" ": {"$elemMatch": {"y": 1}}}', "without a name"),
     ],
 )
 def test_what_no_row_says_is_a_locked_clause_with_its_text_and_the_reason(

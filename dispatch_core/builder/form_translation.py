@@ -77,8 +77,9 @@ def _nodes(query: Filter, depth: int) -> Iterator[Node]:
     for name, condition in query.items():
         if name in _GROUPS:
             yield _group(name, condition, depth)
-        elif name.startswith("$") or not name:
-            reason = _REASONS.get(name, f"no row of the form says {name or 'a field without name'}")
+        elif name.startswith("$") or not name.strip():
+            named = name.strip() or "a field without a name"
+            reason = _REASONS.get(name, f"no row of the form says {named}")
             yield Locked(_text({name: condition}), reason)
         else:
             yield from _field_nodes(name, condition, depth)
