@@ -308,7 +308,7 @@ def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint
         auto_update=True,
         key=f"{name}-{session.epoch}",
     )
-    return text if typed is None else str(typed).removeprefix("\ufeff")
+    return text if typed is None else str(typed).lstrip("\ufeff")
 
 
 def _annotation(issue: Issue) -> dict[str, Any]:
