@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from pages.shared.components import equation_bar, show_notice, source_badge, start_over_button
-from pages.shared.session import begin_session, enter_page
-from pages.shared.sign_in import require_sign_in
-from pages.shared.style import use_style
+from pages.shared.state.session import begin_session, enter_page
+from pages.shared.state.sign_in import require_sign_in
+from pages.shared.widgets.messages import show_notice
+from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
+from pages.shared.widgets.style import use_style
 
 st.set_page_config(page_title="Job dispatch", page_icon=".streamlit/icon.png", layout="wide")
 

@@ -16,9 +16,9 @@ WORKERS = 50
 
 def locate(task: Task) -> Callable[[], dict[str, Any]]:
     """``locate_files`` as a dispatch calls it; `task` has locations, extension, nested."""
-    from dispatch_core.file_extension import NestedStores
     from dispatch_core.locate import locate_files
-    from dispatch_core.s3 import S3Lister
+    from dispatch_core.sources.s3 import S3Lister
+    from dispatch_core.text.file_extension import NestedStores
     from dispatch_core.types import DataAsset
 
     lister = S3Lister()
@@ -36,7 +36,7 @@ def locate(task: Task) -> Callable[[], dict[str, Any]]:
 
 def list_pages(task: Task) -> Callable[[], int]:
     """Every key of the bucket through our lister: how many there are."""
-    from dispatch_core.s3 import S3Lister
+    from dispatch_core.sources.s3 import S3Lister
 
     lister = S3Lister()
     lister.list_page(BUCKET, "none/")
@@ -90,8 +90,8 @@ def plan(task: Task) -> Callable[[], dict[str, Any]]:
 
 def inventory(task: Task) -> Callable[[], dict[str, Any]]:
     """``locate_files`` over an inventory; `task` has its place, locations and extension."""
-    from dispatch_core.listing.inventory import InventoryLister
     from dispatch_core.locate import locate_files
+    from dispatch_core.sources.inventory import InventoryLister
     from dispatch_core.types import DataAsset
 
     assets = [DataAsset(place, place, place) for place in task["locations"]]
@@ -140,7 +140,7 @@ def raw_files(task: Task) -> Callable[[], None]:
 
 def our_folder(task: Task) -> Callable[[], None]:
     """The folder, as a dispatch writes it."""
-    from dispatch_core.output import write_folder
+    from dispatch_core.output.folder import write_folder
 
     place = Path(task["folder"]) / "ours"
 
@@ -164,7 +164,7 @@ def plain_zip(task: Task) -> Callable[[], None]:
 
 def our_zip(task: Task) -> Callable[[], None]:
     """The zip, as a download gets it."""
-    from dispatch_core.output import write_zip
+    from dispatch_core.output.zip import write_zip
 
     def work() -> None:
         with open(Path(task["folder"]) / "ours.zip", "wb") as destination:

@@ -57,7 +57,7 @@ def visit(assets: int) -> dict[str, Any]:
 def _visit(task: Task) -> Callable[[], dict[str, Any]]:
     from streamlit.testing.v1 import AppTest
 
-    from pages.shared import session as state
+    from pages.shared.state import session as state
 
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600).run()
     session = app.session_state["dispatch"]

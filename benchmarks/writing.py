@@ -13,7 +13,8 @@ from benchmarks.listing import Form
 from benchmarks.ours import job_files
 from benchmarks.peers import READERS_PYTHON
 from benchmarks.report import Figure, Report, Table
-from dispatch_core.output import write_folder, write_zip
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.zip import write_zip
 
 ROUNDS = 3
 WAYS = {

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.spreadsheet import plain_cell
+from dispatch_core.text.spreadsheet import plain_cell
 
 COLUMN = "asset_id"
 FILE_NAME = "data_asset_input.csv"

@@ -27,28 +27,22 @@ from dispatch_core.connect import (
     open_object_lister,
     settings_from,
 )
-from dispatch_core.dispatch import (
-    DispatchPlan,
-    counted,
-    dispatch_record,
-    ledger_counts,
-    plan_dispatch,
-    record_beside,
-    require_jobs,
-)
+from dispatch_core.dispatch import DispatchPlan, ledger_counts, plan_dispatch, require_jobs
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
-from dispatch_core.find import Progress, no_progress
 from dispatch_core.job_model import JOB_FORMATS
-from dispatch_core.output import write_folder, write_zip_file
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.record import dispatch_record, record_beside
+from dispatch_core.output.text_file import write_text_file
+from dispatch_core.output.zip import write_zip_file
+from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
 from dispatch_core.parameter_sets.schema import compile_schema
-from dispatch_core.parameters import find_parameters_file, parse_parameters
 from dispatch_core.query import read_query
-from dispatch_core.report import ledger_text
 from dispatch_core.request import DispatchRequest, SeveralFiles, edit_request, load_request
-from dispatch_core.sources import MetadataSource
-from dispatch_core.strict_json import decode_json, load_json
-from dispatch_core.text_file import write_text_file
-from dispatch_core.types import Exclusion, Filter, Pipeline
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.strict_json import decode_json, load_json
+from dispatch_core.text.words import counted
+from dispatch_core.types import Exclusion, Filter, Pipeline, Progress, no_progress
+from dispatch_core.views.report import ledger_text
 
 EXAMPLES_SHOWN = 3
 WORKERS_SHOWN = 20

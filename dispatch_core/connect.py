@@ -14,14 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatch_core import docdb
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.listing.cluster import DaskCluster
-from dispatch_core.mongodb import SCHEMES, MongoSource
-from dispatch_core.sources import MetadataSource, ObjectLister
+from dispatch_core.sources import gateway as docdb
+from dispatch_core.sources.mongodb import SCHEMES, MongoSource
+from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 
 if TYPE_CHECKING:
-    from dispatch_core.embedded.catalogue import DemoCatalogue
+    from dispatch_core.demo.catalogue import DemoCatalogue
 
 DEMO, S3 = "demo", "s3"
 DEMO_ASSETS = 2_400
@@ -101,17 +101,17 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     Where it is `soon` used, boto3 gets ready meanwhile, which takes a third of a second.
     """
     if settings.inventory:
-        from dispatch_core.listing.inventory import InventoryLister
+        from dispatch_core.sources.inventory import InventoryLister
 
         places = (place.strip() for place in settings.inventory.split(","))
         return InventoryLister([place for place in places if place])
     buckets = settings.buckets or (DEMO if settings.is_demo else S3)
     if buckets == DEMO:
-        from dispatch_core.embedded.buckets import DemoLister
+        from dispatch_core.demo.buckets import DemoLister
 
         return DemoLister(_catalogue(settings.demo_assets))
     if buckets == S3:
-        from dispatch_core.s3 import S3Lister
+        from dispatch_core.sources.s3 import S3Lister
 
         lister = S3Lister()
         if soon and not settings.dask_scheduler:
@@ -121,7 +121,7 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     if not root.is_dir():
         action = "Write demo, s3, or a folder whose sub-folders stand for buckets"
         raise InvalidInput(Issue(f"{buckets!r} is not a folder", "--buckets", action))
-    from dispatch_core.folder import FolderLister
+    from dispatch_core.sources.folder import FolderLister
 
     return FolderLister(root)
 
@@ -132,7 +132,7 @@ def open_cluster(settings: SourceSettings) -> DaskCluster | None:
 
 
 def _demo_source(settings: SourceSettings) -> MetadataSource:
-    from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter
+    from dispatch_core.demo.gateway import DemoGateway, GatewayAdapter
 
     catalogue = _catalogue(settings.demo_assets)
     gateway = DemoGateway(catalogue.records)
@@ -146,6 +146,6 @@ def _demo_source(settings: SourceSettings) -> MetadataSource:
 
 @lru_cache(maxsize=2)
 def _catalogue(asset_count: int) -> DemoCatalogue:
-    from dispatch_core.embedded.catalogue import DemoCatalogue
+    from dispatch_core.demo.catalogue import DemoCatalogue
 
     return DemoCatalogue(asset_count)

@@ -8,44 +8,36 @@ exactly that stream.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from dispatch_core.choose import choose_files
-from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError, showable
-from dispatch_core.find import FoundAssets, Progress, find_assets, no_progress
+from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
+from dispatch_core.find import FoundAssets, find_assets
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
 from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
 from dispatch_core.listing.cluster import DaskCluster
-from dispatch_core.locate import Answer, Located, check_locations, locate_files
-from dispatch_core.parameters import ParameterSets
+from dispatch_core.locate import AssetFiles, Located, check_locations, locate_files
+from dispatch_core.parameter_sets.document import ParameterSets
 from dispatch_core.request import (
     DEFAULT_WORKERS,
     CheckedRequest,
     DispatchRequest,
     check_request,
 )
-from dispatch_core.sources import MetadataSource, ObjectLister
+from dispatch_core.sources.protocols import MetadataSource, ObjectLister
+from dispatch_core.text.words import counted
 from dispatch_core.trial import take_trial
-from dispatch_core.types import Exclusion, LocatedAsset
+from dispatch_core.types import Exclusion, LocatedAsset, Progress, no_progress
 
 _ASKED_FOR = frozenset(
     "excluded_by_hand superseded not_in_trial not_newest not_largest over_the_cap duplicate".split()
 )
 _SERVICE_REASONS = frozenset({"access_denied", "no_such_bucket", "listing_failed"})
-
-
-def counted(number: int, noun: str) -> str:
-    """ "1 job", "2 jobs", "1,000 jobs"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +175,7 @@ def locate_step(
     lister: ObjectLister,
     progress: Progress = no_progress,
     cluster: DaskCluster | None = None,
-    found: Callable[[Sequence[Answer]], None] | None = None,
+    found: Callable[[Sequence[AssetFiles]], None] | None = None,
 ) -> Located:
     """The files of every grouped asset, or only a check of its location.
 
@@ -319,35 +311,6 @@ def needed_fields(request: DispatchRequest) -> tuple[str, ...]:
     """Every path of a record that the steps of a request read."""
     trial = request.trial.one_per if request.trial else None
     return (*grouping_rules(request).fields, *filter(None, [trial]))
-
-
-def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") -> dict[str, Any]:
-    """Our own record of a dispatch, which lies beside the worker folders.
-
-    ``dispatched_by`` is null where nobody signs in.
-    """
-    return {
-        "record": 1,
-        "dispatched_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "dispatched_by": dispatched_by or None,
-        "status": status,
-        "source": plan.source,
-        "buckets": plan.buckets,
-        "fingerprint": plan.fingerprint,
-        "equation": asdict(plan.equation),
-        "request": json.loads(plan.request.to_json()),
-        "warnings": list(plan.warnings),
-        "exclusions": [
-            # a name may hold half a surrogate pair, and a record is read again
-            {name: showable(str(text)) for name, text in asdict(row).items()}
-            for row in plan.exclusions
-        ],
-    }
-
-
-def record_beside(folder: Path) -> Path:
-    """Where the record of a dispatch into `folder` lies: beside it, never in it."""
-    return folder.with_name(f"{folder.name}.dispatch.json")
 
 
 def ledger_counts(exclusions: tuple[Exclusion, ...]) -> Mapping[tuple[str, str], int]:

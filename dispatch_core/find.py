@@ -18,8 +18,16 @@ from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
 from dispatch_core.language.paths import outermost_paths, value_along, value_at
 from dispatch_core.query import Query
-from dispatch_core.sources import MetadataSource
-from dispatch_core.types import DataAsset, Exclusion, Pipeline, Record, exclude
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.types import (
+    DataAsset,
+    Exclusion,
+    Pipeline,
+    Progress,
+    Record,
+    exclude,
+    no_progress,
+)
 from dispatch_core.walk import in_order, read_pages, walk_records
 
 IDS_A_QUERY = 1_000
@@ -37,14 +45,8 @@ _CODE_OCEAN = ("Code Ocean",)
 _REQUIRED = ("_id", "name", "location")
 _T = TypeVar("_T")
 
-Progress = Callable[[str, int, int], None]
-"""Called with the step, what is done and the total (0 where it is not known)."""
 
 RowStatus = Literal["matched", "not found", "duplicate", "ambiguous", "empty"]
-
-
-def no_progress(step: str, done: int, total: int) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)

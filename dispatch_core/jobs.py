@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from dispatch_core.job_model import Job, canonical_text, make_jobs
-from dispatch_core.parameters import ParameterSet
+from dispatch_core.parameter_sets.document import ParameterSet
 from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Stage
 
 

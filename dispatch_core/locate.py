@@ -21,8 +21,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 from dispatch_core.errors import Issue, ServiceError
-from dispatch_core.file_extension import NestedStores, check_extension, is_utf8
-from dispatch_core.listing.place import Matches, Place, Search
+from dispatch_core.listing.place import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import (
     Listed,
     Run,
@@ -33,7 +32,8 @@ from dispatch_core.listing.scan import (
     rest_of,
     single_runs,
 )
-from dispatch_core.sources import ObjectLister
+from dispatch_core.sources.protocols import ObjectLister
+from dispatch_core.text.file_extension import NestedStores, check_extension, is_utf8
 from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, exclude
 
 DEAD_AFTER = 20
@@ -48,7 +48,7 @@ HELD_SHOWN = 8
 PAUSE = 0.5
 """Seconds to wait, at most, before a failed listing is tried again."""
 
-Answer = LocatedAsset | Exclusion
+AssetFiles = LocatedAsset | Exclusion
 """What became of one asset."""
 
 _POLL = 0.1
@@ -56,9 +56,9 @@ _STOPPED = Issue("The listing was stopped before this asset", action="Locate the
 _LOCATION = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/(.*[^/])/*", re.DOTALL)
 
 
-def _place(location: str) -> Place | None:
+def _place(location: str) -> S3Prefix | None:
     match = _LOCATION.fullmatch(location)
-    return Place(match[1], match[2] + "/") if match and is_utf8(location) else None
+    return S3Prefix(match[1], match[2] + "/") if match and is_utf8(location) else None
 
 
 def check_locations(
@@ -119,7 +119,7 @@ def locate_files(
     threads: int = 16,
     executor: Executor | None = None,
     progress: Callable[[int], None] | None = None,
-    found: Callable[[Sequence[Answer]], None] | None = None,
+    found: Callable[[Sequence[AssetFiles]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     pause: float = PAUSE,
 ) -> Located:
@@ -199,13 +199,13 @@ class _Account:
         assets: Sequence[DataAsset],
         extension: str,
         progress: Callable[[int], None],
-        found: Callable[[Sequence[Answer]], None],
+        found: Callable[[Sequence[AssetFiles]], None],
     ) -> None:
         self._assets = assets
         self._extension = extension
         self._tell_progress, self._tell_found = progress, found
-        self._answers: dict[int, Answer] = {}
-        self._sharing: dict[Place, list[int]] = {}
+        self._answers: dict[int, AssetFiles] = {}
+        self._sharing: dict[S3Prefix, list[int]] = {}
         for index, asset in enumerate(assets):
             place = _place(asset.location)
             if place is None:
@@ -218,11 +218,11 @@ class _Account:
             found(list(self._answers.values()))
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[S3Prefix]:
         """Where the assets lie, each place once."""
         return list(self._sharing)
 
-    def settle(self, listed: Iterable[tuple[Place, Listed]]) -> None:
+    def settle(self, listed: Iterable[tuple[S3Prefix, Listed]]) -> None:
         """Enters the assets of these places, and tells of them; what is entered stays."""
         answers = {
             index: _answer(self._assets[index], outcome, self._extension)
@@ -265,7 +265,7 @@ class _Sweep:
         self._waiting: deque[Run] = deque()
         self._under_way: dict[Future[RunListed], Run] = {}
         self._ended: SimpleQueue[Future[RunListed]] = SimpleQueue()
-        self._failed: dict[Place, Listed] = {}
+        self._failed: dict[S3Prefix, Listed] = {}
         self._failed_at_first: int | None = 0
         self._missing: dict[str, Listed] = {}
         self._apart: set[str] = set()
@@ -335,7 +335,7 @@ class _Sweep:
 
     def _settle(self, run: Run, listed: dict[str, Listed]) -> None:
         """Enters what became of places, but for those that are to be tried once more."""
-        outcomes = {Place(run.bucket, prefix): outcome for prefix, outcome in listed.items()}
+        outcomes = {S3Prefix(run.bucket, prefix): outcome for prefix, outcome in listed.items()}
         failed = {p: o for p, o in outcomes.items() if o.reason == "listing_failed"}
         self._failed |= failed
         self._account.settle((p, o) for p, o in outcomes.items() if p not in failed)
@@ -394,7 +394,7 @@ class _Sweep:
             raise ServiceError(Issue(what, action=issue.action))
 
 
-def _answer(asset: DataAsset, listed: Listed, extension: str) -> Answer:
+def _answer(asset: DataAsset, listed: Listed, extension: str) -> AssetFiles:
     if listed.matches is None:
         issue = listed.issue or _STOPPED
         return exclude(asset, "files", listed.reason, issue.what, issue.action)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.language.match import compile_filter
-from dispatch_core.strict_json import MAX_DEPTH, load_json
+from dispatch_core.text.strict_json import MAX_DEPTH, load_json
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
 LOGICAL = frozenset({"$and", "$or", "$nor"})
@@ -54,7 +54,7 @@ FORBIDDEN = {
 _EXTENDED = {"$date", "$oid", "$numberLong", "$numberInt", "$numberDouble", "$uuid"}
 _KNOWN = FILTER_OPERATORS | STAGES | EXPRESSIONS
 
-Place = Literal["filter", "expression"]
+QueryPart = Literal["filter", "expression"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _filter_issues(value: Filter, where: str) -> Iterator[Issue]:
     yield from _walk(value, where, "filter", 0)
 
 
-def _walk(value: JsonValue, where: str, place: Place, depth: int) -> Iterator[Issue]:
+def _walk(value: JsonValue, where: str, place: QueryPart, depth: int) -> Iterator[Issue]:
     if depth > MAX_DEPTH:
         yield Issue(f"it is nested more than {MAX_DEPTH} levels deep", where, "Flatten it")
     elif isinstance(value, list):
@@ -174,12 +174,12 @@ def _walk(value: JsonValue, where: str, place: Place, depth: int) -> Iterator[Is
             yield from _entry(str(key), item, f"{where}.{key}", place, depth)
 
 
-def _entry(key: str, item: JsonValue, where: str, place: Place, depth: int) -> Iterator[Issue]:
+def _entry(key: str, item: JsonValue, where: str, place: QueryPart, depth: int) -> Iterator[Issue]:
     allowed = EXPRESSIONS if place == "expression" else FILTER_OPERATORS
     if key.startswith("$") and key not in allowed:
         yield _refused(key, where.removesuffix(f".{key}"), allowed, "operator")
     else:
-        inner: Place = "expression" if key == "$expr" else place
+        inner: QueryPart = "expression" if key == "$expr" else place
         yield from _walk(item, where, inner, depth + 1)
 
 

@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.file_extension import NestedStores, check_extension
 from dispatch_core.job_model import JobFormat
+from dispatch_core.parameter_sets.document import ParameterSets, build_parameter_sets
 from dispatch_core.parameter_sets.schema import compile_schema
-from dispatch_core.parameters import ParameterSets, build_parameter_sets
 from dispatch_core.query import Query, check_query
-from dispatch_core.strict_json import load_json
+from dispatch_core.text.file_extension import NestedStores, check_extension
+from dispatch_core.text.strict_json import load_json
 
 WHERE = "dispatch request"
 

@@ -6,7 +6,7 @@ Change a value by copying (`dataclasses.replace`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +15,9 @@ JsonValue = Any
 
 Record = dict[str, Any]
 """A metadata record as JSON, as the document database holds it."""
+
+JsonPath = tuple[str | int, ...]
+"""Where a value stands in a JSON document: keys and indices from the outside in."""
 
 Filter = dict[str, Any]
 """A parsed MongoDB filter."""
@@ -117,3 +120,11 @@ class Exclusion:
 def exclude(asset: DataAsset, stage: Stage, reason: str, message: str, action: str) -> Exclusion:
     """A ledger row for `asset`."""
     return Exclusion(stage, reason, message, action, asset.record_id, asset.name, asset.location)
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with the step, what is done and the total (0 where it is not known)."""
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """Say nothing."""

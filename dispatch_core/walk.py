@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from dispatch_core.errors import AnswerTooLarge, Issue, ServiceError
-from dispatch_core.sources import MetadataSource
+from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Record
 
 PAGE = 1_000

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispatch_core.embedded.aggregate import run_pipeline
-from dispatch_core.embedded.projection import project_record
 from dispatch_core.errors import AccessDenied, AnswerTooLarge, Issue, NoSuchBucket
+from dispatch_core.language.aggregate import run_pipeline
 from dispatch_core.language.match import compile_filter
-from dispatch_core.sources import ListPage, StoredObject
+from dispatch_core.language.projection import project_record
+from dispatch_core.sources.protocols import ListPage, StoredObject
 from dispatch_core.types import DataAsset, Filter, Pipeline, Record
 
 

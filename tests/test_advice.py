@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.docdb import GatewaySource
-from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter
-from dispatch_core.find import Progress, no_progress
+from dispatch_core.demo.gateway import DemoGateway, GatewayAdapter
 from dispatch_core.insight.advice import Advice, advise, translate
 from dispatch_core.insight.fields import sample_fields, without_indices
-from dispatch_core.types import Filter, Pipeline, Record
+from dispatch_core.sources.gateway import GatewaySource
+from dispatch_core.types import Filter, Pipeline, Progress, Record, no_progress
 from tests.fakes import Records, record, record_v2
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"

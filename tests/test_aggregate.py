@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch_core.embedded.aggregate import (
+from dispatch_core.errors import InvalidInput
+from dispatch_core.language.aggregate import (
     project_record,
     run_pipeline,
     sort_records,
     supported_stages,
 )
-from dispatch_core.errors import InvalidInput
 from dispatch_core.language.bson import MISSING
 from dispatch_core.language.expressions import compile_expression, scope_of, supported_operators
 from dispatch_core.types import Record

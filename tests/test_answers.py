@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dispatch_core.errors import ServiceError
-from dispatch_core.find import Progress
-from pages.shared.answers import Answers
+from dispatch_core.types import Progress
+from pages.shared.state.answers import Answers
 
 POOL = ThreadPoolExecutor(2)
 

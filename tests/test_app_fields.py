@@ -13,16 +13,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dispatch_core.embedded.catalogue import AWKWARD
+from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.insight.fields import FieldCatalogue
-from pages.shared import session as state
-from pages.shared.field_parts import (
-    kind_of,
-    known_fields,
-    known_values,
-)
-from pages.shared.services import ask_advice, ask_fields
-from pages.shared.session import Session
+from pages.shared.assets.fields import kind_of, known_fields, known_values
+from pages.shared.state import session as state
+from pages.shared.state.services import ask_advice, ask_fields
+from pages.shared.state.session import Session
 from tests.support.browser import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -212,7 +208,7 @@ def form() -> None:
     """A page of the three inputs."""
     import streamlit as st
 
-    from pages.shared.field_parts import field_input, value_input, values_input
+    from pages.shared.assets.fields import field_input, value_input, values_input
 
     path = field_input("Field", "data_description.data_level", "field")
     st.text(repr((path, value_input(path, "raw", "value"), values_input(path, ("raw",), "values"))))
@@ -220,7 +216,7 @@ def form() -> None:
 
 def misspelt() -> None:
     """A page with a field that is none."""
-    from pages.shared.field_parts import field_input
+    from pages.shared.assets.fields import field_input
 
     field_input("Field", "session typ", "field")
 
@@ -272,7 +268,7 @@ def test_inputs_of_a_source_that_is_silent_take_anything(monkeypatch: pytest.Mon
 
 
 def test_the_parts_ask_no_source_themselves() -> None:
-    parts = [ROOT / "pages/shared" / f"{name}_parts.py" for name in ("field", "facet", "advice")]
+    parts = [ROOT / "pages/shared/assets" / f"{name}.py" for name in ("fields", "facets", "advice")]
     called = {
         node.func.id
         for path in parts

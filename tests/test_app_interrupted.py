@@ -18,7 +18,8 @@ import pytest
 from benchmarks.browserless import AppServer, Tab, wait_until
 from benchmarks.load import Tally, prepare, request_of
 from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
-from dispatch_core.dispatch import plan_dispatch, record_beside
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.output.record import record_beside
 from tests.support.tier import amount
 from tests.support.world import Tree, tree_of
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared.parameter_examples import SCHEMA
-from pages.shared.session import Session
+from pages.shared.parameters.examples import SCHEMA
+from pages.shared.state.session import Session
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "pages/plan/parameters.py"

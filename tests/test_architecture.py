@@ -13,28 +13,36 @@ import pytest
 import requests.exceptions
 from requests.adapters import BaseAdapter
 
-from dispatch_core.docdb import GatewaySource, Patience
 from dispatch_core.errors import DispatchError
+from dispatch_core.sources.gateway import GatewaySource, Patience
 
 CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "readers": "strict_json language query builder spreadsheet asset_list parameters"
-    " parameter_sets file_extension",
-    "contracts": "sources job_model job_text request",
-    "edges and steps": "docdb mongodb shared_answers s3 folder embedded text_file output"
-    " walk find grouping trial listing locate choose jobs",
-    "pipeline": "dispatch insight",
-    "surface": "connect output_root links table columns report cli __main__ __init__",
+    "language": "text language job_model",
+    "readers": "query asset_list parameter_sets builder job_text grouping sources",
+    "request": "request walk listing jobs demo",
+    "steps": "find trial locate choose connect",
+    "pipeline": "dispatch",
+    "around the plan": "insight output views",
+    "surface": "cli __init__",
+    "entry": "__main__",
 }
-"""A module imports from floors below its own, or beside it where that makes no cycle."""
+"""A module imports from floors below its own, and from its own folder."""
 
 THE_WORLD = frozenset(
     "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
     " asyncio multiprocessing distributed duckdb".split()
 )
-EDGES = {"listing.cluster", "listing.inventory", "docdb", "mongodb", "s3", "embedded.gateway"}
+EDGES = {
+    "listing.cluster",
+    "sources.inventory",
+    "sources.gateway",
+    "sources.mongodb",
+    "sources.s3",
+    "demo.gateway",
+}
 
 
 def modules() -> dict[str, ast.Module]:
@@ -67,27 +75,49 @@ OURS = {
 }
 
 
+def top_of(name: str) -> str:
+    """The folder of a module, or the module itself where it stands flat in the core."""
+    return name.split(".")[0]
+
+
 def floor_of(name: str) -> int:
-    """The number of a module's floor; a package stands on one floor as a whole."""
-    top = name.split(".")[0]
-    return next(number for number, floor in enumerate(FLOORS.values()) if top in floor.split())
+    """The number of a module's floor; a folder stands on one floor as a whole."""
+    return next(n for n, floor in enumerate(FLOORS.values()) if top_of(name) in floor.split())
 
 
 def test_every_module_stands_on_one_floor_and_no_floor_names_another() -> None:
     named = sorted(" ".join(FLOORS.values()).split())
 
-    assert named == sorted({name.split(".")[0] for name in TREES})
+    assert named == sorted({top_of(name) for name in TREES})
 
 
-def test_a_module_imports_nothing_from_a_floor_above_its_own() -> None:
+def test_a_module_imports_only_from_floors_below_and_from_its_own_folder() -> None:
     upward = {
         (name, other)
         for name, others in OURS.items()
         for other in others
-        if floor_of(other) > floor_of(name)
+        if top_of(other) != top_of(name) and floor_of(other) >= floor_of(name)
     }
 
     assert upward == set()
+
+
+def test_production_imports_the_demo_only_where_sources_are_opened() -> None:
+    importing = {
+        name
+        for name, others in OURS.items()
+        if top_of(name) != "demo" and any(top_of(other) == "demo" for other in others)
+    }
+
+    assert importing == {"connect"}
+
+
+def test_the_story_is_at_most_26_modules_none_of_them_above_640_lines() -> None:
+    flat = [path for path in CORE.glob("*.py") if path.stem not in ("__init__", "__main__")]
+    long = [path.name for path in CORE.rglob("*.py") if len(path.read_text().splitlines()) > 640]
+
+    assert len(flat) <= 26
+    assert long == []
 
 
 def test_the_ground_imports_nothing_of_ours() -> None:

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dispatch_core.connect import SourceSettings, open_metadata_source
-from dispatch_core.embedded.catalogue import AWKWARD, DemoCatalogue
+from dispatch_core.demo.catalogue import AWKWARD, DemoCatalogue
 from tests.support.browser import (
     HOST,
     ROOT,

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from dispatch_core.embedded.catalogue import AWKWARD
+from dispatch_core.demo.catalogue import AWKWARD
 from tests.support.browser import Tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-fields")]

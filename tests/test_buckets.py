@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dispatch_core.embedded.buckets import DemoLister, page_of, seek_in
-from dispatch_core.embedded.catalogue import (
+from dispatch_core.demo.buckets import DemoLister
+from dispatch_core.demo.catalogue import (
     AWKWARD,
     CODE_OCEAN_BUCKET,
     DENIED_BUCKET,
@@ -23,8 +23,9 @@ from dispatch_core.embedded.catalogue import (
     split_location,
 )
 from dispatch_core.errors import AccessDenied, NoSuchBucket
-from dispatch_core.folder import FolderLister
-from dispatch_core.sources import ListPage, ObjectLister, StoredObject, time_text
+from dispatch_core.sources.folder import FolderLister
+from dispatch_core.sources.paging import page_of, seek_in
+from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject, time_text
 
 CATALOGUE = DemoCatalogue(asset_count=300)
 DEMO = DemoLister(CATALOGUE)

@@ -20,11 +20,11 @@ from benchmarks.listing import environment
 from benchmarks.workloads import BUCKET, Bucket, workloads
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.errors import InvalidInput, ServiceError
-from dispatch_core.file_extension import check_extension
 from dispatch_core.listing.cluster import DaskCluster, _in_own_words
 from dispatch_core.locate import Located, locate_files
 from dispatch_core.request import DispatchRequest
-from dispatch_core.s3 import S3Lister
+from dispatch_core.sources.s3 import S3Lister
+from dispatch_core.text.file_extension import check_extension
 from dispatch_core.types import DataAsset
 from tests.fakes import Buckets, Records, record
 

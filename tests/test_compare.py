@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dispatch_core.parameter_sets.compare import Comparison, compare_sets
-from dispatch_core.parameters import merge_sets
+from dispatch_core.parameter_sets.document import merge_sets
 
 
 def compared(*sets: dict[str, Any], fixed: dict[str, Any] | None = None) -> Comparison:

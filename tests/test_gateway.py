@@ -11,8 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import certifi
 import pytest
 
-from dispatch_core.docdb import GatewaySource, Patience
-from dispatch_core.embedded.gateway import GatewayLimits
+from dispatch_core.demo.gateway import GatewayLimits
 from dispatch_core.errors import (
     AccessDenied,
     AnswerTooLarge,
@@ -20,6 +19,7 @@ from dispatch_core.errors import (
     InvalidInput,
     ServiceError,
 )
+from dispatch_core.sources.gateway import GatewaySource, Patience
 from dispatch_core.walk import walk_records
 from tests.servers.gateway import Fault, GatewayServer, flaky
 from tests.support.tier import amount

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatch_core import docdb
-from dispatch_core.docdb import GatewaySource, Patience
-from dispatch_core.embedded.gateway import GatewayLimits
+from dispatch_core.demo.gateway import GatewayLimits
 from dispatch_core.errors import AnswerTooLarge, DispatchError, ServiceError
 from dispatch_core.find import find_assets, walk_records
 from dispatch_core.query import check_query
+from dispatch_core.sources import gateway as docdb
+from dispatch_core.sources.gateway import GatewaySource, Patience
 from tests.servers.gateway import Fault, GatewayServer, flaky
 from tests.support.tier import amount
 

@@ -9,7 +9,7 @@ import pytest
 
 from dispatch_core.errors import ServiceError
 from dispatch_core.locate import Located, locate_files
-from dispatch_core.s3 import S3Lister
+from dispatch_core.sources.s3 import S3Lister
 from dispatch_core.types import DataAsset
 from tests.fakes import asset
 from tests.servers.s3 import Fault, Request, S3Server

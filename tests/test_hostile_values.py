@@ -14,12 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatch_core.dispatch import DispatchPlan, dispatch_record, plan_dispatch
+from dispatch_core.dispatch import DispatchPlan, plan_dispatch
 from dispatch_core.errors import DispatchError
-from dispatch_core.output import write_folder, write_zip_file
-from dispatch_core.report import ledger_text
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.record import dispatch_record
+from dispatch_core.output.zip import write_zip_file
 from dispatch_core.request import make_request
-from dispatch_core.strict_json import load_json
+from dispatch_core.text.strict_json import load_json
+from dispatch_core.views.report import ledger_text
 from tests.fakes import Buckets, Records, record
 from tests.support.naughty import NAUGHTY
 from tests.support.tier import amount

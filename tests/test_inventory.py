@@ -23,16 +23,16 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.list_server import KeyList, list_page
 from dispatch_core.cli import main
 from dispatch_core.errors import InvalidInput, NoSuchBucket, ServiceError
-from dispatch_core.listing.inventory_manifest import as_of, read_inventory
 from dispatch_core.locate import locate_files
-from dispatch_core.s3 import S3Lister
-from dispatch_core.sources import ListPage
+from dispatch_core.sources.inventory_manifest import as_of, read_inventory
+from dispatch_core.sources.protocols import ListPage
+from dispatch_core.sources.s3 import S3Lister
 from dispatch_core.types import DataAsset
 from tests.fakes import Buckets
 
 duckdb = pytest.importorskip("duckdb", reason="the extra requirements-inventory.txt is missing")
 
-from dispatch_core.listing.inventory import InventoryLister  # noqa: E402 - skipped without duckdb
+from dispatch_core.sources.inventory import InventoryLister  # noqa: E402 - skipped without duckdb
 
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag"
 ROOT = Path(__file__).resolve().parents[1]

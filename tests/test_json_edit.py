@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.parameter_sets.json_edit import (
+from dispatch_core.text.json_edit import (
     append_items,
     insert_item,
     put_value,

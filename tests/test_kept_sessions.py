@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from pages.shared.kept_sessions import KeptSessions
+from pages.shared.state.kept_sessions import KeptSessions
 
 
 @dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.links import DEFAULT_LINKS, links_of, read_links
 from dispatch_core.types import DataAsset
+from dispatch_core.views.links import DEFAULT_LINKS, links_of, read_links
 
 ASSET = DataAsset("id-1", "ecephys 1/2&x", "s3://bucket/a b/c/", asset_ids=("co-1",))
 

@@ -13,8 +13,8 @@ from botocore.parsers import ResponseParserError, create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.listing.list_answer import LeanAnswer, read_answer
-from dispatch_core.sources import ListPage
+from dispatch_core.sources.list_answer import LeanAnswer, read_answer
+from dispatch_core.sources.protocols import ListPage
 
 SHAPE = (
     botocore.session.Session().get_service_model("s3").operation_model("ListObjectsV2").output_shape

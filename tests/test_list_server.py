@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.list_server import KeyList, ListServer, list_page
 from benchmarks.workloads import BUCKET, Bucket, Run, Tree, Workload, workloads
 from dispatch_core.errors import NoSuchBucket
-from dispatch_core.s3 import S3Lister
+from dispatch_core.sources.s3 import S3Lister
 
 TREE = Tree((Run("z.json"), Run("a.zarr/0", 25), Run("a.json"), Run("b/c.nwb")))
 TEXTS = st.text("ab/.~é", max_size=3)

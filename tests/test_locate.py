@@ -18,10 +18,10 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
-from dispatch_core.file_extension import check_extension
-from dispatch_core.listing.place import Matches, Place, Search, list_matches
+from dispatch_core.listing.place import Matches, S3Prefix, Search, list_matches
 from dispatch_core.locate import Located, check_locations, locate_files
-from dispatch_core.sources import ListPage, ObjectLister
+from dispatch_core.sources.protocols import ListPage, ObjectLister
+from dispatch_core.text.file_extension import check_extension
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
 from tests.support.store import (
     LAST,
@@ -564,7 +564,7 @@ def test_a_server_that_mishandles_the_delimiter_is_found_out(
 
 
 def past_stores(store: ObjectLister) -> list[str]:
-    place = Place("data", "a/")
+    place = S3Prefix("data", "a/")
     return paths(list_matches(store, place, Search(".zarr", by_delimiter=False)))
 
 
@@ -585,7 +585,7 @@ def test_a_walk_reaches_the_end_on_servers_that_are_not_quite_s3(kind: type[Stor
 def test_a_walk_by_delimiter_reaches_the_end_where_a_token_repeats(kind: type[Store]) -> None:
     store = kind(*TWO_STORES, "data/a/w.txt", "data/a/z.zarr", page_size=1)
 
-    found = list_matches(store, Place("data", "a/"), Search(".zarr"))
+    found = list_matches(store, S3Prefix("data", "a/"), Search(".zarr"))
 
     assert paths(found) == BOTH
     assert not found.delimiter_refused
@@ -612,7 +612,7 @@ def test_a_server_that_repeats_a_page_without_end_is_an_error(use_delimiter: boo
     store = Endless("data/a/1.nwb", "data/a/2.nwb")
 
     with pytest.raises(ServiceError, match="repeats one page"):
-        list_matches(store, Place("data", "a/"), Search(".nwb", by_delimiter=use_delimiter))
+        list_matches(store, S3Prefix("data", "a/"), Search(".nwb", by_delimiter=use_delimiter))
 
     assert len(store.asked) < 100
 
@@ -632,7 +632,7 @@ def test_empty_pages_before_the_end_are_not_the_end() -> None:
 def test_a_store_without_order_is_listed_whole() -> None:
     store = Unordered(*TWO_STORES, "data/a/x.zarr", "data/a/z.zarr", page_size=4)
 
-    found = list_matches(store, Place("data", "a/"), Search(".zarr", by_delimiter=False))
+    found = list_matches(store, S3Prefix("data", "a/"), Search(".zarr", by_delimiter=False))
 
     assert found.files == (
         FileEntry("s3://data/a/x.zarr", "directory"),
@@ -693,7 +693,7 @@ def test_every_way_to_list_finds_the_outermost_matches_of_the_definition(
 ) -> None:
     keys = {"p/" + name for name in names} | {"p.z/a.z", "p0/b.z"}
     store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
-    place = Place("data", "p/")
+    place = S3Prefix("data", "p/")
 
     by_delimiter = list_matches(store, place, Search(".z"))
     past_stores = list_matches(store, place, Search(".z", by_delimiter=False))
@@ -715,7 +715,7 @@ def test_a_server_that_mishandles_delimiters_changes_no_result(
     store = Store(*(f"data/{key}" for key in keys), page_size=page_size)
     store.delimiters = delimiters
 
-    found = list_matches(store, Place("data", "p/"), Search(".z"))
+    found = list_matches(store, S3Prefix("data", "p/"), Search(".z"))
 
     found_kinds = {file.location.removeprefix("s3://data/"): file.kind for file in found.files}
     assert found_kinds == outermost(keys, "p/", ".z")

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.embedded.aggregate import run_pipeline
 from dispatch_core.errors import InvalidInput
+from dispatch_core.language.aggregate import run_pipeline
 from dispatch_core.language.bson import date_text
 from dispatch_core.language.match import compile_filter
 from dispatch_core.types import JsonValue, Record

@@ -11,8 +11,8 @@ import pytest
 
 from dispatch_core.errors import AccessDenied, InvalidInput, ServiceError
 from dispatch_core.find import find_assets
-from dispatch_core.mongodb import MongoSource
 from dispatch_core.query import check_query
+from dispatch_core.sources.mongodb import MongoSource
 from dispatch_core.walk import walk_records
 from tests.fakes import record
 

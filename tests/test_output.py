@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 
 from dispatch_core.errors import InvalidInput, ServiceError, WriteFailed
-from dispatch_core.output import JobFile, WriteResult, write_folder, write_zip, write_zip_file
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.stream import JobFile, WriteResult
+from dispatch_core.output.zip import write_zip, write_zip_file
 from tests.support.file_operations import WRITING, failing, hooked
 
 FILES: list[JobFile] = [

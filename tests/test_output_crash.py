@@ -21,7 +21,9 @@ from pathlib import Path
 import pytest
 
 from dispatch_core.errors import DispatchError, InvalidInput, WriteFailed
-from dispatch_core.output import JobFile, WriteResult, write_folder, write_zip_file
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.stream import JobFile, WriteResult
+from dispatch_core.output.zip import write_zip_file
 from tests.support.file_operations import (
     READING,
     WRITING,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_core.output import write_zip_file
+from dispatch_core.output.zip import write_zip_file
 from tests.support.power import Disk, Tree, watched
 from tests.test_output_crash import ABSENT, CONFIRM, EMPTY, FILES, FINISH, OLD, REPLACE, WHOLE, Case
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.output_root import check_folder_name, folder_below
+from dispatch_core.output.root import check_folder_name, folder_below
 from tests.support.naughty import NAUGHTY
 
 PATHS = [

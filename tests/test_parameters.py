@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.parameter_sets.edit import wrap_bare
-from dispatch_core.parameter_sets.schema import ParameterSchema, compile_schema, parse_schema
-from dispatch_core.parameters import (
+from dispatch_core.parameter_sets.document import (
     ParameterSets,
     build_parameter_sets,
     check_parameters,
     find_parameters_file,
     parse_parameters,
 )
+from dispatch_core.parameter_sets.edit import wrap_bare
+from dispatch_core.parameter_sets.schema import ParameterSchema, compile_schema, parse_schema
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the real files are not here")

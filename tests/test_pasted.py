@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dispatch_core.builder.pasted import convert
 from dispatch_core.errors import InvalidInput
-from dispatch_core.strict_json import load_json, readable_json
+from dispatch_core.text.strict_json import load_json, readable_json
 
 QUERIES = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "queries.jsonl"
 

@@ -11,7 +11,6 @@ from dispatch_core.asset_list import AssetRow, read_asset_csv
 from dispatch_core.dispatch import (
     DispatchPlan,
     assemble_plan,
-    dispatch_record,
     find_step,
     group_step,
     locate_step,
@@ -21,6 +20,7 @@ from dispatch_core.dispatch import (
 )
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
 from dispatch_core.job_model import refusing_readers
+from dispatch_core.output.record import dispatch_record
 from dispatch_core.query import read_query
 from dispatch_core.request import check_request, edit_request, load_request, make_request
 from tests.fakes import Buckets, Records, record, record_v2

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dispatch_core.builder.query_form import Row
-from pages.shared import session as state
-from pages.shared.session import Session
+from dispatch_core.builder.query_form import FormRow
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,11 +43,11 @@ def query_of(app: AppTest) -> Any:
     return json.loads(session_of(app).query_text)
 
 
-def row(app: AppTest, number: int = 0) -> Row:
+def row(app: AppTest, number: int = 0) -> FormRow:
     form = session_of(app).query_form
     assert form is not None
     found = form.root.members[number]
-    assert isinstance(found, Row)
+    assert isinstance(found, FormRow)
     return found
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from dispatch_core.builder.form_translation import filter_of, form_of, query_of
 from dispatch_core.builder.query_form import (
-    Condition,
+    ConditionKind,
     Elements,
+    FormRow,
     Group,
     Locked,
     Node,
     QueryForm,
-    Row,
     add,
     faults,
     finished_part,
@@ -28,7 +28,7 @@ from dispatch_core.builder.query_form import (
     put,
     remove,
 )
-from dispatch_core.embedded.catalogue import DemoCatalogue
+from dispatch_core.demo.catalogue import DemoCatalogue
 from dispatch_core.errors import InvalidInput
 from dispatch_core.language.match import compile_filter
 from dispatch_core.types import Filter, Record
@@ -47,45 +47,51 @@ def members_of(query: Filter) -> tuple[Node, ...]:
 @pytest.mark.parametrize(
     ("query", "row"),
     [
-        ({"a.b": "x"}, Row("a.b", "is", "text", ("x",))),
-        ({"a": "774659"}, Row("a", "is", "text", ("774659",))),
-        ({"a": 774659}, Row("a", "is", "number", ("774659",))),
-        ({"a": 0.5}, Row("a", "is", "number", ("0.5",))),
-        ({"a": True}, Row("a", "is", "true or false", ("true",))),
-        ({"a": None}, Row("a", "is", "null", ("null",))),
-        ({"a": {"b": 1}}, Row("a", "is", "JSON", ('{"b": 1}',))),
-        ({"a": ["x"]}, Row("a", "is", "JSON", ('["x"]',))),
-        ({"a": {"$ne": None}}, Row("a", "is not", "null", ("null",))),
-        ({"a": {"$in": ["x", "y"]}}, Row("a", "is one of", "text", ("x", "y"))),
-        ({"a": {"$in": [1, 2.5]}}, Row("a", "is one of", "number", ("1", "2.5"))),
-        ({"a": {"$in": ["x", None]}}, Row("a", "is one of", "JSON", ('["x", null]',))),
-        ({"a": {"$in": []}}, Row("a", "is one of", "JSON", ("[]",))),
-        ({"a": {"$nin": ["x"]}}, Row("a", "is none of", "text", ("x",))),
-        ({"a": {"$all": ["x", "y"]}}, Row("a", "has all of", "text", ("x", "y"))),
-        ({"a": {"$gte": "2025-06-01"}}, Row("a", "at least", "text", ("2025-06-01",))),
-        ({"a": {"$lt": 5}}, Row("a", "less than", "number", ("5",))),
-        ({"a": {"$exists": True}}, Row("a", "exists")),
-        ({"a": {"$exists": False}}, Row("a", "is missing")),
-        ({"a": {"$size": 2}}, Row("a", "has size", "number", ("2",))),
-        ({"a": {"$type": "string"}}, Row("a", "has type", "text", ("string",))),
-        ({"a": {"$type": ["int", "long"]}}, Row("a", "has type", "text", ("int", "long"))),
-        ({"a": {"$regex": "x"}}, Row("a", "contains", "text", ("x",))),
-        ({"a": {"$regex": "^s3://a\\.b"}}, Row("a", "starts with", "text", ("s3://a.b",))),
-        ({"a": {"$regex": "nwb$"}}, Row("a", "ends with", "text", ("nwb",))),
-        ({"a": {"$regex": "^x$"}}, Row("a", "matches", "text", ("^x$",))),
-        ({"a": {"$regex": "price\\$"}}, Row("a", "contains", "text", ("price$",))),
-        ({"a": {"$regex": "^b_(?!.*c)"}}, Row("a", "matches", "text", ("^b_(?!.*c)",))),
-        ({"a": {"$regex": "X", "$options": "i"}}, Row("a", "contains", "text", ("X",), "i")),
-        ({"a": {"$regex": "a b", "$options": "x"}}, Row("a", "matches", "text", ("a b",), "x")),
-        ({"a": {"$not": {"$regex": "x"}}}, Row("a", "contains", "text", ("x",), is_negated=True)),
-        ({"a": {"$not": {"$gt": 1}}}, Row("a", "greater than", "number", ("1",), is_negated=True)),
+        ({"a.b": "x"}, FormRow("a.b", "is", "text", ("x",))),
+        ({"a": "774659"}, FormRow("a", "is", "text", ("774659",))),
+        ({"a": 774659}, FormRow("a", "is", "number", ("774659",))),
+        ({"a": 0.5}, FormRow("a", "is", "number", ("0.5",))),
+        ({"a": True}, FormRow("a", "is", "true or false", ("true",))),
+        ({"a": None}, FormRow("a", "is", "null", ("null",))),
+        ({"a": {"b": 1}}, FormRow("a", "is", "JSON", ('{"b": 1}',))),
+        ({"a": ["x"]}, FormRow("a", "is", "JSON", ('["x"]',))),
+        ({"a": {"$ne": None}}, FormRow("a", "is not", "null", ("null",))),
+        ({"a": {"$in": ["x", "y"]}}, FormRow("a", "is one of", "text", ("x", "y"))),
+        ({"a": {"$in": [1, 2.5]}}, FormRow("a", "is one of", "number", ("1", "2.5"))),
+        ({"a": {"$in": ["x", None]}}, FormRow("a", "is one of", "JSON", ('["x", null]',))),
+        ({"a": {"$in": []}}, FormRow("a", "is one of", "JSON", ("[]",))),
+        ({"a": {"$nin": ["x"]}}, FormRow("a", "is none of", "text", ("x",))),
+        ({"a": {"$all": ["x", "y"]}}, FormRow("a", "has all of", "text", ("x", "y"))),
+        ({"a": {"$gte": "2025-06-01"}}, FormRow("a", "at least", "text", ("2025-06-01",))),
+        ({"a": {"$lt": 5}}, FormRow("a", "less than", "number", ("5",))),
+        ({"a": {"$exists": True}}, FormRow("a", "exists")),
+        ({"a": {"$exists": False}}, FormRow("a", "is missing")),
+        ({"a": {"$size": 2}}, FormRow("a", "has size", "number", ("2",))),
+        ({"a": {"$type": "string"}}, FormRow("a", "has type", "text", ("string",))),
+        ({"a": {"$type": ["int", "long"]}}, FormRow("a", "has type", "text", ("int", "long"))),
+        ({"a": {"$regex": "x"}}, FormRow("a", "contains", "text", ("x",))),
+        ({"a": {"$regex": "^s3://a\\.b"}}, FormRow("a", "starts with", "text", ("s3://a.b",))),
+        ({"a": {"$regex": "nwb$"}}, FormRow("a", "ends with", "text", ("nwb",))),
+        ({"a": {"$regex": "^x$"}}, FormRow("a", "matches", "text", ("^x$",))),
+        ({"a": {"$regex": "price\\$"}}, FormRow("a", "contains", "text", ("price$",))),
+        ({"a": {"$regex": "^b_(?!.*c)"}}, FormRow("a", "matches", "text", ("^b_(?!.*c)",))),
+        ({"a": {"$regex": "X", "$options": "i"}}, FormRow("a", "contains", "text", ("X",), "i")),
+        ({"a": {"$regex": "a b", "$options": "x"}}, FormRow("a", "matches", "text", ("a b",), "x")),
+        (
+            {"a": {"$not": {"$regex": "x"}}},
+            FormRow("a", "contains", "text", ("x",), is_negated=True),
+        ),
+        (
+            {"a": {"$not": {"$gt": 1}}},
+            FormRow("a", "greater than", "number", ("1",), is_negated=True),
+        ),
         (
             {"external_links.Code Ocean.0": "x"},
-            Row("external_links.Code Ocean.0", "is", "text", ("x",)),
+            FormRow("external_links.Code Ocean.0", "is", "text", ("x",)),
         ),
     ],
 )
-def test_one_condition_is_one_row_and_reads_back_as_it_was(query: Filter, row: Row) -> None:
+def test_one_condition_is_one_row_and_reads_back_as_it_was(query: Filter, row: FormRow) -> None:
     form = form_of(query)
 
     assert form.root.members == (row,)
@@ -97,35 +103,41 @@ def test_one_condition_is_one_row_and_reads_back_as_it_was(query: Filter, row: R
     [
         (
             {"a": {"$gte": 1, "$lt": 5}},
-            (Row("a", "at least", "number", ("1",)), Row("a", "less than", "number", ("5",))),
+            (
+                FormRow("a", "at least", "number", ("1",)),
+                FormRow("a", "less than", "number", ("5",)),
+            ),
         ),
         (
             {"name": {"$regex": "^FIP", "$not": {"$regex": "done"}}},
             (
-                Row("name", "starts with", "text", ("FIP",)),
-                Row("name", "contains", "text", ("done",), is_negated=True),
+                FormRow("name", "starts with", "text", ("FIP",)),
+                FormRow("name", "contains", "text", ("done",), is_negated=True),
             ),
         ),
         (
             {"a": "x", "$or": [{"b": 1}, {"c": 2, "d": 3}]},
             (
-                Row("a", "is", "text", ("x",)),
+                FormRow("a", "is", "text", ("x",)),
                 Group(
                     "any",
                     (
-                        Row("b", "is", "number", ("1",)),
+                        FormRow("b", "is", "number", ("1",)),
                         Group(
                             "all",
-                            (Row("c", "is", "number", ("2",)), Row("d", "is", "number", ("3",))),
+                            (
+                                FormRow("c", "is", "number", ("2",)),
+                                FormRow("d", "is", "number", ("3",)),
+                            ),
                         ),
                     ),
                 ),
             ),
         ),
-        ({"$nor": [{"a": None}]}, (Group("none", (Row("a", "is", "null", ("null",)),)),)),
+        ({"$nor": [{"a": None}]}, (Group("none", (FormRow("a", "is", "null", ("null",)),)),)),
         (
             {"$and": [{"a": 1}, {"a": 2}]},
-            (Row("a", "is", "number", ("1",)), Row("a", "is", "number", ("2",))),
+            (FormRow("a", "is", "number", ("1",)), FormRow("a", "is", "number", ("2",))),
         ),
         (
             {"o": {"$elemMatch": {"maker": "Nikon", "zoom": {"$gte": 20}}}},
@@ -133,15 +145,15 @@ def test_one_condition_is_one_row_and_reads_back_as_it_was(query: Filter, row: R
                 Elements(
                     "o",
                     (
-                        Row("maker", "is", "text", ("Nikon",)),
-                        Row("zoom", "at least", "number", ("20",)),
+                        FormRow("maker", "is", "text", ("Nikon",)),
+                        FormRow("zoom", "at least", "number", ("20",)),
                     ),
                 ),
             ),
         ),
         (
             {"o": {"$not": {"$elemMatch": {"a": 1}}}},
-            (Elements("o", (Row("a", "is", "number", ("1",)),), is_negated=True),),
+            (Elements("o", (FormRow("a", "is", "number", ("1",)),), is_negated=True),),
         ),
         (
             {"o": {"$elemMatch": {"$gt": 1, "$not": {"$gt": 5}}}},
@@ -149,8 +161,8 @@ def test_one_condition_is_one_row_and_reads_back_as_it_was(query: Filter, row: R
                 Elements(
                     "o",
                     (
-                        Row("", "greater than", "number", ("1",)),
-                        Row("", "greater than", "number", ("5",), is_negated=True),
+                        FormRow("", "greater than", "number", ("1",)),
+                        FormRow("", "greater than", "number", ("5",), is_negated=True),
                     ),
                     of_values=True,
                 ),
@@ -204,9 +216,9 @@ def test_a_locked_clause_stays_in_its_place_beside_the_operators_of_its_field() 
 
     first, second, third = members_of(query)
 
-    assert isinstance(first, Row)
+    assert isinstance(first, FormRow)
     assert isinstance(second, Locked)
-    assert isinstance(third, Row)
+    assert isinstance(third, FormRow)
     assert json.dumps(query_of(form_of(query))) == json.dumps(query)
 
 
@@ -226,7 +238,7 @@ def test_a_pipeline_opens_its_leading_match_and_keeps_the_other_stages_locked() 
 
     form = form_of(pipeline)
 
-    assert form.root.members == (Row("a", "is", "number", ("1",)),)
+    assert form.root.members == (FormRow("a", "is", "number", ("1",)),)
     assert form.stages is not None
     assert [stage.text for stage in form.stages] == [
         '{"$sort": {"name": 1}}',
@@ -238,7 +250,7 @@ def test_a_pipeline_opens_its_leading_match_and_keeps_the_other_stages_locked() 
 def test_a_condition_added_to_a_pipeline_without_a_match_stands_before_its_stages() -> None:
     form = form_of([{"$sort": {"name": 1}}])
 
-    grown = add(form, form.root.key, Row("a", "is", "text", ("x",)))
+    grown = add(form, form.root.key, FormRow("a", "is", "text", ("x",)))
 
     assert query_of(form) == [{"$sort": {"name": 1}}]
     assert query_of(grown) == [{"$match": {"a": "x"}}, {"$sort": {"name": 1}}]
@@ -250,26 +262,26 @@ def test_a_condition_added_to_a_pipeline_without_a_match_stands_before_its_stage
 @pytest.mark.parametrize(
     ("node", "what"),
     [
-        (Row("", "is", "text", ("x",)), "the field is missing"),
-        (Row("$where", "is", "text", ("x",)), "a field does not start with $"),
-        (Row("a", "is", "text", ()), "the value is missing"),
-        (Row("a", "at least", "number", ("1o",)), "'1o' is not a number"),
-        (Row("a", "at least", "number", ('"1"',)), "'\"1\"' is not a number"),
-        (Row("a", "is", "JSON", ("{",)), "the text ends too early"),
-        (Row("a", "is one of", "JSON", ("1",)), "this condition takes a list"),
-        (Row("a", "is one of", "JSON", ('[{"$gt": 1}]',)), "the list holds an operator"),
-        (Row("a", "has size", "number", ("1.5",)), "a size is a whole number of at least 0"),
+        (FormRow("", "is", "text", ("x",)), "the field is missing"),
+        (FormRow("$where", "is", "text", ("x",)), "a field does not start with $"),
+        (FormRow("a", "is", "text", ()), "the value is missing"),
+        (FormRow("a", "at least", "number", ("1o",)), "'1o' is not a number"),
+        (FormRow("a", "at least", "number", ('"1"',)), "'\"1\"' is not a number"),
+        (FormRow("a", "is", "JSON", ("{",)), "the text ends too early"),
+        (FormRow("a", "is one of", "JSON", ("1",)), "this condition takes a list"),
+        (FormRow("a", "is one of", "JSON", ('[{"$gt": 1}]',)), "the list holds an operator"),
+        (FormRow("a", "has size", "number", ("1.5",)), "a size is a whole number of at least 0"),
         (Group("any"), "the group is empty"),
         (Elements("a"), "the group is empty"),
-        (Elements("", (Row("a", "exists"),)), "the field is missing"),
+        (Elements("", (FormRow("a", "exists"),)), "the field is missing"),
         (
-            Elements("a", (Row("", "exists"), Row("", "exists")), of_values=True),
+            Elements("a", (FormRow("", "exists"), FormRow("", "exists")), of_values=True),
             "two conditions on the items say the same kind of thing",
         ),
     ],
 )
 def test_an_unfinished_row_or_group_is_named_and_gives_no_query(node: Node, what: str) -> None:
-    form = QueryForm(Group("all", (node, Row("b", "exists"))))
+    form = QueryForm(Group("all", (node, FormRow("b", "exists"))))
 
     assert [issue.what for issue in faults(form).values()] == [what]
     with pytest.raises(InvalidInput, match="condition 1"):
@@ -278,7 +290,7 @@ def test_an_unfinished_row_or_group_is_named_and_gives_no_query(node: Node, what
 
 
 def test_a_group_that_holds_only_what_is_unfinished_is_left_out_with_it() -> None:
-    form = QueryForm(Group("all", (Group("any", (Row(),)), Row("b", "exists"))))
+    form = QueryForm(Group("all", (Group("any", (FormRow(),)), FormRow("b", "exists"))))
 
     assert query_of(finished_part(form)) == {"b": {"$exists": True}}
 
@@ -289,7 +301,7 @@ def test_a_group_that_holds_only_what_is_unfinished_is_left_out_with_it() -> Non
 def test_rows_of_one_field_that_clash_are_both_kept() -> None:
     form = form_of({"a": 1})
 
-    grown = add(form, form.root.key, Row("a", "is", "number", ("2",)))
+    grown = add(form, form.root.key, FormRow("a", "is", "number", ("2",)))
 
     assert query_of(grown) == {"$and": [{"a": 1}, {"a": 2}]}
 
@@ -297,10 +309,10 @@ def test_rows_of_one_field_that_clash_are_both_kept() -> None:
 def test_rows_move_change_and_go_while_a_locked_clause_keeps_its_text() -> None:
     form = form_of({"a": 1, "$expr": {"$gt": ["$x", "$y"]}, "b": 2})
     first, locked, last = form.root.members
-    assert isinstance(last, Row)
+    assert isinstance(last, FormRow)
 
     moved = move(form, locked.key, -1)
-    changed = put(moved, Row("c", "exists", key=last.key))
+    changed = put(moved, FormRow("c", "exists", key=last.key))
     removed = remove(changed, first.key)
 
     assert list(query_of(moved)) == ["$expr", "a", "b"]
@@ -421,13 +433,13 @@ def test_what_a_form_shows_reads_back_as_the_same_form(query: Filter) -> None:
     assert form_of(query_of(form)) == form
 
 
-def rows() -> st.SearchStrategy[Row]:
-    def made(path: str, condition: Condition, text: str, is_negated: bool) -> Row:
+def rows() -> st.SearchStrategy[FormRow]:
+    def made(path: str, condition: ConditionKind, text: str, is_negated: bool) -> FormRow:
         texts = () if condition in ("exists", "is missing") else (text,)
-        return Row(path, condition, "text", texts, is_negated=is_negated)
+        return FormRow(path, condition, "text", texts, is_negated=is_negated)
 
     texts = st.text(st.characters(codec="utf-8"), max_size=6)
-    names: list[Condition] = ["is", "is not", "is one of", "contains", "at least", "exists"]
+    names: list[ConditionKind] = ["is", "is not", "is one of", "contains", "at least", "exists"]
     return st.builds(made, PATHS, st.sampled_from(names), texts, st.booleans())
 
 

@@ -10,7 +10,7 @@ import pytest
 from aind_data_access_api.document_db import MetadataDbClient
 
 from dispatch_core.connect import SourceSettings
-from dispatch_core.report import snippet_of
+from dispatch_core.views.report import snippet_of
 
 FILTER = {"name": {"$regex": "^b\\d", "$ne": None}, "t": True, "subject.subject_id": "900003"}
 PIPELINE = [{"$match": FILTER}, {"$limit": 5}]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput
-from dispatch_core.parameters import ParameterSets
+from dispatch_core.parameter_sets.document import ParameterSets
 from dispatch_core.request import (
     DispatchRequest,
     check_request,

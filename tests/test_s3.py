@@ -16,8 +16,8 @@ import pytest
 
 from dispatch_core.errors import AccessDenied, DelimiterRefused, NoSuchBucket, ServiceError
 from dispatch_core.locate import locate_files
-from dispatch_core.s3 import S3Lister, _foreign_errors
-from dispatch_core.sources import ListPage, StoredObject
+from dispatch_core.sources.protocols import ListPage, StoredObject
+from dispatch_core.sources.s3 import S3Lister, _foreign_errors
 from dispatch_core.types import DataAsset
 from tests.servers.s3 import Fault, Request, S3Server
 
@@ -416,7 +416,8 @@ def test_the_parser_of_botocore_sees_no_key_of_a_plain_answer(server: S3Server) 
 
 def test_boto3_is_not_imported_before_the_first_request() -> None:
     code = (
-        "import sys, dispatch_core.s3 as s3; s3.S3Lister().label; print('botocore' in sys.modules)"
+        "import sys; from dispatch_core.sources.s3 import S3Lister; S3Lister().label;"
+        " print('botocore' in sys.modules)"
     )
 
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

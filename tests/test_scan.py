@@ -12,12 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dispatch_core.errors import AccessDenied, NoSuchBucket, ServiceError
-from dispatch_core.file_extension import NestedStores
-from dispatch_core.listing.place import Place, Search
+from dispatch_core.listing.place import S3Prefix, Search
 from dispatch_core.listing.scan import Run, first_runs, list_run
 from dispatch_core.locate import Located, locate_files
-from dispatch_core.s3 import S3Lister
-from dispatch_core.sources import ListPage, ObjectLister, StoredObject
+from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject
+from dispatch_core.sources.s3 import S3Lister
+from dispatch_core.text.file_extension import NestedStores
 from dispatch_core.types import DataAsset, Exclusion, LocatedAsset
 from tests.servers.s3 import S3Server
 from tests.support.store import (
@@ -395,7 +395,7 @@ def test_assets_that_a_stop_left_out_are_told_of_too() -> None:
 
 def test_work_done_twice_gives_the_same_answer() -> None:
     store = Store(*(f"data/a{number}/x.nwb" for number in range(9)), page_size=2)
-    places = [Place("data", f"a{number}/") for number in range(9)]
+    places = [S3Prefix("data", f"a{number}/") for number in range(9)]
     (run,) = first_runs(places, Search(".nwb"), 4)
     work = Run(run.bucket, run.prefixes, run.search, together=True, pages=3)
 

@@ -21,7 +21,6 @@ from dispatch_core.parameter_sets.field_text import (
     write_field,
     write_rows,
 )
-from dispatch_core.parameter_sets.json_edit import is_same
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.parameter_sets.schema_form import (
     MAX_FIELDS,
@@ -31,6 +30,7 @@ from dispatch_core.parameter_sets.schema_form import (
     make_form,
     misfit,
 )
+from dispatch_core.text.json_edit import is_same
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "parameters"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the real schemas are not here")

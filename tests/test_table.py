@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch_core.columns import (
+from dispatch_core.connect import SourceSettings, open_metadata_source
+from dispatch_core.find import find_assets
+from dispatch_core.language.bson import MISSING
+from dispatch_core.query import parse_query
+from dispatch_core.types import DataAsset, Exclusion, FileEntry
+from dispatch_core.views.columns import (
     ACQUIRED,
     MODALITY,
     PROJECT,
@@ -18,12 +23,7 @@ from dispatch_core.columns import (
     held_extensions,
     read_columns,
 )
-from dispatch_core.connect import SourceSettings, open_metadata_source
-from dispatch_core.find import find_assets
-from dispatch_core.language.bson import MISSING
-from dispatch_core.query import parse_query
-from dispatch_core.table import TableView, page_of, select_rows, table_text
-from dispatch_core.types import DataAsset, Exclusion, FileEntry
+from dispatch_core.views.table import TableView, page_of, select_rows, table_text
 
 ROWS = [("Beta", 10), ("alpha", 9), ("", None), ("Gamma", 100)]
 COLUMNS = {"Name": lambda row: row[0], "Size": lambda row: row[1]}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_core.errors import WriteFailed
-from dispatch_core.text_file import write_text_file
+from dispatch_core.output.text_file import write_text_file
 
 
 def test_what_stood_there_is_replaced_whole(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.builder.value_text import read_value, write_value
 from dispatch_core.errors import InvalidInput
+from dispatch_core.text.value_text import read_value, write_value
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import AnswerTooLarge, ServiceError
-from dispatch_core.sources import MetadataSource
+from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Record
 from dispatch_core.walk import in_order, read_pages, walk_records
 from tests.fakes import Records

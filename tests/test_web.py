@@ -294,7 +294,7 @@ def test_caches_are_in_one_file_bounded_and_take_nothing_of_a_person() -> None:
             if not isinstance(target, ast.Attribute) or target.attr not in SHARED:
                 continue
             where = f"{file}:{node.lineno}"
-            assert file == "pages/shared/services.py", f"{where}: caches live in services.py"
+            assert file == "pages/shared/state/services.py", f"{where}: caches live in services.py"
             assert call is not None, f"{where}: the cache has no bound"
             assert keyword(call, "max_entries"), f"{where}: the cache has no bound"
             personal = {

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatch_core.language.match import is_operator_document
-from dispatch_core.types import Filter, JsonValue, Pipeline
+from dispatch_core.types import Filter, JsonPath, JsonValue, Pipeline
 
 _LOGICAL = ("$and", "$or", "$nor")
-Place = tuple[str | int, ...]
 
 _SHAPE_KEEPING = frozenset(("$match", "$sort", "$limit", "$skip"))
 
@@ -38,7 +37,7 @@ class Condition:
         Whether it stands below ``$nor``.
     """
 
-    place: Place
+    place: JsonPath
     path: str
     key: str
     operand: JsonValue
@@ -50,7 +49,7 @@ class Condition:
 class _Around:
     """What encloses a filter: where, below which field, beside which other branches."""
 
-    place: Place = ()
+    place: JsonPath = ()
     parent: str = ""
     others: frozenset[str] = frozenset()
     is_negated: bool = False
@@ -96,7 +95,7 @@ def _of_field(key: str, operand: JsonValue, around: _Around) -> Iterator[Conditi
         yield from _conditions(inner, _Around(at, path, around.others, around.is_negated))
 
 
-def match_filters(query: Filter | Pipeline) -> Iterator[tuple[Place, Filter]]:
+def match_filters(query: Filter | Pipeline) -> Iterator[tuple[JsonPath, Filter]]:
     """(place, filter) of what asks about whole records, not about computed fields.
 
     A filter itself; of a pipeline every ``$match`` before the first stage that
@@ -113,7 +112,7 @@ def match_filters(query: Filter | Pipeline) -> Iterator[tuple[Place, Filter]]:
             yield (number, name), stage[name]
 
 
-def replaced_at(value: Any, place: Place, new: JsonValue) -> Any:
+def replaced_at(value: Any, place: JsonPath, new: JsonValue) -> Any:
     """`value` with what stands at `place` replaced."""
     if not place:
         return new
@@ -123,7 +122,7 @@ def replaced_at(value: Any, place: Place, new: JsonValue) -> Any:
     return [replaced_at(v, rest, new) if n == step else v for n, v in enumerate(value)]
 
 
-def value_of(value: Any, place: Place) -> Any:
+def value_of(value: Any, place: JsonPath) -> Any:
     """What stands at `place`."""
     for step in place:
         value = value[step]

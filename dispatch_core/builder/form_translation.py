@@ -17,13 +17,13 @@ from typing import Final, Literal
 from dispatch_core.builder.query_form import (
     OPERATORS,
     PATTERN_CONDITIONS,
-    Condition,
+    ConditionKind,
     Elements,
+    FormRow,
     Group,
     Locked,
     Node,
     QueryForm,
-    Row,
     faults,
     typed,
     typed_list,
@@ -152,42 +152,44 @@ def _operator_node(
     return Locked(_text({path: own}), f"no row of the form says this {name}")
 
 
-def _valued(path: str, condition: Condition, value: JsonValue, *, spelt_out: bool = False) -> Row:
+def _valued(
+    path: str, condition: ConditionKind, value: JsonValue, *, spelt_out: bool = False
+) -> FormRow:
     kind, text = typed(value)
-    return Row(path, condition, kind, (text,), is_spelt_out=spelt_out)
+    return FormRow(path, condition, kind, (text,), is_spelt_out=spelt_out)
 
 
-def _list_row(path: str, condition: Condition, argument: JsonValue) -> Row | None:
+def _list_row(path: str, condition: ConditionKind, argument: JsonValue) -> FormRow | None:
     if not isinstance(argument, list) or any(map(is_operator_document, argument)):
         return None
-    return Row(path, condition, *typed_list(argument))
+    return FormRow(path, condition, *typed_list(argument))
 
 
-def _regex_row(path: str, pattern: JsonValue, options: JsonValue) -> Row | None:
+def _regex_row(path: str, pattern: JsonValue, options: JsonValue) -> FormRow | None:
     if not isinstance(pattern, str) or not isinstance(options, str):
         return None
-    condition: Condition = "matches"
+    condition: ConditionKind = "matches"
     if set(options) <= {"i"}:  # under x or m the signs of a pattern mean something else
         condition, pattern = words_of_pattern(pattern)
-    return Row(path, condition, "text", (pattern,), options)
+    return FormRow(path, condition, "text", (pattern,), options)
 
 
-def _size_row(path: str, argument: JsonValue) -> Row | None:
+def _size_row(path: str, argument: JsonValue) -> FormRow | None:
     return _valued(path, "has size", argument) if is_number(argument) else None
 
 
-def _type_row(path: str, argument: JsonValue) -> Row | None:
+def _type_row(path: str, argument: JsonValue) -> FormRow | None:
     names = argument if isinstance(argument, list) else [argument]
     if not names or not all(isinstance(name, str) for name in names):
         return None
-    return Row(path, "has type", "text", tuple(names), is_spelt_out=isinstance(argument, list))
+    return FormRow(path, "has type", "text", tuple(names), is_spelt_out=isinstance(argument, list))
 
 
-def _exists_row(path: str, argument: JsonValue) -> Row:
-    return Row(path, "exists" if is_true(argument) else "is missing")
+def _exists_row(path: str, argument: JsonValue) -> FormRow:
+    return FormRow(path, "exists" if is_true(argument) else "is missing")
 
 
-_ROWS: Final[dict[str, Callable[[str, JsonValue], Row | None]]] = {
+_ROWS: Final[dict[str, Callable[[str, JsonValue], FormRow | None]]] = {
     "$eq": lambda path, value: _valued(path, "is", value, spelt_out=True),
     "$ne": lambda path, value: _valued(path, "is not", value),
     "$gt": lambda path, value: _valued(path, "greater than", value),
@@ -211,7 +213,7 @@ def _negated(path: str, argument: JsonValue, depth: int) -> Node | None:
     if any(isinstance(node, Locked) for node in inner):
         return None
     only = inner[0] if len(inner) == 1 else None
-    if isinstance(only, Row | Elements) and not only.is_negated:
+    if isinstance(only, FormRow | Elements) and not only.is_negated:
         return replace(only, is_negated=True)
     if not path or depth >= MAX_DEPTH:  # an item itself has no path that a group could name
         return None
@@ -223,7 +225,7 @@ def _elements(path: str, argument: JsonValue, depth: int) -> Elements | None:
         return None
     if is_operator_document(argument) and next(iter(argument)) not in _GROUPS:
         rows = tuple(_field_nodes("", argument, depth + 1))
-        is_plain = all(isinstance(row, Row) for row in rows)
+        is_plain = all(isinstance(row, FormRow) for row in rows)
         return Elements(path, rows, of_values=True) if is_plain else None
     members, is_spelt_out = _conjunction(argument, depth + 1)
     return Elements(path, members, is_spelt_out=is_spelt_out)
@@ -234,7 +236,7 @@ def _elements(path: str, argument: JsonValue, depth: int) -> Elements | None:
 _SIGNS: Final = frozenset(r"\.^$*+?()[]{}|")
 
 
-def words_of_pattern(pattern: str) -> tuple[Condition, str]:
+def words_of_pattern(pattern: str) -> tuple[ConditionKind, str]:
     """("starts with", "s3://a.b") for the pattern ``^s3://a\\.b``; "matches" for what is more."""
     body = pattern.removeprefix("^")
     starts = len(body) < len(pattern)
@@ -245,7 +247,7 @@ def words_of_pattern(pattern: str) -> tuple[Condition, str]:
     return ("starts with" if starts else "ends with" if ends else "contains"), literal
 
 
-def pattern_of(condition: Condition, text: str) -> str:
+def pattern_of(condition: ConditionKind, text: str) -> str:
     """The regular expression that says `condition` of `text`."""
     if condition == "matches":
         return text
@@ -367,7 +369,7 @@ def _elements_filter(node: Elements) -> Filter:
     return dict((_merged(node.members) or {"": {}})[""])
 
 
-def _operators(row: Row) -> dict[str, JsonValue]:
+def _operators(row: FormRow) -> dict[str, JsonValue]:
     name = OPERATORS[row.condition]
     if row.condition in PATTERN_CONDITIONS:
         pattern = {name: pattern_of(row.condition, row.texts[0])}

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any, Final, NoReturn
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
+from dispatch_core.builder.literals import ValueReader
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.strict_json import MAX_DEPTH, issue_at, load_json, readable_json
+from dispatch_core.text.strict_json import issue_at, load_json, readable_json
 from dispatch_core.types import JsonValue
 
 MAX_LENGTH: Final = 1_000_000
@@ -70,7 +70,7 @@ def _json_string(text: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Candidate:
     """A value that could be the query, where it stands, and the name before it."""
 
     value: JsonValue
@@ -96,7 +96,7 @@ _CALLS: Final = frozenset(
 )
 
 
-def _chosen(text: str, where: str) -> _Found:
+def _chosen(text: str, where: str) -> _Candidate:
     blocks = [block.span(2) for block in _FENCE.finditer(text)]
     found, failure = _search(text, blocks or [(0, len(text))], where)
     named = [one for one in found if one.name in _NAMES]
@@ -116,7 +116,7 @@ def _chosen(text: str, where: str) -> _Found:
     raise InvalidInput(issue_at(text, found[1].start, what, where, "Keep only the query"))
 
 
-def _noted(found: _Found, text: str) -> _Found:
+def _noted(found: _Candidate, text: str) -> _Candidate:
     after = text[found.end :].strip().strip(";")
     if text[: found.start].strip() or after:
         line = text.count("\n", 0, found.start) + 1
@@ -127,9 +127,9 @@ def _noted(found: _Found, text: str) -> _Found:
 
 def _search(
     text: str, spans: list[tuple[int, int]], where: str
-) -> tuple[list[_Found], InvalidInput | None]:
+) -> tuple[list[_Candidate], InvalidInput | None]:
     """Every value that could be a query; where one cannot be read, the search ends."""
-    found: list[_Found] = []
+    found: list[_Candidate] = []
     try:
         for start, end in spans:
             for one in _values(text, start, end, where):
@@ -141,7 +141,7 @@ def _search(
     return found, None
 
 
-def _values(text: str, start: int, end: int, where: str) -> Iterator[_Found]:
+def _values(text: str, start: int, end: int, where: str) -> Iterator[_Candidate]:
     at = start
     while at < end:
         skipped = _SKIPPED.match(text, at, end)
@@ -151,12 +151,12 @@ def _values(text: str, start: int, end: int, where: str) -> Iterator[_Found]:
             # a subscript, as in client["name"]
             at = max(at + 1, text.find("]", at, min(end, at + _NEAR)) + 1)
         elif text[at] in "{[":
-            reader = _Reader(text, where, at, end)
+            reader = ValueReader(text, where, at, end)
             value = reader.value(0)
             if _may_be_query(value):
                 lead = _LEAD.search(text, max(start, at - _NEAR), at)
                 name, sign = (lead[1].rpartition(".")[2], lead[2]) if lead else ("", "")
-                yield _Found(value, at, reader.at, name, sign == "(", reader.sentences())
+                yield _Candidate(value, at, reader.at, name, sign == "(", reader.sentences())
             at = reader.at
         else:
             at += 1
@@ -169,439 +169,3 @@ def _may_be_query(value: JsonValue) -> bool:
 
 
 # Reading one value
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A regular expression, which JSON writes as ``$regex`` and ``$options``."""
-
-    pattern: str
-    options: str = ""
-
-    @property
-    def operators(self) -> dict[str, str]:
-        options = {"$options": self.options} if self.options else {}
-        return {"$regex": self.pattern} | options
-
-
-_SPACE: Final = re.compile(r"[\s\u200b\u2060\ufeff]+")
-_COMMENT: Final = re.compile(r"(?:#|//)[^\n]*|/\*.*?(?:\*/|\Z)", re.S)
-_WORD: Final = re.compile(r"(?:new\s+)?([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)")
-_KEY: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[\w$]+)*")
-_NUMBER: Final = re.compile(
-    r"[+-]?(?:0[xX][0-9a-fA-F]+|(?:[0-9][0-9_]*)?(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)"
-)
-_REGEX: Final = re.compile(r"/((?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)/([a-z]*)")
-_PREFIX: Final = re.compile(r"([rRuUfFbB]{1,2})(?=[\"'])")
-_CLOSING: Final = {
-    '"': '"',
-    "'": "'",
-    "`": "`",
-    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", "\u201c\u201d\u201f\u2033"),
-    **dict.fromkeys("\u2018\u2019\u201a\u201b", "\u2018\u2019\u201b"),
-}
-_LITERALS: Final = {"true": True, "false": False, "null": None}
-_PYTHON: Final = {"True": True, "False": False, "None": None}
-_FLAGS: Final = {"re.I": "i", "re.IGNORECASE": "i", "re.M": "m", "re.S": "s", "re.X": "x"}
-_SIMPLE: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0", "\n": ""}
-
-
-@dataclass
-class _Reader:
-    """Reads one value from `at` on, in one pass.
-
-    `notes` has each kind of change, with the line of the first and how many there are.
-    """
-
-    text: str
-    where: str
-    at: int
-    end: int
-    notes: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def sentences(self) -> list[str]:
-        """One for each kind of change, with how often and where first."""
-        return [
-            f"{what} (line {line}{f'; {times} times' if times > 1 else ''})"
-            for what, (line, times) in self.notes.items()
-        ]
-
-    def note(self, what: str, at: int) -> None:
-        line, times = self.notes.get(what) or (self.text.count("\n", 0, at) + 1, 0)
-        self.notes[what] = line, times + 1
-
-    def refuse(self, what: str, action: str = "", at: int | None = None) -> NoReturn:
-        position = self.at if at is None else at
-        raise InvalidInput(issue_at(self.text, position, what, self.where, action))
-
-    def peek(self) -> str:
-        """The next sign that is neither space nor comment; "" at the end."""
-        while True:
-            space = _SPACE.match(self.text, self.at, self.end)
-            comment = _COMMENT.match(self.text, space.end() if space else self.at, self.end)
-            if comment:
-                self.note("Removed a comment", comment.start())
-            passed = comment or space
-            if not passed:
-                return self.text[self.at] if self.at < self.end else ""
-            self.at = passed.end()
-
-    def take(self, sign: str) -> bool:
-        """Whether `sign` comes next; then it is passed."""
-        is_next = self.peek() == sign
-        self.at += is_next
-        return is_next
-
-    def value(self, depth: int) -> Any:
-        if depth > MAX_DEPTH:
-            self.refuse(f"it is nested more than {MAX_DEPTH} levels deep", "Flatten it")
-        sign = self.peek()
-        if sign == "{":
-            return self.mapping(depth)
-        if sign in ("[", "("):
-            return self.sequence(sign, depth)
-        if sign in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
-            return self.string()
-        if sign.isdigit() or sign in ("+", "-", "."):
-            return self.number()
-        if sign == "/":
-            return self.pattern()
-        if _WORD.match(self.text, self.at, self.end):
-            return self.word(depth)
-        if not sign:
-            self.refuse("the text ends too early", "Close what is open")
-        self.refuse("this is not a value", "Write a string, number, object or list")
-
-    # Objects and lists
-
-    def mapping(self, depth: int) -> Any:
-        start, self.at = self.at, self.at + 1
-        value: dict[str, Any] = {}
-        while not self.take("}"):
-            self.entry(value, depth)
-            self.separator("}")
-        return self.plain(value, start)
-
-    def entry(self, value: dict[str, Any], depth: int) -> None:
-        self.peek()
-        at = self.at
-        key = self.key()
-        if not self.take(":"):
-            self.refuse("a colon is missing after the key", 'Write "key": value')
-        item = self.value(depth + 1)
-        for name, one in self.spelt(key, item, at).items():
-            if name in value:
-                what = f"the key {json.dumps(name)} stands twice in one object"
-                self.refuse(what, "Keep one of them", at)
-            value[name] = one
-
-    def key(self) -> str:
-        sign = self.peek()
-        if sign in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
-            return self.string()
-        found = _KEY.match(self.text, self.at, self.end)
-        if found:
-            self.note("Put keys in quotes", self.at)
-            self.at = found.end()
-            return found[0]
-        if not sign:
-            self.refuse("the text ends too early", "Close what is open")
-        self.refuse("a key is missing here", 'Write "key": value')
-
-    def spelt(self, key: str, item: Any, at: int) -> dict[str, Any]:
-        """`item` under `key`, with a pattern in the words of JSON."""
-        if not isinstance(item, _Pattern):
-            return {key: item}
-        self.note("Wrote a pattern as $regex", at)
-        if key == "$regex":
-            return item.operators
-        if key.startswith("$") and key != "$not":
-            self.refuse(f"JSON has no pattern under {key}", 'Write {"$regex": "..."}', at)
-        return {key: item.operators}
-
-    def sequence(self, opening: str, depth: int) -> Any:
-        start, closing = self.at, "]" if opening == "[" else ")"
-        self.at += 1
-        items: list[Any] = []
-        is_tuple = True
-        while not self.take(closing):
-            self.peek()
-            at = self.at
-            items.append(self.value(depth + 1))
-            if isinstance(items[-1], _Pattern):
-                action = "Write an $or of conditions with $regex"
-                self.refuse("JSON has no pattern inside a list", action, at)
-            is_tuple = self.separator(closing)
-        if opening == "(" and len(items) == 1 and not is_tuple:
-            return items[0]
-        if opening == "(":
-            self.note("Wrote a tuple as a list", start)
-        return items
-
-    def separator(self, closing: str) -> bool:
-        """Pass a comma; whether there was one. A comma before `closing` is one too many."""
-        at = self.at
-        if self.take(","):
-            if self.peek() == closing and closing != ")":
-                self.note("Removed a comma before a closing bracket", at)
-            return True
-        if self.peek() == closing:
-            return False
-        if not self.peek():
-            self.refuse("the text ends too early", f"Close what is open with {closing}")
-        self.refuse(f"a comma or a closing {closing} is missing before this", "Put it in")
-
-    def plain(self, value: dict[str, Any], start: int) -> Any:
-        """The plain value of extended JSON, such as ``{"$oid": ".."}``, or `value`."""
-        if len(value) != 1:
-            return value
-        name, inner = next(iter(value.items()))
-        read = _EXTENDED.get(name)
-        if read is None:
-            return value
-        self.note("Wrote extended JSON as plain values, as records hold them", start)
-        return self.called(read, [inner], name, start)
-
-    # Scalars
-
-    def string(self) -> str:
-        prefix = _PREFIX.match(self.text, self.at, self.end)
-        letters = prefix[1].lower() if prefix else ""
-        start = self.at
-        self.at += len(letters)
-        if "b" in letters:
-            self.refuse("bytes are not text", "Remove the b", start)
-        quote = self.text[self.at]
-        mark = quote * 3 if self.text.startswith(quote * 3, self.at) and quote in "\"'" else quote
-        self.at += len(mark)
-        if mark != '"' or letters:
-            smart = quote not in "\"'`"
-            self.note(f"Put {'smart' if smart else 'other'} quotes straight and double", start)
-        parts: list[str] = []
-        while not self.is_closed(mark, start):
-            parts.append(self.part(mark, is_raw="r" in letters, start=start))
-        body = "".join(parts)
-        if ("f" in letters and "{" in body) or (quote == "`" and "${" in body):
-            self.refuse("values are put into this string by code", "Write the whole text", start)
-        return self.whole(body, start)
-
-    def is_closed(self, mark: str, start: int) -> bool:
-        if self.at >= self.end:
-            self.refuse("the string that starts here does not end", "Close it", start)
-        if len(mark) == 3 or mark in "\"'`":
-            is_closed = self.text.startswith(mark, self.at, self.end)
-        else:
-            is_closed = self.text[self.at] in _CLOSING[mark] and not self.is_apostrophe()
-        self.at += len(mark) if is_closed else 0
-        return is_closed
-
-    def is_apostrophe(self) -> bool:
-        """Whether a single smart quote stands between letters, as in it's."""
-        around = self.text[self.at - 1], self.text[self.at + 1 : self.at + 2]
-        return self.text[self.at] == "\u2019" and all(one.isalpha() for one in around)
-
-    def part(self, mark: str, *, is_raw: bool, start: int) -> str:
-        """The next sign or escape of a string, or the longest run without either."""
-        run = _RUN.match(self.text, self.at, self.end)
-        if run:
-            self.at = run.end()
-            return run[0]
-        sign = self.text[self.at]
-        if sign == "\n" and len(mark) == 1 and mark != "`":
-            self.refuse("a line break stands inside a string", "Write \\n", self.at)
-        if sign == "\\" and is_raw:
-            self.at += 2
-            return self.text[self.at - 2 : self.at]
-        if sign == "\\":
-            return self.escape()
-        self.at += 1
-        return sign
-
-    def escape(self) -> str:
-        start = self.at
-        code = _CODE.match(self.text, self.at, self.end)
-        if code:
-            self.at = code.end()
-            number = int(next(filter(None, code.groups())), 16)
-            if number > 0x10FFFF:
-                self.refuse("no character has this number", "Write the character", start)
-            return chr(number)
-        sign = self.text[self.at + 1 : self.at + 2]
-        self.at += 2
-        if sign in _SIMPLE:
-            return _SIMPLE[sign]
-        if sign and sign in "\"'`\\/":
-            return sign
-        if sign in ("x", "u", "U", "N"):
-            self.refuse("this is no whole escape", "Write the character itself", start)
-        self.note("Kept a backslash that starts no escape, as Python does", start)
-        return f"\\{sign}"
-
-    def whole(self, body: str, start: int) -> str:
-        """`body` with surrogate pairs as the characters they stand for."""
-        try:
-            return body.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeDecodeError:
-            self.refuse("the text holds half of a surrogate pair", "Write the character", start)
-
-    def number(self) -> JsonValue:
-        found = _NUMBER.match(self.text, self.at, self.end)
-        token = found[0] if found else ""
-        after = self.at + len(token)
-        follows = self.text[after : after + 1]
-        digits = token.lstrip("+-")
-        if follows in ("n", "L"):
-            after += 1
-        elif follows.isalnum() or follows in ("_", "$"):
-            digits = ""
-        if not re.search("[0-9]", digits) or re.match("0[0-9_]", digits):
-            self.refuse("this is not a number of JSON", 'Write it as in 0.5, or as a "text"')
-        if len(digits) > 400:
-            self.refuse("a number has too many digits", "Write it as a string")
-        value = _number_of(token)
-        if value in (float("inf"), float("-inf")):
-            self.refuse(f"{token} is beyond what a number holds", "Write a finite number")
-        if not _is_json_number(self.text[self.at : after]):
-            self.note("Wrote a number as JSON does", self.at)
-        self.at = after
-        return value
-
-    def pattern(self) -> _Pattern:
-        found = _REGEX.match(self.text, self.at, self.end)
-        if not found:
-            self.refuse("this is neither a pattern nor a comment", 'Write {"$regex": "..."}')
-        pattern = self.options(found[1].replace("\\/", "/"), found[2])
-        self.at = found.end()
-        return pattern
-
-    def options(self, pattern: str, letters: str) -> _Pattern:
-        kept = "".join(sorted(set(letters) - {"g", "u"}))
-        if set(kept) - set("imsx"):
-            self.refuse(f"the options {letters!r} of this pattern are not known", "Use i, m, s, x")
-        return _Pattern(pattern, kept)
-
-    # Words and calls
-
-    def word(self, depth: int) -> Any:
-        start = self.at
-        found = _WORD.match(self.text, self.at, self.end)
-        assert found
-        name = found[1]
-        self.at = found.end()
-        if name in _LITERALS:
-            return _LITERALS[name]
-        if name in _PYTHON:
-            self.note("Wrote True, False and None as JSON does", start)
-            return _PYTHON[name]
-        if name in _FLAGS:
-            return _FLAGS[name]
-        if self.peek() == "(":
-            return self.call(name, start, depth)
-        if name in ("NaN", "Infinity", "undefined", "nan", "inf"):
-            self.refuse(f"JSON has no {name}", "Write a finite number, or null", start)
-        what = f"{name} is a name, and its value is not in this text"
-        self.refuse(what, "Write the value itself", start)
-
-    def call(self, name: str, start: int, depth: int) -> Any:
-        short = name.removeprefix("bson.").removeprefix("uuid.").removeprefix("datetime.")
-        read = _CALLABLE.get(short)
-        if read is None:
-            what = f"{name}(..) is computed by code, and its value is not in this text"
-            self.refuse(what, "Write the value itself", start)
-        self.at += 1
-        arguments: list[Any] = []
-        while not self.take(")"):
-            arguments.append(self.value(depth + 1))
-            self.separator(")")
-        if read is not _pattern_call:
-            self.note(f"Wrote {short}(..) as the plain value that records hold", start)
-        return self.called(read, arguments, name, start)
-
-    def called(
-        self, read: Callable[[list[Any]], Any], arguments: list[Any], name: str, start: int
-    ) -> Any:
-        try:
-            value = read(arguments)
-        except (TypeError, ValueError, OverflowError, OSError, IndexError):
-            self.refuse(f"{name} has no plain value here", "Write the value itself", start)
-        return self.options(value.pattern, value.options) if isinstance(value, _Pattern) else value
-
-
-_RUN: Final = re.compile(r"[^\\\n\"'`\u2018-\u201f\u2033]+")
-_CODE: Final = re.compile(
-    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\})"
-)
-
-
-def _is_json_number(token: str) -> bool:
-    return re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", token) is not None
-
-
-def _number_of(token: str) -> int | float:
-    plain = token.replace("_", "")
-    if re.search("0[xX]", plain):
-        return int(plain, 16)
-    return int(plain) if re.fullmatch("[+-]?[0-9]+", plain) else float(plain)
-
-
-def _text_call(arguments: list[Any]) -> str:
-    (text,) = arguments
-    if not isinstance(text, str):
-        raise TypeError
-    return text
-
-
-def _number_call(arguments: list[Any]) -> int | float:
-    (number,) = arguments
-    if isinstance(number, bool) or not isinstance(number, int | float | str):
-        raise TypeError
-    return _number_of(number.strip()) if isinstance(number, str) else number
-
-
-def _moment_call(arguments: list[Any]) -> str:
-    """A text as it is; milliseconds since 1970 as ISO 8601 in UTC."""
-    (moment,) = arguments
-    if isinstance(moment, int | float) and not isinstance(moment, bool):
-        return datetime.fromtimestamp(moment / 1000, UTC).isoformat().replace("+00:00", "Z")
-    return _text_call(arguments)
-
-
-def _datetime_call(arguments: list[Any]) -> str:
-    return datetime(*arguments).isoformat()
-
-
-def _date_call(arguments: list[Any]) -> str:
-    return date(*arguments).isoformat()
-
-
-def _pattern_call(arguments: list[Any]) -> _Pattern:
-    pattern, options = [*arguments, ""][:2] if len(arguments) < 3 else (None, None)
-    if not isinstance(pattern, str) or not isinstance(options, str):
-        raise TypeError
-    return _Pattern(pattern, options)
-
-
-_CALLABLE: Final[dict[str, Callable[[list[Any]], Any]]] = {
-    "ISODate": _moment_call,
-    "Date": _moment_call,
-    "datetime": _datetime_call,
-    "date": _date_call,
-    "fromisoformat": _text_call,
-    "datetime.fromisoformat": _text_call,
-    "ObjectId": _text_call,
-    "UUID": _text_call,
-    "str": _text_call,
-    **dict.fromkeys(
-        "NumberLong NumberInt NumberDouble NumberDecimal Int32 Int64 Long Double".split(),
-        _number_call,
-    ),
-    "re.compile": _pattern_call,
-    "RegExp": _pattern_call,
-    "Regex": _pattern_call,
-}
-_EXTENDED: Final[dict[str, Callable[[list[Any]], Any]]] = {
-    "$date": _moment_call,
-    "$oid": _text_call,
-    "$uuid": _text_call,
-    **dict.fromkeys(("$numberLong", "$numberInt", "$numberDouble"), _number_call),
-}

@@ -17,13 +17,13 @@ from typing import Any, Final, Literal, TypeAlias
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import is_number
 from dispatch_core.language.match import is_operator_document
-from dispatch_core.strict_json import load_json
+from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonValue
 
 Kind = Literal["text", "number", "true or false", "null", "JSON"]
 """Of which kind a value is; "JSON" is an object, an array, or a list of several kinds."""
 
-Condition = Literal[
+ConditionKind = Literal[
     "is",
     "is not",
     "is one of",
@@ -43,7 +43,7 @@ Condition = Literal[
     "has type",
 ]
 
-OPERATORS: Final[dict[Condition, str]] = {
+OPERATORS: Final[dict[ConditionKind, str]] = {
     "is": "$eq",
     "is not": "$ne",
     "is one of": "$in",
@@ -63,11 +63,11 @@ OPERATORS: Final[dict[Condition, str]] = {
     "has type": "$type",
 }
 PATTERN_CONDITIONS: Final = frozenset(name for name, op in OPERATORS.items() if op == "$regex")
-LIST_CONDITIONS: Final[frozenset[Condition]] = frozenset(
+LIST_CONDITIONS: Final[frozenset[ConditionKind]] = frozenset(
     ("is one of", "is none of", "has all of", "has type")
 )
-VALUELESS: Final[frozenset[Condition]] = frozenset(("exists", "is missing"))
-ONE_KIND: Final[dict[Condition, Kind]] = {
+VALUELESS: Final[frozenset[ConditionKind]] = frozenset(("exists", "is missing"))
+ONE_KIND: Final[dict[ConditionKind, Kind]] = {
     **dict.fromkeys(PATTERN_CONDITIONS, "text"),
     "has type": "text",
     "has size": "number",
@@ -87,7 +87,7 @@ def _key() -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FormRow:
     """One condition on one field.
 
     Attributes
@@ -106,7 +106,7 @@ class Row:
     """
 
     path: str = ""
-    condition: Condition = "is"
+    condition: ConditionKind = "is"
     kind: Kind = "text"
     texts: tuple[str, ...] = ()
     options: str = ""
@@ -150,7 +150,7 @@ class Locked:
     key: int = _key()
 
 
-Node: TypeAlias = Row | Elements | Group | Locked
+Node: TypeAlias = FormRow | Elements | Group | Locked
 Members: TypeAlias = tuple[Node, ...]
 
 
@@ -183,7 +183,7 @@ def walk(group: Group | Elements) -> Iterator[tuple[Node, Group | Elements]]:
 # Values
 
 
-def value_of(row: Row) -> JsonValue:
+def value_of(row: FormRow) -> JsonValue:
     """What the query compares with; raises `InvalidInput` where the text is not of its kind."""
     if row.condition in LIST_CONDITIONS and row.kind != "JSON":
         return [_parsed(row.kind, text) for text in row.texts]
@@ -230,7 +230,7 @@ def typed_list(values: list[JsonValue]) -> tuple[Kind, tuple[str, ...]]:
     return "JSON", (_text(values),)
 
 
-def kinds_for(condition: Condition) -> tuple[Kind, ...]:
+def kinds_for(condition: ConditionKind) -> tuple[Kind, ...]:
     """The kinds of values that a condition takes."""
     if condition in VALUELESS:
         return ()
@@ -241,7 +241,7 @@ def kinds_for(condition: Condition) -> tuple[Kind, ...]:
     return ("text", "number", "true or false", "null", "JSON")
 
 
-def with_condition(row: Row, condition: Condition, *, is_negated: bool = False) -> Row:
+def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool = False) -> FormRow:
     """`row` with another condition and, as far as that one takes it, the same value."""
     changed = replace(row, condition=condition, is_negated=is_negated, is_spelt_out=False)
     if condition not in PATTERN_CONDITIONS:
@@ -254,7 +254,7 @@ def with_condition(row: Row, condition: Condition, *, is_negated: bool = False) 
     return changed if changed.kind in kinds else with_kind(changed, kinds[0])
 
 
-def _listed(row: Row, changed: Row) -> Row:
+def _listed(row: FormRow, changed: FormRow) -> FormRow:
     if row.kind in ("text", "number") or not row.texts:
         return changed
     try:
@@ -265,11 +265,11 @@ def _listed(row: Row, changed: Row) -> Row:
     return replace(changed, kind=kind, texts=texts)
 
 
-def _single(row: Row, changed: Row) -> Row:
+def _single(row: FormRow, changed: FormRow) -> FormRow:
     return changed if row.kind == "JSON" else replace(changed, texts=row.texts[:1])
 
 
-def with_kind(row: Row, kind: Kind) -> Row:
+def with_kind(row: FormRow, kind: Kind) -> FormRow:
     """`row` with values of another kind, in the words of that kind where it has them."""
     changed = replace(row, kind=kind)
     if kind == "null":
@@ -318,7 +318,7 @@ def fault_of(node: Node, holder: Group | Elements) -> Issue | None:
         return Issue("the field is missing", "", "Choose a field, or remove the condition")
     if not isinstance(node, Group) and node.path.startswith("$"):
         return Issue("a field does not start with $", "", "Write the path of a field")
-    if isinstance(node, Row):
+    if isinstance(node, FormRow):
         return _value_fault(node)
     if not node.members:
         return Issue("the group is empty", "", "Add a condition to it, or remove it")
@@ -332,12 +332,12 @@ def _clash(node: Elements) -> bool:
     names = [
         "$not" if row.is_negated else OPERATORS[row.condition]
         for row in node.members
-        if isinstance(row, Row)
+        if isinstance(row, FormRow)
     ]
     return len(set(names)) < len(names)
 
 
-def _value_fault(row: Row) -> Issue | None:
+def _value_fault(row: FormRow) -> Issue | None:
     if row.condition in VALUELESS:
         return None
     if not row.texts:

@@ -22,7 +22,6 @@ from typing import Any, Literal
 
 from dispatch_core.builder.conditions import (
     Condition,
-    Place,
     conditions_of,
     joined,
     match_filters,
@@ -37,13 +36,12 @@ from dispatch_core.builder.spelling import (
     respell_filter,
 )
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
-from dispatch_core.find import Progress, no_progress
 from dispatch_core.insight.fields import SCALARS, FieldCatalogue, FieldInfo
 from dispatch_core.insight.together import ask_together
 from dispatch_core.insight.values import count_values
 from dispatch_core.language.match import is_operator_document
-from dispatch_core.sources import MetadataSource
-from dispatch_core.types import Filter, JsonValue, Pipeline
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.types import Filter, JsonPath, JsonValue, Pipeline, Progress, no_progress
 
 Kind = Literal["unknown field", "type", "value", "spelling"]
 
@@ -87,7 +85,7 @@ class _Asking:
     source: MetadataSource
     catalogue: FieldCatalogue
     query: Filter | Pipeline
-    place: Place
+    place: JsonPath
     filter_query: Filter
     condition: Condition
 
@@ -130,7 +128,7 @@ def advise(
     ) + tuple(_hints(source, query))
 
 
-def _is_inside(place: Place, outer: list[Place]) -> bool:
+def _is_inside(place: JsonPath, outer: list[JsonPath]) -> bool:
     """Whether `place` lies in one of `outer`: what was said there need not be said again."""
     return any(place != one and place[: len(one)] == one for one in outer)
 

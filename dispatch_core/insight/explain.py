@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from dispatch_core.builder.conditions import joined
-from dispatch_core.find import Progress, no_progress
 from dispatch_core.insight.together import ask_together
 from dispatch_core.language.match import compile_clauses, is_operator_document
-from dispatch_core.sources import MetadataSource
-from dispatch_core.types import Filter, Pipeline
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.types import Filter, Pipeline, Progress, no_progress
 
 MOST_CLAUSES = 16
 """Clauses that are counted; each costs two requests."""

@@ -16,12 +16,11 @@ from functools import partial
 from dispatch_core.builder.conditions import joined
 from dispatch_core.builder.quality import QUALITY_CLAUSES, QUALITY_PATHS, either
 from dispatch_core.errors import DispatchError
-from dispatch_core.find import Progress, no_progress
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.together import ask_together
 from dispatch_core.insight.values import FieldValues, ValueCount, count_values
-from dispatch_core.sources import MetadataSource
-from dispatch_core.types import Filter, JsonValue
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.types import Filter, JsonValue, Progress, no_progress
 
 MONTH = 7
 """Characters of a date that name its month, in every layout that dates are written in."""

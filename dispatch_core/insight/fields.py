@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from dispatch_core.errors import AnswerTooLarge
-from dispatch_core.find import Progress, no_progress
 from dispatch_core.insight.together import ask_together
-from dispatch_core.sources import MetadataSource
-from dispatch_core.types import Filter, JsonValue, Pipeline, Record
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.types import Filter, JsonValue, Pipeline, Progress, Record, no_progress
 
 LARGE_PARTS = tuple(
     "session rig acquisition instrument processing procedures quality_control".split()

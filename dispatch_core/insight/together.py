@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
-from dispatch_core.find import Progress, no_progress
+from dispatch_core.types import Progress, no_progress
 
 AT_A_TIME = 4
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from dispatch_core.errors import AnswerTooLarge
 from dispatch_core.insight.fields import FieldCatalogue
-from dispatch_core.sources import MetadataSource
+from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
 MOST_VALUES = 50

@@ -23,7 +23,7 @@ from dispatch_core.language.match import compile_clauses
 from dispatch_core.language.paths import outermost_paths, value_at
 from dispatch_core.locate import Located
 from dispatch_core.query import Query
-from dispatch_core.sources import MetadataSource
+from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Exclusion, Filter, Record
 
 MOST_CANDIDATES = 20

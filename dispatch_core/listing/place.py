@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from dispatch_core.errors import DelimiterRefused, Issue, ServiceError
-from dispatch_core.file_extension import NestedStores
-from dispatch_core.sources import ListPage, ObjectLister
+from dispatch_core.sources.protocols import ListPage, ObjectLister
+from dispatch_core.text.file_extension import NestedStores
 from dispatch_core.types import FileEntry
 
 LAST = "\U0010ffff"
@@ -27,7 +27,7 @@ _STALLS_ALLOWED = 50
 _MOST_EXTENSIONS = 1000
 
 
-class Place(NamedTuple):
+class S3Prefix(NamedTuple):
     """Where to list: a bucket, and a prefix that ends with exactly one slash."""
 
     bucket: str
@@ -76,7 +76,7 @@ class Matches:
     delimiter_refused: bool = False
 
 
-def list_matches(lister: ObjectLister, place: Place, search: Search) -> Matches:
+def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Matches:
     """The files and directory stores below a place whose names end with the extension.
 
     With ``outermost``, a store of any size costs one request where the server takes
@@ -91,8 +91,8 @@ def list_matches(lister: ObjectLister, place: Place, search: Search) -> Matches:
         return replace(_list_flat(lister, place, flat), delimiter_refused=True)
 
 
-def _list_by_delimiter(lister: ObjectLister, place: Place, search: Search) -> Matches:
-    found = Found(place, search)
+def _list_by_delimiter(lister: ObjectLister, place: S3Prefix, search: Search) -> Matches:
+    found = MatchCollector(place, search)
     for page in _Walk(lister, place, search.delimiter):
         check_delimiter(page, search.mark, len(place.prefix))
         found.take(page, range(len(page.keys)), page.prefixes)
@@ -110,8 +110,8 @@ def check_delimiter(page: ListPage, mark: str, start: int) -> None:
         raise DelimiterRefused(f"The delimiter {mark!r} was misunderstood")
 
 
-def _list_flat(lister: ObjectLister, place: Place, search: Search, jump: bool = True) -> Matches:
-    found = Found(place, search)
+def _list_flat(lister: ObjectLister, place: S3Prefix, search: Search, jump: bool = True) -> Matches:
+    found = MatchCollector(place, search)
     walk = _Walk(lister, place)
     for page in walk:
         found.take(page, range(len(page.keys)), page.prefixes)
@@ -124,7 +124,7 @@ def _list_flat(lister: ObjectLister, place: Place, search: Search, jump: bool = 
     return found.matches()
 
 
-class Found:
+class MatchCollector:
     """Collects the matches below one place, page by page.
 
     Attributes
@@ -136,7 +136,7 @@ class Found:
         comes next in it need not be listed.
     """
 
-    def __init__(self, place: Place, search: Search) -> None:
+    def __init__(self, place: S3Prefix, search: Search) -> None:
         self.place = place
         self.store = ""
         self._base = f"s3://{place.bucket}/"
@@ -252,7 +252,7 @@ class _Walk:
     `ServiceError` after 50 requests in a row without a new key.
     """
 
-    def __init__(self, lister: ObjectLister, place: Place, delimiter: str = "") -> None:
+    def __init__(self, lister: ObjectLister, place: S3Prefix, delimiter: str = "") -> None:
         self._lister = lister
         self._place = place
         self._delimiter = delimiter

@@ -34,15 +34,15 @@ from dispatch_core.errors import (
 )
 from dispatch_core.listing.place import (
     LAST,
-    Found,
+    MatchCollector,
     Matches,
-    Place,
+    S3Prefix,
     Search,
     check_delimiter,
     is_ordered,
     list_matches,
 )
-from dispatch_core.sources import ListPage, ObjectLister
+from dispatch_core.sources.protocols import ListPage, ObjectLister
 
 FULL = 0.95
 """How much of its pages a run of neighbours is planned to fill."""
@@ -178,7 +178,7 @@ _REASONS: dict[type[ServiceError], str] = {
 
 def _list_alone(lister: ObjectLister, run: Run, prefix: str) -> Listed:
     try:
-        return Listed(list_matches(lister, Place(run.bucket, prefix), run.search))
+        return Listed(list_matches(lister, S3Prefix(run.bucket, prefix), run.search))
     except ServiceError as error:
         return Listed(None, _REASONS.get(type(error), "listing_failed"), error.issues[0])
 
@@ -200,7 +200,7 @@ class _Neighbours:
         self._lister = lister
         self._run = run
         self._prefix = _shared(run.prefixes)
-        self._open: list[Found] = []
+        self._open: list[MatchCollector] = []
         self._token: str | None = None
         self._after = ""
         self._empty = 0
@@ -218,7 +218,7 @@ class _Neighbours:
         """
         covered = 0
         self._token, self._after = None, self.waiting[0] if self.waiting else ""
-        older: list[Found] = []
+        older: list[MatchCollector] = []
         while self.waiting or self._open:
             covered += self._list_page()
             if not self._open or (self.result.pages >= most and self._open[0] not in older):
@@ -260,8 +260,8 @@ class _Neighbours:
     def _begin(self, page: ListPage) -> None:
         last = _last(page)
         while self.waiting and (page.token is None or self.waiting[0] <= last):
-            place = Place(self._run.bucket, self.waiting.popleft())
-            self._open.append(Found(place, self._run.search))
+            place = S3Prefix(self._run.bucket, self.waiting.popleft())
+            self._open.append(MatchCollector(place, self._run.search))
 
     def _end(self, page: ListPage) -> int:
         last, begun, self._open = _last(page), self._open, []
@@ -286,7 +286,7 @@ def _last(page: ListPage) -> str:
     return max(page.keys[-1:] + page.prefixes[-1:], default="")
 
 
-def _deal(page: ListPage, found: Found) -> None:
+def _deal(page: ListPage, found: MatchCollector) -> None:
     """Gives a place the part of a page that is below it."""
     start = found.place.prefix
     end = start[:-1] + "0"  # the character after "/"
@@ -331,7 +331,7 @@ class _Counting:
         return page
 
 
-def first_runs(places: Iterable[Place], search: Search, parallel: int) -> Iterator[Run]:
+def first_runs(places: Iterable[S3Prefix], search: Search, parallel: int) -> Iterator[Run]:
     """What to begin with: of each bucket one page of neighbours, which shows how dense they are.
 
     A place inside a store that matches would be rolled up with it: it is listed alone.

@@ -10,8 +10,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dispatch_core.parameter_sets.document import MergedSet
 from dispatch_core.parameter_sets.sweep import flat
-from dispatch_core.parameters import MergedSet
 from dispatch_core.types import JsonValue
 
 KeyPath = tuple[str, ...]

@@ -11,8 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.parameter_sets.json_edit import (
-    Path,
+from dispatch_core.parameter_sets.document import DISTRIBUTED, FILE_NAME, FIXED, SINGLE, nearest_key
+from dispatch_core.parameter_sets.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
+from dispatch_core.text.json_edit import (
     append_items,
     insert_item,
     put_value,
@@ -21,17 +22,15 @@ from dispatch_core.parameter_sets.json_edit import (
     rename_key,
     swap_items,
 )
-from dispatch_core.parameter_sets.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
-from dispatch_core.parameters import DISTRIBUTED, FILE_NAME, FIXED, SINGLE, nearest_key
-from dispatch_core.strict_json import load_json
-from dispatch_core.types import JsonValue
+from dispatch_core.text.strict_json import load_json
+from dispatch_core.types import JsonPath, JsonValue
 
 _INDENT = 2
 
 EMPTY = json.dumps({SINGLE: {}}, indent=2)
 
 
-def set_value(text: str, target: Path, path: tuple[str, ...], value: JsonValue) -> str:
+def set_value(text: str, target: JsonPath, path: tuple[str, ...], value: JsonValue) -> str:
     """`text` with `value` at `path` of the set at `target`.
 
     A set replaces a fixed object as a whole. So where a member of one is changed for
@@ -48,7 +47,7 @@ def set_value(text: str, target: Path, path: tuple[str, ...], value: JsonValue) 
 
 
 def unset_value(
-    text: str, target: Path, path: tuple[str, ...], required: Collection[tuple[str, ...]] = ()
+    text: str, target: JsonPath, path: tuple[str, ...], required: Collection[tuple[str, ...]] = ()
 ) -> str:
     """`text` without the value at `path` of the set at `target`.
 
@@ -64,7 +63,7 @@ def unset_value(
     return text
 
 
-def _follow(document: Any, path: Path) -> Any:
+def _follow(document: Any, path: JsonPath) -> Any:
     for step in path:
         try:
             document = document[step]

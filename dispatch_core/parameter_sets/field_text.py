@@ -11,17 +11,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dispatch_core.builder.value_text import read_value, write_value
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING, Missing
 from dispatch_core.parameter_sets.schema_form import FormField
-from dispatch_core.strict_json import load_json
+from dispatch_core.text.strict_json import load_json
+from dispatch_core.text.value_text import read_value, write_value
 from dispatch_core.types import JsonValue
 
 KEY, VALUE = "Key", "Value"
 """The columns of a dictionary."""
 
-Row = dict[str, str | None]
+TableRow = dict[str, str | None]
 """A row of a table by column; None where it has no value there."""
 
 _EXAMPLES = {
@@ -128,7 +128,7 @@ def columns_of(field: FormField, value: JsonValue | Missing) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def write_rows(field: FormField, value: JsonValue | Missing) -> list[Row]:
+def write_rows(field: FormField, value: JsonValue | Missing) -> list[TableRow]:
     """`value` of a dictionary or a table as rows of texts."""
     if field.kind == "dictionary":
         items = value.items() if isinstance(value, dict) else ()
@@ -183,7 +183,7 @@ def _read_dictionary(
     return found
 
 
-def edited_rows(rows: Sequence[Row], edits: Mapping[str, Any]) -> list[Row]:
+def edited_rows(rows: Sequence[TableRow], edits: Mapping[str, Any]) -> list[TableRow]:
     """`rows` with the cells changed, the rows added and the rows deleted of a table widget."""
     changed = edits.get("edited_rows", {})
     deleted = set(edits.get("deleted_rows", ()))

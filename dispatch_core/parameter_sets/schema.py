@@ -17,9 +17,8 @@ from typing import Any
 import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.parameter_sets.json_edit import Path
-from dispatch_core.strict_json import load_json
-from dispatch_core.types import JsonValue
+from dispatch_core.text.strict_json import load_json
+from dispatch_core.types import JsonPath, JsonValue
 
 WHERE = "parameters schema"
 _MAX_REFERENCES = 50
@@ -60,13 +59,13 @@ class ParameterSchema:
             yield from _value_issues(error, where, told)
 
 
-def _at(where: str, path: Path) -> str:
+def _at(where: str, path: JsonPath) -> str:
     return ", ".join((where, ".".join(map(str, path)))) if path else where
 
 
-def _value_issues(error: Any, where: str, told: set[Path]) -> Iterator[Issue]:
+def _value_issues(error: Any, where: str, told: set[JsonPath]) -> Iterator[Issue]:
     """What a validator's `error` means; an optional value's error is that of the value."""
-    path: Path = tuple(error.instance_path)
+    path: JsonPath = tuple(error.instance_path)
     inner = _errors_of_the_one(error)
     if inner:
         for one in inner:
@@ -92,7 +91,7 @@ def _errors_of_the_one(error: Any) -> list[Any]:
     return list(branches[0]) if len(branches) == 1 else []
 
 
-def _all_told(error: Any, path: Path, told: set[Path]) -> bool:
+def _all_told(error: Any, path: JsonPath, told: set[JsonPath]) -> bool:
     return all((*path, key) in told for key in error.kind.unexpected)
 
 
@@ -195,7 +194,7 @@ def _target(root: Mapping[str, Any], reference: str, where: str) -> Any:
 
 
 def _unknown_keys(
-    root: Mapping[str, Any], schema: Any, value: JsonValue, path: Path, *, strict: bool
+    root: Mapping[str, Any], schema: Any, value: JsonValue, path: JsonPath, *, strict: bool
 ) -> Iterator[Issue]:
     """Keys of `value` that `schema` does not name; their paths start at the set.
 
@@ -224,7 +223,7 @@ def _unknown_keys(
             yield _unknown_key((*path, key), key, known)
 
 
-def _unknown_key(path: Path, key: str, known: Mapping[str, Any]) -> Issue:
+def _unknown_key(path: JsonPath, key: str, known: Mapping[str, Any]) -> Issue:
     near = difflib.get_close_matches(key, known, 1)
     action = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
     return Issue(f"unknown key {key!r}", "", action, path=path, nearest=near[0] if near else "")

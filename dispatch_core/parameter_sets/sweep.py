@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from dispatch_core.builder.value_text import read_value
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.parameters import ParameterSet
-from dispatch_core.strict_json import load_json
+from dispatch_core.parameter_sets.document import ParameterSet
+from dispatch_core.text.strict_json import load_json
+from dispatch_core.text.value_text import read_value
 from dispatch_core.types import JsonValue
 
 SweepMode = Literal["product", "zip", "append"]

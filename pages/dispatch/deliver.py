@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.shared import deliver_parts as parts
-from pages.shared import session as state
-from pages.shared.components import plan_or_hint
+from pages.shared import deliver as parts
+from pages.shared.state import session as state
+from pages.shared.widgets.guards import plan_or_hint
 
 session = state.open_session()
 

@@ -1,9 +1,10 @@
 """Exactly which jobs will be made, for which workers, and which assets are not in and why."""
 
-from pages.shared import job_parts as parts
-from pages.shared import session as state
-from pages.shared.components import plan_or_hint, show_warnings
-from pages.shared.explain_parts import ask_why_not
+from pages.shared import jobs as parts
+from pages.shared.assets.explain import ask_why_not
+from pages.shared.state import session as state
+from pages.shared.widgets.guards import plan_or_hint
+from pages.shared.widgets.messages import show_warnings
 
 session = state.open_session()
 

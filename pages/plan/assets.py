@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from pages.shared import asset_parts as parts
-from pages.shared import session as state
-from pages.shared.advice_parts import show_advice
-from pages.shared.asset_table import assets_found, assets_found_before
-from pages.shared.components import show_warnings, watch
-from pages.shared.explain_parts import ask_why_not, explain_few
-from pages.shared.facet_parts import browse
-from pages.shared.query_parts import query_builder, query_state, query_toolbar
+from pages.shared.assets import source as parts
+from pages.shared.assets.advice import show_advice
+from pages.shared.assets.explain import ask_why_not, explain_few
+from pages.shared.assets.facets import browse
+from pages.shared.assets.query import query_builder, query_state, query_toolbar
+from pages.shared.assets.table import assets_found, assets_found_before
+from pages.shared.state import session as state
+from pages.shared.widgets.messages import show_warnings
+from pages.shared.widgets.progress import watch
 
 session = state.open_session()
 

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pages.shared import file_parts as parts
-from pages.shared import session as state
-from pages.shared.components import needs_assets, watch
+from pages.shared import files as parts
+from pages.shared.state import session as state
+from pages.shared.widgets.guards import needs_assets
+from pages.shared.widgets.progress import watch
 
 session = state.open_session()
 

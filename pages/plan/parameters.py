@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import parameter_parts as parts
-from pages.shared import session as state
+from pages.shared.parameters import editor as parts
+from pages.shared.state import session as state
 
 session = state.open_session()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dispatch_core.errors import AccessDenied, DelimiterRefused
-from dispatch_core.sources import ListPage, StoredObject
+from dispatch_core.sources.protocols import ListPage, StoredObject
 
 LAST = "\U0010ffff"
 NOON = "2025-06-07T12:00:00.000Z"

@@ -1,0 +1,199 @@
+"""Records that answer filters quickly enough to stand in for a database.
+
+A walk over pages asks ``_id > last`` again and again: the bounds are taken out of the
+filter and found by bisection, and the rest of the filter is compiled once. Equality
+and ``$in`` on what an asset is named by use an index. Everything that an index
+finds is still tested, so indexes change the time and never the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from dispatch_core.language.aggregate import compile_stages, run_pipeline
+from dispatch_core.language.match import compile_filter
+from dispatch_core.language.paths import value_at
+from dispatch_core.types import Filter, Pipeline, Record
+
+INDEXED_PATHS = (
+    "_id",
+    "name",
+    "location",
+    "external_links.Code Ocean",
+    "other_identifiers.Code Ocean",
+)
+
+Sort = Mapping[str, Any]
+_EVERYTHING: Record = {"$match": {}}
+
+
+class RecordCollection:
+    """Records with string ``_id``, found in ascending order of it.
+
+    `insert` and `remove` replace what later calls see; an iterator that is under
+    way goes on over the records it started with.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._table = _Table(sorted(records, key=itemgetter("_id")))
+
+    def __len__(self) -> int:
+        return len(self._table.records)
+
+    def insert(self, record: Record) -> None:
+        """Add `record`."""
+        records = list(self._table.records)
+        insort(records, record, key=itemgetter("_id"))
+        self._table = _Table(records)
+
+    def remove(self, record_id: str) -> None:
+        """Take out the record with this ``_id``, if there is one."""
+        kept = [record for record in self._table.records if record["_id"] != record_id]
+        self._table = _Table(kept)
+
+    def find(self, filter_query: Filter, sort: Sort | None = None) -> Iterator[Record]:
+        """The records that match, whole, by ``_id`` unless `sort` says otherwise.
+
+        A sort by ``_id`` is lazy: taking the first few costs only the way to them.
+        """
+        found = self._table.find(filter_query)
+        if not sort or dict(sort) == {"_id": 1}:
+            return found
+        return iter(run_pipeline(list(found), [{"$sort": dict(sort)}]))
+
+    def count(self, filter_query: Filter) -> int:
+        """How many records match."""
+        if not filter_query:
+            return len(self)
+        return sum(1 for _ in self.find(filter_query))
+
+    def aggregate(self, pipeline: Pipeline) -> list[Record]:
+        """The results of `pipeline`; a ``$match`` at its head uses the indexes."""
+        compile_stages(pipeline)
+        rest = list(pipeline)
+        found: Iterator[Record] = iter(self._table.records)
+        if rest and "$match" in rest[0]:
+            found = self.find(rest[0]["$match"])
+            # left in place, so that a fault on the way names the right stage
+            rest[0] = _EVERYTHING
+            if rest[1:] and rest[1] == {"$sort": {"_id": 1}}:
+                rest[1] = _EVERYTHING
+        return run_pipeline(found, rest)
+
+
+class _Table:
+    """Sorted records with the indexes made over them so far."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
+        self._ids: list[str] = [record["_id"] for record in records]
+        self._lock = threading.Lock()
+        self._indexes: dict[str, dict[str, list[int]]] = {}
+
+    def find(self, filter_query: Filter) -> Iterator[Record]:
+        floor, end, rest = split_bounds(filter_query)
+        first = bisect_left(self._ids, floor)
+        last = len(self._ids) if end is None else bisect_left(self._ids, end)
+        matches = _compiled(json.dumps(rest))
+        positions = self._candidates(rest, range(first, last))
+        return (self.records[place] for place in positions if matches(self.records[place]))
+
+    def _candidates(self, filter_query: Filter, within: range) -> Iterable[int]:
+        """The places of a range that can match, ascending."""
+        for path, condition in _top_conditions(filter_query):
+            texts = _exact_texts(condition) if path in INDEXED_PATHS else None
+            if texts is not None:
+                index = self._index(path)
+                places = {place for text in texts for place in index.get(text, ())}
+                return sorted(place for place in places if place in within)
+        return within
+
+    def _index(self, path: str) -> dict[str, list[int]]:
+        with self._lock:
+            if path not in self._indexes:
+                index: dict[str, list[int]] = {}
+                for place, record in enumerate(self.records):
+                    for text in _texts(value_at(record, path)):
+                        index.setdefault(text, []).append(place)
+                self._indexes[path] = index
+            return self._indexes[path]
+
+
+def split_bounds(filter_query: Filter) -> tuple[str, str | None, Filter]:
+    """The texts that ``_id`` may not be before and must be before, and the filter without them.
+
+    Understands ``{"_id": {"$gt": text}}``, ``$gte``, and ``$lt`` beside one of them, alone,
+    beside other conditions or as a member of a top ``$and``; "" and None for no bound.
+    """
+    floor, end = _bounds(filter_query.get("_id"))
+    if floor:
+        return floor, end, {key: value for key, value in filter_query.items() if key != "_id"}
+    members = filter_query.get("$and")
+    for member in members if isinstance(members, list) else []:
+        floor, end = _bounds(member["_id"]) if _is_about_id(member) else ("", None)
+        if floor:
+            return floor, end, _without(filter_query, member)
+    return "", None, filter_query
+
+
+def _is_about_id(member: object) -> bool:
+    return isinstance(member, dict) and list(member) == ["_id"]
+
+
+def _without(filter_query: Filter, member: object) -> Filter:
+    """`filter_query` without one member of its ``$and``, and without an empty one."""
+    others = [other for other in filter_query["$and"] if other is not member]
+    rest = {key: value for key, value in filter_query.items() if key != "$and"}
+    return rest | ({"$and": others} if others else {})
+
+
+def _bounds(condition: object) -> tuple[str, str | None]:
+    """The first text that meets ``$gt`` or ``$gte``, and that of a ``$lt``; else "" and None."""
+    if not isinstance(condition, dict) or not all(isinstance(v, str) for v in condition.values()):
+        return "", None
+    if condition.keys() - {"$lt"} == {"$gt"}:
+        return f"{condition['$gt']}\0", condition.get("$lt")
+    if condition.keys() - {"$lt"} == {"$gte"}:
+        return condition["$gte"], condition.get("$lt")
+    return "", None
+
+
+@lru_cache(maxsize=64)
+def _compiled(text: str) -> Callable[[Record], bool]:
+    return compile_filter(json.loads(text))
+
+
+def _top_conditions(filter_query: Filter) -> Iterator[tuple[str, Any]]:
+    """Every (path, condition) that must hold by itself."""
+    for key, value in filter_query.items():
+        if key == "$and" and isinstance(value, list):
+            for member in value:
+                yield from _top_conditions(member) if isinstance(member, dict) else ()
+        elif not key.startswith("$"):
+            yield key, value
+
+
+def _exact_texts(condition: object) -> list[str] | None:
+    """The texts one of which a field must hold, or None where that cannot be said."""
+    if isinstance(condition, str):
+        return [condition]
+    if not isinstance(condition, dict) or len(condition) != 1:
+        return None
+    wanted = condition.get("$in", [condition.get("$eq")])
+    if isinstance(wanted, list) and all(isinstance(text, str) for text in wanted):
+        return wanted
+    return None
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,419 @@
+"""Files come out: one stream of job files becomes a folder or a zip, whole or not at all.
+
+Everything is first written and synced in a *stage*, a hidden folder on the same
+file system, and then moved into place:
+
+- the target is absent: one rename, which also decides races, because a folder
+  cannot be renamed onto one that holds something;
+- the target is empty, or holds a part of the same dispatch: worker folders are
+  renamed into it one by one, each of them complete;
+- the target holds anything else: it is refused, or moved aside as a whole.
+
+A stage and a target in use are locked with ``flock``, a lock that dies with its
+process. So what a dead process left is known from what a live one is using.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dispatch_core.errors import InvalidInput, Issue, ServiceError
+from dispatch_core.output.disk import (
+    callers_errors,
+    disk_errors,
+    make_parents,
+    not_a,
+    real_target,
+    status_of,
+    sync_folder,
+)
+from dispatch_core.output.stage import (
+    ATTEMPTS,
+    INNER_PREFIX,
+    Lock,
+    Moves,
+    entries_of,
+    is_inner_stage,
+    locked,
+    new_folder,
+    new_stage,
+    remove_dead_stages,
+    remove_inner_stages,
+    stage_prefix,
+    watch_race,
+)
+from dispatch_core.output.stream import JobFile, JobStream, WriteResult, worker_of
+
+LOCK_WAIT = 30.0
+"""Seconds to wait for another dispatch that is writing into the same folder."""
+
+_NAMED = 5
+
+# An fsync is nearly all waiting, and waits of several threads share one commit of the
+# file system: 16 threads write three to four times as fast as one. A batch is large
+# enough that handing it over costs little where an fsync costs nothing (a RAM disk).
+# One syncfs after all files took as long here (ext4), waits for what everybody else wrote
+# too, and says neither which file failed nor, on older kernels, that one did.
+_THREADS = 16
+_BATCH_FILES = 64
+_BATCH_BYTES = 1 << 20
+
+_CANNOT_MOVE = {errno.EBUSY, errno.EXDEV, errno.EINVAL}
+
+
+def write_folder(
+    files: Callable[[], Iterable[JobFile]],
+    target: Path,
+    *,
+    replace: bool = False,
+    progress: Callable[[int], None] | None = None,
+    wait: float = LOCK_WAIT,
+) -> WriteResult:
+    """The dispatch as worker folders in `target`, complete and durable, or an error.
+
+    The same dispatch twice is the same tree: what is missing is added, and what is
+    there is never written again. A failure leaves `target` as it was; after a crash
+    it holds only whole worker folders, and the next run completes it.
+
+    Parameters
+    ----------
+    files
+        Gives a fresh stream at each call, worker by worker from 0; it is called
+        once or twice.
+    target
+        The folder, absent, empty, or with a part of the same dispatch. A symbolic
+        link stands for where it leads. Missing parents are made.
+    replace
+        Move anything else that is there to ``<name>.replaced-<n>``, else refuse it.
+    progress
+        Called with the number of files that are synced in the stage so far. An
+        exception from it, or from the stream, undoes everything and is passed on.
+    wait
+        Seconds to wait for another dispatch that is writing into `target`.
+
+    Raises
+    ------
+    InvalidInput
+        `target` holds something else, or is no folder; nothing was touched.
+    ServiceError
+        Another dispatch still writes into `target` after `wait` seconds.
+    WriteFailed
+        The disk refused; nothing partial was left in place.
+    """
+    with disk_errors(target):
+        order = _Order(files, real_target(target), replace, progress, wait)
+        remove_dead_stages(order.target)
+        for _ in range(ATTEMPTS):
+            if result := _attempt(order):
+                return result
+    raise ServiceError(
+        Issue("other dispatches keep changing the folder", str(target), "Run again later.")
+    )
+
+
+# The stream
+
+
+# The folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What was asked for."""
+
+    files: Callable[[], Iterable[JobFile]]
+    target: Path
+    replace: bool
+    progress: Callable[[int], None] | None
+    wait: float
+
+    def stream(self) -> JobStream:
+        with callers_errors():
+            files = self.files()
+        return JobStream(files)
+
+    def report(self, count: int) -> None:
+        if self.progress is not None:
+            with callers_errors():
+                self.progress(count)
+
+    def result(
+        self,
+        status: Literal["written", "finished", "confirmed", "replaced"],
+        stream: JobStream,
+        moved_aside: Path | None = None,
+    ) -> WriteResult:
+        return WriteResult(self.target, status, stream.file_count, stream.worker_count, moved_aside)
+
+
+def _attempt(order: _Order) -> WriteResult | None:
+    """The result, or None where another dispatch changed the target meanwhile."""
+    try:
+        descriptor = os.open(order.target, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return _create(order)
+    except NotADirectoryError as error:
+        raise not_a(order.target, "folder") from error
+    with locked(Lock(descriptor, order.target), order.wait) as lock:
+        return _settle(order, lock) if lock.holds() else None
+
+
+def _create(order: _Order) -> WriteResult | None:
+    stream = order.stream()
+    parent = order.target.parent
+    make_parents(parent)
+    with new_stage(parent, stage_prefix(order.target), new_folder) as stage:
+        _fill(stage, stream, order)
+        with watch_race() as race, Moves() as moves:
+            moves.move(stage, order.target)
+            sync_folder(parent)
+    return None if race.lost else order.result("written", stream)
+
+
+def _settle(order: _Order, lock: Lock) -> WriteResult | None:
+    """The result for a target that exists and is locked."""
+    stream = order.stream()
+    found = _compare(stream, order.target)
+    if found.stranger_count and not order.replace:
+        raise _occupied(order.target, found)
+    if found.stranger_count:
+        return _replace(order)
+    remove_inner_stages(order.target)
+    if found.matched < stream.file_count:
+        return _finish(order, lock, "finished" if found.matched else "written")
+    # A process that died after its renames may not have made them durable.
+    for worker in os.listdir(order.target):
+        sync_folder(order.target / worker)
+    _sync_target(order.target)
+    return order.result("confirmed", stream)
+
+
+def _finish(
+    order: _Order, lock: Lock, status: Literal["written", "finished"]
+) -> WriteResult | None:
+    """Adds what is missing, through a stage inside the target.
+
+    The parent of a mount may be another file system or not writable.
+    """
+    stream = order.stream()
+    with new_stage(order.target, INNER_PREFIX, new_folder) as stage:
+        # A dispatch that had found no folder may have put its own in place of an
+        # empty one; from here on, with the stage in it, this one stays.
+        if not lock.holds():
+            return None
+        _fill(stage, stream, order, order.target)
+        with watch_race() as race, Moves() as moves:
+            _place(moves, stage, order.target)
+            os.rmdir(stage)
+            _sync_target(order.target)
+    return None if race.lost else order.result(status, stream)
+
+
+def _place(moves: Moves, stage: Path, target: Path) -> None:
+    for worker in sorted(os.listdir(stage), key=int):
+        source, goal = stage / worker, target / worker
+        if status_of(goal) is None:
+            moves.move(source, goal)
+            continue
+        for name in sorted(os.listdir(source)):
+            moves.move(source / name, goal / name)
+        sync_folder(goal)
+        os.rmdir(source)
+
+
+def _replace(order: _Order) -> WriteResult | None:
+    """Moves the target aside and the new one in, or neither."""
+    if os.path.ismount(order.target):
+        raise _cannot_move(order.target)
+    stream = order.stream()
+    with new_stage(order.target.parent, stage_prefix(order.target), new_folder) as stage:
+        _fill(stage, stream, order)
+        aside = _free_name(order.target)
+        with watch_race() as race, Moves() as moves:
+            _move_aside(moves, order.target, aside)
+            moves.move(stage, order.target)
+            sync_folder(order.target.parent)
+    return None if race.lost else order.result("replaced", stream, aside)
+
+
+def _move_aside(moves: Moves, target: Path, aside: Path) -> None:
+    try:
+        moves.move(target, aside)
+    except OSError as error:
+        if error.errno in _CANNOT_MOVE:
+            raise _cannot_move(target) from error
+        raise
+
+
+def _cannot_move(target: Path) -> InvalidInput:
+    return InvalidInput(
+        Issue(
+            "the folder holds something else, and cannot be moved aside, as a mount point cannot",
+            str(target),
+            "Empty it, or choose another folder.",
+        )
+    )
+
+
+def _free_name(target: Path) -> Path:
+    for number in itertools.count(1):
+        aside = target.with_name(f"{target.name}.replaced-{number}")
+        if not os.path.lexists(aside):
+            return aside
+    raise AssertionError("count() does not end")
+
+
+# What is there
+
+
+@dataclass
+class _Comparison:
+    """How the content of a folder compares with a dispatch."""
+
+    matched: int = 0
+    strangers: list[str] = field(default_factory=list)
+    stranger_count: int = 0
+
+    def add_stranger(self, path: str) -> None:
+        self.stranger_count += 1
+        if len(self.strangers) < _NAMED:
+            self.strangers.append(path)
+
+
+def _compare(stream: Iterable[JobFile], target: Path) -> _Comparison:
+    found = _Comparison()
+    there = entries_of(target)
+    for name in [name for name, entry in there.items() if is_inner_stage(entry)]:
+        del there[name]
+    for worker, group in itertools.groupby(stream, lambda file: worker_of(file[0])):
+        entry = there.pop(worker, None)
+        if entry is not None and entry.is_dir(follow_symlinks=False):
+            _compare_worker(group, target, worker, found)
+        elif entry is not None:
+            found.add_stranger(worker)
+    for name in sorted(there):
+        found.add_stranger(name)
+    return found
+
+
+def _compare_worker(
+    group: Iterable[JobFile], target: Path, worker: str, found: _Comparison
+) -> None:
+    there = entries_of(target / worker)
+    for path, content in group:
+        entry = there.pop(path.partition("/")[2], None)
+        if entry is None:
+            continue
+        if _holds(entry, content):
+            found.matched += 1
+        else:
+            found.add_stranger(path)
+    for name in sorted(there):
+        found.add_stranger(f"{worker}/{name}")
+
+
+def _holds(entry: os.DirEntry[str], content: bytes) -> bool:
+    """Whether the entry is a plain file with these bytes; a larger one is not read."""
+    if not entry.is_file(follow_symlinks=False):
+        return False
+    if entry.stat(follow_symlinks=False).st_size != len(content):
+        return False
+    with open(os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        return file.read(len(content) + 1) == content
+
+
+def _occupied(target: Path, found: _Comparison) -> InvalidInput:
+    names = ", ".join(found.strangers)
+    more = found.stranger_count - len(found.strangers)
+    names += f" and {more} more" if more else ""
+    entries = "1 entry" if found.stranger_count == 1 else f"{found.stranger_count} entries"
+    other = "empty this one" if os.path.ismount(target) else "move this one aside (--replace)"
+    return InvalidInput(
+        Issue(
+            f"the folder holds {entries} that this dispatch does not have ({names})",
+            str(target),
+            f"Choose another folder, or {other}.",
+        )
+    )
+
+
+# Staging
+
+
+def _fill(stage: Path, stream: Iterable[JobFile], order: _Order, known: Path | None = None) -> None:
+    """Writes and syncs the stream into the stage, but for files that `known` has."""
+    if known is not None:
+        stream = (file for file in stream if status_of(known / file[0]) is None)
+    workers: dict[str, None] = {}
+    pending: deque[Future[int]] = deque()
+    count = 0
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for batch in _batches(stream):
+            for worker in {worker_of(path): None for path, _ in batch}:
+                if worker not in workers:
+                    os.mkdir(stage / worker)
+                    workers[worker] = None
+            pending.append(pool.submit(_write_files, stage, batch))
+            if len(pending) > _THREADS:
+                count += pending.popleft().result()
+                order.report(count)
+        for future in pending:
+            count += future.result()
+            order.report(count)
+        deque(pool.map(sync_folder, [stage / worker for worker in workers]), maxlen=0)
+    sync_folder(stage)
+
+
+def _batches(stream: Iterable[JobFile]) -> Iterator[list[JobFile]]:
+    batch: list[JobFile] = []
+    size = 0
+    for file in stream:
+        batch.append(file)
+        size += len(file[1])
+        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _write_files(stage: Path, batch: list[JobFile]) -> int:
+    for path, content in batch:
+        _write_file(f"{stage}/{path}", content)
+    return len(batch)
+
+
+def _write_file(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        written = 0
+        while written < len(content):
+            written += os.write(descriptor, content[written:])
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_target(target: Path) -> None:
+    sync_folder(target)
+    # The parent of a mount may not be ours to read; then nothing was renamed in it.
+    with suppress(PermissionError):
+        sync_folder(target.parent)
+
+
+# Stages and locks
+
+
+# The zip
+
+
+# The edge

@@ -1,0 +1,220 @@
+"""Stages and locks: hidden folders and files of our own, and moves that can be undone."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dispatch_core.errors import Issue, ServiceError
+from dispatch_core.output.disk import OCCUPIED, status_of
+
+INNER_PREFIX = ".dispatch.tmp-"
+_STAGE_SUFFIX = "[0-9a-f]{16}"
+_INNER_STAGE = re.compile(re.escape(INNER_PREFIX) + _STAGE_SUFFIX)
+ATTEMPTS = 20
+_POLL = 0.02
+_CANNOT_LOCK = {
+    errno.EBADF,
+    errno.EINVAL,
+    errno.ENOLCK,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+}
+
+
+def entries_of(folder: Path) -> dict[str, os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return {entry.name: entry for entry in entries}
+
+
+class Moves:
+    """Renames that are all taken back where the block ends with an exception."""
+
+    def __init__(self) -> None:
+        self._moves: list[tuple[Path, Path]] = []
+
+    def move(self, source: Path, goal: Path) -> None:
+        self._moves.append((source, goal))
+        os.rename(source, goal)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            return
+        for source, goal in reversed(self._moves):
+            if not os.path.lexists(source):
+                with suppress(OSError):
+                    os.makedirs(source.parent, exist_ok=True)
+                    os.rename(goal, source)
+
+
+@dataclass
+class Race:
+    lost: bool = False
+
+
+@contextmanager
+def watch_race() -> Iterator[Race]:
+    """Notes, instead of an error, that something else came into place first."""
+    race = Race()
+    try:
+        yield race
+    except OSError as error:
+        if error.errno not in OCCUPIED:
+            raise
+        race.lost = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    descriptor: int
+    path: Path
+
+    def holds(self) -> bool:
+        """Whether the path still leads to what was locked."""
+        there = status_of(self.path)
+        return there is not None and os.path.samestat(there, os.fstat(self.descriptor))
+
+    def release(self) -> None:
+        # Nothing was written through it, so nothing is lost where closing fails.
+        with suppress(OSError):
+            os.close(self.descriptor)
+
+
+@contextmanager
+def locked(lock: Lock, wait: float) -> Iterator[Lock]:
+    try:
+        deadline = time.monotonic() + wait
+        while not _try_lock(lock.descriptor):
+            if time.monotonic() >= deadline:
+                raise _still_in_use(lock.path, wait)
+            time.sleep(_POLL)
+        yield lock
+    finally:
+        lock.release()
+
+
+def _still_in_use(target: Path, wait: float) -> ServiceError:
+    return ServiceError(
+        Issue(
+            f"another dispatch is writing here, and did not end within {wait:g} s",
+            str(target),
+            "Run again when it has ended, or choose another folder.",
+        )
+    )
+
+
+def _try_lock(descriptor: int, *, otherwise: bool = True) -> bool:
+    """Whether nobody else holds the lock; `otherwise` where a file system has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _CANNOT_LOCK:
+            raise
+        return otherwise
+    return True
+
+
+@contextmanager
+def new_stage(parent: Path, prefix: str, make: Callable[[Path], int]) -> Iterator[Path]:
+    """A new folder or file of our own, locked; removed at the end if it is still there."""
+    for attempt in itertools.count(1):
+        path = parent / f"{prefix}{secrets.token_hex(8)}"
+        try:
+            lock = Lock(make(path), path)
+        except FileNotFoundError:
+            # The parent went and came back, or it is one like /proc that takes no folder.
+            if attempt == ATTEMPTS or status_of(parent) is None:
+                raise
+            continue
+        try:
+            if not _try_lock(lock.descriptor) or not lock.holds():
+                continue
+            yield path
+            return
+        finally:
+            _remove(path)
+            lock.release()
+
+
+def new_folder(path: Path) -> int:
+    os.mkdir(path)
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except BaseException:
+        _remove(path)
+        raise
+
+
+def new_file(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def stage_prefix(target: Path) -> str:
+    return f".{target.name}.tmp-"
+
+
+def is_inner_stage(entry: os.DirEntry[str]) -> bool:
+    return bool(_INNER_STAGE.fullmatch(entry.name)) and entry.is_dir(follow_symlinks=False)
+
+
+def remove_inner_stages(target: Path) -> None:
+    """Removes the stages inside a locked target: whoever made them is dead."""
+    for entry in entries_of(target).values():
+        if is_inner_stage(entry):
+            shutil.rmtree(entry.path)
+
+
+def remove_dead_stages(target: Path) -> None:
+    """Removes what dead processes left beside the target, as far as that is possible."""
+    pattern = re.compile(re.escape(stage_prefix(target)) + _STAGE_SUFFIX)
+    names: list[str] = []
+    with suppress(OSError):
+        names = os.listdir(target.parent)
+    for name in names:
+        if pattern.fullmatch(name):
+            with suppress(OSError):
+                _remove_if_dead(target.parent / name)
+
+
+def _remove_if_dead(path: Path) -> None:
+    # Without O_NONBLOCK, a named pipe of this name would hold us for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        is_ours = os.fstat(descriptor).st_uid == os.geteuid()
+        if is_ours and _try_lock(descriptor, otherwise=False):
+            _remove(path)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Removes a stage, as far as that is possible."""
+    with suppress(OSError):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)

@@ -1,0 +1,287 @@
+"""Analysis parameters: `analysis_parameters.json` in, parameter sets out.
+
+Three keys are known. ``analysis_parameter`` is one set for every asset;
+``distributed_parameters`` is a list of sets, each for every asset;
+``fixed_parameters`` lies *under* each of them, or stands alone as the one set.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.parameter_sets.schema import ParameterSchema
+from dispatch_core.text.json_edit import Span, read_spans
+from dispatch_core.text.strict_json import decode_json, issue_at, load_json
+from dispatch_core.types import JsonPath, JsonValue
+
+FILE_NAME = "analysis_parameters.json"
+SINGLE, DISTRIBUTED, FIXED = "analysis_parameter", "distributed_parameters", "fixed_parameters"
+KEYS = (SINGLE, DISTRIBUTED, FIXED)
+
+ParameterSet = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSets:
+    """The merged sets in their order, without repeats; empty where none were given.
+
+    N assets and M sets make N x M jobs; no set at all makes N jobs whose
+    ``distributed_parameters`` is null. ``notes`` say what was merged or ignored.
+    """
+
+    sets: tuple[ParameterSet, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class MergedSet:
+    """One set as its jobs get it, and where in the document its values are written.
+
+    ``own`` leads to the set itself; the keys ``inherited`` come from
+    ``fixed_parameters``. Merging is shallow, as upstream does it: a key of the set
+    replaces the whole value that is fixed for it. ``number`` counts from 1.
+    """
+
+    number: int
+    values: ParameterSet
+    own: JsonPath
+    inherited: frozenset[str] = frozenset()
+
+    def place(self, path: JsonPath) -> JsonPath:
+        """Where in the document the value at `path` of this set is written."""
+        return (FIXED, *path) if path and path[0] in self.inherited else (*self.own, *path)
+
+    def origin(self, key: str) -> str:
+        """The top-level key of the document that `key` of this set comes from."""
+        return FIXED if key in self.inherited else str(self.own[0])
+
+
+def find_parameters_file(input_directory: Path) -> Path | None:
+    """The parameters file of an input folder: the seed's place first, then upstream's."""
+    for path in (
+        input_directory / "analysis_parameters" / FILE_NAME,
+        input_directory / FILE_NAME,
+    ):
+        if path.is_file():
+            return path
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterCheck:
+    """What a text is, as far as it is well formed; `error` says what is wrong with it.
+
+    ``merged`` has every set of a well-formed document, repeats and those that the
+    schema refuses too; ``faulty`` maps the number of a set to how many issues it has.
+    """
+
+    document: dict[str, Any] | None = None
+    sets: ParameterSets = ParameterSets()
+    merged: tuple[MergedSet, ...] = ()
+    faulty: Mapping[int, int] = field(default_factory=dict)
+    error: InvalidInput | None = None
+
+
+def check_parameters(
+    text: str, schema: ParameterSchema | None = None, where: str = FILE_NAME
+) -> ParameterCheck:
+    """`text` checked as a whole, without an exception; an empty one is no parameters.
+
+    Every issue of the document has the line and column of what it speaks of.
+    """
+    if not text.strip():
+        return ParameterCheck()
+    try:
+        document = load_json(text, where)
+    except InvalidInput as error:
+        return ParameterCheck(error=error)
+    check = check_document(document, schema, where)
+    if check.error is None:
+        return check
+    return replace(check, error=InvalidInput(_placed(check.error.issues, text)))
+
+
+def check_document(
+    document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
+) -> ParameterCheck:
+    """A parsed document checked as a whole; its issues have paths and no lines."""
+    issues = list(_document_issues(document, where))
+    if issues:
+        return ParameterCheck(error=InvalidInput(issues))
+    merged = merge_sets(document)
+    kept, repeats = _without_repeats(merged)
+    found = {one.number: list(set_issues(one, schema, where)) for one in kept}
+    notes = (*_merge_notes(document), *repeats)
+    sets = ParameterSets(tuple(one.values for one in kept), notes)
+    faulty = {number: len(issues) for number, issues in found.items() if issues}
+    every = dict.fromkeys(issue for issues in found.values() for issue in issues)
+    error = InvalidInput(list(every)) if every else None
+    return ParameterCheck(document, sets, merged, faulty, error)
+
+
+def parse_parameters(
+    text: str | bytes, schema: ParameterSchema | None = None, where: str = FILE_NAME
+) -> tuple[dict[str, Any], ParameterSets]:
+    """The document that `text` holds, as written, and the sets it gives.
+
+    Raises
+    ------
+    InvalidInput
+        With every issue at once, each with line and column.
+    """
+    text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    if not text.strip():
+        load_json(text, where)  # says that it is empty
+    check = check_parameters(text, schema, where)
+    if check.error is not None:
+        raise check.error
+    assert check.document is not None
+    return check.document, check.sets
+
+
+def build_parameter_sets(
+    document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
+) -> ParameterSets:
+    """The sets of a parsed document, each checked against `schema` where there is one."""
+    check = check_document(document, schema, where)
+    if check.error is not None:
+        raise check.error
+    return check.sets
+
+
+def set_issues(
+    one: MergedSet, schema: ParameterSchema | None, where: str = FILE_NAME
+) -> Iterator[Issue]:
+    """What `schema` says of one merged set; the paths lead into the document.
+
+    What is wrong with a fixed value is said of ``fixed_parameters``, in the same
+    words for each set that inherits it.
+    """
+    if schema is None:
+        return
+    here, fixed = f"{where}, parameter set {one.number}", f"{where}, {FIXED}"
+    for issue in schema.check(one.values, here):
+        path = one.place(issue.path)
+        is_fixed = path[0] == FIXED != one.own[0]
+        said = issue.where.replace(here, fixed, 1) if is_fixed else issue.where
+        yield replace(issue, path=path, where=said)
+
+
+def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
+    if isinstance(document, list):
+        action = f'Wrap the list: {{"{DISTRIBUTED}": [...]}}'
+        yield Issue("a list is not a parameters file", where, action)
+    elif not isinstance(document, dict):
+        yield Issue("it is not a JSON object", where, f'Write {{"{SINGLE}": {{...}}}}')
+    else:
+        yield from _key_issues(document, where)
+        if SINGLE in document and DISTRIBUTED not in document:
+            yield from _object_issues(document[SINGLE], SINGLE, where, (SINGLE,))
+        if FIXED in document:
+            yield from _object_issues(document[FIXED], FIXED, where, (FIXED,))
+        if DISTRIBUTED in document:
+            yield from _list_issues(document[DISTRIBUTED], where)
+
+
+def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
+    near = {key: nearest_key(key) for key in document}
+    if not any(near.values()):
+        what = f"it has none of the keys {', '.join(KEYS)}"
+        yield Issue(what, where, f'If it is one set, wrap it: {{"{SINGLE}": {{...}}}}')
+        return
+    for key in document:
+        if key not in KEYS:
+            action = f"Did you mean {near[key]}?" if near[key] else "Put it inside a set"
+            what = f"unknown key {key!r}; the keys are {', '.join(KEYS)}"
+            yield Issue(what, where, action, path=(key,), nearest=near[key])
+
+
+def nearest_key(key: str) -> str:
+    """The known top-level key that `key` is or resembles; empty where there is none."""
+    return "".join(difflib.get_close_matches(key, KEYS, 1, 0.8))
+
+
+def _object_issues(value: JsonValue, name: str, where: str, path: JsonPath) -> Iterator[Issue]:
+    if not isinstance(value, dict):
+        what = f"{name} is {_kind(value)}, not an object"
+        yield Issue(what, where, 'Write {"name": value}', path=path)
+
+
+def _list_issues(value: JsonValue, where: str) -> Iterator[Issue]:
+    if not isinstance(value, list):
+        what = f"{DISTRIBUTED} is {_kind(value)}, not a list"
+        yield Issue(what, where, "Write [{...}, {...}]", path=(DISTRIBUTED,))
+    elif not value:
+        action = f"Add a set, or remove the key to use {SINGLE}"
+        what = f"{DISTRIBUTED} is an empty list: no job would be made"
+        yield Issue(what, where, action, path=(DISTRIBUTED,))
+    else:
+        for index, item in enumerate(value):
+            name = f"{DISTRIBUTED}, set {index + 1},"
+            yield from _object_issues(item, name, where, (DISTRIBUTED, index))
+
+
+def _kind(value: JsonValue) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    names = {str: "a text", int: "a number", float: "a number", list: "a list"}
+    return names.get(type(value), "an object")
+
+
+def merge_sets(document: Mapping[str, Any]) -> tuple[MergedSet, ...]:
+    """The sets of a well-formed document, each merged with what is fixed; repeats and all."""
+    fixed = document.get(FIXED, {})
+    if DISTRIBUTED in document:
+        return tuple(
+            _merge(number, fixed, one, (DISTRIBUTED, number - 1))
+            for number, one in enumerate(document[DISTRIBUTED], 1)
+        )
+    if SINGLE in document:
+        return (_merge(1, fixed, document[SINGLE], (SINGLE,)),)
+    return (MergedSet(1, fixed, (FIXED,)),)
+
+
+def _merge(number: int, fixed: ParameterSet, one: ParameterSet, own: JsonPath) -> MergedSet:
+    return MergedSet(number, {**fixed, **one}, own, frozenset(fixed.keys() - one.keys()))
+
+
+def _merge_notes(document: Mapping[str, Any]) -> Iterator[str]:
+    if DISTRIBUTED in document and SINGLE in document:
+        yield f"{SINGLE} is ignored: {DISTRIBUTED} is present"
+    elif SINGLE in document and FIXED in document:
+        yield f"{FIXED} lies under {SINGLE}"
+
+
+def _without_repeats(sets: Sequence[MergedSet]) -> tuple[list[MergedSet], list[str]]:
+    """The distinct sets, and a note for each repeat."""
+    first: dict[str, int] = {}
+    kept: list[MergedSet] = []
+    notes: list[str] = []
+    for one in sets:
+        earlier = first.setdefault(json.dumps(one.values, sort_keys=True), one.number)
+        if earlier == one.number:
+            kept.append(one)
+        else:
+            notes.append(f"parameter sets {earlier} and {one.number} are the same; one is used")
+    return kept, notes
+
+
+def _placed(issues: Sequence[Issue], text: str) -> list[Issue]:
+    """`issues` with the line and column of what they speak of, or of what should hold it."""
+    spans = read_spans(text)
+    return [_placed_in(spans, issue, text) for issue in issues]
+
+
+def _placed_in(spans: Span, issue: Issue, text: str) -> Issue:
+    if not issue.path:
+        return issue
+    span = spans.deepest(issue.path)
+    at = span.first if "unknown key" in issue.what else span.start
+    found = issue_at(text, at, issue.what, issue.where, issue.action)
+    return replace(found, path=issue.path, nearest=issue.nearest)

@@ -1,0 +1,1 @@
+"""Where records come from and where objects are listed: the Protocols and every edge."""

@@ -1,0 +1,178 @@
+"""Columns of the asset table: what a record holds at a path, as one cell.
+
+The standard ones are read together with the assets; any other path is read for
+the assets found when it is chosen, and only that path.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dispatch_core.find import IDS_A_QUERY
+from dispatch_core.language.bson import MISSING
+from dispatch_core.language.paths import outermost_paths, value_at
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset, Progress, no_progress
+from dispatch_core.views.table import Cell
+from dispatch_core.walk import walk_records
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and the paths of it, in one schema and the other; the first value counts."""
+
+    title: str
+    paths: tuple[str, ...]
+
+
+PROJECT = Column("Project", ("data_description.project_name",))
+SUBJECT = Column("Subject", ("subject.subject_id",))
+MODALITY = Column(
+    "Modality",
+    ("data_description.modality.abbreviation", "data_description.modalities.abbreviation"),
+)
+LEVEL = Column("Level", ("data_description.data_level",))
+ACQUIRED = Column(
+    "Acquired",
+    (
+        "session.session_start_time",
+        "acquisition.acquisition_start_time",
+        "data_description.creation_time",
+    ),
+)
+STANDARD = (PROJECT, SUBJECT, MODALITY, LEVEL, ACQUIRED)
+STANDARD_PATHS = tuple(path for column in STANDARD for path in column.paths)
+
+NO_VALUE = "none"
+"""How a count names the assets without a value."""
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+
+
+def values_of(fields: Mapping[str, Any], column: Column) -> tuple[Cell, ...]:
+    """The different values of a record in a column: none, one, or those of a list."""
+    for path in column.paths:
+        values = _values(value_at(fields, path))
+        if values:
+            return values
+    return ()
+
+
+def cell_of(fields: Mapping[str, Any], column: Column) -> Cell:
+    """The cell of a record's fields; None where no path of the column holds a value."""
+    return _joined(values_of(fields, column))
+
+
+def cell_of_value(value: Any) -> Cell:
+    """`value` as one cell: a list as its different items with commas, an object as JSON."""
+    return _joined(_values(value))
+
+
+def _joined(values: Sequence[Cell]) -> Cell:
+    if len(values) > 1:
+        return sys.intern(", ".join(map(str, values)))
+    return values[0] if values else None
+
+
+def _values(value: Any) -> tuple[Cell, ...]:
+    if value is MISSING or value is None:
+        return ()
+    if isinstance(value, str):
+        return (sys.intern(value),)
+    if isinstance(value, list):
+        return tuple(dict.fromkeys(one for item in value for one in _values(item)))
+    if isinstance(value, dict):
+        return (json.dumps(value, ensure_ascii=False),)
+    return (value if isinstance(value, bool | int | float) else str(value),)
+
+
+def read_columns(
+    source: MetadataSource,
+    record_ids: Sequence[str],
+    paths: Iterable[str],
+    progress: Progress = no_progress,
+) -> dict[str, dict[str, Cell]]:
+    """Path -> record id -> cell, for records that hold a value there."""
+    wanted = tuple(paths)
+    cells: dict[str, dict[str, Cell]] = {path: {} for path in wanted}
+    projection = dict.fromkeys(outermost_paths(wanted), 1)
+    for start in range(0, len(record_ids), IDS_A_QUERY):
+        progress("columns", start, len(record_ids))
+        query = {"_id": {"$in": list(record_ids[start : start + IDS_A_QUERY])}}
+        for record in walk_records(source, query, projection):
+            for path in wanted:
+                cell = cell_of_value(value_at(record, path))
+                if cell is not None:
+                    cells[path][str(record["_id"])] = cell
+    progress("columns", len(record_ids), len(record_ids))
+    return cells
+
+
+def count_values(assets: Iterable[DataAsset], column: Column) -> list[tuple[str, int]]:
+    """(value, number of assets), most frequent first; an asset counts in each of its values."""
+    counts: Counter[str] = Counter()
+    for asset in assets:
+        counts.update(map(str, values_of(asset.fields, column) or (NO_VALUE,)))
+    return counts.most_common()
+
+
+def count_months(assets: Iterable[DataAsset]) -> list[tuple[str, int]]:
+    """(``2025-06``, number of assets) in order of time, those without a date last."""
+    counts: Counter[str] = Counter()
+    for asset in assets:
+        match = _MONTH.match(str(cell_of(asset.fields, ACQUIRED) or ""))
+        counts[f"{match[1]}-{match[2]}" if match else NO_VALUE] += 1
+    return sorted(counts.items(), key=lambda pair: (pair[0] == NO_VALUE, pair[0]))
+
+
+_ENDING = re.compile(r"(\.[A-Za-z][A-Za-z0-9]*)+$")
+_HELD = re.compile(r"(\.\S+|no extension) \(([\d,]+)\)")
+_SIZES = (
+    *("under 1 kB", "1-10 kB", "10-100 kB", "0.1-1 MB", "1-10 MB"),
+    *("10-100 MB", "0.1-1 GB", "1-10 GB", "10-100 GB", "over 100 GB"),
+)
+
+
+def count_endings(files: Iterable[FileEntry]) -> list[tuple[str, int]]:
+    """(whole ending such as ``.ome.zarr``, number of files), most frequent first."""
+    found = (_ENDING.search(file.location.rpartition("/")[2]) for file in files)
+    return Counter(match[0] if match else NO_VALUE for match in found).most_common()
+
+
+def count_sizes(files: Iterable[FileEntry]) -> list[tuple[str, int]]:
+    """(range of sizes, number of files) from small to large, empty ranges between them too.
+
+    Directory stores, of which nobody asked the size, are last.
+    """
+    counts: Counter[int] = Counter()
+    stores = 0
+    for file in files:
+        if file.size is None:
+            stores += 1
+        else:
+            counts[min(max(len(str(file.size)) - 3, 0), len(_SIZES) - 1)] += 1
+    shown = range(min(counts, default=0), max(counts, default=-1) + 1)
+    ranges = [(_SIZES[index], counts[index]) for index in shown]
+    return [*ranges, ("stores", stores)] if stores else ranges
+
+
+def count_files(located: Iterable[LocatedAsset]) -> list[tuple[str, int]]:
+    """(number of files, number of assets with so many), from few to many."""
+    counts = Counter(len(one.files or ()) for one in located)
+    return [(str(number), assets) for number, assets in sorted(counts.items())]
+
+
+def held_extensions(exclusions: Iterable[Exclusion]) -> list[tuple[str, int]]:
+    """(extension, number of assets without a match that hold it), most frequent first."""
+    counts: Counter[str] = Counter()
+    for row in exclusions:
+        if row.reason == "no_matching_file":
+            told = row.message.rpartition("; it holds ")[2]
+            counts.update({held for held, _ in _HELD.findall(told) if held.startswith(".")})
+    return counts.most_common()

@@ -1,0 +1,94 @@
+"""A dispatch in words and tables for people: the ledger as a file, the command that repeats it."""
+
+from __future__ import annotations
+
+import json
+import pprint
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, fields
+
+from dispatch_core.connect import SourceSettings
+from dispatch_core.find import MatchRow
+from dispatch_core.request import DispatchRequest
+from dispatch_core.text.spreadsheet import csv_text
+from dispatch_core.types import DataAsset, Exclusion, Filter, Pipeline
+from dispatch_core.views.table import Columns, table_text
+
+
+def ledger_text(exclusions: Sequence[Exclusion], name: str) -> str:
+    """The ledger as JSON where `name` ends with .json, else as CSV with a header."""
+    if name.endswith(".json"):
+        rows = [asdict(row) for row in exclusions]
+        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return csv_text([field.name for field in fields(Exclusion)], map(astuple, exclusions))
+
+
+def assets_text(assets: Sequence[DataAsset], more: Columns | None = None) -> str:
+    """The assets as CSV, which is also a list of ids that finds them again.
+
+    ``asset_id`` is the Code Ocean id, or the record id where there is none; `more`
+    are columns behind the usual ones.
+    """
+    columns: Columns = {
+        "asset_id": lambda one: one.asset_id or one.record_id,
+        "name": lambda one: one.name,
+        "location": lambda one: one.location,
+        "record_id": lambda one: one.record_id,
+        **(more or {}),
+    }
+    return table_text(assets, columns)
+
+
+def match_report_text(lines: Sequence[MatchRow]) -> str:
+    """The match report as CSV; its column ``asset_id`` is the list as it was."""
+    header = ["row", "asset_id", "status", "matched_by", "name", "message"]
+    rows = (
+        (one.row.number, one.row.text, one.status, one.matched_by, one.name, one.message)
+        for one in lines
+    )
+    return csv_text(header, rows)
+
+
+def snippet_of(query: Filter | Pipeline, settings: SourceSettings) -> str:
+    """Python that asks the metadata gateway for the records of `query`, with its own client.
+
+    The host is named only where it is one: the demo has none, and a URI may hold a password.
+    """
+    is_host = bool(settings.host) and "://" not in settings.host
+    host = repr(settings.host) if is_host else '"..."  # the host of your metadata gateway'
+    name, argument, call = (
+        ("filter_query", "filter_query=filter_query", "retrieve_docdb_records")
+        if isinstance(query, dict)
+        else ("pipeline", "pipeline=pipeline", "aggregate_docdb_records")
+    )
+    literal = pprint.pformat(query, width=88, sort_dicts=False)
+    return f"""from aind_data_access_api.document_db import MetadataDbClient
+
+host = {host}
+{name} = {literal}
+client = MetadataDbClient(
+    host=host,
+    version={settings.version!r},
+    database={settings.database!r},
+    collection={settings.collection!r},
+)
+records = client.{call}({argument})
+"""
+
+
+def command_of(
+    request: DispatchRequest, output: str, host: str = "", *, request_file: str = ""
+) -> str:
+    """The shell command that repeats `request`; it works when pasted.
+
+    The request stands in it, unless it is in the saved `request_file`. `host` is named
+    only where it is no URI, because a URI may hold a password.
+    """
+    words = ["python", "-m", "dispatch_core", "--request", request_file or "-"]
+    words += ["--output_directory", output]
+    if host and "://" not in host:
+        words += ["--docdb_host", host]
+    if request_file:
+        return shlex.join(words)
+    return f"{shlex.join(words)} <<'REQUEST'\n{request.to_json()}REQUEST"

@@ -1,0 +1,77 @@
+"""Tables for people: which rows are shown, in which order, and the whole as CSV.
+
+A table may have 100,000 rows of which a screen shows some hundreds. What is searched
+for and how it is sorted is one value, and picking is a function of the rows and it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dispatch_core.text.spreadsheet import csv_text
+
+Cell = str | int | float | bool | None
+Columns = Mapping[str, Callable[[Any], Cell]]
+"""Title -> cell of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """How a table is looked at.
+
+    ``search`` is text that a row must hold, in upper or lower case; ``column`` is the
+    title of the one column where it is looked for, "" for any. ``sort`` is a title,
+    "" keeps the order; ``page`` counts from 0.
+    """
+
+    search: str = ""
+    column: str = ""
+    sort: str = ""
+    is_descending: bool = False
+    page: int = 0
+
+
+def select_rows(rows: Sequence[Any], columns: Columns, view: TableView) -> Sequence[int]:
+    """The indices of all rows to show, in their order; pages are cut from it."""
+    kept: Sequence[int] = range(len(rows))
+    needle = view.search.strip().lower()
+    if needle:
+        looked_at = [columns[view.column]] if view.column in columns else list(columns.values())
+        kept = [
+            index
+            for index in kept
+            if any(needle in str(_shown(read(rows[index]))).lower() for read in looked_at)
+        ]
+    if view.sort not in columns:
+        return kept
+    read = columns[view.sort]
+    filled: list[tuple[tuple[int, Any], int]] = []
+    empty: list[tuple[tuple[int, Any], int]] = []
+    for index in kept:
+        cell = read(rows[index])
+        (empty if cell is None or cell == "" else filled).append((_rank(cell), index))
+    filled.sort(key=lambda pair: pair[0], reverse=view.is_descending)
+    return [index for _, index in (*filled, *empty)]  # what has no value is last either way
+
+
+def page_of(indices: Sequence[int], view: TableView, size: int) -> tuple[int, Sequence[int]]:
+    """The page that is shown (the last one where `view` is past it) and its indices."""
+    last = max(0, -(-len(indices) // size) - 1)
+    page = min(max(view.page, 0), last)
+    return page, indices[page * size : (page + 1) * size]
+
+
+def table_text(rows: Iterable[Any], columns: Columns) -> str:
+    """All rows as CSV, whatever is shown of them."""
+    return csv_text(list(columns), ([read(row) for read in columns.values()] for row in rows))
+
+
+def _rank(cell: Cell) -> tuple[int, Any]:
+    """Numbers before texts, and texts without regard to case."""
+    return (1, cell.lower()) if isinstance(cell, str) else (0, cell or 0)
+
+
+def _shown(cell: Cell) -> Cell:
+    return "" if cell is None else cell

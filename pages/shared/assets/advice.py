@@ -1,0 +1,100 @@
+"""Advice on the query as it stands: what no record can meet, and what to put instead."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import streamlit as st
+
+from dispatch_core.insight.advice import Advice, Suggestion, Translation
+from dispatch_core.insight.fields import FieldCatalogue
+from dispatch_core.types import Filter, Pipeline
+from pages.shared.assets.fields import await_answer, known_fields, run_again_after
+from pages.shared.state import session as state
+from pages.shared.state.services import ask_advice, ask_fields, ask_translations
+from pages.shared.state.session import Session
+from pages.shared.widgets.messages import escaped
+
+_SETTLE = 0.8
+"""Seconds that a query stays as it is before the source is asked about it."""
+
+_SCHEMAS = {1: "the v1 spelling", 2: "the v2 spelling", 0: "either spelling"}
+
+
+def show_advice(session: Session) -> None:
+    """One box for each piece of advice; a source that does not answer gives none."""
+    query = session.request.query
+    fields = known_fields()
+    error = ask_fields().error
+    if error is not None:
+        st.caption(f"Suggestions are unavailable: {escaped(error.issues[0].what)}")
+    elif fields is None:
+        run_again_after(ask_fields())
+    if not query or fields is None or "query" in session.input_errors:
+        return
+    if not _is_settled(session, query) or not ask_advice(query, fields).is_done:
+        _wait_for_advice(session, query, fields)
+        return
+    for number, advice in enumerate(ask_advice(query, fields).result or ()):
+        _box(session, advice, number)
+
+
+def _is_settled(session: Session, query: Filter | Pipeline) -> bool:
+    """Whether nobody has edited the query for a moment; every pause in typing is a query."""
+    since = state.remembered(session, "query since", json.dumps(query), time.monotonic)
+    return time.monotonic() - since > _SETTLE
+
+
+def _wait_for_advice(session: Session, query: Filter | Pipeline, fields: FieldCatalogue) -> None:
+    @st.fragment(run_every=0.5)
+    def wait() -> None:
+        if _is_settled(session, query) and ask_advice(query, fields).is_done:
+            st.rerun()
+
+    wait()
+
+
+def _box(session: Session, advice: Advice, number: int) -> None:
+    is_hint = advice.kind == "spelling"
+    box = st.container(border=True, key=f"advice-{number}")
+    line = box.container(horizontal=True, vertical_alignment="center")
+    icon = ":material/info:" if is_hint else ":material/warning:"
+    ask = " Did you mean" if advice.suggestions and not is_hint else ""
+    line.markdown(f"{icon} {escaped(advice.message)}.{ask}")
+    for place, suggestion in enumerate(advice.suggestions):
+        _button(session, line, suggestion, f"replace-{number}-{place}")
+    if is_hint and isinstance(session.request.query, dict):
+        with box.expander("The query in v1 and in v2 spelling", on_change="rerun") as opened:
+            if opened.open:
+                _translations(session, session.request.query)
+
+
+def _button(
+    session: Session, buttons: st.delta_generator.DeltaGenerator, suggestion: Suggestion, key: str
+) -> None:
+    buttons.button(
+        f"Use {escaped(suggestion.label)}",
+        icon=":material/find_replace:",
+        on_click=state.take_query,
+        args=(session, suggestion.query),
+        key=key,
+    )
+
+
+def _translations(session: Session, query: Filter) -> None:
+    """The query in each spelling with its count; one click takes it."""
+    for found in await_answer(ask_translations(query), "Counting") or ():
+        _translation(session, found)
+
+
+def _translation(session: Session, found: Translation) -> None:
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.markdown(f"**{found.count:,}** in {_SCHEMAS[found.version]}")
+    line.button(
+        "Use it",
+        on_click=state.take_query,
+        args=(session, found.query),
+        key=f"translation-{found.version}",
+    )
+    st.code(json.dumps(found.query, ensure_ascii=False), language="json", wrap_lines=True)

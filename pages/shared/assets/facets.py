@@ -1,0 +1,91 @@
+"""Browse the collection: facets with counts, each choice a clause of the one query."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dispatch_core.insight.facets import FacetCounts, choose
+from dispatch_core.insight.fields import FieldCatalogue
+from dispatch_core.types import Filter, JsonValue
+from pages.shared.assets.fields import await_answer, version_of
+from pages.shared.state import session as state
+from pages.shared.state.services import ask_facets, ask_fields
+from pages.shared.state.session import Session
+from pages.shared.widgets.messages import escaped
+
+_COLUMNS = 3
+
+
+def browse(session: Session, place: DeltaGenerator) -> None:
+    """An expander with the facets of the query; nothing is counted while it is closed."""
+    opened = place.expander(
+        "Browse the collection", icon=":material/filter_alt:", on_change="rerun", key="browse"
+    )
+    if opened.open:
+        with opened:
+            _facets(session)
+
+
+def _facets(session: Session) -> None:
+    query = session.request.query
+    if not isinstance(query, dict):
+        st.caption("Facets change a filter; this query is an aggregation pipeline.")
+        return
+    fields = await_answer(ask_fields(), "Looking at which fields there are")
+    if fields is None:
+        return
+    answer = await_answer(ask_facets(query, fields), "Counting")
+    if answer is None:
+        return
+    count, facets = answer
+    st.markdown(f"**{count:,}** records match. A number beside a value says how many would.")
+    columns = itertools.cycle(st.columns(_COLUMNS))
+    for facet in facets:
+        with next(columns):
+            chosen = _facet_input(facet)
+        if chosen is not None and tuple(chosen) != facet.chosen:
+            _take(session, query, facet, chosen, fields)
+
+
+def _take(
+    session: Session,
+    query: Filter,
+    facet: FacetCounts,
+    chosen: Sequence[JsonValue],
+    fields: FieldCatalogue,
+) -> None:
+    state.take_query(session, choose(query, facet.facet, chosen, fields))
+    st.rerun()
+
+
+def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
+    """What is chosen now, or None where the facet has no counts."""
+    name = facet.facet.name
+    if facet.error:
+        st.caption(f"{name}: no counts. {escaped(facet.error)}")
+        return None
+    counts = {one.value: one.count for one in facet.values}
+    options = list(dict.fromkeys([*facet.chosen, *counts]))
+    # a browser sends labels back: with other counts, or another choice, it is another widget
+    version = version_of(facet.chosen, facet.values)
+    return st.multiselect(
+        name,
+        options,
+        default=list(facet.chosen),
+        format_func=lambda value: f"{value} ({counts.get(value, 0):,})",
+        max_selections=1 if facet.facet.clauses else None,
+        placeholder=f"Any of {len(options) + facet.more:,}",
+        accept_new_options=bool(facet.more),
+        help=_more(facet),
+        key=f"facet-{name}-{version}",
+    )
+
+
+def _more(facet: FacetCounts) -> str | None:
+    if not facet.more:
+        return None
+    return f"The {len(facet.values):,} most common are listed, {facet.more:,} more can be typed."

@@ -1,0 +1,245 @@
+"""Inputs for the path of a field and for its values: offered with counts, free to type.
+
+What is offered comes from the source and is searched on the server: a widget never
+gets more than a hundred of the thousands of paths, nor more than fifty values. While
+nothing is known yet, or the source does not answer, everything can still be typed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+import streamlit as st
+
+from dispatch_core.builder.query_form import Kind
+from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
+from dispatch_core.insight.values import FieldValues, ValueCount
+from pages.shared.state import session as state
+from pages.shared.state.services import ask_fields, ask_values
+from pages.shared.state.work import Work
+from pages.shared.widgets.messages import escaped
+
+T = TypeVar("T")
+
+MOST_OFFERED = 100
+MOST_NEAR = 5
+_FIRST_WAIT = 0.3
+"""Seconds that the first run waits for an answer; later ones take what is there."""
+
+
+def known_fields() -> FieldCatalogue | None:
+    """The fields of the source; None while they are sampled, and where that failed."""
+    return soon(ask_fields())
+
+
+def soon(work: Work[T]) -> T | None:
+    """What `work` gives; the first runs after it began wait a moment for it."""
+    work.wait(max(0.0, work.started + _FIRST_WAIT - time.monotonic()))
+    return work.result
+
+
+def await_answer(work: Work[T], doing: str) -> T | None:
+    """What `work` gives; until then a line that says so, and the page runs again at its end.
+
+    Where it failed, the line says that suggestions are unavailable and why.
+    """
+    result = soon(work)
+    if work.error is not None:
+        st.caption(f"Suggestions are unavailable: {escaped(work.error.issues[0].what)}")
+    elif not work.is_done:
+        _poll(work, doing)
+    return result
+
+
+def _poll(work: Work[T], doing: str) -> None:
+    @st.fragment(run_every=0.5)
+    def poll() -> None:
+        if work.is_done:
+            st.rerun()
+        done = f" {work.done:,} of {work.total:,}" if work.total else ""
+        st.caption(f"{doing} ...{done}")
+
+    poll()
+
+
+def run_again_after(work: Work[T]) -> None:
+    """Run the page again when `work` ends, and draw nothing until then."""
+
+    @st.fragment(run_every=0.5)
+    def wait() -> None:
+        if work.is_done:
+            st.rerun()
+
+    wait()
+
+
+def field_input(label: str, value: str, key: str, within: str = "") -> str:
+    """The path of a field, chosen or typed; ``""`` while there is none.
+
+    A text that is no known path is searched for, and the nearest are offered below. With
+    `within`, the path of a list, paths are those of a field of its items.
+    """
+    fields = known_fields()
+    offered = _offered_paths(fields, value, within)
+    chosen = st.selectbox(
+        label,
+        offered,
+        index=offered.index(value) if value else None,
+        accept_new_options=True,
+        placeholder="Choose or type a field",
+        label_visibility="collapsed",
+        key=key,
+    )
+    path = (chosen or "").strip()
+    if fields is not None and path and joined_path(within, path) not in fields:
+        _near_paths(fields, path, key, within)
+    return path
+
+
+def joined_path(within: str, path: str) -> str:
+    """The path of a field of the items of the list `within`, from the top of the record."""
+    return f"{within}.{path}" if within else path
+
+
+def _below(paths: Iterable[str], within: str) -> list[str]:
+    """Those of `paths` that lie below `within`, as seen from there."""
+    start = f"{within}." if within else ""
+    return [path.removeprefix(start) for path in paths if path.startswith(start)]
+
+
+def _offered_paths(fields: FieldCatalogue | None, value: str, within: str) -> list[str]:
+    known = [one.path for one in fields.search(within, MOST_OFFERED)] if fields else MOST_FILTERED
+    return list(dict.fromkeys([*([value] if value else []), *_below(known, within)]))
+
+
+def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> None:
+    """Known paths for a text that is none, in one line: one click takes one."""
+    found = [one.path for one in fields.search(joined_path(within, typed), MOST_NEAR)]
+    near = [*fields.nearest(joined_path(within, typed)), *found]
+    offered = list(dict.fromkeys(_below(near, within)))[:MOST_NEAR]
+    if not offered:
+        st.caption("No record of the sample has this field.")
+        return
+    name = f"{key}-near"
+
+    def take() -> None:
+        if state.widget_value(name) in offered:
+            state.put_widget(key, state.widget_value(name))
+
+    st.menu_button(
+        "Not a known field. Did you mean",
+        offered,
+        icon=":material/spellcheck:",
+        format_func=escaped,
+        on_click=take,
+        type="tertiary",
+        key=name,
+    )
+
+
+def value_input(path: str, value: str, key: str) -> str:
+    """The one text that the field `path` is compared with, as typed; known ones in a menu.
+
+    A select box would drop what was typed and not chosen when it is left.
+    """
+    known = known_values(path, value)
+    line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
+    typed = line.text_input(
+        "Value",
+        state.first_value(key, value),
+        placeholder="Type or choose a value" if known else "Value",
+        label_visibility="collapsed",
+        key=key,
+    )
+    with line:
+        _known_menu(known, key, lambda chosen: state.put_widget(key, chosen))
+    return typed or ""
+
+
+def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """Several texts that the field `path` is compared with, one in each line, blank ones apart."""
+    line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
+    text = line.text_area(
+        "Values",
+        state.first_value(key, "\n".join(values)),
+        placeholder="One value in each line",
+        height=max(68, min(240, 24 * (len(values) + 1))),
+        label_visibility="collapsed",
+        key=key,
+    )
+
+    def add(chosen: str) -> None:
+        lines = str(state.widget_value(key) or "").splitlines()
+        state.put_widget(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
+
+    with line:
+        _known_menu(known_values(path), key, add)
+    return tuple(one.strip() for one in (text or "").splitlines() if one.strip())
+
+
+def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]) -> None:
+    """The known values with their counts, in a menu beside the input with this key."""
+    labels = {text_of(one): str(one) for one in known.values} if known else {}
+    if not labels:
+        return
+    name = f"{key}-known"
+
+    def choose() -> None:
+        chosen = state.widget_value(name)
+        if chosen in labels:
+            take(chosen)
+
+    st.menu_button(
+        ":material/format_list_bulleted:",
+        list(labels),
+        format_func=lambda text: escaped(labels[text]),
+        on_click=choose,
+        type="tertiary",
+        key=name,
+    )
+
+
+def known_values(path: str, typed: str = "") -> FieldValues | None:
+    """The most common values of a field, where it is one that holds plain values.
+
+    Of a field with very many, those that hold what is `typed` come first.
+    While they are counted it is None, and the page runs again at their end.
+    """
+    fields = known_fields()
+    known = fields.get(path) if fields and path else None
+    if fields is None or known is None or known.is_container:
+        return None
+    work = ask_values(known.path, fields)
+    found = soon(work)
+    if not work.is_done:
+        run_again_after(work)
+    if found is None or not found.more or not typed:
+        return found
+    near = soon(ask_values(known.path, fields, typed))
+    values = dict.fromkeys([*(near.values if near else ()), *found.values])
+    return replace(found, values=tuple(values)[: len(found.values)])
+
+
+def version_of(*labelled: object) -> str:
+    """Part of a widget's key: a browser sends labels back, so with others it is another one."""
+    return hashlib.sha256(repr(labelled).encode()).hexdigest()[:8]
+
+
+def text_of(one: ValueCount) -> str:
+    """A value as a person types it: texts as they are, anything else as JSON."""
+    return one.value if isinstance(one.value, str) else json.dumps(one.value)
+
+
+def kind_of(path: str) -> Kind:
+    """The kind that values of the field `path` have, as far as is known; ids are texts."""
+    fields = known_fields()
+    known = fields.get(path) if fields and path else None
+    types = set(known.types) if known else set()
+    if "string" in types or not types & {"number", "boolean"}:
+        return "text"
+    return "number" if "number" in types else "true or false"

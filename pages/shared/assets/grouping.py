@@ -1,0 +1,71 @@
+"""What latest only, groups and a trial do to the assets found."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import streamlit as st
+
+from dispatch_core.grouping import Grouped
+from dispatch_core.text.words import counted
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
+from pages.shared.widgets.charts import order_chart
+from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.tables import ledger_table
+
+_REASONS = {
+    "superseded": "superseded by a later one",
+    "null_group_field": "without one of the fields",
+    "nothing_to_unwind": "with an empty list",
+    "not_in_trial": "not in the trial",
+}
+
+
+def grouping_effects(session: Session) -> None:
+    """How many groups, how large, and who dropped out; nothing where no rule is set."""
+    request = session.request
+    grouped = state.grouped(session)
+    if grouped is None or not (request.group_by or request.filter_latest or request.trial):
+        return
+    sizes, reasons = state.remembered_of(
+        session,
+        "grouping effects",
+        grouped,
+        None,
+        lambda: (
+            Counter(len(group.assets) for group in grouped.groups),
+            Counter(row.reason for row in grouped.exclusions),
+        ),
+    )
+    opened = st.expander(
+        escaped(_told(sizes, reasons, bool(request.group_by))),
+        icon=":material/stacks:",
+        key=f"grouping-effects-{session.epoch}",
+        on_change="rerun",
+    )
+    if opened.open:
+        with opened:
+            _details(grouped, sizes, bool(request.group_by))
+
+
+def _told(sizes: Counter[int], reasons: Counter[str], is_grouped: bool) -> str:
+    groups = sum(sizes.values())
+    kept = f"{counted(groups, 'asset')} left"
+    if is_grouped:
+        kept = counted(groups, "group")
+        if groups:
+            kept += f" of {min(sizes):,} to {counted(max(sizes), 'asset')}"
+    gone = [f"{count:,} {_REASONS.get(reason, reason)}" for reason, count in reasons.items()]
+    return "; ".join([kept, *gone])
+
+
+def _details(grouped: Grouped, sizes: Counter[int], is_grouped: bool) -> None:
+    if is_grouped:
+        counts = [(f"{size:,}", count) for size, count in sorted(sizes.items())]
+        order_chart(counts, "Groups by number of assets", "groups", "chart-groups")
+    if grouped.exclusions:
+        st.markdown("**Who dropped out**")
+        ledger_table(grouped.exclusions, "grouping-ledger")
+    else:
+        st.caption("Nobody dropped out.")

@@ -1,0 +1,571 @@
+"""The query builder of the page Assets: one query, as a form and as JSON.
+
+The text is the query. The form is made of it, and each change of the form writes the
+text again; a form that no text says yet (a condition without a value) is kept beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+
+from dispatch_core.builder import query_form as forms
+from dispatch_core.builder.form_translation import form_of, query_of
+from dispatch_core.builder.pasted import Conversion, convert
+from dispatch_core.builder.query_form import Elements, FormRow, Group, Locked, Node, QueryForm
+from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.query import Query, parse_query
+from dispatch_core.text.strict_json import readable_json
+from dispatch_core.text.words import counted
+from dispatch_core.types import Filter, Pipeline
+from dispatch_core.views.report import snippet_of
+from pages.shared.assets.fields import field_input, joined_path, kind_of, value_input, values_input
+from pages.shared.state import session as state
+from pages.shared.state.services import count_of_collection, current_settings
+from pages.shared.state.session import Session
+from pages.shared.widgets.editor import json_editor
+from pages.shared.widgets.messages import escaped, show_error, show_warnings
+
+EXAMPLES = {
+    "Derived assets of a project": state.EXAMPLE_QUERY,
+    "Some subjects": '{"subject.subject_id": {"$in": ["900003", "900005"]}}',
+    "By name, without processed ones": (
+        '{"name": {"$regex": "^ecephys_", "$not": {"$regex": "processed"}}}'
+    ),
+    "One modality, either schema": (
+        '{\n  "$or": [\n    {"data_description.modality.abbreviation": "fib"},\n'
+        '    {"data_description.modalities.abbreviation": "fib"}\n  ]\n}'
+    ),
+    "Aggregation pipeline": (
+        '[\n  {"$match": {"data_description.data_level": "raw"}},\n'
+        '  {"$sort": {"name": 1}},\n  {"$limit": 25}\n]'
+    ),
+}
+
+MOST_NODES = 60
+"""Conditions and groups that the form shows; a longer query is edited as JSON."""
+
+Change = Callable[[QueryForm], QueryForm]
+
+
+def query_builder(session: Session) -> None:
+    """The query as a form or as JSON, as the person chose; what is typed becomes the query."""
+    if session.query_view == state.JSON:
+        session.query_text = json_editor(session, "query", session.query_text)
+    else:
+        _form(session)
+    _same_in_other_words(session)
+
+
+def query_toolbar(session: Session) -> None:
+    """Form or JSON, and examples to start from."""
+    key = f"view-{session.epoch}"
+    st.segmented_control(
+        "The query as",
+        [state.FORM, state.JSON],
+        default=session.query_view,
+        required=True,
+        on_change=lambda: state.ask(session, "view", state.widget_value(key)),
+        key=key,
+    )
+    st.space("stretch")
+    with st.popover("Examples", icon=":material/lightbulb:", key=f"examples-{session.epoch}"):
+        for name, text in EXAMPLES.items():
+            st.button(
+                name,
+                on_click=state.put_query_text,
+                args=(session, text),
+                key=f"example-{name}",
+                width="stretch",
+            )
+
+
+def query_state(session: Session) -> bool:
+    """Errors, warnings and questions about the query; True where it may be asked."""
+    if session.query_view == state.JSON:
+        _offer_unfinished_form(session)
+    try:
+        query = parse_query(session.query_text)
+    except InvalidInput as error:
+        state.refuse_input(session, "query", error)
+        show_error(error)
+        _offer_conversion(session, error)
+        return False
+    lacking = _unfinished(session)
+    if lacking is not None:
+        state.refuse_input(session, "query", lacking)
+        lines = "  \n".join(escaped(str(issue)) for issue in lacking.issues)
+        st.info(f"To finish first:  \n{lines}", icon=":material/pending:")
+        return False
+    state.accept_input(session, "query")
+    state.edit(session, query=query.value, asset_rows=None)
+    if session.conversion and session.converted_text == session.query_text:
+        st.caption(escaped(". ".join(session.conversion) + "."))
+    show_warnings(query.warnings)
+    return bool(query.value) or _is_whole_collection_meant(query)
+
+
+def _unfinished(session: Session) -> InvalidInput | None:
+    """What the form still lacks, where it is the form of the present text."""
+    form = session.query_form
+    if form is None or session.form_text != session.query_text:
+        return None
+    lacking = forms.faults(form)
+    return InvalidInput(list(lacking.values())) if lacking else None
+
+
+def _offer_unfinished_form(session: Session) -> None:
+    """Conditions that were not finished are in no text: say so before the form is made anew."""
+    form = session.query_form
+    lacking = len(forms.faults(form)) if form is not None else 0
+    if not lacking:
+        return
+    if session.form_text == session.query_text:
+        st.caption(
+            f"{counted(lacking, 'unfinished part')} of the form, not in this text: "
+            "once the text is edited, the form is made of the text alone."
+        )
+        return
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.caption(
+        f":material/warning: {counted(lacking, 'unfinished part')} of the form before this edit "
+        "will not be in the form of this text.",
+        width="content",
+    )
+    line.button(
+        "Back to that form",
+        icon=":material/undo:",
+        on_click=_restore_form,
+        args=(session,),
+        key="restore-form",
+    )
+
+
+def _restore_form(session: Session) -> None:
+    session.query_view = state.FORM
+    state.put_query_text(session, session.form_text)
+
+
+def _offer_conversion(session: Session, error: InvalidInput) -> None:
+    """A button that makes strict JSON of the text, where that needs no guess."""
+    found = state.remembered(
+        session, "conversion", session.query_text, lambda: _conversion(session.query_text)
+    )
+    if isinstance(found, InvalidInput):
+        if found.issues[0].what != error.issues[0].what:
+            reason = str(found).partition("\n")[0]
+            st.caption(escaped(f"It cannot be converted to JSON either: {reason}"))
+    else:
+        line = st.container(horizontal=True, vertical_alignment="center")
+        line.button(
+            "Convert to JSON",
+            type="primary",
+            icon=":material/auto_fix_high:",
+            on_click=state.ask,
+            args=(session, "convert"),
+            key="convert",
+        )
+        line.caption(escaped(". ".join(found.notes) + "."))
+
+
+def _conversion(text: str) -> Conversion | InvalidInput:
+    try:
+        found = convert(text)
+        parse_query(found.text)
+    except InvalidInput as error:
+        return error
+    return found
+
+
+def convert_text(session: Session) -> None:
+    """Make the text strict JSON, and keep what was changed in words; it stays if that fails."""
+    found = _conversion(session.query_text)
+    if isinstance(found, Conversion):
+        state.put_query_text(session, found.text)
+        session.converted_text, session.conversion = found.text, found.notes
+
+
+def _is_whole_collection_meant(query: Query) -> bool:
+    try:
+        count = count_of_collection(current_settings())
+    except DispatchError as error:
+        show_error(error)
+        return False
+    return st.checkbox(
+        f"The query is empty: yes, all {count:,} records of the collection", key="all-records"
+    )
+
+
+# The form
+
+
+def _form(session: Session) -> None:
+    form = _form_of_text(session)
+    if form is None:
+        st.warning(
+            "The text of the query does not parse: correct it under **JSON** first. "
+            "It is kept as it is.",
+            icon=":material/edit_off:",
+        )
+        return
+    if sum(1 for _ in forms.walk(form.root)) > MOST_NODES:
+        st.info(
+            f"The query has more than {MOST_NODES} conditions: edit it under **JSON**.",
+            icon=":material/data_object:",
+        )
+        return
+    drawn = _Drawing(session).form(form)
+    if drawn != form:
+        keep_form(session, drawn)
+
+
+def _same_in_other_words(session: Session) -> None:
+    """The query as JSON, where it is shown as a form, and as Python for the gateway's client.
+
+    The box is always there: one that comes and goes would move the button below it from
+    under a hand that is pressing it.
+    """
+    value = _value_of_text(session)
+    is_form = session.query_view == state.FORM
+    title = "The same as JSON and in Python" if is_form else "The same in Python"
+    with st.expander(title, icon=":material/data_object:"):
+        if is_form:
+            st.code(session.query_text, language="json", wrap_lines=True)
+        if value is None:
+            st.caption("The text has to be corrected first.")
+        else:
+            st.code(snippet_of(value, current_settings()), language="python")
+
+
+def _form_of_text(session: Session) -> QueryForm | None:
+    """The form of the present text; the kept one where it wrote that text."""
+    if session.query_form is not None and session.form_text == session.query_text:
+        return session.query_form
+    try:
+        query = parse_query(session.query_text)
+    except InvalidInput:
+        return None
+    session.query_form, session.form_text = form_of(query.value), session.query_text
+    return session.query_form
+
+
+def keep_form(session: Session, form: QueryForm) -> None:
+    """Keep `form`, and write its finished part as the text where that says something new."""
+    query = query_of(forms.finished_part(form))
+    if json.dumps(query) != json.dumps(_value_of_text(session)):
+        session.query_text = readable_json(query)
+    session.query_form, session.form_text = form, session.query_text
+
+
+def _value_of_text(session: Session) -> Filter | Pipeline | None:
+    try:
+        return parse_query(session.query_text).value
+    except InvalidInput:
+        return None
+
+
+_NEGATED: dict[forms.Condition, str] = {
+    "contains": "does not contain",
+    "starts with": "does not start with",
+    "ends with": "does not end with",
+    "matches": "does not match",
+}
+_KIND_LABELS = {"true or false": "true/false"}
+_GROUP_LABELS = {
+    "all": "All of these hold",
+    "any": "Any of these holds",
+    "none": "None of these holds",
+}
+_ITEM_LABELS = {False: "has an item for which all hold", True: "has no item for which all hold"}
+_WIDTHS = [3.4, 2.1, 1.5, 3.0, 0.9]
+
+
+class _Drawing:
+    """Draws a form, and gives the form as its widgets say it now.
+
+    Widgets are named after the key of their node, so that they stay what they are while
+    others come, go and move.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.within = ""
+
+    def form(self, form: QueryForm) -> QueryForm:
+        box = st.container(border=True, key="query-form")
+        with box:
+            if form.root.members:
+                st.caption("Assets for which all of these hold")
+            else:
+                st.caption("No condition yet: every record of the collection matches.")
+            root = self.members(form.root)
+            if form.stages is not None:
+                self.stages(form.stages)
+        assert isinstance(root, Group)
+        return replace(form, root=root)
+
+    def members(self, group: Group | Elements) -> Group | Elements:
+        members = tuple(self.node(member, group) for member in group.members)
+        self.adders(group)
+        return replace(group, members=members)
+
+    def node(self, node: Node, holder: Group | Elements) -> Node:
+        if isinstance(node, FormRow):
+            return self.row(node, holder)
+        if isinstance(node, Locked):
+            self.locked(node, can_move=True)
+            return node
+        with st.container(border=True, key=f"group-{node.key}"):
+            if isinstance(node, Group):
+                return self.members(self.group_head(node))
+            return self.items(node)
+
+    # One condition
+
+    def row(self, row: FormRow, holder: Group | Elements) -> FormRow:
+        with st.container(key=f"row-{row.key}"):
+            path, condition, kind, value, tools = st.columns(_WIDTHS, gap="small")
+        with path:
+            row = self.path(row, holder)
+        with condition:
+            row = self.condition(row)
+        with kind:
+            row = self.kind(row)
+        with value:
+            row = self.value(row)
+        with tools:
+            self.tools(row.key, lacks=forms.fault_of(row, holder) is not None)
+        return row
+
+    def path(self, row: FormRow, holder: Group | Elements) -> FormRow:
+        if isinstance(holder, Elements) and holder.of_values:
+            st.markdown("the item itself")
+            return row
+        path = field_input("Field", row.path, f"field-{row.key}", self.within)
+        if path != row.path and not row.texts and row.condition not in forms.ONE_KIND:
+            kind = kind_of(joined_path(self.within, path))
+            row = forms.with_kind(row, kind) if kind in forms.kinds_for(row.condition) else row
+        return replace(row, path=path)
+
+    def condition(self, row: FormRow) -> FormRow:
+        now = (row.condition, row.is_negated)
+        plain = [(condition, False) for condition in forms.OPERATORS]
+        offered = [
+            choice
+            for one in plain
+            for choice in ([one, (one[0], True)] if one[0] in _NEGATED else [one])
+        ]
+        chosen = st.selectbox(
+            "Condition",
+            offered if now in offered else [now, *offered],
+            index=offered.index(now) if now in offered else 0,
+            format_func=_condition_label,
+            label_visibility="collapsed",
+            key=f"condition-{row.key}",
+        )
+        assert chosen is not None
+        assert not isinstance(chosen, str)
+        return row if chosen == now else forms.with_condition(row, chosen[0], is_negated=chosen[1])
+
+    def kind(self, row: FormRow) -> FormRow:
+        if row.condition in forms.PATTERN_CONDITIONS:
+            return self.case(row)
+        kinds = forms.kinds_for(row.condition)
+        if len(kinds) < 2:
+            return row
+        kind = st.selectbox(
+            "Kind of value",
+            kinds,
+            index=kinds.index(row.kind),
+            format_func=lambda one: _KIND_LABELS.get(one, one),
+            label_visibility="collapsed",
+            key=f"kind-{row.key}-{len(kinds)}",
+        )
+        return row if kind == row.kind else forms.with_kind(row, kind)
+
+    def case(self, row: FormRow) -> FormRow:
+        """Whether a pattern tells capital letters from small ones; other options stay."""
+        offered = list(dict.fromkeys(["", "i", row.options]))
+        options = st.selectbox(
+            "Capital letters",
+            offered,
+            index=offered.index(row.options),
+            format_func=lambda one: {"": "exact case", "i": "any case"}.get(one, f"options {one}"),
+            label_visibility="collapsed",
+            key=f"case-{row.key}",
+        )
+        return replace(row, options=options)
+
+    def value(self, row: FormRow) -> FormRow:
+        key = f"value-{row.key}-{row.kind}"
+        if row.condition in forms.VALUELESS:
+            return row
+        if row.kind == "null":
+            st.caption("null, or no such field")
+            return row
+        if row.kind == "true or false":
+            truth = st.segmented_control(
+                "Value",
+                ["true", "false"],
+                default=row.texts[0],
+                required=True,
+                label_visibility="collapsed",
+                key=key,
+            )
+            return replace(row, texts=(truth,))
+        if row.condition in forms.LIST_CONDITIONS and row.kind != "JSON":
+            return replace(row, texts=self.lines(row, f"{key}-list"))
+        text = row.texts[0] if row.texts else ""
+        if row.condition in ("is", "is not") and row.kind == "text":
+            typed = value_input(joined_path(self.within, row.path), text, key)
+        else:
+            typed = self.typed(row, text, key)
+        return row if not typed and not row.texts else replace(row, texts=(typed,))
+
+    def lines(self, row: FormRow, key: str) -> tuple[str, ...]:
+        is_plain = all(text and text == text.strip() and "\n" not in text for text in row.texts)
+        if not is_plain:  # a blank, or a space at an end, shows only in JSON
+            st.code(json.dumps(list(row.texts), ensure_ascii=False), language="json")
+            return row.texts
+        return values_input(joined_path(self.within, row.path), row.texts, key)
+
+    def typed(self, row: FormRow, text: str, key: str) -> str:
+        hints = {"number": "A number", "JSON": "An object or an array, as JSON"}
+        hint = hints.get(row.kind, "Value")
+        if row.condition in forms.LIST_CONDITIONS:
+            hint = 'A list, as in ["a", 1, null]'
+        typed = st.text_input(
+            "Value", text, placeholder=hint, label_visibility="collapsed", key=key
+        )
+        return typed if typed and row.kind == "text" else (typed or "").strip()
+
+    # Groups, lists of items, locked clauses
+
+    def group_head(self, group: Group) -> Group:
+        head, tools = st.columns([9, 0.9], vertical_alignment="center")
+        kinds = list(_GROUP_LABELS)
+        kind = head.selectbox(
+            "Group",
+            kinds,
+            index=kinds.index(group.kind),
+            format_func=_GROUP_LABELS.__getitem__,
+            label_visibility="collapsed",
+            key=f"kind-{group.key}",
+            width=260,
+        )
+        with tools:
+            self.tools(group.key, lacks=forms.fault_of(group, Group()) is not None)
+        return replace(group, kind=kind)  # type: ignore[arg-type]
+
+    def items(self, items: Elements) -> Elements:
+        """A list and what one of its items must meet; paths in it start at the item."""
+        head = self.items_head(items)
+        outside, self.within = self.within, joined_path(self.within, head.path)
+        drawn = self.members(head)
+        self.within = outside
+        assert isinstance(drawn, Elements)
+        return drawn
+
+    def items_head(self, items: Elements) -> Elements:
+        path, words, tools = st.columns([3.4, 6.6, 0.9], vertical_alignment="center")
+        with path:
+            field = field_input("List", items.path, f"field-{items.key}", self.within)
+        is_negated = words.selectbox(
+            "Items",
+            [False, True],
+            index=int(items.is_negated),
+            format_func=_ITEM_LABELS.__getitem__,
+            label_visibility="collapsed",
+            key=f"items-{items.key}",
+            width=300,
+        )
+        items = replace(items, path=field, is_negated=bool(is_negated))
+        with tools:
+            self.tools(items.key, lacks=forms.fault_of(items, Group()) is not None)
+        return items
+
+    def locked(self, node: Locked, *, can_move: bool) -> None:
+        with st.container(key=f"locked-{node.key}"):
+            clause, tools = st.columns([9, 0.9], vertical_alignment="center")
+            clause.code(readable_json(json.loads(node.text)), language="json", wrap_lines=True)
+            clause.caption(f":material/lock: Locked: {escaped(node.reason)}.")
+            with tools:
+                self.tools(node.key, can_move=can_move)
+
+    def stages(self, stages: tuple[Locked, ...]) -> None:
+        st.caption("Then the pipeline goes on")
+        for stage in stages:
+            self.locked(stage, can_move=False)
+
+    # What changes the shape of the form
+
+    def tools(self, key: int, *, lacks: bool = False, can_move: bool = True) -> None:
+        """Move and remove; a mark where something is missing, which moves nothing else."""
+        line = st.container(
+            horizontal=True, horizontal_alignment="right", vertical_alignment="center"
+        )
+        name = f"tools-{key}"
+        if lacks:  # what is to be done is said below the button that it holds back
+            line.markdown(":orange[:material/pending:]", width="content")
+        options = ["Move up", "Move down", "Remove"] if can_move else ["Remove"]
+        line.menu_button(
+            ":material/more_vert:",
+            options,
+            on_click=lambda: self.use_tool(key, state.widget_value(name)),
+            type="tertiary",
+            key=name,
+        )
+
+    def use_tool(self, key: int, tool: str | None) -> None:
+        changes: dict[str, Change] = {
+            "Move up": partial(forms.move, key=key, by=-1),
+            "Move down": partial(forms.move, key=key, by=1),
+            "Remove": partial(forms.remove, key=key),
+        }
+        if tool in changes:
+            self.change(changes[tool])
+
+    def adders(self, group: Group | Elements) -> None:
+        line = st.container(horizontal=True, vertical_alignment="center")
+        line.button(
+            "Condition",
+            icon=":material/add:",
+            on_click=lambda: self.change(partial(forms.add, holder=group.key, node=FormRow())),
+            key=f"add-{group.key}",
+        )
+        if isinstance(group, Elements) and group.of_values:
+            return
+        name = f"add-group-{group.key}"
+        line.menu_button(
+            "Group",
+            list(_NEW),
+            icon=":material/add:",
+            on_click=lambda: self.add_group(group.key, state.widget_value(name)),
+            key=name,
+        )
+
+    def add_group(self, holder: int, choice: str | None) -> None:
+        if choice in _NEW:
+            self.change(partial(forms.add, holder=holder, node=_NEW[choice]()))
+
+    def change(self, change: Change) -> None:
+        """Change the kept form, from the callback of a button; texts just typed follow."""
+        if self.session.query_form is not None:
+            keep_form(self.session, change(self.session.query_form))
+
+
+_NEW: dict[str, Callable[[], Node]] = {
+    "any of": lambda: Group("any", (FormRow(),)),
+    "none of": lambda: Group("none", (FormRow(),)),
+    "all of": lambda: Group("all", (FormRow(),)),
+    "an item of a list": lambda: Elements("", (FormRow(),)),
+}
+
+
+def _condition_label(choice: tuple[forms.Condition, bool]) -> str:
+    condition, is_negated = choice
+    return _NEGATED.get(condition, f"not: {condition}") if is_negated else condition

@@ -1,0 +1,215 @@
+"""The parts of the page Assets."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
+from dispatch_core.errors import InvalidInput
+from dispatch_core.find import FoundAssets
+from dispatch_core.views.report import match_report_text
+from pages.shared.assets.query import convert_text
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
+from pages.shared.widgets.messages import escaped, show_error
+from pages.shared.widgets.tables import download_csv, paged_table
+
+
+def choose_source(session: Session) -> str:
+    """Query or list of ids; the other one's text stays as it was."""
+    key = f"source-{session.epoch}"
+    st.segmented_control(
+        "Choose assets by",
+        [state.QUERY, state.LIST],
+        default=session.source,
+        required=True,
+        on_change=lambda: state.ask(session, "source", state.widget_value(key)),
+        key=key,
+    )
+    return session.source
+
+
+def find_button(session: Session) -> DeltaGenerator:
+    """Never greyed out: a text may become valid between the last key and the click.
+
+    Returns its line, where the way to the next page stands once assets are found.
+    """
+    line = st.container(horizontal=True)
+    line.button(
+        "Find assets",
+        type="primary",
+        icon=":material/search:",
+        on_click=state.ask,
+        args=(session, "find"),
+        key="find",
+    )
+    return line
+
+
+def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
+    """The way on, beside the button that found them: in sight in the table and the charts."""
+    if found.matched and line.button(
+        "Next: files", icon=":material/arrow_forward:", key="to-files"
+    ):
+        st.switch_page("pages/plan/files.py")
+
+
+def act_when_settled(session: Session, *, is_valid: bool) -> None:
+    """Do what was asked for, with what is typed by now."""
+    asked = state.settled(session)
+    if "convert" in asked:
+        convert_text(session)
+    if asked.get("view") not in (None, session.query_view):
+        session.query_view = asked["view"]
+        state.reload_editors(session)
+    if asked.get("source") not in (None, session.source):
+        session.source = asked["source"]
+        state.reload_editors(session)
+    state.answered(session, "convert", "view", "source")
+    if asked.keys() & {"convert", "view", "source"}:
+        st.rerun()  # and then find, if that was asked for too, what the text says now
+    if "find" in asked and is_valid:
+        state.start_find(session)
+    state.answered(session, "find")
+    if "find" in asked and not is_valid:
+        st.toast("Nothing was looked for yet: see below what is missing.", icon=":material/info:")
+
+
+def id_list(session: Session) -> bool:
+    """Upload or paste; True where there is at least one id."""
+    try:
+        rows = _kept_list(session) if session.list_rows else _new_list(session)
+    except InvalidInput as error:
+        state.refuse_input(session, "list of ids", error)
+        show_error(error)
+        return False
+    state.accept_input(session, "list of ids")
+    state.edit(session, query=None, asset_rows=rows)
+    return rows is not None
+
+
+def _kept_list(session: Session) -> tuple[AssetRow, ...]:
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.markdown(f"{escaped(session.list_name)}: **{len(session.list_rows):,}** rows")
+    if line.button("Take another list", icon=":material/swap_horiz:", key="forget-list"):
+        state.forget_list(session)
+        st.rerun()
+    return session.list_rows
+
+
+def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
+    upload, paste = st.columns(2)
+    file = upload.file_uploader(
+        "CSV with a column asset_id", type=["csv", "txt", "tsv"], key=f"ids-file-{session.epoch}"
+    )
+    session.list_text = paste.text_area(
+        "or paste ids, names or locations, one in each line",
+        session.list_text,
+        height=160,
+        key=f"ids-{session.epoch}",
+    )
+    if file is not None:
+        state.keep_list(session, file.name, read_asset_csv(file.getvalue(), file.name))
+        st.rerun()
+    if not session.list_text.strip():
+        st.info(
+            "Upload data_asset_input.csv, or paste what you have: Code Ocean ids, record ids, "
+            "asset names or s3:// locations.",
+            icon=":material/info:",
+        )
+        return None
+    rows = read_pasted_ids(session.list_text)
+    st.caption(f"{len(rows):,} rows")
+    return rows
+
+
+_GROUPING_FIELDS = {
+    "filter_latest": (
+        "Keep the latest by this field",
+        "data_description.creation_time",
+        "of the assets that agree in the fields on the right, only the one with the greatest "
+        "value here is kept.",
+    ),
+    "filter_by": ("One for each", "subject.subject_id", "fields, with commas between."),
+    "group_by": (
+        "Group assets into one job by",
+        "subject.subject_id, session.session_type",
+        "assets that agree in all of these fields become one job.",
+    ),
+    "unwind_list_fields": (
+        "List fields of which each item counts alone",
+        "data_description.modality",
+        "an asset is in the group of each item of its list.",
+    ),
+}
+"""Field of the request -> label, example and what it does."""
+
+
+def grouping_options(session: Session) -> bool:
+    """Latest only, and one job per group of assets; True where the fields go together."""
+    request = session.request
+    is_set = bool(request.group_by or request.filter_latest)
+    with st.expander("Latest only, and groups of assets", expanded=is_set):
+        columns = itertools.cycle(st.columns(2))
+        typed = {name: _field_paths(session, name, next(columns)) for name in _GROUPING_FIELDS}
+        typed["filter_latest"] = ", ".join(typed["filter_latest"]) or None
+        typed["drop_null_groups"] = st.checkbox(
+            "Leave out assets that lack one of these fields",
+            request.drop_null_groups,
+            key=f"drop-{session.epoch}",
+        )
+        try:
+            state.edit(session, **typed)
+        except InvalidInput as error:
+            state.refuse_input(session, "grouping", error)
+            show_error(error)
+            return False
+        state.accept_input(session, "grouping")
+        return True
+
+
+def _field_paths(session: Session, name: str, column: DeltaGenerator) -> Any:
+    """The field paths typed for `name`, in order."""
+    label, example, effect = _GROUPING_FIELDS[name]
+    value = getattr(session.request, name) or ()
+    text = column.text_input(
+        label,
+        value if isinstance(value, str) else ", ".join(value),
+        placeholder=example,
+        help=f"{name}: {effect}",
+        key=f"{name}-{session.epoch}",
+    )
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def match_report(found: FoundAssets) -> None:
+    """One row per row of a list: matched, not found, duplicate, ambiguous, empty."""
+    if not found.match_report:
+        return
+    counts: dict[str, int] = {}
+    for line in found.match_report:
+        counts[line.status] = counts.get(line.status, 0) + 1
+    st.subheader("Match report")
+    st.caption(", ".join(f"{count:,} {status}" for status, count in counts.items()))
+    columns = {
+        "Row": lambda line: line.row.number,
+        "Status": lambda line: line.status,
+        "Id": lambda line: line.row.text,
+        "Message": lambda line: line.message,
+        "Matched by": lambda line: line.matched_by,
+        "Asset": lambda line: line.name,
+    }
+    medium = st.column_config.TextColumn(width="medium")
+    wide = {"Id": medium, "Message": medium, "Matched by": medium}
+    paged_table(found.match_report, columns, "match", column_config=wide)
+    report = found.match_report
+    download_csv("Download the match report", lambda: match_report_text(report), "match-report")
+
+
+def say_how_to_find() -> None:
+    """What to press, before anything was looked for."""
+    st.caption("Press **Find assets** to see what matches; nothing is written by looking.")

@@ -1,0 +1,264 @@
+"""What was found: the table of assets, their charts, and the record of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dispatch_core.errors import DispatchError
+from dispatch_core.find import FoundAssets
+from dispatch_core.text.words import counted
+from dispatch_core.types import DataAsset
+from dispatch_core.views.columns import (
+    LEVEL,
+    MODALITY,
+    PROJECT,
+    STANDARD,
+    Column,
+    cell_of,
+    count_months,
+    count_values,
+)
+from dispatch_core.views.links import links_of
+from dispatch_core.views.report import assets_text
+from dispatch_core.views.table import Cell, Columns
+from pages.shared.assets.grouping import grouping_effects
+from pages.shared.state import session as state
+from pages.shared.state.services import asset_links, current_settings, record_of
+from pages.shared.state.session import Session
+from pages.shared.widgets.charts import count_chart, order_chart
+from pages.shared.widgets.messages import escaped, show_error
+from pages.shared.widgets.progress import watch
+from pages.shared.widgets.tables import download_csv, paged_table, rows_that_match
+
+Reader = Callable[[DataAsset], Cell]
+
+
+def _reads(column: Column) -> Reader:
+    return lambda asset: cell_of(asset.fields, column)
+
+
+def _looks_up(cells: Mapping[str, Cell]) -> Reader:
+    return lambda asset: cells.get(asset.record_id)
+
+
+_TABLE, _CHARTS = "Table", "Charts"
+_FIXED: dict[str, Reader] = {
+    **{column.title: _reads(column) for column in STANDARD},
+    "Location": lambda asset: asset.location,
+    "Code Ocean id": lambda asset: asset.asset_id,
+    "Record id": lambda asset: asset.record_id,
+}
+
+
+def assets_found(session: Session, found: FoundAssets) -> None:
+    """The assets of the present choice, to look at and to take out."""
+    work = session.found_work
+    assert work is not None
+    assert work.result is not None
+    everything = work.result
+    if not everything.matched:
+        return
+    _heading(session, len(found.assets), len(everything.assets))
+    grouping_effects(session)
+    if session.asset_view == _CHARTS:
+        asset_charts(session, found)
+    else:
+        columns = _chosen_columns(session, everything)
+        shown, event, matching = _table(session, everything, columns, on_select="rerun")
+        chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
+        _exclusion(session, found, chosen or matching, "" if chosen else " that match")
+        _download(found, columns)
+        if len(chosen) == 1:
+            asset_record(chosen[0])
+
+
+def assets_found_before(session: Session, found: FoundAssets) -> None:
+    """The assets of an earlier choice, dimmed, under a line that says so."""
+    work = session.found_work
+    is_running = work is not None and not work.is_done
+    reason = "is under way" if is_running else "comes when you press **Find assets**"
+    if state.current_find(session) is not None and not is_running:
+        reason = "failed"  # its error stands above
+    st.warning(
+        f"These {len(found.assets):,} assets are of an earlier choice. The search for the "
+        f"present one {reason}.",
+        icon=":material/history:",
+    )
+    with st.container(key="stale-assets"):
+        _table(session, found, _fixed_columns(session))
+
+
+def _heading(session: Session, count: int, matched: int) -> None:
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.subheader(counted(count, "asset"), width="content")
+    if count < matched:
+        line.caption(f"{matched - count:,} of {matched:,} taken out by hand", width="content")
+    line.space("stretch")
+    session.asset_view = line.segmented_control(
+        "Look at",
+        [_TABLE, _CHARTS],
+        default=session.asset_view,
+        required=True,
+        label_visibility="collapsed",
+        key=f"asset-view-{session.epoch}",
+    )
+    if session.asset_view == _TABLE:
+        with line.popover("Columns", icon=":material/view_column:"):
+            _choose_columns(session)
+
+
+def _choose_columns(session: Session) -> None:
+    own = [name for name in session.columns if name not in _FIXED]
+    chosen = st.multiselect(
+        "Columns beside the name",
+        [*_FIXED, *own],
+        session.columns,
+        accept_new_options=True,
+        key=f"columns-{session.epoch}",
+        help="Any dotted path of the records is a column too: type it, then press Enter, as in "
+        "subject.genotype or quality_control.status.",
+        width=420,
+    )
+    columns = tuple(dict.fromkeys(filter(None, (name.strip() for name in chosen))))
+    if columns != session.columns:
+        session.columns = columns
+        st.rerun()
+
+
+def _fixed_columns(session: Session) -> dict[str, Reader]:
+    known = {title: _FIXED[title] for title in session.columns if title in _FIXED}
+    return {"Name": lambda asset: asset.name, **known}
+
+
+def _chosen_columns(session: Session, found: FoundAssets) -> dict[str, Reader]:
+    """Title -> reader of each chosen column; paths are read from the source when chosen."""
+    columns = _fixed_columns(session)
+    paths = frozenset(name for name in session.columns if name not in _FIXED)
+    if paths:
+        ids = [asset.record_id for asset in found.assets]
+        state.start_columns(session, ids, paths)
+        work = session.column_work
+        watch(work, "columns-cancel")
+        cells = work.result if work else None
+        for path in session.columns if cells else ():
+            if path in paths:
+                columns[path] = _looks_up((cells or {})[path])
+    return columns
+
+
+def _table(
+    session: Session,
+    found: FoundAssets,
+    columns: dict[str, Reader],
+    on_select: Any = "ignore",
+) -> tuple[list[DataAsset], Any, list[DataAsset]]:
+    """What is shown, what is selected in it, and all that a search keeps."""
+    excluded = frozenset(session.request.excluded)
+    if excluded:
+        said = {True: "out", False: "in"}
+        columns = {"In": lambda asset: said[asset.record_id in excluded], **columns}
+    changes = (session.request.excluded, session.column_work and session.column_work.is_done)
+    shown, event = paged_table(
+        found.assets, columns, "assets", changes=changes, on_select=on_select
+    )
+    return shown, event, rows_that_match(found.assets, columns, "assets", changes)
+
+
+def _exclusion(
+    session: Session, found: FoundAssets, chosen: Sequence[DataAsset], which: str
+) -> None:
+    """Take rows out and put them back: those selected, else all that a search keeps."""
+    excluded = session.request.excluded
+    are_out = frozenset(excluded)
+    inside = [one.record_id for one in chosen if one.record_id not in are_out]
+    outside = frozenset(one.record_id for one in chosen if one.record_id in are_out)
+    line = st.container(horizontal=True)
+    if line.button(
+        f"Take {len(inside):,}{which} out" if inside else "Take selected out",
+        disabled=not inside,
+        icon=":material/remove_circle:",
+        key="exclude",
+        help="Select rows by the boxes at their left, or search: then all that match are meant.",
+    ):
+        _exclude(session, [*excluded, *inside])
+    if inside and line.button(f"Keep only {len(inside):,}{which}", key="keep-only"):
+        kept = frozenset(inside)
+        others = (one.record_id for one in found.assets if one.record_id not in kept)
+        _exclude(session, [*excluded, *others])
+    if outside and line.button(
+        f"Put {len(outside):,}{which} back", icon=":material/undo:", key="include"
+    ):
+        _exclude(session, [one for one in excluded if one not in outside])
+    if excluded and line.button(f"Put all {len(excluded):,} back", key="include-all"):
+        _exclude(session, [])
+
+
+def _download(found: FoundAssets, columns: Columns) -> None:
+    """The whole as CSV, in the columns shown."""
+    download_csv(
+        f"Download all {len(found.assets):,} as CSV",
+        lambda: assets_text(found.assets, {k: v for k, v in columns.items() if k != "Name"}),
+        "assets",
+    )
+
+
+def _exclude(session: Session, record_ids: Sequence[str]) -> None:
+    state.edit(session, excluded=tuple(dict.fromkeys(record_ids)))
+    st.rerun()
+
+
+def asset_charts(session: Session, found: FoundAssets) -> None:
+    """Assets per project, modality and month, of those that are in."""
+    assets = found.assets
+    counts = state.remembered_of(
+        session,
+        "asset charts",
+        assets,
+        None,
+        lambda: (
+            *(count_values(assets, one) for one in (PROJECT, MODALITY, LEVEL)),
+            count_months(assets),
+        ),
+    )
+    count_chart(counts[0], "By project", "assets", "chart-project")
+    left, right = st.columns(2)
+    with left:
+        count_chart(counts[1], "By modality", "assets", "chart-modality")
+    with right:
+        count_chart(counts[2], "By data level", "assets", "chart-level")
+    order_chart(counts[3], "By month of acquisition", "assets", "chart-month")
+
+
+def asset_record(asset: DataAsset) -> None:
+    """The whole record of an asset, and where else it can be looked at."""
+    with st.container(border=True):
+        line = st.container(horizontal=True, vertical_alignment="center")
+        line.markdown(f"Record of **{escaped(asset.name or asset.record_id)}**")
+        try:
+            templates = asset_links()
+            record = record_of(current_settings(), asset.record_id)
+        except DispatchError as error:
+            show_error(error)
+            return
+        for label, address in links_of(asset, templates).items():
+            line.link_button(
+                escaped(label),
+                address,
+                icon=":material/open_in_new:",
+                disabled=current_settings().is_demo,
+                help="Generated assets are on no portal" if current_settings().is_demo else None,
+            )
+        line.download_button(
+            "Download the record",
+            lambda: json.dumps(record, indent=2, ensure_ascii=False),
+            f"{asset.record_id}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            key="record-json",
+        )
+        st.json(record, expanded=1)

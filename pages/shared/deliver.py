@@ -1,0 +1,228 @@
+"""The parts of the page Deliver."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+
+import streamlit as st
+
+from dispatch_core.dispatch import DispatchPlan, require_jobs
+from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.record import dispatch_record, record_beside
+from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
+from dispatch_core.output.stream import WriteResult
+from dispatch_core.output.text_file import write_text_file
+from dispatch_core.output.zip import write_zip
+from dispatch_core.request import load_request
+from dispatch_core.text.words import counted
+from dispatch_core.types import Progress
+from dispatch_core.views.report import command_of
+from pages.shared.state import session as state
+from pages.shared.state.services import current_settings, output_root
+from pages.shared.state.session import Session
+from pages.shared.state.sign_in import current_user
+from pages.shared.widgets.messages import escaped, show_error
+from pages.shared.widgets.progress import watch
+
+_SAMPLE = 500
+_LOOK_FIRST = "The plan changed: look at it first"
+_LONGEST_COMMAND = 3_000
+"""Characters of a request that is shown inside the command; a longer one goes by its file."""
+
+
+def say_no_job() -> None:
+    """Why there is nothing to deliver."""
+    st.warning("The plan has no job, so there is nothing to write.", icon=":material/warning:")
+    st.page_link("pages/dispatch/jobs.py", label="See who is not in", icon=":material/list_alt:")
+
+
+def is_seen(session: Session, plan: DispatchPlan) -> bool:
+    """Whether this plan, and not an earlier one, is the plan that was looked at.
+
+    A plan that no other came before is looked at here; one that took another's place
+    must be looked at first, so that nobody writes what they did not see.
+    """
+    if session.seen is None:
+        state.see_plan(session, plan)
+    before = session.seen
+    if before is None or before[0] == plan.fingerprint:
+        return True
+    st.warning(
+        f"**The plan changed since you looked at it.**  \nIt was: {escaped(before[1])}  \n"
+        f"It is now: {escaped(str(plan.equation))}",
+        icon=":material/difference:",
+    )
+    line = st.container(horizontal=True)
+    if line.button("See the jobs", icon=":material/list_alt:", key="see-jobs"):
+        st.switch_page("pages/dispatch/jobs.py")
+    line.button(
+        "Use the plan as it is now",
+        icon=":material/check:",
+        key="use-plan",
+        on_click=state.see_plan,
+        args=(session, plan),
+    )
+    return False
+
+
+def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
+    """The zip, made when it is asked for, with its size before."""
+    st.subheader("Download")
+    size = state.remembered(session, "size", plan.fingerprint, lambda: _size(plan))
+    jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
+    st.write(f"{jobs} in {folders}, {size}")
+    st.download_button(
+        "Download the zip" if is_open else _LOOK_FIRST,
+        lambda: _zip(plan),
+        f"{_folder_name(session)}.zip",
+        "application/zip",
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        disabled=not is_open,
+        key="zip",
+    )
+
+
+def _folder_name(session: Session) -> str:
+    """The name that was typed, where it is one."""
+    try:
+        return check_folder_name(session.target_name)
+    except InvalidInput:
+        return "my-dispatch"
+
+
+def _zip(plan: DispatchPlan) -> bytes:
+    buffer = io.BytesIO()
+    write_zip(plan.files(), buffer)
+    return buffer.getvalue()
+
+
+def _size(plan: DispatchPlan) -> str:
+    """The bytes of all jobs before packing, from the first 500 where there are more."""
+    sizes = [len(content) for _, content in itertools.islice(plan.files(), _SAMPLE)]
+    kilobytes = sum(sizes) * len(plan.jobs) / len(sizes) / 1000
+    about = "about " if len(sizes) < len(plan.jobs) else ""
+    shown = f"{kilobytes / 1000:,.1f} MB" if kilobytes >= 1000 else f"{kilobytes:,.1f} kB"
+    return f"{about}{shown} before packing"
+
+
+def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
+    """Write below the configured root; a person chooses a name, never a path."""
+    st.subheader("Write")
+    root = output_root()
+    session.target_name = st.text_input(
+        f"Name of the folder in {escaped(str(root))}",
+        session.target_name,
+        max_chars=LONGEST_NAME,
+        key="target",
+    )
+    try:
+        folder = folder_below(root, session.target_name)
+    except InvalidInput as error:
+        show_error(error)
+        return
+    key = (plan.fingerprint, folder)
+    work = session.write_work if session.write_work and session.write_work.key == key else None
+    st.button(
+        "Write the worker folders" if is_open else _LOOK_FIRST,
+        icon=":material/save:",
+        disabled=not is_open or bool(work and not work.is_done),
+        on_click=state.press_write,
+        args=(session, lambda name: _start(session, plan, name)),
+        key="write",
+    )
+    watch(work)
+    if work is not None and work.result is not None:
+        _told(work.result)
+
+
+def _start(session: Session, plan: DispatchPlan, name: str) -> None:
+    """Write the plan that was on the screen; a name that is none is told of by the page."""
+    try:
+        folder = folder_below(output_root(), name)
+    except InvalidInput:
+        return
+    who = current_user()
+    state.start_write(
+        session,
+        (plan.fingerprint, folder),
+        lambda progress: _write(plan, folder.name, who, progress),
+    )
+
+
+def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> WriteResult:
+    require_jobs(plan)
+    root = output_root()
+    root.mkdir(parents=True, exist_ok=True)
+    folder = folder_below(root, name)
+    total = len(plan.jobs)
+    result = write_folder(
+        plan.files, folder, progress=lambda done: progress("writing", done, total)
+    )
+    if result.status == "confirmed" and record_beside(folder).exists():
+        return result  # the record says who dispatched it, and when
+    record = dispatch_record(plan, result.status, who)
+    write_text_file(
+        record_beside(folder),
+        json.dumps(record, indent=2, ensure_ascii=False) + "\n",
+    )
+    return result
+
+
+def _told(result: WriteResult) -> None:
+    said = {
+        "written": "Written",
+        "finished": "Finished what was begun",
+        "confirmed": "Already there, byte for byte",
+        "replaced": "Replaced",
+    }[result.status]
+    st.success(
+        f"{said}: {result.file_count:,} jobs in {result.worker_count:,} folders in "
+        f"{escaped(str(result.target))}",
+        icon=":material/check:",
+    )
+
+
+def same_as_command(session: Session, plan: DispatchPlan) -> None:
+    """The dispatch as one command, and the request to save."""
+    st.subheader("The same dispatch as one command")
+    name = _folder_name(session)
+    file = f"{name}.request.json"
+    is_long = len(plan.request.to_json()) > _LONGEST_COMMAND
+    if is_long:
+        st.caption(f"The request is long: save it as {file}, then run this beside it.")
+    command = command_of(
+        plan.request, name, current_settings().host, request_file=file if is_long else ""
+    )
+    st.code(command, "bash", wrap_lines=True)
+    st.download_button(
+        "Save the request",
+        lambda: plan.request.to_json(),
+        file,
+        "application/json",
+        icon=":material/bookmark:",
+        on_click="ignore",
+        key="save-request",
+    )
+
+
+def load_saved_request(session: Session) -> None:
+    """A saved request or record replaces the request of this session."""
+    with st.expander("Load a saved request"):
+        file = st.file_uploader(
+            "request.json or a dispatch record", type=["json"], key=f"load-{session.epoch}"
+        )
+        if file is None:
+            return
+        try:
+            request = load_request(file.getvalue(), file.name)
+            state.load(session, request)
+        except DispatchError as error:
+            show_error(error)
+        else:
+            session.notice = f"{file.name} is loaded. Find the assets to go on."
+            st.switch_page("pages/plan/assets.py")

@@ -1,0 +1,265 @@
+"""The parts of the page Files."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dispatch_core.choose import count_inputs
+from dispatch_core.errors import InvalidInput
+from dispatch_core.locate import Located
+from dispatch_core.request import SeveralFiles
+from dispatch_core.text.file_extension import check_extension
+from dispatch_core.text.words import counted
+from dispatch_core.types import Exclusion, FileEntry, LocatedAsset
+from dispatch_core.views.columns import count_endings, count_files, count_sizes, held_extensions
+from dispatch_core.views.table import Columns, table_text
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
+from pages.shared.widgets.charts import count_chart, order_chart
+from pages.shared.widgets.messages import show_error, show_warnings
+from pages.shared.widgets.tables import download_csv, ledger_table, paged_table, small_table
+
+EXTENSIONS = [".nwb", ".nwb.zarr", ".zarr", ".ome.zarr", ".json", ".csv", ".mp4"]
+_TABLE, _CHARTS = "Table", "Charts"
+_ARRIVING = 200
+_RULES: dict[SeveralFiles, str] = {
+    "each": "one job for each file",
+    "together": "one job for each asset, with all its files",
+    "newest": "only the newest file",
+    "largest": "only the largest file",
+    "only_one": "leave such an asset out",
+}
+
+
+def file_options(session: Session) -> bool:
+    """Extension, what to do with several files; True where the extension may be asked for."""
+    left, right = st.columns(2, vertical_alignment="top", gap="large")
+    session.extension_text = _extension(session, left)
+    inside = left.checkbox(
+        "Match inside matching stores too",
+        session.request.nested_stores == "all",
+        key=f"nested-{session.epoch}",
+        help="Lists every chunk of every store: up to millions of keys for one asset.",
+    )
+    rule = _several_files(session, right)
+    try:
+        wanted = check_extension(session.extension_text)
+    except InvalidInput as error:
+        state.refuse_input(session, "file extension", error)
+        show_error(error)
+        return False
+    state.accept_input(session, "file extension")
+    state.edit(
+        session,
+        file_extension=wanted,
+        split_files=False if rule == "together" and not session.request.group_by else None,
+        several_files=None if rule in ("each", "together") else rule,
+        nested_stores="all" if inside else "outermost",
+    )
+    return True
+
+
+def _extension(session: Session, column: DeltaGenerator) -> str:
+    known = list(dict.fromkeys([*EXTENSIONS, *filter(None, [session.extension_text])]))
+    chosen = column.selectbox(
+        "Names end with",
+        known,
+        index=known.index(session.extension_text) if session.extension_text else None,
+        accept_new_options=True,
+        placeholder="no files: whole assets",
+        key=f"extension-{session.epoch}",
+        help="Files and directory stores below the asset's location. Any other ending: type it, "
+        "then press Enter.",
+    )
+    return chosen or ""
+
+
+def _several_files(session: Session, column: DeltaGenerator) -> SeveralFiles:
+    """The rule for an asset with several matches, each with the number of inputs it makes."""
+    request = session.request
+    rules = list(get_args(SeveralFiles))
+    if request.group_by:
+        rules.remove("each")  # all files of a group are one job
+    now = request.several_files
+    if now not in ("newest", "largest", "only_one"):
+        now = "each" if request.is_split else "together"
+    rule: SeveralFiles = column.radio(
+        "Where an asset has several such files",
+        rules,
+        rules.index(now),
+        format_func=_RULES.__getitem__,
+        captions=_effects(session, rules),
+        disabled=not session.extension_text,
+        key=f"several-{session.epoch}",
+        help="Where assets are grouped, all files of a group are one job.",
+    )
+    return rule
+
+
+def _effects(session: Session, rules: list[SeveralFiles]) -> list[str]:
+    """What each rule makes of the files that are located now; until then a dash keeps the place."""
+    located = state.located(session)
+    sets = state.set_count(session)
+    if not located or not session.request.file_extension or session.request.group_by or not sets:
+        return ["– jobs"] * len(rules)
+    counts = state.remembered_of(
+        session,
+        "rules",
+        located,
+        None,
+        lambda: {rule: count_inputs(located.located, rule) for rule in get_args(SeveralFiles)},
+    )
+    return [_effect(*counts[rule], sets) for rule in rules]
+
+
+def _effect(inputs: int, out: int, sets: int) -> str:
+    told = counted(inputs * sets, "job")
+    return f"{told}, {counted(out, 'asset')} out" if out else told
+
+
+def say_how_to_locate(session: Session) -> None:
+    """What to press, where the files of the present choice are not located."""
+    if state.current_locate(session) is None and not state.located_before(session):
+        st.caption("Press **Locate files** to see the files of each asset; listing reads nothing.")
+
+
+def next_page(session: Session, line: DeltaGenerator) -> None:
+    """The way on, beside the button that located the files: long tables come below it."""
+    if state.located(session) is not None:
+        line.page_link(
+            "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
+        )
+
+
+def say_nothing_is_listed() -> None:
+    """What an empty extension means."""
+    st.info(
+        "Without an extension nothing is listed: each job names its asset, and file_location "
+        "is null.",
+        icon=":material/info:",
+    )
+
+
+def arriving_files(session: Session) -> None:
+    """The first files, while the others are still being listed."""
+    work = state.current_locate(session)
+    if work is None or work.is_done:
+        return
+
+    @st.fragment(run_every=1.0)
+    def show() -> None:
+        assets = [one for one in list(session.arrived) if isinstance(one, LocatedAsset)]
+        rows = _rows(tuple(assets))[:_ARRIVING]
+        if rows:
+            st.caption(f"The first {counted(len(rows), 'file')}, in the order in which they come")
+            titles = ("Kind", "File", "Asset")
+            small_table(
+                [{title: _COLUMNS[title](row) for title in titles} for row in rows],
+                key="arriving",
+            )
+
+    show()
+
+
+def located_files(session: Session) -> None:
+    """The files, and the assets without a usable one; those of an earlier choice dimmed."""
+    located, before = state.located(session), state.located_before(session)
+    if located is not None:
+        show_warnings(located.warnings)
+        if session.request.file_extension:
+            _files_found(session, located)
+        if located.exclusions:
+            _without_files(session, located.exclusions)
+    elif before is not None:
+        st.warning(
+            f"These files of {counted(len(before.located), 'asset')} are of an earlier choice. "
+            "Press **Locate files** for those of the present one.",
+            icon=":material/history:",
+        )
+        with st.container(key="stale-files"):
+            _file_table(session, before)
+
+
+def _files_found(session: Session, located: Located) -> None:
+    count = sum(len(one.files or ()) for one in located.located)
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.subheader(
+        f"{counted(count, 'file')} in {counted(len(located.located), 'asset')}", width="content"
+    )
+    line.space("stretch")
+    session.file_view = line.segmented_control(
+        "Look at",
+        [_TABLE, _CHARTS],
+        default=session.file_view,
+        required=True,
+        label_visibility="collapsed",
+        key=f"file-view-{session.epoch}",
+    )
+    st.caption(
+        f"{located.requests:,} requests, {located.keys_listed:,} keys listed; inside a directory "
+        "store nothing is listed, so it has no size"
+    )
+    if session.file_view == _CHARTS:
+        _file_charts(session, located)
+    else:
+        _file_table(session, located)
+
+
+_COLUMNS: Columns = {
+    "Kind": lambda row: "store" if row[1].kind == "directory" else "file",
+    "Size": lambda row: row[1].size,
+    "File": lambda row: row[1].location.removeprefix(row[0].location.rstrip("/") + "/"),
+    "Asset": lambda row: row[0].name,
+    "Written": lambda row: row[1].modified,
+    "Location": lambda row: row[1].location,
+}
+
+
+def _file_table(session: Session, located: Located) -> None:
+    """Each file with its asset, its size and whether it is a directory store."""
+    rows = state.remembered_of(session, "file rows", located, None, lambda: _rows(located.located))
+    size = st.column_config.NumberColumn("Size", format="bytes")
+    paged_table(rows, _COLUMNS, "files", column_config={"Size": size})
+    download_csv(f"Download all {len(rows):,} as CSV", lambda: table_text(rows, _COLUMNS), "files")
+
+
+def _rows(located: tuple[LocatedAsset, ...]) -> list[tuple[object, FileEntry]]:
+    return [(one.asset, file) for one in located for file in one.files or ()]
+
+
+def _file_charts(session: Session, located: Located) -> None:
+    files = [file for one in located.located for file in one.files or ()]
+    sizes, endings, numbers = state.remembered_of(
+        session,
+        "file charts",
+        located,
+        None,
+        lambda: (count_sizes(files), count_endings(files), count_files(located.located)),
+    )
+    left, right = st.columns(2)
+    with left:
+        count_chart(sizes, "By size", "files", "chart-sizes")
+    with right:
+        count_chart(endings, "By ending", "files", "chart-endings")
+    order_chart(numbers, "Files in an asset", "assets", "chart-numbers")
+
+
+def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
+    """Who has no usable file, with what they do hold one click away."""
+    st.subheader(f"{counted(len(exclusions), 'asset')} without a usable file")
+    held = state.remembered_of(
+        session, "held", exclusions, None, lambda: held_extensions(exclusions)
+    )
+    if held:
+        line = st.container(horizontal=True, vertical_alignment="center")
+        line.caption("They hold, instead:", width="content")
+        for extension, assets in held[:6]:
+            label = f"{extension} ({counted(assets, 'asset')})"
+            if line.button(label, key=f"use-{extension}", help=f"Ask for {extension} instead"):
+                session.extension_text = extension
+                state.reload_editors(session)
+                st.rerun()
+    ledger_table(exclusions, "files-ledger")

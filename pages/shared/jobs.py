@@ -1,0 +1,265 @@
+"""The parts of the page Jobs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dispatch_core.dispatch import DispatchPlan, ledger_counts
+from dispatch_core.job_model import (
+    JOB_FORMATS,
+    READERS,
+    Job,
+    job_bytes,
+    refusals_of,
+)
+from dispatch_core.request import Trial
+from dispatch_core.views.report import ledger_text
+from dispatch_core.views.table import Cell, Columns, table_text
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
+from pages.shared.widgets.charts import order_chart
+from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.tables import download_csv, ledger_table, paged_table
+
+_BY_WORKERS, _BY_SIZE = "at most this many workers", "this many jobs per worker"
+_MOST_BARS = 100
+
+
+def job_options(session: Session) -> None:
+    """Workers, cap and format."""
+    mode, number, cap, shape = st.columns([2.4, 1, 1, 2], vertical_alignment="top")
+    request, key = session.request, session.epoch
+    start = _BY_WORKERS if request.tasks_per_job is None else _BY_SIZE
+    modes = [_BY_WORKERS, _BY_SIZE]
+    chosen = mode.radio("Share the jobs out as", modes, modes.index(start), key=f"mode-{key}")
+    name = "num_parallel_workers" if chosen == _BY_WORKERS else "tasks_per_job"
+    amount = number.number_input(
+        "Workers" if chosen == _BY_WORKERS else "Jobs each",
+        1,
+        100_000,
+        getattr(request, name) or 1,
+        key=f"{name}-{key}",
+    )
+    most = cap.number_input(
+        "Cap on jobs",
+        1,
+        10_000_000,
+        request.max_number_of_tasks_dispatched,
+        placeholder="none",
+        key=f"cap-{key}",
+    )
+    job_format = shape.radio(
+        "Format",
+        JOB_FORMATS,
+        JOB_FORMATS.index(request.job_format),
+        captions=["distributed_parameters is a list of one", "it is the object itself"],
+        key=f"format-{key}",
+    )
+    changes = {"tasks_per_job": amount if chosen == _BY_SIZE else None}
+    if chosen == _BY_WORKERS:
+        changes["num_parallel_workers"] = amount
+    state.edit(session, **changes, max_number_of_tasks_dispatched=most, job_format=job_format)
+
+
+_TRIALS = {
+    "": "everything",
+    "first": "the first ones",
+    "random": "some at random",
+    "one_per": "one for each value of a field",
+}
+
+
+def trial_options(session: Session) -> None:
+    """A few of the assets instead of all of them, to try the jobs out."""
+    trial = session.request.trial
+    rule = next((name for name in _TRIALS if name and getattr(trial, name, None)), "")
+    with st.expander("Trial run", expanded=bool(trial), icon=":material/experiment:"):
+        chosen, amount, more = st.columns([2, 1, 1], vertical_alignment="bottom")
+        rule = chosen.selectbox(
+            "Dispatch",
+            list(_TRIALS),
+            list(_TRIALS).index(rule),
+            format_func=_TRIALS.__getitem__,
+            key=f"trial-{session.epoch}",
+            help="A trial is chosen before files are located; where assets are grouped, groups "
+            "are counted. Its jobs are jobs of the whole dispatch, under the same names.",
+        )
+        state.edit(session, trial=_trial(session, rule, amount, more))
+
+
+def _trial(
+    session: Session, rule: str, amount: DeltaGenerator, more: DeltaGenerator
+) -> Trial | None:
+    trial, key = session.request.trial, session.epoch
+    if rule == "one_per":
+        path = trial.one_per if trial and trial.one_per else "subject.subject_id"
+        field = amount.text_input("Field", path, key=f"trial-field-{key}").strip()
+        return Trial(one_per=field) if field else None
+    if not rule:
+        return None
+    now: int = getattr(trial, rule, None) or 3
+    number = int(amount.number_input("How many", 1, 100_000, now, key=f"trial-number-{key}"))
+    if rule == "first":
+        return Trial(first=number)
+    seed = more.number_input(
+        "Seed",
+        value=trial.seed if trial else 0,
+        step=1,
+        key=f"trial-seed-{key}",
+        help="The same seed chooses the same ones again.",
+    )
+    return Trial(random=number, seed=int(seed))
+
+
+_VIEWS: dict[str, Callable[[DispatchPlan], str]] = {
+    "jobs": lambda plan: f"Jobs ({len(plan.jobs):,})",
+    "workers": lambda plan: f"Workers ({len(plan.workers):,})",
+    "not in": lambda plan: f"Not in ({len(plan.exclusions):,})",
+    "readers": lambda _: "Readers",
+}
+
+
+def plan_views(session: Session, plan: DispatchPlan) -> None:
+    """Jobs, workers, who is not in, or which readers accept the jobs: one at a time."""
+    line = st.container(horizontal=True, vertical_alignment="center")
+    session.job_view = line.segmented_control(
+        "Look at",
+        list(_VIEWS),
+        default=session.job_view,
+        format_func=lambda name: _VIEWS[name](plan),
+        required=True,
+        label_visibility="collapsed",
+        key=f"job-view-{session.epoch}",
+    )
+    line.space("stretch")
+    if line.button("Next: deliver", icon=":material/arrow_forward:", key="to-deliver"):
+        st.switch_page("pages/dispatch/deliver.py")
+    if session.job_view == "jobs":
+        job_table(session, plan)
+    elif session.job_view == "workers":
+        worker_chart(plan)
+    elif session.job_view == "not in":
+        ledger(plan)
+    else:
+        reader_check(session, plan)
+
+
+def job_table(session: Session, plan: DispatchPlan) -> None:
+    """One row per job; the JSON of the selected one, as it will be written."""
+    if not plan.jobs:
+        st.warning("No job can be made: see who is not in, and why.", icon=":material/warning:")
+        return
+    rows = state.remembered_of(session, "job rows", plan, None, lambda: range(len(plan.jobs)))
+    worker_of, columns = state.remembered_of(
+        session, "job columns", plan, None, lambda: _worker_and_columns(plan)
+    )
+    shown, event = paged_table(
+        rows,
+        columns,
+        "jobs",
+        changes=plan.fingerprint,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    download_csv(
+        f"Download all {len(rows):,} rows as CSV", lambda: table_text(rows, columns), "jobs"
+    )
+    row = next(iter(event.selection.rows), 0)
+    if row < len(shown):
+        index = shown[row]
+        job = plan.jobs[index]
+        st.caption(f"{worker_of[index]}/{job.name}.json (select another row to see its file)")
+        content = job_bytes(job, plan.request.job_format, plan.query_text)
+        st.code(content.decode(), language="json", wrap_lines=True)
+
+
+def _worker_and_columns(plan: DispatchPlan) -> tuple[list[int], Columns]:
+    worker_of = [number for number, worker in enumerate(plan.workers) for _ in worker]
+    return worker_of, _columns(plan, worker_of)
+
+
+def _columns(plan: DispatchPlan, worker_of: list[int]) -> Columns:
+    """Title -> cell of the index of a job; only what tells jobs of this plan apart."""
+    jobs = plan.jobs
+    columns: dict[str, Callable[[int], Cell]] = {"Worker": lambda index: worker_of[index]}
+    differing = _differing_keys(plan)
+    if differing:
+        columns["Parameters"] = lambda index: _values_of(jobs[index], differing)
+    columns["Assets"] = lambda index: ", ".join(one.asset.name for one in jobs[index].assets)
+    if plan.request.file_extension:
+        columns["File"] = lambda index: _files_of(jobs[index])
+    return {**columns, "Job": lambda index: jobs[index].name}
+
+
+def _files_of(job: Job) -> str:
+    names = [file.location.rpartition("/")[2] for one in job.assets for file in one.files or ()]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _differing_keys(plan: DispatchPlan) -> list[str]:
+    """The parameters by which jobs of the same input can be told apart."""
+    sets = plan.parameter_sets.sets
+    keys = dict.fromkeys(key for one in sets for key in one)
+    return [key for key in keys if len({json.dumps(one.get(key)) for one in sets}) > 1]
+
+
+def _values_of(job: Job, keys: list[str]) -> str:
+    values = job.parameters or {}
+    return ", ".join(f"{key}={json.dumps(values[key])}" for key in keys if key in values)
+
+
+def worker_chart(plan: DispatchPlan) -> None:
+    """How many jobs each worker gets; of many workers, how many get so many."""
+    sizes = [len(worker) for worker in plan.workers]
+    if len(sizes) <= _MOST_BARS:
+        counts = [(str(number), size) for number, size in enumerate(sizes)]
+        order_chart(counts, "Jobs of each worker", "jobs", "chart-workers")
+    else:
+        order_chart(_by_size(sizes), "Workers by number of jobs", "workers", "chart-workers")
+
+
+def _by_size(sizes: list[int]) -> list[tuple[str, int]]:
+    """(number of jobs, how many workers get so many), from few to many."""
+    return [(f"{size:,}", count) for size, count in sorted(Counter(sizes).items())]
+
+
+def ledger(plan: DispatchPlan) -> None:
+    """The exclusion ledger with its counts and its download."""
+    if not plan.exclusions:
+        st.success("Every matched asset is in.", icon=":material/check:")
+        return
+    counts = ledger_counts(plan.exclusions)
+    told = (
+        f"{count:,} {reason.replace('_', ' ')} ({stage})"
+        for (stage, reason), count in counts.items()
+    )
+    st.caption(escaped("; ".join(told)))
+    ledger_table(plan.exclusions, "ledger")
+    download_csv(
+        f"Download all {len(plan.exclusions):,} rows of the ledger",
+        lambda: ledger_text(plan.exclusions, "ledger.csv"),
+        "ledger",
+    )
+
+
+def reader_check(session: Session, plan: DispatchPlan) -> None:
+    """Which readers accept the jobs of this plan, by validating them."""
+    refusals = state.remembered(
+        session,
+        "readers",
+        plan.fingerprint,
+        lambda: refusals_of(plan.jobs, plan.request.job_format, plan.query_text),
+    )
+    st.caption(f"One job of each shape is validated, which stands for all {len(plan.jobs):,}")
+    for reader in READERS:
+        if reader in refusals:
+            st.warning(
+                escaped(f"{reader} refuses them: {refusals[reader]}"), icon=":material/block:"
+            )
+        else:
+            st.success(f"{reader} accepts them", icon=":material/check:")

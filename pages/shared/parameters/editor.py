@@ -1,0 +1,269 @@
+"""The parts of the page Parameters."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+
+import streamlit as st
+
+from dispatch_core.builder.pasted import Conversion, convert
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.parameter_sets.document import FILE_NAME, ParameterCheck
+from dispatch_core.parameter_sets.edit import wrap_bare
+from dispatch_core.parameter_sets.schema_form import FormField
+from dispatch_core.text.json_edit import rename_key
+from dispatch_core.text.strict_json import decode_json, load_json
+from dispatch_core.types import JsonPath
+from pages.shared.parameters import examples
+from pages.shared.parameters import text as text_of
+from pages.shared.parameters.form import parameter_form
+from pages.shared.parameters.schema import load_schema, schema_line, schema_popover, take_schema
+from pages.shared.parameters.sets import mode_switch, set_picker, set_tables
+from pages.shared.parameters.sweep import sweep_panel
+from pages.shared.parameters.text import FORM, JSON
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
+from pages.shared.widgets.editor import json_editor
+from pages.shared.widgets.messages import escaped, show_error
+
+_MOST_ISSUES = 12
+
+
+def parameters_editor(session: Session) -> None:
+    """The parameters as a form or as JSON, what is wrong with them, and the sets they give."""
+    _toolbar(session)
+    take_schema(session)
+    form = text_of.form_of(session)
+    schema_line(session, form)
+    check = text_of.read(session)
+    drawn = form if isinstance(form, FormField) else None
+    is_form = drawn is not None and session.parameter_view == FORM
+    if drawn is not None and text_of.shows_form(session):
+        set_picker(session, check)
+        parameter_form(session, drawn, check)
+        text_of.take_over(session)
+    else:
+        check = _json(session, is_form)
+    _issues(session)
+    sweep_panel(session, drawn, check)
+    set_tables(session, check)
+    state.act_when_settled(session)
+
+
+def _toolbar(session: Session) -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="xsmall", key="parameter-tools"
+    ):
+        if isinstance(text_of.form_of(session), FormField):
+            _view_switch(session)
+        mode_switch(session, text_of.read(session))
+        schema_popover(session)
+        _example_popover(session)
+        _file_popover(session)
+        if session.parameters_before is not None:
+            st.button(
+                "Undo",
+                icon=":material/undo:",
+                type="tertiary",
+                help="Bring back what the last button replaced; once more to redo",
+                on_click=text_of.undo,
+                args=(session,),
+            )
+
+
+def _view_switch(session: Session) -> None:
+    key = f"view-{session.epoch}"
+    st.segmented_control(
+        "Edit as",
+        [FORM, JSON],
+        default=session.parameter_view,
+        required=True,
+        key=key,
+        on_change=_ask_for_view,
+        args=(session, key),
+        label_visibility="collapsed",
+    )
+
+
+def _ask_for_view(session: Session, key: str) -> None:
+    view = state.widget_value(key)
+    state.act(session, text_of.shows_form(session), _show_view, view)
+
+
+def _show_view(session: Session, view: str) -> None:
+    session.parameter_view = view
+    state.reload_editors(session)
+
+
+def _example_popover(session: Session) -> None:
+    with st.popover(
+        "Examples", icon=":material/lightbulb:", key=f"parameter-examples-{session.epoch}"
+    ):
+        for name, document in examples.DOCUMENTS.items():
+            st.button(
+                name,
+                key=f"parameters-{name}",
+                width="stretch",
+                on_click=text_of.replace_text,
+                args=(session, json.dumps(document, indent=2)),
+            )
+        st.button(
+            examples.WITH_SCHEMA,
+            key="parameters-schema",
+            width="stretch",
+            on_click=_load_example_schema,
+            args=(session,),
+        )
+        st.button(
+            "No parameters",
+            key="parameters-None",
+            width="stretch",
+            on_click=text_of.replace_text,
+            args=(session, ""),
+        )
+
+
+def _load_example_schema(session: Session) -> None:
+    load_schema(session, json.dumps(examples.SCHEMA, indent=2))
+    if not session.parameters_text.strip():
+        text_of.replace_text(session, json.dumps(examples.SCHEMA_PARAMETERS, indent=2))
+
+
+def _file_popover(session: Session) -> None:
+    with st.popover("File", icon=":material/description:", key=f"parameter-file-{session.epoch}"):
+        file = st.file_uploader(
+            f"Upload {FILE_NAME}", type=["json"], key=f"parameters-file-{session.epoch}"
+        )
+        if file is not None:
+            try:
+                text_of.replace_text(session, decode_json(file.getvalue(), file.name))
+            except InvalidInput as error:
+                show_error(error)
+            else:
+                st.rerun()
+        st.download_button(
+            f"Download {FILE_NAME}",
+            lambda: session.parameters_text,
+            FILE_NAME,
+            "application/json",
+            disabled=not session.parameters_text.strip(),
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+
+
+def _json(session: Session, is_instead_of_form: bool) -> ParameterCheck:
+    """The editor; drawn once more where what stands around it changed with the text."""
+    if is_instead_of_form:
+        st.info("The form comes back when the text is a parameters file.", icon=":material/info:")
+    elif not session.parameters_text.strip():
+        st.info(
+            "No parameters: every job gets null. Write analysis\\_parameters.json here, upload it "
+            "under File, or start from one of the Examples.",
+            icon=":material/info:",
+        )
+    before = _shown(session)
+    session.parameters_text = json_editor(
+        session, "parameters", session.parameters_text, hint='{"analysis_parameter": {...}}'
+    )
+    check = text_of.take_over(session)
+    if _shown(session) != before:
+        st.rerun()
+    return check
+
+
+def _shown(session: Session) -> tuple[object, ...]:
+    """What the gutter, the hints and the tools above the editor depend on."""
+    check, error = text_of.read(session), session.input_errors.get("parameters")
+    empty = not session.parameters_text.strip()
+    return (error and error.issues, text_of.set_count(check), text_of.is_well_formed(check), empty)
+
+
+def _issues(session: Session) -> None:
+    """Every issue in words; a misspelt key can be put right, a draft discarded."""
+    error = session.input_errors.get("parameters")
+    issues = error.issues if error is not None else ()
+    is_form = text_of.shows_form(session)
+    for number, issue in enumerate(issues[:_MOST_ISSUES]):
+        # beside a form the lines of the text are not in sight
+        shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
+        show_error(InvalidInput(shown))
+        if issue.nearest and issue.path:
+            st.button(
+                f"Replace by {escaped(issue.nearest)}",
+                icon=":material/spellcheck:",
+                key=f"repair-{number}",
+                on_click=state.act,
+                args=(session, is_form, _repair, issue),
+            )
+    if error is not None and wrap_bare(session.parameters_text) is not None:
+        st.button(
+            "Wrap it as a parameters file",
+            icon=":material/data_object:",
+            help="A bare set, or a bare list of sets, gets the key that it needs",
+            on_click=state.act,
+            args=(session, is_form, _wrap),
+        )
+    if _conversion(session) is not None:
+        st.button(
+            "Convert to JSON",
+            icon=":material/auto_fix_high:",
+            help="Reads a Python dict, single or smart quotes, trailing commas, comments",
+            key="convert-parameters",
+            on_click=state.act,
+            args=(session, is_form, _convert),
+        )
+    if len(issues) > _MOST_ISSUES:
+        st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
+    if session.drafts:
+        st.button(
+            "Discard what was typed",
+            icon=":material/backspace:",
+            on_click=_discard,
+            args=(session,),
+        )
+
+
+def _repair(session: Session, issue: Issue) -> None:
+    try:
+        load_json(session.parameters_text, FILE_NAME)
+    except InvalidInput:
+        return  # the text changed since; it says itself what is wrong with it
+    path: JsonPath = issue.path
+    text_of.replace_text(session, rename_key(session.parameters_text, path, issue.nearest))
+
+
+def _wrap(session: Session) -> None:
+    wrapped = wrap_bare(session.parameters_text)
+    if wrapped is not None:
+        text_of.replace_text(session, wrapped)
+
+
+def _conversion(session: Session) -> Conversion | None:
+    """The text as strict JSON, where it is none and can be read all the same."""
+    text = session.parameters_text
+
+    def make() -> Conversion | None:
+        try:
+            load_json(text, FILE_NAME)
+        except InvalidInput:
+            with suppress(InvalidInput):
+                return convert(text, FILE_NAME)
+        return None
+
+    return state.remembered(session, "parameters as JSON", text, make) if text.strip() else None
+
+
+def _convert(session: Session) -> None:
+    found = _conversion(session)
+    if found is not None:
+        text_of.replace_text(session, found.text)
+        session.notice = "; ".join(found.notes)
+
+
+def _discard(session: Session) -> None:
+    session.drafts.clear()
+    state.reload_editors(session)

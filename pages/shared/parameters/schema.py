@@ -1,0 +1,100 @@
+"""The JSON Schema of one parameter set: pasted, uploaded, or the demo's."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from dispatch_core.errors import InvalidInput
+from dispatch_core.parameter_sets.schema import parse_schema
+from dispatch_core.parameter_sets.schema_form import FormField, form_figures
+from dispatch_core.text.strict_json import decode_json
+from pages.shared.parameters import text as text_of
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
+from pages.shared.widgets.messages import escaped, show_error
+
+
+def schema_popover(session: Session) -> None:
+    """Paste, upload or remove the schema; the request is checked against it."""
+    label = "Schema" if session.schema_text.strip() else "Add a schema"
+    with st.popover(label, icon=":material/schema:", key=f"schema-box-{session.epoch}"):
+        st.caption(
+            "Paste what the wrapper's model_json_schema() gives. It makes a form, each merged set "
+            "is checked, and keys that it does not name are errors."
+        )
+        session.schema_text = st.text_area(
+            "JSON Schema of one set", session.schema_text, height=200, key=f"schema-{session.epoch}"
+        )
+        file = st.file_uploader(
+            "Upload a schema", type=["json"], key=f"schema-file-{session.epoch}"
+        )
+        if file is not None:
+            _upload(session, file.getvalue(), file.name)
+        if session.schema_text and st.button("Remove the schema", icon=":material/delete:"):
+            load_schema(session, "")
+            st.rerun()
+
+
+def _upload(session: Session, data: bytes, name: str) -> None:
+    try:
+        load_schema(session, decode_json(data, name))
+    except InvalidInput as error:
+        show_error(error)
+        return
+    st.rerun()
+
+
+def load_schema(session: Session, text: str) -> None:
+    """Show `text` as the schema, and the form where it gives one."""
+    session.schema_text = text
+    session.parameter_view = text_of.FORM
+    state.reload_editors(session)
+
+
+def take_schema(session: Session) -> None:
+    """Put the schema into the request, or block the request with what is wrong with it."""
+    try:
+        document = _document(session)
+    except InvalidInput as error:
+        state.refuse_input(session, "schema", error)
+        show_error(error)
+        return
+    state.accept_input(session, "schema")
+    state.edit(session, parameters_schema=document)
+
+
+def _document(session: Session) -> dict[str, object] | None:
+    text = session.schema_text
+    if not text.strip():
+        return None
+
+    def make() -> dict[str, object] | InvalidInput:
+        try:
+            parse_schema(text)
+        except InvalidInput as error:
+            return error
+        document: dict[str, object] = json.loads(text.removeprefix("\ufeff"))
+        return document
+
+    found = state.remembered(session, "schema document", text, make)
+    if isinstance(found, InvalidInput):
+        raise found
+    return found
+
+
+def schema_line(session: Session, form: FormField | InvalidInput | None) -> None:
+    """What the schema is and how much of it is a form, in one line."""
+    if isinstance(form, InvalidInput):
+        show_error(form)
+    elif form is not None:
+        figures = form_figures(form)
+        total = figures.as_form + len(figures.as_json)
+        parts = [f"Schema {form.title or 'without a title'}", f"{total} fields"]
+        parts += [f"{'.'.join(one.path)} stays JSON: {one.reason}" for one in figures.as_json[:3]]
+        if len(figures.as_json) > 3:
+            parts.append(f"{len(figures.as_json) - 3} more stay JSON")
+        st.caption(escaped(" · ".join(parts)))
+    elif not session.schema_text.strip():
+        st.caption("With the JSON Schema of the wrapper's model there is a form here too.")

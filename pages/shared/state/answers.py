@@ -1,0 +1,61 @@
+"""Answers about the collection, shared by everybody who asks the same, within bounds.
+
+An answer is worked out once, outside the script threads. One that failed is asked
+for again after a while, so that a source that comes back is noticed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, cast
+
+from dispatch_core.types import Progress
+from pages.shared.state.work import Work, start_work
+
+T = TypeVar("T")
+
+
+class Answers:
+    """Works by what was asked; the least lately asked go first. Safe to use from several threads.
+
+    Parameters
+    ----------
+    most
+        So many answers are kept.
+    seconds, seconds_failed
+        How long an answer holds, and how long a failure.
+    """
+
+    def __init__(
+        self, executor: Executor, *, most: int, seconds: float, seconds_failed: float
+    ) -> None:
+        self._executor = executor
+        self._most = most
+        self._seconds = seconds
+        self._seconds_failed = seconds_failed
+        self._works: OrderedDict[Hashable, Work[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def ask(self, key: Hashable, call: Callable[[Progress], T]) -> Work[T]:
+        """The work on `key`: under way, done, or begun now by `call`."""
+        with self._lock:
+            work = self._works.get(key)
+            if work is None or self._is_old(work):
+                work = self._works[key] = start_work(self._executor, key, call)
+            self._works.move_to_end(key)
+            while len(self._works) > self._most:
+                self._works.popitem(last=False)
+        return cast("Work[T]", work)
+
+    def _is_old(self, work: Work[Any]) -> bool:
+        if not work.is_done:
+            return False
+        limit = self._seconds_failed if work.error else self._seconds
+        return time.monotonic() - work.started > limit

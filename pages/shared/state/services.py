@@ -1,0 +1,176 @@
+"""Clients and caches: the one place that holds them, always bounded and keyed by source."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from dispatch_core.connect import (
+    SourceSettings,
+    open_cluster,
+    open_metadata_source,
+    open_object_lister,
+    settings_from,
+)
+from dispatch_core.errors import Issue, NothingFound
+from dispatch_core.insight.advice import Advice, Translation, advise, translate
+from dispatch_core.insight.facets import FacetCounts, count_facets
+from dispatch_core.insight.fields import FieldCatalogue, sample_fields
+from dispatch_core.insight.values import FieldValues, count_values
+from dispatch_core.listing.cluster import DaskCluster
+from dispatch_core.sources.protocols import MetadataSource, ObjectLister
+from dispatch_core.sources.shared_answers import SharedAnswers
+from dispatch_core.types import Filter, Pipeline, Progress, Record
+from dispatch_core.views.links import read_links
+from pages.shared.state.answers import Answers
+from pages.shared.state.kept_sessions import KeptSessions
+from pages.shared.state.work import Work
+
+KEPT_SECONDS = 8 * 3600
+"""How long a session is kept after it was last shown."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Both ends of a dispatch, and where files are located, opened once for all sessions."""
+
+    metadata: MetadataSource
+    objects: ObjectLister
+    cluster: DaskCluster | None = None
+
+
+def current_settings() -> SourceSettings:
+    """Where this server reads from: its environment, the same for everybody."""
+    return settings_from(os.environ)
+
+
+def output_root() -> Path:
+    """The folder below which the app may write; people choose only a name in it."""
+    return Path(os.environ.get("DISPATCH_OUTPUT_ROOT") or "dispatches").resolve()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)  # also opened outside the script thread
+def open_sources(settings: SourceSettings) -> Sources:
+    """The sources of `settings`; nothing is asked of a remote one yet.
+
+    Sessions that ask the same at the same time share one answer.
+    """
+    records = SharedAnswers(open_metadata_source(settings))
+    return Sources(records, open_object_lister(settings), open_cluster(settings))
+
+
+@st.cache_resource(max_entries=1)
+def executor() -> Executor:
+    """Where questions to the sources run, for all sessions."""
+    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="questions")
+
+
+@st.cache_resource(max_entries=1)
+def writing_executor() -> Executor:
+    """Where dispatches are written: questions to a service that stalls delay none."""
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="writing")
+
+
+@st.cache_data(max_entries=16, ttl=300, show_spinner=False)
+def count_of_collection(settings: SourceSettings) -> int:
+    """How many records the collection holds."""
+    return open_sources(settings).metadata.count({})
+
+
+@st.cache_data(max_entries=32, ttl=300, show_spinner="Reading the record")
+def record_of(settings: SourceSettings, record_id: str) -> Record:
+    """The whole record of an asset; raises `NothingFound` where it is gone."""
+    source = open_sources(settings).metadata
+    records = source.find_page({"_id": record_id}, {}, 1)
+    if not records:
+        raise NothingFound(Issue("the record is no longer there", source.label, "Find again"))
+    return records[0]
+
+
+def asset_links() -> dict[str, str]:
+    """Address templates of the links out; in the demo they are shown and lead nowhere."""
+    return read_links(os.environ.get("DISPATCH_LINKS", ""))
+
+
+@st.cache_resource(max_entries=1)
+def kept_sessions() -> KeptSessions[Any]:
+    """The sessions of all tabs; each is reached only with the id that its browser keeps."""
+    return KeptSessions(is_connected, most=200, seconds=KEPT_SECONDS, rows=1_000_000)
+
+
+def current_connection() -> str:
+    """Streamlit's own id of the connection that this run is for."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def is_connected(connection: str) -> bool:
+    """Whether a browser is at the other end of it now."""
+    return Runtime.exists() and Runtime.instance().is_active_session(connection)
+
+
+@st.cache_resource(max_entries=1)
+def answers() -> Answers:
+    """What was asked about the collection lately, for all sessions; a thread pool of its own,
+    so that a long dispatch keeps nobody waiting for a suggestion."""
+    pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="question")
+    return Answers(pool, most=256, seconds=600, seconds_failed=20)
+
+
+def ask_fields() -> Work[FieldCatalogue]:
+    """The fields of the source."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> FieldCatalogue:
+        return sample_fields(open_sources(settings).metadata, progress=progress)
+
+    return answers().ask(("fields", settings), call)
+
+
+def ask_values(path: str, fields: FieldCatalogue, search: str = "") -> Work[FieldValues]:
+    """The values of one field, with counts; only those that hold `search`."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> FieldValues:
+        return count_values(open_sources(settings).metadata, path, fields, search=search)
+
+    return answers().ask(("values", settings, path, search), call)
+
+
+def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[FacetCounts, ...]]]:
+    """How many records match, and every facet with its counts."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[int, tuple[FacetCounts, ...]]:
+        source = open_sources(settings).metadata
+        return source.count(query), count_facets(source, fields, query, progress=progress)
+
+    return answers().ask(("facets", settings, json.dumps(query)), call)
+
+
+def ask_advice(query: Filter | Pipeline, fields: FieldCatalogue) -> Work[tuple[Advice, ...]]:
+    """Advice on a query."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[Advice, ...]:
+        return advise(open_sources(settings).metadata, query, fields, progress)
+
+    return answers().ask(("advice", settings, json.dumps(query)), call)
+
+
+def ask_translations(query: Filter) -> Work[tuple[Translation, ...]]:
+    """A query in the spelling of either schema, with counts."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[Translation, ...]:
+        return translate(open_sources(settings).metadata, query)
+
+    return answers().ask(("translations", settings, json.dumps(query)), call)

@@ -1,0 +1,86 @@
+"""Work that lasts, outside Streamlit's script thread.
+
+A rerun, a double click or a closed tab ends a script in the middle of a line;
+work started here goes on, is started once for the same input, and can be
+cancelled. A page polls it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from dispatch_core.errors import DispatchError, ServiceError
+from dispatch_core.types import Progress
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class CancelledError(DispatchError):
+    """A person pressed cancel."""
+
+
+@dataclass(eq=False)
+class Work(Generic[T]):
+    """One piece of work and the input (`key`) that made it: stale is a comparison."""
+
+    key: Hashable
+    future: Future[T]
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    is_cancelled: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it ended, well or not."""
+        return self.future.done()
+
+    @property
+    def error(self) -> DispatchError | None:
+        """Why it failed, in words for a person, or None."""
+        if not self.is_done:
+            return None
+        error = self.future.exception()
+        if error is None or isinstance(error, DispatchError):
+            return error
+        log.error("work failed", exc_info=error)
+        return ServiceError(f"Something unexpected failed ({type(error).__name__}); see the log")
+
+    @property
+    def result(self) -> T | None:
+        """What it gave, or None while it runs and where it failed."""
+        return self.future.result() if self.is_done and self.error is None else None
+
+    def wait(self, seconds: float) -> None:
+        """Return when it ended, or after `seconds`."""
+        wait_for([self.future], seconds)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """From the pace so far; None before there is one."""
+        if not self.total or not self.done:
+            return None
+        pace = (time.monotonic() - self.started) / self.done
+        return pace * (self.total - self.done)
+
+
+def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T]) -> Work[T]:
+    """`call` running in `executor`; its progress argument also carries the cancel."""
+    work: Work[T] = Work(key, Future())
+
+    def progress(step: str, done: int, total: int) -> None:
+        if work.is_cancelled:
+            raise CancelledError("Cancelled. What was found before is kept")
+        work.step, work.done, work.total = step, done, total
+
+    work.future = executor.submit(call, progress)
+    return work

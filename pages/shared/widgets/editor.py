@@ -1,0 +1,43 @@
+"""The JSON editor, with its errors in the gutter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit_ace import st_ace
+
+from dispatch_core.errors import Issue
+from pages.shared.state.session import Session
+
+
+def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint: str = "") -> str:
+    """The text of an editor; its errors stand in the gutter of the next run.
+
+    Without the byte order mark that comes along where a whole file is pasted.
+    """
+    error = session.input_errors.get(name)
+    typed = st_ace(
+        value=text,
+        placeholder=hint,
+        language="json",
+        theme="tomorrow_night" if st.context.theme.type == "dark" else "chrome",
+        min_lines=lines,
+        max_lines=24,
+        font_size=15,
+        tab_size=2,
+        wrap=True,
+        annotations=[_annotation(issue) for issue in error.issues] if error else None,
+        auto_update=True,
+        key=f"{name}-{session.epoch}",
+    )
+    return text if typed is None else str(typed).lstrip("\ufeff")
+
+
+def _annotation(issue: Issue) -> dict[str, Any]:
+    return {
+        "row": max(0, issue.line - 1),
+        "column": max(0, issue.column - 1),
+        "type": "error",
+        "text": f"{issue.what}. {issue.action}",
+    }

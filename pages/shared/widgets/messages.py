@@ -1,0 +1,48 @@
+"""Notices, errors and warnings, with names that are never markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import streamlit as st
+
+from dispatch_core.errors import DispatchError
+from pages.shared.state.session import Session
+
+
+def show_notice(session: Session) -> None:
+    """What happened on the page before, once."""
+    if session.notice:
+        st.toast(escaped(session.notice), icon=":material/check:")
+        session.notice = ""
+
+
+def show_error(error: DispatchError | None) -> None:
+    """Every issue of `error`: what, where, what to do; positions with a caret."""
+    for issue in error.issues if error else ():
+        text = str(issue).removesuffix(f"\n{issue.excerpt}")
+        st.error(escaped(text), icon=":material/error:")
+        if issue.excerpt:
+            st.code(issue.excerpt, language=None)
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    """One box for each sentence; what cuts jobs off is red."""
+    for warning in warnings:
+        if warning.startswith("THE CAP"):
+            st.error(escaped(warning), icon=":material/content_cut:")
+        else:
+            st.warning(escaped(warning), icon=":material/warning:")
+
+
+def escaped(text: str) -> str:
+    """`text` without a meaning in Markdown: names of assets, fields and files are not markup.
+
+    An escaped address is still made a link, so an invisible joiner parts it.
+    """
+    parted = _LINKED.sub("\\g<0>\u2060", text)
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>~:$" else sign for sign in parted)
+
+
+_LINKED = re.compile(r"https?(?=://)|www(?=\.)|@", re.IGNORECASE)

@@ -1,0 +1,43 @@
+"""Work under way: its progress, and a new run when it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.state.work import Work
+from pages.shared.widgets.messages import show_error
+
+
+def run_again_when_done(work: Work[Any]) -> None:
+    @st.fragment(run_every=0.4)
+    def poll() -> None:
+        if work.is_done:
+            st.rerun()
+
+    poll()
+
+
+def watch(work: Work[Any] | None, key: str = "cancel") -> None:
+    """Progress, time left and a cancel button while `work` runs; its error when it failed."""
+    if work is None:
+        return
+    work.wait(0.3)  # what is quick is shown without a flicker
+    if work.is_done:
+        show_error(work.error)
+        return
+
+    @st.fragment(run_every=0.4)
+    def poll() -> None:
+        if work.is_done:
+            st.rerun()
+        left = work.seconds_left
+        counted = f"{work.done:,} of {work.total:,}" if work.total else f"{work.done:,}"
+        text = f"{work.step or 'starting'}: {counted}"
+        text += f", about {left:.0f} s left" if left is not None and left > 1 else ""
+        st.progress(min(1.0, work.done / work.total) if work.total else 0.0, text)
+        if st.button("Cancel", icon=":material/close:", key=key):
+            work.is_cancelled = True
+
+    poll()

@@ -1,0 +1,183 @@
+"""Tables that are searched, sorted and paged on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dispatch_core.text.spreadsheet import csv_file, safe_cell
+from dispatch_core.types import Exclusion
+from dispatch_core.views.table import Columns, TableView, page_of, select_rows
+from pages.shared.state import session as state
+from pages.shared.state.session import Session
+
+MOST_ROWS = 500
+"""Rows of a table that are sent to the browser at a time."""
+
+
+SMALL = 10
+"""Up to so many rows are seen at a glance, and need no search."""
+
+
+def paged_table(
+    rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None, **options: Any
+) -> tuple[list[Any], Any]:
+    """A table of at most `MOST_ROWS` rows, searched and sorted on the server over all of them.
+
+    `columns` maps a title to a function of a row, and `changes` is what the cells
+    depend on beside the row. Returns (shown rows, event).
+    """
+    session = state.open_session()
+    view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
+    cells_of = (tuple(columns), changes)
+    picked = _picked(session, rows, columns, key, cells_of, view)
+    if len(rows) > SMALL:
+        view = _turn_pages(session, view, key, len(picked), len(rows))
+    _, indices = page_of(picked, view, MOST_ROWS)
+    table, version = state.remembered_of(
+        session, f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
+    )
+    event = st.dataframe(
+        table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
+    )
+    return [rows[index] for index in indices], event
+
+
+def rows_that_match(
+    rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None
+) -> list[Any]:
+    """All rows that the search of a `paged_table` keeps, on every page; none without a search."""
+    session = state.open_session()
+    view = session.views.get(key, TableView())
+    if len(rows) <= SMALL or not view.search.strip():
+        return []
+    picked = _picked(session, rows, columns, key, (tuple(columns), changes), view)
+    return [rows[index] for index in picked]
+
+
+def _picked(
+    session: Session,
+    rows: Sequence[Any],
+    columns: Columns,
+    key: str,
+    cells_of: Hashable,
+    view: TableView,
+) -> Sequence[int]:
+    return state.remembered_of(
+        session,
+        f"{key} picked",
+        rows,
+        (cells_of, replace(view, page=0)),
+        lambda: select_rows(rows, columns, view),
+    )
+
+
+def _page(
+    rows: Sequence[Any], columns: Columns, indices: Sequence[int]
+) -> tuple[pd.DataFrame, int]:
+    """The cells of a page, and a number that tells it from every other page.
+
+    A selection is kept by position: of other rows, it would be a selection of nobody's.
+    """
+    cells = [[_cell(read(rows[index])) for read in columns.values()] for index in indices]
+    return pd.DataFrame(cells, columns=list(columns)), hash(repr(cells))
+
+
+def _cell(value: Any) -> Any:
+    """A table is also copied into a spreadsheet, and saved as CSV by its own button."""
+    return safe_cell(value) if isinstance(value, str) else value
+
+
+_ANYWHERE, _AS_IS = "any column", "as it came"
+
+
+def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
+    """What a person searches for and sorts by; kept over pages and reloads."""
+    kept = session.views.get(key, TableView())
+    search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
+    text = search.text_input(
+        f"Search all {len(rows):,} rows",
+        kept.search,
+        key=f"{key}-search-{session.epoch}",
+        placeholder="any part of a cell, then Enter",
+    )
+    places = [_ANYWHERE, *columns]
+    place = where.selectbox(
+        "in",
+        places,
+        places.index(kept.column) if kept.column in places else 0,
+        key=f"{key}-where-{session.epoch}",
+    )
+    orders = {_AS_IS: ("", False)}
+    for title in columns:
+        orders |= {f"{title}, ascending": (title, False), f"{title}, descending": (title, True)}
+    now = next((n for n, o in orders.items() if o == (kept.sort, kept.is_descending)), _AS_IS)
+    order = sort.selectbox(
+        "sorted by", list(orders), list(orders).index(now), key=f"{key}-sort-{session.epoch}"
+    )
+    by, is_descending = orders[order]
+    view = TableView(text, "" if place == _ANYWHERE else place, by, is_descending)
+    is_same = view == replace(kept, page=0)
+    session.views[key] = kept if is_same else view
+    return session.views[key]
+
+
+def _turn_pages(
+    session: Session, view: TableView, key: str, picked: int, all_rows: int
+) -> TableView:
+    """The page to show, chosen where there is more than one, and what is shown in words."""
+    pages = max(1, -(-picked // MOST_ROWS))
+    line = st.container(horizontal=True, vertical_alignment="bottom")
+    if pages > 1:
+        version = hash(replace(view, page=0))
+        number = line.number_input(
+            f"Page of {pages:,}",
+            1,
+            pages,
+            min(view.page + 1, pages),
+            key=f"{key}-page-{pages}-{version}-{session.epoch}",
+            width=150,
+        )
+        view = session.views[key] = replace(view, page=int(number) - 1)
+    first = view.page * MOST_ROWS
+    last = min(first + MOST_ROWS, picked)
+    of = f"{picked:,}" if picked == all_rows else f"{picked:,} that match, of {all_rows:,}"
+    line.caption(f"Rows {first + bool(picked):,} to {last:,} of {of}")
+    return view
+
+
+def download_csv(label: str, make: Callable[[], str], name: str) -> None:
+    """A button that makes the CSV when it is pressed; nothing of it is kept on the server."""
+    st.download_button(
+        label,
+        lambda: csv_file(make()),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"{name}-csv",
+    )
+
+
+def small_table(rows: Sequence[Mapping[str, Any]], **options: Any) -> None:
+    """A few rows without search and pages; titles are those of the first row."""
+    cells = [{title: _cell(value) for title, value in row.items()} for row in rows]
+    st.dataframe(pd.DataFrame(cells), hide_index=True, placeholder="", **options)
+
+
+def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:
+    """The exclusion ledger: who, at which stage, why, what to do."""
+    columns = {
+        "Stage": lambda row: row.stage,
+        "Reason": lambda row: row.reason.replace("_", " "),
+        "Asset": lambda row: row.name or row.record_id,
+        "What happened": lambda row: row.message,
+        "What to do": lambda row: row.action,
+        "Location": lambda row: row.location,
+    }
+    narrow = {"Asset": st.column_config.TextColumn(width="medium")}
+    paged_table(exclusions, columns, key, column_config=narrow)
