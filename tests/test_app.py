@@ -20,8 +20,8 @@ from pages.shared.state.session import Session
 from pages.shared.state.work import Work
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted((ROOT / "pages").glob("*/*.py"))
-SCRIPTS = [path for path in PAGES if path.parent.name != "shared"]
+PAGES = sorted((ROOT / "pages").rglob("*.py"))
+SCRIPTS = [path for path in PAGES if "shared" not in path.parts]
 
 ASSETS = "pages/plan/assets.py"
 FILES = "pages/plan/files.py"
