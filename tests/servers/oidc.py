@@ -1,4 +1,4 @@
-"""An OpenID Connect provider on loopback that signs in whoever the test says, without asking.
+"""An OpenID Connect provider on loopback that signs in the user chosen by the test.
 
 ::
 
@@ -27,7 +27,7 @@ CLIENT_ID, CLIENT_SECRET = "job-dispatch", "planted-client-secret"
 
 
 class IdentityProvider:
-    """A context manager: inside it, `url` answers."""
+    """A context manager that runs the provider at `url`."""
 
     def __init__(self) -> None:
         self.email = "ada@example.org"
@@ -50,7 +50,7 @@ class IdentityProvider:
         self._server.server_close()
 
     def secrets(self, app: str) -> str:
-        """What stands in the app's secrets.toml."""
+        """Return the secrets.toml of the app."""
         return f"""[auth]
 redirect_uri = "{app}/oauth2callback"
 cookie_secret = "planted-cookie-secret-{secrets.token_hex(16)}"
@@ -60,7 +60,7 @@ server_metadata_url = "{self.url}/.well-known/openid-configuration"
 """
 
     def metadata(self) -> dict[str, Any]:
-        """What the provider says of itself."""
+        """Return the metadata of the provider."""
         return {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",
@@ -73,7 +73,7 @@ server_metadata_url = "{self.url}/.well-known/openid-configuration"
         }
 
     def tokens(self, given: dict[str, str]) -> dict[str, Any] | None:
-        """The tokens for a code, which holds once and only with its verifier."""
+        """Return the tokens for a code, which is valid once and only with its verifier."""
         asked = self.asked.pop(given.get("code", ""), None)
         if asked is None:
             return None

@@ -1,4 +1,4 @@
-"""What MongoDB answers: (filter, document, whether it matches), by the rule at work."""
+"""MongoDB's semantics as rows of filter, document and whether they match, grouped by rule."""
 
 from __future__ import annotations
 
@@ -397,9 +397,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"a": {"$all": [{"$elemMatch": {"b": 1}}, 2]}}, "a", "$all"),
     ({"$expr": {"$foo": 1}}, "$expr", "$foo"),
 ]
-"""(filter that MongoDB refuses, where the refusal points, what it names)"""
+"""Filters that MongoDB rejects, with the path and the operator that its error names."""
 
 
 def all_rows() -> list[Row]:
-    """The rows of all rules in one list."""
+    """Return the rows of all rules in one list."""
     return [row for rows in SEMANTICS.values() for row in rows]
