@@ -126,7 +126,7 @@ async def _peak(server: AppServer, before: int, sessions: int, tally: Tally) -> 
 class Dispatched:
     """Results of simultaneous dispatches."""
 
-    asked: int
+    count: int
     right: int = 0
     seconds: float = 0.0
     errors: list[str] = field(default_factory=list)
@@ -219,12 +219,12 @@ def _print_tally(tally: Tally, sessions: int, think: float) -> bool:
 
 def _print_dispatched(outcome: Dispatched) -> bool:
     print(
-        f"{outcome.asked} simultaneous dispatches of 1,000 jobs: {outcome.right} correct, "
+        f"{outcome.count} simultaneous dispatches of 1,000 jobs: {outcome.right} correct, "
         f"{len(outcome.errors)} errors, {outcome.seconds:.1f} s"
     )
     for error in sorted(set(outcome.errors))[:5]:
         print(f"  {error}")
-    return outcome.right == outcome.asked and not outcome.errors
+    return outcome.right == outcome.count and not outcome.errors
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ def sets_of(document: Any, schema: ParameterSchema | None = None) -> list[dict[s
     return [dict(one) for one in build_parameter_sets(document, schema).sets]
 
 
-def refusal(document: Any, schema: Any = None) -> str:
+def rejection(document: Any, schema: Any = None) -> str:
     compiled = None if schema is None else compile_schema(schema)
     with pytest.raises(InvalidInput) as caught:
         parse_parameters(json.dumps(document), compiled)
@@ -113,11 +113,11 @@ def test_equal_sets_are_merged_with_a_note() -> None:
     ],
 )
 def test_an_invalid_file_is_rejected_with_advice(document: Any, message: str) -> None:
-    assert message in refusal(document)
+    assert message in rejection(document)
 
 
 def test_every_item_that_is_not_an_object_is_reported() -> None:
-    message = refusal({"distributed_parameters": [1, 2, 3]})
+    message = rejection({"distributed_parameters": [1, 2, 3]})
 
     assert message.count("is a number, not an object") == 3
 
@@ -152,7 +152,7 @@ def test_malformed_input_raises_only_invalid_input(text: str | bytes) -> None:
 def test_a_misspelt_parameter_is_reported_with_the_nearest_name() -> None:
     document = {"analysis_parameter": {"isi_violation_cutof": 0.05, "isi_violations_cutoff": 1}}
 
-    assert refusal(document, CUTOFF).splitlines()[0] == (
+    assert rejection(document, CUTOFF).splitlines()[0] == (
         "analysis_parameters.json, parameter set 1, line 1, column 25: unknown key "
         "'isi_violation_cutof'. Did you mean isi_violations_cutoff?"
     )
@@ -161,7 +161,7 @@ def test_a_misspelt_parameter_is_reported_with_the_nearest_name() -> None:
 def test_issues_of_all_sets_are_reported_at_once_with_their_numbers() -> None:
     document = {"distributed_parameters": [{"isi_violations_cutoff": "x"}, {"analysis_name": "y"}]}
 
-    assert refusal(document, CUTOFF).splitlines()[::3] == [
+    assert rejection(document, CUTOFF).splitlines()[::3] == [
         "analysis_parameters.json, parameter set 1, isi_violations_cutoff, line 1, column 55: "
         '"x" is not of type "number". Correct the value.',
         "analysis_parameters.json, parameter set 2, line 1, column 61: "
@@ -181,7 +181,7 @@ def test_the_merged_set_is_validated() -> None:
 def test_unknown_keys_are_errors_even_if_the_model_would_accept_them() -> None:
     schema = {**CUTOFF, "additionalProperties": True}
 
-    assert "unknown key 'tag'. Known keys: analysis_name, isi_violations_cutoff" in refusal(
+    assert "unknown key 'tag'. Known keys: analysis_name, isi_violations_cutoff" in rejection(
         {"analysis_parameter": {"isi_violations_cutoff": 1, "tag": "x"}}, schema
     )
 
@@ -196,7 +196,7 @@ def test_a_nested_object_is_strict_unless_its_schema_is_open() -> None:
     }
     document = {"analysis_parameter": {"closed": {"sed": 1}, "open": {"sed": 1}}}
 
-    assert refusal(document, schema).splitlines()[0] == (
+    assert rejection(document, schema).splitlines()[0] == (
         "analysis_parameters.json, parameter set 1, closed, line 1, column 36: "
         "unknown key 'sed'. Did you mean seed?"
     )

@@ -199,16 +199,16 @@ def test_no_address_returns_a_file_of_the_server(server: AppServer, path: str) -
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"),
+    ("path", "body"),
     [
         ("_stcore/agent/interact", {}),
         ("_stcore/agent/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}),
     ],
 )
 def test_the_agent_interface_is_disabled(
-    server: AppServer, path: str, asked: dict[str, Any]
+    server: AppServer, path: str, body: dict[str, Any]
 ) -> None:
-    answer = requests.post(f"{server.url}/{path}", json=asked, timeout=30)
+    answer = requests.post(f"{server.url}/{path}", json=body, timeout=30)
 
     assert "does not serve the agent API" in answer.text
 

@@ -229,8 +229,8 @@ class _Reader:
         chosen = _one_of([one for one, _, _ in rest_of])
         reason = next((reason for _, _, reason in rest_of if reason), "")
         if chosen is None or reason:
-            said = reason or _alternatives([one for one, _, _ in rest_of])
-            return outer, within, takes_null, said
+            reason = reason or _alternatives([one for one, _, _ in rest_of])
+            return outer, within, takes_null, reason
         seen = within.union(*(seen for _, seen, _ in rest_of))
         inner, seen, inner_null, reason = self._without_null(chosen, seen)
         return _combined(inner, outer), seen, takes_null or inner_null, reason

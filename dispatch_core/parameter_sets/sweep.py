@@ -150,8 +150,8 @@ def count_sets(keys: Sequence[SweptKey], mode: SweepMode) -> int:
     lengths = [len(key.values) for key in keys]
     _check_keys(keys)
     if mode == "zip" and len(set(lengths)) > 1:
-        said = ", ".join(f"{key.name} {len(key.values)}" for key in keys)
-        what = f"the lists differ in length: {said}"
+        listed = ", ".join(f"{key.name} {len(key.values)}" for key in keys)
+        what = f"the lists differ in length: {listed}"
         action = "Use the same number of values for each key, or every combination"
         raise InvalidInput(Issue(what, WHERE, action))
     counts = {"product": math.prod(lengths), "zip": lengths[0], "append": sum(lengths)}
@@ -171,10 +171,10 @@ def _check_keys(keys: Sequence[SweptKey]) -> None:
             raise InvalidInput(Issue(what, WHERE, "Keep one of them"))
 
 
-def _check_count(count: int | Decimal, what: str) -> None:
+def _check_count(count: int | Decimal, origin: str) -> None:
     if count > MAX_SETS:
-        said = f"{what} would make {int(count):,}; the limit is {MAX_SETS:,}"
-        raise InvalidInput(Issue(said, WHERE, "Use fewer values, or sweep in parts"))
+        what = f"{origin} would make {int(count):,}; the limit is {MAX_SETS:,}"
+        raise InvalidInput(Issue(what, WHERE, "Use fewer values, or sweep in parts"))
 
 
 def sweep_sets(

@@ -32,7 +32,7 @@ class IdentityProvider:
     def __init__(self) -> None:
         self.email = "ada@example.org"
         self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
-        self.asked: dict[str, dict[str, str]] = {}
+        self.pending: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         self._server = _Server(self)
@@ -74,11 +74,11 @@ server_metadata_url = "{self.url}/.well-known/openid-configuration"
 
     def tokens(self, given: dict[str, str]) -> dict[str, Any] | None:
         """Return the tokens for a code, which is valid once and only with its verifier."""
-        asked = self.asked.pop(given.get("code", ""), None)
-        if asked is None:
+        request = self.pending.pop(given.get("code", ""), None)
+        if request is None:
             return None
         digest = sha256(given.get("code_verifier", "").encode()).digest()
-        if urlsafe_b64encode(digest).rstrip(b"=").decode() != asked["code_challenge"]:
+        if urlsafe_b64encode(digest).rstrip(b"=").decode() != request["code_challenge"]:
             return None
         now = int(time.time())
         claims = {
@@ -86,7 +86,7 @@ server_metadata_url = "{self.url}/.well-known/openid-configuration"
             "aud": CLIENT_ID,
             "sub": sha256(self.email.encode()).hexdigest()[:12],
             "email": self.email,
-            "nonce": asked["nonce"],
+            "nonce": request["nonce"],
             "iat": now,
             "exp": now + 600,
         }
@@ -128,12 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
         """Print nothing."""
 
-    def _authorize(self, asked: dict[str, str]) -> None:
+    def _authorize(self, request: dict[str, str]) -> None:
         code = secrets.token_urlsafe(16)
-        self.server.owner.asked[code] = asked
-        back = urlencode({"code": code, "state": asked["state"]})
+        self.server.owner.pending[code] = request
+        back = urlencode({"code": code, "state": request["state"]})
         self.send_response(302)
-        self.send_header("Location", f"{asked['redirect_uri']}?{back}")
+        self.send_header("Location", f"{request['redirect_uri']}?{back}")
         self.end_headers()
 
     def _send(self, answer: dict[str, Any], status: int = 200) -> None:
