@@ -53,7 +53,7 @@ class MergedSet:
     own: JsonPath
     inherited: frozenset[str] = frozenset()
 
-    def place(self, path: JsonPath) -> JsonPath:
+    def path_of(self, path: JsonPath) -> JsonPath:
         """Return the path in the document of the value at `path` of this set."""
         return (FIXED, *path) if path and path[0] in self.inherited else (*self.own, *path)
 
@@ -170,7 +170,7 @@ def set_issues(
         return
     here, fixed = f"{where}, parameter set {one.number}", f"{where}, {FIXED}"
     for issue in schema.check(one.values, here):
-        path = one.place(issue.path)
+        path = one.path_of(issue.path)
         is_fixed = path[0] == FIXED != one.own[0]
         named = issue.where.replace(here, fixed, 1) if is_fixed else issue.where
         yield replace(issue, path=path, where=named)
