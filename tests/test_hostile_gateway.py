@@ -1,4 +1,4 @@
-"""With any response of the gateway, the result is exact or a typed error, without delay."""
+"""A gateway that answers anything: the result is exact, or an error of ours, and soon."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROUTES: dict[str, Callable[[GatewaySource], Any]] = {
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GatewayServer]]:
-    """Return a function that starts a gateway whose certificate this process trusts."""
+    """Starts a gateway whose certificate this process trusts."""
     running: list[GatewayServer] = []
 
     def start(limits: GatewayLimits | None = None) -> GatewayServer:
@@ -62,16 +62,16 @@ def raw(body: bytes, status: int = 200, **headers: str) -> Fault:
 BODIES = {
     "nothing": b"",
     "noise": bytes(range(256)) * 4,
-    "half a character": '[{"_id": "é'.encode()[:-1],
+    "half a text": '[{"_id": "é'.encode()[:-1],
     "another encoding": '[{"_id": "é"}]'.encode("utf-16"),
     "deep lists": b"[" * 100_000,
     "deep objects": b'{"a":' * 100_000,
-    "a string": b'"records"',
+    "a text": b'"records"',
     "null": b"null",
     "numbers": b"[1, 2, 3]",
     "a record without an id": b'[{"name": "x"}]',
-    "a count that is a string": b'{"filtered_record_count": "12"}',
-    "a negative count": b'{"filtered_record_count": -1}',
+    "a count that is a text": b'{"filtered_record_count": "12"}',
+    "a count below nought": b'{"filtered_record_count": -1}',
     "an error": b'{"error": {"nested": ["very", {"much": 1}]}}',
     "a long error": b'{"error": "' + b"x" * 100_000 + b'"}',
 }
@@ -79,10 +79,10 @@ BODIES = {
 
 @pytest.mark.parametrize(
     ("name", "route"),
-    # here, results of a pipeline need no _id; the step that finds assets checks them
+    # the results of a pipeline need no _id here: the step that finds assets looks at them
     sorted({*itertools.product(BODIES, ROUTES)} - {("a record without an id", "aggregate")}),
 )
-def test_an_invalid_response_is_a_typed_error_and_never_means_no_records(
+def test_an_answer_that_is_none_is_a_typed_error_and_never_no_records(
     serve: Callable[..., GatewayServer], name: str, route: str
 ) -> None:
     server = serve()
@@ -97,7 +97,7 @@ def test_an_invalid_response_is_a_typed_error_and_never_means_no_records(
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_response_that_decompresses_to_too_much_is_aborted(
+def test_a_small_packed_answer_that_unpacks_to_much_is_not_unpacked_whole(
     serve: Callable[..., GatewayServer], route: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docdb, "MAX_ANSWER", 1_000_000)
@@ -109,7 +109,7 @@ def test_a_response_that_decompresses_to_too_much_is_aborted(
         ROUTES[route](GatewaySource(server.host, patience=QUICK))
 
 
-def test_a_response_with_a_wrong_content_encoding_is_a_service_error(
+def test_bytes_that_are_not_what_their_encoding_says_are_a_service_error(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
@@ -132,7 +132,7 @@ def test_a_redirect_is_not_followed(serve: Callable[..., GatewayServer], status:
     assert elsewhere.requests == []
 
 
-def test_a_response_that_is_too_slow_is_aborted_and_retried(
+def test_an_answer_that_drips_is_given_up_and_asked_again(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
@@ -144,7 +144,7 @@ def test_a_response_that_is_too_slow_is_aborted_and_retried(
 
 @pytest.mark.parametrize("seed", range(amount(1, 20)))
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
-def test_failures_lose_and_duplicate_none_of_2_000_assets(
+def test_of_2_000_assets_none_is_lost_or_doubled_whatever_fails(
     serve: Callable[..., GatewayServer], rate: float, seed: int
 ) -> None:
     server = serve(GatewayLimits(max_payload=20_000))
@@ -157,7 +157,7 @@ def test_failures_lose_and_duplicate_none_of_2_000_assets(
 
 
 @pytest.mark.parametrize("seed", range(amount(1, 20)))
-def test_with_a_tenth_of_failures_there_are_at_most_1_5_times_as_many_calls(
+def test_at_a_tenth_of_faults_the_calls_are_at_most_half_as_many_again(
     serve: Callable[..., GatewayServer], seed: int
 ) -> None:
     server = serve()
@@ -191,7 +191,7 @@ ODD_RECORDS = st.lists(
 
 
 class Answering:
-    """A source with one page of these records."""
+    """A source whose one page holds these records."""
 
     label = "answering"
 
@@ -212,7 +212,7 @@ class Answering:
     max_examples=amount(200, 5_000), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(ODD_RECORDS)
-def test_records_of_any_shape_give_assets_or_a_typed_error(records: list[Any]) -> None:
+def test_records_of_any_shape_are_assets_or_a_typed_error(records: list[Any]) -> None:
     try:
         found = find_assets(Answering(records), check_query({}), fields=("subject",))
     except DispatchError:

@@ -1,4 +1,4 @@
-"""With any response of S3, an asset gets its own files or is excluded as not listed."""
+"""A store that answers anything: an asset has its own files, or is in the ledger as not listed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BODIES = {
     "JSON": b'{"Contents": []}',
     "an empty element": b"<ListBucketResult/>",
     "another answer": b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>",
-    "no IsTruncated": HEAD + b"<KeyCount>0</KeyCount></ListBucketResult>",
+    "no word of the end": HEAD + b"<KeyCount>0</KeyCount></ListBucketResult>",
     "more without a token": HEAD + b"<IsTruncated>true</IsTruncated></ListBucketResult>",
     "cut in a key": HEAD + b"<IsTruncated>false</IsTruncated><Contents><Key>one/a.n",
     "an entity bomb": BOMB,
@@ -61,7 +61,7 @@ def located(server: S3Server, assets: list[DataAsset], monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_an_invalid_listing_is_never_taken_for_no_files(
+def test_an_answer_that_is_no_listing_is_never_taken_for_no_files(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with S3Server({"data": ["one/a.nwb"]}) as server:
@@ -72,7 +72,7 @@ def test_an_invalid_listing_is_never_taken_for_no_files(
     assert [row.reason for row in result.exclusions] == ["listing_failed"]
 
 
-def test_an_invalid_listing_of_one_asset_does_not_affect_the_others(
+def test_an_answer_that_is_no_listing_for_one_asset_leaves_the_others_theirs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = [f"a{number}" for number in range(10)]
@@ -100,7 +100,7 @@ def flaky(rate: float, seed: int) -> Callable[[Request], Fault | None]:
 
 
 @pytest.mark.parametrize("seed", range(amount(1, 20)))
-def test_failures_give_none_of_500_assets_wrong_or_missing_files(
+def test_of_500_assets_none_is_lost_wrong_or_taken_for_empty_whatever_fails(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assets = [asset(f"asset{number}") for number in range(500)]
@@ -124,9 +124,7 @@ def test_failures_give_none_of_500_assets_wrong_or_missing_files(
     assert {row.reason for row in result.exclusions} <= {"no_matching_file", "listing_failed"}
 
 
-def test_a_store_that_fails_for_every_asset_is_a_service_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_store_that_fails_for_all_is_a_service_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assets = [asset(f"a{number}") for number in range(60)]
 
     with S3Server({"data": []}) as server:

@@ -243,9 +243,9 @@ def chain(length: int) -> dict[str, Any]:
     ("schema", "message"),
     [
         (doubling("#/$defs/d{}"), "its references unfold to more than 10,000 schemas"),
-        (doubling("#/%24defs/d{}"), "its reference '#/%24defs/d0' cannot be resolved"),
-        (doubling("#d{}", **{"$anchor": "d{}"}), "its reference '#d0' cannot be resolved"),
-        (doubling("d{}", **{"$id": "d{}"}), "its reference 'd0' cannot be resolved"),
+        (doubling("#/%24defs/d{}"), "its reference '#/%24defs/d0' leads to no place in it"),
+        (doubling("#d{}", **{"$anchor": "d{}"}), "its reference '#d0' leads to no place in it"),
+        (doubling("d{}", **{"$id": "d{}"}), "its reference 'd0' leads to no place in it"),
         (
             chain(1_000),
             "its references unfold to more than 10,000 schemas",
@@ -254,20 +254,14 @@ def chain(length: int) -> dict[str, Any]:
             {"anyOf": [{"anyOf": [{"type": "string"}] * 200}] * 200},
             "its references unfold to more than 10,000 schemas",
         ),
-        (
-            {"$ref": "http://127.0.0.1:9/x"},
-            "its reference 'http://127.0.0.1:9/x' cannot be resolved",
-        ),
-        (
-            {"$ref": "file:///etc/hostname"},
-            "its reference 'file:///etc/hostname' cannot be resolved",
-        ),
-        ({"$schema": "http://127.0.0.1:9/x"}, "it is not a JSON Schema: Unknown meta-schema"),
-        ({"$dynamicRef": "#n"}, "its reference '#n' cannot be resolved"),
-        ({"properties": {"a": {"pattern": "("}}}, 'it is not a JSON Schema: "(" is not a "regex"'),
-        ({"properties": {"a": {"pattern": "((a{1000}){1000}){1000}"}}}, "it is not a JSON Schema"),
-        ({"type": "strin"}, "it is not a JSON Schema"),
-        ([], "it is not a JSON object. Use a JSON Schema."),
+        ({"$ref": "http://127.0.0.1:9/x"}, "its reference 'http://127.0.0.1:9/x' leads to no"),
+        ({"$ref": "file:///etc/hostname"}, "its reference 'file:///etc/hostname' leads to no"),
+        ({"$schema": "http://127.0.0.1:9/x"}, "it is no JSON Schema: Unknown meta-schema"),
+        ({"$dynamicRef": "#n"}, "its reference '#n' leads to no place in it"),
+        ({"properties": {"a": {"pattern": "("}}}, 'it is no JSON Schema: "(" is not a "regex"'),
+        ({"properties": {"a": {"pattern": "((a{1000}){1000}){1000}"}}}, "it is no JSON Schema"),
+        ({"type": "strin"}, "it is no JSON Schema"),
+        ([], "it is not a JSON object. Give a JSON Schema."),
     ],
 )
 def test_a_schema_that_is_invalid_or_expensive_or_remote_is_rejected(

@@ -126,12 +126,12 @@ def test_bounds_are_described_in_words() -> None:
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
-        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "it may be text or a list"),
+        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "it may be a string or a list"),
         (
             {"oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]},
             "it may be Alpha or Beta",
         ),
-        ({"type": ["integer", "string", "null"]}, "it may be a value of type integer or text"),
+        ({"type": ["integer", "string", "null"]}, "it may be a value of type integer or a string"),
         ({}, "its schema allows any value"),
         (True, "its schema allows any value"),
         (False, "no value is valid"),
@@ -198,7 +198,7 @@ def test_a_schema_without_properties_is_rejected(schema: Any) -> None:
         ({"type": "number"}, 1, ""),
         ({"type": "number"}, True, "its value is not a number"),
         ({"type": "integer"}, 1.0, "its value is not an integer"),
-        ({"type": "string"}, None, "its value is not text"),
+        ({"type": "string"}, None, "its value is not a string"),
         ({"type": ["string", "null"]}, None, ""),
         ({"enum": ["a", 1]}, 1, ""),
         ({"enum": ["a", 1]}, 1.0, "it is not one of the choices"),
@@ -287,8 +287,8 @@ def test_every_real_schema_gives_a_form_and_reports_the_parts_that_are_json() ->
     assert len(names) == 33
     assert (sum(found.as_form for found in figures.values()), items_as_json) == (207, 8)
     assert as_json == {
-        ("09_InputAnalysisModel.json", "file_extension_locations"): "it may be text or a list",
-        ("13_InputAnalysisModel.json", "location_uri"): "it may be text or a list",
+        ("09_InputAnalysisModel.json", "file_extension_locations"): "it may be a string or a list",
+        ("13_InputAnalysisModel.json", "location_uri"): "it may be a string or a list",
     }
 
 

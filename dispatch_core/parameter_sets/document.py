@@ -1,8 +1,8 @@
-"""Reads `analysis_parameters.json` as parameter sets.
+"""Analysis parameters: `analysis_parameters.json` in, parameter sets out.
 
-The file has up to three keys. ``analysis_parameter`` is one set for every asset;
-``distributed_parameters`` is a list of sets, each for every asset; every set inherits
-``fixed_parameters``, which is the only set if there is no other.
+Three keys are known. ``analysis_parameter`` is one set for every asset;
+``distributed_parameters`` is a list of sets, each for every asset;
+``fixed_parameters`` lies *under* each of them, or stands alone as the one set.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ ParameterSet = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ParameterSets:
-    """The merged sets in order, without repeats; empty without parameters.
+    """The merged sets in their order, without repeats; empty where none were given.
 
-    N assets and M sets make N x M jobs. Without a set, there are N jobs whose
-    ``distributed_parameters`` is null. ``notes`` list what was merged or ignored.
+    N assets and M sets make N x M jobs; no set at all makes N jobs whose
+    ``distributed_parameters`` is null. ``notes`` say what was merged or ignored.
     """
 
     sets: tuple[ParameterSet, ...] = ()
@@ -41,11 +41,11 @@ class ParameterSets:
 
 @dataclass(frozen=True, slots=True)
 class MergedSet:
-    """One set as its jobs get it, with the paths of its values in the document.
+    """One set as its jobs get it, and where in the document its values are written.
 
-    ``own`` is the path of the set itself; the keys ``inherited`` come from
-    ``fixed_parameters``. Merging is shallow, as in upstream: a key of the set replaces
-    the whole fixed value. ``number`` counts from 1.
+    ``own`` leads to the set itself; the keys ``inherited`` come from
+    ``fixed_parameters``. Merging is shallow, as upstream does it: a key of the set
+    replaces the whole value that is fixed for it. ``number`` counts from 1.
     """
 
     number: int
@@ -53,20 +53,17 @@ class MergedSet:
     own: JsonPath
     inherited: frozenset[str] = frozenset()
 
-    def path_of(self, path: JsonPath) -> JsonPath:
-        """Return the path in the document of the value at `path` of this set."""
+    def place(self, path: JsonPath) -> JsonPath:
+        """Where in the document the value at `path` of this set is written."""
         return (FIXED, *path) if path and path[0] in self.inherited else (*self.own, *path)
 
     def origin(self, key: str) -> str:
-        """Return the top-level key of the document that `key` of this set comes from."""
+        """The top-level key of the document that `key` of this set comes from."""
         return FIXED if key in self.inherited else str(self.own[0])
 
 
 def find_parameters_file(input_directory: Path) -> Path | None:
-    """Return the parameters file of an input folder, or None.
-
-    The location of the seed takes precedence over that of upstream.
-    """
+    """The parameters file of an input folder: the seed's place first, then upstream's."""
     for path in (
         input_directory / "analysis_parameters" / FILE_NAME,
         input_directory / FILE_NAME,
@@ -78,10 +75,10 @@ def find_parameters_file(input_directory: Path) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class ParameterCheck:
-    """The result of a check: the sets of a well-formed text, and all its issues in `error`.
+    """What a text is, as far as it is well formed; `error` says what is wrong with it.
 
-    ``merged`` has every set of a well-formed document, including repeated and invalid
-    ones; ``faulty`` maps the number of a set to its number of issues.
+    ``merged`` has every set of a well-formed document, repeats and those that the
+    schema refuses too; ``faulty`` maps the number of a set to how many issues it has.
     """
 
     document: dict[str, Any] | None = None
@@ -94,9 +91,9 @@ class ParameterCheck:
 def check_parameters(
     text: str, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> ParameterCheck:
-    """Check all of `text` without raising; an empty text means no parameters.
+    """`text` checked as a whole, without an exception; an empty one is no parameters.
 
-    Every issue has the line and column of the value that it describes.
+    Every issue of the document has the line and column of what it speaks of.
     """
     if not text.strip():
         return ParameterCheck()
@@ -113,7 +110,7 @@ def check_parameters(
 def check_document(
     document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> ParameterCheck:
-    """Check all of a parsed document; the issues have paths but no lines."""
+    """A parsed document checked as a whole; its issues have paths and no lines."""
     issues = list(_document_issues(document, where))
     if issues:
         return ParameterCheck(error=InvalidInput(issues))
@@ -131,16 +128,16 @@ def check_document(
 def parse_parameters(
     text: str | bytes, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> tuple[dict[str, Any], ParameterSets]:
-    """Return the document in `text`, as written, and its sets.
+    """The document that `text` holds, as written, and the sets it gives.
 
     Raises
     ------
     InvalidInput
-        With all issues at once, each with line and column.
+        With every issue at once, each with line and column.
     """
     text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     if not text.strip():
-        load_json(text, where)  # raises the error for an empty text
+        load_json(text, where)  # says that it is empty
     check = check_parameters(text, schema, where)
     if check.error is not None:
         raise check.error
@@ -151,7 +148,7 @@ def parse_parameters(
 def build_parameter_sets(
     document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> ParameterSets:
-    """Return the sets of a parsed document, each validated if there is a `schema`."""
+    """The sets of a parsed document, each checked against `schema` where there is one."""
     check = check_document(document, schema, where)
     if check.error is not None:
         raise check.error
@@ -161,19 +158,19 @@ def build_parameter_sets(
 def set_issues(
     one: MergedSet, schema: ParameterSchema | None, where: str = FILE_NAME
 ) -> Iterator[Issue]:
-    """Yield the issues that `schema` finds in one merged set, with paths in the document.
+    """What `schema` says of one merged set; the paths lead into the document.
 
-    An issue of a fixed value refers to ``fixed_parameters`` and is the same for each set
-    that inherits the value.
+    What is wrong with a fixed value is said of ``fixed_parameters``, in the same
+    words for each set that inherits it.
     """
     if schema is None:
         return
     here, fixed = f"{where}, parameter set {one.number}", f"{where}, {FIXED}"
     for issue in schema.check(one.values, here):
-        path = one.path_of(issue.path)
+        path = one.place(issue.path)
         is_fixed = path[0] == FIXED != one.own[0]
-        named = issue.where.replace(here, fixed, 1) if is_fixed else issue.where
-        yield replace(issue, path=path, where=named)
+        said = issue.where.replace(here, fixed, 1) if is_fixed else issue.where
+        yield replace(issue, path=path, where=said)
 
 
 def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
@@ -206,7 +203,7 @@ def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
 
 
 def nearest_key(key: str) -> str:
-    """Return the known top-level key that equals or resembles `key`; empty if none does."""
+    """The known top-level key that `key` is or resembles; empty where there is none."""
     return "".join(difflib.get_close_matches(key, KEYS, 1, 0.8))
 
 
@@ -233,12 +230,12 @@ def _list_issues(value: JsonValue, where: str) -> Iterator[Issue]:
 def _kind(value: JsonValue) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    names = {str: "a string", int: "a number", float: "a number", list: "a list"}
+    names = {str: "a text", int: "a number", float: "a number", list: "a list"}
     return names.get(type(value), "an object")
 
 
 def merge_sets(document: Mapping[str, Any]) -> tuple[MergedSet, ...]:
-    """Return every set of a well-formed document, repeats included, with inherited values."""
+    """The sets of a well-formed document, each merged with what is fixed; repeats and all."""
     fixed = document.get(FIXED, {})
     if DISTRIBUTED in document:
         return tuple(
@@ -258,11 +255,11 @@ def _merge_notes(document: Mapping[str, Any]) -> Iterator[str]:
     if DISTRIBUTED in document and SINGLE in document:
         yield f"{SINGLE} is ignored: {DISTRIBUTED} is present"
     elif SINGLE in document and FIXED in document:
-        yield f"{SINGLE} inherits {FIXED}"
+        yield f"{FIXED} lies under {SINGLE}"
 
 
 def _without_repeats(sets: Sequence[MergedSet]) -> tuple[list[MergedSet], list[str]]:
-    """Return the distinct sets, and a note for each repeated one."""
+    """The distinct sets, and a note for each repeat."""
     first: dict[str, int] = {}
     kept: list[MergedSet] = []
     notes: list[str] = []
@@ -276,7 +273,7 @@ def _without_repeats(sets: Sequence[MergedSet]) -> tuple[list[MergedSet], list[s
 
 
 def _placed(issues: Sequence[Issue], text: str) -> list[Issue]:
-    """Add line and column of the described value, or of its parent if it is missing."""
+    """`issues` with the line and column of what they speak of, or of what should hold it."""
     spans = read_spans(text)
     return [_placed_in(spans, issue, text) for issue in issues]
 

@@ -179,7 +179,7 @@ def _read_dictionary(
         if key is None:
             raise InvalidInput(Issue(f"{text} has no key", place, "Write a key for it"))
         if not text:
-            action = 'Write a value, or "" for empty text'
+            action = 'Write a value, or "" for an empty string'
             raise InvalidInput(Issue(f"{key} has no value", place, action))
         if key in found:
             raise InvalidInput(Issue(f"the key {key!r} is repeated", place, "Keep one of them"))

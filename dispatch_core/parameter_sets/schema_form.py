@@ -38,7 +38,12 @@ _MAX_LEVELS = 6
 
 _SCALARS = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
 _KINDS = frozenset((*_SCALARS, "object", "array", "null"))
-_NAMES = {"string": "text", "boolean": "true or false", "array": "a list", "object": "an object"}
+_NAMES = {
+    "string": "a string",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,7 @@ def _fits(field: FormField, value: JsonValue) -> bool:
 
 def _words(kind: FieldKind) -> str:
     return {
-        "text": "text",
+        "text": "a string",
         "integer": "an integer",
         "number": "a number",
         "boolean": "true or false",

@@ -1,4 +1,4 @@
-"""MongoDB's semantics as rows of filter, document and whether they match, grouped by rule."""
+"""What MongoDB answers: (filter, document, whether it matches), by the rule at work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": 1, "b": 2}, {"a": 1, "b": 2}, True),
         ({"a": 1, "b": 2}, {"a": 1, "b": 3}, False),
     ],
-    "a bool is not a number": [
+    "a bool is no number": [
         ({"a": True}, {"a": True}, True),
         ({"a": True}, {"a": 1}, False),
         ({"a": 1}, {"a": True}, False),
@@ -101,7 +101,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$in": [{"b": 1}]}}, {"a": {"b": 1}}, True),
         ({"a": {"b.c": 1}}, {"a": {"b": {"c": 1}}}, False),
     ],
-    "a dotted path traverses documents and arrays of documents": [
+    "a dotted path goes through documents and arrays of documents": [
         ({"a.b": 1}, {"a": {"b": 1}}, True),
         ({"a.b": 1}, {"a": {"b": [1, 2]}}, True),
         ({"a.b": 1}, {"a": [{"b": 2}, {"b": 1}]}, True),
@@ -141,7 +141,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"links.Code Ocean": "y"}, {"links": [{"Code Ocean": "x"}, {"Code Ocean": "y"}]}, True),
         ({"links.0.Code Ocean": "x"}, {"links": [{"Code Ocean": "x"}]}, True),
     ],
-    "values of different types are not ordered": [
+    "an order holds only within one type": [
         ({"a": {"$gt": 1}}, {"a": 2}, True),
         ({"a": {"$gt": 1}}, {"a": 1}, False),
         ({"a": {"$gte": 1}}, {"a": 1.0}, True),
@@ -184,7 +184,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$nin": ["x"]}}, {"a": ["x", "y"]}, False),
         ({"a": {"$nin": []}}, {"a": 1}, True),
     ],
-    "$exists tests for the field, whatever its value": [
+    "$exists asks for the field, whatever it holds": [
         ({"a": {"$exists": True}}, {"a": None}, True),
         ({"a": {"$exists": True}}, {}, False),
         ({"a": {"$exists": False}}, {}, True),
@@ -216,7 +216,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$type": ["string", "null"]}}, {"a": None}, True),
         ({"a": {"$type": ["string", 10]}}, {"a": 1}, False),
     ],
-    "$size applies only to arrays": [
+    "$size counts an array and nothing else": [
         ({"a": {"$size": 2}}, {"a": [1, 2]}, True),
         ({"a": {"$size": 2}}, {"a": [1]}, False),
         ({"a": {"$size": 0}}, {"a": []}, True),
@@ -267,7 +267,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$regex": "(?<n>x)\\k<n>"}}, {"a": "xx"}, True),
         ({"a": {"$regex": "\\Qa.b\\E"}}, {"a": "axb"}, False),
     ],
-    "$not negates the condition of a field, and matches a missing field": [
+    "$not turns one field's condition round, missing included": [
         ({"a": {"$not": {"$gt": 3}}}, {"a": 1}, True),
         ({"a": {"$not": {"$gt": 3}}}, {"a": 5}, False),
         ({"a": {"$not": {"$gt": 3}}}, {}, True),
@@ -283,7 +283,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$not": {"$elemMatch": {"b": 1}}}}, {"a": [{"b": 1}]}, False),
         ({"a": {"$not": {"$size": 1}}}, {"a": 5}, True),
     ],
-    "$elemMatch needs one element that meets all conditions": [
+    "$elemMatch needs one element that meets everything": [
         ({"a": {"$elemMatch": {"b": 1, "c": 2}}}, {"a": [{"b": 1, "c": 2}]}, True),
         ({"a": {"$elemMatch": {"b": 1, "c": 2}}}, {"a": [{"b": 1}, {"c": 2}]}, False),
         ({"a": {"$elemMatch": {"b": 1}}}, {"a": {"b": 1}}, False),
@@ -309,7 +309,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$elemMatch": {"b.c": {"$gt": 1}}}}, {"a": [{"b": [{"c": 2}]}]}, True),
         ({"a": {"$elemMatch": {"0": 1}}}, {"a": [[1]]}, True),
     ],
-    "$all needs every value, at any position": [
+    "$all needs every value, each anywhere": [
         ({"a": {"$all": ["x", "y"]}}, {"a": ["y", "z", "x"]}, True),
         ({"a": {"$all": ["x", "y"]}}, {"a": ["x"]}, False),
         ({"a": {"$all": ["x"]}}, {"a": "x"}, True),
@@ -332,7 +332,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ),
         ({"a": {"$not": {"$all": ["x"]}}}, {"a": ["y"]}, True),
     ],
-    "$and, $or and $nor combine filters": [
+    "$and, $or and $nor join whole filters": [
         ({"$and": [{"a": 1}, {"b": 2}]}, {"a": 1, "b": 2}, True),
         ({"$and": [{"a": 1}, {"b": 2}]}, {"a": 1}, False),
         ({"$or": [{"a": 1}, {"b": 2}]}, {"b": 2}, True),
@@ -397,9 +397,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"a": {"$all": [{"$elemMatch": {"b": 1}}, 2]}}, "a", "$all"),
     ({"$expr": {"$foo": 1}}, "$expr", "$foo"),
 ]
-"""Filters that MongoDB rejects, with the path and the operator that its error names."""
+"""(filter that MongoDB refuses, where the refusal points, what it names)"""
 
 
 def all_rows() -> list[Row]:
-    """Return the rows of all rules in one list."""
+    """The rows of all rules in one list."""
     return [row for rows in SEMANTICS.values() for row in rows]
