@@ -113,7 +113,7 @@ def test_every_seed_job_of_the_demo_has_the_shape_of_the_seed(
         assert [len(read.distributed_parameters or ())] == [1]
 
 
-def test_distributed_parameters_of_a_job_include_the_fixed_ones(dispatched: Path) -> None:
+def test_fixed_parameters_reach_the_wrapper_inside_the_distributed_ones(dispatched: Path) -> None:
     dispatch(dispatched, "--job_format=pipeline", "--docdb_query", subject("900060"))
 
     sets = [job["distributed_parameters"] for job in jobs_of(dispatched)]
