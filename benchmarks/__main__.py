@@ -1,13 +1,13 @@
-"""Runs the benchmarks and prints what they found.
+"""Runs the benchmarks and prints their results.
 
-    python -m benchmarks                 everything, under ten minutes on two cores
-    python -m benchmarks --short         scaled down, about three minutes; what CI runs
-    python -m benchmarks --full          the slow peer over every asset too
-    python -m benchmarks --full --readme the tables into the README and docs/benchmarks.md
+    python -m benchmarks                 all parts, under ten minutes on two cores
+    python -m benchmarks --short         smaller sizes, about three minutes; runs in CI
+    python -m benchmarks --full          the slow peer processes every asset too
+    python -m benchmarks --full --docs   also write docs/benchmarks.md
     python -m benchmarks --only writing  one part
 
-The exit code is 1 where a count (requests, bytes, passes) misses its bar. What a clock
-says is printed beside its bar and fails nothing: it is the machine's as much as ours.
+The exit code is 1 if a count (requests, bytes, passes) misses its bar. Times are printed
+beside their bars but never fail a run, because they depend on the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.command import whole_command
 from benchmarks.inventory import inventory
 from benchmarks.listing import Form, cost_of_a_key, listing, upstream
 from benchmarks.planning import growth, planning
-from benchmarks.report import Report, as_text, machine, merged, write_json, write_readme
+from benchmarks.report import Report, as_text, machine, merged, write_json, write_page
 from benchmarks.reruns import reruns
 from benchmarks.writing import writing, writing_counts
 
@@ -42,28 +42,28 @@ PARTS: dict[str, Callable[[Form], Report]] = {
 
 
 def main() -> int:
-    """Run what the arguments ask for."""
+    """Run the parts that the arguments select; 1 if a count misses its bar, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--short", action="store_true", help="the scaled-down form")
-    parser.add_argument("--full", action="store_true", help="the peer over every asset too")
-    parser.add_argument("--readme", action="store_true", help="put the tables into the README")
+    parser.add_argument("--short", action="store_true", help="use smaller sizes")
+    parser.add_argument("--full", action="store_true", help="give the slow peer every asset")
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--json", type=Path, default=ROOT / "test-artefacts" / "benchmarks.json")
     given = parser.parse_args()
-    if given.readme and (given.short or given.only != list(PARTS)):
-        parser.error("--readme needs a whole run: leave --short and --only out")
-    told = machine()
-    print(told, flush=True)
-    report = merged(run(given.only, Form(given.short, given.full)), told)
+    if given.docs and (given.short or given.only != list(PARTS)):
+        parser.error("--docs needs a complete run: remove --short and --only")
+    described = machine()
+    print(described, flush=True)
+    report = merged(run(given.only, Form(given.short, given.full)), described)
     print(as_text(report.bars))
     write_json(report, given.json)
-    if given.readme:
-        write_readme(report, ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+    if given.docs:
+        write_page(report, ROOT / "docs" / "benchmarks.md")
     return 1 if report.missed_counts else 0
 
 
 def run(names: list[str], form: Form) -> Iterator[Report]:
-    """Each part, printed as soon as it is there."""
+    """Run each part and print its tables as soon as they are complete."""
     for name in names:
         start = time.perf_counter()
         report = PARTS[name](form)

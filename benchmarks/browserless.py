@@ -1,8 +1,8 @@
-"""The app without a browser: a server on loopback, and tabs that speak Streamlit's protocol.
+"""Runs the app without a browser: a server on loopback, and tabs that use Streamlit's protocol.
 
 A tab is a websocket to ``/_stcore/stream``. It sends ``BackMsg`` (rerun with these
-widget values) and reads ``ForwardMsg`` until ``script_finished``, as the browser does;
-it draws nothing, so hundreds of them fit on one machine.
+widget values) and reads ``ForwardMsg`` until ``script_finished``, as a browser does. It
+draws nothing, so one machine can run hundreds of tabs.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from websockets.typing import Subprotocol
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 PATIENCE = 120.0
-"""Seconds after which something that does not come is an error."""
+"""Timeout in seconds."""
 
 _OURS = ("DOCDB_", "DISPATCH_", "STREAMLIT_", "AWS_")
 _ENDED = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
 
 
 class AppServer:
-    """A context manager: inside it, `url` answers; what the server says is in `log`."""
+    """A context manager that runs the app at `url`; its output is in `log`."""
 
     def __init__(
         self,
@@ -84,12 +84,12 @@ class AppServer:
 
     @property
     def log(self) -> str:
-        """Everything that the server has printed."""
+        """The output of the server so far."""
         return self.log_file.read_text("utf-8", "replace")
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that the server occupies now; 0 where /proc does not tell."""
+        """The bytes of memory that the server uses now; 0 without /proc."""
         status = Path(f"/proc/{self.process.pid}/status")
         lines = status.read_text().splitlines() if status.exists() else []
         return next((int(line.split()[1]) * 1024 for line in lines if "VmRSS" in line), 0)
@@ -102,7 +102,7 @@ class AppServer:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return an unused port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -110,17 +110,17 @@ def free_port() -> int:
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Return when `holds`; raises `TimeoutError` where that takes longer than `seconds`."""
+    """Return when `holds` is true; raises `TimeoutError` after `seconds`."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
-            raise TimeoutError("waited in vain")
+            raise TimeoutError(f"the condition is still false after {seconds:g} s")
         time.sleep(0.02)
 
 
 @dataclass
 class Run:
-    """One run of the script: its elements in their order, its bytes and how long it took."""
+    """One run of the script: its elements in order, its bytes and its duration."""
 
     elements: list[Element] = field(default_factory=list)
     content: bytearray = field(default_factory=bytearray)
@@ -128,14 +128,14 @@ class Run:
 
     @property
     def errors(self) -> list[str]:
-        """The messages of exceptions and of error boxes that were drawn."""
+        """The messages of all exceptions and error boxes on the page."""
         boxes = [one.alert.body for one in self.elements if one.alert.format == Alert.ERROR]
         kinds = ((one.WhichOneof("type"), one) for one in self.elements)
         return [one.exception.message for kind, one in kinds if kind == "exception"] + boxes
 
     @property
     def text(self) -> str:
-        """Everything that was sent, as far as it is text."""
+        """All data that was sent, decoded as text."""
         return self.content.decode("utf-8", "replace")
 
 
@@ -178,30 +178,30 @@ class Tab:
         self.http.close()
 
     async def open(self, path: str = "") -> Run:
-        """The page at the address `path`, as from a bookmark."""
+        """Open the page at the address `path`, as from a bookmark."""
         message = BackMsg()
         message.rerun_script.page_name = path
         return await self._run(message)
 
     async def go(self, title: str) -> Run:
-        """The page `title`, as from the navigation."""
+        """Go to the page `title`, as by the navigation."""
         self.page = self.pages[title]
         return await self.rerun()
 
     async def press(self, key: str) -> Run:
-        """A press on the button with this key (or with a key that begins so)."""
+        """Press the button with this key, or with a key that starts with it."""
         return await self.rerun(WidgetState(id=self.widget(key), trigger_value=True))
 
     async def press_and_leave(self, key: str) -> None:
-        """A press on the button, without waiting for what comes of it."""
+        """Press the button without waiting for the run."""
         await self._send(WidgetState(id=self.widget(key), trigger_value=True))
 
     async def write(self, key: str, text: str) -> Run:
-        """`text` in the text field with this key."""
+        """Type `text` into the text field with this key."""
         return await self.rerun(WidgetState(id=self.widget(key), string_value=text))
 
     async def rerun(self, *changed: WidgetState, fragment: str = "") -> Run:
-        """The script with what was typed so far and with the values that `changed`."""
+        """Run the script with all values typed so far and the `changed` ones."""
         return await self._run(self._message_of(*changed, fragment=fragment))
 
     async def _send(self, *changed: WidgetState) -> None:
@@ -219,22 +219,22 @@ class Tab:
         return message
 
     async def settle(self) -> Run:
-        """What is drawn when nothing is under way any more, polling as the page asks for.
+        """Poll as the page requests until no work is running, and return the last run.
 
-        Its content is everything that was sent until then.
+        The content of the result is all data that was sent in the meantime.
         """
         end = time.monotonic() + PATIENCE
         sent = bytearray()
         while self._polls:
             if time.monotonic() > end:
-                raise TimeoutError("the work does not end")
+                raise TimeoutError(f"the work is still running after {PATIENCE:g} s")
             fragment, interval = next(iter(self._polls.items()))
             await asyncio.sleep(interval)
             sent += (await self.rerun(fragment=fragment)).content
         return Run(self.last.elements, sent + self.last.content)
 
     async def upload(self, key: str, name: str, content: bytes) -> Run:
-        """A file dropped on the uploader with this key."""
+        """Upload a file with the uploader with this key."""
         request = BackMsg()
         request.file_urls_request.request_id = secrets.token_hex(8)
         request.file_urls_request.session_id = self.session_id
@@ -259,7 +259,7 @@ class Tab:
         return await self.rerun(state)
 
     def widget(self, key: str) -> str:
-        """The id of the widget whose key is `key`, or begins with it."""
+        """Return the id of the widget whose key is `key` or starts with it."""
         kinds = ((one, one.WhichOneof("type") or "empty") for one in self.last.elements)
         ids = [getattr(getattr(one, kind), "id", "") for one, kind in kinds]
         keys = {one.split("-", 2)[2]: one for one in ids if one.startswith("$$ID-")}
@@ -284,7 +284,7 @@ class Tab:
         return message
 
     def _take(self, message: ForwardMsg, run: Run) -> bool:
-        """Note what `message` says; True where it ends the run."""
+        """Record the content of `message`; return True if it ends the run."""
         kind = message.WhichOneof("type")
         run.content += message.SerializeToString()
         if kind == "new_session":
@@ -305,7 +305,7 @@ class Tab:
         return kind == "script_finished" and message.script_finished in _ENDED
 
     def _begin(self, message: ForwardMsg, run: Run) -> None:
-        """A run begins; a run of the whole script replaces all that was drawn before."""
+        """Start a run; a run of the whole script replaces all earlier elements."""
         start = message.new_session
         self.session_id = start.initialize.session_id or self.session_id
         self.page = start.page_script_hash or self.page

@@ -1,8 +1,8 @@
-"""One piece of work in a fresh process: its time, its CPU, its peak memory, its result.
+"""Measures a task in a fresh process: time, CPU, peak memory and result.
 
 The parent calls `measure`; the child is a module whose main calls `answer` with its
-ways of doing the work. Only the standard library is imported here, for a child may run
-in an environment of its own.
+ways to do the task. This module imports only the standard library, because a child may
+run in another environment.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ OURS = sys.executable
 
 Task = dict[str, Any]
 Way = Callable[[Task], Callable[[], Any]]
-"""Prepares a task (imports, clients), and gives what is to be measured."""
+"""Prepares a task (imports, clients) and returns the function to measure."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one fresh process took.
+    """The cost of a task in one fresh process.
 
-    ``seconds`` and ``cpu`` are of the work alone, ``whole`` with the start of the
-    process and its imports; ``megabytes`` is the peak of the process.
+    ``seconds`` and ``cpu`` cover the task alone; ``whole`` is seconds including the start
+    of the process and its imports; ``megabytes`` is the peak of the process.
     """
 
     seconds: float
@@ -50,7 +50,7 @@ def measure(
     python: str = OURS,
     environment: Mapping[str, str] = os.environ,
 ) -> Measurement:
-    """Run `way` of `module` once, in a process of its own."""
+    """Run `way` of `module` once in a new process."""
     start = time.perf_counter()
     ended = subprocess.run(
         [python, "-m", module, way],
@@ -66,11 +66,11 @@ def measure(
 
 
 def answer(ways: Mapping[str, Way]) -> None:
-    """The child's part: do the work that the arguments and the standard input name."""
+    """Do the task given by the arguments and standard input, as the child process."""
     task = json.load(sys.stdin)
     work = ways[sys.argv[1]](task)
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3"):
-        urlopen(endpoint + COUNTS).close()  # what preparing has cost does not count
+        urlopen(endpoint + COUNTS).close()  # resets the counts: preparation is not measured
     start, cpu = time.perf_counter(), time.process_time()
     result = work()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
@@ -79,7 +79,7 @@ def answer(ways: Mapping[str, Way]) -> None:
 
 def _peak() -> float:
     try:
-        # Of this program alone; what getrusage tells may be the parent's, before the exec.
+        # getrusage may report the peak of the parent, from before the exec.
         status = Path("/proc/self/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
     except (OSError, IndexError):

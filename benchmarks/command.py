@@ -1,7 +1,7 @@
-"""The whole command, start of the process included, from a query to a printed plan.
+"""Measures the whole command, from the start of the process to a printed plan.
 
 Records come from the demo gateway over HTTPS on loopback, keys from the LIST server. The
-peer is a process that starts, imports s3fs and globs; it asks for no record at all.
+peer is a process that starts, imports s3fs and globs; it fetches no records.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EVERYTHING = '{"name": {"$exists": true}}'
 
 
 def whole_command(form: Form) -> Report:
-    """Workloads A and B through ``python -m dispatch_core --plan``."""
+    """Run workloads A and B with ``python -m dispatch_core --plan``."""
     rows: list[tuple[str, ...]] = []
     figures: list[Figure] = []
     for name in ("A", "B"):
@@ -31,12 +31,12 @@ def whole_command(form: Form) -> Report:
             ours = min(_command(server, workload) for _ in range(ROUNDS))
         peer = run_s3fs(workload, form.share_of(workload))
         ratio = peer.whole / ours if peer else 0.0
-        told = (
+        cells = (
             (seconds(peer.whole), seconds(ours), f"{ratio:,.0f}x")
             if peer
             else ("", seconds(ours), "")
         )
-        rows.append((f"{name}: {workload.what}", *told))
+        rows.append((f"{name}: {workload.what}", *cells))
         if peer and not form.is_short:
             figures.append(Figure(f"whole command {name}: times s3fs.glob", ratio, "x", BARS[name]))
     columns = ("from a query to a plan", "s3fs process", "our command", "times faster")

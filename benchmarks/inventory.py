@@ -1,4 +1,4 @@
-"""Locating files in an S3 Inventory of so many objects, as `docs/scale.md` reckons with."""
+"""Measures locating files in an S3 Inventory; `docs/scale.md` extrapolates from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNKS = 10_000
 
 
 def inventory(form: Form) -> Report:
-    """A Parquet inventory of assets with a store of 10,000 chunks each, made and read here."""
+    """Make and read a Parquet inventory of assets with one store of 10,000 chunks each."""
     rows, figures = [], []
     for objects in (100_000,) if form.is_short else (1_000_000, 10_000_000):
         bucket = Bucket(objects // CHUNKS, Tree((Run("ecephys/probe.zarr/traces", CHUNKS),)))
@@ -38,7 +38,7 @@ def inventory(form: Form) -> Report:
 
 
 def write_parquet(bucket: Bucket, place: Path) -> None:
-    """The keys of `bucket`, as S3 Inventory writes them."""
+    """Write the keys of `bucket` in the format of S3 Inventory."""
     import duckdb
 
     name = bucket.name(0).replace("0000000", "%s").split("%s")

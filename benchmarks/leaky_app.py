@@ -1,7 +1,7 @@
-"""A control for `benchmarks.load`: an app that shows everybody what the last person gave it.
+"""A control for `benchmarks.load`: an app that leaks data between sessions on purpose.
 
-The fault is the usual one: a value that belongs to one person in a cache that
-belongs to all. A cross-talk check that passes here checks nothing.
+It has the usual defect: a value of one session in a cache that all sessions share. A
+cross-talk check that passes on this app is broken.
 """
 
 import streamlit as st
@@ -9,12 +9,12 @@ import streamlit as st
 
 @st.cache_resource
 def kept() -> dict[str, str]:
-    """One dictionary for every session: the leak."""
+    """Return the one dictionary that all sessions share, which is the leak."""
     return {}
 
 
 def main() -> None:
-    """The widgets that the load presses, by the keys of the real app."""
+    """Draw the widgets that the load test uses, with the keys of the real app."""
     file = st.file_uploader("A request", key="load-0")
     if file is not None:
         kept()["request"] = file.getvalue().decode()

@@ -1,12 +1,12 @@
-"""A fast S3 that can only list: one bucket, a latency, and counts of what it was asked.
+"""A fast S3 server that can only list: one bucket, a fixed latency, and request counts.
 
     python -m benchmarks.list_server B --short --latency 0.03
 
-It answers ListObjectsV2 as S3 does: any string as delimiter, ``start-after``,
-continuation tokens, ``max-keys``, ``encoding-type=url``. An answer of 1,000 keys takes
-it about two milliseconds, and waits for the rest of its latency, so that it is not
-what a benchmark measures. ``GET /-/counts`` tells requests, entries and bytes since
-the last such question.
+It implements ListObjectsV2 as S3 does: any string as delimiter, ``start-after``,
+continuation tokens, ``max-keys``, ``encoding-type=url``. Building a response of 1,000
+keys takes about two milliseconds; the server then waits for the rest of the latency, so
+that its own speed does not affect a benchmark. ``GET /-/counts`` returns and resets the
+counts of requests, entries and bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LAST = chr(0x10FFFF)
 
 
 class Keys(Protocol):
-    """A sorted sequence of keys that need not exist."""
+    """A sorted sequence of keys, which may be computed instead of stored."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> str: ...
@@ -54,15 +54,16 @@ class Keys(Protocol):
 
 
 class KeyList(list[str]):
-    """Keys that do exist, for tests."""
+    """Stored keys, for tests."""
 
     def span(self, start: int, stop: int) -> list[str]:
+        """Return the keys from number `start` to before number `stop`."""
         return self[start:stop]
 
 
 @dataclass
 class Counts:
-    """What was asked and answered."""
+    """How much was requested and sent."""
 
     requests: int = 0
     entries: int = 0
@@ -71,7 +72,7 @@ class Counts:
 
 @dataclass
 class Page:
-    """One answer: keys, common prefixes, and where the next one starts."""
+    """One response: keys, common prefixes, and the token of the next page."""
 
     keys: list[str] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -82,7 +83,7 @@ class Page:
 
 
 def list_page(keys: Keys, params: Mapping[str, str]) -> Page:
-    """The page that S3 would send for these query parameters."""
+    """Return the page that S3 would send for these query parameters."""
     prefix, delimiter = params.get("prefix", ""), params.get("delimiter", "")
     limit = min(int(params.get("max-keys", PAGE)), PAGE)
     index, stop = _bounds(keys, prefix, params)
@@ -104,7 +105,7 @@ def list_page(keys: Keys, params: Mapping[str, str]) -> Page:
 
 
 def _bounds(keys: Keys, prefix: str, params: Mapping[str, str]) -> tuple[int, int]:
-    """The number of the first key to look at, and of the one to stop before."""
+    """Return the index of the first key to list and the index to stop before."""
     sequence = cast("Sequence[str]", keys)
     start = bisect_left(sequence, prefix)
     stop = _after(keys, prefix, start) if prefix else len(keys)
@@ -117,12 +118,12 @@ def _bounds(keys: Keys, prefix: str, params: Mapping[str, str]) -> tuple[int, in
 
 
 def _after(keys: Keys, prefix: str, start: int) -> int:
-    """The number of the first key, from `start` on, that is past all with this prefix."""
+    """Return the index of the first key from `start` on after all keys with this prefix."""
     return bisect_left(cast("Sequence[str]", keys), prefix + _LAST, start)
 
 
 def to_xml(page: Page, params: Mapping[str, str]) -> bytes:
-    """The body, as S3 writes it."""
+    """Return the body of the response, as S3 writes it."""
     is_url = params.get("encoding-type") == "url"
     named = (("Prefix", "prefix"), ("Delimiter", "delimiter"), ("StartAfter", "start-after"))
     head = "".join(
@@ -158,7 +159,7 @@ def _encoded(texts: list[str], is_url: bool) -> list[str]:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: requests in, answers out when their time has come."""
+    """One connection, which sends each response after the latency."""
 
     transport: asyncio.Transport
 
@@ -206,7 +207,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def serve(keys: Keys, latency: float, ready: Callable[[str], None]) -> None:
-    """Answers on a free port of this machine until it is cancelled; tells its URL first."""
+    """Serve on a free port until cancelled; calls `ready` with the URL first."""
     counts = Counts()
     server = await asyncio.get_running_loop().create_server(
         lambda: _Connection(keys, latency, counts), "127.0.0.1", 0, backlog=512
@@ -216,10 +217,10 @@ async def serve(keys: Keys, latency: float, ready: Callable[[str], None]) -> Non
 
 
 class ListServer:
-    """The server in a process of its own, within a ``with`` block.
+    """A context manager that runs the server in another process.
 
-    Not one of `multiprocessing`: that would run again the script of this process, which
-    under a test of the app is the app.
+    It does not use `multiprocessing`, which would run the main script of this process
+    again; in a test of the app, that script is the app.
     """
 
     def __init__(self, keys: Keys, latency: float = LATENCY) -> None:
@@ -243,19 +244,19 @@ class ListServer:
         self._process.stdout.close()
 
     def counts(self) -> Counts:
-        """What happened since the last call."""
+        """Return the counts since the last call."""
         with urlopen(self.url + COUNTS) as answer:
             return Counts(**json.load(answer))
 
 
 def run() -> None:
-    """Serves what standard input asks for, until it is ended."""
+    """Serve the keys given on standard input until the process is terminated."""
     keys, latency = pickle.load(sys.stdin.buffer)
     asyncio.run(serve(keys, latency, lambda url: print(url, flush=True)))
 
 
 def main() -> None:
-    """Serves one workload until interrupted."""
+    """Serve one workload until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.list_server")
     parser.add_argument("workload", choices=workloads(short=True))
     parser.add_argument("--short", action="store_true")

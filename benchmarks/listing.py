@@ -1,9 +1,9 @@
-"""Locating files, beside what others do with the same bucket in the same run.
+"""Compares locating files with other tools, on the same bucket and in the same run.
 
-Each way runs in a fresh process, connects, and is then measured. The peer's answer must
-be ours, and both must be what the workload holds. Where stores nest, the peer's glob
-gives the inner ones too: it is compared after the same rule, outermost only, except in
-the workload that asks for all.
+Each tool runs in a fresh process, which connects before the measurement starts. Both
+answers must equal the matches that the workload defines. The peer's glob also returns
+stores nested in other stores: only its outermost matches are compared, except in the
+workload that asks for nested stores.
 """
 
 from __future__ import annotations
@@ -23,40 +23,41 @@ from benchmarks.workloads import PAGE, Bucket, Tree, Workload, workloads
 
 ROUNDS = 5
 BYTES_OF_A_KEY = 266
-"""Of an answer of S3's, with a key of this length."""
+"""Size of one key in a response from S3, for keys as long as those of the workloads."""
 RATIOS = {
     True: {"B": 150, "C": 250, "D": 200},
     False: {"A": 80, "B": 2_000, "C": 3_000, "D": 600},
 }
-"""Bars of the short form and of the whole one: times faster than ``s3fs.glob``."""
+"""Bars of the short and of the complete run: times faster than ``s3fs.glob``."""
 
 
 SHARES = {"B": 5, "D": 5}
-"""The peer is given one asset in so many, for it takes minutes over all of them."""
+"""In these workloads the peer processes one asset in 5, because all would take minutes."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """How much is run: the short form, the whole one, and the peer over every asset or not."""
+    """The size of a run: short or complete, and whether the peer processes every asset."""
 
     is_short: bool = False
     is_full: bool = False
 
     def share_of(self, workload: Workload) -> int:
-        """The peer gets one asset in so many; its time is linear, for it asks one by one."""
+        """Return n if the peer processes one asset in n; its time grows linearly."""
         return 1 if self.is_short or self.is_full else SHARES.get(workload.name, 1)
 
     @property
-    def told_shares(self) -> str:
+    def share_note(self) -> str:
+        """What the note of the table says about the share of the peer."""
         if self.is_short or self.is_full:
             return ""
         shares = " and ".join(f"one asset in {share} of {name}" for name, share in SHARES.items())
-        return f"; the peer was given {shares}, and its seconds and requests are multiplied"
+        return f"; the peer processed {shares}, and its seconds and requests are scaled up"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One way over one workload: what it took, what the server counted, what it found."""
+    """One tool over one workload: its cost, the server's counts, and the files found."""
 
     measurement: Measurement
     counts: Counts
@@ -65,21 +66,22 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Of the work; where only one asset in `share` was given, `share` times that."""
+        """Seconds of the work, scaled up if only one asset in `share` was processed."""
         return self.measurement.seconds * self.share
 
     @property
     def whole(self) -> float:
-        """The same with the start of the process, which comes once."""
+        """`seconds` plus the start of the process, which is not scaled up."""
         return self.seconds + self.measurement.whole - self.measurement.seconds
 
     @property
     def requests(self) -> int:
+        """Requests, scaled up if only one asset in `share` was processed."""
         return self.counts.requests * self.share
 
 
 def environment(server: ListServer) -> dict[str, str]:
-    """What a child needs to take the server for S3, whatever this user has set up."""
+    """Return the environment of a child that uses `server` as S3; user settings are ignored."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | {
         "AWS_ENDPOINT_URL_S3": server.url,
@@ -93,7 +95,7 @@ def environment(server: ListServer) -> dict[str, str]:
 
 
 def run(server: ListServer, workload: Workload, module: str, way: str, python: Path | str) -> Run:
-    """Locate the files of a workload one way, in a fresh process."""
+    """Locate the files of a workload with one tool, in a fresh process."""
     task: Task = {"locations": workload.locations, "extension": workload.extension}
     task["nested"] = workload.nested
     server.counts()
@@ -103,7 +105,7 @@ def run(server: ListServer, workload: Workload, module: str, way: str, python: P
 
 
 def run_ours(server: ListServer, workload: Workload, rounds: int = ROUNDS) -> Run:
-    """Our best of some rounds; every round has the same answer."""
+    """Return our fastest of `rounds` runs, with the highest count of requests."""
     runs = [run(server, workload, "benchmarks.ours", "locate", OURS) for _ in range(rounds)]
     best = min(runs, key=lambda one: one.seconds)
     most = max(runs, key=lambda one: one.counts.requests)
@@ -111,7 +113,7 @@ def run_ours(server: ListServer, workload: Workload, rounds: int = ROUNDS) -> Ru
 
 
 def outermost(paths: list[str]) -> list[str]:
-    """The sorted paths that lie inside no other one of them."""
+    """Return the sorted paths that are not inside another path."""
     known = set(paths)
     return sorted(path for path in known if not any(part in known for part in _parents(path)))
 
@@ -124,7 +126,7 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def same_answer(workload: Workload, ours: Run, peer: Run | None) -> bool:
-    """Whether we found what there is, and the peer the same."""
+    """Return whether our files and the peer's files are exactly those of the workload."""
     truth = list(workload.files())
     if peer is None:
         return ours.files == truth
@@ -133,9 +135,10 @@ def same_answer(workload: Workload, ours: Run, peer: Run | None) -> bool:
 
 
 def fewest_bytes(workload: Workload) -> int:
-    """The bytes of one listing of each asset, stores rolled up, and of one full page.
+    """Return the minimum of bytes: one listing of each asset, and one full page.
 
-    A page of 1,000 entries is what it takes to see whether a bucket is dense.
+    Stores count as one entry. The page of 1,000 entries is needed to measure how dense
+    the bucket is.
     """
     prefix = f"{workload.bucket.name(0)}/"
     params = {"prefix": prefix, "encoding-type": "url", "start-after": ""}
@@ -149,7 +152,7 @@ def fewest_bytes(workload: Workload) -> int:
 
 
 def counts_of(workload: Workload, ours: Run) -> list[Figure]:
-    """What no clock changes."""
+    """Return the counts of a run, which are the same on every machine."""
     counts, fewest = ours.counts, workload.fewest_requests()
     read, least = counts.bytes, fewest_bytes(workload)
     missing = len(set(workload.files()) ^ set(ours.files))
@@ -168,7 +171,7 @@ def counts_of(workload: Workload, ours: Run) -> list[Figure]:
 
 
 def listing_counts(names: Mapping[str, Workload] | None = None) -> Report:
-    """Only the counts of the short workloads, ours alone: seconds, and no peer needed."""
+    """Return the counts of the short workloads; takes seconds and needs no peer."""
     figures: list[Figure] = []
     for workload in (names or workloads(short=True)).values():
         with ListServer(workload.bucket, latency=0) as server:
@@ -177,7 +180,7 @@ def listing_counts(names: Mapping[str, Workload] | None = None) -> Report:
 
 
 def listing(form: Form) -> Report:
-    """Every workload, ours and ``s3fs.glob``."""
+    """Compare us with ``s3fs.glob`` on every workload."""
     rows: list[tuple[str, ...]] = []
     figures: list[Figure] = []
     for workload in workloads(form.is_short).values():
@@ -195,15 +198,15 @@ def listing(form: Form) -> Report:
         f"Locating files, {LATENCY * 1000:.0f} ms a request",
         (*columns, "peak", "times faster", "same files"),
         tuple(rows),
-        "the peer asks for one asset after another, as upstream does; ours is the best of "
-        f"{ROUNDS} fresh processes" + form.told_shares,
+        "the peer lists one asset after another, as upstream does; ours is the best of "
+        f"{ROUNDS} fresh processes" + form.share_note,
     )
     return Report((table,), tuple(figures))
 
 
 @cache
 def run_s3fs(workload: Workload, share: int) -> Run | None:
-    """The peer, given one asset in `share`; None where its environment is not there."""
+    """Run the peer on one asset in `share`; None if its environment is not installed."""
     if not BENCH_PYTHON.exists():
         return None
     sampled = workload.sampled(share)
@@ -229,17 +232,17 @@ def _row(workload: Workload, ours: Run, peer: Run | None) -> tuple[str, ...]:
 
 
 def seconds(value: float) -> str:
-    """Seconds with their unit."""
+    """Format seconds with their unit."""
     return f"{value:,.2f} s" if value < 10 else f"{value:,.0f} s"
 
 
 def megabytes(one: Run) -> str:
-    """Peak memory with its unit."""
+    """Format the peak memory with its unit."""
     return f"{one.measurement.megabytes:,.0f} MB"
 
 
 def upstream(form: Form) -> Report:
-    """Workload A through upstream's own function, which globs with one shared cache."""
+    """Compare us with upstream's own function, which globs with one shared cache."""
     workload = workloads(short=False)["A"]
     if form.is_short or not READERS_PYTHON.exists():
         return Report((), ())
@@ -259,14 +262,14 @@ def upstream(form: Form) -> Report:
 
 @contextmanager
 def bucket_of(keys: int) -> Iterator[ListServer]:
-    """A server without latency, of one asset of about so many keys."""
+    """Start a server without latency; its bucket has about `keys` keys."""
     tree = Tree(workloads(short=True)["D"].bucket.tree.runs)
     with ListServer(Bucket(keys // tree.size, tree), latency=0) as server:
         yield server
 
 
 def cost_of_a_key(form: Form) -> Report:
-    """CPU of a listed key beside plain boto3's, and memory where the keys are ten times as many."""
+    """Compare CPU per listed key with plain boto3, and memory at ten times as many keys."""
     few, many = (10_000, 100_000) if form.is_short else (100_000, 1_000_000)
     with bucket_of(few) as server:
         surroundings = environment(server)

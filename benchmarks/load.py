@@ -1,14 +1,14 @@
-"""Many people at once: how long a rerun takes, what a session costs, and whether any see another's.
+"""Measures many simultaneous sessions: time of a rerun, memory, and leaks between sessions.
 
-    make load                                                  what the project holds itself to
+    make load                                                  the standard load
     python -m benchmarks.load --sessions 8 --think 1 --reruns 5
     python -m benchmarks.load --sessions 0 --dispatches 50     only the dispatches
 
-Each session loads a request with a mark of its own, finds the assets, and then walks the
-pages at random, thinking in between. Everything that any session is sent is searched for
-the marks of the others; the same search must catch ``leaky_app.py``. Then everybody
-presses *Write* at once, and every file is compared with what the command line's core
-makes of the same request. Only loopback is used; the number of reruns bounds the time.
+Each session loads a request with its own mark, finds the assets, and then visits pages at
+random with pauses. All data sent to a session is searched for the marks of the other
+sessions; the same search must find the leak of ``leaky_app.py``. Then all sessions press
+*Write* at once, and every file is compared with the files that the core makes from the
+same request. Only loopback is used, and the number of reruns limits the time.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from dispatch_core.request import DispatchRequest
 MARK = re.compile(r"mark-[0-9]{4}-end")
 DERIVED = {"data_description.data_level": "derived"}
 ROUNDS = ((25, 5.0), (50, 5.0), (100, 10.0))
-"""Sessions and seconds of thinking between two of their reruns."""
+"""Number of sessions, and seconds between two reruns of a session."""
 
 
 def mark(number: int) -> str:
-    """What only session `number` has typed."""
+    """Return a text that only session `number` types."""
     return f"mark-{number:04}-end"
 
 
 def request_of(number: int, assets: int = 50, sets: int = 2) -> DispatchRequest:
-    """A request with the mark of session `number`; `assets` x `sets` jobs."""
+    """Return a request with the mark of session `number` for `assets` x `sets` jobs."""
     return DispatchRequest(
         query=[{"$match": DERIVED}, {"$sort": {"name": 1}}, {"$limit": assets}],
         parameters={
@@ -53,7 +53,7 @@ def request_of(number: int, assets: int = 50, sets: int = 2) -> DispatchRequest:
 
 @dataclass
 class Tally:
-    """What a round of sessions saw."""
+    """Results of one round of sessions."""
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Tally:
     memory: float = 0.0
 
     def note(self, number: int, run: Run) -> None:
-        """Look for marks in what session `number` was sent."""
+        """Record errors and the marks that were sent to session `number`."""
         self.errors += run.errors
         for found in set(MARK.findall(run.text)):
             if found == mark(number):
@@ -71,7 +71,7 @@ class Tally:
                 self.strangers.add((number, found))
 
     def percentile(self, share: float) -> float:
-        """Milliseconds that this share of the reruns took at most."""
+        """Return the milliseconds within which this share of the reruns finished."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
 
@@ -87,10 +87,10 @@ async def prepare(tab: Tab, number: int, tally: Tally, **size: int) -> None:
 
 
 async def person(url: str, number: int, tally: Tally, think: float, reruns: int) -> None:
-    """One session: prepare, then walk the pages at random."""
+    """Run one session: prepare it, then visit pages at random."""
     rng = random.Random(number)
     try:
-        await asyncio.sleep(rng.uniform(0, think * 2))  # people do not come all at once
+        await asyncio.sleep(rng.uniform(0, think * 2))  # sessions do not start together
         async with Tab(url) as tab:
             await prepare(tab, number, tally)
             for _ in range(reruns):
@@ -104,9 +104,9 @@ async def person(url: str, number: int, tally: Tally, think: float, reruns: int)
 
 
 async def crowd(server: AppServer, sessions: int, think: float, reruns: int) -> Tally:
-    """All sessions at the same time."""
+    """Run all sessions at the same time."""
     tally = Tally()
-    async with Tab(server.url) as first:  # opens the catalogue, which all share
+    async with Tab(server.url) as first:  # opens the catalogue that all sessions share
         await prepare(first, 9_999, Tally())
     before = server.memory
     people = (person(server.url, number, tally, think, reruns) for number in range(sessions))
@@ -124,16 +124,16 @@ async def _peak(server: AppServer, before: int, sessions: int, tally: Tally) -> 
 
 @dataclass
 class Dispatched:
-    """What was written when all pressed at once."""
+    """Results of simultaneous dispatches."""
 
-    asked: int
+    count: int
     right: int = 0
     seconds: float = 0.0
     errors: list[str] = field(default_factory=list)
 
 
 async def dispatch_at_once(server: AppServer, count: int, assets: int, sets: int) -> Dispatched:
-    """`count` sessions get ready, and press Write at the same time."""
+    """Prepare `count` sessions and press Write in all of them at the same time."""
     outcome = Dispatched(count)
     ready, go = asyncio.Barrier(count + 1), asyncio.Event()
 
@@ -165,7 +165,7 @@ async def dispatch_at_once(server: AppServer, count: int, assets: int, sets: int
 
 
 def _is_right(folder: Path, request: DispatchRequest) -> bool:
-    """Whether `folder` holds what `request` makes, byte for byte, and its record lies beside it."""
+    """Return whether `folder` has exactly the files of `request`, with its record beside it."""
     settings = SourceSettings()
     plan = plan_dispatch(request, open_metadata_source(settings), open_object_lister(settings))
     files = (path for path in folder.rglob("*") if path.is_file())
@@ -174,7 +174,7 @@ def _is_right(folder: Path, request: DispatchRequest) -> bool:
 
 
 async def leaks_caught(server: AppServer, sessions: int = 4) -> int:
-    """How many marks of others the search finds in the leaky app; 0 would mean it is blind."""
+    """Return how many leaked marks the search finds in the leaky app; 0 means it is broken."""
     tally = Tally()
     for number in range(sessions):
         async with Tab(server.url) as tab:
@@ -183,7 +183,7 @@ async def leaks_caught(server: AppServer, sessions: int = 4) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the figures; 1 where anything was wrong, whatever the times."""
+    """Print the figures; return 1 if any result is wrong, regardless of the times."""
     given = _arguments().parse_args(arguments)
     rounds = ROUNDS if given.sessions is None else ((given.sessions, given.think),)
     print(f"{os.cpu_count()} cores, load before the start {os.getloadavg()[0]:.1f}")
@@ -191,21 +191,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         with AppServer(Path(folder), "benchmarks/leaky_app.py") as leaky:
             caught = asyncio.run(leaks_caught(leaky))
-        print(f"leaky control: {caught} marks of others seen (0 would mean a blind check)")
+        print(f"leaky control: {caught} leaked marks found (0 means that the check is broken)")
         is_right &= caught > 0
         for sessions, think in rounds:
             if sessions:
                 with AppServer(Path(folder)) as server:
                     tally = asyncio.run(crowd(server, sessions, think, given.reruns))
-                is_right &= _told(tally, sessions, think)
+                is_right &= _print_tally(tally, sessions, think)
         if given.dispatches:
             with AppServer(Path(folder)) as server:
                 outcome = asyncio.run(dispatch_at_once(server, given.dispatches, 50, 20))
-            is_right &= _dispatched(outcome)
+            is_right &= _print_dispatched(outcome)
     return 0 if is_right else 1
 
 
-def _told(tally: Tally, sessions: int, think: float) -> bool:
+def _print_tally(tally: Tally, sessions: int, think: float) -> bool:
     print(
         f"{sessions} sessions, {think:g} s think time, {len(tally.seconds)} reruns: "
         f"p50 {tally.percentile(0.5):.0f} ms, p95 {tally.percentile(0.95):.0f} ms, "
@@ -217,14 +217,14 @@ def _told(tally: Tally, sessions: int, think: float) -> bool:
     return not tally.errors and not tally.strangers and len(tally.own) == sessions
 
 
-def _dispatched(outcome: Dispatched) -> bool:
+def _print_dispatched(outcome: Dispatched) -> bool:
     print(
-        f"{outcome.asked} dispatches of 1,000 jobs at once: {outcome.right} complete and right, "
+        f"{outcome.count} simultaneous dispatches of 1,000 jobs: {outcome.right} correct, "
         f"{len(outcome.errors)} errors, {outcome.seconds:.1f} s"
     )
     for error in sorted(set(outcome.errors))[:5]:
         print(f"  {error}")
-    return outcome.right == outcome.asked and not outcome.errors
+    return outcome.right == outcome.count and not outcome.errors
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -232,7 +232,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--sessions", type=int, help="instead of 25, 50 and 100")
     parser.add_argument("--think", type=float, default=5.0, help="seconds between two reruns")
-    parser.add_argument("--reruns", type=int, default=10, help="of each session")
+    parser.add_argument("--reruns", type=int, default=10, help="reruns of each session")
     parser.add_argument("--dispatches", type=int, default=50, help="0: none")
     return parser
 

@@ -1,4 +1,4 @@
-"""What this project does, and the plain ways beside it; run as children of a benchmark."""
+"""Tasks done by this project and by plain code; run as children of a benchmark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORKERS = 50
 
 
 def locate(task: Task) -> Callable[[], dict[str, Any]]:
-    """``locate_files`` as a dispatch calls it; `task` has locations, extension, nested."""
+    """Call ``locate_files`` as a dispatch does; `task` has locations, extension, nested."""
     from dispatch_core.locate import locate_files
     from dispatch_core.sources.s3 import S3Lister
     from dispatch_core.text.file_extension import NestedStores
@@ -35,7 +35,7 @@ def locate(task: Task) -> Callable[[], dict[str, Any]]:
 
 
 def list_pages(task: Task) -> Callable[[], int]:
-    """Every key of the bucket through our lister: how many there are."""
+    """Count the keys of the bucket with our lister."""
     from dispatch_core.sources.s3 import S3Lister
 
     lister = S3Lister()
@@ -53,7 +53,7 @@ def list_pages(task: Task) -> Callable[[], int]:
 
 
 def boto3_pages(task: Task) -> Callable[[], int]:
-    """Every key of the bucket through boto3's paginator."""
+    """Count the keys of the bucket with boto3's paginator."""
     import boto3
 
     client = boto3.client("s3")
@@ -67,7 +67,7 @@ def boto3_pages(task: Task) -> Callable[[], int]:
 
 
 def plan(task: Task) -> Callable[[], dict[str, Any]]:
-    """Query to plan over the embedded demo; `task` has assets, sets, and jobs to write or not."""
+    """Plan a query over the embedded demo; `task` has assets, sets and query."""
     from dispatch_core import DispatchRequest, plan_dispatch
     from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
 
@@ -89,7 +89,7 @@ def plan(task: Task) -> Callable[[], dict[str, Any]]:
 
 
 def inventory(task: Task) -> Callable[[], dict[str, Any]]:
-    """``locate_files`` over an inventory; `task` has its place, locations and extension."""
+    """Call ``locate_files`` with an inventory; `task` has place, locations, extension."""
     from dispatch_core.locate import locate_files
     from dispatch_core.sources.inventory import InventoryLister
     from dispatch_core.types import DataAsset
@@ -104,7 +104,7 @@ def inventory(task: Task) -> Callable[[], dict[str, Any]]:
 
 
 def job_files(count: int) -> Iterator[tuple[str, bytes]]:
-    """A stream of `count` job files, each computed when it is asked for."""
+    """Yield `count` job files, each computed when it is needed."""
     for number in range(count):
         name = f"{number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
         name = "-".join((name[:8], name[8:12], name[12:16], name[16:20], name[20:]))
@@ -123,7 +123,7 @@ _JOB = """{{
 
 
 def raw_files(task: Task) -> Callable[[], None]:
-    """Create, write and sync as many files, one after another, and nothing else."""
+    """Create, write and sync as many files one by one, and do nothing else."""
     place = Path(task["folder"]) / "raw"
 
     def work() -> None:
@@ -139,7 +139,7 @@ def raw_files(task: Task) -> Callable[[], None]:
 
 
 def our_folder(task: Task) -> Callable[[], None]:
-    """The folder, as a dispatch writes it."""
+    """Write the folder as a dispatch does."""
     from dispatch_core.output.folder import write_folder
 
     place = Path(task["folder"]) / "ours"
@@ -151,7 +151,7 @@ def our_folder(task: Task) -> Callable[[], None]:
 
 
 def plain_zip(task: Task) -> Callable[[], None]:
-    """The zip, as the documentation of the standard library shows it."""
+    """Write the zip as in the documentation of the standard library."""
 
     def work() -> None:
         path = Path(task["folder"]) / "plain.zip"
@@ -163,7 +163,7 @@ def plain_zip(task: Task) -> Callable[[], None]:
 
 
 def our_zip(task: Task) -> Callable[[], None]:
-    """The zip, as a download gets it."""
+    """Write the zip as for a download."""
     from dispatch_core.output.zip import write_zip
 
     def work() -> None:
@@ -174,7 +174,7 @@ def our_zip(task: Task) -> Callable[[], None]:
 
 
 def stream_only(task: Task) -> Callable[[], None]:
-    """Make the stream and write nothing: what is in every other way of writing."""
+    """Make the stream without writing it; every way of writing includes this cost."""
 
     def work() -> None:
         for _ in job_files(task["count"]):

@@ -1,4 +1,4 @@
-"""What others do, each in the environment that it needs; run as children of a benchmark."""
+"""Tasks done by other tools in their own environments; run as children of a benchmark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READERS_PYTHON = ROOT / ".venv-readers" / "bin" / "python"
 
 
 def s3fs_glob(task: Task) -> Callable[[], list[str]]:
-    """The glob of upstream, one asset after another; `task` has locations and extension."""
+    """Glob one asset after another, as upstream does; `task` has locations and extension."""
     s3fs: Any = importlib.import_module("s3fs")
     system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     system.glob("bench-data/none/*")  # connects
@@ -27,7 +27,7 @@ def s3fs_glob(task: Task) -> Callable[[], list[str]]:
 
 
 def upstream_locate(task: Task) -> Callable[[], list[str]]:
-    """``get_asset_file_path_records`` of analysis-pipeline-utils, for one asset after another."""
+    """Call ``get_asset_file_path_records`` of analysis-pipeline-utils for each asset."""
     dispatch: Any = importlib.import_module("analysis_pipeline_utils.utils_analysis_dispatch")
     dispatch.fs.glob("bench-data/none/*")
     records = [
@@ -46,7 +46,7 @@ def upstream_locate(task: Task) -> Callable[[], list[str]]:
 
 
 def upstream_write(task: Task) -> Callable[[], None]:
-    """``write_input_model_list`` of analysis-pipeline-utils; it syncs nothing."""
+    """Call ``write_input_model_list`` of analysis-pipeline-utils, which does not sync."""
     dispatch: Any = importlib.import_module("analysis_pipeline_utils.utils_analysis_dispatch")
     count = task["count"]
 

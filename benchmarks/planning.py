@@ -1,4 +1,4 @@
-"""From a query to a plan on the embedded demo, and how time grows with what there is."""
+"""Measures planning on the embedded demo, and how the time grows with the size."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmarks.writing import once
 
 ROUNDS = 2
 DOUBLED = 2.2
-"""Twice as long for twice as much, and a tenth for what no two runs have alike."""
+"""Limit of the ratio at twice the size: twice the time, plus a tenth for variation."""
 EVERYTHING = {"name": {"$exists": True}}
 
 
 def planning(form: Form) -> Report:
-    """100,000 assets x 1 set, and 1,000 assets x 100 sets."""
+    """Measure 100,000 assets x 1 set, and 1,000 assets x 100 sets."""
     many, few, sets = (2_000, 100, 20) if form.is_short else (100_000, 1_000, 100)
     wide, deep = plan(many, 0), plan(few, sets)
     rows = (_row(f"{many:,} assets", wide), _row(f"{few:,} assets x {sets} sets", deep))
@@ -32,7 +32,7 @@ def planning(form: Form) -> Report:
 
 
 def plan(assets: int, sets: int) -> Measurement:
-    """One plan in a fresh process."""
+    """Make one plan in a fresh process."""
     return measure("benchmarks.ours", "plan", {"assets": assets, "sets": sets, "query": EVERYTHING})
 
 
@@ -42,9 +42,9 @@ def _row(name: str, one: Measurement) -> tuple[str, ...]:
 
 
 def growth(form: Form) -> Report:
-    """Each step at a size and at twice the size, in turns; the quickest of each counts.
+    """Compare each step at one size and at twice the size; the fastest run of each counts.
 
-    What only computes is measured in seconds of CPU, which other work does not lengthen.
+    Steps that only compute are measured in seconds of CPU, independent of other load.
     """
     assets, jobs = (1_000, 2_000) if form.is_short else (12_500, 12_500)
     steps: dict[str, tuple[Callable[[int], float], int]] = {
@@ -68,7 +68,7 @@ def growth(form: Form) -> Report:
 
 
 def _growth_of_locating(form: Form) -> dict[str, tuple[Callable[[int], float], int]]:
-    """Twice the assets (D), and twice the keys that must be listed (nested)."""
+    """Return the steps with twice the assets (D) and twice the listed keys (nested)."""
 
     def seconds_of(workload: Workload) -> Callable[[int], float]:
         def run(assets: int) -> float:

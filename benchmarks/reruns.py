@@ -1,4 +1,4 @@
-"""What a rerun of each page of the app costs on the server, and how many rows it sends."""
+"""Measures the CPU of a rerun of each page on the server, and the rows that it sends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.listing import Form
 from benchmarks.report import Figure, Report, Table
 
 LIMIT = 40.0
-"""Milliseconds of CPU that a rerun may take, at any number of assets."""
+"""Limit of a rerun in milliseconds of CPU, at any number of assets."""
 
 MOST_ROWS = 1_000
 RERUNS = 15
@@ -28,17 +28,18 @@ PAGES = {
 
 
 def reruns(form: Form) -> Report:
-    """Every page, with the files of all assets located and five parameter sets."""
+    """Measure every page with all files located and five parameter sets."""
     sizes = (500, 2_000) if form.is_short else (2_000, 10_000, 20_000)
-    told = {size: visit(size) for size in sizes}
+    results = {size: visit(size) for size in sizes}
     rows = tuple(
-        (page, *(f"{told[size]['milliseconds'][page]:.0f} ms" for size in sizes)) for page in PAGES
+        (page, *(f"{results[size]['milliseconds'][page]:.0f} ms" for size in sizes))
+        for page in PAGES
     )
-    jobs = ", ".join(f"{told[size]['jobs']:,}" for size in sizes)
-    note = f"median CPU of {RERUNS} reruns, tests' client included; {jobs} jobs"
+    jobs = ", ".join(f"{results[size]['jobs']:,}" for size in sizes)
+    note = f"median CPU of {RERUNS} reruns, including the test client; {jobs} jobs"
     columns = ("rerun of a page", *(f"{size:,} assets" for size in sizes))
-    worst = max(told[sizes[-1]]["milliseconds"].values())
-    most = max(one["rows"] for one in told.values())
+    worst = max(results[sizes[-1]]["milliseconds"].values())
+    most = max(one["rows"] for one in results.values())
     figures = (
         Figure(f"rerun, {sizes[-1]:,} assets: CPU", worst, " ms", LIMIT, at_most=True),
         Figure("rows a page sends", most, "", MOST_ROWS, at_most=True, counted=True),
@@ -47,11 +48,13 @@ def reruns(form: Form) -> Report:
 
 
 def visit(assets: int) -> dict[str, Any]:
-    """The pages over a demo of so many assets, in a fresh process."""
+    """Visit every page with a demo of `assets` assets, in a fresh process."""
     environment = {**os.environ, "DISPATCH_DEMO_ASSETS": str(assets)}
     environment.pop("DOCDB_HOST", None)
-    told: dict[str, Any] = measure("benchmarks.reruns", "visit", {}, environment=environment).result
-    return told
+    result: dict[str, Any] = measure(
+        "benchmarks.reruns", "visit", {}, environment=environment
+    ).result
+    return result
 
 
 def _visit(task: Task) -> Callable[[], dict[str, Any]]:
@@ -78,28 +81,28 @@ def _visit(task: Task) -> Callable[[], dict[str, Any]]:
     session.located_work.wait(600)
 
     def work() -> dict[str, Any]:
-        told: dict[str, Any] = {"milliseconds": {}, "rows": 0}
+        results: dict[str, Any] = {"milliseconds": {}, "rows": 0}
         for name, page in PAGES.items():
             app.switch_page(page).run()
             app.run()
-            told["milliseconds"][name] = statistics.median(_cost(app.run) for _ in range(RERUNS))
+            results["milliseconds"][name] = statistics.median(_cost(app.run) for _ in range(RERUNS))
             sent = [len(table.value) for table in app.dataframe]
-            told["rows"] = max([told["rows"], *sent])
+            results["rows"] = max([results["rows"], *sent])
             assert not app.exception
         plan = state.plan(session)
         assert plan is not None
-        return {**told, "jobs": len(plan.jobs)}
+        return {**results, "jobs": len(plan.jobs)}
 
     return work
 
 
 def _cost(run: Callable[[], Any]) -> float:
-    """Milliseconds of CPU, over all threads."""
+    """Return the CPU of one call in milliseconds, over all threads."""
     start = time.process_time()
     run()
     return (time.process_time() - start) * 1_000
 
 
 if __name__ == "__main__":
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  Streamlit warns of every bare run
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  Streamlit warns without a server
     answer({"visit": _visit})

@@ -1,8 +1,8 @@
-"""What there is to list: buckets of any size that are computed and not kept.
+"""Workloads for listing: buckets of any size whose keys are computed, not stored.
 
-A bucket is a sorted sequence of keys. All of its assets hold the same tree, so the
-n-th key is worked out from n, and a million keys cost no memory. The same holds for
-what a listing must find, and for the fewest requests that could find it.
+A bucket is a sorted sequence of keys. All of its assets have the same tree, so the n-th
+key is computed from n, and a million keys need no memory. The expected matches and the
+minimum of requests are computed in the same way.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from itertools import accumulate
 
 BUCKET = "bench-data"
 PAGE = 1_000
-"""The most entries of one answer, as of S3's."""
+"""The limit of entries in one response, as in S3."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """``count`` keys below one directory, or (count 0) one key."""
+    """``count`` keys below one directory; with a count of 0, a single key."""
 
     path: str
     count: int = 0
 
     def span(self, start: int, stop: int) -> list[str]:
+        """Return the keys from number `start` to before number `stop`."""
         if not self.count:
             return [self.path]
         return [f"{self.path}/{number:07}" for number in range(start, stop)]
@@ -47,7 +48,7 @@ class Tree:
 
     @cached_property
     def ends(self) -> list[int]:
-        """How many keys there are up to and with each run."""
+        """The number of keys up to and including each run."""
         return list(accumulate(run.count or 1 for run in self.sorted_runs))
 
     @cached_property
@@ -55,7 +56,7 @@ class Tree:
         return self.ends[-1]
 
     def span(self, start: int, stop: int) -> list[str]:
-        """The keys from number `start` to before number `stop`."""
+        """Return the keys from number `start` to before number `stop`."""
         keys: list[str] = []
         index = bisect_right(self.ends, start)
         while start < stop:
@@ -66,10 +67,10 @@ class Tree:
         return keys
 
     def matches(self, extension: str, nested: bool) -> list[str]:
-        """The paths that end with `extension`, those inside another one only if `nested`."""
+        """Return the paths that end with `extension`, nested ones only if `nested`."""
         found: set[str] = set()
         for run in self.runs:
-            # Of all keys of a run only the directories can match: chunks have no extension.
+            # Chunks have no extension, so only the directories of a run can match.
             parts = run.path.split("/")
             paths = ("/".join(parts[: end + 1]) for end in range(len(parts)))
             matching = [path for path in paths if path.endswith(extension)]
@@ -77,7 +78,7 @@ class Tree:
         return sorted(found)
 
     def entries(self, extension: str, nested: bool) -> int:
-        """How many entries a listing of one asset has, stores rolled up unless `nested`."""
+        """Return the entries in a listing of one asset; a store is one unless `nested`."""
         if nested:
             return self.size
         single, stores = 0, set()
@@ -104,7 +105,7 @@ class Bucket:
         return self.span(index, index + 1)[0]
 
     def span(self, start: int, stop: int) -> list[str]:
-        """The keys from number `start` to before number `stop`."""
+        """Return the keys from number `start` to before number `stop`."""
         size = self.tree.size
         keys: list[str] = []
         while start < stop:
@@ -117,16 +118,15 @@ class Bucket:
 
     @staticmethod
     def name(asset: int) -> str:
-        """The prefix of an asset; names ascend as numbers do."""
+        """Return the prefix of an asset; names sort like their numbers."""
         return f"ecephys_{asset:07}_2025-06-07_14-31-15"
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Which assets of which bucket are asked for which extension.
+    """A search for an extension in assets of a bucket.
 
-    Every ``every``-th asset of the bucket is asked for; ``nested`` asks for what lies
-    inside matching stores too.
+    It covers every ``every``-th asset; ``nested`` includes matches inside matching stores.
     """
 
     name: str
@@ -146,20 +146,20 @@ class Workload:
 
     @property
     def keys(self) -> int:
-        """How many keys lie below the assets asked for."""
+        """The number of keys below the requested assets."""
         return len(self.assets) * self.bucket.tree.size
 
     def files(self) -> Iterator[str]:
-        """What must be found, sorted."""
+        """Yield the files that must be found, in order."""
         matches = self.bucket.tree.matches(self.extension, self.nested)
         for location in self.locations:
             yield from (f"{location}/{match}" for match in matches)
 
     def fewest_requests(self) -> int:
-        """The fewest answers of 1,000 entries in a row that hold every asset asked for.
+        """Return the minimum of responses with 1,000 entries that cover every asset.
 
-        Whoever knew the bucket beforehand could do with these: each answer starts at
-        the first entry that no earlier one held.
+        It assumes that the bucket is known in advance: each response starts at the first
+        entry that is needed and not yet listed.
         """
         entries = self.bucket.tree.entries(self.extension, self.nested)
         requests, reached = 0, 0
@@ -171,12 +171,12 @@ class Workload:
         return requests
 
     def sampled(self, share: int) -> Workload:
-        """The same bucket, asked for one in `share` of the assets."""
+        """Return the workload reduced to one in `share` of its assets."""
         return replace(self, every=self.every * share)
 
 
 def _files(count: int, matching: int = 2) -> tuple[Run, ...]:
-    """`count` files of a recording, `matching` of them `.nwb`."""
+    """Return `count` files of a recording, of which `matching` end with `.nwb`."""
     return tuple(
         Run(f"session/{number:03}{'.nwb' if number < matching else '.json'}")
         for number in range(count)
@@ -188,13 +188,13 @@ def _probe(chunks: int) -> Tree:
 
 
 def _tiles(tiles: int, chunks: int) -> Tree:
-    """A light-sheet asset: `.zarr` stores inside one `.zarr`."""
+    """Return a light-sheet asset: `.zarr` stores inside one `.zarr`."""
     inner = (Run(f"SPIM.ome.zarr/tile_{tile:03}.zarr/0", chunks) for tile in range(tiles))
     return Tree((*_files(10), *inner))
 
 
 def workloads(short: bool) -> dict[str, Workload]:
-    """A to D, a sparse subset, and nested stores; `short` is the form of every CI run."""
+    """Return A to D, a sparse subset and nested stores; CI uses the `short` sizes."""
     b, c, d, sparse, nested = (4, 100_000, 500, 20, 2) if short else (50, 1_000_000, 5_000, 200, 5)
     fifty = Tree(_files(50))
     made = (

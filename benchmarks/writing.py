@@ -1,4 +1,4 @@
-"""Writing jobs, beside what the disk and the standard library can do with the same bytes."""
+"""Compares writing jobs with raw files and ``zipfile``, for the same bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WAYS = {
 
 
 def writing(form: Form) -> Report:
-    """The folder against raw files, the zip against ``zipfile``, and upstream's writer."""
+    """Compare the folder with raw files, the zip with ``zipfile``, and upstream's writer."""
     count = 2_000 if form.is_short else 100_000
     best = {name: once(way, count) for name, way in WAYS.items()}
     best |= best_in_turns(("plain zipfile", "write_zip"), count)
@@ -55,14 +55,14 @@ def _row(name: str, one: Measurement, count: int) -> tuple[str, ...]:
 
 
 def best_in_turns(names: tuple[str, ...], count: int) -> dict[str, Measurement]:
-    """The quickest run of each way; the ways take turns, so that all meet the same machine."""
+    """Return the fastest run of each way; ways alternate, so that load affects all equally."""
     rounds = [{name: once(WAYS[name], count) for name in names} for _ in range(ROUNDS)]
     return {name: min((one[name] for one in rounds), key=attrgetter("seconds")) for name in names}
 
 
 def once(way: str, count: int, module: str = "benchmarks.ours", python: str = OURS) -> Measurement:
-    """One way in a fresh process, in a folder of its own."""
-    # Beside the code, not in the folder for temporary files: that may be memory.
+    """Run one way in a fresh process and a new folder."""
+    # The folder for temporary files may be in memory, so this one is beside the code.
     place = tempfile.mkdtemp(prefix=".bench-", dir=ROOT)
     try:
         return measure(module, way, {"count": count, "folder": place}, python)
@@ -71,7 +71,7 @@ def once(way: str, count: int, module: str = "benchmarks.ours", python: str = OU
 
 
 def writing_counts() -> Report:
-    """How often the stream of jobs is made: the model work is done once a pass."""
+    """Count how often the stream of jobs is made, because each pass builds every job."""
     passes = _Passes(500)
     with tempfile.TemporaryDirectory() as folder:
         write_folder(passes.files, Path(folder) / "out")
@@ -91,7 +91,7 @@ def writing_counts() -> Report:
 
 
 class _Passes:
-    """A stream that can be made again, and counts the jobs that it made."""
+    """A repeatable stream that counts the jobs that it made."""
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -1,4 +1,4 @@
-"""Fixtures that several files of tests use."""
+"""Fixtures shared by several test files."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""Small stand-ins for both ends: a list of records, and buckets as lists of keys."""
+"""Small fakes for both kinds of sources: a list of records, and buckets as lists of keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dispatch_core.types import DataAsset, Filter, Pipeline, Record
 
 
 def record(name: str, /, *, ids: Iterable[str] = (), **fields: Any) -> Record:
-    """A v1 record ``r-NAME`` whose location is ``s3://data/NAME``."""
+    """Return a v1 record ``r-NAME`` whose location is ``s3://data/NAME``."""
     return {
         "_id": f"r-{name}",
         "name": name,
@@ -27,14 +27,14 @@ def record(name: str, /, *, ids: Iterable[str] = (), **fields: Any) -> Record:
 
 
 def record_v2(name: str, /, *, ids: Iterable[str] = (), **fields: Any) -> Record:
-    """The v2 record of the same asset: another ``_id``, the same location."""
+    """Return the v2 record of the same asset: another ``_id``, the same location."""
     links = {"Code Ocean": list(ids)}
     v2 = {**record(name), "_id": f"v2-{name}", "other_identifiers": links, **fields}
     return {key: value for key, value in v2.items() if key != "external_links"}
 
 
 def asset(name: str, /, **fields: Any) -> DataAsset:
-    """The asset of ``record(name)``; `fields` are its other top-level fields."""
+    """Return the asset of ``record(name)``; `fields` are its other top-level fields."""
     return DataAsset(f"r-{name}", name, f"s3://data/{name}", fields=fields)
 
 
@@ -42,9 +42,9 @@ def asset(name: str, /, **fields: Any) -> DataAsset:
 class Records:
     """A `MetadataSource` over a list, by brute force.
 
-    ``short`` is the most records that a page holds, whatever the limit (the
-    gateway sends short pages); asking for more than ``most`` is too much for one
-    answer; ``before_page`` may change the list, and is told the page's number.
+    A page has at most ``short`` records, whatever the limit, because the gateway also
+    sends short pages. A limit above ``most`` raises `AnswerTooLarge`. ``before_page`` is
+    called with the number of each page and may change the list.
     """
 
     records: list[Record]
@@ -77,7 +77,7 @@ class Records:
 class Buckets:
     """An `ObjectLister` over bucket -> keys, by brute force.
 
-    A ``denied`` prefix is not listed, nor one that would show what is below it.
+    A ``denied`` prefix cannot be listed, nor can a prefix that contains a denied one.
     """
 
     label = "buckets in memory"
@@ -113,6 +113,6 @@ class Buckets:
 
 
 def cut(key: str, prefix: str, delimiter: str) -> str:
-    """`key` up to and including the first `delimiter` after `prefix`."""
+    """Return `key` up to and including the first `delimiter` after `prefix`."""
     end = key.find(delimiter, len(prefix)) if delimiter else -1
     return key if end < 0 else key[: end + len(delimiter)]

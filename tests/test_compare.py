@@ -1,4 +1,4 @@
-"""Sets side by side: what differs, what is shared, what stands twice, and from where."""
+"""Comparing parameter sets: differing values, shared values, repeated sets, origins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def compared(*sets: dict[str, Any], fixed: dict[str, Any] | None = None) -> Comp
     return compare_sets(merge_sets(document))
 
 
-def test_values_that_differ_and_values_that_do_not_are_told_apart() -> None:
+def test_differing_and_shared_values_are_listed_separately() -> None:
     found = compared({"a": 1, "fit": {"seed": 1, "polish": True}},
                      {"a": 1, "fit": {"seed": 2, "polish": True}})  # fmt: skip
 
@@ -21,19 +21,19 @@ def test_values_that_differ_and_values_that_do_not_are_told_apart() -> None:
     assert found.shared == (("a",), ("fit", "polish"))
 
 
-def test_1_and_1_0_and_true_and_a_text_and_nothing_differ() -> None:
+def test_1_differs_from_1_0_from_true_from_text_and_from_a_missing_value() -> None:
     values: list[dict[str, Any]] = [{"a": 1}, {"a": 1.0}, {"a": "1"}, {"a": True}, {}]
 
     assert all(compared(values[0], other).differing == (("a",),) for other in values[1:])
 
 
-def test_an_equal_set_names_the_first_one() -> None:
+def test_a_repeated_set_refers_to_its_first_occurrence() -> None:
     found = compared({"a": 1, "b": 2}, {"a": 3}, {"b": 2, "a": 1})
 
     assert [one.same_as for one in found.sets] == [None, None, 1]
 
 
-def test_each_value_has_its_origin_and_none_is_invented() -> None:
+def test_each_value_has_the_key_that_it_comes_from() -> None:
     found = compared({"a": 1}, {}, fixed={"a": 0, "b": 0})
 
     assert {path: one.origin for path, one in found.sets[0].values.items()} == {
@@ -44,7 +44,7 @@ def test_each_value_has_its_origin_and_none_is_invented() -> None:
     assert found.sets[1].values[("a",)].value == 0
 
 
-def test_the_one_set_has_its_own_origin() -> None:
+def test_values_of_a_single_set_come_from_analysis_parameter() -> None:
     sets = merge_sets({"fixed_parameters": {"b": 0}, "analysis_parameter": {"a": 1}})
 
     found = compare_sets(sets)

@@ -1,4 +1,4 @@
-"""Public suites of hard cases: JSONTestSuite, the JSON Schema Test Suite, csv-spectrum."""
+"""Public test suites: JSONTestSuite, the JSON Schema Test Suite, csv-spectrum."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.text.strict_json import load_json
 from tests.support.corpora import csv_spectrum, json_schema_test_suite, json_test_suite
 
-REFUSED_BY_DESIGN = {
+REJECTED_BY_DESIGN = {
     "y_object_duplicated_key.json",
     "y_object_duplicated_key_and_value.json",
 }
-"""Valid JSON that we refuse: of two equal keys nobody knows which one is meant."""
+"""Valid JSON that we reject, because it is unclear which of two equal keys is meant."""
 
 
 def is_read(text: str) -> bool:
@@ -26,30 +26,30 @@ def is_read(text: str) -> bool:
     return True
 
 
-def test_no_invalid_text_of_json_test_suite_is_read_and_every_valid_one_is() -> None:
+def test_all_valid_and_no_invalid_texts_of_json_test_suite_are_accepted() -> None:
     suite = json_test_suite()
 
     wrong = {name for name, text in suite if name[0] != "i" and is_read(text) != (name[0] == "y")}
 
     assert len(suite) > 300
-    assert wrong == REFUSED_BY_DESIGN
+    assert wrong == REJECTED_BY_DESIGN
 
 
-def test_what_json_leaves_open_is_read_or_refused() -> None:
-    answers = {is_read(text) for name, text in json_test_suite() if name[0] == "i"}
+def test_texts_that_the_standard_leaves_open_are_accepted_or_rejected() -> None:
+    results = {is_read(text) for name, text in json_test_suite() if name[0] == "i"}
 
-    assert answers == {True, False}
+    assert results == {True, False}
 
 
-def test_an_object_is_judged_as_the_json_schema_test_suite_does_unknown_keys_apart() -> None:
+def test_validation_agrees_with_the_json_schema_test_suite_except_for_unknown_keys() -> None:
     draft = {"$schema": "http://json-schema.org/draft-04/schema#"}
-    judged, wrong, refused = 0, [], []
+    judged, wrong, rejected = 0, [], []
 
     for what, schema, value, is_valid in json_schema_test_suite():
         try:
             found = compile_schema({**draft, **schema})
         except InvalidInput as error:
-            refused += [] if _leads_elsewhere(error) else [what]
+            rejected += [] if _leads_elsewhere(error) else [what]
             continue
         if isinstance(value, dict):
             judged += 1
@@ -61,7 +61,7 @@ def test_an_object_is_judged_as_the_json_schema_test_suite_does_unknown_keys_apa
 
     assert judged > 40
     assert wrong == []
-    assert refused == []
+    assert rejected == []
 
 
 def _leads_elsewhere(error: InvalidInput) -> bool:
@@ -69,9 +69,9 @@ def _leads_elsewhere(error: InvalidInput) -> bool:
     return "not fetched" in str(error) or "leads to no place" in str(error)
 
 
-def test_the_ids_of_csv_spectrum_are_read_or_refused_for_a_line_break_in_one() -> None:
+def test_the_ids_of_csv_spectrum_are_read_unless_one_has_a_line_break() -> None:
     tables = csv_spectrum()
-    del tables["location_coordinates"]  # its table and its JSON hold different numbers
+    del tables["location_coordinates"]  # its table and its JSON have different numbers
     wrong = []
 
     for name, (data, rows) in tables.items():
@@ -83,7 +83,7 @@ def test_the_ids_of_csv_spectrum_are_read_or_refused_for_a_line_break_in_one() -
 
 
 def _first_column(table: str) -> list[str] | None:
-    """The cells of the first column, read as ids; None where they are refused."""
+    """Return the cells of the first column, read as ids; None if they are rejected."""
     header = next(csv.reader(io.StringIO(table)))[0]
     try:
         rows = read_asset_csv(table.replace(header, "asset_id", 1))

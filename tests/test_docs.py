@@ -1,4 +1,4 @@
-"""The documentation names what the code has."""
+"""The documentation covers the options, variables, pages and commands of the code."""
 
 import re
 import tomllib
@@ -42,13 +42,13 @@ def test_the_readme_starts_with_both_commands() -> None:
 def test_every_file_and_heading_that_a_page_links_to_exists(page: Path) -> None:
     links = re.findall(r"\]\(([^):]+)\)", page.read_text())
 
-    missing = [link for link in links if not leads_somewhere(page, link)]
+    missing = [link for link in links if not has_target(page, link)]
 
     assert missing == []
 
 
-def leads_somewhere(page: Path, link: str) -> bool:
-    """Whether the file of a link exists, and the heading behind its #."""
+def has_target(page: Path, link: str) -> bool:
+    """Return whether the file of a link exists, and the heading after its #."""
     name, _, anchor = link.partition("#")
     target = page.parent / name if name else page
     if not target.exists():
@@ -59,11 +59,11 @@ def leads_somewhere(page: Path, link: str) -> bool:
     }
 
 
-def test_the_readme_leads_to_every_page() -> None:
+def test_the_readme_links_to_every_page() -> None:
     assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in README] == []
 
 
-def test_every_module_is_on_a_floor_of_the_architecture_page() -> None:
+def test_the_architecture_page_names_every_module() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     modules = {path.stem for path in ROOT.glob("dispatch_core/*.py")}
 
@@ -72,20 +72,20 @@ def test_every_module_is_on_a_floor_of_the_architecture_page() -> None:
     assert missing == set()
 
 
-def test_each_requirement_states_its_reason_beside_it() -> None:
+def test_each_requirement_has_a_reason_beside_it() -> None:
     for path in ROOT.glob("requirements*.txt"):
         for line in path.read_text().splitlines():
             if line and not line.startswith(("#", "-r")):
                 assert "  # " in f"{line} ".replace(" #", "  # "), f"{path.name}: {line}"
 
 
-def test_the_changelog_is_topped_by_unreleased() -> None:
+def test_the_changelog_starts_with_unreleased() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
     assert headings[0] == "[Unreleased]"
 
 
-def test_the_settings_of_the_tools_can_be_read() -> None:
+def test_the_settings_of_the_tools_are_valid() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
     assert settings["tool"]["mypy"]["strict"] is True

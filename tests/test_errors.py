@@ -1,4 +1,4 @@
-"""A message can be shown anywhere, whatever text it quotes."""
+"""An error message is printable, whatever text it quotes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from dispatch_core.errors import LONGEST, InvalidInput, Issue
         ("two\nlines\tand é 𝟘", "two\nlines\tand é 𝟘"),
     ],
 )
-def test_what_a_page_or_a_terminal_must_not_get_is_written_as_its_escape(
-    quoted: str, shown: str
-) -> None:
+def test_control_characters_in_a_message_are_escaped(quoted: str, shown: str) -> None:
     issue = Issue(quoted, where=quoted, action=quoted, excerpt=quoted)
 
     assert (issue.what, issue.where, issue.action, issue.excerpt) == (shown,) * 4
 
 
-def test_a_long_part_is_cut_in_its_middle_and_keeps_both_ends() -> None:
+def test_a_long_message_is_shortened_in_the_middle() -> None:
     issue = Issue("unknown key " + "9" * 5_000 + " here")
 
     assert issue.what.startswith("unknown key 999")
@@ -33,7 +31,7 @@ def test_a_long_part_is_cut_in_its_middle_and_keeps_both_ends() -> None:
     assert len(issue.what) == LONGEST + len(" ... ")
 
 
-def test_the_text_of_an_error_is_that_of_its_issues() -> None:
+def test_the_text_of_an_error_lists_its_issues() -> None:
     error = InvalidInput([Issue("one", "here", "Mend it"), Issue("two\x1b")])
 
     assert str(error) == "here: one. Mend it.\ntwo\\x1b."

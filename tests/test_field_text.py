@@ -1,4 +1,4 @@
-"""Form fields as texts: what is typed, what it stands for, what is shown again."""
+"""Form fields as text: the typed text, its value, and the value written back."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def field_of(schema: Any) -> FormField:
         ({}, '{"a": [1.0]}', {"a": [1.0]}),
     ],
 )
-def test_a_text_gives_its_value(schema: Any, text: str, value: Any) -> None:
+def test_the_text_of_a_field_is_read_as_its_value(schema: Any, text: str, value: Any) -> None:
     assert json.dumps(read_field(field_of(schema), text)) == json.dumps(value)
 
 
-def test_a_blank_text_is_no_value_and_no_value_is_blank() -> None:
+def test_blank_text_means_no_value() -> None:
     for schema in (NUMBER, OPTIONAL_TEXT, TEXTS, {}):
         assert read_field(field_of(schema), " ") is MISSING
         assert write_field(field_of(schema), MISSING) == ""
@@ -75,7 +75,9 @@ def test_a_blank_text_is_no_value_and_no_value_is_blank() -> None:
         ({}, "{", "x, line 1, column 2: the text ends too early"),
     ],
 )
-def test_a_text_of_another_kind_is_refused_in_words(schema: Any, text: str, message: str) -> None:
+def test_text_of_the_wrong_kind_is_rejected_with_a_message(
+    schema: Any, text: str, message: str
+) -> None:
     with pytest.raises(InvalidInput) as caught:
         read_field(field_of(schema), text)
 
@@ -86,7 +88,7 @@ texts = st.text(st.characters(codec="utf-8")) | st.sampled_from(["null", "[]", "
 
 
 @given(st.lists(texts) | st.none())
-def test_every_list_of_texts_reads_back(value: list[str] | None) -> None:
+def test_every_list_of_strings_reads_back(value: list[str] | None) -> None:
     field = field_of(TEXTS)
 
     assert read_field(field, write_field(field, value)) == value
@@ -101,7 +103,7 @@ def test_every_free_dictionary_reads_back_in_its_order(value: dict[str, Any]) ->
     assert json.dumps(read) == json.dumps(value)
 
 
-def test_a_row_keeps_what_is_not_set_what_is_null_and_keys_that_only_it_has() -> None:
+def test_a_row_keeps_unset_values_null_and_additional_keys() -> None:
     value = [{"name": "a", "gain": 1}, {"name": "1", "gain": 1.0, "more": None}]
     field = field_of(CHANNELS)
 
@@ -112,7 +114,7 @@ def test_a_row_keeps_what_is_not_set_what_is_null_and_keys_that_only_it_has() ->
     assert json.dumps(read_rows(field, rows)) == json.dumps(value)
 
 
-def test_blank_rows_are_none_and_no_row_is_no_value() -> None:
+def test_blank_rows_are_skipped_and_only_blank_rows_mean_no_value() -> None:
     assert read_rows(field_of(CHANNELS), [{"name": None}, {"name": ""}]) is MISSING
     assert read_rows(field_of(CHANNELS), [{"name": None}, {"name": "a"}]) == [{"name": "a"}]
 
@@ -120,20 +122,20 @@ def test_blank_rows_are_none_and_no_row_is_no_value() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}], "row 2: the key 'a' stands"),
+        ([{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}], "row 2: the key 'a' is repeat"),
         ([{"Key": "a", "Value": None}], "row 1: a has no value"),
         ([{"Key": None, "Value": "b"}], "row 1: b has no key"),
         ([{"Key": "a", "Value": "[1"}], "row 1, line 1, column"),
     ],
 )
-def test_a_row_that_is_no_entry_is_refused_with_its_number(rows: Any, message: str) -> None:
+def test_an_invalid_row_is_rejected_with_its_number(rows: Any, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         read_rows(field_of(ANYTHING), rows)
 
     assert message in str(caught.value)
 
 
-def test_a_cell_of_another_kind_is_refused_with_row_and_column() -> None:
+def test_a_cell_of_the_wrong_kind_is_rejected_with_row_and_column() -> None:
     with pytest.raises(InvalidInput, match="x, row 1, gain: loud is not a number"):
         read_rows(field_of(CHANNELS), [{"name": "a", "gain": "loud"}])
 
@@ -148,11 +150,11 @@ def test_a_cell_of_another_kind_is_refused_with_row_and_column() -> None:
         (NUMBER, {}),
     ],
 )
-def test_choices_are_told_apart_by_how_they_are_written(schema: Any, choices: Any) -> None:
+def test_choices_of_different_types_have_different_texts(schema: Any, choices: Any) -> None:
     assert json.dumps(choices_of(field_of(schema))) == json.dumps(choices)
 
 
-def test_edits_of_a_table_are_cells_changed_rows_added_and_rows_deleted() -> None:
+def test_a_table_applies_changed_cells_added_rows_and_deleted_rows() -> None:
     rows = [{"a": "1"}, {"a": "2"}, {"a": "3"}]
 
     edits = {"edited_rows": {2: {"a": "4"}}, "added_rows": [{"a": "5"}], "deleted_rows": [0]}

@@ -1,7 +1,7 @@
-"""Every door takes any text: it is read, or refused in words, and nothing else happens.
+"""Every input accepts any text or rejects it with a message; it never fails in another way.
 
-A quick amount each time, 5,000 examples of each door in ``make soak``: other ones in each
-run, but in CI, where the same change gets the same answer.
+``make test`` tries 200 examples of each input, ``make soak`` 5,000. The examples are
+random, except in CI, where the same change always gives the same result.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.soak
 
 EXAMPLES = settings(
     max_examples=amount(200, 5_000),
-    deadline=None,  # the bound is that of the whole run
+    deadline=None,  # only the whole run has a time limit
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     derandomize=not SOAK or os.environ.get("CI") == "true",
@@ -107,9 +107,9 @@ PASTED = [
     "[{'$match': {'a': True}}, {'$limit': 3}]",
 ]
 
-Door = Callable[[Any], object]
+Reader = Callable[[Any], object]
 
-TEXT_DOORS: dict[str, tuple[Door, list[str]]] = {
+TEXT_INPUTS: dict[str, tuple[Reader, list[str]]] = {
     "query": (parse_query, QUERIES),
     "query of the command line": (read_query, QUERIES),
     "parameters": (parse_parameters, PARAMETERS),
@@ -124,43 +124,43 @@ TEXT_DOORS: dict[str, tuple[Door, list[str]]] = {
     "path of a sweep": (read_path, ["a.b", "band.low"]),
     "file extension": (check_extension, [".nwb", ".ome.zarr", "x.nwb/"]),
 }
-BYTE_DOORS = ["query", "parameters", "schema", "table", "saved request", "strict JSON"]
+BYTE_INPUTS = ["query", "parameters", "schema", "table", "saved request", "strict JSON"]
 
 TEXTS = st.one_of(st.text(max_size=80), st.text("{}[]\",:$'\\ \n0aé", max_size=60))
 
 
-@pytest.mark.parametrize("name", TEXT_DOORS)
-def test_any_text_is_read_or_refused_as_invalid_input(name: str) -> None:
-    door, bases = TEXT_DOORS[name]
+@pytest.mark.parametrize("name", TEXT_INPUTS)
+def test_any_text_is_accepted_or_rejected_as_invalid_input(name: str) -> None:
+    read, bases = TEXT_INPUTS[name]
 
     @EXAMPLES
     @given(st.one_of(mutated(bases), mutated(bases), TEXTS))
-    def enters(text: str) -> None:
+    def check(text: str) -> None:
         try:
-            door(text)
+            read(text)
         except InvalidInput as error:
-            assert_is_said(error)
+            assert_has_message(error)
 
-    enters()
+    check()
 
 
-@pytest.mark.parametrize("name", BYTE_DOORS)
-def test_any_bytes_are_read_or_refused_as_invalid_input(name: str) -> None:
-    door, bases = TEXT_DOORS[name]
+@pytest.mark.parametrize("name", BYTE_INPUTS)
+def test_any_bytes_are_accepted_or_rejected_as_invalid_input(name: str) -> None:
+    read, bases = TEXT_INPUTS[name]
 
     @EXAMPLES
     @given(st.one_of(damaged(bases), st.binary(max_size=60)))
-    def enters(data: bytes) -> None:
+    def check(data: bytes) -> None:
         try:
-            door(data)
+            read(data)
         except InvalidInput as error:
-            assert_is_said(error)
+            assert_has_message(error)
 
-    enters()
+    check()
 
 
-def assert_is_said(error: DispatchError) -> None:
-    """Every issue says what is wrong, in a sentence that UTF-8 can hold and a page can show."""
+def assert_has_message(error: DispatchError) -> None:
+    """Check that every issue has a message of bounded length that is valid in UTF-8."""
     assert error.issues
     for issue in error.issues:
         assert issue.what.strip()
@@ -170,19 +170,21 @@ def assert_is_said(error: DispatchError) -> None:
 
 @EXAMPLES
 @given(mutated(QUERIES), st.recursive(st.none() | st.text() | st.floats(), st.lists, max_leaves=5))
-def test_a_filter_that_passes_the_check_matches_or_is_refused(text: str, value: Any) -> None:
+def test_a_filter_that_passes_the_check_can_be_evaluated_or_is_rejected(
+    text: str, value: Any
+) -> None:
     try:
         query = parse_query(text)
         if not query.is_pipeline:
             matches = compile_filter(query.value)  # type: ignore[arg-type]
             assert matches({"name": value, "x": [{"y": value}], "a": [value]}) in (True, False)
     except InvalidInput as error:
-        assert_is_said(error)
+        assert_has_message(error)
 
 
 @EXAMPLES
 @given(mutated(PASTED))
-def test_what_is_converted_is_strict_json_of_the_value_that_is_told(text: str) -> None:
+def test_a_converted_query_is_strict_json_of_the_reported_value(text: str) -> None:
     try:
         found = convert(text)
     except InvalidInput:
@@ -194,7 +196,7 @@ def test_what_is_converted_is_strict_json_of_the_value_that_is_told(text: str) -
 
 @EXAMPLES
 @given(mutated(QUERIES))
-def test_a_query_opened_as_a_form_and_written_again_is_allowed_and_the_same_form(
+def test_a_query_written_from_its_form_is_allowed_and_gives_the_same_form(
     text: str,
 ) -> None:
     try:
@@ -215,11 +217,11 @@ EDITS: dict[str, tuple[Callable[[str], object], bool]] = {
     "copy": (lambda text: copy_set(text, 0), True),
     "remove": (lambda text: remove_set(text, 0), True),
 }
-"""Name -> the edit, and whether it is for a document of several sets."""
+"""Name -> the edit, and whether it requires a document with distributed sets."""
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_of_any_document_that_holds_gives_a_strict_text_again(name: str) -> None:
+def test_an_edit_of_any_valid_document_gives_strict_json(name: str) -> None:
     edit, needs_sets = EDITS[name]
 
     @EXAMPLES
@@ -242,18 +244,18 @@ SOURCE, LISTER = open_metadata_source(SETTINGS), open_object_lister(SETTINGS)
 
 @settings(EXAMPLES, max_examples=amount(60, 5_000))
 @given(st.one_of(mutated(REQUESTS), mutated(QUERIES).map(lambda text: f'{{"query": {text}}}')))
-def test_a_request_of_any_text_becomes_a_plan_or_an_error_in_words(text: str) -> None:
+def test_a_request_of_any_text_gives_a_plan_or_an_error_with_a_message(text: str) -> None:
     try:
         plan = plan_dispatch(load_request(text), SOURCE, LISTER)
     except DispatchError as error:
-        assert_is_said(error)
+        assert_has_message(error)
     else:
         assert len(list(plan.files())) == len(plan.jobs)
 
 
 @EXAMPLES
 @given(mutated(REQUESTS))
-def test_a_request_that_is_read_is_saved_and_read_back_as_it_was(text: str) -> None:
+def test_a_valid_request_is_saved_and_read_back_unchanged(text: str) -> None:
     try:
         request = load_request(text)
     except InvalidInput:

@@ -1,4 +1,4 @@
-"""Any text as a name, a key, a parameter comes out as it went in, in its own place."""
+"""Any text in names, keys and parameters is written unchanged to its own place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PARAMETERS = {"distributed_parameters": [{text: text, "n": n} for n, text in enu
 
 
 def plan_of(names: list[str], keys: list[str], **fields: Any) -> DispatchPlan:
-    """The plan over assets of these names; each holds all of `keys`, which end in .nwb."""
+    """Return the plan for assets with these names; each has all of `keys`."""
     records = [
         {**record("x"), "_id": f"r{number:05}", "name": name, "location": f"s3://data/{number}"}
         for number, name in enumerate(names)
@@ -43,7 +43,7 @@ def plan_of(names: list[str], keys: list[str], **fields: Any) -> DispatchPlan:
     return plan_dispatch(request, Records(records), Buckets({"data": below}))
 
 
-def test_naughty_names_and_keys_come_out_as_they_went_in(tmp_path: Path) -> None:
+def test_dangerous_names_and_keys_are_written_unchanged(tmp_path: Path) -> None:
     plan = plan_of(NAUGHTY, ["a b.nwb", "é%2F+#[*].nwb", "..//x.nwb", "\n.nwb"])
 
     result = write_folder(plan.files, tmp_path / "out")
@@ -54,7 +54,7 @@ def test_naughty_names_and_keys_come_out_as_they_went_in(tmp_path: Path) -> None
     assert all(job["file_location"][0].startswith(job["s3_location"][0] + "/") for job in jobs)
 
 
-def test_naughty_parameters_come_out_as_they_went_in_and_name_no_file(tmp_path: Path) -> None:
+def test_dangerous_parameters_are_written_unchanged_and_affect_no_file_name(tmp_path: Path) -> None:
     plan = plan_of(["one"], ["a.nwb"], parameters=PARAMETERS)
 
     write_zip_file(plan.files(), tmp_path / "jobs.zip")
@@ -66,8 +66,8 @@ def test_naughty_parameters_come_out_as_they_went_in_and_name_no_file(tmp_path: 
     assert all(len(name.split("/")) == 2 and name.endswith(".json") for name in names)
 
 
-def test_the_ledger_and_the_record_of_naughty_assets_are_read_back() -> None:
-    names = [*NAUGHTY, "half of a pair \ud83d"]
+def test_the_ledger_and_the_record_of_dangerous_names_can_be_read_back() -> None:
+    names = [*NAUGHTY, "lone surrogate \ud83d"]
     plan = plan_of(names, [])
 
     rows = list(csv.DictReader(io.StringIO(ledger_text(plan.exclusions, "ledger.csv"))))
@@ -93,9 +93,7 @@ VALUES = st.recursive(
     max_examples=amount(100, 2_000), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(st.lists(VALUES, min_size=1, max_size=4), st.booleans())
-def test_whatever_assets_are_grouped_by_each_job_is_strict_json(
-    values: list[Any], drop_null: bool
-) -> None:
+def test_jobs_grouped_by_any_value_are_strict_json(values: list[Any], drop_null: bool) -> None:
     records = [{**record(str(number)), "subject": value} for number, value in enumerate(values)]
     request = make_request(query={}, group_by=["subject"], drop_null_groups=drop_null)
 

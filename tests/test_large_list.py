@@ -1,4 +1,4 @@
-"""A list of a million ids is read within 400 MB, in a process of its own."""
+"""Reading a list of a million ids takes at most 400 MB, measured in a new process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.world import ROOT
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.skipif(
-        not Path("/proc/self/status").exists(), reason="the peak is Linux's to tell"
+        not Path("/proc/self/status").exists(), reason="the peak is only known on Linux"
     ),
 ]
 
@@ -25,7 +25,7 @@ import re, sys
 from pathlib import Path
 from dispatch_core.asset_list import read_asset_csv
 rows = read_asset_csv(Path(sys.argv[1]).read_bytes())
-# not ru_maxrss, which begins with what the process had that started this one
+# not ru_maxrss, which includes the memory of the parent process
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
 print(len(rows), rows[-1].text, int(peak[1]) // 1024)
 """
@@ -38,9 +38,9 @@ def test_a_million_ids_are_read_within_400_megabytes(tmp_path: Path) -> None:
         file.writelines(f"{uuid.UUID(int=number)}\n" for number in range(ROWS))
 
     command = [sys.executable, "-c", READ, str(table)]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    count, last, peak = said.split()
+    count, last, peak = output.split()
     assert int(count) == ROWS
     assert last == str(uuid.UUID(int=ROWS - 1))
     assert int(peak) <= 400

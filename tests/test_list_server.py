@@ -1,4 +1,4 @@
-"""The endpoint of the benchmarks lists as S3 does, over keys that are computed, not kept."""
+"""The LIST server of the benchmarks lists as S3 does, with computed keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXTS = st.text("ab/.~é", max_size=3)
 
 
 def entries_of(keys: list[str], prefix: str, delimiter: str, after: str) -> list[str]:
-    """What S3 documents, said slowly: keys in order, rolled up at the delimiter."""
+    """Return what S3 documents: keys in order, rolled up at the delimiter."""
     found: dict[str, None] = {}
     for key in sorted(keys):
         if key.startswith(prefix) and key > after:
@@ -34,7 +34,7 @@ def entries_of(keys: list[str], prefix: str, delimiter: str, after: str) -> list
     after=TEXTS,
     limit=st.integers(1, 5),
 )
-def test_the_pages_of_a_listing_are_what_s3_documents(
+def test_pages_of_a_listing_are_as_documented_by_s3(
     keys: list[str], prefix: str, delimiter: str, after: str, limit: int
 ) -> None:
     params = {"prefix": prefix, "delimiter": delimiter, "start-after": after}
@@ -52,7 +52,7 @@ def test_the_pages_of_a_listing_are_what_s3_documents(
     assert found == entries_of(keys, prefix, delimiter, after)
 
 
-def test_the_computed_keys_of_a_bucket_are_sorted_and_all_different() -> None:
+def test_computed_keys_of_a_bucket_are_sorted_and_unique() -> None:
     bucket = Bucket(12, TREE)
 
     keys = bucket.span(0, len(bucket))
@@ -63,8 +63,8 @@ def test_the_computed_keys_of_a_bucket_are_sorted_and_all_different() -> None:
 
 
 @pytest.mark.parametrize("workload", workloads(short=True).values(), ids=lambda one: one.name)
-def test_what_a_workload_must_find_is_what_its_keys_hold(workload: Workload) -> None:
-    # the name of each asset stands for its keys: all hold the same tree
+def test_the_expected_files_of_a_workload_match_its_keys(workload: Workload) -> None:
+    # one asset is enough, because all assets have the same tree
     bucket = Bucket(1, workload.bucket.tree)
     below = len(bucket.name(0)) + 1
     found: set[str] = set()
@@ -82,7 +82,7 @@ def test_what_a_workload_must_find_is_what_its_keys_hold(workload: Workload) -> 
 @pytest.mark.parametrize(
     ("name", "fewest"), [("A", 10), ("B", 1), ("C", 1), ("D", 5), ("sparse", 20), ("nested", 21)]
 )
-def test_the_fewest_requests_hold_every_entry_asked_for(name: str, fewest: int) -> None:
+def test_the_minimum_of_requests_covers_every_entry(name: str, fewest: int) -> None:
     assert workloads(short=True)[name].fewest_requests() == fewest
 
 
@@ -102,14 +102,14 @@ def lister(server: ListServer, monkeypatch: pytest.MonkeyPatch) -> S3Lister:
     return S3Lister()
 
 
-def test_boto3_reads_odd_keys_and_rolled_up_stores_from_it(lister: S3Lister) -> None:
+def test_boto3_lists_unusual_keys_and_rolled_up_stores(lister: S3Lister) -> None:
     page = lister.list_page(BUCKET, "a/", delimiter=".zarr/")
 
     assert page.keys == ["a/ b+c%20&amp;é\n"]
     assert page.prefixes == ["a/x.zarr/"]
 
 
-def test_it_counts_requests_entries_and_bytes_and_starts_again_when_asked(
+def test_reading_the_counts_of_requests_entries_and_bytes_resets_them(
     server: ListServer, lister: S3Lister
 ) -> None:
     server.counts()
@@ -122,6 +122,6 @@ def test_it_counts_requests_entries_and_bytes_and_starts_again_when_asked(
     assert server.counts().requests == 0
 
 
-def test_a_bucket_of_another_name_is_not_there(lister: S3Lister) -> None:
+def test_a_bucket_with_another_name_does_not_exist(lister: S3Lister) -> None:
     with pytest.raises(NoSuchBucket):
         lister.list_page("other", "")

@@ -1,4 +1,4 @@
-"""Several sessions at once, without a browser and without a clock; figures are `make load`'s."""
+"""Several simultaneous sessions without a browser; `make load` measures their times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.load import crowd, dispatch_at_once, leaks_caught
 pytestmark = pytest.mark.xdist_group("browser")
 
 
-def test_sessions_at_once_see_no_error_and_nothing_of_each_other(tmp_path: Path) -> None:
+def test_simultaneous_sessions_have_no_errors_and_no_data_of_each_other(tmp_path: Path) -> None:
     with AppServer(tmp_path) as server:
         tally = asyncio.run(crowd(server, 8, think=0.2, reruns=4))
 
@@ -24,12 +24,12 @@ def test_sessions_at_once_see_no_error_and_nothing_of_each_other(tmp_path: Path)
     assert "Traceback" not in server.log
 
 
-def test_the_search_for_cross_talk_catches_an_app_that_leaks(tmp_path: Path) -> None:
+def test_the_search_for_leaks_finds_those_of_a_leaky_app(tmp_path: Path) -> None:
     with AppServer(tmp_path, "benchmarks/leaky_app.py") as server:
         assert asyncio.run(leaks_caught(server)) == 3
 
 
-def test_dispatches_pressed_at_once_are_each_complete_and_right(tmp_path: Path) -> None:
+def test_simultaneous_dispatches_are_all_complete_and_correct(tmp_path: Path) -> None:
     with AppServer(tmp_path) as server:
         outcome = asyncio.run(dispatch_at_once(server, 6, assets=20, sets=3))
 

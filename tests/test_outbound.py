@@ -1,6 +1,6 @@
-"""Which addresses a dispatch connects to or looks up: those that are configured, and no other.
+"""A dispatch connects only to configured addresses and looks up only their names.
 
-Python reports every connection and look-up of a process to an audit hook.
+Python reports every connection and name lookup of a process to an audit hook.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ for page in ("plan/assets", "plan/files", "plan/parameters", "dispatch/jobs", "d
 
 
 def connected(folder: Path, *command: str, **environment: str) -> set[tuple[str, object]]:
-    """(host, port) of every connection and look-up that a process made."""
+    """Return the host and port of every connection and name lookup of a process."""
     log = folder / "connected.json"
     done = subprocess.run(
         [sys.executable, "-c", AUDITED, str(log), *command],
@@ -60,7 +60,7 @@ def connected(folder: Path, *command: str, **environment: str) -> set[tuple[str,
     return {(host, port) for host, port in json.loads(log.read_text())}
 
 
-def test_the_demo_connects_to_nothing(tmp_path: Path) -> None:
+def test_a_dispatch_of_the_demo_makes_no_connection(tmp_path: Path) -> None:
     options = ["--docdb_query", '{"data_description.data_level": "derived"}', "--file_extension"]
 
     seen = connected(
@@ -70,7 +70,7 @@ def test_the_demo_connects_to_nothing(tmp_path: Path) -> None:
     assert seen == set()
 
 
-def test_the_app_on_the_demo_connects_to_nothing(tmp_path: Path) -> None:
+def test_the_app_with_the_demo_makes_no_connection(tmp_path: Path) -> None:
     seen = connected(tmp_path, "-c", PAGES_OF_THE_APP, DISPATCH_OUTPUT_ROOT=str(tmp_path / "out"))
 
     assert seen == set()
@@ -96,7 +96,7 @@ def test_a_dispatch_connects_only_to_the_gateway_and_the_store(
             REQUESTS_CA_BUNDLE=gateway.ca_file,
             AWS_ENDPOINT_URL_S3=store.url,
             AWS_DEFAULT_REGION="us-west-2",
-            # without keys boto3 asks the machine that it may run on for a role: by design
+            # without keys, boto3 would also request a role from the machine's metadata service
             AWS_EC2_METADATA_DISABLED="true",
             **keys,
         )

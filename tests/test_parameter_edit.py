@@ -1,4 +1,4 @@
-"""The text of a parameters file, edited as a form does it."""
+"""Editing the text of a parameters file as the form does."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ FIRST = ("distributed_parameters", 0)
 FIXED = ("fixed_parameters",)
 
 
-def test_the_first_value_makes_the_document() -> None:
+def test_the_first_value_creates_the_document() -> None:
     text = set_value("", SINGLE, ("cutoff",), 0.05)
 
     assert text == '{\n  "analysis_parameter": {\n    "cutoff": 0.05\n  }\n}'
 
 
-def test_a_form_field_changes_its_value_and_no_other() -> None:
+def test_a_form_field_changes_only_its_own_value() -> None:
     text = '{"distributed_parameters": [{"b": 1.0, "a": 1e-3}, {"b": 2}]}'
 
     assert set_value(text, FIRST, ("b",), 1) == text.replace("1.0", "1")
 
 
-def test_a_member_of_a_fixed_object_brings_the_other_members_along() -> None:
+def test_changing_a_member_of_a_fixed_object_copies_the_other_members() -> None:
     text = '{"fixed_parameters": {"fit": {"seed": 1, "polish": true}}, "analysis_parameter": {}}'
 
     changed = set_value(text, SINGLE, ("fit", "seed"), 2)
@@ -47,13 +47,13 @@ def test_a_member_of_a_fixed_object_brings_the_other_members_along() -> None:
     assert '"fixed_parameters": {"fit": {"seed": 1, "polish": true}}' in changed
 
 
-def test_a_fixed_value_is_changed_where_it_stands() -> None:
+def test_a_fixed_value_is_changed_in_place() -> None:
     text = '{"fixed_parameters": {"fit": {"seed": 1}}, "analysis_parameter": {}}'
 
     assert set_value(text, FIXED, ("fit", "seed"), 2) == text.replace("1", "2")
 
 
-def test_setting_a_value_and_taking_it_back_leaves_no_trace() -> None:
+def test_setting_and_unsetting_a_value_restores_the_text() -> None:
     text = '{"analysis_parameter": {"a": 1}}'
 
     changed = set_value(text, SINGLE, ("fit", "inner", "seed"), 2)
@@ -62,7 +62,7 @@ def test_setting_a_value_and_taking_it_back_leaves_no_trace() -> None:
     assert unset_value(changed, SINGLE, ("fit", "inner", "seed")) == text
 
 
-def test_a_required_object_stays_when_its_last_value_goes() -> None:
+def test_a_required_object_is_kept_when_its_last_value_is_removed() -> None:
     text = '{"analysis_parameter": {"fit": {"seed": 2}}}'
 
     assert unset_value(text, SINGLE, ("fit", "seed"), {("fit",)}) == (
@@ -70,14 +70,14 @@ def test_a_required_object_stays_when_its_last_value_goes() -> None:
     )
 
 
-def test_null_and_not_set_are_two_things() -> None:
+def test_a_null_value_differs_from_an_unset_value() -> None:
     text = '{"analysis_parameter": {"a": 1, "b": 2}}'
 
     assert set_value(text, SINGLE, ("a",), None) == text.replace("1", "null")
     assert unset_value(text, SINGLE, ("a",)) == '{"analysis_parameter": {"b": 2}}'
 
 
-def test_one_set_becomes_a_list_of_one_and_back() -> None:
+def test_a_single_set_becomes_a_list_of_one_and_back() -> None:
     text = '{"fixed_parameters": {"x": 0}, "analysis_parameter": {"a": 1.0}}'
 
     distributed = to_distributed(text)
@@ -103,7 +103,7 @@ def test_sets_are_added_copied_moved_and_removed() -> None:
     assert add_set(text) == '{"distributed_parameters": [{"a": 1e0}, {"a": 2}, {}]}'
 
 
-def test_swept_sets_lie_over_what_was_the_one_set() -> None:
+def test_replacing_a_single_set_makes_its_values_fixed() -> None:
     text = '{"analysis_parameter": {"name": "x", "cutoff": 0.10}}'
 
     assert replace_sets(text, [{"cutoff": 1}, {"cutoff": 2}]) == (
@@ -112,7 +112,7 @@ def test_swept_sets_lie_over_what_was_the_one_set() -> None:
     )
 
 
-def test_what_was_fixed_and_what_was_the_one_set_are_merged_under_a_sweep() -> None:
+def test_a_single_set_is_merged_into_the_fixed_parameters() -> None:
     text = '{"fixed_parameters": {"a": 0, "b": 0}, "analysis_parameter": {"a": 1}}'
 
     assert replace_sets(text, [{"c": 1}]) == (
@@ -120,7 +120,7 @@ def test_what_was_fixed_and_what_was_the_one_set_are_merged_under_a_sweep() -> N
     )
 
 
-def test_swept_sets_can_stand_behind_those_that_are_there() -> None:
+def test_swept_sets_can_be_appended() -> None:
     text = '{"distributed_parameters": [{"a": 1e0}]}'
 
     assert append_sets(text, [{"a": 2}, {"a": 3}]) == (
@@ -128,17 +128,17 @@ def test_swept_sets_can_stand_behind_those_that_are_there() -> None:
     )
 
 
-def test_more_than_2000_sets_are_refused() -> None:
+def test_more_than_2000_sets_are_rejected() -> None:
     text = '{"distributed_parameters": [{}]}'
 
-    with pytest.raises(InvalidInput, match="there would be 2,001 parameter sets; the most is"):
+    with pytest.raises(InvalidInput, match="there would be 2,001 parameter sets; the limit is"):
         append_sets(text, [{"a": n} for n in range(2_000)])
 
 
 SEED = SweptKey(("fit", "seed"), (1, 2))
 
 
-def test_a_sweep_of_the_one_set_holds_the_swept_keys_and_what_stands_beside_them() -> None:
+def test_a_sweep_of_a_single_set_copies_the_other_members_of_a_nested_object() -> None:
     text = '{"analysis_parameter": {"a": 0, "fit": {"seed": 0, "polish": true}}}'
 
     sets = swept_sets(text, [SEED], "product")
@@ -146,7 +146,7 @@ def test_a_sweep_of_the_one_set_holds_the_swept_keys_and_what_stands_beside_them
     assert sets == [{"fit": {"seed": 1, "polish": True}}, {"fit": {"seed": 2, "polish": True}}]
 
 
-def test_a_sweep_of_several_sets_takes_one_after_the_other() -> None:
+def test_a_sweep_of_several_sets_processes_them_in_order() -> None:
     text = '{"distributed_parameters": [{"a": 0}, {"a": 1}, {"a": 2}]}'
 
     sets = swept_sets(text, [SweptKey(("b",), ("x", "y"))], "product", (0, 2))
@@ -154,7 +154,7 @@ def test_a_sweep_of_several_sets_takes_one_after_the_other() -> None:
     assert sets == [{"a": 0, "b": "x"}, {"a": 0, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
 
 
-def test_a_sweep_of_no_parameters_starts_from_nothing() -> None:
+def test_a_sweep_without_parameters_starts_from_empty_sets() -> None:
     assert swept_sets("", [SEED], "append") == [{"fit": {"seed": 1}}, {"fit": {"seed": 2}}]
 
 

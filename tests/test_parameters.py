@@ -1,4 +1,4 @@
-"""Analysis parameters and their schema: six shapes of files, and what typos cost."""
+"""Analysis parameters and their schema: six shapes of files, and errors for typos."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dispatch_core.parameter_sets.edit import wrap_bare
 from dispatch_core.parameter_sets.schema import ParameterSchema, compile_schema, parse_schema
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the real files are not here")
+needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real files is missing")
 
 CUTOFF = {
     "type": "object",
@@ -39,32 +39,32 @@ def sets_of(document: Any, schema: ParameterSchema | None = None) -> list[dict[s
     return [dict(one) for one in build_parameter_sets(document, schema).sets]
 
 
-def refusal(document: Any, schema: Any = None) -> str:
+def rejection(document: Any, schema: Any = None) -> str:
     compiled = None if schema is None else compile_schema(schema)
     with pytest.raises(InvalidInput) as caught:
         parse_parameters(json.dumps(document), compiled)
     return str(caught.value)
 
 
-def test_analysis_parameter_is_one_set() -> None:
+def test_analysis_parameter_gives_one_set() -> None:
     assert sets_of({"analysis_parameter": {"a": 1}}) == [{"a": 1}]
 
 
-def test_distributed_parameters_are_sets_in_their_order() -> None:
+def test_distributed_parameters_give_their_sets_in_order() -> None:
     assert sets_of({"distributed_parameters": [{"a": 2}, {"a": 1}]}) == [{"a": 2}, {"a": 1}]
 
 
-def test_fixed_parameters_lie_under_each_distributed_set() -> None:
+def test_distributed_sets_inherit_and_override_fixed_parameters() -> None:
     document = {"fixed_parameters": {"a": 0, "b": 0}, "distributed_parameters": [{"a": 1}, {}]}
 
     assert sets_of(document) == [{"a": 1, "b": 0}, {"a": 0, "b": 0}]
 
 
-def test_fixed_parameters_alone_are_one_set() -> None:
+def test_fixed_parameters_alone_give_one_set() -> None:
     assert sets_of({"fixed_parameters": {"a": 1}}) == [{"a": 1}]
 
 
-def test_analysis_parameter_beside_distributed_parameters_is_ignored_and_said() -> None:
+def test_analysis_parameter_beside_distributed_parameters_is_ignored_with_a_note() -> None:
     document = {"analysis_parameter": {"a": 0}, "distributed_parameters": [{"a": 1}]}
 
     assert build_parameter_sets(document) == ParameterSets(
@@ -72,7 +72,7 @@ def test_analysis_parameter_beside_distributed_parameters_is_ignored_and_said() 
     )
 
 
-def test_two_equal_sets_are_one_and_a_note() -> None:
+def test_equal_sets_are_merged_with_a_note() -> None:
     document = {"distributed_parameters": [{"a": 1, "b": 2}, {"a": 2}, {"b": 2, "a": 1}]}
 
     assert build_parameter_sets(document) == ParameterSets(
@@ -112,17 +112,17 @@ def test_two_equal_sets_are_one_and_a_note() -> None:
         ({"fixed_parameters": True}, "fixed_parameters is true, not an object."),
     ],
 )
-def test_a_wrong_file_is_refused_with_advice(document: Any, message: str) -> None:
-    assert message in refusal(document)
+def test_an_invalid_file_is_rejected_with_advice(document: Any, message: str) -> None:
+    assert message in rejection(document)
 
 
-def test_every_number_of_a_list_of_numbers_is_reported() -> None:
-    message = refusal({"distributed_parameters": [1, 2, 3]})
+def test_every_item_that_is_not_an_object_is_reported() -> None:
+    message = rejection({"distributed_parameters": [1, 2, 3]})
 
     assert message.count("is a number, not an object") == 3
 
 
-def test_a_misspelt_key_has_its_line_in_bytes_of_any_unicode_encoding() -> None:
+def test_a_misspelt_key_is_reported_with_its_line_in_any_unicode_encoding() -> None:
     text = '{\n "fixed_parameters": {},\n "distributed_paramters": [{}]\n}'
 
     for data in (text, text.encode(), text.encode("utf-8-sig"), text.encode("utf-16")):
@@ -130,7 +130,7 @@ def test_a_misspelt_key_has_its_line_in_bytes_of_any_unicode_encoding() -> None:
             parse_parameters(data)
 
 
-def test_the_place_of_the_seed_comes_before_that_of_upstream(tmp_path: Path) -> None:
+def test_the_file_in_analysis_parameters_takes_precedence(tmp_path: Path) -> None:
     upstream = tmp_path / "analysis_parameters.json"
     upstream.write_text("{}")
     assert find_parameters_file(tmp_path) == upstream
@@ -143,25 +143,25 @@ def test_the_place_of_the_seed_comes_before_that_of_upstream(tmp_path: Path) -> 
 
 
 @given(st.binary() | st.text() | st.text(st.sampled_from('{}[]",:0fixed_paramts')))
-def test_malformed_input_raises_nothing_but_invalid_input(text: str | bytes) -> None:
+def test_malformed_input_raises_only_invalid_input(text: str | bytes) -> None:
     for read in (parse_parameters, parse_schema):
         with suppress(InvalidInput):
             read(text)
 
 
-def test_a_misspelt_parameter_is_an_error_with_the_nearest_name() -> None:
+def test_a_misspelt_parameter_is_reported_with_the_nearest_name() -> None:
     document = {"analysis_parameter": {"isi_violation_cutof": 0.05, "isi_violations_cutoff": 1}}
 
-    assert refusal(document, CUTOFF).splitlines()[0] == (
+    assert rejection(document, CUTOFF).splitlines()[0] == (
         "analysis_parameters.json, parameter set 1, line 1, column 25: unknown key "
         "'isi_violation_cutof'. Did you mean isi_violations_cutoff?"
     )
 
 
-def test_issues_of_all_sets_are_reported_at_once_each_with_its_number() -> None:
+def test_issues_of_all_sets_are_reported_at_once_with_their_numbers() -> None:
     document = {"distributed_parameters": [{"isi_violations_cutoff": "x"}, {"analysis_name": "y"}]}
 
-    assert refusal(document, CUTOFF).splitlines()[::3] == [
+    assert rejection(document, CUTOFF).splitlines()[::3] == [
         "analysis_parameters.json, parameter set 1, isi_violations_cutoff, line 1, column 55: "
         '"x" is not of type "number". Correct the value.',
         "analysis_parameters.json, parameter set 2, line 1, column 61: "
@@ -169,7 +169,7 @@ def test_issues_of_all_sets_are_reported_at_once_each_with_its_number() -> None:
     ]
 
 
-def test_the_merged_set_is_what_is_validated() -> None:
+def test_the_merged_set_is_validated() -> None:
     document = {
         "fixed_parameters": {"isi_violations_cutoff": 0.05},
         "distributed_parameters": [{"analysis_name": "a"}],
@@ -178,10 +178,10 @@ def test_the_merged_set_is_what_is_validated() -> None:
     assert len(sets_of(document, compile_schema(CUTOFF))) == 1
 
 
-def test_unknown_keys_are_errors_also_where_the_model_would_accept_them() -> None:
+def test_unknown_keys_are_errors_even_if_the_model_would_accept_them() -> None:
     schema = {**CUTOFF, "additionalProperties": True}
 
-    assert "unknown key 'tag'. Known keys: analysis_name, isi_violations_cutoff" in refusal(
+    assert "unknown key 'tag'. Known keys: analysis_name, isi_violations_cutoff" in rejection(
         {"analysis_parameter": {"isi_violations_cutoff": 1, "tag": "x"}}, schema
     )
 
@@ -196,13 +196,13 @@ def test_a_nested_object_is_strict_unless_its_schema_is_open() -> None:
     }
     document = {"analysis_parameter": {"closed": {"sed": 1}, "open": {"sed": 1}}}
 
-    assert refusal(document, schema).splitlines()[0] == (
+    assert rejection(document, schema).splitlines()[0] == (
         "analysis_parameters.json, parameter set 1, closed, line 1, column 36: "
         "unknown key 'sed'. Did you mean seed?"
     )
 
 
-def test_properties_may_have_the_names_of_annotations() -> None:
+def test_properties_may_be_named_like_annotations() -> None:
     schema = compile_schema({"properties": {"title": {"type": "integer"}, "$id": {}}})
 
     assert [str(issue) for issue in schema.check({"title": "x", "$id": 1}, "set")] == [
@@ -210,7 +210,7 @@ def test_properties_may_have_the_names_of_annotations() -> None:
     ]
 
 
-def test_a_schema_may_hold_itself() -> None:
+def test_a_schema_may_be_recursive() -> None:
     schema = compile_schema(
         {
             "$ref": "#/$defs/Node",
@@ -223,7 +223,7 @@ def test_a_schema_may_hold_itself() -> None:
 
 
 def doubling(reference: str, **more: Any) -> dict[str, Any]:
-    """A short schema that a validator unfolds to 2 to the 25th."""
+    """Return a short schema that a validator expands to 2^25 schemas."""
     levels = {
         f"d{n}": {"allOf": [{"$ref": reference.format(n + 1)}] * 2}
         | {key: value.format(n) for key, value in more.items()}
@@ -234,7 +234,7 @@ def doubling(reference: str, **more: Any) -> dict[str, Any]:
 
 
 def chain(length: int) -> dict[str, Any]:
-    """A schema whose references would nest calls as deep as they are many."""
+    """Return a schema with a chain of `length` references, each one call deeper."""
     links = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(length)}
     return {"$ref": "#/$defs/d0", "$defs": {**links, f"d{length}": {}}}
 
@@ -264,7 +264,9 @@ def chain(length: int) -> dict[str, Any]:
         ([], "it is not a JSON object. Give a JSON Schema."),
     ],
 )
-def test_a_schema_that_costs_or_fetches_is_refused(schema: Any, message: str) -> None:
+def test_a_schema_that_is_invalid_or_expensive_or_remote_is_rejected(
+    schema: Any, message: str
+) -> None:
     with pytest.raises(InvalidInput) as caught:
         compile_schema(schema)
 
@@ -272,18 +274,18 @@ def test_a_schema_that_costs_or_fetches_is_refused(schema: Any, message: str) ->
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a+)+\\1$", "^(?=(a+)+b)(a|aa)+$", "^(a|a)*$"])
-def test_a_hostile_pattern_is_answered(pattern: str) -> None:
+def test_a_pattern_that_backtracks_exponentially_is_stopped(pattern: str) -> None:
     schema = compile_schema({"properties": {"a": {"pattern": pattern}}})
 
     assert len(list(schema.check({"a": "a" * 5_000 + "!"}, "set"))) == 1
 
 
 @pytest.mark.parametrize("schema", [{"$ref": "#"}, {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}])
-def test_a_schema_that_only_refers_to_itself_is_answered(schema: Any) -> None:
+def test_a_schema_that_only_refers_to_itself_accepts_every_set(schema: Any) -> None:
     assert list(compile_schema(schema).check({"a": 1}, "set")) == []
 
 
-def test_a_set_that_is_too_large_for_a_large_schema_is_answered() -> None:
+def test_a_set_that_is_too_large_for_its_schema_is_reported() -> None:
     schema = compile_schema({"anyOf": [{"anyOf": [{"type": "string"}] * 90}] * 90})
 
     issues = list(schema.check({"a": [[n] for n in range(1_000)]}, "set 1"))
@@ -294,7 +296,7 @@ def test_a_set_that_is_too_large_for_a_large_schema_is_answered() -> None:
     ]
 
 
-def test_a_fault_of_a_fixed_value_is_told_once_and_where_it_is_written() -> None:
+def test_an_invalid_fixed_value_is_reported_once_at_its_location() -> None:
     text = """{
   "fixed_parameters": {"isi_violations_cutoff": "x"},
   "distributed_parameters": [{"analysis_name": "a"}, {"isi_violations_cutoff": 1}, {}]
@@ -310,7 +312,7 @@ def test_a_fault_of_a_fixed_value_is_told_once_and_where_it_is_written() -> None
     assert check.faulty == {1: 1, 3: 1}
 
 
-def test_sets_that_the_schema_refuses_are_there_to_be_shown() -> None:
+def test_sets_that_fail_validation_are_still_returned() -> None:
     check = check_parameters('{"analysis_parameter": {"tag": 1}}', compile_schema(CUTOFF))
 
     assert check.error is not None
@@ -321,7 +323,7 @@ def test_sets_that_the_schema_refuses_are_there_to_be_shown() -> None:
     ]
 
 
-def test_an_optional_object_is_told_what_is_wrong_inside_it() -> None:
+def test_errors_inside_an_optional_object_are_reported_there() -> None:
     schema = {
         "properties": {
             "fit": {"anyOf": [{"$ref": "#/$defs/Fit"}, {"type": "null"}]},
@@ -347,7 +349,7 @@ def test_values_of_a_dictionary_of_objects_are_strict_too() -> None:
     assert [(issue.path, issue.nearest) for issue in issues] == [(("d", "any key", "gian"), "gain")]
 
 
-def test_a_key_that_a_closed_schema_refuses_is_told_once() -> None:
+def test_a_key_that_a_closed_schema_rejects_is_reported_once() -> None:
     schema = {"properties": {"a": {}}, "additionalProperties": False}
 
     assert len(list(compile_schema(schema).check({"b": 1}, "set"))) == 1
@@ -384,7 +386,7 @@ def test_real_files_with_a_known_key_give_their_sets(name: str, count: int) -> N
 
 @needs_corpus
 @pytest.mark.parametrize(("name", "advice"), REAL_REFUSALS.items())
-def test_real_files_of_older_shapes_are_refused_with_the_right_advice(
+def test_real_files_of_older_shapes_are_rejected_with_the_right_advice(
     name: str, advice: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -395,7 +397,7 @@ def test_real_files_of_older_shapes_are_refused_with_the_right_advice(
 
 @needs_corpus
 @pytest.mark.parametrize("name", REAL_REFUSALS)
-def test_real_files_of_older_shapes_hold_once_they_are_wrapped(name: str) -> None:
+def test_real_files_of_older_shapes_are_valid_once_wrapped(name: str) -> None:
     wrapped = wrap_bare((CORPUS / "parameters" / name).read_text("utf-8"))
 
     assert wrapped is not None

@@ -1,4 +1,4 @@
-"""docs/nginx.conf, run: TLS, a prefix, websockets, limits and headers, and a browser behind it."""
+"""The app behind nginx with docs/nginx.conf: TLS, prefix, websockets, limits and headers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("proxy")
-    folder.chmod(0o755)  # the worker of nginx is nobody
+    folder.chmod(0o755)  # the worker of nginx runs as the user "nobody"
     options = ("--server.baseUrlPath", PREFIX)
     environment = {"STREAMLIT_SERVER_ALLOWED_HOSTS": f"{NAME} analysis.example.org"}
     server = AppServer(folder, environment=environment, options=options, prefix=PREFIX)
@@ -51,7 +51,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 
 def first_kind(proxy: Proxy, origin: str) -> str:
-    """What kind of message a first run through the proxy begins with."""
+    """Return the kind of the first message that a session receives through the proxy."""
     context = ssl.create_default_context(cafile=proxy.ca_file)
     address = f"{proxy.url.replace('https', 'wss')}/_stcore/stream"
     protocols = [Subprotocol("streamlit")]
@@ -66,19 +66,19 @@ def first_kind(proxy: Proxy, origin: str) -> str:
         return answer.WhichOneof("type") or ""
 
 
-def test_a_session_opens_over_tls_and_below_the_prefix(proxy: Proxy) -> None:
+def test_a_session_opens_over_tls_below_the_prefix(proxy: Proxy) -> None:
     assert proxy.get("_stcore/health").text == "ok"
     assert first_kind(proxy, f"https://{NAME}:{proxy.tls}") in ("new_session", "session_event")
 
 
-def test_a_foreign_origin_is_refused_through_the_proxy_too(proxy: Proxy) -> None:
+def test_a_foreign_origin_is_rejected_through_the_proxy(proxy: Proxy) -> None:
     with pytest.raises(InvalidStatus) as caught:
         first_kind(proxy, "https://evil.invalid")
 
     assert caught.value.response.status_code == 403
 
 
-def test_plain_http_is_sent_on_to_tls(proxy: Proxy) -> None:
+def test_plain_http_redirects_to_tls(proxy: Proxy) -> None:
     address = f"http://{NAME}:{proxy.plain}/{PREFIX}/jobs?x=1"
 
     answer = requests.get(address, allow_redirects=False, timeout=30)
@@ -90,14 +90,14 @@ def test_plain_http_is_sent_on_to_tls(proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.invalid", HOST, "analysis.example.org.evil.invalid"])
-def test_whoever_comes_by_another_name_gets_no_answer(proxy: Proxy, host: str) -> None:
+def test_a_request_under_another_host_name_gets_no_response(proxy: Proxy, host: str) -> None:
     with pytest.raises(requests.ConnectionError):
         proxy.get("", headers={"Host": host})
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://{NAME}:{proxy.plain}/", headers={"Host": host}, timeout=30)
 
 
-def test_every_answer_has_the_headers(proxy: Proxy) -> None:
+def test_every_response_has_the_security_headers(proxy: Proxy) -> None:
     for path in ("", "_stcore/health", "jobs", "static/absent.js"):
         headers = proxy.get(path).headers
 
@@ -110,7 +110,7 @@ def test_every_answer_has_the_headers(proxy: Proxy) -> None:
         assert headers["Server"] == "nginx"
 
 
-def test_an_upload_above_the_limit_is_cut_at_the_proxy(proxy: Proxy) -> None:
+def test_the_proxy_rejects_an_upload_above_the_limit(proxy: Proxy) -> None:
     class Body:
         def __len__(self) -> int:
             return 60 << 20
@@ -126,16 +126,16 @@ def test_an_upload_above_the_limit_is_cut_at_the_proxy(proxy: Proxy) -> None:
             timeout=30,
         )
     except requests.ConnectionError:
-        return  # nginx hung up before all was sent
+        return  # nginx closed the connection before all data was sent
     assert answer.status_code == 413
 
 
-def test_figures_and_the_agent_interface_are_not_for_the_world(proxy: Proxy) -> None:
+def test_metrics_and_the_agent_interface_are_not_accessible(proxy: Proxy) -> None:
     for path in ("_stcore/metrics", "_stcore/agent/interact", "_stcore/agent/openapi.json"):
         assert proxy.get(path).status_code == 404
 
 
-def test_the_log_holds_neither_queries_nor_addresses_of_uploads_and_downloads(
+def test_the_log_contains_neither_queries_nor_addresses_of_uploads_and_downloads(
     proxy: Proxy,
 ) -> None:
     proxy.get("?query=who-looks-for-what")
@@ -148,7 +148,7 @@ def test_the_log_holds_neither_queries_nor_addresses_of_uploads_and_downloads(
     assert "bearer" not in proxy.log
 
 
-def test_the_hashes_in_the_recipe_are_those_of_all_inline_scripts() -> None:
+def test_the_policy_has_the_hash_of_every_inline_script() -> None:
     pages = [
         Path(streamlit.__file__).parent / "static" / "index.html",
         Path(streamlit_ace.__file__).parent / "frontend" / "build" / "index.html",
@@ -165,7 +165,7 @@ def test_the_hashes_in_the_recipe_are_those_of_all_inline_scripts() -> None:
     assert re.findall(r"'sha256-([^']+)'", recipe) == hashes
 
 
-def test_every_page_works_in_a_browser_within_the_policy(proxy: Proxy, browser: Browser) -> None:
+def test_every_page_works_in_a_browser_under_the_policy(proxy: Proxy, browser: Browser) -> None:
     context = browser.new_context(ignore_https_errors=True)
     tab = Tab(context.new_page(), proxy.url)
 

@@ -1,8 +1,7 @@
-"""Jobs are read by what reads them downstream: the real model, and the seed's shape.
+"""Jobs are valid for their downstream readers: the real model, and the seed's shape.
 
-The real model lives in an environment of its own, ``.venv-readers`` in the project
-root (``make test`` makes it), or wherever the variable READERS_PYTHON names its
-interpreter.
+The real model is installed in a separate environment, ``.venv-readers`` in the project
+root (``make test`` creates it). READERS_PYTHON selects another interpreter.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ GROUPS = ["--group_by=subject.subject_id", "--file_extension="]
 
 
 class SeedModel(BaseModel):
-    """The job as the seed prints it: five keys, each a list; our further keys are ignored."""
+    """The job as in the seed: five keys, each a list; additional keys are ignored."""
 
     model_config = ConfigDict(strict=True)
 
@@ -41,7 +40,7 @@ class SeedModel(BaseModel):
 
 @pytest.fixture
 def dispatched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where `dispatch` writes; the environment leads to the embedded demo."""
+    """Return the folder where `dispatch` writes, with the embedded demo as the source."""
     for name in [name for name in os.environ if name.startswith(SETTINGS)]:
         monkeypatch.delenv(name)
     folder = tmp_path / "in"
@@ -51,7 +50,7 @@ def dispatched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def dispatch(out: Path, *options: str) -> None:
-    """Dispatches the .nwb of the whole demo, with two parameter sets."""
+    """Dispatch all .nwb of the demo, with two parameter sets."""
     code = main(
         [
             *["--docdb_query={}", "--file_extension=.nwb", "--output_directory", str(out)],
@@ -62,12 +61,12 @@ def dispatch(out: Path, *options: str) -> None:
 
 
 def real_reader() -> Path:
-    """The interpreter of the readers' environment; skips where there is none to expect."""
+    """Return the interpreter of the readers' environment; skips if it is not installed."""
     default = ROOT / ".venv-readers" / "bin" / "python"
     python = Path(os.environ.get("READERS_PYTHON") or default)
     expected = os.environ.get("READERS_PYTHON") or default.parents[1].exists()
     if not expected and os.environ.get("CI") != "true":
-        pytest.skip("no .venv-readers; `make test` makes it")
+        pytest.skip("no .venv-readers; `make test` creates it")
     assert python.exists(), f"{python} is missing; run `make test`"
     return python
 
@@ -77,7 +76,7 @@ def real_reader() -> Path:
     [([], 2_000), (["--split_files=0"], 2_000), (GROUPS, 100), (["--file_extension="], 4_000)],
     ids=["per file", "per asset", "per group", "without files"],
 )
-def test_every_pipeline_job_of_the_demo_is_taken_by_the_real_model(
+def test_the_real_model_accepts_every_pipeline_job_of_the_demo(
     dispatched: Path, options: list[str], least: int
 ) -> None:
     python = real_reader()
@@ -89,7 +88,7 @@ def test_every_pipeline_job_of_the_demo_is_taken_by_the_real_model(
     assert int(done.stdout) == len(jobs_of(dispatched)) >= least
 
 
-def test_a_seed_job_is_refused_by_the_real_model_so_that_the_check_can_fail(
+def test_the_real_model_rejects_a_seed_job_so_that_the_check_can_fail(
     dispatched: Path,
 ) -> None:
     python = real_reader()
@@ -102,7 +101,7 @@ def test_a_seed_job_is_refused_by_the_real_model_so_that_the_check_can_fail(
 
 
 @pytest.mark.parametrize("options", [[], ["--split_files=0"], GROUPS, ["--file_extension="]])
-def test_every_seed_job_of_the_demo_has_the_shape_that_the_seed_prints(
+def test_every_seed_job_of_the_demo_has_the_shape_of_the_seed(
     dispatched: Path, options: list[str]
 ) -> None:
     dispatch(dispatched, "--job_format=seed", *options)

@@ -1,4 +1,4 @@
-"""JSON Schemas as pydantic writes them become fields; what cannot says why."""
+"""JSON Schemas, as pydantic writes them, become form fields or JSON with a reason."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ from dispatch_core.parameter_sets.schema_form import (
 from dispatch_core.text.json_edit import is_same
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "parameters"
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the real schemas are not here")
+needs_corpus = pytest.mark.skipif(
+    not CORPUS.is_dir(), reason="the corpus of real schemas is missing"
+)
 
 
 def field_of(schema: Any, definitions: dict[str, Any] | None = None) -> FormField:
@@ -60,7 +62,7 @@ def field_of(schema: Any, definitions: dict[str, Any] | None = None) -> FormFiel
         ({"properties": {"a": {"type": "string"}}}, "section"),
     ],
 )
-def test_each_schema_has_its_kind_of_field(schema: Any, kind: str) -> None:
+def test_each_schema_has_the_matching_kind_of_field(schema: Any, kind: str) -> None:
     assert field_of(schema).kind == kind
 
 
@@ -73,13 +75,13 @@ def test_each_schema_has_its_kind_of_field(schema: Any, kind: str) -> None:
         {"anyOf": [{"anyOf": [{"type": "string"}, {"type": "null"}]}]},
     ],
 )
-def test_an_optional_value_is_the_value_that_may_be_null(schema: Any) -> None:
+def test_an_optional_value_is_a_field_that_accepts_null(schema: Any) -> None:
     field = field_of(schema, {"Text": {"type": "string"}})
 
     assert (field.kind, field.takes_null) == ("text", True)
 
 
-def test_what_stands_beside_a_reference_wins_over_what_it_leads_to() -> None:
+def test_keys_beside_a_reference_override_the_referenced_schema() -> None:
     inner = {"type": "string", "title": "Method", "enum": ["a", "b"], "description": "below"}
 
     for schema in ({"$ref": "#/$defs/M"}, {"allOf": [{"$ref": "#/$defs/M"}]}):
@@ -89,7 +91,7 @@ def test_what_stands_beside_a_reference_wins_over_what_it_leads_to() -> None:
         assert (field.choices, field.default) == (("a", "b"), "a")
 
 
-def test_parts_of_an_all_of_are_laid_together() -> None:
+def test_the_parts_of_all_of_are_merged() -> None:
     field = field_of(
         {
             "allOf": [{"$ref": "#/$defs/A"}, {"properties": {"b": {"type": "integer"}}}],
@@ -104,18 +106,18 @@ def test_parts_of_an_all_of_are_laid_together() -> None:
     ]
 
 
-def test_a_description_that_is_a_list_is_one_text() -> None:
+def test_a_description_given_as_a_list_is_joined() -> None:
     assert field_of({"type": "string", "description": ["one", "two\n three"]}).description == (
         "one two three"
     )
 
 
-def test_no_default_and_the_default_null_are_two_things() -> None:
+def test_a_missing_default_differs_from_the_default_null() -> None:
     assert field_of({"type": "string"}).default is MISSING
     assert field_of({"type": "string", "default": None}).default is None
 
 
-def test_bounds_are_told_in_words() -> None:
+def test_bounds_are_described_in_words() -> None:
     schema = {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "multipleOf": 0.5}
 
     assert field_of(schema).limits == "at least 0, below 1, a multiple of 0.5"
@@ -124,28 +126,28 @@ def test_bounds_are_told_in_words() -> None:
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
-        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "it may be a text or a list"),
+        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "it may be a string or a list"),
         (
             {"oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]},
             "it may be Alpha or Beta",
         ),
-        ({"type": ["integer", "string", "null"]}, "it may be a value of type integer or a text"),
-        ({}, "its schema allows anything"),
-        (True, "its schema allows anything"),
-        (False, "no value fits"),
-        ({"type": "null"}, "only null fits"),
+        ({"type": ["integer", "string", "null"]}, "it may be a value of type integer or a string"),
+        ({}, "its schema allows any value"),
+        (True, "its schema allows any value"),
+        (False, "no value is valid"),
+        ({"type": "null"}, "only null is valid"),
         ({"enum": [[1], {}]}, "its choices are objects or lists"),
-        ({"type": "array", "prefixItems": [{}]}, "each place of the list has a type of its own"),
+        ({"type": "array", "prefixItems": [{}]}, "each position of the list has its own type"),
         (
             {"type": "object", "patternProperties": {"^x": {}}},
-            "the patterns of its keys decide what their values are",
+            "the type of a value depends on the pattern of its key",
         ),
         ({"type": "object", "additionalProperties": False}, "its schema allows no keys"),
         ({"allOf": [{"type": "string"}, {"type": "number"}]}, "parts of its schema differ in type"),
-        ({"$ref": "#/$defs/Loop"}, "it holds itself"),
+        ({"$ref": "#/$defs/Loop"}, "its schema contains itself"),
     ],
 )
-def test_what_is_no_form_stays_json_and_says_why(schema: Any, reason: str) -> None:
+def test_a_schema_without_a_matching_field_is_json_with_a_reason(schema: Any, reason: str) -> None:
     definitions = {
         "A": {"title": "Alpha", "type": "object", "properties": {"a": {}}},
         "B": {"title": "Beta", "type": "object", "properties": {"b": {}}},
@@ -157,36 +159,36 @@ def test_what_is_no_form_stays_json_and_says_why(schema: Any, reason: str) -> No
     assert (field.kind, field.reason) == ("json", reason)
 
 
-def test_an_object_that_holds_itself_is_drawn_once() -> None:
+def test_a_recursive_object_has_fields_at_its_first_level_only() -> None:
     node = {"properties": {"n": {"type": "integer"}, "child": {"$ref": "#/$defs/Node"}}}
 
     field = field_of({"$ref": "#/$defs/Node"}, {"Node": node})
 
     assert [(one.kind, one.reason) for one in field.fields] == [
         ("integer", ""),
-        ("json", "it holds itself"),
+        ("json", "its schema contains itself"),
     ]
 
 
-def test_objects_more_than_6_levels_deep_stay_json() -> None:
+def test_objects_nested_more_than_6_levels_deep_are_json() -> None:
     schema: dict[str, Any] = {"type": "integer"}
     for _ in range(8):
         schema = {"properties": {"x": schema}}
 
     (field,) = leaves(make_form(schema))
 
-    assert (len(field.path), field.reason) == (6, "it lies more than 6 objects deep")
+    assert (len(field.path), field.reason) == (6, "it is nested more than 6 objects deep")
 
 
-def test_a_form_has_an_end() -> None:
+def test_the_number_of_fields_is_limited() -> None:
     many = {f"f{n}": {"type": "string"} for n in range(MAX_FIELDS + 10)}
 
     assert len(form_figures(make_form({"properties": many})).as_json) == 11
 
 
 @pytest.mark.parametrize("schema", [{}, {"type": "string"}, {"type": "object"}])
-def test_a_schema_that_names_no_properties_gives_no_form(schema: Any) -> None:
-    with pytest.raises(InvalidInput, match="it gives no form"):
+def test_a_schema_without_properties_is_rejected(schema: Any) -> None:
+    with pytest.raises(InvalidInput, match="no form can be made from it"):
         make_form(schema)
 
 
@@ -196,21 +198,21 @@ def test_a_schema_that_names_no_properties_gives_no_form(schema: Any) -> None:
         ({"type": "number"}, 1, ""),
         ({"type": "number"}, True, "its value is not a number"),
         ({"type": "integer"}, 1.0, "its value is not an integer"),
-        ({"type": "string"}, None, "its value is not a text"),
+        ({"type": "string"}, None, "its value is not a string"),
         ({"type": ["string", "null"]}, None, ""),
         ({"enum": ["a", 1]}, 1, ""),
-        ({"enum": ["a", 1]}, 1.0, "it is none of the choices"),
-        ({"enum": ["a", 1]}, True, "it is none of the choices"),
+        ({"enum": ["a", 1]}, 1.0, "it is not one of the choices"),
+        ({"enum": ["a", 1]}, True, "it is not one of the choices"),
         ({"type": "array", "items": {"type": "string"}}, ["a", 1], "not a list of such values"),
         ({"type": "array", "items": {"properties": {"a": {}}}}, [{}, 1], "not a list of objects"),
         ({"type": "object"}, [], "its value is not an object"),
         ({}, [1], ""),
     ],
 )
-def test_a_value_that_is_not_of_the_kind_is_told(schema: Any, value: Any, reason: str) -> None:
-    told = misfit(field_of(schema), value)
+def test_a_value_of_the_wrong_kind_is_reported(schema: Any, value: Any, reason: str) -> None:
+    reported = misfit(field_of(schema), value)
 
-    assert reason in told if reason else told == ""
+    assert reason in reported if reason else reported == ""
 
 
 class Method(StrEnum):
@@ -244,7 +246,7 @@ class Everything(BaseModel):
     path: str | list[str] = ""
 
 
-def test_a_whole_pydantic_model_is_a_form() -> None:
+def test_a_pydantic_model_becomes_a_form() -> None:
     form = make_form(Everything.model_json_schema())
 
     assert [(".".join(one.path), one.kind) for one in leaves(form)] == [
@@ -268,7 +270,7 @@ def test_a_whole_pydantic_model_is_a_form() -> None:
 
 
 @needs_corpus
-def test_every_real_schema_gives_a_form_and_says_which_parts_stay_json() -> None:
+def test_every_real_schema_gives_a_form_and_reports_the_parts_that_are_json() -> None:
     index = json.loads((CORPUS / "index.json").read_bytes())
     names = [one["file"] for one in index if one["kind"] == "pydantic_json_schema"]
     figures = {}
@@ -285,8 +287,8 @@ def test_every_real_schema_gives_a_form_and_says_which_parts_stay_json() -> None
     assert len(names) == 33
     assert (sum(found.as_form for found in figures.values()), items_as_json) == (207, 8)
     assert as_json == {
-        ("09_InputAnalysisModel.json", "file_extension_locations"): "it may be a text or a list",
-        ("13_InputAnalysisModel.json", "location_uri"): "it may be a text or a list",
+        ("09_InputAnalysisModel.json", "file_extension_locations"): "it may be a string or a list",
+        ("13_InputAnalysisModel.json", "location_uri"): "it may be a string or a list",
     }
 
 
@@ -304,7 +306,7 @@ def any_value(random: Random, depth: int = 2) -> Any:
 
 
 def any_schema(random: Random, depth: int = 3) -> Any:
-    """A schema of any keywords, sensible or not."""
+    """Return a schema of random keywords, which need not make sense."""
     if not depth or random.random() < 0.05:
         return random.choice([True, False, {}, {"type": random.choice(TYPES)}])
 

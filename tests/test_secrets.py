@@ -1,4 +1,4 @@
-"""Planted credentials: none of them reaches an output, a ledger, a record or a request."""
+"""Test credentials never appear in an output, a ledger, a record, a page, a log or a request."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def planted_in(text: str) -> list[str]:
 
 
 def all_text(folder: Path, ran: Ran) -> str:
-    """What a run said, and the name and content of every file that it left."""
+    """Return the output of a run, and the name and content of every file that it wrote."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     written = [f"{path}\n{path.read_bytes().decode('latin-1')}" for path in files]
     return "\n".join([ran.out, ran.err, *written])
 
 
 def dispatch(folder: Path, *options: str, **environment: str) -> Ran:
-    """Asks for everything that the command line can write."""
+    """Run the command line with every option that writes a file."""
     return run_process(
         *["--docdb_query", subject("1"), "--file_extension=.nwb", *options],
         *["--output_directory", folder / "out", "--zip", folder / "out.zip"],
@@ -52,7 +52,7 @@ def dispatch(folder: Path, *options: str, **environment: str) -> Ran:
     )
 
 
-def test_keys_of_s3_reach_nothing_that_is_written_or_said(tmp_path: Path) -> None:
+def test_s3_keys_never_appear_in_files_or_output(tmp_path: Path) -> None:
     subjects = {"subject": {"subject_id": "1"}}
     names = ("good", "denied", "empty")
     records = [record(name, **subjects) for name in names]
@@ -102,7 +102,7 @@ def test_keys_are_not_sent_to_the_gateway(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("by_flag", [False, True])
-def test_a_password_in_the_host_is_never_said(
+def test_a_password_in_the_host_never_appears_in_files_or_output(
     tmp_path: Path, host: str, code: int, by_flag: bool
 ) -> None:
     pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
@@ -116,7 +116,7 @@ def test_a_password_in_the_host_is_never_said(
     assert planted_in(all_text(tmp_path, ran)) == []
 
 
-def test_a_password_in_a_mongodb_uri_reaches_nothing_that_is_written_or_said(
+def test_a_password_in_a_mongodb_uri_never_appears_in_files_or_output(
     tmp_path: Path,
 ) -> None:
     pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra")
@@ -147,7 +147,7 @@ def test_a_password_in_a_mongodb_uri_reaches_nothing_that_is_written_or_said(
 
 
 async def whole_journey(url: str) -> str:
-    """Everything that the app sends on a way through all pages that ends with a dispatch."""
+    """Return all data that the app sends while all pages are visited and jobs are written."""
     request = {"version": 1, "query": {"subject.subject_id": "1"}, "file_extension": ".nwb"}
     sent = []
     async with Tab(url) as tab:
@@ -162,7 +162,7 @@ async def whole_journey(url: str) -> str:
     return "\n".join(run.text for run in sent)
 
 
-def test_keys_reach_no_page_no_log_and_no_record_of_the_app(tmp_path: Path) -> None:
+def test_s3_keys_never_appear_in_pages_logs_or_records_of_the_app(tmp_path: Path) -> None:
     records = [record(name, subject={"subject_id": "1"}) for name in ("good", "denied", "empty")]
 
     with GatewayServer(records) as gateway, S3Server({"data": ["good/x.nwb"]}) as s3:
@@ -182,7 +182,7 @@ def test_keys_reach_no_page_no_log_and_no_record_of_the_app(tmp_path: Path) -> N
     assert planted_in("\n".join([shown, server.log, *left])) == []
 
 
-def test_a_password_in_the_host_is_on_no_page_and_in_no_log_of_the_app(tmp_path: Path) -> None:
+def test_a_password_in_the_host_never_appears_in_pages_or_logs_of_the_app(tmp_path: Path) -> None:
     pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
     host = f"mongodb://user:{PASSWORD}@127.0.0.1:9/?serverSelectionTimeoutMS=200"
 
@@ -202,7 +202,7 @@ def test_a_password_in_the_host_is_on_no_page_and_in_no_log_of_the_app(tmp_path:
     assert planted_in(shown + server.log) == []
 
 
-def test_the_log_of_the_app_does_not_say_what_a_person_typed_or_found(tmp_path: Path) -> None:
+def test_the_log_of_the_app_never_contains_input_or_results(tmp_path: Path) -> None:
     async def journey(url: str) -> str:
         async with Tab(url) as tab:
             await tab.open()

@@ -1,4 +1,4 @@
-"""Sign-in, which is optional: strangers get no page, and the record says who dispatched."""
+"""Optional sign-in: only signed-in users see pages, and the record contains the user."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def app(
 
 
 def seen_by(coroutine: Coroutine[None, None, T]) -> T:
-    """What it gives, from a thread of its own: Playwright's loop runs in this one."""
+    """Run `coroutine` in another thread, because Playwright's loop runs in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
 
@@ -58,7 +58,7 @@ def sign_in(tab: BrowserTab, provider: IdentityProvider, email: str) -> None:
     tab.settle()
 
 
-def test_a_stranger_gets_no_page_by_whatever_address(app: AppServer) -> None:
+def test_without_sign_in_no_address_shows_a_page(app: AppServer) -> None:
     async def pages() -> dict[str, str]:
         seen = {}
         async with Tab(app.url) as tab:
@@ -78,7 +78,7 @@ def test_a_stranger_gets_no_page_by_whatever_address(app: AppServer) -> None:
         assert [word for word in OF_THE_APP if word in text] == []
 
 
-def test_who_signed_in_stands_in_the_record_and_nothing_secret_anywhere(
+def test_the_record_contains_the_user_and_secrets_appear_nowhere(
     app: AppServer, provider: IdentityProvider, browser: Browser, tmp_path: Path
 ) -> None:
     request = {"version": 1, "query": {"name": {"$regex": "^ecephys_900003"}}}
@@ -109,7 +109,7 @@ def test_who_signed_in_stands_in_the_record_and_nothing_secret_anywhere(
     assert "ada@example.org" not in app.log
 
 
-def test_the_next_person_at_the_same_browser_sees_nothing_of_the_one_before(
+def test_the_next_user_of_a_browser_sees_nothing_of_the_previous_user(
     app: AppServer, provider: IdentityProvider, browser: Browser
 ) -> None:
     context = browser.new_context()
@@ -130,7 +130,7 @@ def test_the_next_person_at_the_same_browser_sees_nothing_of_the_one_before(
     context.close()
 
 
-def test_a_name_that_the_proxy_sends_counts_where_it_is_trusted(tmp_path: Path) -> None:
+def test_a_trusted_proxy_header_signs_a_user_in(tmp_path: Path) -> None:
     async def first_page(url: str, headers: dict[str, str]) -> str:
         async with Tab(url, headers=headers) as tab:
             return (await tab.open()).text
@@ -146,7 +146,7 @@ def test_a_name_that_the_proxy_sends_counts_where_it_is_trusted(tmp_path: Path) 
     assert "Find assets" not in unknown
 
 
-def test_without_a_section_auth_nobody_is_asked(tmp_path: Path) -> None:
+def test_without_a_section_auth_there_is_no_sign_in(tmp_path: Path) -> None:
     async def first_page(url: str) -> str:
         async with Tab(url, headers={"X-Remote-User": "mallory@example.org"}) as tab:
             return (await tab.open()).text

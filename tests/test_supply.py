@@ -1,4 +1,4 @@
-"""What is installed to run the app: pinned with hashes, from anywhere, under known licences."""
+"""The packages of the app are pinned with hashes and have known licences."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def requirements_of(name: str) -> list[Requirement]:
 
 
 def pins_of(name: str) -> list[tuple[Requirement, int]]:
-    """(pin, number of hashes) of a lock."""
+    """Return each pin of a lock with its number of hashes."""
     text = (ROOT / name).read_text("utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and line[0].isalnum()]
     return [
@@ -46,7 +46,7 @@ def environment(python: str, system: tuple[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_pins_everything_with_hashes_and_names_no_address(name: str) -> None:
+def test_a_lock_pins_every_package_with_hashes_and_contains_no_address(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
 
     pins = pins_of(name)
@@ -64,7 +64,7 @@ def test_a_lock_pins_everything_with_hashes_and_names_no_address(name: str) -> N
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_holds_one_version_of_each_requirement_for_every_platform(
+def test_a_lock_has_one_version_of_each_requirement_for_every_platform(
     name: str, system: tuple[str, str], python: str
 ) -> None:
     here = environment(python, system)
@@ -79,12 +79,12 @@ def test_a_lock_holds_one_version_of_each_requirement_for_every_platform(
         for wanted in requirements_of(file):
             versions = pinned.get(canonicalize_name(wanted.name), [])
             assert [wanted.specifier.contains(one) for one in versions] == [True], (
-                f"{file}: {wanted} is not what {name} pins ({versions}); run make lock"
+                f"{file}: {wanted} does not match {name} ({versions}); run make lock"
             )
 
 
 def needed(name: str, found: set[str]) -> None:
-    """Add what `name` needs to run here, and all that this needs."""
+    """Add `name` and its dependencies on this platform to `found`, recursively."""
     if canonicalize_name(name) in found:
         return
     found.add(canonicalize_name(name))
@@ -94,7 +94,7 @@ def needed(name: str, found: set[str]) -> None:
             needed(requirement.name, found)
 
 
-def test_nothing_runs_that_the_lock_does_not_pin() -> None:
+def test_every_package_needed_at_run_time_is_pinned() -> None:
     found: set[str] = set()
     for wanted in requirements_of("requirements.txt"):
         needed(wanted.name, found)
@@ -103,10 +103,10 @@ def test_nothing_runs_that_the_lock_does_not_pin() -> None:
 
 
 def licence_of(name: str) -> str:
-    """What a package says of its licence: expression, text in short, classifiers."""
-    told = metadata.metadata(name)
-    classifiers = told.get_all("Classifier") or []
-    texts = [told.get("License-Expression") or "", (told.get("License") or "").strip()[:80]]
+    """Return the licence metadata of a package: expression, start of the text, classifiers."""
+    fields = metadata.metadata(name)
+    classifiers = fields.get_all("Classifier") or []
+    texts = [fields.get("License-Expression") or "", (fields.get("License") or "").strip()[:80]]
     return " | ".join([*texts, *(one for one in classifiers if one.startswith("License ::"))])
 
 
@@ -115,7 +115,7 @@ def installed(lock: str) -> list[str]:
     return sorted({pin.name for pin, _ in pins_of(lock)} & here)
 
 
-def test_nothing_under_the_gpl_runs() -> None:
+def test_no_package_is_under_the_gpl() -> None:
     names = installed("requirements-all.lock")
     licences = {name: licence_of(name) for name in names}
     strict = re.compile(r"\b[AL]?GPL|\bGNU\b|Affero|SSPL|BUSL|Commons Clause", re.IGNORECASE)
@@ -125,7 +125,7 @@ def test_nothing_under_the_gpl_runs() -> None:
     assert [name for name, text in licences.items() if not text.strip(" |")] == []
 
 
-def test_the_list_of_licences_names_every_package_of_the_lock() -> None:
+def test_the_list_of_licences_has_every_package_of_the_lock() -> None:
     lines = (ROOT / "docs" / "licences.md").read_text("utf-8").splitlines()
     listed = {
         canonicalize_name(line.split("|")[1].strip()): line.split("|")[2].strip()

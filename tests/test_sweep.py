@@ -1,4 +1,4 @@
-"""Sweeps: value lists in, parameter sets out, with the types as typed."""
+"""Sweeps turn lists of values into parameter sets and keep the types as typed."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ B = SweptKey(("b",), ("x", "y"))
         ("1e-3 to 3e-3 step 1e-3, 5", [0.001, 0.002, 0.003, 5]),
     ],
 )
-def test_values_are_read_with_their_types(text: str, values: list[Any]) -> None:
+def test_values_keep_their_types(text: str, values: list[Any]) -> None:
     assert json.dumps(read_values(text)) == json.dumps(values)
 
 
-def test_values_of_a_field_of_text_are_texts() -> None:
+def test_values_of_a_text_field_are_strings() -> None:
     assert read_values('1, true, "a, b"', is_text=True) == ("1", "true", "a, b")
 
 
@@ -55,24 +55,24 @@ def test_values_of_a_field_of_text_are_texts() -> None:
     [
         ("", "no value is given"),
         (",", "no value is given"),
-        ("1 to 3 step 0", "does not reach its end"),
-        ("1 to 3 step -1", "does not reach its end"),
+        ("1 to 3 step 0", "never reaches its end"),
+        ("1 to 3 step -1", "never reaches its end"),
         ("0 to 1 count 1.5", "1.5 is not a count"),
-        ("0 to 1 step 1e-9", "step 1e-9 would make 1,000,000,001; the most is 2,000"),
-        ("0 to 1 count 1e99", "the most is 2,000"),
+        ("0 to 1 step 1e-9", "step 1e-9 would make 1,000,000,001; the limit is 2,000"),
+        ("0 to 1 count 1e99", "the limit is 2,000"),
         ("True, False", 'Write true, or "True" for the text'),
         ('[1, "x', "does not end"),
-        ("9e999 to 9e999 count 1", "beyond a number"),
+        ("9e999 to 9e999 count 1", "is too large"),
     ],
 )
-def test_a_list_that_gives_no_values_is_refused(text: str, message: str) -> None:
+def test_a_list_without_valid_values_is_rejected(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         read_values(text)
 
     assert message in str(caught.value)
 
 
-def test_product_makes_every_combination_the_last_key_fastest() -> None:
+def test_product_makes_every_combination_and_the_last_key_changes_fastest() -> None:
     sets = sweep_sets([A, B], "product", {})
 
     assert [(one["a"], one["b"]) for one in sets] == [
@@ -85,7 +85,7 @@ def test_product_makes_every_combination_the_last_key_fastest() -> None:
     ]
 
 
-def test_zip_takes_the_values_of_one_place_together() -> None:
+def test_zip_combines_the_values_at_the_same_position() -> None:
     keys = [A, SweptKey(("b",), ("x", "y", "z"))]
 
     assert sweep_sets(keys, "zip", {"c": 0}) == [
@@ -108,11 +108,11 @@ def test_append_changes_one_key_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(("mode", "count"), [("product", 6), ("append", 5)])
-def test_the_count_is_known_before_any_set_is_made(mode: SweepMode, count: int) -> None:
+def test_sets_are_counted_without_making_them(mode: SweepMode, count: int) -> None:
     assert count_sets([A, B], mode) == count
 
 
-def test_a_nested_key_brings_the_fixed_members_beside_it_along() -> None:
+def test_sweeping_a_nested_key_copies_the_other_members_of_its_fixed_object() -> None:
     keys = [SweptKey(("fit", "seed"), (1, 2))]
 
     sets = sweep_sets(keys, "product", {"a": 0}, {"fit": {"seed": 0, "polish": True}, "z": 0})
@@ -127,18 +127,18 @@ def test_a_nested_key_brings_the_fixed_members_beside_it_along() -> None:
     ("keys", "mode", "message"),
     [
         ([], "product", "no key is chosen"),
-        ([A, B], "zip", "the lists are not of one length: a 3, b 2"),
+        ([A, B], "zip", "the lists differ in length: a 3, b 2"),
         ([A, A], "product", "a and a change the same value"),
         ([A, SweptKey(("a", "b"), (1,))], "product", "a and a.b change the same value"),
         (
             [SweptKey(("b",), tuple(range(1_000))), A],
             "product",
-            "1000 × 3 would make 3,000; the most is 2,000",
+            "1000 × 3 would make 3,000; the limit is 2,000",
         ),
-        ([SweptKey(("n", "x"), (1,))], "product", "n holds no keys, so n.x cannot be set"),
+        ([SweptKey(("n", "x"), (1,))], "product", "n is not an object, so n.x cannot be set"),
     ],
 )
-def test_a_sweep_that_cannot_be_is_refused(
+def test_an_impossible_sweep_is_rejected(
     keys: list[SweptKey], mode: SweepMode, message: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -156,12 +156,12 @@ def test_a_dotted_path_names_a_nested_key(text: str, path: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("text", ["", "a..b", "[1]", ".a"])
-def test_a_path_without_a_key_is_refused(text: str) -> None:
+def test_a_path_without_a_key_is_rejected(text: str) -> None:
     with pytest.raises(InvalidInput, match="is not the path of a key"):
         read_path(text)
 
 
-def test_the_known_paths_are_those_of_all_values() -> None:
+def test_known_paths_lists_the_path_of_each_value_in_any_set() -> None:
     assert known_paths([{"a": {"b": 1, "e": {}}}, {"a": {"c": [1]}}]) == [
         ("a", "b"),
         ("a", "e"),

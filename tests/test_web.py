@@ -1,4 +1,4 @@
-"""What a browser, a foreign site and a stranger get from the running server, and what not."""
+"""What the running server sends to browsers, foreign sites and unknown clients."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
 # The configuration
 
 
-def test_the_configuration_is_these_settings_and_no_other() -> None:
+def test_the_configuration_has_exactly_these_settings() -> None:
     found = {
         f"{section}.{name}": value
         for section, values in CONFIG.items()
@@ -65,13 +65,13 @@ def test_the_configuration_is_these_settings_and_no_other() -> None:
 
 
 def test_streamlit_knows_every_setting() -> None:
-    # one that it does not know is a line in the log and otherwise ignored
+    # Streamlit logs and ignores unknown settings
     known = streamlit_config._config_options_template
 
     assert SETTINGS.keys() - known.keys() == set()
 
 
-def test_the_server_says_nothing_of_a_setting_or_of_telemetry(server: AppServer) -> None:
+def test_the_log_has_no_warning_about_settings_or_telemetry(server: AppServer) -> None:
     assert "not a valid config option" not in server.log
     assert "usage statistics" not in server.log
 
@@ -80,7 +80,7 @@ def test_the_server_says_nothing_of_a_setting_or_of_telemetry(server: AppServer)
 
 
 def handshake(server: AppServer, host: str, origin: str | None) -> int:
-    """The status of opening a session: 101 where it is granted."""
+    """Return the HTTP status of opening a session; 101 means success."""
     headers = {"Host": host}
     if origin is not None:
         headers["Origin"] = origin
@@ -102,7 +102,7 @@ def handshake(server: AppServer, host: str, origin: str | None) -> int:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST.", "[::1]"])
-def test_this_machine_by_its_names_may(server: AppServer, host: str) -> None:
+def test_a_session_opens_under_each_name_of_this_machine(server: AppServer, host: str) -> None:
     host = f"{host}:{server.port}"
 
     assert handshake(server, host, f"http://{host}") == 101
@@ -113,7 +113,9 @@ def test_this_machine_by_its_names_may(server: AppServer, host: str) -> None:
     "host",
     ["evil.invalid", "localhost.evil.invalid", "evil.invalid:8501", "10.0.0.1", "x@localhost", ""],
 )
-def test_a_foreign_host_may_not_whatever_its_origin(server: AppServer, host: str) -> None:
+def test_a_session_under_a_foreign_host_is_rejected_with_any_origin(
+    server: AppServer, host: str
+) -> None:
     for origin in (None, f"http://{host}", f"http://127.0.0.1:{server.port}"):
         assert handshake(server, host, origin) == 403
 
@@ -122,11 +124,11 @@ def test_a_foreign_host_may_not_whatever_its_origin(server: AppServer, host: str
     "origin",
     ["http://evil.invalid", "https://evil.invalid:8501", "http://127.0.0.1.evil.invalid", "null"],
 )
-def test_a_page_of_a_foreign_origin_may_not(server: AppServer, origin: str) -> None:
+def test_a_session_from_a_foreign_origin_is_rejected(server: AppServer, origin: str) -> None:
     assert handshake(server, f"127.0.0.1:{server.port}", origin) == 403
 
 
-def test_what_is_no_message_closes_the_session_and_stops_nobody_else(server: AppServer) -> None:
+def test_an_invalid_message_closes_only_its_own_session(server: AppServer) -> None:
     address = f"ws://{HOST}:{server.port}/_stcore/stream"
     with connect(address, subprotocols=[Subprotocol("streamlit")]) as socket:
         socket.send(b"\xff\xff\xff\xff")
@@ -136,7 +138,7 @@ def test_what_is_no_message_closes_the_session_and_stops_nobody_else(server: App
     assert requests.get(f"{server.url}/_stcore/health", timeout=30).text == "ok"
 
 
-def test_a_refused_websocket_is_told_by_its_status(server: AppServer) -> None:
+def test_a_rejected_websocket_has_the_status_403(server: AppServer) -> None:
     address = f"ws://{HOST}:{server.port}/_stcore/stream"
 
     with pytest.raises(InvalidStatus) as caught:
@@ -149,7 +151,7 @@ def test_a_refused_websocket_is_told_by_its_status(server: AppServer) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "_stcore/health", "_stcore/host-config", "jobs"])
-def test_no_answer_lets_a_foreign_page_read_it(server: AppServer, path: str) -> None:
+def test_foreign_pages_cannot_read_a_response(server: AppServer, path: str) -> None:
     headers = {"Origin": "http://evil.invalid"}
 
     answer = requests.get(f"{server.url}/{path}", headers=headers, timeout=30)
@@ -157,7 +159,7 @@ def test_no_answer_lets_a_foreign_page_read_it(server: AppServer, path: str) -> 
     assert answer.headers.get("Access-Control-Allow-Origin") not in ("*", "http://evil.invalid")
 
 
-def test_an_upload_without_the_token_is_refused(server: AppServer) -> None:
+def test_an_upload_without_the_token_or_above_the_limit_is_rejected(server: AppServer) -> None:
     async def session() -> tuple[int, int]:
         async with Tab(server.url) as tab:
             await tab.open()
@@ -183,38 +185,36 @@ def test_an_upload_without_the_token_is_refused(server: AppServer) -> None:
         "component/streamlit_ace.streamlit_ace//etc/passwd",
     ],
 )
-def test_no_address_leads_to_a_file_of_the_server(server: AppServer, path: str) -> None:
+def test_no_address_returns_a_file_of_the_server(server: AppServer, path: str) -> None:
     connection = http.client.HTTPConnection(HOST, server.port, timeout=30)
-    connection.request("GET", f"/{path}")  # requests would tidy the dots away
+    connection.request("GET", f"/{path}")  # requests would normalize the dots
     answer = connection.getresponse()
     body = answer.read().decode("utf-8", "replace")
     connection.close()
 
-    # Streamlit gives its own page to addresses that it does not know
+    # for unknown addresses Streamlit returns its own page
     assert answer.status >= 400 or "<title>Streamlit</title>" in body
     for content in ("root:", "gatherUsageStats", "import streamlit", "def main"):
         assert content not in body
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"),
+    ("path", "body"),
     [
         ("_stcore/agent/interact", {}),
         ("_stcore/agent/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}),
     ],
 )
-def test_no_program_drives_the_app_over_plain_requests(
-    server: AppServer, path: str, asked: dict[str, Any]
+def test_the_agent_interface_is_disabled(
+    server: AppServer, path: str, body: dict[str, Any]
 ) -> None:
-    answer = requests.post(f"{server.url}/{path}", json=asked, timeout=30)
+    answer = requests.post(f"{server.url}/{path}", json=body, timeout=30)
 
     assert "does not serve the agent API" in answer.text
 
 
 @pytest.mark.parametrize("path", ["_stcore/metrics", "_stcore/script-health-check"])
-def test_what_is_told_about_the_server_names_no_path_and_no_session(
-    server: AppServer, path: str
-) -> None:
+def test_metrics_contain_neither_paths_nor_sessions(server: AppServer, path: str) -> None:
     async def session() -> tuple[str, str]:
         async with Tab(server.url) as tab:
             await tab.open()
@@ -232,7 +232,7 @@ def test_what_is_told_about_the_server_names_no_path_and_no_session(
 # What a failure shows
 
 
-def test_a_failing_page_shows_neither_message_nor_trace_and_the_log_has_both(
+def test_the_message_and_traceback_of_a_failing_page_are_only_in_the_log(
     tmp_path: Path,
 ) -> None:
     async def first_page(url: str) -> str:
@@ -254,7 +254,7 @@ def test_a_failing_page_shows_neither_message_nor_trace_and_the_log_has_both(
 
 
 def page_calls() -> Iterator[tuple[str, ast.AST]]:
-    """(file, call or decorated function) of every page and part."""
+    """Yield each call and function of the app with its file."""
     for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call | ast.FunctionDef):
@@ -266,7 +266,7 @@ def keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 
 def test_downloads_are_made_on_click() -> None:
-    # one made before is kept by the server and read without a cookie, also when the tab is closed
+    # data made earlier could be downloaded without a cookie, even after the tab is closed
     downloads = [
         (file, call)
         for file, call in page_calls()
@@ -278,13 +278,13 @@ def test_downloads_are_made_on_click() -> None:
     assert len(downloads) >= 3
     for file, call in downloads:
         data = keyword(call, "data") or call.args[1]
-        assert isinstance(data, ast.Lambda), f"{file}:{call.lineno}: the data is no callable"
+        assert isinstance(data, ast.Lambda), f"{file}:{call.lineno}: the data is not a callable"
 
 
 SHARED = {"cache_data", "cache_resource"}
 
 
-def test_caches_are_in_one_file_bounded_and_take_nothing_of_a_person() -> None:
+def test_caches_are_in_one_file_are_bounded_and_take_no_session() -> None:
     for file, node in page_calls():
         if not isinstance(node, ast.FunctionDef):
             continue
@@ -295,12 +295,12 @@ def test_caches_are_in_one_file_bounded_and_take_nothing_of_a_person() -> None:
                 continue
             where = f"{file}:{node.lineno}"
             assert file == "pages/shared/state/services.py", f"{where}: caches live in services.py"
-            assert call is not None, f"{where}: the cache has no bound"
-            assert keyword(call, "max_entries"), f"{where}: the cache has no bound"
+            assert call is not None, f"{where}: the cache is unbounded"
+            assert keyword(call, "max_entries"), f"{where}: the cache is unbounded"
             personal = {
                 argument.arg: ast.unparse(argument.annotation or ast.Constant(None))
                 for argument in node.args.args
                 if "ession" in ast.unparse(argument.annotation or ast.Constant(None))
                 or argument.arg.startswith("_")
             }
-            assert personal == {}, f"{where}: a cache is shared by everybody"
+            assert personal == {}, f"{where}: all sessions share a cache"

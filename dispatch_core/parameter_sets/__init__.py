@@ -1,1 +1,1 @@
-"""Parameter sets in the hands of a person: schema, form, edits of the text, sweeps, comparison."""
+"""Parameter sets: the file, its schema and form, edits of its text, sweeps and comparison."""

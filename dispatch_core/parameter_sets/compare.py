@@ -1,7 +1,7 @@
-"""Parameter sets side by side: what differs, what is the same in all, what stands twice.
+"""Compares parameter sets: which values differ, which are shared, which sets repeat.
 
-Only values that are written are compared, each with where it is written. A default
-of a schema is no value of a set: it is never filled in here.
+Only values written in the document are compared. Defaults of a schema are not values
+of a set, so they are never filled in here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class ComparedValue:
-    """One written value and the top-level key of the document that it comes from."""
+    """A value and the top-level key of the document that it comes from."""
 
     value: JsonValue
     origin: str
@@ -27,7 +27,7 @@ class ComparedValue:
 
 @dataclass(frozen=True, slots=True)
 class ComparedSet:
-    """The values of one set by path; `same_as` is the number of an equal set before it."""
+    """The values of one set by path; `same_as` is the number of an earlier, equal set."""
 
     number: int
     values: dict[KeyPath, ComparedValue]
@@ -36,9 +36,9 @@ class ComparedSet:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The sets, and their paths: those that differ in any, and those that do not.
+    """The sets, the paths whose values differ, and the paths whose values all sets share.
 
-    1, 1.0, true and "1" differ; a value that one set lacks differs too.
+    1, 1.0, true and "1" differ from each other. A path that one set lacks differs too.
     """
 
     sets: tuple[ComparedSet, ...]
@@ -47,7 +47,7 @@ class Comparison:
 
 
 def compare_sets(sets: Sequence[MergedSet]) -> Comparison:
-    """`sets` compared; paths are in the order in which they first appear."""
+    """Compare `sets`; paths keep the order in which they first appear."""
     first: dict[str, int] = {}
     compared = tuple(_compared(one, first) for one in sets)
     paths = list(dict.fromkeys(path for one in compared for path in one.values))

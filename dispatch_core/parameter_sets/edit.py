@@ -1,7 +1,7 @@
-"""Edit the text of analysis_parameters.json as a form does: one value, or one set, at a time.
+"""Edits the text of analysis_parameters.json as a form does: one value or one set at a time.
 
-The text is the one value behind form and JSON. Each function gives the text with
-the change and leaves the rest as it was written. An empty text is no parameters.
+Form and JSON editor share this text. Each function returns the changed text and keeps
+the layout of everything else. An empty text means no parameters.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ EMPTY = json.dumps({SINGLE: {}}, indent=2)
 
 
 def set_value(text: str, target: JsonPath, path: tuple[str, ...], value: JsonValue) -> str:
-    """`text` with `value` at `path` of the set at `target`.
+    """Return `text` with `value` at `path` of the set at `target`.
 
-    A set replaces a fixed object as a whole. So where a member of one is changed for
-    the first time, the set gets the object with all its members, and the change.
+    A set replaces a fixed object as a whole. The first change to a member of a fixed
+    object therefore copies the whole object into the set, with the change.
     """
     text = text if text.strip() else EMPTY
     document = json.loads(text)
@@ -49,10 +49,10 @@ def set_value(text: str, target: JsonPath, path: tuple[str, ...], value: JsonVal
 def unset_value(
     text: str, target: JsonPath, path: tuple[str, ...], required: Collection[tuple[str, ...]] = ()
 ) -> str:
-    """`text` without the value at `path` of the set at `target`.
+    """Return `text` without the value at `path` of the set at `target`.
 
-    Objects that are left without a key go too, unless they are `required`: setting a
-    value and taking it back leaves no trace.
+    Objects that become empty are removed too, unless they are `required`: setting a
+    value and unsetting it restores the text.
     """
     text = remove_value(text, (*target, *path))
     for depth in range(len(path) - 1, 0, -1):
@@ -73,10 +73,10 @@ def _follow(document: Any, path: JsonPath) -> Any:
 
 
 def wrap_bare(text: str) -> str | None:
-    """`text` as a parameters file, where it is a bare set or a bare list of sets.
+    """Wrap a bare set or a bare list of sets, as older dispatchers accepted, in its key.
 
-    Older dispatchers took these. None where it is neither, so that a misspelt key of
-    a whole file is not buried in a set.
+    Returns None for any other text. A file with a misspelt top-level key is not wrapped,
+    because the typo would then hide inside a set.
     """
     try:
         document = load_json(text, FILE_NAME)
@@ -95,7 +95,7 @@ def _wrapped(text: str, key: str) -> str:
 
 
 def to_distributed(text: str) -> str:
-    """`text` with its one set as a list of one; the fixed parameters stay."""
+    """Return `text` with its single set as a list of one; fixed parameters are kept."""
     document = json.loads(text) if text.strip() else {}
     if DISTRIBUTED in document:
         return text
@@ -106,7 +106,7 @@ def to_distributed(text: str) -> str:
 
 
 def to_single(text: str) -> str:
-    """`text` with its first distributed set as the one set; the others are gone."""
+    """Return `text` with its first distributed set as the single set; other sets are removed."""
     document = json.loads(text)
     text = remove_value(text, (SINGLE,))
     first = document[DISTRIBUTED][0]
@@ -115,34 +115,34 @@ def to_single(text: str) -> str:
 
 
 def add_set(text: str) -> str:
-    """`text` with an empty set at the end of the distributed ones."""
+    """Return `text` with an empty set appended to the distributed sets."""
     count = len(json.loads(text)[DISTRIBUTED])
     return insert_item(text, (DISTRIBUTED,), count, "{}")
 
 
 def copy_set(text: str, index: int) -> str:
-    """`text` with set `index`, as it is written, a second time behind it."""
+    """Return `text` with a copy of set `index`, in the same layout, directly after it."""
     raw = raw_value(text, (DISTRIBUTED, index))
     return insert_item(text, (DISTRIBUTED,), index + 1, raw)
 
 
 def remove_set(text: str, index: int) -> str:
-    """`text` without set `index`."""
+    """Return `text` without set `index`."""
     return remove_value(text, (DISTRIBUTED, index))
 
 
 def move_set(text: str, index: int, by: int) -> str:
-    """`text` with set `index` and the one `by` places on in each other's place."""
+    """Return `text` with set `index` and set `index + by` swapped."""
     return swap_items(text, (DISTRIBUTED,), index, index + by)
 
 
 def swept_sets(
     text: str, keys: Sequence[SweptKey], mode: SweepMode, base: Sequence[int] = ()
 ) -> list[dict[str, Any]]:
-    """The sets that a sweep makes of the distributed sets `base`, one after the other.
+    """Return the sets that a sweep makes from each of the distributed sets `base`.
 
-    Without a base they hold the swept keys alone, over what is fixed or, in a text
-    with one set, over that set.
+    Without a base, the new sets contain only the swept keys. They then inherit the fixed
+    parameters and, if the text has a single set, the values of that set.
     """
     document = json.loads(text) if text.strip() else {}
     listed = document.get(DISTRIBUTED)
@@ -155,25 +155,25 @@ def swept_sets(
 
 def _check_total(total: int) -> None:
     if total > MAX_SETS:
-        what = f"there would be {total:,} parameter sets; the most is {MAX_SETS:,}"
+        what = f"there would be {total:,} parameter sets; the limit is {MAX_SETS:,}"
         raise InvalidInput(Issue(what, "sweep", "Give fewer values, or replace the sets"))
 
 
 def replace_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:
-    """`text` with `sets` as its distributed ones; what was the one set becomes fixed."""
+    """Return `text` with `sets` as its distributed sets; a single set becomes fixed."""
     text = _with_fixed(text if text.strip() else EMPTY)
     return put_value(text, (DISTRIBUTED,), [dict(one) for one in sets])
 
 
 def append_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:
-    """`text` with `sets` behind its distributed ones."""
+    """Return `text` with `sets` appended to its distributed sets."""
     text = to_distributed(text)
     _check_total(len(json.loads(text)[DISTRIBUTED]) + len(sets))
     return append_items(text, (DISTRIBUTED,), [dict(one) for one in sets])
 
 
 def _with_fixed(text: str) -> str:
-    """`text` without `analysis_parameter`: its values lie under the sets to come."""
+    """Move the values of `analysis_parameter` into the fixed parameters."""
     document = json.loads(text)
     if SINGLE not in document or DISTRIBUTED in document:
         return text

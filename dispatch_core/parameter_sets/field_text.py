@@ -1,8 +1,8 @@
-"""The value of a form field as the texts that a person edits, and back.
+"""Converts the value of a form field to the text that a user edits, and back.
 
-A blank text is no value (`MISSING`); ``null`` is the value null where the field
-takes it. Lists have one item in a line, tables and dictionaries one in a row; each
-cell follows the rules of `value_text`. Nothing that was not edited changes its type.
+Blank text means no value (`MISSING`); ``null`` means null if the field accepts null.
+Lists have one item per line, tables and dictionaries one per row; each cell follows the
+rules of `value_text`. A value that is not edited keeps its type.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from dispatch_core.text.value_text import read_value, write_value
 from dispatch_core.types import JsonValue
 
 KEY, VALUE = "Key", "Value"
-"""The columns of a dictionary."""
+"""The columns in which a dictionary is edited."""
 
 TableRow = dict[str, str | None]
-"""A row of a table by column; None where it has no value there."""
+"""A row of a table by column; None means that the row has no value there."""
 
 _EXAMPLES = {
     "integer": ("an integer", "Write a whole number, such as 5"),
@@ -31,7 +31,7 @@ _EXAMPLES = {
 
 
 def is_text(field: FormField | None) -> bool:
-    """Whether what is typed into `field` is a text as it stands."""
+    """Return whether the text typed into `field` is taken literally."""
     if field is None:
         return False
     choices = field.choices if field.kind in ("choice", "constant") else ()
@@ -39,7 +39,7 @@ def is_text(field: FormField | None) -> bool:
 
 
 def write_field(field: FormField, value: JsonValue | Missing) -> str:
-    """`value` as the text of `field`; blank where there is none."""
+    """Return `value` as the text of `field`; blank if there is no value."""
     if value is MISSING:
         return ""
     if field.kind == "json":
@@ -62,12 +62,12 @@ def _write_item(item: FormField | None, value: JsonValue) -> str:
 
 
 def read_field(field: FormField, text: str) -> JsonValue | Missing:
-    """The value that `text` gives `field`.
+    """Return the value that `text` gives `field`, or `MISSING` if it is blank.
 
     Raises
     ------
     InvalidInput
-        Where the text stands for no value of the field's kind.
+        If the text is not a value of the field's kind.
     """
     if not text.strip():
         return MISSING
@@ -107,7 +107,7 @@ def _read_scalar(field: FormField, text: str, where: str) -> JsonValue:
 
 
 def choices_of(field: FormField) -> dict[str, JsonValue]:
-    """The values that are picked from, by how they are written; empty where one types."""
+    """Return the values to choose from, by their text; empty for a field with free text."""
     if field.kind == "boolean":
         values: tuple[JsonValue, ...] = (True, False)
     else:
@@ -120,7 +120,7 @@ def choices_of(field: FormField) -> dict[str, JsonValue]:
 
 
 def columns_of(field: FormField, value: JsonValue | Missing) -> tuple[str, ...]:
-    """The columns that `field` shows: those of its schema, and of keys that only `value` has."""
+    """Return the columns of `field`: those of its schema, then further keys in `value`."""
     if field.kind == "dictionary":
         return (KEY, VALUE)
     rows = value if isinstance(value, list) else []
@@ -129,7 +129,7 @@ def columns_of(field: FormField, value: JsonValue | Missing) -> tuple[str, ...]:
 
 
 def write_rows(field: FormField, value: JsonValue | Missing) -> list[TableRow]:
-    """`value` of a dictionary or a table as rows of texts."""
+    """Return the `value` of a dictionary or a table as rows of text cells."""
     if field.kind == "dictionary":
         items = value.items() if isinstance(value, dict) else ()
         return [{KEY: key, VALUE: _write_item(field.item, one)} for key, one in items]
@@ -144,7 +144,10 @@ def write_rows(field: FormField, value: JsonValue | Missing) -> list[TableRow]:
 
 
 def read_rows(field: FormField, rows: Sequence[Mapping[str, Any]]) -> JsonValue | Missing:
-    """The value that `rows` give `field`; blank rows are none, and no row is no value."""
+    """Return the value that `rows` give `field`; blank rows are skipped.
+
+    Without a row that has content, the result is `MISSING`.
+    """
     filled = [
         (number, row)
         for number, row in enumerate(rows, 1)
@@ -174,17 +177,18 @@ def _read_dictionary(
         place = f"{where}, row {number}"
         key, text = row.get(KEY), row.get(VALUE) or ""
         if key is None:
-            raise InvalidInput(Issue(f"{text} has no key", place, "Write one before it"))
+            raise InvalidInput(Issue(f"{text} has no key", place, "Write a key for it"))
         if not text:
-            raise InvalidInput(Issue(f"{key} has no value", place, 'Write one, or ""'))
+            action = 'Write a value, or "" for an empty string'
+            raise InvalidInput(Issue(f"{key} has no value", place, action))
         if key in found:
-            raise InvalidInput(Issue(f"the key {key!r} stands twice", place, "Keep one of them"))
+            raise InvalidInput(Issue(f"the key {key!r} is repeated", place, "Keep one of them"))
         found[key] = _read_item(field.item, text, place)
     return found
 
 
 def edited_rows(rows: Sequence[TableRow], edits: Mapping[str, Any]) -> list[TableRow]:
-    """`rows` with the cells changed, the rows added and the rows deleted of a table widget."""
+    """Return `rows` after the changes, additions and deletions made in a table widget."""
     changed = edits.get("edited_rows", {})
     deleted = set(edits.get("deleted_rows", ()))
     kept = [

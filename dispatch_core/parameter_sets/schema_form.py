@@ -1,9 +1,9 @@
-"""A form from a JSON Schema, as pydantic writes it: a tree of fields that a face can draw.
+"""Turns a JSON Schema, as pydantic writes it, into a tree of form fields to display.
 
-Read are references, ``allOf`` around one, ``anyOf`` with null (an optional value),
-enums, constants, bounds, nested objects, lists, tables and free dictionaries. What
-is none of these stays JSON, in its place, with the reason in plain words. The
-schema itself is checked elsewhere (`parameter_schema`); the form only draws.
+It reads references, ``allOf`` around a reference, ``anyOf`` with null (an optional
+value), enums, constants, bounds, nested objects, lists, tables and free dictionaries.
+Any other part of a schema becomes a JSON field that states the reason. Schemas are
+checked in `schema.py`; here they are only displayed.
 """
 
 from __future__ import annotations
@@ -34,19 +34,24 @@ FieldKind = Literal[
 
 MAX_FIELDS = 2_000
 _MAX_LEVELS = 6
-"""Levels of objects within objects that are drawn; deeper ones stay JSON."""
+"""Levels of nested objects that get fields; deeper objects are edited as JSON."""
 
 _SCALARS = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
 _KINDS = frozenset((*_SCALARS, "object", "array", "null"))
-_NAMES = {"string": "a text", "boolean": "true or false", "array": "a list", "object": "an object"}
+_NAMES = {
+    "string": "a string",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field: `path` leads from the set to its value.
+    """One field; `path` leads from the parameter set to its value.
 
-    ``fields`` are the fields of a section and the columns of a table; ``item`` is
-    what a list or a dictionary holds. ``reason`` says why a field is JSON.
+    ``fields`` are the fields of a section or the columns of a table. ``item`` describes
+    an item of a list or a value of a dictionary. ``reason`` says why a field is JSON.
     """
 
     path: tuple[str, ...]
@@ -64,16 +69,16 @@ class FormField:
 
     @property
     def name(self) -> str:
-        """The key of the value; empty for the set itself and for an item."""
+        """The last key of the path; empty for the set itself and for an item."""
         return self.path[-1] if self.path else ""
 
 
 @dataclass(frozen=True, slots=True)
 class FormFigures:
-    """How many fields of a form are drawn as form, and which stay JSON.
+    """How many fields of a form have an input of their own, and which are edited as JSON.
 
-    Of those drawn, `items_as_json` are lists whose items are lists or objects: an
-    item is written as JSON, one in a line.
+    `items_as_json` are lists whose items are lists or objects: they are edited with one
+    JSON value per line, and count as having an input.
     """
 
     as_form: int
@@ -82,22 +87,22 @@ class FormFigures:
 
 
 def make_form(schema: Mapping[str, Any]) -> FormField:
-    """The form of one parameter set: a section of fields, in the schema's order.
+    """Return the form of one parameter set: a section of fields in the schema's order.
 
     Raises
     ------
     InvalidInput
-        Where the schema says nothing of an object's keys; a form has no field then.
+        If the schema names no properties, so that the form would have no field.
     """
     form = _Reader(schema).field((), schema, required=True)
     if form.kind != "section":
-        what = f"it gives no form: {form.reason or 'it names no properties'}"
+        what = f"no form can be made from it: {form.reason or 'it names no properties'}"
         raise InvalidInput(Issue(what, WHERE, "Edit the parameters as JSON"))
     return form
 
 
 def leaves(form: FormField) -> Iterator[FormField]:
-    """The fields that hold values: all but the sections around them."""
+    """Yield the fields that have a value, which are all fields except sections."""
     for one in form.fields:
         if one.kind == "section":
             yield from leaves(one)
@@ -106,11 +111,11 @@ def leaves(form: FormField) -> Iterator[FormField]:
 
 
 def form_figures(form: FormField) -> FormFigures:
-    """Count the leaves of `form`: drawn, and left as JSON."""
+    """Count the leaves of `form` by how they are edited."""
     every = list(leaves(form))
     as_json = tuple(one for one in every if one.kind == "json")
-    in_part = tuple(one for one in every if one.kind == "list" and not _is_plain(one.item))
-    return FormFigures(len(every) - len(as_json), as_json, in_part)
+    partly = tuple(one for one in every if one.kind == "list" and not _is_plain(one.item))
+    return FormFigures(len(every) - len(as_json), as_json, partly)
 
 
 def _is_plain(item: FormField | None) -> bool:
@@ -118,15 +123,15 @@ def _is_plain(item: FormField | None) -> bool:
 
 
 def misfit(field: FormField, value: JsonValue) -> str:
-    """Why `value` cannot be drawn as `field` is, or an empty text where it can.
+    """Return why `value` does not fit the kind of `field`; empty if it does.
 
-    A text of JSON may hold anything; what does not fit is shown as JSON, untouched.
+    The JSON editor accepts any value. One that does not fit is shown as JSON, unchanged.
     """
     if value is None and (field.takes_null or field.kind == "json"):
         return ""
     if field.kind in ("choice", "constant"):
         fits = any(is_same(value, one) for one in field.choices)
-        return "" if fits else "it is none of the choices"
+        return "" if fits else "it is not one of the choices"
     return "" if _fits(field, value) else f"its value is not {_words(field.kind)}"
 
 
@@ -134,7 +139,8 @@ def _fits(field: FormField, value: JsonValue) -> bool:
     if field.kind == "table":
         return isinstance(value, list) and all(isinstance(row, dict) for row in value)
     if field.kind == "list":
-        if not isinstance(value, list) or value in ([None], [[]]):  # read as null, as no item
+        # As text, [null] and [[]] would be read back as null and as an empty list.
+        if not isinstance(value, list) or value in ([None], [[]]):
             return False
         return all(field.item is None or not misfit(field.item, one) for one in value)
     if field.kind in ("integer", "number"):
@@ -146,7 +152,7 @@ def _fits(field: FormField, value: JsonValue) -> bool:
 
 def _words(kind: FieldKind) -> str:
     return {
-        "text": "a text",
+        "text": "a string",
         "integer": "an integer",
         "number": "a number",
         "boolean": "true or false",
@@ -156,7 +162,7 @@ def _words(kind: FieldKind) -> str:
 
 
 class _Reader:
-    """Reads one schema; counts its fields, so that no schema makes a form without end."""
+    """Reads one schema and counts its fields, so that the size of the form is bounded."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
@@ -171,7 +177,7 @@ class _Reader:
         within: frozenset[str] = frozenset(),
         level: int = 0,
     ) -> FormField:
-        """The field of `schema`, which lies inside the references `within`."""
+        """Return the field of `schema`, which was reached through the references `within`."""
         self.count += 1
         merged, seen, reason = self._merged(schema, within)
         takes_null = False
@@ -185,9 +191,10 @@ class _Reader:
     def _merged(
         self, schema: Any, within: frozenset[str]
     ) -> tuple[dict[str, Any], frozenset[str], str]:
-        """`schema` with its references and ``allOf`` laid together; what stands beside wins."""
+        """Merge `schema` with its references and ``allOf``; its own keys take precedence."""
         if not isinstance(schema, dict):
-            return {}, within, "its schema allows anything" if schema is True else "no value fits"
+            reason = "its schema allows any value" if schema is True else "no value is valid"
+            return {}, within, reason
         parts = [{"$ref": schema["$ref"]}] if "$ref" in schema else []
         parts += schema.get("allOf") or []
         own = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
@@ -196,7 +203,7 @@ class _Reader:
         if set(schema) == {"$ref"}:
             reference = schema["$ref"]
             if reference in within:
-                return {}, within, "it holds itself"
+                return {}, within, "its schema contains itself"
             return self._merged(referenced(self.root, reference), within | {reference})
         below: dict[str, Any] = {}
         for part in parts:
@@ -204,13 +211,13 @@ class _Reader:
             clash = reason or _clash(below, one)
             if clash:
                 return own, within, clash
-            below = _laid_together(below, one)
-        return _laid_together(below, own), within, ""
+            below = _combined(below, one)
+        return _combined(below, own), within, ""
 
     def _without_null(
         self, schema: dict[str, Any], within: frozenset[str]
     ) -> tuple[dict[str, Any], frozenset[str], bool, str]:
-        """The one schema that a value fits if it is not null, and whether null fits."""
+        """Return the one schema of values that are not null, and whether null is valid."""
         kinds = schema.get("type")
         if isinstance(kinds, list):
             rest = [kind for kind in kinds if kind != "null"]
@@ -227,11 +234,11 @@ class _Reader:
         chosen = _one_of([one for one, _, _ in rest_of])
         reason = next((reason for _, _, reason in rest_of if reason), "")
         if chosen is None or reason:
-            said = reason or _alternatives([one for one, _, _ in rest_of])
-            return outer, within, takes_null, said
+            reason = reason or _alternatives([one for one, _, _ in rest_of])
+            return outer, within, takes_null, reason
         seen = within.union(*(seen for _, seen, _ in rest_of))
         inner, seen, inner_null, reason = self._without_null(chosen, seen)
-        return _laid_together(inner, outer), seen, takes_null or inner_null, reason
+        return _combined(inner, outer), seen, takes_null or inner_null, reason
 
     def _of_kind(
         self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
@@ -249,8 +256,8 @@ class _Reader:
         if kind == "object":
             return self._object(field, schema, within, level)
         known = kind is None or kind in _KINDS
-        reason = "its schema allows anything" if known else f"{kind!r} is no type of JSON"
-        return replace(field, reason="only null fits" if kind == "null" else reason)
+        reason = "its schema allows any value" if known else f"{kind!r} is not a JSON type"
+        return replace(field, reason="only null is valid" if kind == "null" else reason)
 
     def _object(
         self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
@@ -259,7 +266,7 @@ class _Reader:
         if not properties:
             return self._dictionary(field, schema, within, level)
         if level >= _MAX_LEVELS:
-            return replace(field, reason=f"it lies more than {_MAX_LEVELS} objects deep")
+            return replace(field, reason=f"it is nested more than {_MAX_LEVELS} objects deep")
         needed = schema.get("required") or ()
         fields = tuple(
             self.field(
@@ -276,7 +283,7 @@ class _Reader:
         if values is False:
             return replace(field, reason="its schema allows no keys")
         if schema.get("patternProperties"):
-            return replace(field, reason="the patterns of its keys decide what their values are")
+            return replace(field, reason="the type of a value depends on the pattern of its key")
         item = self.field((), values, within=within, level=level + 1)
         return replace(field, kind="dictionary", item=item)
 
@@ -284,7 +291,7 @@ class _Reader:
         self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
     ) -> FormField:
         if isinstance(schema.get("prefixItems"), list) or isinstance(schema.get("items"), list):
-            return replace(field, reason="each place of the list has a type of its own")
+            return replace(field, reason="each position of the list has its own type")
         item = self.field((), schema.get("items", True), within=within, level=level + 1)
         if item.kind == "section" and not any(one.kind == "section" for one in item.fields):
             return replace(field, kind="table", fields=item.fields)
@@ -307,7 +314,7 @@ def _annotated(
 
 
 def _as_text(annotation: Any) -> str:
-    """A title or description; pydantic users also write lists of texts there."""
+    """Return a title or description as one line; users of pydantic also write lists there."""
     if isinstance(annotation, list):
         return " ".join(_as_text(part) for part in annotation)
     return "" if annotation is None else " ".join(str(annotation).split())
@@ -320,7 +327,8 @@ def _clash(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     return ""
 
 
-def _laid_together(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _combined(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Merge two schemas; properties and required keys are united, else `above` wins."""
     both = {**below, **above}
     for key in ("properties", "required"):
         one, other = below.get(key), above.get(key)
@@ -332,7 +340,7 @@ def _laid_together(below: dict[str, Any], above: dict[str, Any]) -> dict[str, An
 
 
 def _one_of(branches: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The one schema that stands for all of `branches`, or None where they differ in kind."""
+    """Return one schema equivalent to `branches`, or None if they differ in kind."""
     if len(branches) == 1:
         return branches[0]
     choices = [_choices_of(branch) for branch in branches]
@@ -353,7 +361,7 @@ def _choices_of(schema: Mapping[str, Any]) -> list[Any] | None:
 
 def _alternatives(branches: list[dict[str, Any]]) -> str:
     names = dict.fromkeys(_name_of(branch) for branch in branches)
-    return f"it may be {' or '.join(names)}" if names else "only null fits"
+    return f"it may be {' or '.join(names)}" if names else "only null is valid"
 
 
 def _name_of(branch: Mapping[str, Any]) -> str:
@@ -373,14 +381,14 @@ def _choice(field: FormField, choices: list[Any]) -> FormField:
 
 
 def _implied(schema: Mapping[str, Any]) -> str | None:
-    """The type of a schema that names none but speaks of one."""
+    """Return the type that the keywords of a schema without ``type`` imply."""
     if "properties" in schema:
         return "object"
     return "array" if "items" in schema or "prefixItems" in schema else None
 
 
 def _limits(schema: Mapping[str, Any]) -> str:
-    """The bounds in words: ``at least 0, below 1``."""
+    """Return the bounds in words: ``at least 0, below 1``."""
     return ", ".join(words.format(schema[key]) for key, words in _LIMITS.items() if key in schema)
 
 
@@ -396,5 +404,5 @@ _LIMITS = {
     "format": "format {}",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
-    "uniqueItems": "no item twice",
+    "uniqueItems": "no repeated items",
 }

@@ -1,8 +1,8 @@
-"""Sweeps: a list of values for each of some keys in, parameter sets out.
+"""Makes parameter sets from lists of values for some keys: a sweep.
 
-``product`` makes every combination, the last key running fastest (3 and 2 values:
-6 sets); ``zip`` takes the first values together, then the second ones; ``append``
-changes one key at a time, one key after the other (3 and 2 values: 5 sets).
+``product`` makes every combination, and the last key changes fastest (3 and 2 values:
+6 sets). ``zip`` combines the first values of all keys, then the second values.
+``append`` changes one key at a time, one key after another (3 and 2 values: 5 sets).
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ _NUMBER = r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][-+]?\d{1,3})?"
 _RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})\s+(step|count)\s+({_NUMBER})")
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]|[,\n]|[^"\[\]{},\n]+')
 _DIGITS = 15
-"""Significant digits of a double that a decimal text keeps."""
+"""Decimal digits that a double represents exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweptKey:
-    """A key, nested ones by their path, and the values it takes in turn."""
+    """A key, given as a path, and the values that it takes in turn."""
 
     path: tuple[str, ...]
     values: tuple[JsonValue, ...]
 
     @property
     def name(self) -> str:
-        """The path as it is shown: ``fit_kwargs.seed``."""
+        """The path as displayed: ``fit_kwargs.seed``."""
         return ".".join(self.path)
 
 
 def read_path(text: str) -> tuple[str, ...]:
-    """The keys of a dotted path; a JSON list (``["a.b", "c"]``) where a key holds a dot."""
+    """Split a dotted path into keys; use a JSON list (``["a.b", "c"]``) if a key has a dot."""
     text = text.strip()
     if text.startswith("["):
         keys = load_json(text, f"{WHERE}, key")
@@ -56,17 +56,17 @@ def read_path(text: str) -> tuple[str, ...]:
             return tuple(keys)
     path = tuple(text.split("."))
     if text.startswith("[") or not all(path):
-        action = 'Write a.b, or ["a", "b"] where a key holds a dot'
+        action = 'Write a.b, or ["a", "b"] if a key contains a dot'
         raise InvalidInput(Issue(f"{text!r} is not the path of a key", WHERE, action))
     return path
 
 
 def read_values(text: str, where: str = WHERE, *, is_text: bool = False) -> tuple[JsonValue, ...]:
-    """The values that `text` lists: a JSON list, or values between commas or line breaks.
+    """Return the values listed in `text`: a JSON list, or values separated by commas or lines.
 
-    ``0.1 to 0.5 step 0.1`` and ``0 to 1 count 5`` stand for their numbers, both ends
-    included, as the decimal numbers that a person would write. Types are kept: 1,
-    1.0 and "1" are three values; with `is_text`, bare words and numbers are texts.
+    ``0.1 to 0.5 step 0.1`` and ``0 to 1 count 5`` are ranges. Both ends are included, and
+    decimals are exact (0.3, not 0.30000000000000004). Types are kept: 1, 1.0 and "1" are
+    three values. With `is_text`, bare words and numbers are strings.
     """
     if text.strip().startswith("["):
         listed = _whole_list(text)
@@ -77,12 +77,12 @@ def read_values(text: str, where: str = WHERE, *, is_text: bool = False) -> tupl
         values.extend(_range(part, where) or [read_value(part, where, is_text=is_text)])
         _check_count(len(values), "the list")
     if not values:
-        raise InvalidInput(Issue("no value is given", where, "Write values between commas"))
+        raise InvalidInput(Issue("no value is given", where, "Write values separated by commas"))
     return tuple(values)
 
 
 def _whole_list(text: str) -> tuple[JsonValue, ...] | None:
-    """The items of a JSON list, unless `text` is several lists between commas."""
+    """Return the items of one JSON list; None if `text` is several lists."""
     try:
         value = load_json(text, WHERE)
     except InvalidInput:
@@ -91,7 +91,7 @@ def _whole_list(text: str) -> tuple[JsonValue, ...] | None:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """`text` cut at commas and line breaks outside quotes and brackets; blanks left out."""
+    """Split `text` at commas and line breaks outside quotes and brackets."""
     depth, part = 0, ""
     for match in _PART.finditer(text):
         token = match.group()
@@ -114,8 +114,8 @@ def _range(part: str, where: str) -> list[JsonValue]:
     if word == "count":
         return _by_count(start, stop, size, where)
     if not size or (stop - start) / size < 0:
-        action = "Give a step that leads from the first number to the last"
-        raise InvalidInput(Issue(f"the step of {part!r} does not reach its end", where, action))
+        action = "Use a step that leads from the first number to the last"
+        raise InvalidInput(Issue(f"the step of {part!r} never reaches its end", where, action))
     steps = (stop - start) / size
     _check_count(steps + 1, part)
     return [_number(start + size * n, is_integer) for n in range(int(steps) + 1)]
@@ -123,7 +123,7 @@ def _range(part: str, where: str) -> list[JsonValue]:
 
 def _by_count(start: Decimal, stop: Decimal, count: Decimal, where: str) -> list[JsonValue]:
     if count != count.to_integral_value() or count < 1:
-        raise InvalidInput(Issue(f"{count} is not a count", where, "Write 1 or more"))
+        raise InvalidInput(Issue(f"{count} is not a count", where, "Use a whole number from 1"))
     _check_count(count, f"a count of {count}")
     gap = (stop - start) / max(1, int(count) - 1)
     numbers = [start + gap * n for n in range(int(count))]
@@ -134,25 +134,26 @@ def _by_count(start: Decimal, stop: Decimal, count: Decimal, where: str) -> list
 def _number(value: Decimal, is_integer: bool) -> int | float:
     number = float(f"{value:.{_DIGITS}g}")
     if math.isinf(number):
-        raise InvalidInput(Issue(f"{value} is beyond a number", WHERE, "Give smaller numbers"))
+        raise InvalidInput(Issue(f"{value} is too large", WHERE, "Use smaller numbers"))
     return int(value) if is_integer else number
 
 
 def count_sets(keys: Sequence[SweptKey], mode: SweepMode) -> int:
-    """How many sets a sweep makes, before any is made.
+    """Return how many sets a sweep makes, without making them.
 
     Raises
     ------
     InvalidInput
-        Where it has no key, the same key twice, lists of unlike lengths to zip, or
-        more than 2,000 sets.
+        If there is no key, two keys change the same value, lists of different lengths
+        are zipped, or the sweep makes more than 2,000 sets.
     """
     lengths = [len(key.values) for key in keys]
     _check_keys(keys)
     if mode == "zip" and len(set(lengths)) > 1:
-        said = ", ".join(f"{key.name} {len(key.values)}" for key in keys)
-        what = f"the lists are not of one length: {said}"
-        raise InvalidInput(Issue(what, WHERE, "Give as many values for each key, or take product"))
+        listed = ", ".join(f"{key.name} {len(key.values)}" for key in keys)
+        what = f"the lists differ in length: {listed}"
+        action = "Use the same number of values for each key, or every combination"
+        raise InvalidInput(Issue(what, WHERE, action))
     counts = {"product": math.prod(lengths), "zip": lengths[0], "append": sum(lengths)}
     _check_count(
         counts[mode], " × ".join(map(str, lengths)) if mode == "product" else f"the {mode}"
@@ -162,7 +163,7 @@ def count_sets(keys: Sequence[SweptKey], mode: SweepMode) -> int:
 
 def _check_keys(keys: Sequence[SweptKey]) -> None:
     if not keys:
-        raise InvalidInput(Issue("no key is chosen", WHERE, "Choose a key and give it values"))
+        raise InvalidInput(Issue("no key is chosen", WHERE, "Choose a key and list its values"))
     for one, other in itertools.combinations(keys, 2):
         shorter = min(len(one.path), len(other.path))
         if one.path[:shorter] == other.path[:shorter]:
@@ -170,10 +171,10 @@ def _check_keys(keys: Sequence[SweptKey]) -> None:
             raise InvalidInput(Issue(what, WHERE, "Keep one of them"))
 
 
-def _check_count(count: int | Decimal, what: str) -> None:
+def _check_count(count: int | Decimal, origin: str) -> None:
     if count > MAX_SETS:
-        said = f"{what} would make {int(count):,}; the most is {MAX_SETS:,}"
-        raise InvalidInput(Issue(said, WHERE, "Give fewer values, or sweep in parts"))
+        what = f"{origin} would make {int(count):,}; the limit is {MAX_SETS:,}"
+        raise InvalidInput(Issue(what, WHERE, "Use fewer values, or sweep in parts"))
 
 
 def sweep_sets(
@@ -182,10 +183,10 @@ def sweep_sets(
     own: ParameterSet,
     fixed: ParameterSet | None = None,
 ) -> list[dict[str, Any]]:
-    """The set `own` with each choice of values in it, in order.
+    """Return one copy of the set `own` for each choice of values, in order.
 
-    What is `fixed` is not copied into the sets, except around a nested key: a set
-    replaces a fixed object as a whole, so its other members have to come along.
+    Fixed parameters are not copied into the sets. The exception is a nested key: a set
+    replaces a fixed object as a whole, so the other members of that object are copied.
     """
     count_sets(keys, mode)
     under = fixed or {}
@@ -223,14 +224,14 @@ def _holder(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         below = values.setdefault(key, {})
         if not isinstance(below, dict):
             name = ".".join(path[:depth])
-            what = f"{name} holds no keys, so {'.'.join(path)} cannot be set"
+            what = f"{name} is not an object, so {'.'.join(path)} cannot be set"
             raise InvalidInput(Issue(what, WHERE, "Choose another key"))
         values = below
     return values
 
 
 def known_paths(sets: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """The paths of all values in `sets`, down to what is no object, each once."""
+    """Return the distinct paths of all values in `sets` that are not objects."""
     found: dict[tuple[str, ...], None] = {}
     for one in sets:
         found.update(dict.fromkeys(path for path, _ in flat(one)))
@@ -240,7 +241,7 @@ def known_paths(sets: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 def flat(
     values: Mapping[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], JsonValue]]:
-    """(path, value) of everything in `values` that is no object with keys."""
+    """Yield the path and value of everything in `values` except objects with keys."""
     for key, value in values.items():
         if isinstance(value, dict) and value:
             yield from flat(value, (*path, key))

@@ -2,8 +2,8 @@
 
     .venv-readers/bin/python tests/readers/validate_jobs.py FOLDER
 
-It runs in an environment of its own, because that package pins others of years ago.
-Prints how many jobs the reader takes; the first refusal ends it with exit code 1.
+It runs in a separate environment, because that package pins old versions of others.
+It prints the number of valid jobs, or the first invalid one with exit code 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 
 def main(folder: Path) -> int:
-    """Validate ``folder/*/*.json``, the layout that the analysis wrapper is started on."""
+    """Validate ``folder/*/*.json``, the layout that the analysis wrapper expects."""
     jobs = sorted(folder.glob("*/*.json"))
     for job in jobs:
         try:

@@ -1,1 +1,1 @@
-"""Servers on loopback that tests talk to over real sockets."""
+"""Servers on loopback that tests use over real sockets."""

@@ -1,4 +1,4 @@
-"""The demo gateway behind a real HTTPS server on loopback, with faults on order.
+"""The demo gateway behind a real HTTPS server on loopback, with injected faults.
 
 ::
 
@@ -6,7 +6,7 @@
         server.faults = iter([Fault("status", status=503), None, Fault("reset")])
         client = MetadataDbClient(host=server.host)   # REQUESTS_CA_BUNDLE=server.ca_file
 
-Each request takes the next fault, None or nothing left meaning a good answer.
+Each request takes the next fault. None, or no fault left, means a correct response.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _BODIES: dict[str, HttpAnswer] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with one request.
+    """The fault of one request.
 
-    ``status`` answers that status; ``html`` and ``error`` answer 200 with a page or
-    ``{"error": ...}``; ``truncated`` sends half of the body and hangs up; ``stall``
-    waits `seconds` before a good answer; ``reset`` drops the connection; ``raw``
-    answers `status` with just these `headers` and this `body`; ``drip`` sends a good
-    answer byte by byte, `seconds` apart.
+    ``status`` returns that status; ``html`` and ``error`` return 200 with a page or
+    ``{"error": ...}``; ``truncated`` sends half of the body and closes the connection;
+    ``stall`` waits `seconds` before a correct response; ``reset`` resets the connection;
+    ``raw`` returns exactly `status`, `headers` and `body`; ``drip`` sends a correct
+    response byte by byte, with `seconds` between two bytes.
     """
 
     kind: FaultKind
@@ -58,7 +58,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request as it came in, with the status it got (0 where it got none)."""
+    """One received request and the status of its response (0 without a response)."""
 
     method: str
     target: str
@@ -67,7 +67,7 @@ class LoggedRequest:
 
 
 def flaky(rate: float, seed: int, kinds: Iterable[FaultKind] = ()) -> Iterator[Fault | None]:
-    """Faults for ever: each request meets one of the quick kinds with probability `rate`."""
+    """Yield faults without end; a request fails with probability `rate`, without delay."""
     rng = random.Random(seed)
     apart = ("stall", "raw", "drip")
     chosen = list(kinds) or [kind for kind in get_args(FaultKind) if kind not in apart]
@@ -78,7 +78,7 @@ def flaky(rate: float, seed: int, kinds: Iterable[FaultKind] = ()) -> Iterator[F
 
 
 class GatewayServer:
-    """A context manager: inside it, `host` answers HTTPS.
+    """A context manager that serves HTTPS on `host`.
 
     Attributes
     ----------
@@ -87,12 +87,12 @@ class GatewayServer:
     ca_file
         PEM file of the authority that signed the server's certificate.
     requests
-        Every request so far, in the order of their answers.
+        Every request so far, in the order of the responses.
     faults
-        What the coming requests meet.
+        The faults of the next requests.
     on_request
-        Called before each request is answered, with its number from 1; may insert
-        into and remove from ``gateway.assets``.
+        Called before each response with the number of the request, from 1; may change
+        ``gateway.assets``.
     """
 
     def __init__(self, records: Iterable[Record], limits: GatewayLimits | None = None) -> None:
@@ -129,14 +129,14 @@ class GatewayServer:
         self._folder.cleanup()
 
     def next_fault(self) -> Fault | None:
-        """Count a request in and take the fault it meets."""
+        """Count a request and return its fault."""
         with self._lock:
             self._arrived += 1
             self.on_request(self._arrived)
             return next(self.faults, None)
 
     def log(self, request: LoggedRequest) -> None:
-        """Keep `request`; safe from every thread of the server."""
+        """Record `request`; every thread of the server may call this."""
         with self._lock:
             self.requests.append(request)
 
@@ -150,19 +150,19 @@ class _Server(ThreadingHTTPServer):
         self.owner = owner
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is part of the tests."""
+        """Print nothing: clients that close the connection are part of the tests."""
 
 
 def _server_side(authority: trustme.CA, plain: socket.socket) -> ssl.SSLSocket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    # the handshake belongs in the connection's own thread, not in the accepting one
+    # the handshake runs in the thread of the connection, so that it never blocks accepting
     return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else each answer waits 40 ms for a delayed ACK
+    disable_nagle_algorithm = True  # otherwise each response waits 40 ms for a delayed ACK
     server: _Server
 
     def do_GET(self) -> None:
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._respond()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
-        """Print nothing; requests are kept in ``GatewayServer.requests``."""
+        """Print nothing; ``GatewayServer.requests`` has the requests."""
 
     def _respond(self) -> None:
         owner = self.server.owner
@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer, cut=fault is not None and fault.kind == "truncated")
 
     def _answer(self, fault: Fault | None, body: bytes) -> HttpAnswer | None:
-        """What is sent, or None where the connection is dropped."""
+        """Return the response, or None to reset the connection."""
         if fault and fault.kind == "status":
             return fault.status, "application/json", b'{"message": "try again"}'
         if fault and fault.kind in _BODIES:
@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
                     return
 
     def _drop(self) -> None:
-        """End the connection with a reset, as a firewall does."""
+        """Reset the connection, as a firewall does."""
         self.close_connection = True
         linger = struct.pack("ii", 1, 0)
         with contextlib.suppress(OSError):

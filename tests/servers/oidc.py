@@ -1,4 +1,4 @@
-"""An OpenID Connect provider on loopback that signs in whoever the test says, without asking.
+"""An OpenID Connect provider on loopback that signs in the user chosen by the test.
 
 ::
 
@@ -27,12 +27,12 @@ CLIENT_ID, CLIENT_SECRET = "job-dispatch", "planted-client-secret"
 
 
 class IdentityProvider:
-    """A context manager: inside it, `url` answers."""
+    """A context manager that runs the provider at `url`."""
 
     def __init__(self) -> None:
         self.email = "ada@example.org"
         self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
-        self.asked: dict[str, dict[str, str]] = {}
+        self.pending: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         self._server = _Server(self)
@@ -50,7 +50,7 @@ class IdentityProvider:
         self._server.server_close()
 
     def secrets(self, app: str) -> str:
-        """What stands in the app's secrets.toml."""
+        """Return the secrets.toml of the app."""
         return f"""[auth]
 redirect_uri = "{app}/oauth2callback"
 cookie_secret = "planted-cookie-secret-{secrets.token_hex(16)}"
@@ -60,7 +60,7 @@ server_metadata_url = "{self.url}/.well-known/openid-configuration"
 """
 
     def metadata(self) -> dict[str, Any]:
-        """What the provider says of itself."""
+        """Return the metadata of the provider."""
         return {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",
@@ -73,12 +73,12 @@ server_metadata_url = "{self.url}/.well-known/openid-configuration"
         }
 
     def tokens(self, given: dict[str, str]) -> dict[str, Any] | None:
-        """The tokens for a code, which holds once and only with its verifier."""
-        asked = self.asked.pop(given.get("code", ""), None)
-        if asked is None:
+        """Return the tokens for a code, which is valid once and only with its verifier."""
+        request = self.pending.pop(given.get("code", ""), None)
+        if request is None:
             return None
         digest = sha256(given.get("code_verifier", "").encode()).digest()
-        if urlsafe_b64encode(digest).rstrip(b"=").decode() != asked["code_challenge"]:
+        if urlsafe_b64encode(digest).rstrip(b"=").decode() != request["code_challenge"]:
             return None
         now = int(time.time())
         claims = {
@@ -86,7 +86,7 @@ server_metadata_url = "{self.url}/.well-known/openid-configuration"
             "aud": CLIENT_ID,
             "sub": sha256(self.email.encode()).hexdigest()[:12],
             "email": self.email,
-            "nonce": asked["nonce"],
+            "nonce": request["nonce"],
             "iat": now,
             "exp": now + 600,
         }
@@ -128,12 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
         """Print nothing."""
 
-    def _authorize(self, asked: dict[str, str]) -> None:
+    def _authorize(self, request: dict[str, str]) -> None:
         code = secrets.token_urlsafe(16)
-        self.server.owner.asked[code] = asked
-        back = urlencode({"code": code, "state": asked["state"]})
+        self.server.owner.pending[code] = request
+        back = urlencode({"code": code, "state": request["state"]})
         self.send_response(302)
-        self.send_header("Location", f"{asked['redirect_uri']}?{back}")
+        self.send_header("Location", f"{request['redirect_uri']}?{back}")
         self.end_headers()
 
     def _send(self, answer: dict[str, Any], status: int = 200) -> None:

@@ -1,8 +1,8 @@
-"""A small S3 over HTTP that lists buckets, with latency, denials, faults and odd keys.
+"""A small S3 server that lists buckets, with latency, denied prefixes and injected faults.
 
-It speaks ListObjectsV2 as AWS does: any string as delimiter, ``start-after``,
-continuation tokens, ``max-keys``, ``encoding-type=url``, errors as XML. A real
-boto3 client is meant to talk to it; keys, sizes and nothing else are stored.
+It implements ListObjectsV2 as AWS does: any string as delimiter, ``start-after``,
+continuation tokens, ``max-keys``, ``encoding-type=url``, errors as XML. Real boto3
+clients can use it. It stores only keys and sizes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xml.sax.saxutils import escape
 
 @dataclass(frozen=True)
 class Request:
-    """One listing as it was asked for; ``number`` counts from 1."""
+    """One received listing request; ``number`` counts from 1."""
 
     number: int
     bucket: str
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Fault:
-    """An answer other than the true one: an error code, a whole body, or a broken connection."""
+    """A response instead of the correct one: an error code, a body, or a broken connection."""
 
     status: int = 500
     code: str = "InternalError"
@@ -43,9 +43,9 @@ class Fault:
 class S3Server:
     """Serves ``buckets`` (name -> key -> size) on ``url`` within a ``with`` block.
 
-    ``denied``, ``denied_signed`` and ``denied_unsigned`` hold starts of
-    ``bucket/prefix``, and deny what would show them too; ``delimiters`` says what
-    becomes of one that is not a slash.
+    ``denied``, ``denied_signed`` and ``denied_unsigned`` are starts of ``bucket/prefix``
+    that are denied, together with every prefix that contains them. ``delimiters`` says how
+    the server treats a delimiter that is not a slash.
     """
 
     def __init__(self, buckets: Mapping[str, Iterable[str] | Mapping[str, int]]) -> None:
@@ -72,7 +72,7 @@ class S3Server:
         self._http.server_close()
 
     def answer(self, bucket: str, params: dict[str, str], signed: bool) -> Fault:
-        """The body to send, which for a true answer is a Fault with status 200."""
+        """Return the response; the correct one is a `Fault` with status 200."""
         with self._lock:
             request = Request(len(self.requests) + 1, bucket, params, signed)
             self.requests.append(request)
@@ -124,7 +124,7 @@ def _sizes(keys: Iterable[str] | Mapping[str, int]) -> tuple[list[str], dict[str
 
 
 def _entries(keys: list[str], params: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """Keys and common prefixes (True) in order, from where the request wants to start."""
+    """Yield keys and common prefixes (True) in order, from the start of the request."""
     prefix, delimiter = params.get("prefix", ""), params.get("delimiter", "")
     index = max(bisect_left(keys, prefix), _start(keys, params))
     while index < len(keys) and keys[index].startswith(prefix):
@@ -186,7 +186,7 @@ class _Http(ThreadingHTTPServer):
     store: S3Server
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing: a client that goes away is part of the tests."""
+        """Print nothing: clients that close the connection are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -213,4 +213,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2] if answer.breaks else body)
 
     def log_message(self, *_: object) -> None:
-        """The server keeps its own record."""
+        """Print nothing; ``S3Server.requests`` has the requests."""

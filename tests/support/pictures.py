@@ -1,4 +1,4 @@
-"""The pictures of the README, taken of the demo: ``python -m tests.support.pictures``."""
+"""Takes the screenshots of the README with the demo: ``python -m tests.support.pictures``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUERY = '{"data_description.data_level": "derived"}'
 
 
 def main() -> int:
-    """Take all of them, in the light and in the dark theme; they are under 1 MB together."""
+    """Take all screenshots in the light and dark themes; 1 if they exceed 1 MB together."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def open_tab(browser: Browser, server: Server, scheme: str) -> Tab:
-    """A window of 1,360 x 1,120."""
+    """Open a window of 1,360 x 1,120 pixels."""
     context = browser.new_context(
         color_scheme="dark" if scheme == "dark" else "light",
         viewport={"width": 1360, "height": 1120},
@@ -48,7 +48,7 @@ DARK = {"charts", "parameters", "deliver"}
 
 
 def go_through(tab: Tab, scheme: str) -> None:
-    """The way from the query to the delivery, with a picture of each page."""
+    """Go from the query to the delivery, and take a screenshot of each page."""
     wanted = LIGHT if scheme == "light" else DARK
     tab.open()
     tab.press("Find assets")
@@ -87,7 +87,7 @@ def go_through(tab: Tab, scheme: str) -> None:
 
 
 def take(tab: Tab, name: str, wanted: set[str]) -> None:
-    """One picture, in 128 colours."""
+    """Save one screenshot in 128 colours."""
     if name not in wanted:
         return
     tab.settle()

@@ -1,12 +1,12 @@
-"""A model of what a disk holds after the power failed, from the file operations so far.
+"""A model of the content of a disk after a power failure, from the file operations so far.
 
-Every operation of a write is recorded, in order. At each point the model knows, for
-the folder watched, which bytes and names are *synced*: an fsync of a file makes its
-bytes durable, an fsync of a folder the names in it. What is not synced may be there
-or not; the two worst cases are looked at:
+The model records every write operation in the watched folder, in order, and knows at
+each point which bytes and names are *synced*: an fsync of a file makes its bytes durable,
+an fsync of a folder the names in it. Anything else may survive or not. The model gives
+the two worst cases:
 
-- *names first*: every name is there, and a file holds only the bytes that were synced;
-- *synced only*: a name is there only if its folder was synced since it came.
+- *names first*: every name survives, but a file has only its synced bytes;
+- *synced only*: a name survives only if its folder was synced after it was added.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 Tree = dict[str, bytes]
-"""Path below the watched folder -> bytes, of every file; hidden names left out."""
+"""Path below the watched folder -> bytes of each file; without hidden names."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class _Folder:
 
 @dataclass
 class Disk:
-    """The model of the watched folder; `after` gives the worst cases at this point."""
+    """The model of the watched folder; `after` gives the worst cases at the current point."""
 
     base: Path
     root: _Folder = field(default_factory=_Folder)
@@ -44,7 +44,7 @@ class Disk:
 
     @classmethod
     def of(cls, base: Path) -> Disk:
-        """A disk on which everything that is below `base` now is durable."""
+        """Return a disk on which the current content of `base` is durable."""
         disk = cls(base)
         for path in sorted(base.rglob("*")):
             parent, name = disk._entry(str(path))
@@ -53,7 +53,7 @@ class Disk:
         return disk
 
     def after(self) -> tuple[Tree, Tree]:
-        """(names first, synced only): what may be found when the power comes back."""
+        """Return the two possible contents after a power failure: names first, synced only."""
         return _tree(self.root, lambda folder: folder.names), _tree(
             self.root, lambda folder: folder.synced
         )
@@ -119,7 +119,7 @@ def _tree(root: _Folder, names: Callable[[_Folder], dict[str, _File | _Folder]])
 
 @contextmanager
 def watched(base: Path, look: Callable[[Disk], None]) -> Iterator[Disk]:
-    """Calls `look` after each file operation below `base`, of any thread."""
+    """Call `look` after each file operation below `base`, in any thread."""
     disk = Disk.of(base)
     lock = threading.RLock()
     originals = {name: getattr(os, name) for name in _RECORDED}
@@ -150,7 +150,7 @@ _RECORDED = ("open", "fsync", "rename", "replace", "link", "mkdir", "rmdir", "un
 def _record(
     disk: Disk, name: str, result: Any, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> bool:
-    """Takes one operation that succeeded into the model; whether it concerned it."""
+    """Apply a successful operation to the model; return whether it changed the model."""
     count = 2 if name in ("rename", "replace", "link") else 1
     paths = [_absolute(one, options) for one in arguments[:count]]
     if not disk.holds(paths[0]) and not (name == "fsync" and paths[0] == str(disk.base)):
@@ -174,7 +174,7 @@ def _record(
 
 
 def _absolute(argument: Any, options: dict[str, Any]) -> str:
-    """The path that an argument stands for: a path, a descriptor, or a name in a descriptor."""
+    """Return the path of an argument: a path, a descriptor, or a name below a descriptor."""
     if isinstance(argument, int):
         return os.readlink(f"/proc/self/fd/{argument}")
     if "dir_fd" in options and options["dir_fd"] is not None:

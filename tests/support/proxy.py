@@ -1,4 +1,4 @@
-"""nginx on loopback with docs/nginx.conf, under other names, ports and certificates."""
+"""Runs nginx on loopback with docs/nginx.conf and other names, ports and certificates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ http {{
 
 
 class Proxy:
-    """A context manager: inside it, nginx stands before the app at `port`."""
+    """A context manager that runs nginx in front of the app at `port`."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
@@ -92,7 +92,7 @@ class Proxy:
         return path.read_text() if path.exists() else ""
 
     def get(self, path: str, **options: object) -> requests.Response:
-        """The answer to one request below the prefix."""
+        """Send one request below the prefix and return the response."""
         address = f"{self.url}/{path}"
         options = {"verify": self.ca_file, "timeout": 30, **options}
         return requests.get(address, **options)  # type: ignore[arg-type]

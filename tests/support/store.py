@@ -1,6 +1,6 @@
-"""Object stores in memory: one that lists as S3 does, by brute force, and some that do not quite.
+"""Object stores in memory: one that lists as S3 does, and some that differ from S3.
 
-And what is below a prefix by the definition, written down without regard to cost.
+`outermost` and `everything` compute the expected matches directly from the definition.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dispatch_core.sources.protocols import ListPage, StoredObject
 
 LAST = "\U0010ffff"
 NOON = "2025-06-07T12:00:00.000Z"
-"""When everything was written."""
+"""The modification time of every object."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Ask:
 class Store:
     """Lists keys of the form ``bucket/key`` as S3 does, by brute force.
 
-    With ``own_prefix_only`` it denies a prefix that is not the whole of a folder's name, as
-    several assets have in common.
+    With ``own_prefix_only``, only a prefix that ends with a slash is allowed: the common
+    prefix of several assets is denied.
     """
 
     label = "a store in memory"
@@ -80,7 +80,7 @@ def roll_up(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:
 
 
 class OneToken(Store):
-    """Gives the same token with every page; it stands for the second page."""
+    """Returns the same token, which means the second page, with every page."""
 
     def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
         second = super().page(base, prefix, delimiter, "", "").token or ""
@@ -89,14 +89,14 @@ class OneToken(Store):
 
 
 class NoStartAfter(Store):
-    """Heeds tokens, and no ``start_after``."""
+    """Ignores ``start_after`` but not tokens."""
 
     def list_page(self, bucket: str, prefix: str, **more: Any) -> ListPage:
         return super().list_page(bucket, prefix, **{**more, "start_after": ""})
 
 
 class Unordered(Store):
-    """Lists in an order of its own, as S3's directory buckets do."""
+    """Lists in reverse order, because S3's directory buckets do not sort either."""
 
     def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
         start = int(token or 0)
@@ -109,7 +109,7 @@ class Unordered(Store):
 
 
 def outermost(keys: Iterable[str], prefix: str, extension: str) -> dict[str, str]:
-    """The definition, written down without regard to cost."""
+    """Return the outermost matches, computed directly from the definition."""
     found: dict[str, str] = {}
     for key in keys:
         if not key.startswith(prefix):
@@ -126,7 +126,7 @@ def outermost(keys: Iterable[str], prefix: str, extension: str) -> dict[str, str
 
 
 def everything(keys: Iterable[str], prefix: str, extension: str) -> dict[str, str]:
-    """The definition where matches inside matching stores count too."""
+    """Return all matches, including those inside matching stores."""
     found: dict[str, str] = {}
     for key in keys:
         parts = key[len(prefix) :].split("/") if key.startswith(prefix) else []

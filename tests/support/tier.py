@@ -1,4 +1,4 @@
-"""How much of a trust test is run: a quick amount each time, the long one in ``make soak``."""
+"""The size of a reliability test: small by default, large in ``make soak``."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ SOAK = os.environ.get("SOAK") == "1"
 
 
 def amount(quick: int, long: int) -> int:
-    """`long` where ``SOAK=1`` is set, else `quick`."""
+    """Return `long` if ``SOAK=1`` is set, else `quick`."""
     return long if SOAK else quick

@@ -1,4 +1,4 @@
-"""The command line as tests run it, folders as buckets, and what a dispatch wrote."""
+"""Runs the command line in tests, fills folders as buckets, and reads written jobs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Tree = dict[str, bytes]
 
 
 def subject(text: str) -> str:
-    """A query for the assets of one subject."""
+    """Return a query for the assets of one subject."""
     return json.dumps({"subject.subject_id": text})
 
 
 def fill(root: Path, keys: Iterable[str]) -> None:
-    """An empty file for each key below the bucket folder ``root/data``."""
+    """Create an empty file for each key below the bucket folder ``root/data``."""
     for key in keys:
         path = root / "data" / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,25 +33,25 @@ def fill(root: Path, keys: Iterable[str]) -> None:
 
 
 def tree_of(folder: Path) -> Tree:
-    """Path below `folder` -> bytes, of every file."""
+    """Return the bytes of every file by its path below `folder`."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def jobs_of(folder: Path) -> list[dict[str, Any]]:
-    """The jobs of a dispatch, worker by worker."""
+    """Return the jobs of a dispatch, worker by worker."""
     workers = sorted((path for path in folder.iterdir()), key=lambda path: int(path.name))
     return [json.loads(file.read_bytes()) for worker in workers for file in worker.iterdir()]
 
 
 def sizes_of(folder: Path) -> list[int]:
-    """How many jobs each worker folder holds, from 0 on."""
+    """Return the number of jobs in each worker folder, starting with folder 0."""
     return [len(os.listdir(folder / str(n))) for n in range(len(os.listdir(folder)))]
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run of the command line said."""
+    """Exit code and output of a run of the command line."""
 
     code: int
     out: str
@@ -60,7 +60,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs the command line in this process; lists become one argument each."""
+    """Runs the command line in this process."""
 
     capsys: pytest.CaptureFixture[str]
 
@@ -69,14 +69,14 @@ class CommandLine:
             code = main([str(argument) for argument in arguments])
         except SystemExit as stop:  # argparse's own errors, and --help
             code = int(stop.code or 0)
-        said = self.capsys.readouterr()
-        return Ran(code, said.out, said.err)
+        output = self.capsys.readouterr()
+        return Ran(code, output.out, output.err)
 
 
 def run_process(
     *arguments: str | Path, environment: Mapping[str, str] | None = None, stdin: str = ""
 ) -> Ran:
-    """Runs the command line in a process of its own."""
+    """Run the command line in a new process."""
     command = [sys.executable, "-m", "dispatch_core", *map(str, arguments)]
     done = subprocess.run(
         command,
@@ -94,5 +94,5 @@ SETTINGS = ("DOCDB_", "DISPATCH_", "AWS_")
 
 
 def clean_environment() -> dict[str, str]:
-    """This environment without what would lead a run to other sources."""
+    """Return this environment without variables that select other sources."""
     return {name: text for name, text in os.environ.items() if not name.startswith(SETTINGS)}
