@@ -11,6 +11,7 @@ import io
 import itertools
 import os
 import stat
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -317,7 +318,7 @@ def test_a_link_in_place_of_a_job_file_is_not_taken_for_it(target: Path) -> None
 def test_a_file_in_place_of_the_folder_is_refused(target: Path, replace: bool) -> None:
     target.write_text("mine")
 
-    with pytest.raises(InvalidInput, match="leads to a file, not to a folder"):
+    with pytest.raises(InvalidInput, match="this is a file, not a folder"):
         write_folder(files, target, replace=replace)
 
     assert target.read_text() == "mine"
@@ -327,14 +328,14 @@ def test_a_link_to_a_file_is_refused(target: Path) -> None:
     (target.parent / "file").write_text("mine")
     target.symlink_to(target.parent / "file")
 
-    with pytest.raises(InvalidInput, match="leads to a file, not to a folder"):
+    with pytest.raises(InvalidInput, match="this is a file, not a folder"):
         write_folder(files, target)
 
 
 def test_a_file_in_place_of_a_parent_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
 
-    with pytest.raises(InvalidInput, match="leads to a file, not to a folder"):
+    with pytest.raises(InvalidInput, match="/file is a file, not a folder"):
         write_folder(files, tmp_path / "file" / "results")
 
 
@@ -351,6 +352,50 @@ def test_replacing_moves_the_old_folder_aside_and_keeps_it(target: Path) -> None
     assert tree(target) == WHOLE
     assert tree(aside) == {"notes.txt": b"mine"}
     assert names(target.parent) == ["results", "results.replaced-1"]
+
+
+def test_the_record_beside_the_old_folder_is_moved_with_it(target: Path) -> None:
+    put(target, {"notes.txt": b"mine"})
+    target.with_name("results.dispatch.json").write_text("the old record")
+
+    write_folder(files, target, replace=True)
+
+    aside = target.with_name("results.replaced-1.dispatch.json")
+    assert aside.read_text() == "the old record"
+    assert not target.with_name("results.dispatch.json").exists()
+
+
+def test_a_record_that_was_moved_aside_before_is_not_overwritten(target: Path) -> None:
+    target.with_name("results.replaced-1.dispatch.json").write_text("an older record")
+    put(target, {"notes.txt": b"mine"})
+
+    result = write_folder(files, target, replace=True)
+
+    assert result.moved_aside == target.with_name("results.replaced-2")
+
+
+def test_a_record_stays_where_the_folder_cannot_be_moved_aside(target: Path) -> None:
+    put(target, {"notes.txt": b"mine"})
+    target.with_name("results.dispatch.json").write_text("the old record")
+
+    def busy(name: str, _number: int, arguments: tuple[Any, ...]) -> None:
+        if name == "rename" and arguments[0] == target:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    with hooked(busy, WRITING), pytest.raises(InvalidInput):
+        write_folder(files, target, replace=True)
+
+    assert names(target.parent) == ["results", "results.dispatch.json"]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_named_pipe_in_place_of_the_folder_is_named_as_one(target: Path, replace: bool) -> None:
+    os.mkfifo(target)
+
+    with pytest.raises(InvalidInput, match=r"this is a named pipe, not a folder\. Choose another"):
+        write_folder(files, target, replace=replace)
+
+    assert stat.S_ISFIFO(target.stat().st_mode)
 
 
 def test_a_folder_that_was_moved_aside_before_is_not_overwritten(target: Path) -> None:
@@ -380,7 +425,7 @@ def test_replacing_moves_nothing_aside_where_nothing_else_is_there(
 
 @pytest.mark.skipif(not os.path.ismount("/proc"), reason="needs a mount point that is in use")
 def test_a_mount_point_that_is_in_use_cannot_be_replaced() -> None:
-    with pytest.raises(InvalidInput, match="cannot be moved aside, as a mount point cannot"):
+    with pytest.raises(InvalidInput, match="cannot be moved aside: it may be a mount point"):
         write_folder(files, Path("/proc"), replace=True)
 
 
@@ -393,7 +438,7 @@ def test_a_folder_that_the_system_does_not_let_be_renamed_cannot_be_replaced(tar
 
     with (
         hooked(busy, WRITING),
-        pytest.raises(InvalidInput, match="cannot be moved aside, as a mount point cannot"),
+        pytest.raises(InvalidInput, match="cannot be moved aside: it may be a mount point"),
     ):
         write_folder(files, target, replace=True)
 
@@ -461,14 +506,18 @@ def test_a_folder_that_is_no_stage_of_this_folder_is_left_alone(target: Path, na
     assert tree(target.with_name(name)) == {"notes.txt": b"mine"}
 
 
-def test_a_folder_that_a_living_dispatch_writes_into_is_an_error_after_the_wait(
-    target: Path, hold: Callable[[Path], None]
+def test_a_folder_that_a_living_dispatch_writes_into_is_an_error_after_30_seconds(
+    target: Path, hold: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(put(target, {}))
+    slept: list[float] = []
+    monkeypatch.setattr(time, "monotonic", lambda: 10.0 * len(slept))
+    monkeypatch.setattr(time, "sleep", slept.append)
 
     with pytest.raises(ServiceError, match="another dispatch is writing here"):
-        write_folder(files, target, wait=0)
+        write_folder(files, target)
 
+    assert len(slept) == 3
     assert names(target) == []
 
 
@@ -593,8 +642,8 @@ def test_an_exception_from_progress_is_passed_on_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (errno.ENOSPC, "no space left. Free some space"),
-        (errno.EROFS, "the file system is read-only. Choose another folder"),
+        (errno.ENOSPC, "no space left. Free some space, or choose a folder on another disk"),
+        (errno.EROFS, "the file system is read-only. Choose a folder on a file system that"),
         (errno.EACCES, "no permission. Choose a folder that you may write to"),
         (errno.EMFILE, r"too many open files. Raise the limit \(ulimit -n\)"),
         (errno.EIO, "the disk reported an error. Check the disk"),
@@ -606,7 +655,7 @@ def test_a_fault_of_the_disk_says_what_where_and_what_to_do(
 ) -> None:
     with (
         hooked(failing(3, code), ("write",)),
-        pytest.raises(WriteFailed, match=f"results: cannot write the dispatch: {message}"),
+        pytest.raises(WriteFailed, match=f"results: cannot write the folder: {message}"),
     ):
         write_folder(files, target)
 
@@ -764,10 +813,20 @@ def test_another_file_in_place_of_the_zip_is_replaced_where_asked(tmp_path: Path
 def test_a_folder_in_place_of_the_zip_is_refused(tmp_path: Path, replace: bool) -> None:
     put(tmp_path / "jobs.zip", {"notes.txt": b"mine"})
 
-    with pytest.raises(InvalidInput, match="leads to a folder, not to a file"):
+    with pytest.raises(InvalidInput, match="this is a folder, not a file"):
         write_zip_file(FILES, tmp_path / "jobs.zip", replace=replace)
 
     assert tree(tmp_path / "jobs.zip") == {"notes.txt": b"mine"}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_named_pipe_in_place_of_the_zip_is_refused(tmp_path: Path, replace: bool) -> None:
+    os.mkfifo(tmp_path / "jobs.zip")
+
+    with pytest.raises(InvalidInput, match="this is a named pipe, not a file"):
+        write_zip_file(FILES, tmp_path / "jobs.zip", replace=replace)
+
+    assert names(tmp_path) == ["jobs.zip"]
 
 
 def test_a_zip_file_is_written_where_the_disk_has_no_hard_links(tmp_path: Path) -> None:

@@ -64,6 +64,6 @@ def test_the_message_says_what_to_do(tmp_path: Path) -> None:
         folder_below(tmp_path, "../etc")
 
     assert str(caught.value) == (
-        "'../etc' is no name of a folder. Use at most 64 letters, digits, dots, dashes and "
+        "'../etc' is not a valid folder name. Use at most 64 letters, digits, dots, dashes and "
         "underscores, and start with a letter or a digit."
     )
