@@ -133,7 +133,8 @@ def _run(given: argparse.Namespace) -> int:
     source = open_metadata_source(settings)
     lister = open_object_lister(settings, soon=bool(given.file_extension))
     cluster = open_cluster(settings)
-    print(f"source: {source.label}\nbuckets: {lister.label}", flush=True)
+    print(_shown(f"source: {source.label}"))
+    print(_shown(f"buckets: {lister.label}"), flush=True)
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     request = _request(given)

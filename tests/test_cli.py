@@ -952,7 +952,7 @@ def test_a_ledger_that_cannot_be_written_stops_before_any_job(
     ran = run("--docdb_query", subject("1"), "--output_directory=out", "--ledger=no/ledger.csv")
 
     assert ran.code == 4
-    assert "no/ledger.csv: cannot write the file: its parent folder does not exist" in ran.err
+    assert "no/ledger.csv: cannot write the file: its folder does not exist" in ran.err
     assert os.listdir(tmp_path) == []
 
 

@@ -172,7 +172,10 @@ def test_a_folder_that_cannot_be_synced_is_not_an_error(tmp_path: Path, code: in
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("absent/ledger.csv", "its parent folder does not exist. Make the folder"),
+        (
+            "absent/ledger.csv",
+            "its folder does not exist, or takes no new entries. Make the folder",
+        ),
         ("file/ledger.csv", "a part of the path is not a folder. Choose another file"),
         ("a\0b", "embedded null byte. Run again, or choose another file"),
         ("x" * 300, "the name is too long. Choose a file with a shorter name"),
@@ -299,6 +302,32 @@ def test_a_pipe_whose_reader_closed_it_is_a_typed_error() -> None:
         write_text_file(f"/dev/fd/{writing}", "text")
 
     os.close(writing)
+
+
+def test_standard_output_whose_reader_closed_it_is_a_broken_pipe_as_in_any_filter() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "from dispatch_core.output.text_file import write_text_file; write_text_file('-', 'x')"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+
+    assert b"\nBrokenPipeError: " in done.stderr
+
+
+def test_a_closed_standard_output_is_a_typed_error() -> None:
+    code = "from dispatch_core.output.text_file import write_text_file; write_text_file('-', 'x')"
+
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, code],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+    assert b"WriteFailed: standard output: cannot write the file: it is closed" in done.stderr
 
 
 @pytest.mark.parametrize("target", ["-", "/dev/stdout", "out.txt"])

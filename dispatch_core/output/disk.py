@@ -133,7 +133,10 @@ _ADVICE = {
     ),
     errno.EACCES: ("no permission", "Choose a {wanted} that you may write to."),
     errno.EPERM: ("no permission", "Choose a {wanted} that you may write to."),
-    errno.ENOENT: ("its parent folder does not exist", "Make the folder, or choose another one."),
+    errno.ENOENT: (
+        "its folder does not exist, or takes no new entries",
+        "Make the folder, or choose a {wanted} in another one.",
+    ),
     errno.ENOTDIR: ("a part of the path is not a folder", "Choose another {wanted}."),
     errno.EPIPE: ("its reader closed it", "Run again with a reader that reads to the end."),
     errno.EMFILE: ("too many open files", "Raise the limit (ulimit -n), then run again."),

@@ -68,9 +68,14 @@ def check_target(target: Target) -> None:
 
 
 def check_outside(folder: Path, files: Mapping[str, str | Path | None]) -> None:
-    """Raises `InvalidInput` where a file, by its name in messages, is inside the output folder."""
+    """Raises `InvalidInput` where one of the files would be inside the output folder.
+
+    `files` maps the name that messages use, such as ``--ledger``, to a path or to None.
+    """
     for name, path in files.items():
-        if path and real_target(folder) in real_target(Path(path)).parents:
+        if not path or path == STANDARD_OUTPUT:
+            continue
+        if real_target(folder) in real_target(Path(path)).parents:
             what = f"{path} is inside the output folder, where only job files may be"
             raise InvalidInput(Issue(what, name, "Put it beside the folder"))
 
