@@ -1,6 +1,6 @@
-"""What the worker folders and the zip hold, and what is refused.
+"""The content of the worker folders and the zip, and the targets that are refused.
 
-Crashes, faults and races have a file of their own, ``test_output_crash.py``.
+Crashes, faults and races are tested in ``test_output_crash.py``.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_all_is_synced_before_the_rename_and_the_parent_after_it(target: Path) -
     assert after == inodes(target.parent)
 
 
-def test_what_is_finished_is_synced_and_so_is_every_folder_that_it_went_into(target: Path) -> None:
+def test_finishing_syncs_the_new_files_and_every_folder_they_are_moved_into(target: Path) -> None:
     put(target, {"0/a.json": WHOLE["0/a.json"]})
 
     before, after = synced_by(lambda: write_folder(files, target))
@@ -174,7 +174,7 @@ def test_what_is_finished_is_synced_and_so_is_every_folder_that_it_went_into(tar
     assert after == inodes(target / "0", target, target.parent)
 
 
-def test_what_is_confirmed_is_synced_because_its_writer_may_have_died(target: Path) -> None:
+def test_confirming_syncs_again_because_the_first_writer_may_have_died(target: Path) -> None:
     put(target, WHOLE)
 
     before, _ = synced_by(lambda: write_folder(files, target))
@@ -208,7 +208,7 @@ def test_progress_counts_the_files_that_are_synced(target: Path) -> None:
     assert counts == [64, 128, 150]
 
 
-def test_a_link_to_a_folder_stands_for_the_folder(tmp_path: Path) -> None:
+def test_a_symbolic_link_to_a_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "results").symlink_to(tmp_path / "disk")
 
@@ -305,7 +305,7 @@ def test_of_many_other_entries_five_are_named_and_the_rest_is_counted(target: Pa
     assert "(a.txt, b.txt, c.txt, d.txt, e.txt and 3 more)" in str(refusal.value)
 
 
-def test_a_link_in_place_of_a_job_file_is_not_taken_for_it(target: Path) -> None:
+def test_a_symbolic_link_does_not_count_as_a_job_file(target: Path) -> None:
     write_folder(files, target)
     (target / "0" / "a.json").rename(target.parent / "elsewhere.json")
     (target / "0" / "a.json").symlink_to(target.parent / "elsewhere.json")
@@ -315,7 +315,7 @@ def test_a_link_in_place_of_a_job_file_is_not_taken_for_it(target: Path) -> None
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_file_in_place_of_the_folder_is_refused(target: Path, replace: bool) -> None:
+def test_a_file_is_refused_as_the_folder(target: Path, replace: bool) -> None:
     target.write_text("mine")
 
     with pytest.raises(InvalidInput, match="this is a file, not a folder"):
@@ -332,7 +332,7 @@ def test_a_link_to_a_file_is_refused(target: Path) -> None:
         write_folder(files, target)
 
 
-def test_a_file_in_place_of_a_parent_is_refused(tmp_path: Path) -> None:
+def test_a_file_is_refused_as_a_parent_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
 
     with pytest.raises(InvalidInput, match="/file is a file, not a folder"):
@@ -389,7 +389,7 @@ def test_a_record_stays_where_the_folder_cannot_be_moved_aside(target: Path) -> 
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_named_pipe_in_place_of_the_folder_is_named_as_one(target: Path, replace: bool) -> None:
+def test_a_named_pipe_is_refused_as_the_folder(target: Path, replace: bool) -> None:
     os.mkfifo(target)
 
     with pytest.raises(InvalidInput, match=r"this is a named pipe, not a folder\. Choose another"):
@@ -498,7 +498,7 @@ def test_the_stage_of_a_living_dispatch_is_left_alone(
 @pytest.mark.parametrize(
     "name", [".results.tmp-mine", ".results.tmp-0123456789ABCDEF", ".other.tmp-0123456789abcdef"]
 )
-def test_a_folder_that_is_no_stage_of_this_folder_is_left_alone(target: Path, name: str) -> None:
+def test_a_folder_that_only_looks_like_a_stage_is_left_alone(target: Path, name: str) -> None:
     put(target.with_name(name), {"notes.txt": b"mine"})
 
     write_folder(files, target)
@@ -522,7 +522,7 @@ def test_a_folder_that_a_living_dispatch_writes_into_is_an_error_after_30_second
 
 
 @pytest.mark.parametrize("there", [None, {}, {"0/a.json": WHOLE["0/a.json"]}, WHOLE])
-def test_a_file_system_without_locks_is_written_all_the_same(
+def test_a_file_system_without_locks_is_written_too(
     target: Path, there: dict[str, bytes] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(_descriptor: int, _operation: int) -> None:
@@ -541,7 +541,7 @@ def test_a_file_system_without_locks_is_written_all_the_same(
 @pytest.mark.parametrize(
     ("other", "ending"), [(FILES, "confirmed"), ([("0/z.json", b"{}")], "InvalidInput")]
 )
-def test_a_dispatch_that_takes_the_place_of_the_empty_folder_meanwhile_is_not_mixed_with(
+def test_a_dispatch_that_replaces_the_empty_folder_during_a_write_is_not_mixed_with_it(
     target: Path, other: list[JobFile], ending: str
 ) -> None:
     target.mkdir()
@@ -561,7 +561,7 @@ def test_a_dispatch_that_takes_the_place_of_the_empty_folder_meanwhile_is_not_mi
     assert tree(target) == dict(other)
 
 
-def test_a_folder_that_is_moved_aside_before_it_is_locked_gives_its_place_to_the_next(
+def test_when_the_folder_is_moved_aside_before_the_lock_the_new_one_is_locked(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = put(target, {"notes.txt": b"mine"}).stat().st_ino
@@ -583,7 +583,7 @@ def test_a_folder_that_is_moved_aside_before_it_is_locked_gives_its_place_to_the
     assert locked == [old, new]
 
 
-def test_a_file_system_that_cannot_sync_folders_is_written_all_the_same(target: Path) -> None:
+def test_a_file_system_that_cannot_sync_folders_is_written_too(target: Path) -> None:
     def no_folders(name: str, _number: int, arguments: tuple[Any, ...]) -> None:
         if name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
@@ -650,7 +650,7 @@ def test_an_exception_from_progress_is_passed_on_and_leaves_nothing(
         (errno.ESTALE, "Stale file handle. Run again"),
     ],
 )
-def test_a_fault_of_the_disk_says_what_where_and_what_to_do(
+def test_a_disk_error_names_the_problem_the_path_and_a_remedy(
     target: Path, code: int, message: str
 ) -> None:
     with (
@@ -689,7 +689,7 @@ def test_a_name_that_the_disk_does_not_take_is_a_typed_error(tmp_path: Path) -> 
         "",
     ],
 )
-def test_a_path_that_is_no_path_of_a_job_file_is_an_error(target: Path, path: str) -> None:
+def test_a_path_that_is_not_one_of_a_job_file_is_an_error(target: Path, path: str) -> None:
     with pytest.raises(ValueError, match="not a path of a job file"):
         write_folder(lambda: [*FILES, (path, b"{}")], target)
 
@@ -790,7 +790,7 @@ def test_a_zip_file_is_synced_before_it_gets_its_name_and_its_folder_after(tmp_p
     assert after == inodes(tmp_path)
 
 
-def test_another_file_in_place_of_the_zip_is_refused_and_kept(tmp_path: Path) -> None:
+def test_another_file_is_not_overwritten_by_the_zip(tmp_path: Path) -> None:
     (tmp_path / "jobs.zip").write_text("mine")
 
     with pytest.raises(InvalidInput, match="another file is there"):
@@ -800,7 +800,7 @@ def test_another_file_in_place_of_the_zip_is_refused_and_kept(tmp_path: Path) ->
     assert names(tmp_path) == ["jobs.zip"]
 
 
-def test_another_file_in_place_of_the_zip_is_replaced_where_asked(tmp_path: Path) -> None:
+def test_another_file_is_replaced_by_the_zip_on_request(tmp_path: Path) -> None:
     (tmp_path / "jobs.zip").write_text("mine")
 
     result = write_zip_file(FILES, tmp_path / "jobs.zip", replace=True)
@@ -810,7 +810,7 @@ def test_another_file_in_place_of_the_zip_is_replaced_where_asked(tmp_path: Path
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_folder_in_place_of_the_zip_is_refused(tmp_path: Path, replace: bool) -> None:
+def test_a_folder_is_refused_as_the_zip(tmp_path: Path, replace: bool) -> None:
     put(tmp_path / "jobs.zip", {"notes.txt": b"mine"})
 
     with pytest.raises(InvalidInput, match="this is a folder, not a file"):
@@ -820,7 +820,7 @@ def test_a_folder_in_place_of_the_zip_is_refused(tmp_path: Path, replace: bool) 
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_named_pipe_in_place_of_the_zip_is_refused(tmp_path: Path, replace: bool) -> None:
+def test_a_named_pipe_is_refused_as_the_zip(tmp_path: Path, replace: bool) -> None:
     os.mkfifo(tmp_path / "jobs.zip")
 
     with pytest.raises(InvalidInput, match="this is a named pipe, not a file"):
@@ -844,7 +844,7 @@ def test_a_stage_that_a_dead_process_left_beside_the_zip_is_removed(tmp_path: Pa
     assert names(tmp_path) == ["jobs.zip"]
 
 
-def test_a_parent_that_takes_no_folder_is_a_typed_error_and_no_endless_loop() -> None:
+def test_a_parent_that_accepts_no_folder_is_a_typed_error_and_the_retries_end() -> None:
     parent = Path("/proc")
     if not parent.is_dir():
         pytest.skip("no /proc here: another file system whose folders refuse every name")

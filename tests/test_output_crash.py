@@ -1,7 +1,7 @@
-"""What a folder or a zip looks like after a crash, a fault or a race.
+"""A folder, a zip or a small file after a crash, a fault or a race.
 
 Every file operation of a write is a crash point and a fault point: the tests
-count through them until a write comes to its end untouched.
+count through them until a write ends undisturbed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def names(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Case:
-    """One way to write a folder: what is there before, and how the write is asked for."""
+    """One way to write a folder: its content before, and the arguments of the write."""
 
     name: str
     before: dict[str, bytes] | None
@@ -243,7 +243,7 @@ def test_a_crash_leaves_a_small_file_as_it_was_or_whole_and_the_next_run_cleans_
 
 
 @CASES
-def test_the_next_run_completes_what_a_crash_left_and_cleans_up(
+def test_after_a_crash_the_next_run_completes_the_folder_and_cleans_up(
     places: Iterator[Path], case: Case
 ) -> None:
     for target in crashes(places, case, case.write):

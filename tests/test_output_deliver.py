@@ -1,4 +1,4 @@
-"""One delivery for every face: folder, zip and record together, and what is said about them."""
+"""One delivery for every face: folder, zip and record together, and the words about them."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_a_file_that_is_not_a_record_is_not_overwritten_by_one(tmp_path: Path, t
     assert (tmp_path / "out.dispatch.json").read_text() == text
 
 
-def test_a_file_that_is_not_a_record_is_replaced_where_asked(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_record_is_replaced_on_request(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text("my notes")
 
     deliver(PLAN, Target(tmp_path / "out", record=tmp_path / "mine.json", replace=True))
@@ -226,7 +226,7 @@ def test_a_file_that_is_not_a_record_is_replaced_where_asked(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("text", ["", record_text(OTHER, "written")])
-def test_an_empty_file_and_an_older_record_give_their_place_to_the_record(
+def test_an_empty_file_and_an_older_record_are_replaced_by_the_record(
     tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "mine.json").write_text(text)

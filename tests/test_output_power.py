@@ -1,4 +1,4 @@
-"""What a folder or a zip looks like after the power failed, at every operation of a write."""
+"""A folder, a zip or a small file after a power failure at any operation of a write."""
 
 from __future__ import annotations
 

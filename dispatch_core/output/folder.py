@@ -183,9 +183,9 @@ def _settle(order: _Order, lock: Lock) -> WriteResult | None:
     """The result for a target that exists and is locked."""
     stream = order.stream()
     found = _compare(stream, order.target)
-    if found.stranger_count and not order.replace:
+    if found.unexpected_count and not order.replace:
         raise _occupied(order.target, found)
-    if found.stranger_count:
+    if found.unexpected_count:
         return _replace(order)
     remove_inner_stages(order.target)
     if found.matched < stream.file_count:
@@ -278,13 +278,13 @@ class _Comparison:
     """How the content of a folder compares with a dispatch."""
 
     matched: int = 0
-    strangers: list[str] = field(default_factory=list)
-    stranger_count: int = 0
+    unexpected: list[str] = field(default_factory=list)
+    unexpected_count: int = 0
 
-    def add_stranger(self, path: str) -> None:
-        self.stranger_count += 1
-        if len(self.strangers) < _NAMED:
-            self.strangers.append(path)
+    def add_unexpected(self, path: str) -> None:
+        self.unexpected_count += 1
+        if len(self.unexpected) < _NAMED:
+            self.unexpected.append(path)
 
 
 def _compare(stream: Iterable[JobFile], target: Path) -> _Comparison:
@@ -297,9 +297,9 @@ def _compare(stream: Iterable[JobFile], target: Path) -> _Comparison:
         if entry is not None and entry.is_dir(follow_symlinks=False):
             _compare_worker(group, target, worker, found)
         elif entry is not None:
-            found.add_stranger(worker)
+            found.add_unexpected(worker)
     for name in sorted(there):
-        found.add_stranger(name)
+        found.add_unexpected(name)
     return found
 
 
@@ -314,9 +314,9 @@ def _compare_worker(
         if _holds(entry, content):
             found.matched += 1
         else:
-            found.add_stranger(path)
+            found.add_unexpected(path)
     for name in sorted(there):
-        found.add_stranger(f"{worker}/{name}")
+        found.add_unexpected(f"{worker}/{name}")
 
 
 def _holds(entry: os.DirEntry[str], content: bytes) -> bool:
@@ -330,10 +330,10 @@ def _holds(entry: os.DirEntry[str], content: bytes) -> bool:
 
 
 def _occupied(target: Path, found: _Comparison) -> InvalidInput:
-    names = ", ".join(found.strangers)
-    more = found.stranger_count - len(found.strangers)
+    names = ", ".join(found.unexpected)
+    more = found.unexpected_count - len(found.unexpected)
     names += f" and {more} more" if more else ""
-    entries = "1 entry" if found.stranger_count == 1 else f"{found.stranger_count} entries"
+    entries = "1 entry" if found.unexpected_count == 1 else f"{found.unexpected_count} entries"
     other = "empty this one" if os.path.ismount(target) else "move this one aside (--replace)"
     return InvalidInput(
         Issue(

@@ -26,8 +26,8 @@ class Target:
         A path, or ``-`` for standard output. None is beside the folder, and no record
         for a zip alone.
     replace
-        Move aside what the folder holds, together with its record; replace another
-        zip, and a file in place of the record that is not a dispatch record.
+        Move aside what the folder holds, together with its record; overwrite another
+        zip, and a record file that is not a dispatch record.
     """
 
     folder: Path | None = None
@@ -52,8 +52,8 @@ def check_target(target: Target) -> None:
     Raises
     ------
     InvalidInput
-        A file in place of a folder or the other way round; a file of another kind in
-        place of the zip or the record, without `replace`.
+        The folder is a file or the other way round; without `replace`, the zip or the
+        record would overwrite a file of another kind.
     WriteFailed
         A folder or file system that takes no new files.
     """

@@ -85,8 +85,8 @@ def staged_zip(
 ) -> Iterator[StagedZip]:
     """The zip under a hidden name beside `target`; it is removed unless it is published.
 
-    What is in place of `target` is compared here, so that a refusal is known before any
-    other output of the same dispatch is published. Raises as `write_zip_file` does.
+    An existing `target` is compared here, so that a refusal is known before any other
+    output of the same dispatch is published. Raises as `write_zip_file` does.
     """
     with disk_errors(target, "file"):
         stream = JobStream(files)

@@ -134,7 +134,7 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     )
     watch(work)
     if work is not None and work.result is not None:
-        _told(work.result)
+        _show_delivery(work.result)
 
 
 def _start(session: Session, plan: DispatchPlan, name: str) -> None:
@@ -156,8 +156,8 @@ def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> Deliv
     return deliver(plan, target, dispatched_by=who, progress=progress)
 
 
-def _told(delivery: Delivery) -> None:
-    """What is in place, and why the record is missing where it is."""
+def _show_delivery(delivery: Delivery) -> None:
+    """The folder that was written, and why its record is missing if it is."""
     result = delivery.folder
     if result is None:
         return
