@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import io
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from itertools import groupby, islice
 from operator import attrgetter
 from pathlib import Path
@@ -30,10 +29,9 @@ from dispatch_core.connect import (
 from dispatch_core.dispatch import DispatchPlan, ledger_counts, plan_dispatch, require_jobs
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.job_model import JOB_FORMATS
-from dispatch_core.output.folder import write_folder
-from dispatch_core.output.record import dispatch_record, record_beside
-from dispatch_core.output.text_file import write_text_file
-from dispatch_core.output.zip import write_zip_file
+from dispatch_core.output.deliver import deliver
+from dispatch_core.output.target import Target, check_outside, check_separate, check_target
+from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import read_query
@@ -78,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in an ASCII terminal
     try:
-        code = _run(given)
+        with _messages_beside(given):
+            code = _run(given)
         sys.stdout.flush()
     except DispatchError as error:
         print("error:", "\n".join(map(_shown, str(error).split("\n"))), file=sys.stderr)
@@ -91,6 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     return code
+
+
+@contextmanager
+def _messages_beside(given: argparse.Namespace) -> Iterator[None]:
+    """Sends messages to standard error where an output of the command is standard output."""
+    is_taken = STANDARD_OUTPUT in (given.ledger, given.save_request, given.record)
+    with redirect_stdout(sys.stderr) if is_taken else nullcontext():
+        yield
 
 
 class _Parser(argparse.ArgumentParser):
@@ -126,27 +133,28 @@ def _run(given: argparse.Namespace) -> int:
     source = open_metadata_source(settings)
     lister = open_object_lister(settings, soon=bool(given.file_extension))
     cluster = open_cluster(settings)
-    print(f"source: {source.label}\nbuckets: {lister.label}", flush=True)
+    print(_shown(f"source: {source.label}"))
+    print(_shown(f"buckets: {lister.label}"), flush=True)
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     request = _request(given)
-    outputs = _outputs(given)
+    target = _outputs(given)
     with _shown_progress(sys.stderr) as progress, cluster or nullcontext():
         plan = plan_dispatch(request, source, lister, progress, cluster)
     _print_plan(plan, whole=bool(given.plan))
     if given.ledger:
-        write_text_file(Path(given.ledger), ledger_text(plan.exclusions, given.ledger))
-        print(f"ledger: {given.ledger} ({len(plan.exclusions):,} rows)")
+        write_text_file(given.ledger, ledger_text(plan.exclusions, given.ledger))
+        print(_shown(f"ledger: {given.ledger} ({counted(len(plan.exclusions), 'row')})"))
     if request.query is not None and not plan.found.matched:
         _print_why_nothing(source, request.query)
     require_jobs(plan)
     if given.save_request:
-        write_text_file(Path(given.save_request), request.to_json())
-        print(f"request: {given.save_request}")
+        write_text_file(given.save_request, request.to_json())
+        print(_shown(f"request: {given.save_request}"))
     if given.plan:
         print("no job was written (--plan)")
     else:
-        _write(plan, given, outputs)
+        _write(plan, target)
     return 0
 
 
@@ -263,68 +271,61 @@ def _tables_beside(path: Path) -> str:
     return f" (rename one of {', '.join(others)})" if others else ""
 
 
-def _outputs(given: argparse.Namespace) -> tuple[Path | None, Path | None]:
-    """(folder, zip) to write; with --zip alone, no folder."""
+def _outputs(given: argparse.Namespace) -> Target:
+    """Where the dispatch goes, checked before anything is listed; a zip alone has no folder."""
     archive = Path(given.zip) if given.zip else None
     folder = None
     if given.output_directory or archive is None:
         folder = Path(given.output_directory or "/results")
+    target = Target(folder, archive, given.record, bool(given.replace))
+    texts = {f"--{name}": getattr(given, name) for name in ("ledger", "save_request")}
+    texts = {name: path for name, path in texts.items() if path}
     if folder is not None:
-        for name in ("ledger", "save_request", "zip", "record"):
-            _refuse_inside(folder, name, getattr(given, name))
-    return folder, archive
+        check_outside(folder, {**texts, "--zip": given.zip, "--record": given.record})
+    check_separate(texts if given.plan else texts | _places(target, given), _inputs(given))
+    for path in texts.values():
+        check_text_file(path)
+    if not given.plan:
+        check_target(target)
+    return target
 
 
-def _refuse_inside(folder: Path, name: str, value: str | None) -> None:
-    if value and folder.resolve() in Path(value).resolve().parents:
-        what = f"{value} lies inside the output folder, where only job files may be"
-        raise InvalidInput(Issue(what, f"--{name}", "Put it beside the folder"))
+def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
+    """The outputs of the dispatch by their options.
+
+    The record that is replayed may be the default record: its folder is then confirmed
+    or completed, and the record replaced by one of the same request.
+    """
+    record = target.record_file
+    if given.record is None and given.request and Path(given.request).resolve() == record:
+        record = None
+    named = {"--output_directory": target.folder, "--zip": target.archive, "--record": record}
+    return {name: path for name, path in named.items() if path is not None}
 
 
-def _write(
-    plan: DispatchPlan, given: argparse.Namespace, outputs: tuple[Path | None, Path | None]
-) -> None:
-    folder, archive = outputs
-    if folder is not None:
-        _write_worker_folders(plan, given, folder)
-    if archive is not None:
-        write_zip_file(plan.files(), archive, replace=bool(given.replace))
-        print(f"zip: {archive} ({counted(len(plan.jobs), 'job')})")
-        if folder is None and given.record:
-            _write_record(plan, Path(given.record), "written")
+def _inputs(given: argparse.Namespace) -> Iterator[Path]:
+    """Every file that this command reads."""
+    named = [given.request, given.parameters_schema, *(given.s3_inventory or "").split(",")]
+    if given.use_data_asset_csv:
+        yield _input_directory(given) / CSV_NAME
+    elif given.docdb_query and not given.docdb_query.strip().startswith(("{", "[")):
+        named.append(given.docdb_query.strip())
+    yield from (Path(name) for name in named if name and name != "-" and "://" not in name)
+    if not given.request or given.input_directory is not None:
+        parameters = find_parameters_file(_input_directory(given))
+        yield from [parameters] if parameters else []
 
 
-def _write_worker_folders(plan: DispatchPlan, given: argparse.Namespace, folder: Path) -> None:
-    total = len(plan.jobs)
+def _write(plan: DispatchPlan, target: Target) -> None:
+    """Write the dispatch and say what is in place; a named record that fails is an error."""
     with _shown_progress(sys.stderr) as progress:
-        result = write_folder(
-            plan.files,
-            folder,
-            replace=bool(given.replace),
-            progress=lambda done: progress("writing", done, total),
-        )
-    aside = f"; what was there is now {result.moved_aside}" if result.moved_aside else ""
-    held = f"{counted(total, 'job')} in {counted(len(plan.workers), 'folder')}"
-    print(f"{result.status}: {folder} ({held}){aside}")
-    record = record_beside(result.target)
-    if result.moved_aside:
-        with suppress(OSError):  # the old record goes with its folder, where there is one
-            record.replace(record_beside(result.moved_aside))
-    if result.status == "confirmed" and not given.record and record.exists():
-        print(f"record: {record} (kept: it says who dispatched this, and when)")
+        delivery = deliver(plan, target, progress=progress)
+    print(*map(_shown, delivery.lines()), sep="\n")
+    if delivery.record_error is None:
         return
-    _write_record(plan, Path(given.record) if given.record else record, result.status)
-
-
-def _write_record(plan: DispatchPlan, path: Path, status: str) -> None:
-    """Our record, beside the folder: a file in it would become a bogus job."""
-    text = json.dumps(dispatch_record(plan, status), indent=2, ensure_ascii=False) + "\n"
-    try:
-        write_text_file(path, text)
-    except DispatchError as error:
-        print(f"note: the jobs are written, their record is not: {error}", file=sys.stderr)
-    else:
-        print(f"record: {path}")
+    if target.record is not None:
+        raise delivery.record_error
+    print(_shown(f"note: {delivery.record_error}"), file=sys.stderr)
 
 
 def _print_plan(plan: DispatchPlan, *, whole: bool) -> None:

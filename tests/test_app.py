@@ -295,6 +295,22 @@ def test_a_name_that_is_a_path_is_refused_and_nothing_can_be_written(
     assert name == "" or name not in app.code[0].value.splitlines()[0].split()
 
 
+def test_a_record_that_cannot_be_written_is_a_warning_and_the_jobs_are_there(
+    app: AppTest, tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "mine.dispatch.json").mkdir(parents=True)
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+    app.text_input(key="target").set_value("mine").run()
+
+    app.button(key="write").click().run()
+    finish(app, session_of(app).write_work)
+
+    assert app.success[0].value.startswith("Written: 1 job in 1 folder in ")
+    assert "the jobs are written, but their record is not" in app.warning[0].value
+    assert len(list((tmp_path / "out" / "mine").rglob("*.json"))) == 1
+
+
 def test_a_folder_that_holds_something_else_is_refused_in_words(
     app: AppTest, tmp_path: Path
 ) -> None:

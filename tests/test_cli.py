@@ -9,6 +9,7 @@ import pty
 import re
 import shlex
 import socket
+import stat
 import subprocess
 import sys
 import zipfile
@@ -639,7 +640,7 @@ def test_our_own_files_are_refused_inside_the_output(
     ran = run("--docdb_query", subject("1"), "--output_directory=out", f"{option}=out/x.json")
 
     assert ran.code == 2
-    assert f"{option}: out/x.json lies inside the output folder" in ran.err
+    assert f"{option}: out/x.json is inside the output folder" in ran.err
     assert os.listdir(tmp_path) == []
 
 
@@ -711,6 +712,171 @@ def test_the_record_of_what_is_moved_aside_goes_with_it(run: CommandLine, tmp_pa
 
     assert (tmp_path / "out.replaced-1.dispatch.json").read_bytes() == first
     assert json.loads((tmp_path / "out.dispatch.json").read_bytes())["status"] == "replaced"
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_another_file_in_place_of_the_zip_stops_before_the_folder(
+    run: CommandLine, tmp_path: Path, is_zip: bool
+) -> None:
+    (tmp_path / "jobs.zip").write_text("mine")
+    if is_zip:
+        with zipfile.ZipFile(tmp_path / "jobs.zip", "w") as archive:
+            archive.writestr("0/other.json", "{}")
+    before = (tmp_path / "jobs.zip").read_bytes()
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=new", "--zip=jobs.zip")
+
+    assert ran.code == 2
+    assert "jobs.zip: another file is there" in ran.err
+    assert ("plan: " in ran.out) == is_zip
+    assert tree_of(tmp_path) == {"jobs.zip": before}
+
+
+def test_a_named_record_that_cannot_be_written_is_exit_code_4_and_the_jobs_are_there(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    record = full_device(tmp_path / "full")
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=out", f"--record={record}")
+
+    assert ran.code == 4
+    assert "written: out (2 jobs in 2 folders)" in ran.out
+    assert f"error: {record}: the jobs are written, but their record is not: " in ran.err
+    assert len(jobs_of(tmp_path / "out")) == 2
+    assert stat.S_ISCHR(record.stat().st_mode)
+
+
+def full_device(path: Path) -> Path:
+    """A device of our own that is always full, as /dev/full is."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 7))
+        os.close(os.open(path, os.O_WRONLY))
+    except PermissionError:
+        pytest.skip("making and opening a device needs root and a file system with devices")
+    return path
+
+
+def test_a_default_record_that_cannot_be_written_is_a_note_and_exit_code_0(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "out.dispatch.json").mkdir()
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=out")
+
+    assert ran.code == 0
+    assert ran.err == (
+        f"note: {tmp_path}/out.dispatch.json: the jobs are written, but their record is not: "
+        "this is a folder, not a file. When that is solved, dispatch again: only the record is "
+        "written then.\n"
+    )
+    assert len(jobs_of(tmp_path / "out")) == 2
+
+
+@pytest.mark.parametrize("option", ["--record=notes.json", "--output_directory=notes"])
+def test_a_file_in_place_of_the_record_stops_before_anything_is_listed(
+    run: CommandLine, tmp_path: Path, option: str
+) -> None:
+    for name in ("notes.json", "notes.dispatch.json"):
+        (tmp_path / name).write_text('{"my": "notes"}')
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=out", option)
+
+    assert ran.code == 2
+    assert "this file cannot be read as a dispatch record. Move it" in ran.err
+    assert "plan: " not in ran.out
+    assert sorted(os.listdir(tmp_path)) == ["notes.dispatch.json", "notes.json"]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "--ledger=in/analysis_parameters.json",
+        "--save_request=in/analysis_parameters.json",
+        "--record=in/analysis_parameters.json",
+        "--zip=in/analysis_parameters.json",
+        "--output_directory=in",
+        "--ledger=in/data_asset_input.csv",
+        "--ledger=schema.json",
+        "--ledger=linked.json",
+    ],
+)
+def test_an_output_that_is_an_input_stops_before_anything_is_listed(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path, output: str
+) -> None:
+    inputs({"analysis_parameter": {}}, csv=b"asset_id\nfirst-id\n")
+    (tmp_path / "schema.json").write_text("{}")
+    (tmp_path / "linked.json").symlink_to("schema.json")
+    before = tree_of(tmp_path)
+
+    ran = run(
+        *["--use_data_asset_csv=1", "--input_directory=in", "--parameters_schema=schema.json"],
+        *["--output_directory=out", "--replace", output],
+    )
+
+    assert ran.code == 2
+    assert f"{output.partition('=')[0]}: " in ran.err
+    assert "is or contains a file that this run reads" in ran.err
+    assert "plan: " not in ran.out
+    assert tree_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("option", ["--docdb_query", "--request"])
+@pytest.mark.parametrize("output", ["--ledger", "--save_request", "--record"])
+def test_a_query_or_request_file_is_not_overwritten(
+    run: CommandLine, tmp_path: Path, option: str, output: str
+) -> None:
+    text = subject("1") if option == "--docdb_query" else '{"query": {}}'
+    (tmp_path / "in.json").write_text(text)
+
+    ran = run(f"{option}=in.json", f"{output}=in.json", "--output_directory=out", "--replace")
+
+    assert ran.code == 2
+    assert "is or contains a file that this run reads" in ran.err
+    assert tree_of(tmp_path) == {"in.json": text.encode()}
+
+
+def test_two_outputs_with_one_path_are_refused(run: CommandLine, tmp_path: Path) -> None:
+    ran = run("--docdb_query", subject("1"), "--ledger=x.json", "--zip=x.json")
+
+    assert ran.code == 2
+    assert f"--zip: {tmp_path}/x.json is the path of --ledger, too" in ran.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_default_record_can_be_replayed_into_its_own_folder(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "1")
+
+    ran = run("--request=out.dispatch.json", "--output_directory=out")
+
+    assert ran.code == 0
+    assert "confirmed: out (3 jobs in 3 folders)" in ran.out
+    assert "(kept: it says who dispatched this, and when)" in ran.out
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: Path(path).write_text("mine")])
+def test_an_output_that_is_not_a_folder_says_what_it_is(
+    run: CommandLine, tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / "out")
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=out")
+
+    assert ran.code == 2
+    assert re.search("out: this is a (named pipe|file), not a folder. Choose another", ran.err)
+    assert "plan: " not in ran.out
+
+
+def test_a_folder_name_reaches_the_terminal_without_its_escape_codes(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    ran = dispatch(run, "1", "--ledger=l\x1b[2J.csv", "--zip=z\x1b[2J.zip", out="o\x1b[2J")
+
+    assert "written: o\\x1b[2J (3 jobs in 3 folders)" in ran.out
+    assert "ledger: l\\x1b[2J.csv (0 rows)" in ran.out
+    assert "\x1b" not in ran.out + ran.err
+    assert (tmp_path / "o\x1b[2J").is_dir()
 
 
 def test_an_option_wins_over_the_mode_of_a_saved_request(run: CommandLine, tmp_path: Path) -> None:
@@ -786,8 +952,46 @@ def test_a_ledger_that_cannot_be_written_stops_before_any_job(
     ran = run("--docdb_query", subject("1"), "--output_directory=out", "--ledger=no/ledger.csv")
 
     assert ran.code == 4
-    assert "no/ledger.csv: cannot write it" in ran.err
+    assert "no/ledger.csv: cannot write the file: its folder does not exist" in ran.err
     assert os.listdir(tmp_path) == []
+
+
+def test_a_device_named_as_the_ledger_is_written_into(run: CommandLine, tmp_path: Path) -> None:
+    null = tmp_path / "null"
+    try:
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        os.close(os.open(null, os.O_WRONLY))
+    except PermissionError:
+        pytest.skip("making and opening a device needs root and a file system with devices")
+
+    dispatch(run, "1", f"--ledger={null}", f"--save_request={null}", f"--record={null}")
+
+    assert stat.S_ISCHR(null.stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["null", "out"]
+
+
+@pytest.mark.parametrize(
+    ("option", "read", "expected"),
+    [
+        ("--ledger", str.strip, "stage,reason,message,action,record_id,name,location"),
+        ("--save_request", lambda text: json.loads(text)["query"], {"subject.subject_id": "1"}),
+        ("--record", lambda text: json.loads(text)["status"], "written"),
+    ],
+)
+def test_standard_output_holds_only_the_file_that_is_sent_there(
+    elsewhere: dict[str, str],
+    tmp_path: Path,
+    option: str,
+    read: Callable[[str], object],
+    expected: object,
+) -> None:
+    command = ["--docdb_query", subject("1"), "--output_directory", tmp_path / "out"]
+
+    ran = run_process(*command, f"{option}=-", environment=elsewhere)
+
+    assert ran.code == 0
+    assert read(ran.out) == expected
+    assert "plan: " in ran.err
 
 
 # Replaying

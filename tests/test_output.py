@@ -1,6 +1,6 @@
-"""What the worker folders and the zip hold, and what is refused.
+"""The content of the worker folders and the zip, and the targets that are refused.
 
-Crashes, faults and races have a file of their own, ``test_output_crash.py``.
+Crashes, faults and races are tested in ``test_output_crash.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import itertools
 import os
 import stat
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -164,7 +165,7 @@ def test_all_is_synced_before_the_rename_and_the_parent_after_it(target: Path) -
     assert after == inodes(target.parent)
 
 
-def test_what_is_finished_is_synced_and_so_is_every_folder_that_it_went_into(target: Path) -> None:
+def test_finishing_syncs_the_new_files_and_every_folder_they_are_moved_into(target: Path) -> None:
     put(target, {"0/a.json": WHOLE["0/a.json"]})
 
     before, after = synced_by(lambda: write_folder(files, target))
@@ -173,7 +174,7 @@ def test_what_is_finished_is_synced_and_so_is_every_folder_that_it_went_into(tar
     assert after == inodes(target / "0", target, target.parent)
 
 
-def test_what_is_confirmed_is_synced_because_its_writer_may_have_died(target: Path) -> None:
+def test_confirming_syncs_again_because_the_first_writer_may_have_died(target: Path) -> None:
     put(target, WHOLE)
 
     before, _ = synced_by(lambda: write_folder(files, target))
@@ -207,7 +208,7 @@ def test_progress_counts_the_files_that_are_synced(target: Path) -> None:
     assert counts == [64, 128, 150]
 
 
-def test_a_link_to_a_folder_stands_for_the_folder(tmp_path: Path) -> None:
+def test_a_symbolic_link_to_a_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "results").symlink_to(tmp_path / "disk")
 
@@ -304,7 +305,7 @@ def test_of_many_other_entries_five_are_named_and_the_rest_is_counted(target: Pa
     assert "(a.txt, b.txt, c.txt, d.txt, e.txt and 3 more)" in str(refusal.value)
 
 
-def test_a_link_in_place_of_a_job_file_is_not_taken_for_it(target: Path) -> None:
+def test_a_symbolic_link_does_not_count_as_a_job_file(target: Path) -> None:
     write_folder(files, target)
     (target / "0" / "a.json").rename(target.parent / "elsewhere.json")
     (target / "0" / "a.json").symlink_to(target.parent / "elsewhere.json")
@@ -314,10 +315,10 @@ def test_a_link_in_place_of_a_job_file_is_not_taken_for_it(target: Path) -> None
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_file_in_place_of_the_folder_is_refused(target: Path, replace: bool) -> None:
+def test_a_file_is_refused_as_the_folder(target: Path, replace: bool) -> None:
     target.write_text("mine")
 
-    with pytest.raises(InvalidInput, match="leads to a file, not to a folder"):
+    with pytest.raises(InvalidInput, match="this is a file, not a folder"):
         write_folder(files, target, replace=replace)
 
     assert target.read_text() == "mine"
@@ -327,14 +328,14 @@ def test_a_link_to_a_file_is_refused(target: Path) -> None:
     (target.parent / "file").write_text("mine")
     target.symlink_to(target.parent / "file")
 
-    with pytest.raises(InvalidInput, match="leads to a file, not to a folder"):
+    with pytest.raises(InvalidInput, match="this is a file, not a folder"):
         write_folder(files, target)
 
 
-def test_a_file_in_place_of_a_parent_is_refused(tmp_path: Path) -> None:
+def test_a_file_is_refused_as_a_parent_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
 
-    with pytest.raises(InvalidInput, match="leads to a file, not to a folder"):
+    with pytest.raises(InvalidInput, match="/file is a file, not a folder"):
         write_folder(files, tmp_path / "file" / "results")
 
 
@@ -351,6 +352,50 @@ def test_replacing_moves_the_old_folder_aside_and_keeps_it(target: Path) -> None
     assert tree(target) == WHOLE
     assert tree(aside) == {"notes.txt": b"mine"}
     assert names(target.parent) == ["results", "results.replaced-1"]
+
+
+def test_the_record_beside_the_old_folder_is_moved_with_it(target: Path) -> None:
+    put(target, {"notes.txt": b"mine"})
+    target.with_name("results.dispatch.json").write_text("the old record")
+
+    write_folder(files, target, replace=True)
+
+    aside = target.with_name("results.replaced-1.dispatch.json")
+    assert aside.read_text() == "the old record"
+    assert not target.with_name("results.dispatch.json").exists()
+
+
+def test_a_record_that_was_moved_aside_before_is_not_overwritten(target: Path) -> None:
+    target.with_name("results.replaced-1.dispatch.json").write_text("an older record")
+    put(target, {"notes.txt": b"mine"})
+
+    result = write_folder(files, target, replace=True)
+
+    assert result.moved_aside == target.with_name("results.replaced-2")
+
+
+def test_a_record_stays_where_the_folder_cannot_be_moved_aside(target: Path) -> None:
+    put(target, {"notes.txt": b"mine"})
+    target.with_name("results.dispatch.json").write_text("the old record")
+
+    def busy(name: str, _number: int, arguments: tuple[Any, ...]) -> None:
+        if name == "rename" and arguments[0] == target:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    with hooked(busy, WRITING), pytest.raises(InvalidInput):
+        write_folder(files, target, replace=True)
+
+    assert names(target.parent) == ["results", "results.dispatch.json"]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_named_pipe_is_refused_as_the_folder(target: Path, replace: bool) -> None:
+    os.mkfifo(target)
+
+    with pytest.raises(InvalidInput, match=r"this is a named pipe, not a folder\. Choose another"):
+        write_folder(files, target, replace=replace)
+
+    assert stat.S_ISFIFO(target.stat().st_mode)
 
 
 def test_a_folder_that_was_moved_aside_before_is_not_overwritten(target: Path) -> None:
@@ -380,7 +425,7 @@ def test_replacing_moves_nothing_aside_where_nothing_else_is_there(
 
 @pytest.mark.skipif(not os.path.ismount("/proc"), reason="needs a mount point that is in use")
 def test_a_mount_point_that_is_in_use_cannot_be_replaced() -> None:
-    with pytest.raises(InvalidInput, match="cannot be moved aside, as a mount point cannot"):
+    with pytest.raises(InvalidInput, match="cannot be moved aside: it may be a mount point"):
         write_folder(files, Path("/proc"), replace=True)
 
 
@@ -393,7 +438,7 @@ def test_a_folder_that_the_system_does_not_let_be_renamed_cannot_be_replaced(tar
 
     with (
         hooked(busy, WRITING),
-        pytest.raises(InvalidInput, match="cannot be moved aside, as a mount point cannot"),
+        pytest.raises(InvalidInput, match="cannot be moved aside: it may be a mount point"),
     ):
         write_folder(files, target, replace=True)
 
@@ -453,7 +498,7 @@ def test_the_stage_of_a_living_dispatch_is_left_alone(
 @pytest.mark.parametrize(
     "name", [".results.tmp-mine", ".results.tmp-0123456789ABCDEF", ".other.tmp-0123456789abcdef"]
 )
-def test_a_folder_that_is_no_stage_of_this_folder_is_left_alone(target: Path, name: str) -> None:
+def test_a_folder_that_only_looks_like_a_stage_is_left_alone(target: Path, name: str) -> None:
     put(target.with_name(name), {"notes.txt": b"mine"})
 
     write_folder(files, target)
@@ -461,19 +506,23 @@ def test_a_folder_that_is_no_stage_of_this_folder_is_left_alone(target: Path, na
     assert tree(target.with_name(name)) == {"notes.txt": b"mine"}
 
 
-def test_a_folder_that_a_living_dispatch_writes_into_is_an_error_after_the_wait(
-    target: Path, hold: Callable[[Path], None]
+def test_a_folder_that_a_living_dispatch_writes_into_is_an_error_after_30_seconds(
+    target: Path, hold: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(put(target, {}))
+    slept: list[float] = []
+    monkeypatch.setattr(time, "monotonic", lambda: 10.0 * len(slept))
+    monkeypatch.setattr(time, "sleep", slept.append)
 
     with pytest.raises(ServiceError, match="another dispatch is writing here"):
-        write_folder(files, target, wait=0)
+        write_folder(files, target)
 
+    assert len(slept) == 3
     assert names(target) == []
 
 
 @pytest.mark.parametrize("there", [None, {}, {"0/a.json": WHOLE["0/a.json"]}, WHOLE])
-def test_a_file_system_without_locks_is_written_all_the_same(
+def test_a_file_system_without_locks_is_written_too(
     target: Path, there: dict[str, bytes] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(_descriptor: int, _operation: int) -> None:
@@ -492,7 +541,7 @@ def test_a_file_system_without_locks_is_written_all_the_same(
 @pytest.mark.parametrize(
     ("other", "ending"), [(FILES, "confirmed"), ([("0/z.json", b"{}")], "InvalidInput")]
 )
-def test_a_dispatch_that_takes_the_place_of_the_empty_folder_meanwhile_is_not_mixed_with(
+def test_a_dispatch_that_replaces_the_empty_folder_during_a_write_is_not_mixed_with_it(
     target: Path, other: list[JobFile], ending: str
 ) -> None:
     target.mkdir()
@@ -512,7 +561,7 @@ def test_a_dispatch_that_takes_the_place_of_the_empty_folder_meanwhile_is_not_mi
     assert tree(target) == dict(other)
 
 
-def test_a_folder_that_is_moved_aside_before_it_is_locked_gives_its_place_to_the_next(
+def test_when_the_folder_is_moved_aside_before_the_lock_the_new_one_is_locked(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = put(target, {"notes.txt": b"mine"}).stat().st_ino
@@ -534,7 +583,7 @@ def test_a_folder_that_is_moved_aside_before_it_is_locked_gives_its_place_to_the
     assert locked == [old, new]
 
 
-def test_a_file_system_that_cannot_sync_folders_is_written_all_the_same(target: Path) -> None:
+def test_a_file_system_that_cannot_sync_folders_is_written_too(target: Path) -> None:
     def no_folders(name: str, _number: int, arguments: tuple[Any, ...]) -> None:
         if name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
@@ -593,20 +642,20 @@ def test_an_exception_from_progress_is_passed_on_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (errno.ENOSPC, "no space left. Free some space"),
-        (errno.EROFS, "the file system is read-only. Choose another folder"),
+        (errno.ENOSPC, "no space left. Free some space, or choose a folder on another disk"),
+        (errno.EROFS, "the file system is read-only. Choose a folder on a file system that"),
         (errno.EACCES, "no permission. Choose a folder that you may write to"),
         (errno.EMFILE, r"too many open files. Raise the limit \(ulimit -n\)"),
         (errno.EIO, "the disk reported an error. Check the disk"),
         (errno.ESTALE, "Stale file handle. Run again"),
     ],
 )
-def test_a_fault_of_the_disk_says_what_where_and_what_to_do(
+def test_a_disk_error_names_the_problem_the_path_and_a_remedy(
     target: Path, code: int, message: str
 ) -> None:
     with (
         hooked(failing(3, code), ("write",)),
-        pytest.raises(WriteFailed, match=f"results: cannot write the dispatch: {message}"),
+        pytest.raises(WriteFailed, match=f"results: cannot write the folder: {message}"),
     ):
         write_folder(files, target)
 
@@ -640,7 +689,7 @@ def test_a_name_that_the_disk_does_not_take_is_a_typed_error(tmp_path: Path) -> 
         "",
     ],
 )
-def test_a_path_that_is_no_path_of_a_job_file_is_an_error(target: Path, path: str) -> None:
+def test_a_path_that_is_not_one_of_a_job_file_is_an_error(target: Path, path: str) -> None:
     with pytest.raises(ValueError, match="not a path of a job file"):
         write_folder(lambda: [*FILES, (path, b"{}")], target)
 
@@ -741,7 +790,7 @@ def test_a_zip_file_is_synced_before_it_gets_its_name_and_its_folder_after(tmp_p
     assert after == inodes(tmp_path)
 
 
-def test_another_file_in_place_of_the_zip_is_refused_and_kept(tmp_path: Path) -> None:
+def test_another_file_is_not_overwritten_by_the_zip(tmp_path: Path) -> None:
     (tmp_path / "jobs.zip").write_text("mine")
 
     with pytest.raises(InvalidInput, match="another file is there"):
@@ -751,7 +800,7 @@ def test_another_file_in_place_of_the_zip_is_refused_and_kept(tmp_path: Path) ->
     assert names(tmp_path) == ["jobs.zip"]
 
 
-def test_another_file_in_place_of_the_zip_is_replaced_where_asked(tmp_path: Path) -> None:
+def test_another_file_is_replaced_by_the_zip_on_request(tmp_path: Path) -> None:
     (tmp_path / "jobs.zip").write_text("mine")
 
     result = write_zip_file(FILES, tmp_path / "jobs.zip", replace=True)
@@ -761,13 +810,23 @@ def test_another_file_in_place_of_the_zip_is_replaced_where_asked(tmp_path: Path
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_folder_in_place_of_the_zip_is_refused(tmp_path: Path, replace: bool) -> None:
+def test_a_folder_is_refused_as_the_zip(tmp_path: Path, replace: bool) -> None:
     put(tmp_path / "jobs.zip", {"notes.txt": b"mine"})
 
-    with pytest.raises(InvalidInput, match="leads to a folder, not to a file"):
+    with pytest.raises(InvalidInput, match="this is a folder, not a file"):
         write_zip_file(FILES, tmp_path / "jobs.zip", replace=replace)
 
     assert tree(tmp_path / "jobs.zip") == {"notes.txt": b"mine"}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_named_pipe_is_refused_as_the_zip(tmp_path: Path, replace: bool) -> None:
+    os.mkfifo(tmp_path / "jobs.zip")
+
+    with pytest.raises(InvalidInput, match="this is a named pipe, not a file"):
+        write_zip_file(FILES, tmp_path / "jobs.zip", replace=replace)
+
+    assert names(tmp_path) == ["jobs.zip"]
 
 
 def test_a_zip_file_is_written_where_the_disk_has_no_hard_links(tmp_path: Path) -> None:
@@ -785,7 +844,7 @@ def test_a_stage_that_a_dead_process_left_beside_the_zip_is_removed(tmp_path: Pa
     assert names(tmp_path) == ["jobs.zip"]
 
 
-def test_a_parent_that_takes_no_folder_is_a_typed_error_and_no_endless_loop() -> None:
+def test_a_parent_that_accepts_no_folder_is_a_typed_error_and_the_retries_end() -> None:
     parent = Path("/proc")
     if not parent.is_dir():
         pytest.skip("no /proc here: another file system whose folders refuse every name")

@@ -1,7 +1,7 @@
-"""What a folder or a zip looks like after a crash, a fault or a race.
+"""A folder, a zip or a small file after a crash, a fault or a race.
 
 Every file operation of a write is a crash point and a fault point: the tests
-count through them until a write comes to its end untouched.
+count through them until a write ends undisturbed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pytest
 from dispatch_core.errors import DispatchError, InvalidInput, WriteFailed
 from dispatch_core.output.folder import write_folder
 from dispatch_core.output.stream import JobFile, WriteResult
+from dispatch_core.output.text_file import write_text_file
 from dispatch_core.output.zip import write_zip_file
 from tests.support.file_operations import (
     READING,
@@ -74,7 +75,7 @@ def names(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Case:
-    """One way to write a folder: what is there before, and how the write is asked for."""
+    """One way to write a folder: its content before, and the arguments of the write."""
 
     name: str
     before: dict[str, bytes] | None
@@ -177,8 +178,72 @@ def test_a_crash_while_replacing_keeps_the_old_folder_whole(places: Iterator[Pat
     assert seen == {(True, False, False), (False, True, False), (False, False, True)}
 
 
+@dataclass(frozen=True)
+class Recorded(Case):
+    """A folder with the record of an earlier dispatch beside it."""
+
+    def prepare(self, place: Path) -> Path:
+        target = super().prepare(place)
+        target.with_name("results.dispatch.json").write_text("the old record")
+        return target
+
+
+def test_a_crash_while_replacing_never_leaves_the_old_record_beside_the_new_folder(
+    places: Iterator[Path],
+) -> None:
+    seen = set()
+
+    for target in crashes(places, Recorded("replace", OLD, replace=True), REPLACE.write):
+        records = [path.name for path in target.parent.glob("*.dispatch.json")]
+        is_new = target.exists() and tree(target) == WHOLE
+        seen.add((is_new, *records))
+
+    assert seen == {
+        (False, "results.dispatch.json"),
+        (False, "results.replaced-1.dispatch.json"),
+        (True, "results.replaced-1.dispatch.json"),
+    }
+
+
+@dataclass(frozen=True)
+class SmallFile(Case):
+    """A small file, absent or with an older text, in a folder of its own."""
+
+    def prepare(self, place: Path) -> Path:
+        return super().prepare(place) / "ledger.csv"
+
+    def write_text(self, target: Path) -> None:
+        write_text_file(target, "newer" * 20)
+
+
+SMALL_FILES = pytest.mark.parametrize(
+    "case",
+    [SmallFile("absent", {}), SmallFile("older", {"ledger.csv": b"older"})],
+    ids=lambda case: case.name,
+)
+NEWER = {"ledger.csv": b"newer" * 20}
+
+
+@SMALL_FILES
+def test_a_crash_leaves_a_small_file_as_it_was_or_whole_and_the_next_run_cleans_up(
+    places: Iterator[Path], case: SmallFile
+) -> None:
+    seen = []
+
+    for target in crashes(places, case, case.write_text):
+        visible = {path: data for path, data in tree(target.parent).items() if path[0] != "."}
+        seen.append(visible)
+
+        case.write_text(target)
+
+        assert visible in (case.before, NEWER)
+        assert tree(target.parent) == NEWER
+    assert seen[0] == case.before
+    assert seen[-1] == NEWER
+
+
 @CASES
-def test_the_next_run_completes_what_a_crash_left_and_cleans_up(
+def test_after_a_crash_the_next_run_completes_the_folder_and_cleans_up(
     places: Iterator[Path], case: Case
 ) -> None:
     for target in crashes(places, case, case.write):
@@ -212,11 +277,11 @@ def faults(
     """The target and the error after a fault at each operation, for each kind of fault."""
     for code in FAULTS:
         for number in range(1, NO_END):
-            target = case.prepare(next(places))
+            target = case.prepare(place := next(places))
             touched: list[str] = []
             error = _write_with(hook(number, code), touched, partial(write, target))
             yield target, error
-            shutil.rmtree(target.parent)
+            shutil.rmtree(place)
             if len(touched) < number:
                 break
         else:
@@ -283,6 +348,23 @@ def test_a_fault_leaves_no_zip_file_or_a_whole_one(places: Iterator[Path]) -> No
             continue
         assert isinstance(error, WriteFailed)
         assert names(target.parent) == []
+
+
+@SMALL_FILES
+@pytest.mark.parametrize("hook", [failing, failing_to_grow])
+def test_a_fault_leaves_a_small_file_as_it_was_or_whole_and_is_a_typed_error(
+    places: Iterator[Path], case: SmallFile, hook: Callable[[int, int], Hook]
+) -> None:
+    failed = 0
+
+    for target, error in faults(places, case, hook, case.write_text):
+        found = tree(target.parent)
+
+        assert found == NEWER or (found == case.before and error is not None)
+        assert error is None or isinstance(error, WriteFailed)
+        failed += error is not None
+
+    assert failed > len(FAULTS)
 
 
 # Races

@@ -1,4 +1,4 @@
-"""What a folder or a zip looks like after the power failed, at every operation of a write."""
+"""A folder, a zip or a small file after a power failure at any operation of a write."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_core.output.text_file import write_text_file
 from dispatch_core.output.zip import write_zip_file
 from tests.support.power import Disk, Tree, watched
 from tests.test_output_crash import ABSENT, CONFIRM, EMPTY, FILES, FINISH, OLD, REPLACE, WHOLE, Case
@@ -98,6 +99,25 @@ def _is_absent_or_a_whole_zip(tree: Tree) -> bool:
         return True
     with zipfile.ZipFile(BytesIO(tree["jobs.zip"])) as archive:
         return archive.testzip() is None and archive.namelist() == list(WHOLE)
+
+
+@pytest.mark.parametrize("older", [None, b"older"])
+def test_after_a_power_failure_a_small_file_is_as_it_was_or_whole(
+    tmp_path: Path, older: bytes | None
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    before = {} if older is None else {"ledger.csv": older}
+    for name, content in before.items():
+        (place / name).write_bytes(content)
+    seen: list[Tree] = []
+
+    with watched(place, lambda disk: seen.extend(disk.after())) as disk:
+        write_text_file(place / "ledger.csv", "newer")
+
+    assert [tree for tree in seen if tree not in (before, {"ledger.csv": b"newer"})] == []
+    assert disk.operations == 4
+    assert disk.after() == ({"ledger.csv": b"newer"}, {"ledger.csv": b"newer"})
 
 
 def test_the_model_catches_a_writer_that_does_not_sync(tmp_path: Path) -> None:

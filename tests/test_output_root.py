@@ -1,4 +1,4 @@
-"""Where the app may write: one folder below the root, whatever a person types."""
+"""The app writes only into one folder of the root, for any text that a person types."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_what_is_not_the_name_of_one_folder_is_refused(tmp_path: Path, name: str) -> None:
+def test_text_that_is_not_the_name_of_one_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInput):
         folder_below(tmp_path, name)
 
@@ -59,11 +59,11 @@ def test_a_link_in_the_root_is_not_followed(tmp_path: Path, name: str, goal: str
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_the_message_says_what_to_do(tmp_path: Path) -> None:
+def test_the_message_gives_the_rule_for_a_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         folder_below(tmp_path, "../etc")
 
     assert str(caught.value) == (
-        "'../etc' is no name of a folder. Use at most 64 letters, digits, dots, dashes and "
+        "'../etc' is not a valid folder name. Use at most 64 letters, digits, dots, dashes and "
         "underscores, and start with a letter or a digit."
     )

@@ -1,16 +1,17 @@
-"""Files come out: one stream of job files becomes a folder or a zip, whole or not at all.
+"""The dispatch as worker folders, written completely or not at all.
 
 Everything is first written and synced in a *stage*, a hidden folder on the same
 file system, and then moved into place:
 
 - the target is absent: one rename, which also decides races, because a folder
-  cannot be renamed onto one that holds something;
+  cannot be renamed onto one that has entries;
 - the target is empty, or holds a part of the same dispatch: worker folders are
   renamed into it one by one, each of them complete;
-- the target holds anything else: it is refused, or moved aside as a whole.
+- the target holds anything else: it is refused, or moved aside as a whole, together
+  with the record beside it.
 
-A stage and a target in use are locked with ``flock``, a lock that dies with its
-process. So what a dead process left is known from what a live one is using.
+A stage and a target in use are locked with ``flock``, which ends with its process.
+So stages that a dead process left are told apart from those in use.
 """
 
 from __future__ import annotations
@@ -24,18 +25,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from dispatch_core.errors import InvalidInput, Issue, ServiceError
 from dispatch_core.output.disk import (
     callers_errors,
+    check_accepts_entries,
     disk_errors,
     make_parents,
+    nearest_existing,
     not_a,
     real_target,
     status_of,
     sync_folder,
+    write_all,
 )
+from dispatch_core.output.record import record_beside
 from dispatch_core.output.stage import (
     ATTEMPTS,
     INNER_PREFIX,
@@ -51,18 +55,16 @@ from dispatch_core.output.stage import (
     stage_prefix,
     watch_race,
 )
-from dispatch_core.output.stream import JobFile, JobStream, WriteResult, worker_of
-
-LOCK_WAIT = 30.0
-"""Seconds to wait for another dispatch that is writing into the same folder."""
+from dispatch_core.output.stream import JobFile, JobStream, Status, WriteResult, worker_of
 
 _NAMED = 5
+"""Entries that a refusal names; the others are counted."""
 
-# An fsync is nearly all waiting, and waits of several threads share one commit of the
-# file system: 16 threads write three to four times as fast as one. A batch is large
-# enough that handing it over costs little where an fsync costs nothing (a RAM disk).
-# One syncfs after all files took as long here (ext4), waits for what everybody else wrote
-# too, and says neither which file failed nor, on older kernels, that one did.
+# An fsync mostly waits, and several threads share one commit of the file system:
+# 16 threads write three to four times as fast as one. A batch is large enough that
+# handing it to a thread costs little where an fsync costs nothing (a RAM disk). One
+# syncfs after all files took as long (ext4), also waits for the files of other
+# processes, and does not report which file failed or, on older kernels, that one did.
 _THREADS = 16
 _BATCH_FILES = 64
 _BATCH_BYTES = 1 << 20
@@ -76,13 +78,12 @@ def write_folder(
     *,
     replace: bool = False,
     progress: Callable[[int], None] | None = None,
-    wait: float = LOCK_WAIT,
 ) -> WriteResult:
     """The dispatch as worker folders in `target`, complete and durable, or an error.
 
-    The same dispatch twice is the same tree: what is missing is added, and what is
-    there is never written again. A failure leaves `target` as it was; after a crash
-    it holds only whole worker folders, and the next run completes it.
+    The same dispatch twice is the same tree: missing files are added, and files that
+    are there are not written again. A failure leaves `target` as it was; after a crash
+    it holds only complete worker folders, and the next run adds the others.
 
     Parameters
     ----------
@@ -91,26 +92,25 @@ def write_folder(
         once or twice.
     target
         The folder, absent, empty, or with a part of the same dispatch. A symbolic
-        link stands for where it leads. Missing parents are made.
+        link is followed. Missing parents are made.
     replace
-        Move anything else that is there to ``<name>.replaced-<n>``, else refuse it.
+        Move a folder that holds anything else to ``<name>.replaced-<n>``, with the
+        record beside it, instead of refusing it.
     progress
         Called with the number of files that are synced in the stage so far. An
         exception from it, or from the stream, undoes everything and is passed on.
-    wait
-        Seconds to wait for another dispatch that is writing into `target`.
 
     Raises
     ------
     InvalidInput
-        `target` holds something else, or is no folder; nothing was touched.
+        `target` holds something else, or is not a folder; nothing was changed.
     ServiceError
-        Another dispatch still writes into `target` after `wait` seconds.
+        Another dispatch still writes into `target` after half a minute.
     WriteFailed
         The disk refused; nothing partial was left in place.
     """
-    with disk_errors(target):
-        order = _Order(files, real_target(target), replace, progress, wait)
+    with disk_errors(target, "folder"):
+        order = _Order(files, real_target(target), replace, progress)
         remove_dead_stages(order.target)
         for _ in range(ATTEMPTS):
             if result := _attempt(order):
@@ -120,21 +120,24 @@ def write_folder(
     )
 
 
-# The stream
-
-
-# The folder
+def check_folder(target: Path) -> None:
+    """Raises what `write_folder` would raise, as far as it is known before a write."""
+    with disk_errors(target, "folder"):
+        there = nearest_existing(real_target(target))
+        if not there.is_dir():
+            raise not_a(target, "folder")
+        if there != real_target(target):
+            check_accepts_entries(there, "folder", target)
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What was asked for."""
+    """The arguments of one write."""
 
     files: Callable[[], Iterable[JobFile]]
     target: Path
     replace: bool
     progress: Callable[[int], None] | None
-    wait: float
 
     def stream(self) -> JobStream:
         with callers_errors():
@@ -147,10 +150,7 @@ class _Order:
                 self.progress(count)
 
     def result(
-        self,
-        status: Literal["written", "finished", "confirmed", "replaced"],
-        stream: JobStream,
-        moved_aside: Path | None = None,
+        self, status: Status, stream: JobStream, moved_aside: Path | None = None
     ) -> WriteResult:
         return WriteResult(self.target, status, stream.file_count, stream.worker_count, moved_aside)
 
@@ -163,7 +163,7 @@ def _attempt(order: _Order) -> WriteResult | None:
         return _create(order)
     except NotADirectoryError as error:
         raise not_a(order.target, "folder") from error
-    with locked(Lock(descriptor, order.target), order.wait) as lock:
+    with locked(Lock(descriptor, order.target)) as lock:
         return _settle(order, lock) if lock.holds() else None
 
 
@@ -183,9 +183,9 @@ def _settle(order: _Order, lock: Lock) -> WriteResult | None:
     """The result for a target that exists and is locked."""
     stream = order.stream()
     found = _compare(stream, order.target)
-    if found.stranger_count and not order.replace:
+    if found.unexpected_count and not order.replace:
         raise _occupied(order.target, found)
-    if found.stranger_count:
+    if found.unexpected_count:
         return _replace(order)
     remove_inner_stages(order.target)
     if found.matched < stream.file_count:
@@ -197,17 +197,15 @@ def _settle(order: _Order, lock: Lock) -> WriteResult | None:
     return order.result("confirmed", stream)
 
 
-def _finish(
-    order: _Order, lock: Lock, status: Literal["written", "finished"]
-) -> WriteResult | None:
+def _finish(order: _Order, lock: Lock, status: Status) -> WriteResult | None:
     """Adds what is missing, through a stage inside the target.
 
     The parent of a mount may be another file system or not writable.
     """
     stream = order.stream()
     with new_stage(order.target, INNER_PREFIX, new_folder) as stage:
-        # A dispatch that had found no folder may have put its own in place of an
-        # empty one; from here on, with the stage in it, this one stays.
+        # Another dispatch that found no folder may have renamed its own onto an empty
+        # one. With the stage in it, the folder is not empty and cannot be replaced.
         if not lock.holds():
             return None
         _fill(stage, stream, order, order.target)
@@ -231,7 +229,7 @@ def _place(moves: Moves, stage: Path, target: Path) -> None:
 
 
 def _replace(order: _Order) -> WriteResult | None:
-    """Moves the target aside and the new one in, or neither."""
+    """Moves the target and its record aside and the new folder into place, or changes nothing."""
     if os.path.ismount(order.target):
         raise _cannot_move(order.target)
     stream = order.stream()
@@ -239,6 +237,9 @@ def _replace(order: _Order) -> WriteResult | None:
         _fill(stage, stream, order)
         aside = _free_name(order.target)
         with watch_race() as race, Moves() as moves:
+            # first the record: after a crash it must not describe the new folder
+            if os.path.lexists(record_beside(order.target)):
+                moves.move(record_beside(order.target), record_beside(aside))
             _move_aside(moves, order.target, aside)
             moves.move(stage, order.target)
             sync_folder(order.target.parent)
@@ -257,7 +258,7 @@ def _move_aside(moves: Moves, target: Path, aside: Path) -> None:
 def _cannot_move(target: Path) -> InvalidInput:
     return InvalidInput(
         Issue(
-            "the folder holds something else, and cannot be moved aside, as a mount point cannot",
+            "the folder holds something else and cannot be moved aside: it may be a mount point",
             str(target),
             "Empty it, or choose another folder.",
         )
@@ -267,12 +268,9 @@ def _cannot_move(target: Path) -> InvalidInput:
 def _free_name(target: Path) -> Path:
     for number in itertools.count(1):
         aside = target.with_name(f"{target.name}.replaced-{number}")
-        if not os.path.lexists(aside):
+        if not os.path.lexists(aside) and not os.path.lexists(record_beside(aside)):
             return aside
     raise AssertionError("count() does not end")
-
-
-# What is there
 
 
 @dataclass
@@ -280,13 +278,13 @@ class _Comparison:
     """How the content of a folder compares with a dispatch."""
 
     matched: int = 0
-    strangers: list[str] = field(default_factory=list)
-    stranger_count: int = 0
+    unexpected: list[str] = field(default_factory=list)
+    unexpected_count: int = 0
 
-    def add_stranger(self, path: str) -> None:
-        self.stranger_count += 1
-        if len(self.strangers) < _NAMED:
-            self.strangers.append(path)
+    def add_unexpected(self, path: str) -> None:
+        self.unexpected_count += 1
+        if len(self.unexpected) < _NAMED:
+            self.unexpected.append(path)
 
 
 def _compare(stream: Iterable[JobFile], target: Path) -> _Comparison:
@@ -299,9 +297,9 @@ def _compare(stream: Iterable[JobFile], target: Path) -> _Comparison:
         if entry is not None and entry.is_dir(follow_symlinks=False):
             _compare_worker(group, target, worker, found)
         elif entry is not None:
-            found.add_stranger(worker)
+            found.add_unexpected(worker)
     for name in sorted(there):
-        found.add_stranger(name)
+        found.add_unexpected(name)
     return found
 
 
@@ -316,9 +314,9 @@ def _compare_worker(
         if _holds(entry, content):
             found.matched += 1
         else:
-            found.add_stranger(path)
+            found.add_unexpected(path)
     for name in sorted(there):
-        found.add_stranger(f"{worker}/{name}")
+        found.add_unexpected(f"{worker}/{name}")
 
 
 def _holds(entry: os.DirEntry[str], content: bytes) -> bool:
@@ -332,10 +330,10 @@ def _holds(entry: os.DirEntry[str], content: bytes) -> bool:
 
 
 def _occupied(target: Path, found: _Comparison) -> InvalidInput:
-    names = ", ".join(found.strangers)
-    more = found.stranger_count - len(found.strangers)
+    names = ", ".join(found.unexpected)
+    more = found.unexpected_count - len(found.unexpected)
     names += f" and {more} more" if more else ""
-    entries = "1 entry" if found.stranger_count == 1 else f"{found.stranger_count} entries"
+    entries = "1 entry" if found.unexpected_count == 1 else f"{found.unexpected_count} entries"
     other = "empty this one" if os.path.ismount(target) else "move this one aside (--replace)"
     return InvalidInput(
         Issue(
@@ -346,11 +344,8 @@ def _occupied(target: Path, found: _Comparison) -> InvalidInput:
     )
 
 
-# Staging
-
-
 def _fill(stage: Path, stream: Iterable[JobFile], order: _Order, known: Path | None = None) -> None:
-    """Writes and syncs the stream into the stage, but for files that `known` has."""
+    """Writes and syncs the stream into the stage, except the files that `known` has."""
     if known is not None:
         stream = (file for file in stream if status_of(known / file[0]) is None)
     workers: dict[str, None] = {}
@@ -395,9 +390,7 @@ def _write_files(stage: Path, batch: list[JobFile]) -> int:
 def _write_file(path: str, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        written = 0
-        while written < len(content):
-            written += os.write(descriptor, content[written:])
+        write_all(descriptor, content)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -405,15 +398,6 @@ def _write_file(path: str, content: bytes) -> None:
 
 def _sync_target(target: Path) -> None:
     sync_folder(target)
-    # The parent of a mount may not be ours to read; then nothing was renamed in it.
+    # The parent of a mount point may not be readable; then nothing was renamed in it.
     with suppress(PermissionError):
         sync_folder(target.parent)
-
-
-# Stages and locks
-
-
-# The zip
-
-
-# The edge

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.dispatch import DispatchPlan
-from dispatch_core.errors import showable
+from dispatch_core.errors import InvalidInput, showable
+from dispatch_core.text.strict_json import load_json
 
 
 def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") -> dict[str, Any]:
-    """Our own record of a dispatch, which lies beside the worker folders.
+    """Our own record of a dispatch, which is kept beside the worker folders.
 
-    ``dispatched_by`` is null where nobody signs in.
+    ``dispatched_by`` is null where people do not sign in.
     """
     return {
         "record": 1,
@@ -36,6 +37,26 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
     }
 
 
+def record_text(plan: DispatchPlan, status: str, dispatched_by: str = "") -> str:
+    """The record of a dispatch as the text of its file."""
+    record = dispatch_record(plan, status, dispatched_by)
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
 def record_beside(folder: Path) -> Path:
-    """Where the record of a dispatch into `folder` lies: beside it, never in it."""
+    """The path of the record of a dispatch into `folder`: beside it, never in it."""
     return folder.with_name(f"{folder.name}.dispatch.json")
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The dispatch record in the file `path`, or None where the file holds something else."""
+    try:
+        record = load_json(path.read_bytes(), path.name)
+    except (InvalidInput, OSError):
+        return None
+    is_record = (
+        isinstance(record, dict)
+        and isinstance(record.get("record"), int)
+        and isinstance(record.get("request"), dict)
+    )
+    return record if isinstance(record, dict) and is_record else None

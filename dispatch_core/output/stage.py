@@ -1,4 +1,8 @@
-"""Stages and locks: hidden folders and files of our own, and moves that can be undone."""
+"""Stages and locks: hidden folders and files of our own, and moves that can be undone.
+
+A stage is locked with ``flock`` while its process lives, and the lock ends with the
+process. So a stage that can be locked was left by a dead process, and is removed.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +25,15 @@ from typing import Self
 from dispatch_core.errors import Issue, ServiceError
 from dispatch_core.output.disk import OCCUPIED, status_of
 
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for another dispatch that is writing into the same folder."""
+
+ATTEMPTS = 20
+"""Tries to make a stage or to write a folder, while other processes change its parent."""
+
 INNER_PREFIX = ".dispatch.tmp-"
 _STAGE_SUFFIX = "[0-9a-f]{16}"
 _INNER_STAGE = re.compile(re.escape(INNER_PREFIX) + _STAGE_SUFFIX)
-ATTEMPTS = 20
 _POLL = 0.02
 _CANNOT_LOCK = {
     errno.EBADF,
@@ -37,17 +46,19 @@ _CANNOT_LOCK = {
 
 
 def entries_of(folder: Path) -> dict[str, os.DirEntry[str]]:
+    """Name -> entry of everything in `folder`, hidden entries too."""
     with os.scandir(folder) as entries:
         return {entry.name: entry for entry in entries}
 
 
 class Moves:
-    """Renames that are all taken back where the block ends with an exception."""
+    """Renames that are all undone where the block ends with an exception."""
 
     def __init__(self) -> None:
         self._moves: list[tuple[Path, Path]] = []
 
     def move(self, source: Path, goal: Path) -> None:
+        """Renames `source` to `goal`, and remembers it."""
         self._moves.append((source, goal))
         os.rename(source, goal)
 
@@ -71,12 +82,14 @@ class Moves:
 
 @dataclass
 class Race:
+    """Whether another process took the place first."""
+
     lost: bool = False
 
 
 @contextmanager
 def watch_race() -> Iterator[Race]:
-    """Notes, instead of an error, that something else came into place first."""
+    """A `Race` that is lost, instead of an error, where the goal of a rename is occupied."""
     race = Race()
     try:
         yield race
@@ -88,6 +101,8 @@ def watch_race() -> Iterator[Race]:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
+    """An open file or folder that can be locked, and the path it was opened by."""
+
     descriptor: int
     path: Path
 
@@ -97,36 +112,38 @@ class Lock:
         return there is not None and os.path.samestat(there, os.fstat(self.descriptor))
 
     def release(self) -> None:
+        """Closes the descriptor, which ends the lock."""
         # Nothing was written through it, so nothing is lost where closing fails.
         with suppress(OSError):
             os.close(self.descriptor)
 
 
 @contextmanager
-def locked(lock: Lock, wait: float) -> Iterator[Lock]:
+def locked(lock: Lock) -> Iterator[Lock]:
+    """`lock`, held until the block ends; raises `ServiceError` after `LOCK_TIMEOUT`."""
     try:
-        deadline = time.monotonic() + wait
+        deadline = time.monotonic() + LOCK_TIMEOUT
         while not _try_lock(lock.descriptor):
             if time.monotonic() >= deadline:
-                raise _still_in_use(lock.path, wait)
+                raise _still_in_use(lock.path)
             time.sleep(_POLL)
         yield lock
     finally:
         lock.release()
 
 
-def _still_in_use(target: Path, wait: float) -> ServiceError:
+def _still_in_use(target: Path) -> ServiceError:
     return ServiceError(
         Issue(
-            f"another dispatch is writing here, and did not end within {wait:g} s",
+            f"another dispatch is writing here, and did not end within {LOCK_TIMEOUT:g} s",
             str(target),
             "Run again when it has ended, or choose another folder.",
         )
     )
 
 
-def _try_lock(descriptor: int, *, otherwise: bool = True) -> bool:
-    """Whether nobody else holds the lock; `otherwise` where a file system has no locks."""
+def _try_lock(descriptor: int, *, without_locks: bool = True) -> bool:
+    """Whether the lock was free; `without_locks` where the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -134,19 +151,23 @@ def _try_lock(descriptor: int, *, otherwise: bool = True) -> bool:
     except OSError as error:
         if error.errno not in _CANNOT_LOCK:
             raise
-        return otherwise
+        return without_locks
     return True
 
 
 @contextmanager
 def new_stage(parent: Path, prefix: str, make: Callable[[Path], int]) -> Iterator[Path]:
-    """A new folder or file of our own, locked; removed at the end if it is still there."""
+    """A new folder or file of our own, locked; removed at the end if it is still there.
+
+    `make` is `new_folder` or `new_file`.
+    """
     for attempt in itertools.count(1):
         path = parent / f"{prefix}{secrets.token_hex(8)}"
         try:
             lock = Lock(make(path), path)
         except FileNotFoundError:
-            # The parent went and came back, or it is one like /proc that takes no folder.
+            # Another process removed the parent and made it again, or the parent is one
+            # that takes no entries, like /proc.
             if attempt == ATTEMPTS or status_of(parent) is None:
                 raise
             continue
@@ -161,6 +182,7 @@ def new_stage(parent: Path, prefix: str, make: Callable[[Path], int]) -> Iterato
 
 
 def new_folder(path: Path) -> int:
+    """A descriptor of the new folder `path`."""
     os.mkdir(path)
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -170,26 +192,29 @@ def new_folder(path: Path) -> int:
 
 
 def new_file(path: Path) -> int:
+    """A descriptor of the new, empty file `path`."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def stage_prefix(target: Path) -> str:
+    """How the names of all stages beside `target` begin."""
     return f".{target.name}.tmp-"
 
 
 def is_inner_stage(entry: os.DirEntry[str]) -> bool:
+    """Whether the entry is a stage of ours inside an output folder."""
     return bool(_INNER_STAGE.fullmatch(entry.name)) and entry.is_dir(follow_symlinks=False)
 
 
 def remove_inner_stages(target: Path) -> None:
-    """Removes the stages inside a locked target: whoever made them is dead."""
+    """Removes the stages inside a locked target, all of them left by dead processes."""
     for entry in entries_of(target).values():
         if is_inner_stage(entry):
             shutil.rmtree(entry.path)
 
 
 def remove_dead_stages(target: Path) -> None:
-    """Removes what dead processes left beside the target, as far as that is possible."""
+    """Removes the stages of dead processes beside `target`, as far as that is possible."""
     pattern = re.compile(re.escape(stage_prefix(target)) + _STAGE_SUFFIX)
     names: list[str] = []
     with suppress(OSError):
@@ -201,11 +226,11 @@ def remove_dead_stages(target: Path) -> None:
 
 
 def _remove_if_dead(path: Path) -> None:
-    # Without O_NONBLOCK, a named pipe of this name would hold us for ever.
+    # Without O_NONBLOCK, opening a named pipe of this name would never return.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         is_ours = os.fstat(descriptor).st_uid == os.geteuid()
-        if is_ours and _try_lock(descriptor, otherwise=False):
+        if is_ours and _try_lock(descriptor, without_locks=False):
             _remove(path)
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The stream of job files, checked and counted as it goes by."""
+"""The stream of job files, checked and counted while it is read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dispatch_core.output.disk import callers_errors
 JobFile = tuple[str, bytes]
 """A path below the output folder, ``0/<uuid>.json``, and the bytes of the file."""
 
+Status = Literal["written", "finished", "confirmed", "replaced"]
 
 _JOB_PATH = re.compile(r"(0|[1-9][0-9]{0,8})/([A-Za-z0-9][A-Za-z0-9._-]{0,199}\.json)")
 
@@ -25,26 +26,27 @@ class WriteResult:
     Attributes
     ----------
     status
-        ``written`` where nothing was before, ``finished`` where a part of this
-        dispatch was, ``confirmed`` where all of it was and nothing was written,
-        ``replaced`` where something else was.
+        ``written`` into an empty place; ``finished`` where a part of this dispatch was
+        there; ``confirmed`` where all of it was there and nothing was written;
+        ``replaced`` where something else was there.
     file_count, worker_count
-        Of the whole dispatch, whoever wrote them.
+        Of the whole dispatch, including what was there before.
     moved_aside
         Where the replaced folder is now; nothing in it was changed.
     """
 
     target: Path
-    status: Literal["written", "finished", "confirmed", "replaced"]
+    status: Status
     file_count: int
     worker_count: int
     moved_aside: Path | None = None
 
 
 class JobStream:
-    """The checked stream, which counts what goes by.
+    """The job files in order, each path checked, with counts of the files and workers so far.
 
-    The first file is drawn at once: before that nothing is made.
+    The first file is read at once, so that an empty or failing stream is known before
+    anything is made on the disk.
     """
 
     def __init__(self, files: Iterable[JobFile]) -> None:
@@ -84,4 +86,5 @@ class JobStream:
 
 
 def worker_of(path: str) -> str:
+    """The worker folder of a job file's path."""
     return path.partition("/")[0]

@@ -1,40 +1,138 @@
-"""Small files beside the worker folders: ledger, saved request, dispatch record."""
+"""One durable write for every small file: ledger, saved request, dispatch record."""
 
 from __future__ import annotations
 
+import errno
 import os
-import secrets
+import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
-from dispatch_core.errors import Issue, WriteFailed
+from dispatch_core.output.disk import (
+    callers_errors,
+    check_accepts_entries,
+    disk_errors,
+    not_a,
+    real_target,
+    status_of,
+    sync_folder,
+    sync_where_possible,
+    write_all,
+)
+from dispatch_core.output.stage import new_file, new_stage, remove_dead_stages, stage_prefix
+
+STANDARD_OUTPUT = "-"
 
 
-def write_text_file(path: Path, text: str) -> None:
-    """`text` as the whole content of `path`, in UTF-8, durable or not there at all.
+def write_text_file(target: str | Path, text: str) -> None:
+    """`text` as the whole content of `target`, in UTF-8: the old content or all of the new.
 
-    What stood there is replaced in one step. Raises `WriteFailed`.
+    A regular file is replaced in one step, and keeps its permissions. A symbolic link
+    is followed and stays. A device or a named pipe is written into, never replaced; so
+    is the file that standard output or standard error is redirected to. The text ``-``
+    is standard output; ``Path("-")`` is a file of that name.
+
+    Raises
+    ------
+    InvalidInput
+        `target` is a folder or a socket.
+    WriteFailed
+        The disk refused; a regular file is as it was, or has all of `text`.
+    BrokenPipeError
+        The reader of standard output closed it.
     """
-    stage = path.parent / f".dispatch.tmp-{secrets.token_hex(4)}"
-    try:
-        # half a surrogate pair, which a record may hold, becomes its JSON escape
-        with open(stage, "x", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(stage, path)
-        _sync_folder(path.parent)
-    except (OSError, ValueError) as error:
+    # half a surrogate pair, which a record may hold, becomes its JSON escape
+    content = text.encode("utf-8", errors="backslashreplace")
+    if target == STANDARD_OUTPUT:
+        _write_standard_output(content)
+        return
+    path = Path(target)
+    with disk_errors(path, "file"):
+        before = status_of(path)
+        _refuse_unwritable_kinds(path, before)
+        stream = None if before is None else _standard_stream(before)
+        if stream is not None:
+            _write_stream(stream, content)
+        elif before is None or stat.S_ISREG(before.st_mode):
+            _replace(real_target(path), content, before)
+        else:
+            _write_into(path, content)
+
+
+def check_text_file(target: str | Path) -> None:
+    """Raises what `write_text_file` would raise, as far as it is known before a write."""
+    if target == STANDARD_OUTPUT:
+        return
+    path = Path(target)
+    with disk_errors(path, "file"):
+        before = status_of(path)
+        _refuse_unwritable_kinds(path, before)
+        if before is not None and not stat.S_ISREG(before.st_mode):
+            return
+        folder = real_target(path).parent
+        os.stat(folder)
+        check_accepts_entries(folder, "file", path)
+
+
+def _refuse_unwritable_kinds(path: Path, status: os.stat_result | None) -> None:
+    if status and (stat.S_ISDIR(status.st_mode) or stat.S_ISSOCK(status.st_mode)):
+        raise not_a(path, "file")
+
+
+def _standard_stream(status: os.stat_result) -> TextIO | None:
+    """The standard stream that is redirected to the file of `status`."""
+    for stream in (sys.__stdout__, sys.__stderr__):
         with suppress(OSError, ValueError):
-            stage.unlink()
-        action = "Choose a folder that exists and that you may write to"
-        what = f"cannot write it: {getattr(error, 'strerror', None) or error}"
-        raise WriteFailed(Issue(what, str(path), action)) from None
+            if stream and os.path.samestat(os.fstat(stream.fileno()), status):
+                return stream
+    return None
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _write_standard_output(content: bytes) -> None:
+    place = Path("standard output")
+    with disk_errors(place, "file"), callers_errors(BrokenPipeError):
+        if sys.__stdout__ is None:
+            raise OSError(errno.EBADF, "it is closed")
+        _write_stream(sys.__stdout__, content)
+
+
+def _write_stream(stream: TextIO, content: bytes) -> None:
+    stream.flush()
+    stream.buffer.write(content)
+    stream.buffer.flush()
+
+
+def _write_into(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY)
     try:
+        write_all(descriptor, content)
+        sync_where_possible(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, content: bytes, before: os.stat_result | None) -> None:
+    remove_dead_stages(path)
+    with new_stage(path.parent, stage_prefix(path), new_file) as stage:
+        _fill(stage, content, before)
+        os.rename(stage, path)
+    sync_folder(path.parent)
+
+
+def _fill(stage: Path, content: bytes, before: os.stat_result | None) -> None:
+    descriptor = os.open(stage, os.O_WRONLY)
+    try:
+        if before is not None:
+            _copy_permissions(descriptor, before)
+        write_all(descriptor, content)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _copy_permissions(descriptor: int, before: os.stat_result) -> None:
+    with suppress(PermissionError):  # only root may give a file to another user
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))

@@ -7,15 +7,26 @@ import filecmp
 import os
 import stat
 import zipfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.output.disk import disk_errors, make_parents, not_a, real_target, sync_folder
+from dispatch_core.output.disk import (
+    callers_errors,
+    check_accepts_entries,
+    disk_errors,
+    make_parents,
+    nearest_existing,
+    not_a,
+    real_target,
+    status_of,
+    sync_folder,
+)
 from dispatch_core.output.stage import new_file, new_stage, remove_dead_stages, stage_prefix
-from dispatch_core.output.stream import JobFile, JobStream, WriteResult
+from dispatch_core.output.stream import JobFile, JobStream, Status, WriteResult
 
 _ZIP_UNIX = 3
 _CANNOT_LINK = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -28,7 +39,7 @@ def write_zip(files: Iterable[JobFile], destination: BinaryIO) -> None:
     date a zip can hold.
     """
     name = str(getattr(destination, "name", "the zip"))
-    with disk_errors(Path(name)):
+    with disk_errors(Path(name), "file"):
         _zip(JobStream(files), destination)
 
 
@@ -38,18 +49,77 @@ def write_zip_file(files: Iterable[JobFile], target: Path, *, replace: bool = Fa
     The same zip in place is confirmed. Anything else there is refused, or with
     `replace` exchanged in one step and not kept.
     """
-    with disk_errors(target):
+    with staged_zip(files, target, replace=replace) as staged:
+        return staged.publish()
+
+
+@dataclass(frozen=True, slots=True)
+class StagedZip:
+    """A complete zip under a hidden name, which `publish` puts into place."""
+
+    stage: Path
+    target: Path
+    stream: JobStream
+    replace: bool
+
+    def publish(self) -> WriteResult:
+        """Gives the zip its name, durably; raises as `write_zip_file` does."""
+        with disk_errors(self.target, "file"):
+            status = self._move()
+        return WriteResult(self.target, status, self.stream.file_count, self.stream.worker_count)
+
+    def _move(self) -> Status:
+        with suppress(FileExistsError):
+            _link_new(self.stage, self.target)
+            return "written"
+        status = _compare(self.stage, self.target, self.replace)
+        if status == "replaced":
+            os.rename(self.stage, self.target)
+        sync_folder(self.target.parent)
+        return status
+
+
+@contextmanager
+def staged_zip(
+    files: Iterable[JobFile], target: Path, *, replace: bool = False
+) -> Iterator[StagedZip]:
+    """The zip under a hidden name beside `target`; it is removed unless it is published.
+
+    An existing `target` is compared here, so that a refusal is known before any other
+    output of the same dispatch is published. Raises as `write_zip_file` does.
+    """
+    with disk_errors(target, "file"):
         stream = JobStream(files)
         real = real_target(target)
         make_parents(real.parent)
         remove_dead_stages(real)
         with new_stage(real.parent, stage_prefix(real), new_file) as stage:
-            with open(stage, "wb") as destination:
-                _zip(stream, destination)
-                destination.flush()
-                os.fsync(destination.fileno())
-            status = _publish_zip(stage, real, replace)
-        return WriteResult(real, status, stream.file_count, stream.worker_count)
+            _fill(stage, stream)
+            if status_of(real) is not None:
+                _compare(stage, real, replace)
+            with callers_errors():
+                yield StagedZip(stage, real, stream, replace)
+
+
+def check_zip_file(target: Path, *, replace: bool = False) -> None:
+    """Raises what `write_zip_file` would raise, as far as it is known before a write."""
+    with disk_errors(target, "file"):
+        there = nearest_existing(target)
+        if there == target:
+            _refuse_other_kinds(target)
+            if not replace and not zipfile.is_zipfile(target):
+                raise _occupied(target)
+        folder = nearest_existing(real_target(target).parent)
+        if not folder.is_dir():
+            raise not_a(folder, "folder")
+        check_accepts_entries(folder, "file", target)
+
+
+def _fill(stage: Path, stream: JobStream) -> None:
+    with open(stage, "wb") as destination:
+        _zip(stream, destination)
+        destination.flush()
+        os.fsync(destination.fileno())
 
 
 def _zip(stream: Iterable[JobFile], destination: BinaryIO) -> None:
@@ -72,28 +142,32 @@ def _zip_entry(path: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _publish_zip(
-    stage: Path, target: Path, replace: bool
-) -> Literal["written", "confirmed", "replaced"]:
-    with suppress(FileExistsError):
-        _link_new(stage, target)
-        return "written"
-    if not stat.S_ISREG(os.stat(target).st_mode):
-        raise not_a(target, "file")
+def _compare(stage: Path, target: Path, replace: bool) -> Status:
+    """What the zip does with the file in its place; raises `InvalidInput` for a refusal."""
+    _refuse_other_kinds(target)
     if filecmp.cmp(stage, target, shallow=False):
-        sync_folder(target.parent)
         return "confirmed"
     if not replace:
-        raise InvalidInput(
-            Issue("another file is there", str(target), "Choose another name, or use --replace.")
-        )
-    os.rename(stage, target)
-    sync_folder(target.parent)
+        raise _occupied(target)
     return "replaced"
 
 
+def _refuse_other_kinds(target: Path) -> None:
+    if not stat.S_ISREG(os.stat(target).st_mode):
+        raise not_a(target, "file")
+
+
+def _occupied(target: Path) -> InvalidInput:
+    return InvalidInput(
+        Issue("another file is there", str(target), "Choose another name, or use --replace.")
+    )
+
+
 def _link_new(stage: Path, target: Path) -> None:
-    """Gives the file its name, durably, unless the name is taken; a rename would take it."""
+    """Gives the file its name, durably; raises `FileExistsError` where the name is taken.
+
+    A rename would replace what is there.
+    """
     try:
         os.link(stage, target)
     except OSError as error:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import io
 import itertools
-import json
 
 import streamlit as st
 
-from dispatch_core.dispatch import DispatchPlan, require_jobs
+from dispatch_core.dispatch import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput
-from dispatch_core.output.folder import write_folder
-from dispatch_core.output.record import dispatch_record, record_beside
+from dispatch_core.output.deliver import Delivery, deliver
 from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
-from dispatch_core.output.stream import WriteResult
-from dispatch_core.output.text_file import write_text_file
+from dispatch_core.output.target import Target
 from dispatch_core.output.zip import write_zip
 from dispatch_core.request import load_request
 from dispatch_core.text.words import counted
@@ -137,11 +134,11 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     )
     watch(work)
     if work is not None and work.result is not None:
-        _told(work.result)
+        _show_delivery(work.result)
 
 
 def _start(session: Session, plan: DispatchPlan, name: str) -> None:
-    """Write the plan that was on the screen; a name that is none is told of by the page."""
+    """Write the plan that was on the screen; an invalid name is reported by the page."""
     try:
         folder = folder_below(output_root(), name)
     except InvalidInput:
@@ -154,37 +151,29 @@ def _start(session: Session, plan: DispatchPlan, name: str) -> None:
     )
 
 
-def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> WriteResult:
-    require_jobs(plan)
-    root = output_root()
-    root.mkdir(parents=True, exist_ok=True)
-    folder = folder_below(root, name)
-    total = len(plan.jobs)
-    result = write_folder(
-        plan.files, folder, progress=lambda done: progress("writing", done, total)
-    )
-    if result.status == "confirmed" and record_beside(folder).exists():
-        return result  # the record says who dispatched it, and when
-    record = dispatch_record(plan, result.status, who)
-    write_text_file(
-        record_beside(folder),
-        json.dumps(record, indent=2, ensure_ascii=False) + "\n",
-    )
-    return result
+def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> Delivery:
+    target = Target(folder_below(output_root(), name))
+    return deliver(plan, target, dispatched_by=who, progress=progress)
 
 
-def _told(result: WriteResult) -> None:
+def _show_delivery(delivery: Delivery) -> None:
+    """The folder that was written, and why its record is missing if it is."""
+    result = delivery.folder
+    if result is None:
+        return
     said = {
         "written": "Written",
-        "finished": "Finished what was begun",
+        "finished": "Completed what was begun",
         "confirmed": "Already there, byte for byte",
         "replaced": "Replaced",
     }[result.status]
     st.success(
-        f"{said}: {result.file_count:,} jobs in {result.worker_count:,} folders in "
-        f"{escaped(str(result.target))}",
+        f"{said}: {counted(result.file_count, 'job')} in "
+        f"{counted(result.worker_count, 'folder')} in {escaped(str(result.target))}",
         icon=":material/check:",
     )
+    if delivery.record_error is not None:
+        st.warning(escaped(str(delivery.record_error)), icon=":material/warning:")
 
 
 def same_as_command(session: Session, plan: DispatchPlan) -> None:

@@ -33,7 +33,7 @@ from dispatch_core.grouping import Grouped
 from dispatch_core.insight.explain import Explanation
 from dispatch_core.insight.why_not import WhyNot
 from dispatch_core.locate import AssetFiles, Located
-from dispatch_core.output.stream import WriteResult
+from dispatch_core.output.deliver import Delivery
 from dispatch_core.parameter_sets.document import build_parameter_sets
 from dispatch_core.parameter_sets.field_text import TableRow
 from dispatch_core.parameter_sets.sweep import SweepMode
@@ -127,7 +127,7 @@ class Session:
     located_work: Work[Located] | None = None
     arrived: list[AssetFiles] = field(default_factory=list)
     plan_work: Work[DispatchPlan] | None = None
-    write_work: Work[WriteResult] | None = None
+    write_work: Work[Delivery] | None = None
     explain_work: Work[Explanation] | None = None
     why_work: Work[tuple[WhyNot, ...]] | None = None
     why_text: str = ""
@@ -517,8 +517,8 @@ def press_write(session: Session, write: Callable[[str], None]) -> None:
 
 
 def start_write(
-    session: Session, key: Hashable, write: Callable[[Progress], WriteResult]
-) -> Work[WriteResult]:
+    session: Session, key: Hashable, write: Callable[[Progress], Delivery]
+) -> Work[Delivery]:
     """Write in the background; a second click on the same plan and place joins the first."""
     work = session.write_work
     if work is None or work.key != key or work.is_done:

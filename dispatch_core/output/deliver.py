@@ -1,0 +1,155 @@
+"""The plan as files: worker folders, a zip, and the record, for every face.
+
+The outputs are published together as far as a file system can: targets are checked
+first, the zip is complete and compared before the folder is published, and the record
+is written last. Two things remain. If the zip cannot get its name although it is
+complete, the folder is there, and the error says so. If the record cannot be written,
+the jobs are there, and `Delivery.record_error` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dispatch_core.dispatch import DispatchPlan, require_jobs
+from dispatch_core.errors import DispatchError, InvalidInput, Issue, WriteFailed
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.record import read_record, record_text
+from dispatch_core.output.stream import WriteResult
+from dispatch_core.output.target import Target, check_target
+from dispatch_core.output.text_file import write_text_file
+from dispatch_core.output.zip import StagedZip, staged_zip
+from dispatch_core.text.words import counted
+from dispatch_core.types import Progress, no_progress
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What is in place now, all of it durable.
+
+    Attributes
+    ----------
+    target
+        Where the dispatch was to go.
+    folder, archive
+        The results of the folder and the zip, where they were asked for.
+    record
+        Where the record is; None where none was asked for or it could not be written.
+    is_record_kept
+        Whether the record is the one of an earlier dispatch of the same jobs, which
+        says who dispatched them and when.
+    record_error
+        Why the record could not be written, in a sentence that says that the jobs are.
+    """
+
+    target: Target
+    folder: WriteResult | None
+    archive: WriteResult | None
+    record: str | Path | None = None
+    is_record_kept: bool = False
+    record_error: WriteFailed | None = None
+
+    def lines(self) -> Iterator[str]:
+        """What is in place, one line for each output: ``written: out (3 jobs in 2 folders)``."""
+        if self.folder is not None:
+            aside = self.folder.moved_aside
+            moved = f"; the folder that was there is now {aside}" if aside else ""
+            yield f"{self.folder.status}: {self.target.folder} ({_size(self.folder)}){moved}"
+        if self.archive is not None:
+            yield f"zip: {self.target.archive} ({counted(self.archive.file_count, 'job')})"
+        if self.record is not None:
+            kept = "kept: it says who dispatched this, and when"
+            yield f"record: {self.record}" + (f" ({kept})" if self.is_record_kept else "")
+
+
+def _size(result: WriteResult) -> str:
+    return f"{counted(result.file_count, 'job')} in {counted(result.worker_count, 'folder')}"
+
+
+def deliver(
+    plan: DispatchPlan,
+    target: Target,
+    *,
+    dispatched_by: str = "",
+    progress: Progress = no_progress,
+) -> Delivery:
+    """The jobs of `plan` in `target`, complete and durable, with their record.
+
+    Raises
+    ------
+    NothingFound, ServiceError
+        The plan has no job to write, or another dispatch writes into the same folder.
+    InvalidInput
+        A target holds something else; nothing was written.
+    WriteFailed
+        The disk refused; the message says which outputs are there.
+    """
+    require_jobs(plan)
+    check_target(target)
+    with ExitStack() as stages:
+        staged = None
+        if target.archive is not None:
+            staged = stages.enter_context(
+                staged_zip(plan.files(), target.archive, replace=target.replace)
+            )
+        folder = _write_folder(plan, target, progress)
+        archive = None if staged is None else _publish(staged, folder)
+    return _with_record(plan, target, Delivery(target, folder, archive), dispatched_by)
+
+
+def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> WriteResult | None:
+    if target.folder is None:
+        return None
+    total = len(plan.jobs)
+    return write_folder(
+        plan.files,
+        target.folder,
+        replace=target.replace,
+        progress=lambda done: progress("writing", done, total),
+    )
+
+
+def _publish(staged: StagedZip, folder: WriteResult | None) -> WriteResult:
+    """The published zip; an error says that the folder is already there."""
+    try:
+        return staged.publish()
+    except DispatchError as error:
+        if folder is None:
+            raise
+        action = "Run again: the folder will be confirmed."
+        written = Issue(
+            "the worker folders are written, the zip is not", str(folder.target), action
+        )
+        raise type(error)([*error.issues, written]) from error
+
+
+def _with_record(
+    plan: DispatchPlan, target: Target, delivery: Delivery, dispatched_by: str
+) -> Delivery:
+    """`delivery` with its record, or with the reason why there is none."""
+    result = delivery.folder or delivery.archive
+    file = target.record_file
+    if result is None or file is None:
+        return delivery
+    if target.record is None and _is_kept(plan, result, Path(file)):
+        return replace(delivery, record=file, is_record_kept=True)
+    try:
+        write_text_file(file, record_text(plan, result.status, dispatched_by))
+    except (InvalidInput, WriteFailed) as error:
+        return replace(delivery, record_error=_without_record(error))
+    return replace(delivery, record=file)
+
+
+def _is_kept(plan: DispatchPlan, result: WriteResult, record: Path) -> bool:
+    earlier = read_record(record) if result.status == "confirmed" else None
+    return earlier is not None and earlier.get("fingerprint") == plan.fingerprint
+
+
+def _without_record(error: DispatchError) -> WriteFailed:
+    issue = error.issues[0]
+    what = f"the jobs are written, but their record is not: {issue.what}"
+    action = "When that is solved, dispatch again: only the record is written then."
+    return WriteFailed(replace(issue, what=what, action=action))
