@@ -97,7 +97,7 @@ def explain(
     """
     if isinstance(query, list):
         return _explain_pipeline(source, query, progress)
-    clauses = [json.loads(clause.text) for clause in compile_clauses(query)]
+    clauses = [clause.query for clause in compile_clauses(query)]
     kept = clauses[:MOST_CLAUSES]
     count, total, alone, without = _counts(source, query, clauses, len(kept), progress)
     found = [
@@ -112,7 +112,7 @@ def explain(
 
 def left_out(query: Filter, number: int) -> Filter:
     """`query` without its clause `number`, counted as in `Explanation.clauses`."""
-    clauses = [json.loads(clause.text) for clause in compile_clauses(query)]
+    clauses = [clause.query for clause in compile_clauses(query)]
     rest: Filter = {}
     for clause in [*clauses[:number], *clauses[number + 1 :]]:
         rest = _merged(rest, clause)
@@ -212,7 +212,7 @@ def _inner_clauses(clause: Filter) -> list[Filter]:
     """The parts of an ``$or`` branch or ``$elemMatch``, as filters on the whole record."""
     ((key, operand),) = clause.items()
     if key == "$or":
-        parts = [json.loads(c.text) for branch in operand for c in compile_clauses(branch)]
+        parts = [clause.query for branch in operand for clause in compile_clauses(branch)]
         return parts if len(parts) > 1 else []
     inner = operand.get("$elemMatch") if isinstance(operand, dict) else None
     if isinstance(inner, dict) and len(inner) > 1 and not next(iter(inner)).startswith("$"):

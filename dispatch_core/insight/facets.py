@@ -7,7 +7,6 @@ the others and the rest of the query, so that a count is what choosing it would 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,8 +42,9 @@ class Facet:
     def known_clauses(self) -> Iterator[tuple[str, Filter]]:
         """(name, filter) of everything that a choice of ready clauses may have written."""
         for name, filters in self.clauses:
-            for one in dict.fromkeys(map(json.dumps, [either(filters), *filters])):
-                yield name, json.loads(one)
+            both = either(filters)
+            yield name, both
+            yield from ((name, one) for one in filters if one != both)
 
 
 FACETS = (

@@ -194,7 +194,7 @@ def _failed_clauses(record: Record, query: Query) -> Iterator[FailedClause]:
             except DispatchError:
                 is_met = False  # an $expr that has no value for this record
             if not is_met:
-                yield FailedClause(clause.text, tuple(_held(record, json.loads(clause.text))))
+                yield FailedClause(clause.text, tuple(_held(record, clause.query)))
 
 
 def _held(record: Record, clause: Filter) -> Iterator[tuple[str, str]]:
