@@ -39,8 +39,9 @@ class Issue:
     meaningful position (a command-line flag, a row of a table). Characters that a
     page or a terminal must not get are written as their escapes, and what is longer
     than `LONGEST` is cut in its middle: a message may quote what a person gave.
-    ``path`` leads to the value in the document it speaks of; ``nearest`` is what a
-    misspelt key was likely meant to be, for a face that offers to put it right.
+    ``path`` leads to the value in the document that the issue is about. Where
+    ``is_unknown_key`` is set, the issue is about the key itself, and ``nearest`` is the
+    known key that was likely meant, for a page that offers to correct it.
     """
 
     what: str
@@ -51,6 +52,7 @@ class Issue:
     excerpt: str = ""
     path: tuple[str | int, ...] = ()
     nearest: str = ""
+    is_unknown_key: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

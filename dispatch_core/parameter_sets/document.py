@@ -199,7 +199,7 @@ def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
         if key not in KEYS:
             action = f"Did you mean {near[key]}?" if near[key] else "Put it inside a set"
             what = f"unknown key {key!r}; the keys are {', '.join(KEYS)}"
-            yield Issue(what, where, action, path=(key,), nearest=near[key])
+            yield Issue(what, where, action, path=(key,), nearest=near[key], is_unknown_key=True)
 
 
 def nearest_key(key: str) -> str:
@@ -282,6 +282,6 @@ def _placed_in(spans: Span, issue: Issue, text: str) -> Issue:
     if not issue.path:
         return issue
     span = spans.deepest(issue.path)
-    at = span.first if "unknown key" in issue.what else span.start
+    at = span.first if issue.is_unknown_key else span.start
     found = issue_at(text, at, issue.what, issue.where, issue.action)
-    return replace(found, path=issue.path, nearest=issue.nearest)
+    return replace(issue, line=found.line, column=found.column, excerpt=found.excerpt)

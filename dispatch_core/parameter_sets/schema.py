@@ -226,7 +226,9 @@ def _unknown_keys(
 def _unknown_key(path: JsonPath, key: str, known: Mapping[str, Any]) -> Issue:
     near = difflib.get_close_matches(key, known, 1)
     action = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
-    return Issue(f"unknown key {key!r}", "", action, path=path, nearest=near[0] if near else "")
+    return Issue(
+        f"unknown key {key!r}", "", action, path=path, nearest="".join(near), is_unknown_key=True
+    )
 
 
 def _resolved(root: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any]]:
