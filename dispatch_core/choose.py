@@ -14,7 +14,7 @@ from typing import Any
 
 from dispatch_core.grouping import moment_of
 from dispatch_core.request import SeveralFiles
-from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, exclude
+from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, Reason, exclude
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,15 @@ def count_inputs(located: Sequence[LocatedAsset], rule: SeveralFiles) -> tuple[i
 def _only_one(one: LocatedAsset) -> Chosen:
     message = f"{_told(one)}, where exactly one is asked for"
     action = "Ask for an ending that only one of them has, or choose another --several_files"
-    return Chosen((), (exclude(one.asset, "files", "several_files", message, action),))
+    return Chosen((), (exclude(one.asset, Reason.SEVERAL_FILES, message, action),))
 
 
 def _newest(one: LocatedAsset) -> Chosen:
-    return _best(one, "newest", "time", lambda file: moment_of(file.modified or ""))
+    return _best(one, Reason.NOT_NEWEST, "time", lambda file: moment_of(file.modified or ""))
 
 
 def _largest(one: LocatedAsset) -> Chosen:
-    return _best(one, "largest", "size", lambda file: file.size)
+    return _best(one, Reason.NOT_LARGEST, "size", lambda file: file.size)
 
 
 _RULES: dict[SeveralFiles | None, Callable[[LocatedAsset], Chosen]] = {
@@ -75,29 +75,30 @@ _RULES: dict[SeveralFiles | None, Callable[[LocatedAsset], Chosen]] = {
 
 
 def _best(
-    one: LocatedAsset, rule: str, what: str, rank: Callable[[FileEntry], int | datetime | None]
+    one: LocatedAsset, reason: Reason, what: str, rank: Callable[[FileEntry], int | datetime | None]
 ) -> Chosen:
     ranked: list[tuple[Any, FileEntry]] = [(rank(file), file) for file in one.files or ()]
     bare = [file for value, file in ranked if value is None]
     if bare:
         return _cannot_choose(one, bare[0], what)
     best = max(ranked, key=lambda pair: pair[0])[1]
-    return Chosen((replace(one, files=(best,)),), tuple(_left_out(one, best, rule)))
+    return Chosen((replace(one, files=(best,)),), tuple(_others(one, best, reason)))
 
 
 def _cannot_choose(one: LocatedAsset, bare: FileEntry, what: str) -> Chosen:
     kind = "a directory store, which has" if bare.kind == "directory" else "listed with"
     message = f"{_told(one)}, and none can be chosen: {_name(bare)} is {kind} no {what}"
     action = "Ask for an ending that only one of them has, or set --several_files each or together"
-    return Chosen((), (exclude(one.asset, "files", "cannot_choose", message, action),))
+    return Chosen((), (exclude(one.asset, Reason.CANNOT_CHOOSE, message, action),))
 
 
-def _left_out(one: LocatedAsset, best: FileEntry, rule: str) -> Iterator[Exclusion]:
+def _others(one: LocatedAsset, best: FileEntry, reason: Reason) -> Iterator[Exclusion]:
+    rule = "newest" if reason is Reason.NOT_NEWEST else "largest"
     for file in one.files or ():
         if file is not best:
             message = f"of {_told(one)}, {_name(best)} is the {rule}"
             action = "Nothing, or set --several_files each or together"
-            row = exclude(one.asset, "files", f"not_{rule}", message, action)
+            row = exclude(one.asset, reason, message, action)
             yield replace(row, location=file.location)
 
 

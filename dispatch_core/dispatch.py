@@ -32,12 +32,7 @@ from dispatch_core.request import (
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.text.words import counted
 from dispatch_core.trial import take_trial
-from dispatch_core.types import Exclusion, LocatedAsset, Progress, no_progress
-
-_ASKED_FOR = frozenset(
-    "excluded_by_hand superseded not_in_trial not_newest not_largest over_the_cap duplicate".split()
-)
-_SERVICE_REASONS = frozenset({"access_denied", "no_such_bucket", "listing_failed"})
+from dispatch_core.types import Exclusion, LocatedAsset, Progress, Reason, no_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +272,12 @@ def require_jobs(plan: DispatchPlan) -> None:
         action = "Loosen the query, or check the names of its fields. Nothing was written"
         raise NothingFound(Issue("no asset matches the query", f"source {plan.source}", action))
     if not plan.jobs:
-        reasons = {row.reason for row in plan.exclusions} - _ASKED_FOR
-        failed = reasons and not reasons - _SERVICE_REASONS
-        error: type[DispatchError] = ServiceError if failed else NothingFound
+        families = {row.reason.family for row in plan.exclusions} - {"requested"}
+        error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
         counted = f"{plan.found.matched:,} matched assets ({_told(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
         raise error(Issue(f"no job can be made of {counted}", f"source {plan.source}", action))
-    missing = [row for row in plan.exclusions if row.reason not in _ASKED_FOR]
+    missing = [row for row in plan.exclusions if row.reason.family != "requested"]
     if plan.request.on_missing == "fail" and missing:
         first = missing[0]
         what = f"{len(missing):,} are excluded ({_told(missing)}), first: {first.name}"
@@ -349,7 +343,7 @@ def _warnings(
     if unknown:
         yield f"{counted(len(unknown), 'record')} taken out by hand did not match anyway"
     if request.trial is not None:
-        gone = sum(row.reason == "not_in_trial" for row in grouped.exclusions)
+        gone = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
         yield f"THIS IS A TRIAL: it takes {request.trial}, and leaves {counted(gone, 'asset')} out"
     yield from checked.parameter_sets.notes
     yield from located.warnings

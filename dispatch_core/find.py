@@ -24,6 +24,7 @@ from dispatch_core.types import (
     Exclusion,
     Pipeline,
     Progress,
+    Reason,
     Record,
     exclude,
     no_progress,
@@ -364,20 +365,22 @@ def _judge(
     return MatchRow(row, "matched", path, asset.record_id, asset.name), asset
 
 
-_ROW_ACTIONS = {
-    "empty": "Remove the row or fill it in",
-    "not found": "Check the id; it may be of another collection",
-    "ambiguous": "Give the _id of the one that is meant",
-    "duplicate": "Nothing: the asset is in once",
+_ROW_REASONS: dict[RowStatus, tuple[Reason, str]] = {
+    "empty": (Reason.EMPTY, "Remove the row or fill it in"),
+    "not found": (Reason.NOT_FOUND, "Check the id; it may be of another collection"),
+    "ambiguous": (Reason.AMBIGUOUS, "Give the _id of the one that is meant"),
+    "duplicate": (Reason.DUPLICATE, "Nothing: the asset is in once"),
 }
+"""What excludes a row of a list that gives no asset of its own, and what to do."""
 
 
 def _row_exclusion(line: MatchRow, asset: DataAsset | None) -> Exclusion:
+    reason, action = _ROW_REASONS[line.status]
     return Exclusion(
         stage="input",
-        reason=line.status.replace(" ", "_"),
+        reason=reason,
         message=f"row {line.row.number}: {line.row.text or '(empty)'}: {line.message}",
-        action=_ROW_ACTIONS[line.status],
+        action=action,
         record_id=line.record_id,
         name=line.name or line.row.text,
         location=asset.location if asset else "",
@@ -398,7 +401,7 @@ def leave_out(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
     for asset in found.assets:
         if asset.record_id in ids or _identity(asset) in places:
             message, action = "taken out by hand", "Include it again"
-            gone.append(exclude(asset, "assets", "excluded_by_hand", message, action))
+            gone.append(exclude(asset, Reason.EXCLUDED_BY_HAND, message, action))
         else:
             kept.append(asset)
     return replace(found, assets=tuple(kept), exclusions=(*found.exclusions, *gone))
@@ -431,7 +434,7 @@ def _repeat(asset: DataAsset, first: DataAsset) -> Exclusion:
     if asset.record_id == first.record_id:  # a pipeline may give one record several times
         message = f"the same record came before, with the location {first.location}"
     action = "Nothing: the asset is in once"
-    return exclude(asset, "assets", "duplicate", message, action)
+    return exclude(asset, Reason.DUPLICATE, message, action)
 
 
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from dispatch_core.language.bson import MISSING, SortKey, sort_key
 from dispatch_core.language.paths import is_below, value_at
-from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
+from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _without_nulls(
             continue
         message = f"{', '.join(lacking)} is null or missing"
         action = "Fill the field in, or set --drop_null_groups=0"
-        gone.append(exclude(asset, "grouping", "null_group_field", message, action))
+        gone.append(exclude(asset, Reason.NULL_GROUP_FIELD, message, action))
     return kept, gone
 
 
@@ -122,7 +122,7 @@ def _superseded(asset: DataAsset, best: DataAsset, field: str) -> Exclusion:
     own, newer = (_shown(value_at(one.fields, field)) for one in (asset, best))
     message = f"{field} is {own}; {best.name} has {newer}"
     action = "Dispatch it by its id, or leave --filter_latest out"
-    return exclude(asset, "grouping", "superseded", message, action)
+    return exclude(asset, Reason.SUPERSEDED, message, action)
 
 
 def _rank(value: Any) -> tuple[int, Any]:
@@ -159,7 +159,7 @@ def _groups(
             empty = [path for path in rules.unwind if value_at(asset.fields, path) == []]
             message = f"{', '.join(empty)} is an empty list"
             action = "Leave it out of --unwind_list_fields"
-            gone.append(exclude(asset, "grouping", "nothing_to_unwind", message, action))
+            gone.append(exclude(asset, Reason.NOTHING_TO_UNWIND, message, action))
         for variant in variants:
             values = [_unwound_value(asset.fields, variant, path) for path in rules.group_by]
             key = shared_key(values)

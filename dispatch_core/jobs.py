@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from dispatch_core.job_model import Job, canonical_text, make_jobs
 from dispatch_core.parameter_sets.document import ParameterSet
-from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Stage
+from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def build_jobs(
         for assets in _inputs(group, split_files):
             for job in make_jobs(assets, sets, group.metadata):
                 if jobs.setdefault(job.name, job) is not job:
-                    repeats.append(_job_row(job, "jobs", "duplicate", "an identical job is in"))
+                    repeats.append(_repeat(job))
     return BuiltJobs(tuple(jobs.values()), tuple(repeats))
 
 
@@ -63,9 +63,8 @@ def cap_jobs(jobs: Sequence[Job], most: int | None) -> BuiltJobs:
     """The first `most` jobs, each asset of the others as a row of the ledger; None means no cap."""
     if most is None or len(jobs) <= most:
         return BuiltJobs(tuple(jobs))
-    message = f"over the cap of {most:,} jobs"
     gone = (
-        _job_row(replace(job, assets=(one,)), "workers", "over_the_cap", message)
+        _over_the_cap(replace(job, assets=(one,)), most)
         for job in jobs[most:]
         for one in job.assets
     )
@@ -103,16 +102,25 @@ def _inputs(group: LocatedGroup, split_files: bool) -> Iterator[tuple[LocatedAss
                 yield (replace(one, files=(file,)),)
 
 
-def _job_row(job: Job, stage: Stage, reason: str, message: str) -> Exclusion:
+def _repeat(job: Job) -> Exclusion:
+    message = f"an identical job is in ({job.name})"
+    return replace(
+        _job_row(job, Reason.DUPLICATE, message, "Nothing: the job is in once"), stage="jobs"
+    )
+
+
+def _over_the_cap(job: Job, most: int) -> Exclusion:
+    message = f"over the cap of {most:,} jobs ({job.name})"
+    return _job_row(job, Reason.OVER_THE_CAP, message, "Raise --max_number_of_tasks_dispatched")
+
+
+def _job_row(job: Job, reason: Reason, message: str, action: str) -> Exclusion:
     first = job.assets[0].asset
     files = [file.location for one in job.assets for file in one.files or ()]
-    action = "Nothing: the job is in once"
-    if reason == "over_the_cap":
-        action = "Raise --max_number_of_tasks_dispatched"
     return Exclusion(
-        stage=stage,
+        stage=reason.stage,
         reason=reason,
-        message=f"{message} ({job.name})",
+        message=message,
         action=action,
         record_id=first.record_id,
         name=", ".join(one.asset.name for one in job.assets),

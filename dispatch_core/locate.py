@@ -19,11 +19,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
+from typing import TypeGuard
 
 from dispatch_core.errors import Issue, ServiceError
 from dispatch_core.listing.place import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import (
     Listed,
+    ListingFailed,
     Run,
     RunListed,
     first_runs,
@@ -34,7 +36,7 @@ from dispatch_core.listing.scan import (
 )
 from dispatch_core.sources.protocols import ObjectLister
 from dispatch_core.text.file_extension import NestedStores, check_extension, is_utf8
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, exclude
+from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, Reason, exclude
 
 DEAD_AFTER = 20
 """So many listings that failed before any succeeded, and the endpoint is dead."""
@@ -83,10 +85,10 @@ def _exclude_unplaced(asset: DataAsset) -> Exclusion:
     if asset.location.strip():
         message = f"The location {asset.location!r} is not s3://bucket/prefix"
         action = "Correct the location in the metadata record, or leave the asset out"
-        return exclude(asset, "files", "location_not_s3", message, action)
+        return exclude(asset, Reason.LOCATION_NOT_S3, message, action)
     message = "The record has no location"
     action = "Add a location to the metadata record, or leave the asset out"
-    return exclude(asset, "files", "no_location", message, action)
+    return exclude(asset, Reason.NO_LOCATION, message, action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ class _Account:
     def closed(self) -> Located:
         """The account; an asset that is not in it yet was not listed."""
         missing = {
-            index: _answer(asset, Listed(None, "not_listed", _STOPPED), self._extension)
+            index: exclude(asset, Reason.NOT_LISTED, _STOPPED.what, _STOPPED.action)
             for index, asset in enumerate(self._assets)
             if index not in self._answers
         }
@@ -265,9 +267,9 @@ class _Sweep:
         self._waiting: deque[Run] = deque()
         self._under_way: dict[Future[RunListed], Run] = {}
         self._ended: SimpleQueue[Future[RunListed]] = SimpleQueue()
-        self._failed: dict[S3Prefix, Listed] = {}
+        self._failed: dict[S3Prefix, ListingFailed] = {}
         self._failed_at_first: int | None = 0
-        self._missing: dict[str, Listed] = {}
+        self._missing: dict[str, ListingFailed] = {}
         self._apart: set[str] = set()
         self._dense: set[str] = set()
         self._failures: Counter[str] = Counter()
@@ -335,10 +337,14 @@ class _Sweep:
 
     def _settle(self, run: Run, listed: dict[str, Listed]) -> None:
         """Enters what became of places, but for those that are to be tried once more."""
-        outcomes = {S3Prefix(run.bucket, prefix): outcome for prefix, outcome in listed.items()}
-        failed = {p: o for p, o in outcomes.items() if o.reason == "listing_failed"}
-        self._failed |= failed
-        self._account.settle((p, o) for p, o in outcomes.items() if p not in failed)
+        settled: list[tuple[S3Prefix, Listed]] = []
+        for prefix, outcome in listed.items():
+            place = S3Prefix(run.bucket, prefix)
+            if _may_pass(outcome):
+                self._failed[place] = outcome
+            else:
+                settled.append((place, outcome))
+        self._account.settle(settled)
 
     def _what_next(self, run: Run, result: RunListed) -> list[Run]:
         """The work that a run leaves to do."""
@@ -347,8 +353,8 @@ class _Sweep:
             return []
         if not result.trouble:
             return next_runs(run, result, self._parallel)
-        if result.trouble == "no_such_bucket":
-            missing = Listed(None, "no_such_bucket", result.issue)
+        if result.trouble == "no_such_bucket" and result.issue is not None:
+            missing = ListingFailed(Reason.NO_SUCH_BUCKET, result.issue)
             self._missing[run.bucket] = missing
             self._settle(run, dict.fromkeys(rest, missing))
             return []
@@ -376,40 +382,45 @@ class _Sweep:
         return single_runs(run, prefixes, self._parallel if alive else len(prefixes))
 
     def _learn(self, bucket: str, listed: Listed) -> None:
-        if listed.reason == "no_such_bucket":
+        if isinstance(listed, Matches):
+            if listed.delimiter_refused:
+                self.refusing.add(bucket)
+        elif listed.reason is Reason.NO_SUCH_BUCKET:
             self._missing[bucket] = listed
-        if listed.matches and listed.matches.delimiter_refused:
-            self.refusing.add(bucket)
-        self._check_alive(listed.reason, listed.issue)
+        self._check_alive(listed)
 
-    def _check_alive(self, reason: str, issue: Issue | None) -> None:
+    def _check_alive(self, listed: Listed) -> None:
         if self._failed_at_first is None:
             return
-        if reason != "listing_failed" or issue is None:
+        if not _may_pass(listed):
             self._failed_at_first = None
         elif self._failed_at_first + 1 < DEAD_AFTER:
             self._failed_at_first += 1
         else:
-            what = f"{issue.what}, and so did the first {DEAD_AFTER} listings, all of them"
-            raise ServiceError(Issue(what, action=issue.action))
+            what = f"{listed.issue.what}, and so did the first {DEAD_AFTER} listings, all of them"
+            raise ServiceError(Issue(what, action=listed.issue.action))
+
+
+def _may_pass(listed: Listed) -> TypeGuard[ListingFailed]:
+    """Whether a listing failed in a way that a retry may mend."""
+    return isinstance(listed, ListingFailed) and listed.reason is Reason.LISTING_FAILED
 
 
 def _answer(asset: DataAsset, listed: Listed, extension: str) -> AssetFiles:
-    if listed.matches is None:
-        issue = listed.issue or _STOPPED
-        return exclude(asset, "files", listed.reason, issue.what, issue.action)
-    if not listed.matches.files:
-        return _no_match(asset, listed.matches, extension)
-    return LocatedAsset(asset, listed.matches.files)
+    if isinstance(listed, ListingFailed):
+        return exclude(asset, listed.reason, listed.issue.what, listed.issue.action)
+    if not listed.files:
+        return _no_match(asset, listed, extension)
+    return LocatedAsset(asset, listed.files)
 
 
 def _no_match(asset: DataAsset, matches: Matches, extension: str) -> Exclusion:
     message = f"Nothing below the location ends with {extension!r}"
     action = "Ask for an extension that it holds, or leave the asset out"
-    if matches.held:
-        shown = (f"{held} ({count:,})" for held, count in matches.held[:HELD_SHOWN])
-        message += f"; it holds {', '.join(shown)}"
+    held = matches.held[:HELD_SHOWN]
+    if held:
+        message += f"; it holds {', '.join(f'{one} ({count:,})' for one, count in held)}"
     elif matches.is_empty:
         message = "Nothing is stored below the location"
         action = "Correct the location in the metadata record, or leave the asset out"
-    return exclude(asset, "files", "no_matching_file", message, action)
+    return replace(exclude(asset, Reason.NO_MATCHING_FILE, message, action), held=held)

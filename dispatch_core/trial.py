@@ -14,7 +14,7 @@ from dispatch_core.grouping import Grouped, shared_key
 from dispatch_core.language.bson import SortKey
 from dispatch_core.language.paths import value_at
 from dispatch_core.request import Trial
-from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
+from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
 
 
 def take_trial(grouped: Grouped, trial: Trial | None) -> Grouped:
@@ -24,8 +24,8 @@ def take_trial(grouped: Grouped, trial: Trial | None) -> Grouped:
     kept = _choices(trial)(grouped.groups)
     ids = {asset.record_id for group in kept for asset in group.assets}
     others = (asset for group in grouped.groups for asset in group.assets)
-    left_out = {asset.record_id: asset for asset in others if asset.record_id not in ids}
-    gone = (_left_out(asset, trial) for asset in left_out.values())
+    excluded = {asset.record_id: asset for asset in others if asset.record_id not in ids}
+    gone = (_excluded(asset, trial) for asset in excluded.values())
     return Grouped(tuple(kept), (*grouped.exclusions, *gone))
 
 
@@ -60,8 +60,6 @@ def _one_per(groups: Sequence[AssetGroup], path: str) -> Sequence[AssetGroup]:
     return list(first.values())
 
 
-def _left_out(asset: DataAsset, trial: Trial) -> Exclusion:
-    message = f"the trial takes {trial}"
-    return exclude(
-        asset, "grouping", "not_in_trial", message, "Dispatch the whole, without the trial"
-    )
+def _excluded(asset: DataAsset, trial: Trial) -> Exclusion:
+    action = "Dispatch the whole, without the trial"
+    return exclude(asset, Reason.NOT_IN_TRIAL, f"the trial takes {trial}", action)

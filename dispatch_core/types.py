@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 JsonValue = Any
@@ -26,6 +27,48 @@ Pipeline = list[dict[str, Any]]
 """A parsed MongoDB aggregation pipeline."""
 
 Stage = Literal["input", "assets", "grouping", "files", "jobs", "workers"]
+
+Family = Literal["data", "requested", "service"]
+"""What an exclusion is due to: the data, the request itself, or a service that failed."""
+
+
+class Reason(StrEnum):
+    """Why something is excluded, with the stage and the family of the reason.
+
+    The value is the name in the ledger file and in the record. A duplicate occurs at
+    three stages (a row of a list, an asset, a job); its row of the ledger says which.
+    """
+
+    stage: Stage
+    family: Family
+
+    def __new__(cls, value: str, stage: Stage, family: Family) -> Reason:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.stage, member.family = stage, family
+        return member
+
+    EMPTY = "empty", "input", "data"
+    NOT_FOUND = "not_found", "input", "data"
+    AMBIGUOUS = "ambiguous", "input", "data"
+    DUPLICATE = "duplicate", "assets", "requested"
+    EXCLUDED_BY_HAND = "excluded_by_hand", "assets", "requested"
+    NULL_GROUP_FIELD = "null_group_field", "grouping", "data"
+    SUPERSEDED = "superseded", "grouping", "requested"
+    NOTHING_TO_UNWIND = "nothing_to_unwind", "grouping", "data"
+    NOT_IN_TRIAL = "not_in_trial", "grouping", "requested"
+    NO_LOCATION = "no_location", "files", "data"
+    LOCATION_NOT_S3 = "location_not_s3", "files", "data"
+    NO_MATCHING_FILE = "no_matching_file", "files", "data"
+    ACCESS_DENIED = "access_denied", "files", "service"
+    NO_SUCH_BUCKET = "no_such_bucket", "files", "service"
+    LISTING_FAILED = "listing_failed", "files", "service"
+    NOT_LISTED = "not_listed", "files", "data"
+    SEVERAL_FILES = "several_files", "files", "data"
+    CANNOT_CHOOSE = "cannot_choose", "files", "data"
+    NOT_NEWEST = "not_newest", "files", "requested"
+    NOT_LARGEST = "not_largest", "files", "requested"
+    OVER_THE_CAP = "over_the_cap", "workers", "requested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +149,35 @@ class AssetGroup:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """One row of the exclusion ledger: who is not in, at which stage, why, what to do."""
+    """One row of the exclusion ledger: what is excluded, at which stage, why, what to do.
+
+    ``held`` has the extensions that an asset without a matching file does hold, each
+    with its number of files, most frequent first; the message names the same ones.
+    """
 
     stage: Stage
-    reason: str
+    reason: Reason
     message: str
     action: str
     record_id: str = ""
     name: str = ""
     location: str = ""
+    held: tuple[tuple[str, int], ...] = ()
+
+    def texts(self) -> dict[str, str]:
+        """Column -> text, as the ledger file and the record have it."""
+        return {column: str(getattr(self, column)) for column in LEDGER_COLUMNS}
 
 
-def exclude(asset: DataAsset, stage: Stage, reason: str, message: str, action: str) -> Exclusion:
-    """A ledger row for `asset`."""
-    return Exclusion(stage, reason, message, action, asset.record_id, asset.name, asset.location)
+LEDGER_COLUMNS = ("stage", "reason", "message", "action", "record_id", "name", "location")
+"""The columns of the ledger file, and the keys of an exclusion in the record."""
+
+
+def exclude(asset: DataAsset, reason: Reason, message: str, action: str) -> Exclusion:
+    """A ledger row for `asset`, at the stage of `reason`."""
+    return Exclusion(
+        reason.stage, reason, message, action, asset.record_id, asset.name, asset.location
+    )
 
 
 Progress = Callable[[str, int, int], None]

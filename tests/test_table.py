@@ -8,7 +8,7 @@ from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
 from dispatch_core.language.bson import MISSING
 from dispatch_core.query import parse_query
-from dispatch_core.types import DataAsset, Exclusion, FileEntry
+from dispatch_core.types import DataAsset, Exclusion, FileEntry, Reason
 from dispatch_core.views.columns import (
     ACQUIRED,
     MODALITY,
@@ -152,11 +152,11 @@ def test_an_ending_is_all_that_stands_behind_the_first_dot_of_the_end() -> None:
 
 
 def test_what_assets_without_a_match_hold_is_counted_by_asset() -> None:
-    told = "Nothing below the location ends with '.nwb'; it holds .json (3), .nwb.zarr (1,204)"
+    missing, denied = Reason.NO_MATCHING_FILE, Reason.ACCESS_DENIED
     rows = [
-        Exclusion("files", "no_matching_file", told, ""),
-        Exclusion("files", "no_matching_file", "x; it holds .json (1), no extension (2)", ""),
-        Exclusion("files", "access_denied", "it holds .json (3)", ""),
+        Exclusion("files", missing, "none", "", held=((".json", 3), (".nwb.zarr", 1_204))),
+        Exclusion("files", missing, "none", "", held=((".json", 1),)),
+        Exclusion("files", denied, "it holds .json (3)", ""),
     ]
 
     assert held_extensions(rows) == [(".json", 2), (".nwb.zarr", 1)]

@@ -43,6 +43,7 @@ from dispatch_core.listing.place import (
     list_matches,
 )
 from dispatch_core.sources.protocols import ListPage, ObjectLister
+from dispatch_core.types import Reason
 
 FULL = 0.95
 """How much of its pages a run of neighbours is planned to fill."""
@@ -80,15 +81,15 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """What became of listing one place.
+class ListingFailed:
+    """Why a place could not be listed: the reason of the exclusion, and the details."""
 
-    ``matches`` is None where it failed; then ``reason`` is that of an exclusion.
-    """
+    reason: Reason
+    issue: Issue
 
-    matches: Matches | None
-    reason: str = ""
-    issue: Issue | None = None
+
+Listed = Matches | ListingFailed
+"""The result of listing one place."""
 
 
 @dataclass(slots=True)
@@ -170,17 +171,17 @@ class _NotS3(ServiceError):
     """The server does not list in the way that neighbours rely on."""
 
 
-_REASONS: dict[type[ServiceError], str] = {
-    AccessDenied: "access_denied",
-    NoSuchBucket: "no_such_bucket",
+_REASONS: dict[type[ServiceError], Reason] = {
+    AccessDenied: Reason.ACCESS_DENIED,
+    NoSuchBucket: Reason.NO_SUCH_BUCKET,
 }
 
 
 def _list_alone(lister: ObjectLister, run: Run, prefix: str) -> Listed:
     try:
-        return Listed(list_matches(lister, S3Prefix(run.bucket, prefix), run.search))
+        return list_matches(lister, S3Prefix(run.bucket, prefix), run.search)
     except ServiceError as error:
-        return Listed(None, _REASONS.get(type(error), "listing_failed"), error.issues[0])
+        return ListingFailed(_REASONS.get(type(error), Reason.LISTING_FAILED), error.issues[0])
 
 
 class _Neighbours:
@@ -270,7 +271,7 @@ class _Neighbours:
             if page.token is not None and (not last or last.startswith(found.place.prefix)):
                 self._open.append(found)
             else:
-                self.result.listed[found.place.prefix] = Listed(found.matches())
+                self.result.listed[found.place.prefix] = found.matches()
         self.result.covered += len(begun) - len(self._open)
         return len(begun) - len(self._open)
 

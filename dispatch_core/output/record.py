@@ -30,7 +30,7 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
         "warnings": list(plan.warnings),
         "exclusions": [
             # a name may hold half a surrogate pair, and a record is read again
-            {name: showable(str(text)) for name, text in asdict(row).items()}
+            {column: showable(text) for column, text in row.texts().items()}
             for row in plan.exclusions
         ],
     }

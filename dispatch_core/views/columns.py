@@ -132,7 +132,6 @@ def count_months(assets: Iterable[DataAsset]) -> list[tuple[str, int]]:
 
 
 _ENDING = re.compile(r"(\.[A-Za-z][A-Za-z0-9]*)+$")
-_HELD = re.compile(r"(\.\S+|no extension) \(([\d,]+)\)")
 _SIZES = (
     *("under 1 kB", "1-10 kB", "10-100 kB", "0.1-1 MB", "1-10 MB"),
     *("10-100 MB", "0.1-1 GB", "1-10 GB", "10-100 GB", "over 100 GB"),
@@ -170,9 +169,4 @@ def count_files(located: Iterable[LocatedAsset]) -> list[tuple[str, int]]:
 
 def held_extensions(exclusions: Iterable[Exclusion]) -> list[tuple[str, int]]:
     """(extension, number of assets without a match that hold it), most frequent first."""
-    counts: Counter[str] = Counter()
-    for row in exclusions:
-        if row.reason == "no_matching_file":
-            told = row.message.rpartition("; it holds ")[2]
-            counts.update({held for held, _ in _HELD.findall(told) if held.startswith(".")})
-    return counts.most_common()
+    return Counter(extension for row in exclusions for extension, _ in row.held).most_common()

@@ -6,22 +6,21 @@ import json
 import pprint
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, fields
 
 from dispatch_core.connect import SourceSettings
 from dispatch_core.find import MatchRow
 from dispatch_core.request import DispatchRequest
 from dispatch_core.text.spreadsheet import csv_text
-from dispatch_core.types import DataAsset, Exclusion, Filter, Pipeline
+from dispatch_core.types import LEDGER_COLUMNS, DataAsset, Exclusion, Filter, Pipeline
 from dispatch_core.views.table import Columns, table_text
 
 
 def ledger_text(exclusions: Sequence[Exclusion], name: str) -> str:
     """The ledger as JSON where `name` ends with .json, else as CSV with a header."""
     if name.endswith(".json"):
-        rows = [asdict(row) for row in exclusions]
+        rows = [row.texts() for row in exclusions]
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
-    return csv_text([field.name for field in fields(Exclusion)], map(astuple, exclusions))
+    return csv_text(LEDGER_COLUMNS, (list(row.texts().values()) for row in exclusions))
 
 
 def assets_text(assets: Sequence[DataAsset], more: Columns | None = None) -> str:
