@@ -32,7 +32,7 @@ from dispatch_core.request import (
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.text.words import counted
 from dispatch_core.trial import take_trial
-from dispatch_core.types import Exclusion, LocatedAsset, Progress, Reason, no_progress
+from dispatch_core.types import Exclusion, LocatedAsset, Notice, Progress, Reason, no_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class DispatchPlan:
     workers: tuple[range, ...]
     exclusions: tuple[Exclusion, ...]
     capped: int
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     query_text: str | None
     fingerprint: str
 
@@ -221,7 +221,7 @@ def assemble_plan(
     groups = locate_groups(grouped.groups, by_id)
     sets = checked.parameter_sets.sets
     built = build_jobs(groups, sets, split_files=request.is_split)
-    capped = cap_jobs(built.jobs, request.max_number_of_tasks_dispatched)
+    capped = cap_jobs(built, request.max_number_of_tasks_dispatched)
     cut = len(built.jobs) - len(capped.jobs)
     workers = assign_workers(
         len(capped.jobs),
@@ -237,7 +237,7 @@ def assemble_plan(
         located=chosen.located,
         parameter_sets=checked.parameter_sets,
         asset_count=len({one.asset.record_id for group in groups for one in group.assets}),
-        input_count=(len(built.jobs) + len(built.exclusions)) // (len(sets) or 1),
+        input_count=built.inputs,
         jobs=capped.jobs,
         workers=workers,
         exclusions=(
@@ -245,11 +245,13 @@ def assemble_plan(
             *grouped.exclusions,
             *located.exclusions,
             *chosen.exclusions,
-            *built.exclusions,
             *capped.exclusions,
         ),
         capped=cut,
-        warnings=tuple(_warnings(checked, found, grouped, located, cut)),
+        warnings=(
+            *map(Notice, _warnings(checked, found, grouped, located)),
+            *_cap_notice(cut, request.max_number_of_tasks_dispatched),
+        ),
         query_text=text,
         fingerprint=_fingerprint(request, text, capped.jobs, workers),
     )
@@ -329,7 +331,7 @@ def _fingerprint(
 
 
 def _warnings(
-    checked: CheckedRequest, found: FoundAssets, grouped: Grouped, located: Located, capped: int
+    checked: CheckedRequest, found: FoundAssets, grouped: Grouped, located: Located
 ) -> Iterator[str]:
     request = checked.request
     if checked.query is not None:
@@ -357,11 +359,15 @@ def _warnings(
             f"nested_stores=all listed {located.keys_listed:,} keys in "
             f"{located.requests:,} requests"
         )
-    if capped:
-        yield (
-            f"THE CAP CUT {capped:,} JOBS: only {request.max_number_of_tasks_dispatched:,} are "
-            "dispatched (max_number_of_tasks_dispatched)"
+
+
+def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:
+    if cut:
+        text = (
+            f"THE CAP CUT {cut:,} JOBS: only {most:,} are dispatched "
+            "(max_number_of_tasks_dispatched)"
         )
+        yield Notice(text, "cap")
 
 
 def _file_warnings(request: DispatchRequest) -> Iterator[str]:

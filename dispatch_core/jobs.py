@@ -21,9 +21,14 @@ class LocatedGroup:
 
 @dataclass(frozen=True, slots=True)
 class BuiltJobs:
-    """The jobs in order, each once, and the ledger rows of those left out."""
+    """The jobs in order, each once, and the ledger rows of those that are excluded.
+
+    ``inputs`` counts what was multiplied by the parameter sets: files where files are
+    split, else groups.
+    """
 
     jobs: tuple[Job, ...]
+    inputs: int
     exclusions: tuple[Exclusion, ...] = ()
 
 
@@ -51,24 +56,24 @@ def build_jobs(
     jobs: dict[str, Job] = {}
     repeats: list[Exclusion] = []
     sets = [(one, canonical_text(one)) for one in parameter_sets or (None,)]
-    for group in groups:
-        for assets in _inputs(group, split_files):
-            for job in make_jobs(assets, sets, group.metadata):
-                if jobs.setdefault(job.name, job) is not job:
-                    repeats.append(_repeat(job))
-    return BuiltJobs(tuple(jobs.values()), tuple(repeats))
+    inputs = [(one, group.metadata) for group in groups for one in _inputs(group, split_files)]
+    for assets, metadata in inputs:
+        for job in make_jobs(assets, sets, metadata):
+            if jobs.setdefault(job.name, job) is not job:
+                repeats.append(_repeat(job))
+    return BuiltJobs(tuple(jobs.values()), len(inputs), tuple(repeats))
 
 
-def cap_jobs(jobs: Sequence[Job], most: int | None) -> BuiltJobs:
+def cap_jobs(built: BuiltJobs, most: int | None) -> BuiltJobs:
     """The first `most` jobs, each asset of the others as a row of the ledger; None means no cap."""
-    if most is None or len(jobs) <= most:
-        return BuiltJobs(tuple(jobs))
+    if most is None or len(built.jobs) <= most:
+        return built
     gone = (
         _over_the_cap(replace(job, assets=(one,)), most)
-        for job in jobs[most:]
+        for job in built.jobs[most:]
         for one in job.assets
     )
-    return BuiltJobs(tuple(jobs[:most]), tuple(gone))
+    return replace(built, jobs=built.jobs[:most], exclusions=(*built.exclusions, *gone))
 
 
 def assign_workers(

@@ -180,6 +180,17 @@ def exclude(asset: DataAsset, reason: Reason, message: str, action: str) -> Excl
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning about a plan as a whole, and whether it is that the cap cuts jobs."""
+
+    text: str
+    kind: Literal["warning", "cap"] = "warning"
+
+    def __str__(self) -> str:
+        return self.text
+
+
 Progress = Callable[[str, int, int], None]
 """Called with the step, what is done and the total (0 where it is not known)."""
 

@@ -276,9 +276,16 @@ def test_an_asset_without_a_match_says_which_extensions_it_holds_most_frequent_f
         "data/a/2025.06.07",
     )
 
-    message = only(locate(store, ".hdf5", "s3://data/a")).message
+    exclusion = only(locate(store, ".hdf5", "s3://data/a"))
 
-    assert message == (
+    assert exclusion.held == (
+        (".json", 3),
+        (".nwb.zarr", 2),
+        (".MP4", 1),
+        (".nii.gz", 1),
+        (".ome.zarr", 1),
+    )
+    assert exclusion.message == (
         "Nothing below the location ends with '.hdf5'; it holds .json (3), "
         ".nwb.zarr (2), .MP4 (1), .nii.gz (1), .ome.zarr (1)"
     )

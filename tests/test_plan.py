@@ -23,6 +23,7 @@ from dispatch_core.job_model import refusing_readers
 from dispatch_core.output.record import dispatch_record
 from dispatch_core.query import read_query
 from dispatch_core.request import check_request, edit_request, load_request, make_request
+from dispatch_core.types import Notice
 from tests.fakes import Buckets, Records, record, record_v2
 
 TWO = Records([record("a0", ids=["id-a0"]), record("a1", ids=["id-a1"])])
@@ -38,6 +39,10 @@ def plan(source: Records, lister: Buckets = NOWHERE, **fields: Any) -> DispatchP
 
 def documents(made: DispatchPlan) -> list[dict[str, Any]]:
     return [json.loads(content) for _, content in made.files()]
+
+
+def warnings(made: DispatchPlan) -> list[str]:
+    return [str(warning) for warning in made.warnings]
 
 
 def ledger(made: DispatchPlan) -> list[tuple[str, str, str]]:
@@ -126,8 +131,8 @@ def test_6_a_cap_of_1_000_on_1_500_jobs_is_loud_and_the_ledger_has_the_500() -> 
     assert len(made.jobs) == 1_000
     assert {row.reason for row in made.exclusions} == {"over_the_cap"}
     assert len(made.exclusions) == 500
-    assert made.warnings[-1] == (
-        "THE CAP CUT 500 JOBS: only 1,000 are dispatched (max_number_of_tasks_dispatched)"
+    assert made.warnings[-1] == Notice(
+        "THE CAP CUT 500 JOBS: only 1,000 are dispatched (max_number_of_tasks_dispatched)", "cap"
     )
 
 
@@ -368,7 +373,7 @@ def test_a_trial_is_a_loud_warning_and_no_missing_asset() -> None:
     made = plan(TWO, query={"name": {"$ne": ""}}, trial={"first": 1}, on_missing="fail")
 
     require_jobs(made)
-    assert made.warnings == ("THIS IS A TRIAL: it takes the first 1, and leaves 1 asset out",)
+    assert warnings(made) == ["THIS IS A TRIAL: it takes the first 1, and leaves 1 asset out"]
 
 
 def test_a_trial_is_replayed_from_the_record_of_its_dispatch() -> None:
@@ -400,9 +405,9 @@ def test_split_files_of_groups_is_ignored_and_said() -> None:
     made = plan(TWO, query={"name": "a0"}, group_by=["name"], split_files=True)
 
     assert len(made.jobs) == 1
-    assert made.warnings == (
+    assert warnings(made) == [
         "split_files is ignored: assets are grouped, and a group is one job with all files",
-    )
+    ]
 
 
 def test_the_largest_of_several_files_is_used_and_the_others_are_no_missing_assets() -> None:
@@ -450,7 +455,7 @@ def test_an_option_for_several_files_that_does_nothing_is_said(
 ) -> None:
     made = plan(TWO, FILES, **{"query": {"name": "a1"}, "file_extension": ".nwb", **fields})
 
-    assert [warning in one for one in made.warnings] == [True]
+    assert [warning in one for one in warnings(made)] == [True]
 
 
 def test_an_asset_taken_out_by_hand_is_no_rival_and_no_member_of_a_group() -> None:
@@ -467,32 +472,30 @@ def test_an_asset_taken_out_by_hand_is_no_rival_and_no_member_of_a_group() -> No
 def test_a_record_taken_out_by_hand_that_did_not_match_is_said() -> None:
     made = plan(TWO, query={"name": "a0"}, excluded=["r-a1"])
 
-    assert made.warnings == ("1 record taken out by hand did not match anyway",)
+    assert warnings(made) == ["1 record taken out by hand did not match anyway"]
 
 
 def test_unwinding_without_groups_is_said_to_do_nothing() -> None:
     made = plan(TWO, query={"name": "a0"}, unwind_list_fields=["name"])
 
-    assert made.warnings == ("unwind_list_fields does nothing without group_by",)
+    assert warnings(made) == ["unwind_list_fields does nothing without group_by"]
 
 
 def test_an_empty_query_is_a_warning_with_the_number_of_records() -> None:
-    assert plan(TWO, query={}).warnings == ("The query is empty: it matches all 2 records",)
+    assert warnings(plan(TWO, query={})) == ["The query is empty: it matches all 2 records"]
 
 
 def test_parameters_that_are_ignored_are_a_warning() -> None:
     parameters = {"analysis_parameter": {"a": 1}, "distributed_parameters": [{"a": 2}]}
 
-    assert (
-        "analysis_parameter is ignored: distributed_parameters is present"
-        in plan(TWO, parameters=parameters).warnings
+    assert "analysis_parameter is ignored: distributed_parameters is present" in warnings(
+        plan(TWO, parameters=parameters)
     )
 
 
 def test_workers_that_are_ignored_are_a_warning() -> None:
-    assert (
-        "num_parallel_workers is ignored: tasks_per_job is set"
-        in plan(TWO, tasks_per_job=1, num_parallel_workers=7).warnings
+    assert "num_parallel_workers is ignored: tasks_per_job is set" in warnings(
+        plan(TWO, tasks_per_job=1, num_parallel_workers=7)
     )
 
 

@@ -27,7 +27,7 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
         "fingerprint": plan.fingerprint,
         "equation": asdict(plan.equation),
         "request": json.loads(plan.request.to_json()),
-        "warnings": list(plan.warnings),
+        "warnings": list(map(str, plan.warnings)),
         "exclusions": [
             # a name may hold half a surrogate pair, and a record is read again
             {column: showable(text) for column, text in row.texts().items()}
