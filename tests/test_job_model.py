@@ -9,13 +9,14 @@ import pytest
 
 from dispatch_core.job_model import (
     MAX_QUERY_TEXT,
+    READERS,
     Job,
     JobFormat,
+    accepting_readers,
     job_bytes,
     job_document,
     make_job,
     query_for_jobs,
-    refusing_readers,
 )
 from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
 
@@ -132,21 +133,22 @@ def test_the_id_that_ends_the_location_is_the_asset_id() -> None:
     ]
 
 
-def test_each_reader_accepts_its_own_format_and_refuses_the_other() -> None:
-    seed, pipeline = (job_document(job(), name) for name in ("seed", "pipeline"))
+@pytest.mark.parametrize(
+    ("job_format", "reader"),
+    [
+        ("seed", "the seed's AnalysisDispatchModel"),
+        ("pipeline", "analysis-pipeline-utils 0.2 (aind-analysis-wrapper)"),
+    ],
+)
+def test_a_job_with_parameters_is_accepted_by_the_reader_of_its_format_only(
+    job_format: JobFormat, reader: str
+) -> None:
+    assert accepting_readers(job_document(job(), job_format)) == [reader]
 
-    assert refusing_readers(seed) == {
-        "analysis-pipeline-utils 0.2 (aind-analysis-wrapper)": (
-            "distributed_parameters: Input should be a valid dictionary"
-        )
-    }
-    assert refusing_readers(pipeline) == {
-        "the seed's AnalysisDispatchModel": "distributed_parameters: Input should be a valid list"
-    }
 
-
-def test_both_readers_accept_a_job_without_parameters() -> None:
-    assert refusing_readers(job_document(job(None), "seed", "{}")) == {}
+@pytest.mark.parametrize("job_format", ["seed", "pipeline"])
+def test_both_readers_accept_a_job_without_parameters(job_format: JobFormat) -> None:
+    assert accepting_readers(job_document(job(None), job_format, "{}")) == list(READERS)
 
 
 def test_a_short_query_stands_in_each_job_whole_and_a_long_one_by_its_digest() -> None:

@@ -19,7 +19,7 @@ from dispatch_core.dispatch import (
     require_jobs,
 )
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
-from dispatch_core.job_model import refusing_readers
+from dispatch_core.job_model import accepting_readers
 from dispatch_core.output.record import dispatch_record
 from dispatch_core.query import read_query
 from dispatch_core.request import check_request, edit_request, load_request, make_request
@@ -181,10 +181,10 @@ def test_10_every_job_of_the_pipeline_format_is_accepted_by_its_reader() -> None
         group_by=["name"],
         parameters={"distributed_parameters": [{"a": 1}, {"a": 2}]},
     )
-    refused = [refusing_readers(document) for document in documents(made)]
 
-    assert len(refused) == 4
-    assert all(set(one) == {"the seed's AnalysisDispatchModel"} for one in refused)
+    accepted = [accepting_readers(document) for document in documents(made)]
+
+    assert accepted == [["analysis-pipeline-utils 0.2 (aind-analysis-wrapper)"]] * 4
 
 
 def test_worker_folders_are_numbered_and_hold_job_files_named_by_uuid() -> None:
