@@ -18,7 +18,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TypeGuard
 
 from dispatch_core.errors import Issue, ServiceError
@@ -53,8 +53,6 @@ PAUSE = 0.5
 AssetFiles = LocatedAsset | Exclusion
 """What became of one asset."""
 
-_POLL = 0.1
-_STOPPED = Issue("The listing was stopped before this asset", action="Locate the files again")
 _LOCATION = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/(.*[^/])/*", re.DOTALL)
 
 
@@ -122,7 +120,6 @@ def locate_files(
     executor: Executor | None = None,
     progress: Callable[[int], None] | None = None,
     found: Callable[[Sequence[AssetFiles]], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
     pause: float = PAUSE,
 ) -> Located:
     """Each asset with its own files, and an exclusion for each asset without.
@@ -140,9 +137,6 @@ def locate_files(
     found
         Called in this thread with what became of some assets, as soon as it is known and
         in the order in which it comes; each asset once.
-    should_stop
-        Asked in this thread ten times a second or more; assets that are not listed
-        by then are excluded as ``not_listed``.
     pause
         Seconds to wait, at most, before a second try.
 
@@ -158,7 +152,6 @@ def locate_files(
     if not extension:
         return account.closed()
     sweep = _Sweep(lister, Search(extension, nested_stores), threads, account)
-    sweep.should_stop = should_stop or sweep.should_stop
     if executor is not None:
         sweep.run(executor, pause)
     else:
@@ -238,15 +231,7 @@ class _Account:
             self._tell_found(list(answers.values()))
 
     def closed(self) -> Located:
-        """The account; an asset that is not in it yet was not listed."""
-        missing = {
-            index: exclude(asset, Reason.NOT_LISTED, _STOPPED.what, _STOPPED.action)
-            for index, asset in enumerate(self._assets)
-            if index not in self._answers
-        }
-        if missing:
-            self._answers |= missing
-            self._tell_found(list(missing.values()))
+        """The results of all assets, in their order."""
         answers = [self._answers[index] for index in range(len(self._assets))]
         return Located(
             tuple(answer for answer in answers if isinstance(answer, LocatedAsset)),
@@ -273,7 +258,6 @@ class _Sweep:
         self._apart: set[str] = set()
         self._dense: set[str] = set()
         self._failures: Counter[str] = Counter()
-        self.should_stop: Callable[[], bool] = lambda: False
         self.halted: threading.Event | None = None
         self.refusing: set[str] = set()
         self.requests = 0
@@ -296,7 +280,7 @@ class _Sweep:
                 future.cancel()
 
     def _work(self, executor: Executor, pause: float) -> None:
-        while (self._waiting or self._under_way) and not self.should_stop():
+        while self._waiting or self._under_way:
             while self._waiting and len(self._under_way) < 2 * self._parallel:
                 self._start(self._waiting.popleft(), executor, pause)
             self._collect()
@@ -319,10 +303,7 @@ class _Sweep:
     def _collect(self) -> None:
         if not self._under_way:
             return
-        try:
-            future = self._ended.get(timeout=_POLL)
-        except Empty:
-            return
+        future = self._ended.get()
         run, result = self._under_way.pop(future), future.result()
         self.requests += result.requests
         self.keys += result.keys

@@ -63,7 +63,6 @@ class Reason(StrEnum):
     ACCESS_DENIED = "access_denied", "files", "service"
     NO_SUCH_BUCKET = "no_such_bucket", "files", "service"
     LISTING_FAILED = "listing_failed", "files", "service"
-    NOT_LISTED = "not_listed", "files", "data"
     SEVERAL_FILES = "several_files", "files", "data"
     CANNOT_CHOOSE = "cannot_choose", "files", "data"
     NOT_NEWEST = "not_newest", "files", "requested"

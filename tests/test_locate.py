@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal
 
@@ -443,47 +444,38 @@ def test_progress_counts_assets_up_to_all_of_them() -> None:
     assert told == [3, 4]
 
 
-def test_a_stop_leaves_no_asset_out_of_the_account() -> None:
-    store = Store(*(f"data/a{number}/x.nwb" for number in range(1000)))
-    store.own_prefix_only = True
-    told: list[int] = []
-
-    result = locate_files(
-        numbered(1000),
-        store,
-        ".nwb",
-        threads=1,
-        progress=told.append,
-        should_stop=lambda: len(told) >= 10,
-    )
-
-    assert 10 <= len(result.located) < 50
-    assert len(result.located) + len(result.exclusions) == 1000
-    assert {exclusion.reason for exclusion in result.exclusions} == {"not_listed"}
-
-
 def wait_for_threads() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("locate"):
             thread.join(10)
 
 
-def test_a_stop_ends_a_long_listing_between_two_pages() -> None:
-    store = Store(*(f"data/a/{number}" for number in range(50)), page_size=1)
+class Stop(Exception):
+    """Raised by a callback, as a cancel is."""
+
+
+def test_a_cancel_ends_a_long_listing_between_two_pages() -> None:
+    store = Store("data/a/x.nwb", *(f"data/b/{number}" for number in range(50)), page_size=1)
+    store.own_prefix_only = True
     first_page, stopped = threading.Event(), threading.Event()
 
     def hold(ask: Ask) -> None:
-        first_page.set()
-        stopped.wait(10)
+        if ask.prefix == "b/":
+            first_page.set()
+            stopped.wait(10)
+
+    def cancel(done: int) -> None:
+        first_page.wait(10)
+        raise Stop
 
     store.trouble = hold
 
-    result = locate(store, ".nwb", "s3://data/a", should_stop=first_page.is_set)
+    with pytest.raises(Stop):
+        locate(store, ".nwb", "s3://data/a", "s3://data/b", progress=cancel)
     stopped.set()
     wait_for_threads()
 
-    assert reasons(result) == [("r0", "not_listed")]
-    assert len(store.asked) == 1
+    assert [ask.prefix for ask in store.asked].count("b/") == 1
 
 
 class InBatches(Executor):
@@ -514,20 +506,35 @@ def test_the_number_of_listings_under_way_is_bounded_whatever_the_number_of_asse
     assert executor.most == 6
 
 
+class Counting(ThreadPoolExecutor):
+    """Counts the pieces of work that are submitted and not yet done."""
+
+    under_way = most = 0
+    lock = threading.Lock()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with self.lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        return super().submit(self.count_down, partial(fn, *args, **kwargs))
+
+    def count_down(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        finally:
+            with self.lock:
+                self.under_way -= 1
+
+
 def test_more_listings_than_twice_the_threads_are_never_under_way() -> None:
-    executor = InBatches(7)
-    polled: list[int] = []
+    store = Store()
+    store.trouble = lambda ask: time.sleep(0.001)
+    assets = in_own_buckets(100)
 
-    locate_files(
-        in_own_buckets(600),
-        Store(),
-        ".nwb",
-        threads=3,
-        executor=executor,
-        should_stop=lambda: polled.append(0) or len(polled) > 3,  # type: ignore[func-returns-value]
-    )
+    with Counting(50) as executor:
+        locate_files(assets, store, ".nwb", threads=3, executor=executor)
 
-    assert executor.most == 6
+    assert 1 < executor.most <= 6
 
 
 def test_a_server_that_refuses_the_delimiter_is_listed_past_the_stores_in_two_requests() -> None:

@@ -18,7 +18,7 @@ from dispatch_core.locate import Located, locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject
 from dispatch_core.sources.s3 import S3Lister
 from dispatch_core.text.file_extension import NestedStores
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset
+from dispatch_core.types import DataAsset
 from tests.servers.s3 import S3Server
 from tests.support.store import (
     LAST,
@@ -382,15 +382,6 @@ def test_what_becomes_of_assets_is_told_as_it_comes_each_asset_once() -> None:
     assert len(batches) > 2
     assert told.count("LocatedAsset") == len(result.located) == 2
     assert told.count("Exclusion") == len(result.exclusions) == 2
-
-
-def test_assets_that_a_stop_left_out_are_told_of_too() -> None:
-    told: list[LocatedAsset | Exclusion] = []
-
-    result = locate(Store(), ".nwb", "a", "b", should_stop=lambda: True, found=told.extend)
-
-    assert tuple(told) == result.exclusions
-    assert [row.reason for row in result.exclusions] == ["not_listed"] * 2
 
 
 def test_work_done_twice_gives_the_same_answer() -> None:
