@@ -40,15 +40,6 @@ class Job:
     group_metadata: Mapping[str, Any] | None = None
 
 
-def make_job(
-    assets: tuple[LocatedAsset, ...],
-    parameters: Mapping[str, Any] | None,
-    group_metadata: Mapping[str, Any] | None,
-) -> Job:
-    """A job with its name; see `make_jobs`."""
-    return next(make_jobs(assets, [(parameters, canonical_text(parameters))], group_metadata))
-
-
 def make_jobs(
     assets: tuple[LocatedAsset, ...],
     sets: Iterable[tuple[Mapping[str, Any] | None, str]],

@@ -112,7 +112,7 @@ def check_query(value: JsonValue, where: str = "query") -> Query:
         One issue for each operator that is not, with its path.
     """
     if isinstance(value, dict):
-        issues = list(_filter_issues(value, where))
+        issues = list(_walk(value, where, "filter", 0))
     elif isinstance(value, list):
         issues = list(_pipeline_issues(value, where))
     else:
@@ -154,13 +154,9 @@ def _pipeline_issues(stages: list[Any], where: str) -> Iterator[Issue]:
         if name not in STAGES:
             yield _refused(name, at, STAGES, "stage")
         elif name == "$match" and isinstance(body, dict):
-            yield from _filter_issues(body, f"{at}.$match")
+            yield from _walk(body, f"{at}.$match", "filter", 0)
         else:
             yield from _walk(body, f"{at}.{name}", "expression", 2)
-
-
-def _filter_issues(value: Filter, where: str) -> Iterator[Issue]:
-    yield from _walk(value, where, "filter", 0)
 
 
 def _walk(value: JsonValue, where: str, place: QueryPart, depth: int) -> Iterator[Issue]:

@@ -15,10 +15,10 @@ from dispatch_core.job_model import (
     accepting_readers,
     job_bytes,
     job_document,
-    make_job,
     query_for_jobs,
 )
 from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
+from tests.fakes import make_job
 
 ASSET = DataAsset("r1", "behavior_1", "s3://data/behavior_1", ("id-1",))
 FILE = FileEntry("s3://data/behavior_1/a.nwb", size=7)
