@@ -221,7 +221,7 @@ def assemble_plan(
     groups = locate_groups(grouped.groups, by_id)
     sets = checked.parameter_sets.sets
     built = build_jobs(groups, sets, split_files=request.is_split)
-    capped = cap_jobs(built, request.max_number_of_tasks_dispatched)
+    capped = cap_jobs(built.jobs, request.max_number_of_tasks_dispatched)
     cut = len(built.jobs) - len(capped.jobs)
     workers = assign_workers(
         len(capped.jobs),
@@ -245,6 +245,7 @@ def assemble_plan(
             *grouped.exclusions,
             *located.exclusions,
             *chosen.exclusions,
+            *built.exclusions,
             *capped.exclusions,
         ),
         capped=cut,
@@ -261,7 +262,7 @@ def require_jobs(plan: DispatchPlan) -> None:
     """Stop where nothing can be written, or where the request wants nothing missing.
 
     With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, a
-    trial, an older version or file, a repeat, an asset taken out by hand) is not missing.
+    trial, an older version or file, a repeat, an asset excluded by hand) is not missing.
 
     Raises
     ------
@@ -339,14 +340,14 @@ def _warnings(
         if not checked.query.value:
             yield f"The query is empty: it matches all {found.matched:,} records"
         if len(checked.query.text) != len(query_for_jobs(checked.query.text)):
-            yield "The query is too long to stand in each job; its digest does"
+            yield "The query is too long for the job files, which have its digest instead"
     yield from found.warnings
     unknown = set(request.excluded) - {row.record_id for row in found.exclusions}
     if unknown:
-        yield f"{counted(len(unknown), 'record')} taken out by hand did not match anyway"
+        yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
     if request.trial is not None:
         gone = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
-        yield f"THIS IS A TRIAL: it takes {request.trial}, and leaves {counted(gone, 'asset')} out"
+        yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(gone, 'asset')}"
     yield from checked.parameter_sets.notes
     yield from located.warnings
     yield from _file_warnings(request)

@@ -13,7 +13,7 @@ from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Reason
 
 @dataclass(frozen=True, slots=True)
 class LocatedGroup:
-    """A group whose assets carry their files; assets without any are not in it."""
+    """A group whose assets have their files; excluded assets are not part of it."""
 
     assets: tuple[LocatedAsset, ...]
     metadata: Mapping[str, object] | None = None
@@ -21,21 +21,28 @@ class LocatedGroup:
 
 @dataclass(frozen=True, slots=True)
 class BuiltJobs:
-    """The jobs in order, each once, and the ledger rows of those that are excluded.
+    """The jobs in order, each once, the ledger rows of repeats, and the number of inputs.
 
-    ``inputs`` counts what was multiplied by the parameter sets: files where files are
-    split, else groups.
+    An input is what each parameter set makes one job of: a file or a group.
     """
 
     jobs: tuple[Job, ...]
+    exclusions: tuple[Exclusion, ...]
     inputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class CappedJobs:
+    """The jobs up to the cap, and the ledger rows of those above it."""
+
+    jobs: tuple[Job, ...]
     exclusions: tuple[Exclusion, ...] = ()
 
 
 def locate_groups(
     groups: Iterable[AssetGroup], located: Mapping[str, LocatedAsset]
 ) -> tuple[LocatedGroup, ...]:
-    """`groups` with the files of each asset; a group that keeps no asset is left out."""
+    """`groups` with the files of each asset; groups that keep no asset are omitted."""
     found = (
         LocatedGroup(
             tuple(located[a.record_id] for a in group.assets if a.record_id in located),
@@ -51,38 +58,43 @@ def build_jobs(
 ) -> BuiltJobs:
     """N inputs x M sets = N x M jobs, sets innermost; two identical jobs are one.
 
-    An input is a file where `split_files` and files were located, else a group.
+    An input is a file if `split_files` is set and files were located, else a group.
     """
     jobs: dict[str, Job] = {}
     repeats: list[Exclusion] = []
     sets = [(one, canonical_text(one)) for one in parameter_sets or (None,)]
-    inputs = [(one, group.metadata) for group in groups for one in _inputs(group, split_files)]
-    for assets, metadata in inputs:
-        for job in make_jobs(assets, sets, metadata):
-            if jobs.setdefault(job.name, job) is not job:
-                repeats.append(_repeat(job))
-    return BuiltJobs(tuple(jobs.values()), len(inputs), tuple(repeats))
+    inputs = 0
+    for group in groups:
+        for assets in _inputs(group, split_files):
+            inputs += 1
+            for job in make_jobs(assets, sets, group.metadata):
+                if jobs.setdefault(job.name, job) is not job:
+                    repeats.append(_repeat(job))
+    return BuiltJobs(tuple(jobs.values()), tuple(repeats), inputs)
 
 
-def cap_jobs(built: BuiltJobs, most: int | None) -> BuiltJobs:
-    """The first `most` jobs, each asset of the others as a row of the ledger; None means no cap."""
-    if most is None or len(built.jobs) <= most:
-        return built
+def cap_jobs(jobs: Sequence[Job], most: int | None) -> CappedJobs:
+    """The first `most` jobs, with a ledger row for each asset of the others.
+
+    None means no cap.
+    """
+    if most is None or len(jobs) <= most:
+        return CappedJobs(tuple(jobs))
     gone = (
         _over_the_cap(replace(job, assets=(one,)), most)
-        for job in built.jobs[most:]
+        for job in jobs[most:]
         for one in job.assets
     )
-    return replace(built, jobs=built.jobs[:most], exclusions=(*built.exclusions, *gone))
+    return CappedJobs(tuple(jobs[:most]), tuple(gone))
 
 
 def assign_workers(
     job_count: int, *, num_parallel_workers: int, tasks_per_job: int | None = None
 ) -> tuple[range, ...]:
-    """The jobs of each worker as ranges of indices, order kept.
+    """The jobs of each worker as ranges of indices, in the order of the jobs.
 
     10 jobs over 3 workers are 4, 3 and 3; with ``tasks_per_job=4`` they are 4, 4
-    and 2. Never a worker without a job.
+    and 2. Every worker has at least one job.
     """
     if tasks_per_job is not None:
         starts = range(0, job_count, tasks_per_job)
@@ -108,9 +120,9 @@ def _inputs(group: LocatedGroup, split_files: bool) -> Iterator[tuple[LocatedAss
 
 
 def _repeat(job: Job) -> Exclusion:
-    message = f"an identical job is in ({job.name})"
+    message = f"identical to an earlier job ({job.name})"
     return replace(
-        _job_row(job, Reason.DUPLICATE, message, "Nothing: the job is in once"), stage="jobs"
+        _job_row(job, Reason.DUPLICATE, message, "Nothing: the job is included once"), stage="jobs"
     )
 
 

@@ -1,7 +1,7 @@
-"""A trial run: a few of the assets instead of all, chosen before any file is listed.
+"""A trial run: a few assets instead of all, selected before any file is listed.
 
-What is kept are whole groups, so every job of a trial is a job of the whole
-dispatch, with the same content and under the same name.
+A trial selects whole groups, so each of its jobs is a job of the complete dispatch,
+with the same content and the same name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclud
 
 
 def take_trial(grouped: Grouped, trial: Trial | None) -> Grouped:
-    """The groups of the trial, in their order, and the assets of all others in the ledger."""
+    """The groups of the trial, in order; the assets of all others are excluded."""
     if trial is None:
         return grouped
     kept = _choices(trial)(grouped.groups)
@@ -38,10 +38,10 @@ def _choices(trial: Trial) -> Callable[[Sequence[AssetGroup]], Sequence[AssetGro
 
 
 def _random(groups: Sequence[AssetGroup], trial: Trial) -> Sequence[AssetGroup]:
-    """Those with the smallest digests of seed and record id.
+    """The groups with the smallest digests of seed and record ids.
 
-    So the same seed chooses the same assets whatever their order, and more of them
-    are those and others.
+    So the same seed selects the same assets in any order, and a larger trial includes
+    the smaller one.
     """
 
     def rank(number: int) -> bytes:
@@ -53,7 +53,7 @@ def _random(groups: Sequence[AssetGroup], trial: Trial) -> Sequence[AssetGroup]:
 
 
 def _one_per(groups: Sequence[AssetGroup], path: str) -> Sequence[AssetGroup]:
-    """The first group of each value; the groups that lack it count as one."""
+    """The first group of each value; groups without a value share one."""
     first: dict[SortKey, AssetGroup] = {}
     for group in groups:
         first.setdefault(shared_key([value_at(group.assets[0].fields, path)]), group)
@@ -61,5 +61,5 @@ def _one_per(groups: Sequence[AssetGroup], path: str) -> Sequence[AssetGroup]:
 
 
 def _excluded(asset: DataAsset, trial: Trial) -> Exclusion:
-    action = "Dispatch the whole, without the trial"
+    action = "Dispatch without the trial"
     return exclude(asset, Reason.NOT_IN_TRIAL, f"the trial takes {trial}", action)

@@ -18,7 +18,7 @@ Record = dict[str, Any]
 """A metadata record as JSON, as the document database holds it."""
 
 JsonPath = tuple[str | int, ...]
-"""Where a value stands in a JSON document: keys and indices from the outside in."""
+"""The path of a value in a JSON document: keys and indices, outermost first."""
 
 Filter = dict[str, Any]
 """A parsed MongoDB filter."""
@@ -72,7 +72,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DataAsset:
-    """One data asset, as far as a dispatch needs to know it.
+    """A data asset, with the fields that a dispatch uses.
 
     Attributes
     ----------
@@ -81,11 +81,11 @@ class DataAsset:
     name
         Asset name; not always the last part of ``location``.
     location
-        ``s3://bucket/prefix`` as the record has it, or ``""`` where it has none.
+        ``s3://bucket/prefix`` as the record has it, or ``""`` if it has none.
     asset_ids
-        Code Ocean ids in the order of the record; often one, may be none.
+        Code Ocean ids in the order of the record; usually one, sometimes none.
     fields
-        Dotted path -> value, for the paths the request asked for.
+        Dotted path -> value, for the paths that the request needs.
     """
 
     record_id: str
@@ -96,10 +96,10 @@ class DataAsset:
 
     @property
     def asset_id(self) -> str:
-        """The Code Ocean id that names this copy of the asset, or ``""``.
+        """The Code Ocean id of this copy of the asset, or ``""``.
 
-        A location in Code Ocean's own bucket ends in the id; of several ids that
-        one is taken, else the first.
+        Of several ids it is the one at the end of the location, as in Code Ocean's
+        own bucket; otherwise the first.
         """
         tail = self.location.rstrip("/").rpartition("/")[2]
         if tail in self.asset_ids:
@@ -109,12 +109,12 @@ class DataAsset:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file or directory store below an asset's location.
+    """One file or directory store under an asset's location.
 
     ``location`` is the full ``s3://`` path, without a trailing slash for a
-    directory store. ``size`` is bytes and ``modified`` when the file was last
-    written, as ``2025-06-07T14:31:15.000Z``; both are None where they are not known,
-    and for a directory store, because nothing below one is listed.
+    directory store. ``size`` is in bytes, and ``modified`` is the time of the last
+    write, such as ``2025-06-07T14:31:15.000Z``. Both are None where unknown, and for
+    a directory store, because its content is not listed.
     """
 
     location: str
@@ -127,7 +127,7 @@ class FileEntry:
 class LocatedAsset:
     """An asset with its own files, sorted by path.
 
-    ``files`` is None where no file extension was asked for (nothing was listed).
+    ``files`` is None if the request has no file extension: nothing was listed.
     """
 
     asset: DataAsset
@@ -138,8 +138,8 @@ class LocatedAsset:
 class AssetGroup:
     """The assets that share one job, in source order.
 
-    ``metadata`` is what they share (field -> value) where the request groups by
-    fields, else None and the group holds one asset.
+    ``metadata`` has the shared values (field -> value) if the request groups by
+    fields; otherwise it is None, and the group has one asset.
     """
 
     assets: tuple[DataAsset, ...]
@@ -181,7 +181,7 @@ def exclude(asset: DataAsset, reason: Reason, message: str, action: str) -> Excl
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning about a plan as a whole, and whether it is that the cap cuts jobs."""
+    """A warning about a plan; the kind ``cap`` says that the cap cuts jobs."""
 
     text: str
     kind: Literal["warning", "cap"] = "warning"
@@ -191,8 +191,8 @@ class Notice:
 
 
 Progress = Callable[[str, int, int], None]
-"""Called with the step, what is done and the total (0 where it is not known)."""
+"""Called with the name of the step, the number done and the total (0 if unknown)."""
 
 
 def no_progress(step: str, done: int, total: int) -> None:
-    """Say nothing."""
+    """Report nothing."""

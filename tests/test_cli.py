@@ -1103,7 +1103,7 @@ def test_each_reason_shows_its_first_rows_however_many_rows_another_has(
     assert "at grouping: not_in_trial" in shown
     assert "at files: no_matching_file" in shown
     assert shown.count("the trial takes the first 40") == 3
-    assert shown.count("-> Dispatch the whole, without the trial") == 1
+    assert shown.count("-> Dispatch without the trial") == 1
 
 
 def test_a_request_that_is_not_there_is_an_error_that_names_the_option(run: CommandLine) -> None:

@@ -88,7 +88,7 @@ def test_a_source_whose_pages_do_not_advance_is_a_service_error() -> None:
         def find_page(self, *ask: object) -> list[Record]:
             return [record("a")]
 
-    with pytest.raises(ServiceError, match="the same record came twice"):
+    with pytest.raises(ServiceError, match="it returned the same record twice"):
         walked(Stuck([]))
 
 
@@ -97,7 +97,7 @@ def test_a_source_whose_pages_are_in_no_order_is_a_service_error_and_no_loss_in_
         def find_page(self, *ask: Any) -> list[Record]:
             return super().find_page(*ask)[::-1]
 
-    with pytest.raises(ServiceError, match="not in the order of _id"):
+    with pytest.raises(ServiceError, match="not in the requested order of _id"):
         walked(Shuffled([record("a"), record("b"), record("c")]), page_size=2)
 
 
@@ -155,7 +155,7 @@ def test_a_pipeline_that_gives_a_record_two_locations_has_it_once_and_says_so() 
         ("r-b", "s3://data/b"),
     ]
     assert ledger(found) == [
-        ("duplicate", "the same record came before, with the location s3://data/x")
+        ("duplicate", "the same record as an earlier result, with the location s3://data/x")
     ]
     assert found.exclusions[0].location == "s3://data/y"
 
@@ -164,7 +164,7 @@ def test_assets_taken_out_by_hand_are_in_the_ledger() -> None:
     found = find_assets(Records(numbered(3)), EVERY, excluded=["r-00001", "no such id"])
 
     assert names(found) == ["00000", "00002"]
-    assert ledger(found) == [("excluded_by_hand", "taken out by hand")]
+    assert ledger(found) == [("excluded_by_hand", "excluded by hand")]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_every_row_of_a_list_is_answered_in_its_order() -> None:
         ("not_found", "row 2: none: no asset has this id, name or location"),
         ("empty", "row 4: (empty): asset_id is empty"),
         ("duplicate", "row 5: a: the same asset as row 3"),
-        ("ambiguous", "row 6: same: 2 assets answer: same, same"),
+        ("ambiguous", "row 6: same: 2 assets match: same, same"),
     ]
 
 
@@ -345,7 +345,7 @@ def test_records_that_the_source_counts_and_does_not_give_are_a_warning() -> Non
 
     assert names(found) == ["00000", "00001"]
     assert [one[:46] for one in found.warnings] == [
-        "The source counts 3 matches, and 2 came: recor"
+        "The source counts 3 matches but returned 2: re"
     ]
 
 
@@ -360,7 +360,7 @@ def test_a_record_that_comes_twice_does_not_hide_that_another_is_missing() -> No
     assert names(found) == ["00000", "00002"]
     assert found.matched == 2
     assert found.exclusions == ()
-    assert found.warnings[0].startswith("The source counts 3 matches, and 2 came")
+    assert found.warnings[0].startswith("The source counts 3 matches but returned 2")
 
 
 def test_records_that_are_deleted_meanwhile_are_no_warning() -> None:
@@ -381,7 +381,7 @@ def test_a_source_that_cannot_count_is_a_warning() -> None:
 
     found = find_assets(Uncounted(numbered(3)), EVERY)
 
-    assert found.warnings == ("The source could not count the matches; 3 came",)
+    assert found.warnings == ("The source could not count the matches; it returned 3",)
 
 
 @pytest.mark.parametrize("answer", [{}, {"count": None}, {"count": "2"}])
@@ -393,7 +393,7 @@ def test_a_count_of_a_pipeline_that_is_no_number_is_a_warning(answer: Record) ->
     found = find_assets(CountsOddly(numbered(2)), check_query([{"$match": {}}]))
 
     assert names(found) == ["00000", "00001"]
-    assert found.warnings == ("The source could not count the matches; 2 came",)
+    assert found.warnings == ("The source could not count the matches; it returned 2",)
 
 
 def test_results_of_a_pipeline_that_are_cut_are_a_warning() -> None:
@@ -403,7 +403,7 @@ def test_results_of_a_pipeline_that_are_cut_are_a_warning() -> None:
 
     found = find_assets(Cutting(numbered(3)), check_query([{"$match": {}}]))
 
-    assert found.warnings[0].startswith("The source counts 3 matches, and 2 came")
+    assert found.warnings[0].startswith("The source counts 3 matches but returned 2")
 
 
 def test_a_long_list_is_matched_in_chunks_and_reported_in_its_order() -> None:

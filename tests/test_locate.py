@@ -287,7 +287,7 @@ def test_an_asset_without_a_match_says_which_extensions_it_holds_most_frequent_f
         (".ome.zarr", 1),
     )
     assert exclusion.message == (
-        "Nothing below the location ends with '.hdf5'; it holds .json (3), "
+        "Nothing under the location ends with '.hdf5'; it has .json (3), "
         ".nwb.zarr (2), .MP4 (1), .nii.gz (1), .ome.zarr (1)"
     )
 
@@ -297,7 +297,7 @@ def test_an_asset_without_a_match_names_eight_extensions_at_most() -> None:
 
     message = only(locate(store, ".nwb", "s3://data/a")).message
 
-    assert message.endswith("it holds .a (1), .b (1), .c (1), .d (1), .e (1), .f (1), .g (1), "
+    assert message.endswith("it has .a (1), .b (1), .c (1), .d (1), .e (1), .f (1), .g (1), "
                             ".h (1)")  # fmt: skip
 
 
@@ -306,7 +306,7 @@ def test_an_asset_with_nothing_below_its_location_says_so() -> None:
 
     assert (exclusion.reason, exclusion.message) == (
         "no_matching_file",
-        "Nothing is stored below the location",
+        "Nothing is stored under the location",
     )
 
 

@@ -280,7 +280,7 @@ def test_a_store_that_refuses_every_asset_is_a_service_error() -> None:
         require_jobs(made)
 
 
-def test_a_store_that_refuses_every_asset_that_is_not_left_out_anyway_is_a_service_error() -> None:
+def test_a_store_that_denies_every_asset_not_excluded_by_the_request_is_a_service_error() -> None:
     source = Records([record("a0"), record_v2("a0"), record("a1")])
     lister = Buckets({"data": []}, denied=["data/"])
 
@@ -373,7 +373,7 @@ def test_a_trial_is_a_loud_warning_and_no_missing_asset() -> None:
     made = plan(TWO, query={"name": {"$ne": ""}}, trial={"first": 1}, on_missing="fail")
 
     require_jobs(made)
-    assert warnings(made) == ["THIS IS A TRIAL: it takes the first 1, and leaves 1 asset out"]
+    assert warnings(made) == ["THIS IS A TRIAL: it takes the first 1 and excludes 1 asset"]
 
 
 def test_a_trial_is_replayed_from_the_record_of_its_dispatch() -> None:
@@ -458,7 +458,7 @@ def test_an_option_for_several_files_that_does_nothing_is_said(
     assert [warning in one for one in warnings(made)] == [True]
 
 
-def test_an_asset_taken_out_by_hand_is_no_rival_and_no_member_of_a_group() -> None:
+def test_an_asset_excluded_by_hand_joins_no_comparison_and_no_group() -> None:
     versions = [record(name, subject="1", rank=n) for n, name in enumerate(["old", "new"])]
     rules = {"filter_latest": "rank", "filter_by": ["subject"]}
 
@@ -469,10 +469,10 @@ def test_an_asset_taken_out_by_hand_is_no_rival_and_no_member_of_a_group() -> No
     assert [job["asset_name"] for job in documents(grouped)] == [["old"]]
 
 
-def test_a_record_taken_out_by_hand_that_did_not_match_is_said() -> None:
+def test_a_record_excluded_by_hand_that_did_not_match_is_a_warning() -> None:
     made = plan(TWO, query={"name": "a0"}, excluded=["r-a1"])
 
-    assert warnings(made) == ["1 record taken out by hand did not match anyway"]
+    assert warnings(made) == ["1 record excluded by hand did not match the query"]
 
 
 def test_unwinding_without_groups_is_said_to_do_nothing() -> None:
