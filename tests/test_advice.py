@@ -78,27 +78,27 @@ def serious(query: Filter | Pipeline) -> list[Advice]:
         ),
         (
             {"subject.subject_id": 774659},
-            "subject.subject_id holds texts; 774659 is a number and equals none of them",
+            "subject.subject_id has texts; 774659 is a number and equals none of them",
             {"subject.subject_id": "774659"},
         ),
         (
             {"subject.subject_id": {"$in": [774659, 1]}},
-            "subject.subject_id holds texts; 774659 is a number and equals none of them",
+            "subject.subject_id has texts; 774659 is a number and equals none of them",
             {"subject.subject_id": {"$in": ["774659", "1"]}},
         ),
         (
             {"subject.weight": {"$gt": "15"}},
-            'subject.weight holds numbers; "15" is a text and equals none of them',
+            'subject.weight has numbers; "15" is a text and equals none of them',
             {"subject.weight": {"$gt": 15}},
         ),
         (
             {"session.is_test": "true"},
-            'session.is_test holds true or false; "true" is a text and equals none of them',
+            'session.is_test has true or false; "true" is a text and equals none of them',
             {"session.is_test": True},
         ),
         (
             {"data_description.modality": "fib"},
-            "data_description.modality holds documents with fields of their own;"
+            "data_description.modality has documents with fields of their own;"
             ' "fib" equals none of them',
             {"data_description.modality.abbreviation": "fib"},
         ),
@@ -181,7 +181,7 @@ def test_further_records_in_the_other_spelling_are_hinted_at_with_an_or() -> Non
 
     assert (hint.kind, hint.message) == (
         "spelling",
-        "1 further record matches in the v2 spelling of the fields",
+        "1 more record matches in the v2 spelling of the fields",
     )
     assert hint.suggestions[0].query == {
         "name": {"$ne": "x"},

@@ -625,7 +625,7 @@ class Endless(Store):
 def test_a_server_that_repeats_a_page_without_end_is_an_error(use_delimiter: bool) -> None:
     store = Endless("data/a/1.nwb", "data/a/2.nwb")
 
-    with pytest.raises(ServiceError, match="repeats one page"):
+    with pytest.raises(ServiceError, match="repeats the same page"):
         list_matches(store, S3Prefix("data", "a/"), Search(".nwb", by_delimiter=use_delimiter))
 
     assert len(store.asked) < 100
