@@ -1,4 +1,4 @@
-"""Advice on a query: what no record can meet as it is written, and what may be meant."""
+"""Advice on a query: conditions that no record can match, and suggestions."""
 
 from __future__ import annotations
 
@@ -153,14 +153,14 @@ def test_a_field_that_the_sample_missed_is_not_called_unknown() -> None:
     assert advise(rare, {"rig.rig_id": "r1"}, fields) == ()
 
 
-def test_a_number_that_some_record_does_hold_is_not_a_wrong_type() -> None:
+def test_a_number_that_some_record_has_is_not_a_wrong_type() -> None:
     fields = sample_fields(WORLD)
     odd = Records([*WORLD.records, record("odd", subject={"subject_id": 5})])
 
     assert advise(odd, {"subject.subject_id": 5}, fields) == ()
 
 
-def test_fields_that_a_pipeline_computes_are_nobodys_business() -> None:
+def test_fields_that_a_pipeline_computes_get_no_advice() -> None:
     pipeline: Pipeline = [
         {"$match": {"data_description.projectname": "Thalamic Survey"}},
         {"$project": {"month": {"$substrCP": ["$created", 0, 7]}}},

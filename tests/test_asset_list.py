@@ -93,7 +93,7 @@ def test_an_open_quote_before_a_long_text_is_an_error() -> None:
     assert "Look for a quote that is not closed" in refusal('asset_id\n"' + "x\n" * 100_000)
 
 
-def test_bytes_that_are_not_what_their_bom_says_are_an_error() -> None:
+def test_bytes_that_contradict_their_bom_are_an_error() -> None:
     assert "it is not UTF-16 text. Save the file as UTF-8" in refusal(b"\xff\xfea")
 
 
@@ -122,7 +122,7 @@ def test_ids_that_a_spreadsheet_writes_are_read_back(ids: list[str]) -> None:
     "text",
     ["id-1\nid-2", "id-1, id-2", "id-1\tid-2", '["id-1", "id-2"]', "asset_id\nid-1\nid-2\n"],
 )
-def test_pasted_ids_are_parted_by_lines_commas_or_tabs(text: str) -> None:
+def test_pasted_ids_are_separated_by_lines_commas_or_tabs(text: str) -> None:
     assert [row.text for row in read_pasted_ids(text)] == ["id-1", "id-2"]
 
 

@@ -1,4 +1,4 @@
-"""Which files of an asset are used where more than one matches."""
+"""Which files of an asset are used if more than one matches."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_no_scheduler_at_the_address_is_a_service_error_that_says_what_to_do() -
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:8786", "tcp://host", ":1"])
-def test_what_is_no_address_is_invalid_input(address: str) -> None:
+def test_an_invalid_address_is_invalid_input(address: str) -> None:
     with pytest.raises(InvalidInput, match="is not the address of a scheduler"):
         _ = DaskCluster(address).threads
 

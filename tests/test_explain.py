@@ -1,4 +1,4 @@
-"""Why a query finds nothing: each clause alone, the query without each, who is to blame."""
+"""Why a query finds nothing: each clause alone, the query without each, the blocking ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_clause_that_no_record_meets_is_named() -> None:
     )
 
 
-def test_each_clause_is_counted_alone_and_left_out() -> None:
+def test_each_clause_is_counted_alone_and_removed() -> None:
     found = explain(WORLD, {"kind": "raw", "level": {"$gte": 1, "$lt": 3}, "name": "nobody"})
 
     assert [(one.text, one.alone, one.without) for one in found.clauses] == [
@@ -46,7 +46,7 @@ def test_each_clause_is_counted_alone_and_left_out() -> None:
     ]
 
 
-def test_clauses_of_which_any_one_left_out_helps_are_named_together() -> None:
+def test_clauses_whose_removal_helps_are_named_together() -> None:
     found = explain(WORLD, {"$and": [{"kind": "raw"}, {"level": 3}], "location": {"$ne": "x"}})
 
     assert blamed(found) == ['{"kind": "raw"}', '{"level": 3}']
@@ -75,7 +75,7 @@ def test_few_results_are_explained_by_the_clause_that_leaves_out_the_most() -> N
     )
 
 
-def test_inside_an_or_that_nobody_meets_each_branch_is_counted() -> None:
+def test_each_branch_of_an_or_that_no_record_matches_is_counted() -> None:
     found = explain(WORLD, {"$or": [{"kind": "raw", "level": 3}, {"name": "nobody"}]})
 
     assert [(one.text, one.alone) for one in found.clauses[0].branches] == [
@@ -117,7 +117,7 @@ def test_a_pipeline_is_explained_stage_by_stage() -> None:
     ("query", "summary"),
     [({}, "4 records match of 4."), ({"name": {"$ne": "x"}}, "4 records match of 4.")],
 )
-def test_where_nothing_is_wrong_nobody_is_blamed(query: Filter, summary: str) -> None:
+def test_no_clause_blocks_a_query_with_many_results(query: Filter, summary: str) -> None:
     few = Records(WORLD.records)
 
     found = explain(few, query)

@@ -40,7 +40,7 @@ def test_the_order_of_parameters_does_not_change_the_name() -> None:
     assert job({"method": "x", "cutoff": 0.05}).name == job(CUTOFF).name
 
 
-def test_what_a_job_is_to_do_changes_the_name() -> None:
+def test_the_content_of_a_job_changes_its_name() -> None:
     other_file = (LocatedAsset(ASSET, (FileEntry("s3://data/behavior_1/b.nwb"),)),)
     names = {
         job().name,
@@ -97,13 +97,13 @@ def test_a_job_without_parameters_says_null(job_format: JobFormat) -> None:
     assert job_document(job(None), job_format)["distributed_parameters"] is None
 
 
-def test_file_location_is_null_where_no_files_were_asked_for() -> None:
+def test_file_location_is_null_if_no_files_were_listed() -> None:
     plain = make_job((LocatedAsset(ASSET),), None, None)
 
     assert job_document(plain, "seed")["file_location"] is None
 
 
-def test_query_and_group_metadata_stand_in_a_job_only_where_there_are_any() -> None:
+def test_a_job_has_query_and_group_metadata_only_if_there_are_any() -> None:
     grouped = job(group={"subject__subject_id": "1"})
 
     assert "query" not in job_document(job(), "seed")
@@ -151,7 +151,7 @@ def test_both_readers_accept_a_job_without_parameters(job_format: JobFormat) -> 
     assert accepting_readers(job_document(job(None), job_format, "{}")) == list(READERS)
 
 
-def test_a_short_query_stands_in_each_job_whole_and_a_long_one_by_its_digest() -> None:
+def test_a_job_has_a_short_query_in_full_and_the_digest_of_a_long_one() -> None:
     assert query_for_jobs("x" * MAX_QUERY_TEXT) == "x" * MAX_QUERY_TEXT
 
     assert query_for_jobs("x" * (MAX_QUERY_TEXT + 1)) == (

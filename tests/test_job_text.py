@@ -105,7 +105,7 @@ def test_every_file_of_a_dispatch_is_read_back_as_the_document_of_its_job(
     assert written == {}
 
 
-def test_what_is_shared_is_told_apart_by_its_value_in_the_job_and_not_by_its_place() -> None:
+def test_shared_parts_are_distinguished_by_their_value_and_not_by_their_position() -> None:
     one, other = (LocatedAsset(DataAsset(name, name, f"s3://b/{name}")) for name in "ab")
     texts = JobTexts("seed", None)
     jobs = [Job("x", (asset,), {"p": number}) for asset in (one, other, one) for number in (1, 2)]
@@ -117,14 +117,14 @@ def test_what_is_shared_is_told_apart_by_its_value_in_the_job_and_not_by_its_pla
     ]
 
 
-def test_sets_beyond_what_is_held_are_written_all_the_same() -> None:
+def test_sets_that_do_not_fit_in_the_cache_are_written_too() -> None:
     jobs = planned("seed", file_extension=".nwb").jobs
     texts = JobTexts("seed", None, most_held=50)
 
     assert [texts.bytes_of(job) for job in jobs] == [job_bytes(job, "seed") for job in jobs]
 
 
-def test_files_are_made_one_at_a_time_as_they_are_asked_for() -> None:
+def test_files_are_made_one_at_a_time_on_demand() -> None:
     plan = planned("seed", file_extension=".nwb", num_parallel_workers=1)
     total = sum(len(content) for _, content in plan.files())
 

@@ -57,7 +57,7 @@ def test_an_asset_that_is_not_split_makes_one_job_with_all_its_files() -> None:
     ]
 
 
-def test_an_asset_whose_files_were_not_asked_for_makes_one_job_even_if_split() -> None:
+def test_an_asset_whose_files_were_not_listed_makes_one_job_even_if_split() -> None:
     built = build_jobs([LocatedGroup((LocatedAsset(asset("a")),))], (), split_files=True)
 
     assert [job.assets[0].files for job in built.jobs] == [None]
@@ -94,7 +94,7 @@ def test_two_identical_jobs_are_one_and_a_row_of_the_ledger() -> None:
     ]
 
 
-def test_a_group_keeps_the_assets_that_were_located_and_is_dropped_without_any() -> None:
+def test_a_group_keeps_its_located_assets_and_is_omitted_without_any() -> None:
     groups = [AssetGroup((asset("a"), asset("lost")), {"k": 1}), AssetGroup((asset("lost"),))]
 
     assert locate_groups(groups, {"r-a": A}) == (LocatedGroup((A,), {"k": 1}),)

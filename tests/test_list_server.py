@@ -34,7 +34,7 @@ def entries_of(keys: list[str], prefix: str, delimiter: str, after: str) -> list
     after=TEXTS,
     limit=st.integers(1, 5),
 )
-def test_the_pages_of_a_listing_are_what_s3_documents(
+def test_the_pages_of_a_listing_are_as_s3_documents(
     keys: list[str], prefix: str, delimiter: str, after: str, limit: int
 ) -> None:
     params = {"prefix": prefix, "delimiter": delimiter, "start-after": after}
@@ -63,7 +63,7 @@ def test_the_computed_keys_of_a_bucket_are_sorted_and_all_different() -> None:
 
 
 @pytest.mark.parametrize("workload", workloads(short=True).values(), ids=lambda one: one.name)
-def test_what_a_workload_must_find_is_what_its_keys_hold(workload: Workload) -> None:
+def test_a_workload_finds_what_its_keys_contain(workload: Workload) -> None:
     # the name of each asset stands for its keys: all hold the same tree
     bucket = Bucket(1, workload.bucket.tree)
     below = len(bucket.name(0)) + 1

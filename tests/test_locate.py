@@ -247,9 +247,7 @@ def test_trouble_with_one_asset_excludes_that_asset_and_stops_nothing() -> None:
         ("s3://data/\ud800", "location_not_s3"),
     ],
 )
-def test_a_location_that_is_no_bucket_and_prefix_is_an_exclusion(
-    location: str, reason: str
-) -> None:
+def test_a_location_without_bucket_and_prefix_is_an_exclusion(location: str, reason: str) -> None:
     good, bad = asset("s3://data/a", "good"), asset(location, "bad")
 
     usable, exclusions = check_locations([bad, good])
@@ -265,7 +263,9 @@ def only(result: Located) -> Exclusion:
     return exclusion
 
 
-def test_an_asset_without_a_match_says_which_extensions_it_holds_most_frequent_first() -> None:
+def test_the_exclusion_of_an_asset_without_a_match_lists_its_extensions_most_frequent_first() -> (
+    None
+):
     store = Store(
         *(f"data/a/{number}.json" for number in range(3)),
         *(f"data/a/e/Node 1#P.ome.zarr/{chunk}/0.dat" for chunk in range(50)),
@@ -292,7 +292,7 @@ def test_an_asset_without_a_match_says_which_extensions_it_holds_most_frequent_f
     )
 
 
-def test_an_asset_without_a_match_names_eight_extensions_at_most() -> None:
+def test_the_exclusion_of_an_asset_without_a_match_lists_eight_extensions_at_most() -> None:
     store = Store(*(f"data/a/x.{letter}" for letter in "abcdefghij"))
 
     message = only(locate(store, ".nwb", "s3://data/a")).message
@@ -301,7 +301,7 @@ def test_an_asset_without_a_match_names_eight_extensions_at_most() -> None:
                             ".h (1)")  # fmt: skip
 
 
-def test_an_asset_with_nothing_below_its_location_says_so() -> None:
+def test_the_exclusion_of_an_empty_location_says_that_nothing_is_stored_there() -> None:
     exclusion = only(locate(Store("data/b/x.nwb", "data/a/"), ".nwb", "s3://data/a"))
 
     assert (exclusion.reason, exclusion.message) == (
@@ -672,7 +672,7 @@ def test_an_extension_is_the_end_of_a_name_without_spaces_around_it(text: str) -
         ("nwb/x.nwb", "x.nwb"),
     ],
 )
-def test_a_pattern_or_a_path_is_no_extension_and_the_error_says_what_was_meant(
+def test_a_pattern_or_a_path_is_refused_as_an_extension_with_a_suggestion(
     text: str, meant: str
 ) -> None:
     with pytest.raises(InvalidInput, match="is a pattern or a path") as caught:

@@ -216,7 +216,7 @@ def test_wrong_credentials_are_access_denied_and_not_shown(
         ("mongodb://user:ses%40me@one.example/admin?tls=true", "one.example:27017"),
     ],
 )
-def test_the_label_holds_the_hosts_and_no_credentials(uri: str, shown: str) -> None:
+def test_the_label_has_the_hosts_and_no_credentials(uri: str, shown: str) -> None:
     source = MongoSource(uri, database="lab", collection="assets")
 
     assert source.label == f"MongoDB {shown}/lab.assets"

@@ -169,7 +169,7 @@ def test_issues_of_all_sets_are_reported_at_once_each_with_its_number() -> None:
     ]
 
 
-def test_the_merged_set_is_what_is_validated() -> None:
+def test_the_merged_set_is_validated() -> None:
     document = {
         "fixed_parameters": {"isi_violations_cutoff": 0.05},
         "distributed_parameters": [{"analysis_name": "a"}],
@@ -210,7 +210,7 @@ def test_properties_may_have_the_names_of_annotations() -> None:
     ]
 
 
-def test_a_schema_may_hold_itself() -> None:
+def test_a_schema_may_contain_itself() -> None:
     schema = compile_schema(
         {
             "$ref": "#/$defs/Node",
@@ -321,7 +321,7 @@ def test_sets_that_the_schema_refuses_are_there_to_be_shown() -> None:
     ]
 
 
-def test_an_optional_object_is_told_what_is_wrong_inside_it() -> None:
+def test_an_optional_object_has_the_issues_inside_it() -> None:
     schema = {
         "properties": {
             "fit": {"anyOf": [{"$ref": "#/$defs/Fit"}, {"type": "null"}]},
@@ -395,7 +395,7 @@ def test_real_files_of_older_shapes_are_refused_with_the_right_advice(
 
 @needs_corpus
 @pytest.mark.parametrize("name", REAL_REFUSALS)
-def test_real_files_of_older_shapes_hold_once_they_are_wrapped(name: str) -> None:
+def test_real_files_of_older_shapes_are_valid_once_wrapped(name: str) -> None:
     wrapped = wrap_bare((CORPUS / "parameters" / name).read_text("utf-8"))
 
     assert wrapped is not None

@@ -1,4 +1,4 @@
-"""The checks worth having from the first day: whole dispatches, planned over fakes."""
+"""Complete dispatches, planned over fakes."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_8_a_misspelt_parameter_is_an_error_that_suggests_the_right_one() -> Non
         )
 
 
-def test_9_an_nwb_directory_counts_once_and_its_children_are_no_jobs() -> None:
+def test_9_an_nwb_directory_counts_once_and_its_children_make_no_jobs() -> None:
     keys = ["a0/x.nwb/.zgroup", "a0/x.nwb/acquisition/0.0", "a0/x.nwb/inner.nwb", "a1/y.nwb"]
 
     jobs = documents(plan(TWO, Buckets({"data": keys}), file_extension=".nwb"))
@@ -187,7 +187,7 @@ def test_10_every_job_of_the_pipeline_format_is_accepted_by_its_reader() -> None
     assert accepted == [["analysis-pipeline-utils 0.2 (aind-analysis-wrapper)"]] * 4
 
 
-def test_worker_folders_are_numbered_and_hold_job_files_named_by_uuid() -> None:
+def test_worker_folders_are_numbered_and_contain_job_files_named_by_uuid() -> None:
     made = plan(numbered(10), num_parallel_workers=3)
     paths = [path for path, _ in made.files()]
 
@@ -236,7 +236,7 @@ def test_an_asset_name_that_begins_another_name_takes_none_of_its_files() -> Non
     ]
 
 
-def test_grouped_assets_share_a_job_with_what_they_have_in_common() -> None:
+def test_grouped_assets_share_a_job_with_their_common_values() -> None:
     source = Records(
         [
             record("a0", subject={"subject_id": "1"}),
@@ -265,7 +265,7 @@ def test_without_an_extension_nothing_is_listed() -> None:
     assert lister.requests == 0
 
 
-def test_a_plan_without_jobs_is_a_value_and_a_stop_for_who_would_write() -> None:
+def test_a_plan_without_jobs_is_a_value_but_writing_it_stops() -> None:
     made = plan(TWO, Buckets({"data": []}), file_extension=".nwb")
 
     assert list(made.files()) == []
@@ -335,7 +335,7 @@ def test_on_missing_fail_stops_at_the_first_exclusion_and_report_does_not() -> N
         require_jobs(plan(source, FILES, file_extension=".nwb", on_missing="fail"))
 
 
-def test_on_missing_fail_lets_pass_what_the_request_itself_leaves_out() -> None:
+def test_on_missing_fail_ignores_exclusions_that_the_request_asks_for() -> None:
     rows = [AssetRow(2, "a0"), AssetRow(3, "a0"), AssetRow(4, "a1")]
 
     made = plan(
@@ -410,7 +410,7 @@ def test_split_files_of_groups_is_ignored_and_said() -> None:
     ]
 
 
-def test_the_largest_of_several_files_is_used_and_the_others_are_no_missing_assets() -> None:
+def test_the_largest_of_several_files_is_used_and_the_others_are_not_missing_assets() -> None:
     made = plan(TWO, FILES, file_extension=".nwb", several_files="largest", on_missing="fail")
 
     require_jobs(made)
@@ -422,7 +422,7 @@ def test_the_largest_of_several_files_is_used_and_the_others_are_no_missing_asse
     assert (made.equation.inputs, made.equation.jobs) == (2, 2)
 
 
-def test_an_asset_with_several_files_is_missing_where_only_one_is_asked_for() -> None:
+def test_an_asset_with_several_files_is_missing_if_only_one_is_required() -> None:
     made = plan(TWO, FILES, file_extension=".nwb", several_files="only_one", on_missing="fail")
 
     assert [job["asset_name"] for job in documents(made)] == [["a1"]]
@@ -499,7 +499,7 @@ def test_workers_that_are_ignored_are_a_warning() -> None:
     )
 
 
-def test_the_equation_counts_what_was_multiplied_and_what_came_out() -> None:
+def test_the_equation_counts_inputs_sets_and_jobs() -> None:
     made = plan(
         TWO,
         FILES,

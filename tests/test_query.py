@@ -74,7 +74,7 @@ def test_an_array_is_an_aggregation_pipeline() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "   ", '"a"', "7", "null", "[]", "[7]", "[{}]"])
-def test_what_is_no_query_is_refused(text: str) -> None:
+def test_a_value_that_is_not_a_query_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         read_query(text)
 
@@ -170,7 +170,7 @@ def test_10_000_forbidden_operators_at_random_depth_are_all_caught() -> None:
     assert missed == []
 
 
-def test_a_query_of_more_than_100_levels_is_refused_also_when_it_is_no_text() -> None:
+def test_a_query_of_more_than_100_levels_is_refused_also_as_a_value() -> None:
     query: Any = 1
     for _ in range(5_000):
         query = {"a": query}

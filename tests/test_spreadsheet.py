@@ -45,7 +45,9 @@ def cells_of(text: str) -> list[list[str]]:
         ("", ""),
     ],
 )
-def test_only_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str, shown: str) -> None:
+def test_only_a_cell_that_a_spreadsheet_would_execute_gets_an_apostrophe(
+    text: str, shown: str
+) -> None:
     assert safe_cell(text) == shown
     assert plain_cell(shown) == text
 

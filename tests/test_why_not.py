@@ -1,4 +1,4 @@
-""" "Why not this one?": the clause that a record fails, the stage that dropped it, or its jobs."""
+"""Why an asset is missing: the clause that it fails, the stage that excludes it, or its jobs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_second_code_ocean_id_is_as_good_as_the_first() -> None:
     assert (answer.name, answer.matched_by) == ("a", "external_links.Code Ocean")
 
 
-def test_what_no_record_holds_is_not_found_and_an_empty_text_refused() -> None:
+def test_an_unknown_name_is_not_found_and_an_empty_one_is_refused() -> None:
     answer = ask("nobody", {})
 
     assert answer.verdict == "not found"
@@ -70,7 +70,7 @@ def test_what_no_record_holds_is_not_found_and_an_empty_text_refused() -> None:
         why_not(WORLD, "  ", None, NOTHING_YET)
 
 
-def test_the_clause_it_fails_is_named_with_what_the_record_holds() -> None:
+def test_the_failed_clause_is_named_with_the_values_of_the_record() -> None:
     answer = ask("b", {"name": {"$exists": True}, "kind": "raw"})
 
     assert answer.verdict == "fails the query"
@@ -122,7 +122,7 @@ def test_what_is_in_has_its_jobs() -> None:
         ({"trial": {"first": 1}}, "c", "grouping"),
     ],
 )
-def test_what_a_stage_dropped_says_which(request_: dict[str, Any], text: str, stage: str) -> None:
+def test_an_excluded_asset_names_the_stage(request_: dict[str, Any], text: str, stage: str) -> None:
     _, steps = planned(**request_)
 
     answer = ask(text, {"kind": "raw"}, steps)
