@@ -1,9 +1,9 @@
 """Asset lists: a CSV or pasted text in, rows of ids out.
 
 Spreadsheets add a BOM, save as UTF-16 or with semicolons, leave blank rows and
-spaces, and rename ``asset_id`` to ``Asset_ID``; all of that is survived, and so is
-the apostrophe that our own CSV puts before a sign (`spreadsheet`). What
-cannot be is a clear error, and a row without an id is reported, not dropped.
+spaces, and rename ``asset_id`` to ``Asset_ID``. All of that is accepted, and so is
+the apostrophe that our own CSV puts before a sign (`spreadsheet`). Anything else is
+a clear error, and a row without an id is reported, not ignored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BOMS = (
 class AssetRow:
     """One row of the list: its number as a spreadsheet shows it, and its id.
 
-    ``text`` may be ``""`` where the row has other cells but no id.
+    ``text`` is ``""`` if the row has other cells but no id.
     """
 
     number: int
@@ -42,10 +42,10 @@ class AssetRow:
 
 
 def read_asset_csv(data: bytes | str, where: str = FILE_NAME) -> tuple[AssetRow, ...]:
-    """The rows below the header that are not blank, in their order.
+    """The rows after the header that are not blank, in order.
 
     The header is row 1. Raises `InvalidInput` for an empty file, a missing column
-    and a column without a single id.
+    and a column without any id.
     """
     text = data.removeprefix("\ufeff") if isinstance(data, str) else decode_table(data, where)
     if not text.strip():
@@ -63,7 +63,7 @@ def read_asset_csv(data: bytes | str, where: str = FILE_NAME) -> tuple[AssetRow,
 
 
 def read_pasted_ids(text: str, where: str = "pasted ids") -> tuple[AssetRow, ...]:
-    """The ids of pasted text: a CSV with a header, or ids parted by lines, commas or tabs."""
+    """The ids of pasted text: a CSV with a header, or ids on lines or with commas or tabs."""
     text = text.removeprefix("\ufeff")
     first = text.strip().partition("\n")[0]
     if COLUMN in re.split(r"[\s,;|\"]+", first.lower()):
@@ -71,12 +71,12 @@ def read_pasted_ids(text: str, where: str = "pasted ids") -> tuple[AssetRow, ...
     tokens = [token.strip(" \"'[]") for token in re.split(r"[\n\r,;\t]+", text)]
     rows = tuple(AssetRow(number, token) for number, token in enumerate(filter(None, tokens), 1))
     if not rows:
-        raise InvalidInput(Issue("no id was given", where, "Paste one id in each line"))
+        raise InvalidInput(Issue("there is no id", where, "Paste one id on each line"))
     return rows
 
 
 def decode_table(data: bytes, where: str) -> str:
-    """`data` as text: by its BOM, else UTF-8, else the code page that Excel writes."""
+    """`data` as text: by its BOM, else as UTF-8, else in the code page that Excel writes."""
     guess = "utf-8"
     if b"\0" in data[:2]:
         guess = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
@@ -93,14 +93,14 @@ def decode_table(data: bytes, where: str) -> str:
 
 def _row(number: int, cells: list[str], column: int, where: str) -> AssetRow:
     text = plain_cell(cells[column].strip()).strip() if column < len(cells) else ""
-    if "\n" in text or "\r" in text:  # an open quote takes in all rows up to the next one
-        what = f"the id in row {number} holds a line break"
+    if "\n" in text or "\r" in text:  # an open quote spans all rows up to the next quote
+        what = f"the id in row {number} contains a line break"
         raise InvalidInput(Issue(what, where, "Look for a quote that is not closed"))
     return AssetRow(number, text)
 
 
 def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
-    """(row number, cells) of each row that has anything in it."""
+    """(row number, cells) of each row that is not blank."""
     first = next(line for line in _lines(text) if line.strip())
     delimiter = max(_DELIMITERS, key=lambda mark: (_has_column(first, mark), first.count(mark)))
     reader = csv.reader(_lines(text), delimiter=delimiter)
@@ -116,7 +116,7 @@ def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines with their ends, one at a time: a list of a million ids is not held twice."""
+    """The lines with their ends, one at a time: a list of a million ids is not copied."""
     return (found.group() for found in _LINE.finditer(text))
 
 

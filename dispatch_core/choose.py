@@ -1,8 +1,8 @@
-"""Which files of an asset are used where more than one matches.
+"""Which files of an asset are used if more than one matches.
 
-A rule chooses among files by what the listing said of them. A directory store has
-neither a size nor a time, because nothing below it is listed: where one is among
-several matches, no rule can tell, and the asset is out with that as the reason.
+A rule selects files by their size or time in the listing. A directory store has
+neither, because its content is not listed. If one is among several matches, the rule
+cannot decide, and the asset is excluded for that reason.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 from dispatch_core.grouping import moment_of
 from dispatch_core.request import SeveralFiles
-from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, exclude
+from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, Reason, exclude
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The assets with the files that are used, and the ledger rows of the other files."""
+    """The assets with their selected files, and the ledger rows of the other files."""
 
     located: tuple[LocatedAsset, ...]
     exclusions: tuple[Exclusion, ...] = ()
 
 
 def choose_files(located: Iterable[LocatedAsset], rule: SeveralFiles | None) -> Chosen:
-    """Each asset with the files that `rule` leaves it; one match is always taken.
+    """Each asset with the files that `rule` selects; a single match is always used.
 
-    ``newest`` and ``largest`` leave one file of several, of equal ones the first by
-    path; ``only_one`` takes no asset with several.
+    ``newest`` and ``largest`` select one file of several, among equal ones the first
+    by path; ``only_one`` excludes assets with several.
     """
     if rule not in _RULES:
         return Chosen(tuple(located))
@@ -46,7 +46,7 @@ def choose_files(located: Iterable[LocatedAsset], rule: SeveralFiles | None) -> 
 
 
 def count_inputs(located: Sequence[LocatedAsset], rule: SeveralFiles) -> tuple[int, int]:
-    """How many inputs of jobs a rule makes of ungrouped assets, and how many assets are out."""
+    """(inputs of jobs, excluded assets) if `rule` is applied to ungrouped assets."""
     if rule == "each":
         return sum(1 if one.files is None else len(one.files) for one in located), 0
     kept = len(choose_files(located, rule).located)
@@ -54,17 +54,17 @@ def count_inputs(located: Sequence[LocatedAsset], rule: SeveralFiles) -> tuple[i
 
 
 def _only_one(one: LocatedAsset) -> Chosen:
-    message = f"{_told(one)}, where exactly one is asked for"
-    action = "Ask for an ending that only one of them has, or choose another --several_files"
-    return Chosen((), (exclude(one.asset, "files", "several_files", message, action),))
+    message = f"{_matches(one)}, but exactly one is required"
+    action = "Use an extension that only one of them has, or another --several_files"
+    return Chosen((), (exclude(one.asset, Reason.SEVERAL_FILES, message, action),))
 
 
 def _newest(one: LocatedAsset) -> Chosen:
-    return _best(one, "newest", "time", lambda file: moment_of(file.modified or ""))
+    return _best(one, Reason.NOT_NEWEST, "time", lambda file: moment_of(file.modified or ""))
 
 
 def _largest(one: LocatedAsset) -> Chosen:
-    return _best(one, "largest", "size", lambda file: file.size)
+    return _best(one, Reason.NOT_LARGEST, "size", lambda file: file.size)
 
 
 _RULES: dict[SeveralFiles | None, Callable[[LocatedAsset], Chosen]] = {
@@ -75,33 +75,34 @@ _RULES: dict[SeveralFiles | None, Callable[[LocatedAsset], Chosen]] = {
 
 
 def _best(
-    one: LocatedAsset, rule: str, what: str, rank: Callable[[FileEntry], int | datetime | None]
+    one: LocatedAsset, reason: Reason, what: str, rank: Callable[[FileEntry], int | datetime | None]
 ) -> Chosen:
     ranked: list[tuple[Any, FileEntry]] = [(rank(file), file) for file in one.files or ()]
     bare = [file for value, file in ranked if value is None]
     if bare:
         return _cannot_choose(one, bare[0], what)
     best = max(ranked, key=lambda pair: pair[0])[1]
-    return Chosen((replace(one, files=(best,)),), tuple(_left_out(one, best, rule)))
+    return Chosen((replace(one, files=(best,)),), tuple(_others(one, best, reason)))
 
 
 def _cannot_choose(one: LocatedAsset, bare: FileEntry, what: str) -> Chosen:
-    kind = "a directory store, which has" if bare.kind == "directory" else "listed with"
-    message = f"{_told(one)}, and none can be chosen: {_name(bare)} is {kind} no {what}"
-    action = "Ask for an ending that only one of them has, or set --several_files each or together"
-    return Chosen((), (exclude(one.asset, "files", "cannot_choose", message, action),))
+    kind = "directory store" if bare.kind == "directory" else "file"
+    message = f"{_matches(one)}, and the {kind} {_name(bare)} has no {what} to compare"
+    action = "Use an extension that only one of them has, or --several_files each or together"
+    return Chosen((), (exclude(one.asset, Reason.CANNOT_CHOOSE, message, action),))
 
 
-def _left_out(one: LocatedAsset, best: FileEntry, rule: str) -> Iterator[Exclusion]:
+def _others(one: LocatedAsset, best: FileEntry, reason: Reason) -> Iterator[Exclusion]:
+    rule = "newest" if reason is Reason.NOT_NEWEST else "largest"
     for file in one.files or ():
         if file is not best:
-            message = f"of {_told(one)}, {_name(best)} is the {rule}"
+            message = f"of {_matches(one)}, {_name(best)} is the {rule}"
             action = "Nothing, or set --several_files each or together"
-            row = exclude(one.asset, "files", f"not_{rule}", message, action)
+            row = exclude(one.asset, reason, message, action)
             yield replace(row, location=file.location)
 
 
-def _told(one: LocatedAsset) -> str:
+def _matches(one: LocatedAsset) -> str:
     names = [_name(file) for file in one.files or ()]
     more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
     return f"{len(names):,} matches ({', '.join(names[:3])}{more})"

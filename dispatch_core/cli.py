@@ -334,7 +334,7 @@ def _print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     print(f"plan: {plan.equation}")
     print(f"fingerprint: {plan.fingerprint}")
     for warning in plan.warnings:
-        print(f"warning: {_shown(warning)}")
+        print(f"warning: {_shown(str(warning))}")
     _print_ledger(plan.exclusions)
     if whole and plan.jobs:
         _print_jobs(plan)

@@ -32,12 +32,7 @@ from dispatch_core.request import (
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.text.words import counted
 from dispatch_core.trial import take_trial
-from dispatch_core.types import Exclusion, LocatedAsset, Progress, no_progress
-
-_ASKED_FOR = frozenset(
-    "excluded_by_hand superseded not_in_trial not_newest not_largest over_the_cap duplicate".split()
-)
-_SERVICE_REASONS = frozenset({"access_denied", "no_such_bucket", "listing_failed"})
+from dispatch_core.types import Exclusion, LocatedAsset, Notice, Progress, Reason, no_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +88,7 @@ class DispatchPlan:
     workers: tuple[range, ...]
     exclusions: tuple[Exclusion, ...]
     capped: int
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     query_text: str | None
     fingerprint: str
 
@@ -242,7 +237,7 @@ def assemble_plan(
         located=chosen.located,
         parameter_sets=checked.parameter_sets,
         asset_count=len({one.asset.record_id for group in groups for one in group.assets}),
-        input_count=(len(built.jobs) + len(built.exclusions)) // (len(sets) or 1),
+        input_count=built.inputs,
         jobs=capped.jobs,
         workers=workers,
         exclusions=(
@@ -254,7 +249,10 @@ def assemble_plan(
             *capped.exclusions,
         ),
         capped=cut,
-        warnings=tuple(_warnings(checked, found, grouped, located, cut)),
+        warnings=(
+            *map(Notice, _warnings(checked, found, grouped, located)),
+            *_cap_notice(cut, request.max_number_of_tasks_dispatched),
+        ),
         query_text=text,
         fingerprint=_fingerprint(request, text, capped.jobs, workers),
     )
@@ -264,7 +262,7 @@ def require_jobs(plan: DispatchPlan) -> None:
     """Stop where nothing can be written, or where the request wants nothing missing.
 
     With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, a
-    trial, an older version or file, a repeat, an asset taken out by hand) is not missing.
+    trial, an older version or file, a repeat, an asset excluded by hand) is not missing.
 
     Raises
     ------
@@ -277,13 +275,12 @@ def require_jobs(plan: DispatchPlan) -> None:
         action = "Loosen the query, or check the names of its fields. Nothing was written"
         raise NothingFound(Issue("no asset matches the query", f"source {plan.source}", action))
     if not plan.jobs:
-        reasons = {row.reason for row in plan.exclusions} - _ASKED_FOR
-        failed = reasons and not reasons - _SERVICE_REASONS
-        error: type[DispatchError] = ServiceError if failed else NothingFound
+        families = {row.reason.family for row in plan.exclusions} - {"requested"}
+        error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
         counted = f"{plan.found.matched:,} matched assets ({_told(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
         raise error(Issue(f"no job can be made of {counted}", f"source {plan.source}", action))
-    missing = [row for row in plan.exclusions if row.reason not in _ASKED_FOR]
+    missing = [row for row in plan.exclusions if row.reason.family != "requested"]
     if plan.request.on_missing == "fail" and missing:
         first = missing[0]
         what = f"{len(missing):,} are excluded ({_told(missing)}), first: {first.name}"
@@ -335,7 +332,7 @@ def _fingerprint(
 
 
 def _warnings(
-    checked: CheckedRequest, found: FoundAssets, grouped: Grouped, located: Located, capped: int
+    checked: CheckedRequest, found: FoundAssets, grouped: Grouped, located: Located
 ) -> Iterator[str]:
     request = checked.request
     if checked.query is not None:
@@ -343,14 +340,14 @@ def _warnings(
         if not checked.query.value:
             yield f"The query is empty: it matches all {found.matched:,} records"
         if len(checked.query.text) != len(query_for_jobs(checked.query.text)):
-            yield "The query is too long to stand in each job; its digest does"
+            yield "The query is too long for the job files, which have its digest instead"
     yield from found.warnings
     unknown = set(request.excluded) - {row.record_id for row in found.exclusions}
     if unknown:
-        yield f"{counted(len(unknown), 'record')} taken out by hand did not match anyway"
+        yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
     if request.trial is not None:
-        gone = sum(row.reason == "not_in_trial" for row in grouped.exclusions)
-        yield f"THIS IS A TRIAL: it takes {request.trial}, and leaves {counted(gone, 'asset')} out"
+        gone = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
+        yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(gone, 'asset')}"
     yield from checked.parameter_sets.notes
     yield from located.warnings
     yield from _file_warnings(request)
@@ -363,11 +360,15 @@ def _warnings(
             f"nested_stores=all listed {located.keys_listed:,} keys in "
             f"{located.requests:,} requests"
         )
-    if capped:
-        yield (
-            f"THE CAP CUT {capped:,} JOBS: only {request.max_number_of_tasks_dispatched:,} are "
-            "dispatched (max_number_of_tasks_dispatched)"
+
+
+def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:
+    if cut:
+        text = (
+            f"THE CAP CUT {cut:,} JOBS: only {most:,} are dispatched "
+            "(max_number_of_tasks_dispatched)"
         )
+        yield Notice(text, "cap")
 
 
 def _file_warnings(request: DispatchRequest) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Every error that a reader of this tool can meet.
+"""The errors of this project, as a tree.
 
 ::
 
@@ -6,15 +6,15 @@
     ├── InvalidInput            you can fix it            exit code 2
     ├── NothingFound            it is not there           exit code 3
     └── ServiceError            a service failed          exit code 4
-        ├── AccessDenied        the service said no
+        ├── AccessDenied        the service denies access
         ├── NoSuchBucket        the bucket does not exist
-        ├── DelimiterRefused    the server takes no delimiter of this kind
-        ├── AnswerTooLarge      413, or a cut answer: ask for less
+        ├── DelimiterRefused    the server does not support the delimiter
+        ├── AnswerTooLarge      HTTP 413 or a truncated answer: request less
         └── WriteFailed         the disk, not the network
 
 A message says what, where (line, column, field, row, asset) and what to do.
-Foreign exceptions are caught at the edges (``docdb``, ``mongodb``, ``s3``,
-``output``) and become one of these.
+Exceptions of other libraries are caught in ``sources`` and ``output`` and become
+one of these.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 LONGEST = 1_000
-"""Characters of each part of an issue."""
+"""The most characters that each part of an issue may have."""
 
-# Halves of surrogate pairs, which nothing can show; control characters, which move a
-# terminal's cursor or worse; and the signs that turn the direction of what follows.
+# Halves of surrogate pairs, which cannot be shown; control characters, which can move a
+# terminal's cursor; and the marks that reverse the direction of the text after them.
 _UNSHOWABLE = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing that is wrong: what, where, and what to do.
+    """One problem: what is wrong, where, and what to do.
 
     ``line`` and ``column`` count from 1 and are 0 where the text has no
-    meaningful position (a command-line flag, a row of a table). Characters that a
-    page or a terminal must not get are written as their escapes, and what is longer
-    than `LONGEST` is cut in its middle: a message may quote what a person gave.
-    ``path`` leads to the value in the document it speaks of; ``nearest`` is what a
-    misspelt key was likely meant to be, for a face that offers to put it right.
+    meaningful position (a command-line flag, a row of a table). A message may quote
+    user input, so unsafe characters are replaced by their escapes, and text longer
+    than `LONGEST` is cut in the middle.
+    ``path`` leads to the value in the document that the issue is about. Where
+    ``is_unknown_key`` is set, the issue is about the key itself, and ``nearest`` is the
+    known key that was likely meant, for a page that offers to correct it.
     """
 
     what: str
@@ -51,6 +52,7 @@ class Issue:
     excerpt: str = ""
     path: tuple[str | int, ...] = ()
     nearest: str = ""
+    is_unknown_key: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -69,7 +71,7 @@ class Issue:
 
 
 def showable(text: str) -> str:
-    """`text` with escapes for what a page or a terminal must not get: ``\\x1b``, ``\\u202e``."""
+    """`text` with unsafe characters replaced by their escapes: ``\\x1b``, ``\\u202e``."""
     return _UNSHOWABLE.sub(_escape, text)
 
 
@@ -88,7 +90,7 @@ def _sentence(text: str) -> str:
 
 
 class DispatchError(Exception):
-    """The base of all; carries every issue found, not only the first.
+    """The base class; it carries every issue found, not only the first.
 
     Parameters
     ----------
@@ -106,13 +108,13 @@ class DispatchError(Exception):
 
 
 class InvalidInput(DispatchError):
-    """Something that was given cannot be used; the giver can fix it."""
+    """The input cannot be used; the user can fix it."""
 
     exit_code = 2
 
 
 class NothingFound(DispatchError):
-    """The input is well formed, and nothing answers to it."""
+    """The input is valid, but nothing matches it."""
 
     exit_code = 3
 
@@ -124,7 +126,7 @@ class ServiceError(DispatchError):
 
 
 class AccessDenied(ServiceError):
-    """The service knows the thing asked for and will not show it."""
+    """The service denies access to the requested resource."""
 
 
 class NoSuchBucket(ServiceError):
@@ -132,12 +134,12 @@ class NoSuchBucket(ServiceError):
 
 
 class DelimiterRefused(ServiceError):
-    """The object store takes no delimiter but ``/``; list another way."""
+    """The object store supports no delimiter except ``/``."""
 
 
 class AnswerTooLarge(ServiceError):
-    """The answer passes what the service may send; ask for less at a time."""
+    """The answer exceeds the size limit of the service; request less at a time."""
 
 
 class WriteFailed(ServiceError):
-    """The output could not be made durable; nothing partial was left in place."""
+    """The output could not be made durable; no partial output remains."""

@@ -1,7 +1,7 @@
 """The step "assets are found": a checked request and a source in, data assets out.
 
-A record is never fetched whole, only the fields a dispatch uses. What came is held
-against what the source counts: nothing that is missing is missing in silence.
+Only the fields that a dispatch uses are read, never a whole record. The number of
+records is compared with the source's own count, and a shortfall is a warning.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dispatch_core.types import (
     Exclusion,
     Pipeline,
     Progress,
+    Reason,
     Record,
     exclude,
     no_progress,
@@ -38,7 +39,7 @@ ID_PATHS = (
     "name",
     "location",
 )
-"""Where an id of an asset list is looked for, in this order."""
+"""The fields in which an id of an asset list is looked up, in this order."""
 
 _BASE_FIELDS = ("name", "location", "external_links", "other_identifiers")
 _CODE_OCEAN = ("Code Ocean",)
@@ -51,10 +52,10 @@ RowStatus = Literal["matched", "not found", "duplicate", "ambiguous", "empty"]
 
 @dataclass(frozen=True, slots=True)
 class MatchRow:
-    """One row of the match report: the row of the list and what it came to.
+    """One row of the match report: a row of the list and its result.
 
-    ``matched_by`` is the path that held the id; ``record_id`` is "" unless one
-    record answers.
+    ``matched_by`` is the path that has the id; ``record_id`` is "" unless exactly one
+    record matches.
     """
 
     row: AssetRow
@@ -67,10 +68,10 @@ class MatchRow:
 
 @dataclass(frozen=True, slots=True)
 class FoundAssets:
-    """The assets of a query or list, in source order, each once, and who is not in.
+    """The assets of a query or list, in source order, each once, and what is excluded.
 
-    ``matched`` counts the records that answered, before any was left out.
-    ``match_report`` is empty for a query and has one row per row of a list.
+    ``matched`` counts the records that matched, before any was excluded.
+    ``match_report`` is empty for a query and has one row for each row of a list.
     """
 
     query: Query | None
@@ -91,19 +92,19 @@ def find_assets(
     excluded: Iterable[str] = (),
     progress: Progress = no_progress,
 ) -> FoundAssets:
-    """The assets that a query or a list of ids gives.
+    """The assets that a query or a list of ids selects.
 
     Parameters
     ----------
     fields
         Dotted paths that later steps read (grouping, table columns).
     excluded
-        Record ids taken out by hand.
+        Record ids that the user excluded.
 
     Raises
     ------
     InvalidInput
-        Where the source refuses the query, or a pipeline drops a needed field.
+        If the source refuses the query, or a pipeline removes a required field.
     """
     wanted = tuple(fields)
     if rows is not None:
@@ -111,11 +112,11 @@ def find_assets(
     else:
         assert query is not None, "a checked request has a query or rows"
         found = _answers(source, query, wanted, progress)
-    return leave_out(_each_once(found), excluded)
+    return exclude_by_hand(_each_once(found), excluded)
 
 
 def to_asset(record: Record, fields: Iterable[str] = ()) -> DataAsset:
-    """The asset of a projected record; texts that are not texts count as absent."""
+    """The asset of a projected record; a name or location that is not text is absent."""
     name, location = record.get("name"), record.get("location")
     wanted = {path.partition(".")[0] for path in fields}
     return DataAsset(
@@ -151,14 +152,14 @@ def _projection(fields: Iterable[str]) -> dict[str, Any]:
 def _answers(
     source: MetadataSource, query: Query, fields: tuple[str, ...], progress: Progress
 ) -> FoundAssets:
-    """The assets of a query; the source counts them while they are read."""
+    """The assets of a query; the source counts them at the same time."""
     read = _read_pipeline if query.is_pipeline else _read_filter
     pool = ThreadPoolExecutor(1, "count")
     try:
         counted = pool.submit(_count, source, query)
         report = partial(_report_progress, progress, counted)
         assets = read(source, query, fields, report)
-        warnings = tuple(_missing(source, query, len(assets), counted.result()))
+        warnings = tuple(_shortfall(source, query, len(assets), counted.result()))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return FoundAssets(query, source.label, assets, matched=len(assets), warnings=warnings)
@@ -170,7 +171,7 @@ def _report_progress(progress: Progress, counted: Future[int | None], done: int)
 
 
 def _count(source: MetadataSource, query: Query) -> int | None:
-    """How many records answer, or None where the source does not say."""
+    """How many records match, or None if the source cannot count them."""
     try:
         if isinstance(query.value, dict):
             return source.count(query.value)
@@ -178,17 +179,20 @@ def _count(source: MetadataSource, query: Query) -> int | None:
         counted = rows[0].get("count") if rows else 0
         return counted if isinstance(counted, int) else None
     except DispatchError:
-        return None  # the query itself fails in the same way, and is told of
+        return None  # the query raises the same error, which is reported
 
 
-def _missing(source: MetadataSource, query: Query, came: int, counted: int | None) -> Iterator[str]:
-    """A warning where the source counts more than it gave, also when asked again."""
+def _shortfall(
+    source: MetadataSource, query: Query, received: int, counted: int | None
+) -> Iterator[str]:
+    """A warning if the source counts more records than it returned, twice in a row."""
     if counted is None:
-        yield f"The source could not count the matches; {came:,} came"
-    elif came < counted and came < (again := _count(source, query) or 0):
+        yield f"The source could not count the matches; it returned {received:,}"
+    elif received < counted and received < (again := _count(source, query) or 0):
         yield (
-            f"The source counts {again:,} matches, and {came:,} came: records were added meanwhile "
-            "(find again), or some have an _id that is no text and cannot be walked"
+            f"The source counts {again:,} matches but returned {received:,}: records were added "
+            "during the search (find again), or some have an _id that is not text and cannot be "
+            "paged through"
         )
 
 
@@ -198,28 +202,28 @@ def _read_filter(
     assert isinstance(query.value, dict)
     ranges: dict[int, list[DataAsset]] = {}
     done = 0
-    # closed at once where a person cancels, and not when the error is forgotten
+    # closed as soon as the user cancels, not when the error is garbage-collected
     with closing(read_pages(source, query.value, _projection(fields))) as pages:
         for number, page in pages:
             ranges.setdefault(number, []).extend(to_asset(record, fields) for record in page)
             done += len(page)
             report(done)
     found = chain.from_iterable(ranges[number] for number in sorted(ranges))
-    # a walk over ids of two types meets some records again
+    # paging over ids of two types returns some records twice
     return tuple({asset.record_id: asset for asset in found}.values())
 
 
 def _read_pipeline(
     source: MetadataSource, query: Query, fields: tuple[str, ...], report: Callable[[int], None]
 ) -> tuple[DataAsset, ...]:
-    """The results of a pipeline in its own order; the answer is one page."""
+    """The results of a pipeline in their order; the answer is a single page."""
     assert isinstance(query.value, list)
     shape: Pipeline = [*query.value, {"$project": _projection(fields)}]
     try:
         records = source.aggregate(shape)
     except AnswerTooLarge:
         what = "the results of the pipeline are too large for one answer"
-        action = "Narrow its $match, or write a filter: filters are read page by page"
+        action = "Narrow its $match, or use a filter, which is read page by page"
         raise InvalidInput(Issue(what, "query", action)) from None
     _refuse_dropped(source, records)
     report(len(records))
@@ -227,9 +231,9 @@ def _read_pipeline(
 
 
 def _refuse_dropped(source: MetadataSource, records: list[Record]) -> None:
-    """Raises where the pipeline dropped what an asset needs.
+    """Raises if the pipeline removed a field that an asset needs.
 
-    A result without a field that its record never had is that asset's trouble alone.
+    If the record itself lacks the field, only that asset is excluded later.
     """
     bare = [n for n, one in enumerate(records) if _id_of(one) is None or not _has_all(one)]
     for chunk in _chunks(bare):
@@ -240,7 +244,7 @@ def _refuse_dropped(source: MetadataSource, records: list[Record]) -> None:
 
 
 def _id_of(record: Record) -> str | None:
-    """The ``_id``, unless it is missing or what a ``$group`` made, which is no record's."""
+    """The ``_id``; None if it is missing, or made by a ``$group`` and not text."""
     found = record.get("_id")
     return found if isinstance(found, str) else None
 
@@ -256,12 +260,12 @@ def _lacks(record: Record, number: int, own: Mapping[str, Record]) -> Iterator[I
         missing.insert(0, "_id")
     if missing:
         what = f"result {number + 1} of the pipeline has no {' and no '.join(missing)} of an asset"
-        action = "Keep _id, name and location in $project, and do not $group assets away"
+        action = "Keep _id, name and location in $project, and do not merge assets with $group"
         yield Issue(what, "query", action)
 
 
 def _with_ids(source: MetadataSource, records: list[Record]) -> list[Record]:
-    """`records` with Code Ocean ids, asked for where the pipeline dropped them."""
+    """`records` with Code Ocean ids, read from the source if the pipeline removed them."""
     bare = [r["_id"] for r in records if "external_links" not in r and "other_identifiers" not in r]
     links = _by_id(source, bare, {"external_links": 1, "other_identifiers": 1})
     return [{**links.get(record["_id"], {}), **record} for record in records]
@@ -298,7 +302,7 @@ def _match_rows(
 def _match_texts(
     source: MetadataSource, texts: Sequence[str], fields: tuple[str, ...]
 ) -> dict[str, tuple[str, list[DataAsset]]]:
-    """Text -> (the first path that holds it, the assets there)."""
+    """Text -> (the first path that has it, the assets there)."""
     answers: dict[str, tuple[str, list[DataAsset]]] = {}
     left = list(texts)
     for path in ID_PATHS:
@@ -314,7 +318,7 @@ def _match_texts(
 
 
 def _spellings(texts: Iterable[str]) -> list[str]:
-    """`texts`, and those that hold a slash with and without one at their end."""
+    """`texts`, where those with a slash are given with and without a trailing one."""
     paths = [text.rstrip("/") for text in texts if "/" in text]
     return list(dict.fromkeys([*texts, *paths, *(f"{path}/" for path in paths)]))
 
@@ -356,7 +360,7 @@ def _judge(
     path, candidates = answers[row.text]
     asset = candidates[0]
     if len(set(map(_identity, candidates))) > 1:
-        message = f"{len(candidates)} assets answer: {', '.join(c.name for c in candidates[:4])}"
+        message = f"{len(candidates)} assets match: {', '.join(c.name for c in candidates[:4])}"
         return MatchRow(row, "ambiguous", path, message=message), None
     if _identity(asset) in taken_by:
         message = f"the same asset as row {taken_by[_identity(asset)]}"
@@ -364,30 +368,32 @@ def _judge(
     return MatchRow(row, "matched", path, asset.record_id, asset.name), asset
 
 
-_ROW_ACTIONS = {
-    "empty": "Remove the row or fill it in",
-    "not found": "Check the id; it may be of another collection",
-    "ambiguous": "Give the _id of the one that is meant",
-    "duplicate": "Nothing: the asset is in once",
+_ROW_REASONS: dict[RowStatus, tuple[Reason, str]] = {
+    "empty": (Reason.EMPTY, "Remove the row or fill it in"),
+    "not found": (Reason.NOT_FOUND, "Check the id; it may belong to another collection"),
+    "ambiguous": (Reason.AMBIGUOUS, "Give the _id of the intended one"),
+    "duplicate": (Reason.DUPLICATE, "Nothing: the asset is included once"),
 }
+"""Status of a row that gives no asset of its own -> its reason, and what to do."""
 
 
 def _row_exclusion(line: MatchRow, asset: DataAsset | None) -> Exclusion:
+    reason, action = _ROW_REASONS[line.status]
     return Exclusion(
         stage="input",
-        reason=line.status.replace(" ", "_"),
+        reason=reason,
         message=f"row {line.row.number}: {line.row.text or '(empty)'}: {line.message}",
-        action=_ROW_ACTIONS[line.status],
+        action=action,
         record_id=line.record_id,
         name=line.name or line.row.text,
         location=asset.location if asset else "",
     )
 
 
-def leave_out(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
-    """`found` without the assets that a person took out by hand; they go to the ledger.
+def exclude_by_hand(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
+    """`found` without the assets that the user excluded; they are rows of the ledger.
 
-    Any record of an asset takes it out, also the one that was a duplicate.
+    The id of any record of an asset excludes it, also that of a duplicate.
     """
     ids = frozenset(excluded)
     if not ids:
@@ -397,17 +403,19 @@ def leave_out(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
     gone: list[Exclusion] = []
     for asset in found.assets:
         if asset.record_id in ids or _identity(asset) in places:
-            message, action = "taken out by hand", "Include it again"
-            gone.append(exclude(asset, "assets", "excluded_by_hand", message, action))
+            message, action = "excluded by hand", "Restore it"
+            gone.append(exclude(asset, Reason.EXCLUDED_BY_HAND, message, action))
         else:
             kept.append(asset)
     return replace(found, assets=tuple(kept), exclusions=(*found.exclusions, *gone))
 
 
 def _identity(asset: DataAsset) -> str:
-    """What two records of one asset share: records of the old and the new schema may
-    describe the same asset, and its files are dispatched once. A bucket alone, or a
-    text such as ``N/A``, is no place, and assets that have it in common are not one."""
+    """The location, which two records of one asset share, else the record id.
+
+    Records of the old and the new schema may describe the same asset, whose files are
+    dispatched once. A bucket alone, or a text such as ``N/A``, identifies no asset.
+    """
     place = asset.location.rstrip("/")
     return place if place.startswith("s3://") and place.count("/") > 2 else asset.record_id
 
@@ -428,10 +436,10 @@ def _each_once(found: FoundAssets) -> FoundAssets:
 
 def _repeat(asset: DataAsset, first: DataAsset) -> Exclusion:
     message = f"the same location as record {first.record_id}"
-    if asset.record_id == first.record_id:  # a pipeline may give one record several times
-        message = f"the same record came before, with the location {first.location}"
-    action = "Nothing: the asset is in once"
-    return exclude(asset, "assets", "duplicate", message, action)
+    if asset.record_id == first.record_id:  # a pipeline may return one record several times
+        message = f"the same record as an earlier result, with the location {first.location}"
+    action = "Nothing: the asset is included once"
+    return exclude(asset, Reason.DUPLICATE, message, action)
 
 
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

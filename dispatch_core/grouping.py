@@ -1,9 +1,9 @@
-"""The step "assets are grouped": latest only, one job per group, and who drops out.
+"""The step "assets are grouped": latest only, one job per group, and what is excluded.
 
 The rules are those of the newer upstream pipeline (match not null, sort, group,
-unwind, group), done here so that each asset they drop is named with its reason.
-Two things are better than there: dates are compared as points in time, although
-records write them in a dozen layouts, and groups keep the order of the assets.
+unwind, group), applied here so that each excluded asset has a reason. Two things are
+better than upstream: dates, which records write in a dozen layouts, are compared as
+points in time, and groups keep the order of the assets.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from dispatch_core.language.bson import MISSING, SortKey, sort_key
 from dispatch_core.language.paths import is_below, value_at
-from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
+from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class GroupingRules:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The groups in the order of their first assets, and who dropped out."""
+    """The groups in the order of their first assets, and the excluded assets."""
 
     groups: tuple[AssetGroup, ...]
     exclusions: tuple[Exclusion, ...] = ()
 
 
 def group_assets(assets: Sequence[DataAsset], rules: GroupingRules) -> Grouped:
-    """Each asset in a group or in the exclusions; with no rule, groups of one."""
+    """Each asset in a group or in the exclusions; without rules, groups of one."""
     kept, gone = list(assets), []
     if rules.drop_null:
         kept, nulls = _without_nulls(kept, (*rules.one_per, *rules.group_by))
@@ -77,7 +77,7 @@ def _without_nulls(
             continue
         message = f"{', '.join(lacking)} is null or missing"
         action = "Fill the field in, or set --drop_null_groups=0"
-        gone.append(exclude(asset, "grouping", "null_group_field", message, action))
+        gone.append(exclude(asset, Reason.NULL_GROUP_FIELD, message, action))
     return kept, gone
 
 
@@ -88,7 +88,7 @@ def _is_null(value: Any) -> bool:
 
 
 def _finite(value: Any) -> Any:
-    """`value` with null for NaN and the infinities, which the database holds and JSON does not."""
+    """`value` with null for NaN and infinities, which the database has and JSON has not."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
@@ -121,12 +121,12 @@ def _latest(
 def _superseded(asset: DataAsset, best: DataAsset, field: str) -> Exclusion:
     own, newer = (_shown(value_at(one.fields, field)) for one in (asset, best))
     message = f"{field} is {own}; {best.name} has {newer}"
-    action = "Dispatch it by its id, or leave --filter_latest out"
-    return exclude(asset, "grouping", "superseded", message, action)
+    action = "Dispatch it by its id, or remove --filter_latest"
+    return exclude(asset, Reason.SUPERSEDED, message, action)
 
 
 def _rank(value: Any) -> tuple[int, Any]:
-    """A sort key: missing, then numbers, then texts that are no date, then dates."""
+    """A sort key: missing values, numbers, texts that are not dates, then dates."""
     value = _finite(value)
     if isinstance(value, list):
         return max(map(_rank, value), default=(0, 0))
@@ -139,7 +139,7 @@ def _rank(value: Any) -> tuple[int, Any]:
 
 
 def moment_of(text: str) -> datetime | None:
-    """The point in time of an ISO 8601 text; without an offset it counts as UTC."""
+    """The point in time of an ISO 8601 text, in UTC unless it has an offset."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -158,8 +158,8 @@ def _groups(
         if not variants:
             empty = [path for path in rules.unwind if value_at(asset.fields, path) == []]
             message = f"{', '.join(empty)} is an empty list"
-            action = "Leave it out of --unwind_list_fields"
-            gone.append(exclude(asset, "grouping", "nothing_to_unwind", message, action))
+            action = "Remove it from --unwind_list_fields"
+            gone.append(exclude(asset, Reason.NOTHING_TO_UNWIND, message, action))
         for variant in variants:
             values = [_unwound_value(asset.fields, variant, path) for path in rules.group_by]
             key = shared_key(values)
@@ -170,7 +170,7 @@ def _groups(
 
 
 def _unwound(fields: Mapping[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:
-    """One {path: item} for each combination of items of the lists at `paths`."""
+    """A {path: item} for each combination of items of the lists at `paths`."""
     variants: list[dict[str, Any]] = [{}]
     for path in paths:
         value = value_at(fields, path)
@@ -191,12 +191,12 @@ def _values(fields: Mapping[str, Any], paths: Sequence[str]) -> list[Any]:
 
 
 def shared_key(values: Iterable[Any]) -> SortKey:
-    """What is the same for equal values, as the database groups them: 1 and 1.0 are one."""
+    """A key that is the same for values that the database groups together, as 1 and 1.0."""
     return tuple(sort_key(None if value is MISSING else _finite(value)) for value in values)
 
 
 def _metadata(paths: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """Field -> value as upstream names them: dots become double underscores."""
+    """Field -> value, named as upstream does: dots become double underscores."""
     return {
         path.replace(".", "__"): None if value is MISSING else _finite(value)
         for path, value in zip(paths, values, strict=True)

@@ -1,8 +1,9 @@
-"""The files of many jobs: what jobs share is put into words once.
+"""The files of many jobs: the parts that jobs share are encoded once.
 
-The text of a job is that of `job_bytes`, put together from three parts: its assets and
-files, shared by the jobs of one input; its parameters, shared by the jobs of one set; and
-the query, shared by all. Encoding each job whole takes four to forty times as long.
+The text of a job equals that of `job_bytes`. It is made from three parts: the assets and
+files, shared by the jobs of one input; the parameters, shared by the jobs of one set; and
+the query, shared by all jobs. Encoding each job as a whole takes four to forty times as
+long.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from dispatch_core.job_model import Job, JobFormat
 from dispatch_core.types import LocatedAsset
 
 MOST_HELD = 32 << 20
-"""Characters of parameter sets that are held; further sets are put into words for each job."""
+"""Size of the cache of encoded parameter sets, in characters; other sets are encoded for
+each job."""
 
 _INDENT = " " * 4
 
 
 class JobTexts:
-    """Gives the bytes of each job of one dispatch, quickest in the order of its plan."""
+    """Makes the bytes of each job of one dispatch, fastest in the order of the plan."""
 
     def __init__(
         self, job_format: JobFormat, query: str | None, most_held: int = MOST_HELD
@@ -32,7 +34,7 @@ class JobTexts:
         self._end = "" if query is None else f',\n{_INDENT}"query": {encode_basestring(query)}'
         self._assets: tuple[LocatedAsset, ...] | None = None
         self._head = ""
-        # the mapping is held too, so that its id is not given to another one
+        # the cache keeps the mapping too, so that its id is not reused
         self._sets: dict[int, tuple[Mapping[str, Any] | None, str]] = {}
 
     def bytes_of(self, job: Job) -> bytes:
@@ -78,5 +80,5 @@ def _texts(texts: Iterable[str]) -> str:
 
 
 def _indented(value: object) -> str:
-    """`value` as it stands one level inside a document; its texts hold no line break."""
+    """`value` indented by one level; strings in JSON have no line breaks to indent."""
     return json.dumps(value, indent=4, ensure_ascii=False).replace("\n", f"\n{_INDENT}")

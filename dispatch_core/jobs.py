@@ -8,12 +8,12 @@ from itertools import pairwise
 
 from dispatch_core.job_model import Job, canonical_text, make_jobs
 from dispatch_core.parameter_sets.document import ParameterSet
-from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Stage
+from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class LocatedGroup:
-    """A group whose assets carry their files; assets without any are not in it."""
+    """A group whose assets have their files; excluded assets are not part of it."""
 
     assets: tuple[LocatedAsset, ...]
     metadata: Mapping[str, object] | None = None
@@ -21,7 +21,19 @@ class LocatedGroup:
 
 @dataclass(frozen=True, slots=True)
 class BuiltJobs:
-    """The jobs in order, each once, and the ledger rows of those left out."""
+    """The jobs in order, each once, the ledger rows of repeats, and the number of inputs.
+
+    An input is what each parameter set makes one job of: a file or a group.
+    """
+
+    jobs: tuple[Job, ...]
+    exclusions: tuple[Exclusion, ...]
+    inputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class CappedJobs:
+    """The jobs up to the cap, and the ledger rows of those above it."""
 
     jobs: tuple[Job, ...]
     exclusions: tuple[Exclusion, ...] = ()
@@ -30,7 +42,7 @@ class BuiltJobs:
 def locate_groups(
     groups: Iterable[AssetGroup], located: Mapping[str, LocatedAsset]
 ) -> tuple[LocatedGroup, ...]:
-    """`groups` with the files of each asset; a group that keeps no asset is left out."""
+    """`groups` with the files of each asset; groups that keep no asset are omitted."""
     found = (
         LocatedGroup(
             tuple(located[a.record_id] for a in group.assets if a.record_id in located),
@@ -46,39 +58,43 @@ def build_jobs(
 ) -> BuiltJobs:
     """N inputs x M sets = N x M jobs, sets innermost; two identical jobs are one.
 
-    An input is a file where `split_files` and files were located, else a group.
+    An input is a file if `split_files` is set and files were located, else a group.
     """
     jobs: dict[str, Job] = {}
     repeats: list[Exclusion] = []
     sets = [(one, canonical_text(one)) for one in parameter_sets or (None,)]
+    inputs = 0
     for group in groups:
         for assets in _inputs(group, split_files):
+            inputs += 1
             for job in make_jobs(assets, sets, group.metadata):
                 if jobs.setdefault(job.name, job) is not job:
-                    repeats.append(_job_row(job, "jobs", "duplicate", "an identical job is in"))
-    return BuiltJobs(tuple(jobs.values()), tuple(repeats))
+                    repeats.append(_repeat(job))
+    return BuiltJobs(tuple(jobs.values()), tuple(repeats), inputs)
 
 
-def cap_jobs(jobs: Sequence[Job], most: int | None) -> BuiltJobs:
-    """The first `most` jobs, each asset of the others as a row of the ledger; None means no cap."""
+def cap_jobs(jobs: Sequence[Job], most: int | None) -> CappedJobs:
+    """The first `most` jobs, with a ledger row for each asset of the others.
+
+    None means no cap.
+    """
     if most is None or len(jobs) <= most:
-        return BuiltJobs(tuple(jobs))
-    message = f"over the cap of {most:,} jobs"
+        return CappedJobs(tuple(jobs))
     gone = (
-        _job_row(replace(job, assets=(one,)), "workers", "over_the_cap", message)
+        _over_the_cap(replace(job, assets=(one,)), most)
         for job in jobs[most:]
         for one in job.assets
     )
-    return BuiltJobs(tuple(jobs[:most]), tuple(gone))
+    return CappedJobs(tuple(jobs[:most]), tuple(gone))
 
 
 def assign_workers(
     job_count: int, *, num_parallel_workers: int, tasks_per_job: int | None = None
 ) -> tuple[range, ...]:
-    """The jobs of each worker as ranges of indices, order kept.
+    """The jobs of each worker as ranges of indices, in the order of the jobs.
 
     10 jobs over 3 workers are 4, 3 and 3; with ``tasks_per_job=4`` they are 4, 4
-    and 2. Never a worker without a job.
+    and 2. Every worker has at least one job.
     """
     if tasks_per_job is not None:
         starts = range(0, job_count, tasks_per_job)
@@ -103,16 +119,25 @@ def _inputs(group: LocatedGroup, split_files: bool) -> Iterator[tuple[LocatedAss
                 yield (replace(one, files=(file,)),)
 
 
-def _job_row(job: Job, stage: Stage, reason: str, message: str) -> Exclusion:
+def _repeat(job: Job) -> Exclusion:
+    message = f"identical to an earlier job ({job.name})"
+    return replace(
+        _job_row(job, Reason.DUPLICATE, message, "Nothing: the job is included once"), stage="jobs"
+    )
+
+
+def _over_the_cap(job: Job, most: int) -> Exclusion:
+    message = f"over the cap of {most:,} jobs ({job.name})"
+    return _job_row(job, Reason.OVER_THE_CAP, message, "Raise --max_number_of_tasks_dispatched")
+
+
+def _job_row(job: Job, reason: Reason, message: str, action: str) -> Exclusion:
     first = job.assets[0].asset
     files = [file.location for one in job.assets for file in one.files or ()]
-    action = "Nothing: the job is in once"
-    if reason == "over_the_cap":
-        action = "Raise --max_number_of_tasks_dispatched"
     return Exclusion(
-        stage=stage,
+        stage=reason.stage,
         reason=reason,
-        message=f"{message} ({job.name})",
+        message=message,
         action=action,
         record_id=first.record_id,
         name=", ".join(one.asset.name for one in job.assets),

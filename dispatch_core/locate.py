@@ -1,13 +1,12 @@
-"""Files are located: from data assets to their files, over any object lister.
+"""The step "files are located": from data assets to their files, over any object lister.
 
-Below each asset's location, every file or directory store whose name ends with the
-extension is a match (`listing`). Assets that are neighbours in their bucket are
-listed together where they are dense (`scan`); this module hands out the work, learns
-from what comes back, and keeps the account: each asset ends with files or with a
-reason.
+Under each asset's location, every file or directory store whose name ends with the
+extension is a match (`listing`). Neighbouring assets of a bucket are listed together if
+they are dense (`scan`). This module schedules the listings, adapts to their results,
+and records one result for each asset: its files, or the reason for its exclusion.
 
-Trouble with one asset excludes that asset and stops nothing; only an endpoint that
-answers no one ends the step.
+A problem with one asset excludes only that asset. The step fails only if the endpoint
+is unreachable.
 """
 
 from __future__ import annotations
@@ -18,12 +17,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
+from typing import TypeGuard
 
 from dispatch_core.errors import Issue, ServiceError
 from dispatch_core.listing.place import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import (
     Listed,
+    ListingFailed,
     Run,
     RunListed,
     first_runs,
@@ -34,25 +35,23 @@ from dispatch_core.listing.scan import (
 )
 from dispatch_core.sources.protocols import ObjectLister
 from dispatch_core.text.file_extension import NestedStores, check_extension, is_utf8
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, exclude
+from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, Reason, exclude
 
-DEAD_AFTER = 20
-"""So many listings that failed before any succeeded, and the endpoint is dead."""
+UNREACHABLE_AFTER = 20
+"""If this many listings fail before one succeeds, the endpoint is treated as unreachable."""
 
 MOST_FAILURES = 10
-"""So many listings of neighbours that failed, and a bucket's places are listed one by one."""
+"""If more listings of neighbours fail than this, their bucket is listed one by one."""
 
 HELD_SHOWN = 8
-"""How many of the extensions that an asset does hold its exclusion names."""
+"""The most extensions that the exclusion of an asset without a match lists."""
 
 PAUSE = 0.5
-"""Seconds to wait, at most, before a failed listing is tried again."""
+"""The longest wait in seconds before a failed listing is retried."""
 
 AssetFiles = LocatedAsset | Exclusion
-"""What became of one asset."""
+"""The result for one asset."""
 
-_POLL = 0.1
-_STOPPED = Issue("The listing was stopped before this asset", action="Locate the files again")
 _LOCATION = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/(.*[^/])/*", re.DOTALL)
 
 
@@ -66,41 +65,41 @@ def check_locations(
 ) -> tuple[tuple[DataAsset, ...], tuple[Exclusion, ...]]:
     """The assets with a usable location, and an exclusion for each of the others.
 
-    Usable is ``s3://bucket/prefix``; a bucket alone is not, for it would take in
-    every other asset there. Both are in the order given.
+    A usable location is ``s3://bucket/prefix``; a bucket alone would include every
+    other asset in it. Both results keep the order of `assets`.
     """
     usable: list[DataAsset] = []
     exclusions: list[Exclusion] = []
     for asset in assets:
         if _place(asset.location) is None:
-            exclusions.append(_exclude_unplaced(asset))
+            exclusions.append(_without_location(asset))
         else:
             usable.append(asset)
     return tuple(usable), tuple(exclusions)
 
 
-def _exclude_unplaced(asset: DataAsset) -> Exclusion:
+def _without_location(asset: DataAsset) -> Exclusion:
     if asset.location.strip():
         message = f"The location {asset.location!r} is not s3://bucket/prefix"
-        action = "Correct the location in the metadata record, or leave the asset out"
-        return exclude(asset, "files", "location_not_s3", message, action)
+        action = "Correct the location in the metadata record, or exclude the asset"
+        return exclude(asset, Reason.LOCATION_NOT_S3, message, action)
     message = "The record has no location"
-    action = "Add a location to the metadata record, or leave the asset out"
-    return exclude(asset, "files", "no_location", message, action)
+    action = "Add a location to the metadata record, or exclude the asset"
+    return exclude(asset, Reason.NO_LOCATION, message, action)
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The step's result: assets with their files, and those that are out.
+    """The step's result: assets with their files, and excluded assets.
 
     Attributes
     ----------
     located, exclusions
-        In the order of the assets given; each asset is in exactly one of the two.
+        In the order of the assets; each asset is in exactly one of the two.
     requests, keys_listed
-        What the listing cost, over all assets.
+        The cost of listing all assets.
     warnings
-        What went another way than usual and was still right.
+        Deviations from the usual listing that did not affect the result.
     """
 
     located: tuple[LocatedAsset, ...]
@@ -120,49 +119,44 @@ def locate_files(
     executor: Executor | None = None,
     progress: Callable[[int], None] | None = None,
     found: Callable[[Sequence[AssetFiles]], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
     pause: float = PAUSE,
 ) -> Located:
     """Each asset with its own files, and an exclusion for each asset without.
 
-    Assets that share a location are listed once; a listing that failed is tried
-    once more at the end. An empty extension lists nothing, and ``files`` is None.
+    Assets that share a location are listed once; a failed listing is retried once at
+    the end. An empty extension lists nothing, and ``files`` is None.
 
     Parameters
     ----------
     executor
-        Where listings run; `threads` threads of this process unless given. No more than
-        twice `threads` pieces of work (`Run`) are under way at a time.
+        Runs the listings; by default `threads` threads of this process. At most twice
+        `threads` pieces of work (`Run`) are submitted at a time.
     progress
         Called in this thread with the number of assets that are done.
     found
-        Called in this thread with what became of some assets, as soon as it is known and
-        in the order in which it comes; each asset once.
-    should_stop
-        Asked in this thread ten times a second or more; assets that are not listed
-        by then are excluded as ``not_listed``.
+        Called in this thread with the results of some assets, in the order of arrival;
+        once for each asset.
     pause
-        Seconds to wait, at most, before a second try.
+        The longest wait in seconds before a retry.
 
     Raises
     ------
     InvalidInput
         The extension is a pattern or a path.
     ServiceError
-        The first 20 listings all failed: the endpoint is dead.
+        The first 20 listings all failed: the endpoint is unreachable.
     """
     extension = check_extension(file_extension)
-    account = _Account(assets, extension, progress or _ignore, found or _ignore)
+    results = _Results(assets, extension, progress or _ignore, found or _ignore)
     if not extension:
-        return account.closed()
-    sweep = _Sweep(lister, Search(extension, nested_stores), threads, account)
-    sweep.should_stop = should_stop or sweep.should_stop
+        return results.located()
+    sweep = _Sweep(lister, Search(extension, nested_stores), threads, results)
     if executor is not None:
         sweep.run(executor, pause)
     else:
         _run_in_threads(sweep, threads, pause)
     return replace(
-        account.closed(),
+        results.located(),
         requests=sweep.requests,
         keys_listed=sweep.keys,
         warnings=tuple(map(_refused, sorted(sweep.refusing))),
@@ -170,12 +164,12 @@ def locate_files(
 
 
 def _ignore(_: object) -> None:
-    """Nobody wants to know."""
+    """Does nothing."""
 
 
 def _refused(bucket: str) -> str:
     return (
-        f"The bucket {bucket} takes no delimiter but a slash and was listed another way, "
+        f"The bucket {bucket} supports no delimiter except a slash and was listed without it, "
         "with more requests"
     )
 
@@ -186,13 +180,13 @@ def _run_in_threads(sweep: _Sweep, threads: int, pause: float) -> None:
     try:
         sweep.run(executor, pause)
     finally:
-        # Not waited for: a request that is out may hang until its time limit.
+        # Not waited for: a request may hang until its timeout.
         sweep.halted.set()
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-class _Account:
-    """What became of each asset; several may share one place."""
+class _Results:
+    """The result of each asset; several assets may share one place."""
 
     def __init__(
         self,
@@ -203,84 +197,75 @@ class _Account:
     ) -> None:
         self._assets = assets
         self._extension = extension
-        self._tell_progress, self._tell_found = progress, found
-        self._answers: dict[int, AssetFiles] = {}
+        self._report_progress, self._report_found = progress, found
+        self._results: dict[int, AssetFiles] = {}
         self._sharing: dict[S3Prefix, list[int]] = {}
         for index, asset in enumerate(assets):
             place = _place(asset.location)
             if place is None:
-                self._answers[index] = _exclude_unplaced(asset)
+                self._results[index] = _without_location(asset)
             elif extension:
                 self._sharing.setdefault(place, []).append(index)
             else:
-                self._answers[index] = LocatedAsset(asset)
-        if self._answers:
-            found(list(self._answers.values()))
+                self._results[index] = LocatedAsset(asset)
+        if self._results:
+            found(list(self._results.values()))
 
     @property
     def places(self) -> list[S3Prefix]:
-        """Where the assets lie, each place once."""
+        """The locations of the assets, each once."""
         return list(self._sharing)
 
-    def settle(self, listed: Iterable[tuple[S3Prefix, Listed]]) -> None:
-        """Enters the assets of these places, and tells of them; what is entered stays."""
-        answers = {
-            index: _answer(self._assets[index], outcome, self._extension)
+    def add(self, listed: Iterable[tuple[S3Prefix, Listed]]) -> None:
+        """Records and reports the results of these places; the first result is final."""
+        results = {
+            index: _result(self._assets[index], outcome, self._extension)
             for place, outcome in listed
             for index in self._sharing[place]
-            if index not in self._answers
+            if index not in self._results
         }
-        if answers:
-            self._answers |= answers
-            self._tell_progress(len(self._answers))
-            self._tell_found(list(answers.values()))
+        if results:
+            self._results |= results
+            self._report_progress(len(self._results))
+            self._report_found(list(results.values()))
 
-    def closed(self) -> Located:
-        """The account; an asset that is not in it yet was not listed."""
-        missing = {
-            index: _answer(asset, Listed(None, "not_listed", _STOPPED), self._extension)
-            for index, asset in enumerate(self._assets)
-            if index not in self._answers
-        }
-        if missing:
-            self._answers |= missing
-            self._tell_found(list(missing.values()))
-        answers = [self._answers[index] for index in range(len(self._assets))]
+    def located(self) -> Located:
+        """The results of all assets, in their order."""
+        results = [self._results[index] for index in range(len(self._assets))]
         return Located(
-            tuple(answer for answer in answers if isinstance(answer, LocatedAsset)),
-            tuple(answer for answer in answers if isinstance(answer, Exclusion)),
+            tuple(result for result in results if isinstance(result, LocatedAsset)),
+            tuple(result for result in results if isinstance(result, Exclusion)),
         )
 
 
 class _Sweep:
-    """Lists all places with a bounded number of runs under way, and learns on the way."""
+    """Lists all places with a bounded number of parallel runs, and adapts to the results."""
 
     def __init__(
-        self, lister: ObjectLister, search: Search, parallel: int, account: _Account
+        self, lister: ObjectLister, search: Search, parallel: int, results: _Results
     ) -> None:
         self._lister = lister
         self._search = search
         self._parallel = parallel
-        self._account = account
+        self._results = results
         self._waiting: deque[Run] = deque()
         self._under_way: dict[Future[RunListed], Run] = {}
         self._ended: SimpleQueue[Future[RunListed]] = SimpleQueue()
-        self._failed: dict[S3Prefix, Listed] = {}
+        self._failed: dict[S3Prefix, ListingFailed] = {}
         self._failed_at_first: int | None = 0
-        self._missing: dict[str, Listed] = {}
+        self._missing: dict[str, ListingFailed] = {}
         self._apart: set[str] = set()
         self._dense: set[str] = set()
         self._failures: Counter[str] = Counter()
-        self.should_stop: Callable[[], bool] = lambda: False
         self.halted: threading.Event | None = None
         self.refusing: set[str] = set()
         self.requests = 0
         self.keys = 0
 
     def run(self, executor: Executor, pause: float) -> None:
-        """Lists each place once, and then those that failed once more."""
+        """Lists each place once, and retries those that failed."""
         try:
-            self._waiting.extend(first_runs(self._account.places, self._search, self._parallel))
+            self._waiting.extend(first_runs(self._results.places, self._search, self._parallel))
             self._work(executor, 0)
             again, self._failed = self._failed, {}
             self._failed_at_first = None
@@ -288,13 +273,13 @@ class _Sweep:
                 Run(place.bucket, (place.prefix,), self._search) for place in again
             )
             self._work(executor, pause)
-            self._account.settle({**again, **self._failed}.items())
+            self._results.add({**again, **self._failed}.items())
         finally:
             for future in self._under_way:
                 future.cancel()
 
     def _work(self, executor: Executor, pause: float) -> None:
-        while (self._waiting or self._under_way) and not self.should_stop():
+        while self._waiting or self._under_way:
             while self._waiting and len(self._under_way) < 2 * self._parallel:
                 self._start(self._waiting.popleft(), executor, pause)
             self._collect()
@@ -317,15 +302,12 @@ class _Sweep:
     def _collect(self) -> None:
         if not self._under_way:
             return
-        try:
-            future = self._ended.get(timeout=_POLL)
-        except Empty:
-            return
+        future = self._ended.get()
         run, result = self._under_way.pop(future), future.result()
         self.requests += result.requests
         self.keys += result.keys
         if result.pages:
-            # What was seen last is the best guess at what comes next.
+            # The last density seen is the best estimate of the next one.
             known = self._dense.add if result.covered > result.pages else self._dense.discard
             known(run.bucket)
         for listed in result.listed.values():
@@ -334,21 +316,25 @@ class _Sweep:
         self._waiting.extend(self._what_next(run, result))
 
     def _settle(self, run: Run, listed: dict[str, Listed]) -> None:
-        """Enters what became of places, but for those that are to be tried once more."""
-        outcomes = {S3Prefix(run.bucket, prefix): outcome for prefix, outcome in listed.items()}
-        failed = {p: o for p, o in outcomes.items() if o.reason == "listing_failed"}
-        self._failed |= failed
-        self._account.settle((p, o) for p, o in outcomes.items() if p not in failed)
+        """Records each place's result, except those that will be retried."""
+        settled: list[tuple[S3Prefix, Listed]] = []
+        for prefix, outcome in listed.items():
+            place = S3Prefix(run.bucket, prefix)
+            if _can_be_retried(outcome):
+                self._failed[place] = outcome
+            else:
+                settled.append((place, outcome))
+        self._results.add(settled)
 
     def _what_next(self, run: Run, result: RunListed) -> list[Run]:
-        """The work that a run leaves to do."""
+        """The runs that remain after `run`."""
         rest = rest_of(run, result)
         if not run.together or not rest:
             return []
         if not result.trouble:
             return next_runs(run, result, self._parallel)
-        if result.trouble == "no_such_bucket":
-            missing = Listed(None, "no_such_bucket", result.issue)
+        if result.trouble == "no_such_bucket" and result.issue is not None:
+            missing = ListingFailed(Reason.NO_SUCH_BUCKET, result.issue)
             self._missing[run.bucket] = missing
             self._settle(run, dict.fromkeys(rest, missing))
             return []
@@ -361,55 +347,60 @@ class _Sweep:
         return self._singles(run, rest)
 
     def _after_failure(self, run: Run, rest: Sequence[str]) -> list[Run]:
-        """What a failure leaves to do: as it may pass, most places go on as neighbours."""
+        """The runs after a failure: it may be temporary, so most places stay neighbours."""
         self._failures[run.bucket] += 1
         if self._failures[run.bucket] > MOST_FAILURES:
             self._apart.add(run.bucket)
-        # Where nothing has succeeded yet, so many by themselves as show a dead endpoint.
-        first = DEAD_AFTER if self._failed_at_first is not None else 1
+        # Before any success, list enough places one by one to detect an unreachable endpoint.
+        first = UNREACHABLE_AFTER if self._failed_at_first is not None else 1
         others = [replace(run, prefixes=tuple(rest[first:]))] if rest[first:] else []
         return self._singles(run, rest[:first]) + others
 
     def _singles(self, run: Run, prefixes: Sequence[str]) -> list[Run]:
-        # Before anything succeeded a piece is one place, so that a dead endpoint shows soon.
+        # Before any success a run is one place, so that an unreachable endpoint is detected soon.
         alive = self._failed_at_first is None
         return single_runs(run, prefixes, self._parallel if alive else len(prefixes))
 
     def _learn(self, bucket: str, listed: Listed) -> None:
-        if listed.reason == "no_such_bucket":
+        if isinstance(listed, Matches):
+            if listed.delimiter_refused:
+                self.refusing.add(bucket)
+        elif listed.reason is Reason.NO_SUCH_BUCKET:
             self._missing[bucket] = listed
-        if listed.matches and listed.matches.delimiter_refused:
-            self.refusing.add(bucket)
-        self._check_alive(listed.reason, listed.issue)
+        self._check_alive(listed)
 
-    def _check_alive(self, reason: str, issue: Issue | None) -> None:
+    def _check_alive(self, listed: Listed) -> None:
         if self._failed_at_first is None:
             return
-        if reason != "listing_failed" or issue is None:
+        if not _can_be_retried(listed):
             self._failed_at_first = None
-        elif self._failed_at_first + 1 < DEAD_AFTER:
+        elif self._failed_at_first + 1 < UNREACHABLE_AFTER:
             self._failed_at_first += 1
         else:
-            what = f"{issue.what}, and so did the first {DEAD_AFTER} listings, all of them"
-            raise ServiceError(Issue(what, action=issue.action))
+            what = f"{listed.issue.what}; the first {UNREACHABLE_AFTER} listings all failed"
+            raise ServiceError(Issue(what, action=listed.issue.action))
 
 
-def _answer(asset: DataAsset, listed: Listed, extension: str) -> AssetFiles:
-    if listed.matches is None:
-        issue = listed.issue or _STOPPED
-        return exclude(asset, "files", listed.reason, issue.what, issue.action)
-    if not listed.matches.files:
-        return _no_match(asset, listed.matches, extension)
-    return LocatedAsset(asset, listed.matches.files)
+def _can_be_retried(listed: Listed) -> TypeGuard[ListingFailed]:
+    """Whether a listing failed for a reason that may be temporary."""
+    return isinstance(listed, ListingFailed) and listed.reason is Reason.LISTING_FAILED
+
+
+def _result(asset: DataAsset, listed: Listed, extension: str) -> AssetFiles:
+    if isinstance(listed, ListingFailed):
+        return exclude(asset, listed.reason, listed.issue.what, listed.issue.action)
+    if not listed.files:
+        return _no_match(asset, listed, extension)
+    return LocatedAsset(asset, listed.files)
 
 
 def _no_match(asset: DataAsset, matches: Matches, extension: str) -> Exclusion:
-    message = f"Nothing below the location ends with {extension!r}"
-    action = "Ask for an extension that it holds, or leave the asset out"
-    if matches.held:
-        shown = (f"{held} ({count:,})" for held, count in matches.held[:HELD_SHOWN])
-        message += f"; it holds {', '.join(shown)}"
+    message = f"Nothing under the location ends with {extension!r}"
+    action = "Use an extension that it has, or exclude the asset"
+    held = matches.held[:HELD_SHOWN]
+    if held:
+        message += f"; it has {', '.join(f'{one} ({count:,})' for one, count in held)}"
     elif matches.is_empty:
-        message = "Nothing is stored below the location"
-        action = "Correct the location in the metadata record, or leave the asset out"
-    return exclude(asset, "files", "no_matching_file", message, action)
+        message = "Nothing is stored under the location"
+        action = "Correct the location in the metadata record, or exclude the asset"
+    return replace(exclude(asset, Reason.NO_MATCHING_FILE, message, action), held=held)

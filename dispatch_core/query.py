@@ -1,9 +1,9 @@
 """Queries: text in, a checked MongoDB filter or aggregation pipeline out.
 
-The check is a recursive allow-list: an operator that is not named below is
-refused at any depth, also inside literals, where it would be harmless today.
-What the server itself would refuse although every operator is known (``$or``
-under a field) is a warning here; the source says so in its own words.
+The check is a recursive allow-list: any other operator is refused at every depth,
+also inside literals, where it would be harmless today. A query whose operators are
+all known may still be one that the server refuses (``$or`` under a field); that is a
+warning here, and the source reports the error itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Query:
     """A query that passed the check.
 
     ``value`` is an object (a filter) or an array (an aggregation pipeline).
-    ``warnings`` are sentences for a person; none of them stops a dispatch.
+    ``warnings`` are sentences for the user; none of them stops a dispatch.
     """
 
     value: Filter | Pipeline
@@ -75,15 +75,15 @@ class Query:
 
     @property
     def text(self) -> str:
-        """The query as one line of JSON, as jobs carry it."""
+        """The query as one line of JSON, as in the job files."""
         return json.dumps(self.value, ensure_ascii=False)
 
 
 def read_query(text: str, where: str = "query") -> Query:
-    """The checked query that `text` holds, or that the file it names holds.
+    """The checked query in `text`, or in the file that `text` names.
 
-    Text that starts with ``{`` or ``[`` is JSON and never a path: 40 subject ids
-    make a name too long for the file system to be asked about.
+    Text that starts with ``{`` or ``[`` is JSON and never a path: with 40 subject ids
+    it would be too long for a file name, and testing the path would fail.
 
     Raises
     ------
@@ -99,20 +99,20 @@ def read_query(text: str, where: str = "query") -> Query:
 
 
 def parse_query(text: str | bytes, where: str = "query") -> Query:
-    """The checked query that JSON `text` holds."""
+    """The checked query in the JSON `text`."""
     return check_query(load_json(text, where), where)
 
 
 def check_query(value: JsonValue, where: str = "query") -> Query:
-    """`value` as a `Query`, every operator of it on the allow-list.
+    """`value` as a `Query`, with every operator on the allow-list.
 
     Raises
     ------
     InvalidInput
-        One issue for each operator that is not, with its path.
+        One issue for each operator that is not allowed, with its path.
     """
     if isinstance(value, dict):
-        issues = list(_filter_issues(value, where))
+        issues = list(_walk(value, where, "filter", 0))
     elif isinstance(value, list):
         issues = list(_pipeline_issues(value, where))
     else:
@@ -135,7 +135,7 @@ def _read_file(name: str, where: str) -> bytes:
             Issue(
                 f"{shown!r} is neither JSON nor a file that can be read ({reason})",
                 where,
-                "Write a filter that starts with {, or the path of a file that holds one",
+                "Write a filter that starts with {, or the path of a file with a filter",
             )
         ) from None
 
@@ -154,13 +154,9 @@ def _pipeline_issues(stages: list[Any], where: str) -> Iterator[Issue]:
         if name not in STAGES:
             yield _refused(name, at, STAGES, "stage")
         elif name == "$match" and isinstance(body, dict):
-            yield from _filter_issues(body, f"{at}.$match")
+            yield from _walk(body, f"{at}.$match", "filter", 0)
         else:
             yield from _walk(body, f"{at}.{name}", "expression", 2)
-
-
-def _filter_issues(value: Filter, where: str) -> Iterator[Issue]:
-    yield from _walk(value, where, "filter", 0)
 
 
 def _walk(value: JsonValue, where: str, place: QueryPart, depth: int) -> Iterator[Issue]:
@@ -187,13 +183,13 @@ def _refused(name: str, where: str, allowed: Iterable[str], kind: str) -> Issue:
     if name in FORBIDDEN:
         return Issue(f"{name} is not allowed: {FORBIDDEN[name]}", where, "Remove it")
     if name in _EXTENDED:
-        what = f"{name} is not allowed: records hold plain JSON, and dates as strings"
+        what = f"{name} is not allowed: records are plain JSON, with dates as strings"
         return Issue(what, where, 'Write the plain value, such as "2025-06-01"')
     near = difflib.get_close_matches(name.lower(), allowed, 1, 0.7)
     if near:
         return Issue(f"{name} is not a known {kind}", where, f"Did you mean {near[0]}?")
     if name in _KNOWN:
-        return Issue(f"{name} has no place here", where, "Move it or remove it")
+        return Issue(f"{name} is not allowed here", where, "Move it or remove it")
     action = f"Use one of {' '.join(sorted(STAGES))}" if kind == "stage" else "Remove it"
     return Issue(f"{name} is not a known {kind}", where, action)
 

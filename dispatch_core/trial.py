@@ -1,7 +1,7 @@
-"""A trial run: a few of the assets instead of all, chosen before any file is listed.
+"""A trial run: a few assets instead of all, selected before any file is listed.
 
-What is kept are whole groups, so every job of a trial is a job of the whole
-dispatch, with the same content and under the same name.
+A trial selects whole groups, so each of its jobs is a job of the complete dispatch,
+with the same content and the same name.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dispatch_core.grouping import Grouped, shared_key
 from dispatch_core.language.bson import SortKey
 from dispatch_core.language.paths import value_at
 from dispatch_core.request import Trial
-from dispatch_core.types import AssetGroup, DataAsset, Exclusion, exclude
+from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
 
 
 def take_trial(grouped: Grouped, trial: Trial | None) -> Grouped:
-    """The groups of the trial, in their order, and the assets of all others in the ledger."""
+    """The groups of the trial, in order; the assets of all others are excluded."""
     if trial is None:
         return grouped
     kept = _choices(trial)(grouped.groups)
     ids = {asset.record_id for group in kept for asset in group.assets}
     others = (asset for group in grouped.groups for asset in group.assets)
-    left_out = {asset.record_id: asset for asset in others if asset.record_id not in ids}
-    gone = (_left_out(asset, trial) for asset in left_out.values())
+    excluded = {asset.record_id: asset for asset in others if asset.record_id not in ids}
+    gone = (_excluded(asset, trial) for asset in excluded.values())
     return Grouped(tuple(kept), (*grouped.exclusions, *gone))
 
 
@@ -38,10 +38,10 @@ def _choices(trial: Trial) -> Callable[[Sequence[AssetGroup]], Sequence[AssetGro
 
 
 def _random(groups: Sequence[AssetGroup], trial: Trial) -> Sequence[AssetGroup]:
-    """Those with the smallest digests of seed and record id.
+    """The groups with the smallest digests of seed and record ids.
 
-    So the same seed chooses the same assets whatever their order, and more of them
-    are those and others.
+    So the same seed selects the same assets in any order, and a larger trial includes
+    the smaller one.
     """
 
     def rank(number: int) -> bytes:
@@ -53,15 +53,13 @@ def _random(groups: Sequence[AssetGroup], trial: Trial) -> Sequence[AssetGroup]:
 
 
 def _one_per(groups: Sequence[AssetGroup], path: str) -> Sequence[AssetGroup]:
-    """The first group of each value; the groups that lack it count as one."""
+    """The first group of each value; groups without a value share one."""
     first: dict[SortKey, AssetGroup] = {}
     for group in groups:
         first.setdefault(shared_key([value_at(group.assets[0].fields, path)]), group)
     return list(first.values())
 
 
-def _left_out(asset: DataAsset, trial: Trial) -> Exclusion:
-    message = f"the trial takes {trial}"
-    return exclude(
-        asset, "grouping", "not_in_trial", message, "Dispatch the whole, without the trial"
-    )
+def _excluded(asset: DataAsset, trial: Trial) -> Exclusion:
+    action = "Dispatch without the trial"
+    return exclude(asset, Reason.NOT_IN_TRIAL, f"the trial takes {trial}", action)

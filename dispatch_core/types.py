@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 JsonValue = Any
@@ -17,7 +18,7 @@ Record = dict[str, Any]
 """A metadata record as JSON, as the document database holds it."""
 
 JsonPath = tuple[str | int, ...]
-"""Where a value stands in a JSON document: keys and indices from the outside in."""
+"""The path of a value in a JSON document: keys and indices, outermost first."""
 
 Filter = dict[str, Any]
 """A parsed MongoDB filter."""
@@ -27,10 +28,51 @@ Pipeline = list[dict[str, Any]]
 
 Stage = Literal["input", "assets", "grouping", "files", "jobs", "workers"]
 
+Family = Literal["data", "requested", "service"]
+"""What an exclusion is due to: the data, the request itself, or a service that failed."""
+
+
+class Reason(StrEnum):
+    """Why something is excluded, with the stage and the family of the reason.
+
+    The value is the name in the ledger file and in the record. A duplicate occurs at
+    three stages (a row of a list, an asset, a job); its row of the ledger says which.
+    """
+
+    stage: Stage
+    family: Family
+
+    def __new__(cls, value: str, stage: Stage, family: Family) -> Reason:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.stage, member.family = stage, family
+        return member
+
+    EMPTY = "empty", "input", "data"
+    NOT_FOUND = "not_found", "input", "data"
+    AMBIGUOUS = "ambiguous", "input", "data"
+    DUPLICATE = "duplicate", "assets", "requested"
+    EXCLUDED_BY_HAND = "excluded_by_hand", "assets", "requested"
+    NULL_GROUP_FIELD = "null_group_field", "grouping", "data"
+    SUPERSEDED = "superseded", "grouping", "requested"
+    NOTHING_TO_UNWIND = "nothing_to_unwind", "grouping", "data"
+    NOT_IN_TRIAL = "not_in_trial", "grouping", "requested"
+    NO_LOCATION = "no_location", "files", "data"
+    LOCATION_NOT_S3 = "location_not_s3", "files", "data"
+    NO_MATCHING_FILE = "no_matching_file", "files", "data"
+    ACCESS_DENIED = "access_denied", "files", "service"
+    NO_SUCH_BUCKET = "no_such_bucket", "files", "service"
+    LISTING_FAILED = "listing_failed", "files", "service"
+    SEVERAL_FILES = "several_files", "files", "data"
+    CANNOT_CHOOSE = "cannot_choose", "files", "data"
+    NOT_NEWEST = "not_newest", "files", "requested"
+    NOT_LARGEST = "not_largest", "files", "requested"
+    OVER_THE_CAP = "over_the_cap", "workers", "requested"
+
 
 @dataclass(frozen=True, slots=True)
 class DataAsset:
-    """One data asset, as far as a dispatch needs to know it.
+    """A data asset, with the fields that a dispatch uses.
 
     Attributes
     ----------
@@ -39,11 +81,11 @@ class DataAsset:
     name
         Asset name; not always the last part of ``location``.
     location
-        ``s3://bucket/prefix`` as the record has it, or ``""`` where it has none.
+        ``s3://bucket/prefix`` as the record has it, or ``""`` if it has none.
     asset_ids
-        Code Ocean ids in the order of the record; often one, may be none.
+        Code Ocean ids in the order of the record; usually one, sometimes none.
     fields
-        Dotted path -> value, for the paths the request asked for.
+        Dotted path -> value, for the paths that the request needs.
     """
 
     record_id: str
@@ -54,10 +96,10 @@ class DataAsset:
 
     @property
     def asset_id(self) -> str:
-        """The Code Ocean id that names this copy of the asset, or ``""``.
+        """The Code Ocean id of this copy of the asset, or ``""``.
 
-        A location in Code Ocean's own bucket ends in the id; of several ids that
-        one is taken, else the first.
+        Of several ids it is the one at the end of the location, as in Code Ocean's
+        own bucket; otherwise the first.
         """
         tail = self.location.rstrip("/").rpartition("/")[2]
         if tail in self.asset_ids:
@@ -67,12 +109,12 @@ class DataAsset:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file or directory store below an asset's location.
+    """One file or directory store under an asset's location.
 
     ``location`` is the full ``s3://`` path, without a trailing slash for a
-    directory store. ``size`` is bytes and ``modified`` when the file was last
-    written, as ``2025-06-07T14:31:15.000Z``; both are None where they are not known,
-    and for a directory store, because nothing below one is listed.
+    directory store. ``size`` is in bytes, and ``modified`` is the time of the last
+    write, such as ``2025-06-07T14:31:15.000Z``. Both are None where unknown, and for
+    a directory store, because its content is not listed.
     """
 
     location: str
@@ -85,7 +127,7 @@ class FileEntry:
 class LocatedAsset:
     """An asset with its own files, sorted by path.
 
-    ``files`` is None where no file extension was asked for (nothing was listed).
+    ``files`` is None if the request has no file extension: nothing was listed.
     """
 
     asset: DataAsset
@@ -96,8 +138,8 @@ class LocatedAsset:
 class AssetGroup:
     """The assets that share one job, in source order.
 
-    ``metadata`` is what they share (field -> value) where the request groups by
-    fields, else None and the group holds one asset.
+    ``metadata`` has the shared values (field -> value) if the request groups by
+    fields; otherwise it is None, and the group has one asset.
     """
 
     assets: tuple[DataAsset, ...]
@@ -106,25 +148,51 @@ class AssetGroup:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """One row of the exclusion ledger: who is not in, at which stage, why, what to do."""
+    """One row of the exclusion ledger: what is excluded, at which stage, why, what to do.
+
+    ``held`` has the extensions that an asset without a matching file does hold, each
+    with its number of files, most frequent first; the message names the same ones.
+    """
 
     stage: Stage
-    reason: str
+    reason: Reason
     message: str
     action: str
     record_id: str = ""
     name: str = ""
     location: str = ""
+    held: tuple[tuple[str, int], ...] = ()
+
+    def texts(self) -> dict[str, str]:
+        """Column -> text, as the ledger file and the record have it."""
+        return {column: str(getattr(self, column)) for column in LEDGER_COLUMNS}
 
 
-def exclude(asset: DataAsset, stage: Stage, reason: str, message: str, action: str) -> Exclusion:
-    """A ledger row for `asset`."""
-    return Exclusion(stage, reason, message, action, asset.record_id, asset.name, asset.location)
+LEDGER_COLUMNS = ("stage", "reason", "message", "action", "record_id", "name", "location")
+"""The columns of the ledger file, and the keys of an exclusion in the record."""
+
+
+def exclude(asset: DataAsset, reason: Reason, message: str, action: str) -> Exclusion:
+    """A ledger row for `asset`, at the stage of `reason`."""
+    return Exclusion(
+        reason.stage, reason, message, action, asset.record_id, asset.name, asset.location
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning about a plan; the kind ``cap`` says that the cap cuts jobs."""
+
+    text: str
+    kind: Literal["warning", "cap"] = "warning"
+
+    def __str__(self) -> str:
+        return self.text
 
 
 Progress = Callable[[str, int, int], None]
-"""Called with the step, what is done and the total (0 where it is not known)."""
+"""Called with the name of the step, the number done and the total (0 if unknown)."""
 
 
 def no_progress(step: str, done: int, total: int) -> None:
-    """Say nothing."""
+    """Report nothing."""

@@ -1,11 +1,11 @@
-"""Records are read: pages walked by ``_id``, several ranges of it at a time.
+"""Reading records: pages in the order of ``_id``, several ranges of it in parallel.
 
-Pages are walked by ``_id > last``, never by skip: skipping lost 709 of 2,000 records
-where the order was unstable. A short page is not the last one; only an empty page is.
+Each page is requested with ``_id > last``, never with skip: skipping lost 709 of 2,000
+records when the order was unstable. A short page is not the last one; an empty page is.
 
-One walk waits for each page before it can ask for the next. So where one page does not
-hold all and ids are UUIDs, the rest is cut into ranges by their first digit, and the
-ranges are walked side by side. Wherever the cuts are, each record is in one range.
+Within a range, each page must arrive before the next can be requested. So if one page
+is not enough and the ids are UUIDs, the rest is split into ranges by their first digit,
+which are read in parallel. Each record is in exactly one range.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dispatch_core.types import Filter, Record
 
 PAGE = 1_000
 THREADS = 8
-"""How many requests are under way at a time, and so how many pages are held at most."""
+"""The number of parallel requests, and so the most pages in memory."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
@@ -39,9 +39,9 @@ def walk_records(
     *,
     page_size: int = PAGE,
 ) -> Iterator[Record]:
-    """Every matching record once, ascending by ``_id``, whatever is written meanwhile.
+    """Every matching record once, ascending by ``_id``, also while others are written.
 
-    A page that is too large for the service is asked for again at half the size.
+    A page that is too large for the service is requested again at half the size.
     """
     whole = _Range(source, filter_query, projection, page_size)
     while page := whole.next_page():
@@ -56,11 +56,11 @@ def read_pages(
     page_size: int = PAGE,
     threads: int = THREADS,
 ) -> Generator[tuple[int, list[Record]], None, None]:
-    """The number of a range and a page of it, until every matching record came once.
+    """(number of a range, page of it), until every matching record was returned once.
 
-    Ranges ascend by ``_id`` with their numbers, pages within a range come in order,
-    and pages of several ranges come as they arrive. The next page of a range is asked
-    for before this one is given.
+    Ranges ascend by ``_id`` with their numbers. Pages of one range are in order; those
+    of several ranges are in the order of arrival. The next page of a range is requested
+    before this one is yielded.
     """
     pool = ThreadPoolExecutor(threads, "records")
     whole = _Range(source, filter_query, projection, page_size)
@@ -81,14 +81,14 @@ def read_pages(
                 under_way[pool.submit(walk.next_page)] = (number, walk)
                 yield number, page
     finally:
-        # Not waited for: a request that is out may hang until its time limit.
+        # Not waited for: a request may hang until its timeout.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def in_order(
     calls: Iterable[Callable[[], _T]], threads: int = THREADS
 ) -> Generator[_T, None, None]:
-    """What each call gives, in order; they run side by side, at most twice `threads` ahead."""
+    """The results of `calls`, in order; at most twice `threads` calls run ahead in parallel."""
     pool = ThreadPoolExecutor(threads, "records")
     under_way: deque[Future[_T]] = deque()
     try:
@@ -104,7 +104,7 @@ def in_order(
 
 @dataclass
 class _Range:
-    """The matching records from one bound of ``_id`` up to another, page by page."""
+    """The matching records between two bounds of ``_id``, page by page."""
 
     source: MetadataSource
     filter_query: Filter
@@ -113,7 +113,7 @@ class _Range:
     bounds: dict[str, Any] = field(default_factory=dict)
 
     def next_page(self) -> list[Record]:
-        """The records after those before; none at the end."""
+        """The next records; none at the end."""
         page = self._ask()
         if page:
             self._check_order(page)
@@ -123,15 +123,17 @@ class _Range:
         return page
 
     def _check_order(self, page: list[Record]) -> None:
-        """Each page goes on where the one before ended, or records would be lost in silence."""
+        """Raises unless the page continues after the previous one: records would be lost."""
         ids = [record["_id"] for record in page]
         if self.bounds.get("$gt") in ids:
-            what = "its pages do not advance: the same record came twice"
+            what = "its pages do not advance: it returned the same record twice"
         elif any(_is_before(later, earlier) for earlier, later in pairwise(ids)):
-            what = "its pages are not in the order of _id that was asked for"
+            what = "its pages are not in the requested order of _id"
         else:
             return
-        raise ServiceError(Issue(what, self.source.label, "Report it to who runs the service"))
+        raise ServiceError(
+            Issue(what, self.source.label, "Report it to the operator of the service")
+        )
 
     def _ask(self) -> list[Record]:
         while True:
@@ -149,7 +151,7 @@ class _Range:
         return {"$and": [self.filter_query, bound]} if self.filter_query else bound
 
     def cut(self, parts: int) -> list[_Range]:
-        """Leave this range its beginning, and give the others; none where ids are no UUIDs."""
+        """Splits off ranges after the start of this one; none if the ids are not UUIDs."""
         last = self.bounds["$gt"]
         if not isinstance(last, str) or not _UUID.fullmatch(last):
             return []
@@ -166,9 +168,9 @@ class _Range:
 
 
 def _is_before(one: Any, other: Any) -> bool:
-    """Whether of two ids that come one after the other the second should have come first.
+    """Whether `one`, which follows `other`, should precede it.
 
-    Ids of two types have an order of their own, and object ids arrive as texts.
+    Ids of different types are ordered by type, and object ids arrive as text.
     """
     if not isinstance(one, str) or not isinstance(other, str):
         return False

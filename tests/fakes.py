@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch_core.errors import AccessDenied, AnswerTooLarge, Issue, NoSuchBucket
+from dispatch_core.job_model import Job, canonical_text, make_jobs
 from dispatch_core.language.aggregate import run_pipeline
 from dispatch_core.language.match import compile_filter
 from dispatch_core.language.projection import project_record
 from dispatch_core.sources.protocols import ListPage, StoredObject
-from dispatch_core.types import DataAsset, Filter, Pipeline, Record
+from dispatch_core.types import DataAsset, Filter, LocatedAsset, Pipeline, Record
 
 
 def record(name: str, /, *, ids: Iterable[str] = (), **fields: Any) -> Record:
@@ -36,6 +37,15 @@ def record_v2(name: str, /, *, ids: Iterable[str] = (), **fields: Any) -> Record
 def asset(name: str, /, **fields: Any) -> DataAsset:
     """Return the asset of ``record(name)``; `fields` are its other top-level fields."""
     return DataAsset(f"r-{name}", name, f"s3://data/{name}", fields=fields)
+
+
+def make_job(
+    assets: tuple[LocatedAsset, ...],
+    parameters: Mapping[str, Any] | None,
+    group_metadata: Mapping[str, Any] | None,
+) -> Job:
+    """One job with its name."""
+    return next(make_jobs(assets, [(parameters, canonical_text(parameters))], group_metadata))
 
 
 @dataclass

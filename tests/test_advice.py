@@ -1,4 +1,4 @@
-"""Advice on a query: what no record can meet as it is written, and what may be meant."""
+"""Advice on a query: conditions that no record can match, and suggestions."""
 
 from __future__ import annotations
 
@@ -78,27 +78,27 @@ def serious(query: Filter | Pipeline) -> list[Advice]:
         ),
         (
             {"subject.subject_id": 774659},
-            "subject.subject_id holds texts; 774659 is a number and equals none of them",
+            "subject.subject_id has texts; 774659 is a number and equals none of them",
             {"subject.subject_id": "774659"},
         ),
         (
             {"subject.subject_id": {"$in": [774659, 1]}},
-            "subject.subject_id holds texts; 774659 is a number and equals none of them",
+            "subject.subject_id has texts; 774659 is a number and equals none of them",
             {"subject.subject_id": {"$in": ["774659", "1"]}},
         ),
         (
             {"subject.weight": {"$gt": "15"}},
-            'subject.weight holds numbers; "15" is a text and equals none of them',
+            'subject.weight has numbers; "15" is a text and equals none of them',
             {"subject.weight": {"$gt": 15}},
         ),
         (
             {"session.is_test": "true"},
-            'session.is_test holds true or false; "true" is a text and equals none of them',
+            'session.is_test has true or false; "true" is a text and equals none of them',
             {"session.is_test": True},
         ),
         (
             {"data_description.modality": "fib"},
-            "data_description.modality holds documents with fields of their own;"
+            "data_description.modality has documents with fields of their own;"
             ' "fib" equals none of them',
             {"data_description.modality.abbreviation": "fib"},
         ),
@@ -153,14 +153,14 @@ def test_a_field_that_the_sample_missed_is_not_called_unknown() -> None:
     assert advise(rare, {"rig.rig_id": "r1"}, fields) == ()
 
 
-def test_a_number_that_some_record_does_hold_is_not_a_wrong_type() -> None:
+def test_a_number_that_some_record_has_is_not_a_wrong_type() -> None:
     fields = sample_fields(WORLD)
     odd = Records([*WORLD.records, record("odd", subject={"subject_id": 5})])
 
     assert advise(odd, {"subject.subject_id": 5}, fields) == ()
 
 
-def test_fields_that_a_pipeline_computes_are_nobodys_business() -> None:
+def test_fields_that_a_pipeline_computes_get_no_advice() -> None:
     pipeline: Pipeline = [
         {"$match": {"data_description.projectname": "Thalamic Survey"}},
         {"$project": {"month": {"$substrCP": ["$created", 0, 7]}}},
@@ -181,7 +181,7 @@ def test_further_records_in_the_other_spelling_are_hinted_at_with_an_or() -> Non
 
     assert (hint.kind, hint.message) == (
         "spelling",
-        "1 further record matches in the v2 spelling of the fields",
+        "1 more record matches in the v2 spelling of the fields",
     )
     assert hint.suggestions[0].query == {
         "name": {"$ne": "x"},

@@ -171,8 +171,8 @@ def test_few_results_are_explained_when_asked() -> None:
     ("case", "words"),
     [
         ("respelled project", 'data_description.project_name is "edge-case collection"'),
-        ("location missing", "Dropped at the stage files"),
-        ("several nwb", "It is in: 1 job"),
+        ("location missing", "Excluded at the stage files"),
+        ("several nwb", "It is included: 1 job"),
     ],
 )
 def test_why_not_answers_for_an_asset_of_the_plan(case: str, words: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
 from dispatch_core.errors import InvalidInput
+from dispatch_core.text.spreadsheet import plain_cell
 
 IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip)
 
@@ -83,7 +84,7 @@ def test_a_column_without_an_id_is_an_error(text: str) -> None:
 
 def test_an_open_quote_is_an_error_because_it_would_take_in_the_rows_below() -> None:
     assert refusal('asset_id\nid-1\n"id-2\nid-3\nid-4\n') == (
-        "data_asset_input.csv: the id in row 3 holds a line break. "
+        "data_asset_input.csv: the id in row 3 contains a line break. "
         "Look for a quote that is not closed."
     )
 
@@ -92,7 +93,7 @@ def test_an_open_quote_before_a_long_text_is_an_error() -> None:
     assert "Look for a quote that is not closed" in refusal('asset_id\n"' + "x\n" * 100_000)
 
 
-def test_bytes_that_are_not_what_their_bom_says_are_an_error() -> None:
+def test_bytes_that_contradict_their_bom_are_an_error() -> None:
     assert "it is not UTF-16 text. Save the file as UTF-8" in refusal(b"\xff\xfea")
 
 
@@ -108,8 +109,9 @@ def test_malformed_pasted_text_raises_nothing_but_invalid_input(text: str) -> No
         assert any(row.text for row in read_pasted_ids(text))
 
 
-@given(st.lists(IDS.filter(bool), min_size=1))
-def test_what_a_spreadsheet_writes_is_read_back(ids: list[str]) -> None:
+# an id such as '= reads like a cell that our own CSV escapes
+@given(st.lists(IDS.filter(lambda text: text and plain_cell(text) == text), min_size=1))
+def test_ids_that_a_spreadsheet_writes_are_read_back(ids: list[str]) -> None:
     table = io.StringIO(newline="")
     csv.writer(table).writerows([["asset_id"], *([text] for text in ids)])
 
@@ -120,10 +122,10 @@ def test_what_a_spreadsheet_writes_is_read_back(ids: list[str]) -> None:
     "text",
     ["id-1\nid-2", "id-1, id-2", "id-1\tid-2", '["id-1", "id-2"]', "asset_id\nid-1\nid-2\n"],
 )
-def test_pasted_ids_are_parted_by_lines_commas_or_tabs(text: str) -> None:
+def test_pasted_ids_are_separated_by_lines_commas_or_tabs(text: str) -> None:
     assert [row.text for row in read_pasted_ids(text)] == ["id-1", "id-2"]
 
 
 def test_pasted_text_without_an_id_is_an_error() -> None:
-    with pytest.raises(InvalidInput, match=r"no id was given\. Paste one id in each line"):
+    with pytest.raises(InvalidInput, match=r"there is no id\. Paste one id on each line"):
         read_pasted_ids(" \n, ,")

@@ -88,7 +88,7 @@ def test_zero_results_are_explained_to_the_clause_and_one_click_leaves_it_out(ta
     tab.open()
     tab.type_text('{"data_description.data_level": "raw", "subject.sex": "Unknown"}')
     tab.press("Find assets")
-    tab.see('no record of the collection meets {"subject.sex": "Unknown"}')
+    tab.see('no record of the collection matches {"subject.sex": "Unknown"}')
     tab.keep_picture("zero-results")
 
     tab.press("Leave out subject.sex")
@@ -111,7 +111,7 @@ def test_why_not_names_the_clause_the_stage_or_the_job(tab: Tab) -> None:
     tab.go("Jobs")
     tab.page.get_by_text("Why not this one?").click()
     ask_why_not(tab, AWKWARD["location missing"])
-    tab.see("Dropped at the stage files: The record has no location")
+    tab.see("Excluded at the stage files: The record has no location")
     tab.keep_picture("why-not")
     ask_why_not(tab, AWKWARD["several nwb"])
-    tab.see("It is in: 1 job")
+    tab.see("It is included: 1 job")

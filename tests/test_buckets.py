@@ -251,14 +251,6 @@ def test_a_bucket_that_is_gone_does_not_exist() -> None:
         DEMO.list_page(MISSING_BUCKET, "anything/")
 
 
-def test_a_bucket_may_allow_an_asset_and_deny_a_shorter_prefix() -> None:
-    lister = DemoLister(CATALOGUE, own_prefix_only=frozenset({OPEN_BUCKET}))
-
-    assert lister.list_page(OPEN_BUCKET, f"{AWKWARD['nwb file']}/").objects
-    with pytest.raises(AccessDenied):
-        lister.list_page(OPEN_BUCKET, "behavior_")
-
-
 def test_a_demo_lister_can_be_sent_to_another_process() -> None:
     lister = pickle.loads(pickle.dumps(DEMO))
 

@@ -1,4 +1,4 @@
-"""Which files of an asset are used where more than one matches."""
+"""Which files of an asset are used if more than one matches."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_of_equal_files_the_first_by_path_is_used() -> None:
     assert names(chosen("newest", file("1.nwb"), file("2.nwb"))) == ["1.nwb"]
 
 
-def test_only_one_leaves_an_asset_with_several_out() -> None:
+def test_only_one_excludes_an_asset_with_several_files() -> None:
     result = chosen("only_one", *(file(f"{number}.nwb") for number in range(5)))
 
     assert names(result) == []
@@ -73,7 +73,7 @@ def test_only_one_leaves_an_asset_with_several_out() -> None:
         (
             "files",
             "several_files",
-            "5 matches (0.nwb, 1.nwb, 2.nwb and 2 more), where exactly one is asked for",
+            "5 matches (0.nwb, 1.nwb, 2.nwb and 2 more), but exactly one is required",
         )
     ]
 
@@ -85,7 +85,7 @@ def test_the_only_match_is_always_used(rule: SeveralFiles, only: FileEntry) -> N
 
 
 @pytest.mark.parametrize(("rule", "what"), [("newest", "time"), ("largest", "size")])
-def test_no_rule_chooses_where_one_of_several_is_a_directory_store(
+def test_no_rule_selects_a_file_if_one_of_several_is_a_directory_store(
     rule: SeveralFiles, what: str
 ) -> None:
     result = chosen(rule, file("1.nwb"), store("2.nwb"))
@@ -94,21 +94,20 @@ def test_no_rule_chooses_where_one_of_several_is_a_directory_store(
     assert [(row.reason, row.message, row.action) for row in result.exclusions] == [
         (
             "cannot_choose",
-            "2 matches (1.nwb, 2.nwb), and none can be chosen: 2.nwb is a directory store, "
-            f"which has no {what}",
-            "Ask for an ending that only one of them has, or set --several_files each or together",
+            f"2 matches (1.nwb, 2.nwb), and the directory store 2.nwb has no {what} to compare",
+            "Use an extension that only one of them has, or --several_files each or together",
         )
     ]
 
 
-def test_no_newest_is_chosen_where_the_lister_tells_no_times() -> None:
+def test_no_file_is_the_newest_if_the_listing_has_no_times() -> None:
     result = chosen("newest", file("1.nwb", modified=None), file("2.nwb"))
 
     assert ledger(result) == [("cannot_choose", "")]
-    assert "1.nwb is listed with no time" in result.exclusions[0].message
+    assert "the file 1.nwb has no time to compare" in result.exclusions[0].message
 
 
-def test_an_asset_whose_files_were_not_asked_for_is_kept() -> None:
+def test_an_asset_whose_files_were_not_listed_is_kept() -> None:
     whole = LocatedAsset(asset("a"))
 
     assert choose_files([whole], "newest").located == (whole,)

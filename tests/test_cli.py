@@ -245,7 +245,7 @@ def test_no_match_names_the_clause_that_leaves_nothing_and_what_may_be_meant(
     ran = run_demo('--docdb_query={"subject.subject_idd": "900120"}', "--plan")
 
     assert ran.code == 3
-    assert 'no record of the collection meets {"subject.subject_idd": "900120"}' in ran.out
+    assert 'no record of the collection matches {"subject.subject_idd": "900120"}' in ran.out
     assert "No record has the field subject.subject_idd. Try subject.subject_id\n" in ran.out
 
 
@@ -1307,7 +1307,7 @@ def test_each_reason_shows_its_first_rows_however_many_rows_another_has(
     assert "at grouping: not_in_trial" in shown
     assert "at files: no_matching_file" in shown
     assert shown.count("the trial takes the first 40") == 3
-    assert shown.count("-> Dispatch the whole, without the trial") == 1
+    assert shown.count("-> Dispatch without the trial") == 1
 
 
 def test_a_request_that_is_not_there_is_an_error_that_names_the_option(run: CommandLine) -> None:

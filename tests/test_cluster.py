@@ -176,14 +176,14 @@ def test_no_scheduler_at_the_address_is_a_service_error_that_says_what_to_do() -
 
     assert str(caught.value) == (
         f"--dask_scheduler: No Dask scheduler answers at {address}. Start one (python -m dask "
-        "scheduler, and python -m dask worker ADDRESS on each machine), or leave --dask_scheduler "
-        "out."
+        "scheduler, and python -m dask worker ADDRESS on each machine), or remove "
+        "--dask_scheduler."
     )
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:8786", "tcp://host", ":1"])
-def test_what_is_no_address_is_invalid_input(address: str) -> None:
-    with pytest.raises(InvalidInput, match="is no address of a scheduler"):
+def test_an_invalid_address_is_invalid_input(address: str) -> None:
+    with pytest.raises(InvalidInput, match="is not the address of a scheduler"):
         _ = DaskCluster(address).threads
 
 

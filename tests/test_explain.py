@@ -1,4 +1,4 @@
-"""Why a query finds nothing: each clause alone, the query without each, who is to blame."""
+"""Why a query finds nothing: each clause alone, the query without each, the blocking ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORLD = Records(
 
 
 def blamed(found: Explanation) -> list[str]:
-    return [found.clauses[number].text for number in found.to_blame]
+    return [found.clauses[number].text for number in found.blocking]
 
 
 def test_a_clause_that_no_record_meets_is_named() -> None:
@@ -31,11 +31,11 @@ def test_a_clause_that_no_record_meets_is_named() -> None:
 
     assert blamed(found) == ['{"name": "nobody"}']
     assert found.summary == (
-        'No record matches: no record of the collection meets {"name": "nobody"}.'
+        'No record matches: no record of the collection matches {"name": "nobody"}.'
     )
 
 
-def test_each_clause_is_counted_alone_and_left_out() -> None:
+def test_each_clause_is_counted_alone_and_removed() -> None:
     found = explain(WORLD, {"kind": "raw", "level": {"$gte": 1, "$lt": 3}, "name": "nobody"})
 
     assert [(one.text, one.alone, one.without) for one in found.clauses] == [
@@ -46,13 +46,13 @@ def test_each_clause_is_counted_alone_and_left_out() -> None:
     ]
 
 
-def test_clauses_of_which_any_one_left_out_helps_are_named_together() -> None:
+def test_clauses_whose_removal_helps_are_named_together() -> None:
     found = explain(WORLD, {"$and": [{"kind": "raw"}, {"level": 3}], "location": {"$ne": "x"}})
 
     assert blamed(found) == ['{"kind": "raw"}', '{"level": 3}']
     assert found.summary == (
-        'No record matches: no record meets these together: {"kind": "raw"} and {"level": 3}. '
-        "Leave one of them out."
+        'No record matches: no record matches these together: {"kind": "raw"} and {"level": 3}. '
+        "Remove one of them."
     )
 
 
@@ -61,8 +61,8 @@ def test_with_two_conflicts_a_smallest_one_is_found() -> None:
 
     found = explain(WORLD, query)
 
-    assert len(found.to_blame) == 2
-    assert WORLD.count({"$and": [found.clauses[n].clause for n in found.to_blame]}) == 0
+    assert len(found.blocking) == 2
+    assert WORLD.count({"$and": [found.clauses[n].clause for n in found.blocking]}) == 0
     assert found.summary.endswith("There are other conflicts, too.")
 
 
@@ -70,12 +70,12 @@ def test_few_results_are_explained_by_the_clause_that_leaves_out_the_most() -> N
     found = explain(WORLD, {"kind": "raw", "level": 1})
 
     assert found.summary == (
-        '1 record matches: most are left out by {"kind": "raw"}. Without it 2 match; '
-        "alone it has 2."
+        '1 record matches: most are excluded by {"kind": "raw"}. Without it 2 match; '
+        "alone it matches 2."
     )
 
 
-def test_inside_an_or_that_nobody_meets_each_branch_is_counted() -> None:
+def test_each_branch_of_an_or_that_no_record_matches_is_counted() -> None:
     found = explain(WORLD, {"$or": [{"kind": "raw", "level": 3}, {"name": "nobody"}]})
 
     assert [(one.text, one.alone) for one in found.clauses[0].branches] == [
@@ -110,23 +110,23 @@ def test_a_pipeline_is_explained_stage_by_stage() -> None:
         ("$match", 0),
         ("$limit", 0),
     ]
-    assert found.summary == "Nothing is left after stage 3 ($match)."
+    assert found.summary == "No result remains after stage 3 ($match)."
 
 
 @pytest.mark.parametrize(
     ("query", "summary"),
     [({}, "4 records match of 4."), ({"name": {"$ne": "x"}}, "4 records match of 4.")],
 )
-def test_where_nothing_is_wrong_nobody_is_blamed(query: Filter, summary: str) -> None:
+def test_no_clause_blocks_a_query_with_many_results(query: Filter, summary: str) -> None:
     few = Records(WORLD.records)
 
     found = explain(few, query)
 
-    assert (found.to_blame, found.summary) == ((), summary)
+    assert (found.blocking, found.summary) == ((), summary)
 
 
 def test_an_empty_collection_is_said_to_be_empty() -> None:
-    assert explain(Records([]), {"a": 1}).summary == "The collection holds no record."
+    assert explain(Records([]), {"a": 1}).summary == "The collection has no records."
 
 
 @dataclass
@@ -153,7 +153,7 @@ def test_a_long_conjunction_costs_a_bounded_number_of_requests() -> None:
 
     found = explain(source, query)
 
-    assert (len(found.clauses), found.left_out) == (MOST_CLAUSES, 191 - MOST_CLAUSES)
+    assert (len(found.clauses), found.uncounted) == (MOST_CLAUSES, 191 - MOST_CLAUSES)
     assert source.requests <= 4 * MOST_CLAUSES
 
 

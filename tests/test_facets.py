@@ -1,4 +1,4 @@
-"""Facets that cascade: clauses of the query, recognised again, and counts under the others."""
+"""Cascading facets: clauses of the query that are recognised again, and their counts."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_one_spelling_is_used_where_only_one_lives_in_the_source() -> None:
     assert chosen_values(choose({}, QUALITY, ["passed"], ONLY_V1), QUALITY) == ("passed",)
 
 
-def test_every_facet_can_be_chosen_in_one_query_and_taken_out_again_in_any_order() -> None:
+def test_every_facet_can_be_selected_in_one_query_and_cleared_in_any_order() -> None:
     rest: Filter = {"name": {"$regex": "^b"}, "$or": [{"location": "x"}, {"location": "y"}]}
     values = {facet.name: ("2025-06" if facet is MONTH else "passed",) for facet in FACETS}
 
@@ -195,7 +195,7 @@ def test_quality_clauses_tell_records_of_both_schemas_apart(made: Record, meets:
     assert met == meets
 
 
-def test_on_the_demo_every_facet_has_values_and_a_choice_gives_what_its_count_says() -> None:
+def test_on_the_demo_every_facet_has_values_and_a_selection_finds_as_many_as_counted() -> None:
     source = open_metadata_source(SourceSettings())
     fields = sample_fields(source)
     query: Filter = {"data_description.project_name": "Thalamic Ephys Survey"}

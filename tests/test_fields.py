@@ -1,4 +1,4 @@
-"""Which fields a source holds, and the values of one, with few and bounded requests."""
+"""The fields of a source and the values of a field, with few and limited requests."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def test_numbers_in_a_path_are_indices_and_passed_over() -> None:
     assert "external_links.Code Ocean.0" in found
 
 
-def test_an_answer_that_is_too_large_is_asked_for_in_halves_and_a_giant_only_counted() -> None:
+def test_an_answer_that_is_too_large_is_requested_in_halves_and_a_huge_record_only_counted() -> (
+    None
+):
     records = [record(f"a{number}", rig={"x": number}) for number in range(8)]
     records.append(record("giant", rig={"blob": "x" * 5_000}))
     source = Capped(records, most_bytes=500)
@@ -158,7 +160,7 @@ def test_the_most_common_are_given_and_the_others_counted() -> None:
     assert found.note == "and 2 more"
 
 
-def test_a_search_keeps_values_that_hold_the_text_in_any_case() -> None:
+def test_a_search_keeps_values_that_contain_the_text_ignoring_case() -> None:
     found = count_values(WORLD, (V1, V2), sample_fields(WORLD), search="EPH")
 
     assert [str(one) for one in found.values] == ["ecephys (3)"]
@@ -178,7 +180,7 @@ def test_dates_are_counted_by_their_first_characters() -> None:
     assert [str(one) for one in found.values] == ["2025-01 (2)"]
 
 
-def test_fewer_values_are_asked_for_where_the_answer_is_too_large() -> None:
+def test_fewer_values_are_requested_if_the_answer_is_too_large() -> None:
     source = Capped([record(f"a{number}", t="x" * 90 + str(number)) for number in range(20)])
     fields = sample_fields(source)
     source.most_bytes = 1_000
@@ -188,7 +190,7 @@ def test_fewer_values_are_asked_for_where_the_answer_is_too_large() -> None:
     assert (len(found.values), found.more) == (4, 16)
 
 
-def test_a_stage_that_documentdb_lacks_is_never_asked_for() -> None:
+def test_no_stage_that_documentdb_lacks_is_used() -> None:
     source = Capped(list(WORLD.records))
 
     count_values(source, (V1, V2), sample_fields(source), {"name": "a"}, limit=1)

@@ -46,7 +46,7 @@ def fields(gateway: GatewaySource) -> FieldCatalogue:
     return sample_fields(gateway)
 
 
-def test_both_hold_the_same_fields(
+def test_both_have_the_same_fields(
     mongodb: MongoSource, gateway: GatewaySource, fields: FieldCatalogue
 ) -> None:
     assert sample_fields(mongodb).fields == fields.fields

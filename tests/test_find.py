@@ -1,4 +1,4 @@
-"""The step "assets are found": every record once, and every row of a list answered."""
+"""The step "assets are found": every record once, and a result for every row of a list."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_short_pages_are_not_taken_for_the_end() -> None:
     assert walked(source) == [f"r-{number:05}" for number in range(250)]
 
 
-def test_a_page_that_is_too_large_is_asked_for_at_half_the_size() -> None:
+def test_a_page_that_is_too_large_is_requested_at_half_the_size() -> None:
     source = Records(numbered(100), most=30)
 
     assert len(walked(source, page_size=100)) == 100
@@ -88,20 +88,20 @@ def test_a_source_whose_pages_do_not_advance_is_a_service_error() -> None:
         def find_page(self, *ask: object) -> list[Record]:
             return [record("a")]
 
-    with pytest.raises(ServiceError, match="the same record came twice"):
+    with pytest.raises(ServiceError, match="it returned the same record twice"):
         walked(Stuck([]))
 
 
-def test_a_source_whose_pages_are_in_no_order_is_a_service_error_and_no_loss_in_silence() -> None:
+def test_a_source_whose_pages_are_unordered_is_a_service_error() -> None:
     class Shuffled(Records):
         def find_page(self, *ask: Any) -> list[Record]:
             return super().find_page(*ask)[::-1]
 
-    with pytest.raises(ServiceError, match="not in the order of _id"):
+    with pytest.raises(ServiceError, match="not in the requested order of _id"):
         walked(Shuffled([record("a"), record("b"), record("c")]), page_size=2)
 
 
-def test_only_the_fields_that_are_used_are_asked_for() -> None:
+def test_only_the_fields_that_are_used_are_requested() -> None:
     source = Records([record("a", subject={"subject_id": "1", "sex": "F"}, session={"x": 1})])
 
     found = find_assets(source, EVERY, fields=["subject.subject_id"])
@@ -132,7 +132,7 @@ def test_records_without_a_location_are_not_taken_for_one_asset() -> None:
 
 
 @pytest.mark.parametrize("location", ["N/A", "s3://data", "s3://data/", "/data/a"])
-def test_records_that_share_a_text_that_is_no_place_are_not_taken_for_one_asset(
+def test_records_that_share_an_invalid_location_are_separate_assets(
     location: str,
 ) -> None:
     source = Records([record("a", location=location), record("b", location=location)])
@@ -143,7 +143,7 @@ def test_records_that_share_a_text_that_is_no_place_are_not_taken_for_one_asset(
     assert ledger(found) == []
 
 
-def test_a_pipeline_that_gives_a_record_two_locations_has_it_once_and_says_so() -> None:
+def test_a_record_that_a_pipeline_returns_with_two_locations_is_used_once_and_reported() -> None:
     source = Records([record("a", copies=["s3://data/x", "s3://data/y"]), record("b")])
     moved = {"$set": {"location": {"$ifNull": ["$copies", "$location"]}}}
     kept = {"$unwind": {"path": "$copies", "preserveNullAndEmptyArrays": True}}
@@ -155,16 +155,16 @@ def test_a_pipeline_that_gives_a_record_two_locations_has_it_once_and_says_so() 
         ("r-b", "s3://data/b"),
     ]
     assert ledger(found) == [
-        ("duplicate", "the same record came before, with the location s3://data/x")
+        ("duplicate", "the same record as an earlier result, with the location s3://data/x")
     ]
     assert found.exclusions[0].location == "s3://data/y"
 
 
-def test_assets_taken_out_by_hand_are_in_the_ledger() -> None:
+def test_assets_excluded_by_hand_are_in_the_ledger() -> None:
     found = find_assets(Records(numbered(3)), EVERY, excluded=["r-00001", "no such id"])
 
     assert names(found) == ["00000", "00002"]
-    assert ledger(found) == [("excluded_by_hand", "taken out by hand")]
+    assert ledger(found) == [("excluded_by_hand", "excluded by hand")]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_location_is_found_with_or_without_the_slash_that_the_record_has() -> 
     assert names(find_assets(source, None, rows("s3://data/a", "s3://data/b/"))) == ["a", "b"]
 
 
-def test_every_row_of_a_list_is_answered_in_its_order() -> None:
+def test_every_row_of_a_list_has_a_result_in_its_order() -> None:
     source = Records(
         [
             record("a", ids=["id-a"]),
@@ -237,7 +237,7 @@ def test_every_row_of_a_list_is_answered_in_its_order() -> None:
         ("not_found", "row 2: none: no asset has this id, name or location"),
         ("empty", "row 4: (empty): asset_id is empty"),
         ("duplicate", "row 5: a: the same asset as row 3"),
-        ("ambiguous", "row 6: same: 2 assets answer: same, same"),
+        ("ambiguous", "row 6: same: 2 assets match: same, same"),
     ]
 
 
@@ -256,7 +256,7 @@ def test_a_name_that_two_records_without_a_location_share_is_ambiguous() -> None
     assert statuses(find_assets(source, None, rows("a"))) == [("a", "ambiguous")]
 
 
-def test_a_list_of_2_500_ids_is_asked_for_in_parts() -> None:
+def test_a_list_of_2_500_ids_is_requested_in_parts() -> None:
     source = Records(numbered(2_500), most=1_000)
 
     found = find_assets(source, None, rows(*(f"r-{number:05}" for number in range(2_500))))
@@ -270,7 +270,7 @@ def test_a_pipeline_keeps_its_own_order() -> None:
     assert names(find_assets(Records(numbered(3)), query)) == ["00002", "00001"]
 
 
-def test_a_pipeline_that_drops_the_ids_gets_them_back() -> None:
+def test_ids_that_a_pipeline_removes_are_read_from_the_records() -> None:
     query = check_query([{"$project": {"name": 1, "location": 1}}])
     source = Records([record("a", ids=["id-a"])])
 
@@ -286,14 +286,14 @@ def test_a_pipeline_that_drops_the_ids_gets_them_back() -> None:
         ([{"$group": {"_id": None}}], "no _id and no name and no location"),
     ],
 )
-def test_a_pipeline_that_drops_a_needed_field_is_refused_by_its_name(
+def test_a_pipeline_that_removes_a_required_field_is_refused_with_its_name(
     pipeline: list[Record], missing: str
 ) -> None:
     with pytest.raises(InvalidInput, match=f"result 1 of the pipeline has {missing} of an asset"):
         find_assets(Records([record("a")]), check_query(pipeline))
 
 
-def test_a_record_without_a_location_stops_no_pipeline_that_did_not_drop_it() -> None:
+def test_a_record_without_a_location_does_not_stop_a_pipeline() -> None:
     bare = {"_id": "r-bare", "name": "bare"}
     everything = check_query([{"$match": {}}])
 
@@ -305,7 +305,7 @@ def test_a_record_without_a_location_stops_no_pipeline_that_did_not_drop_it() ->
     ]
 
 
-def test_a_pipeline_that_drops_a_field_of_some_results_is_refused() -> None:
+def test_a_pipeline_that_removes_a_field_of_some_results_is_refused() -> None:
     kept = {"$cond": [{"$eq": ["$name", "a"]}, "$location", "$$REMOVE"]}
     query = check_query([{"$project": {"name": 1, "location": kept}}])
 
@@ -326,7 +326,7 @@ def test_any_record_of_an_asset_takes_it_out_by_hand(taken_out: str) -> None:
     ]
 
 
-def test_an_asset_of_a_list_that_is_taken_out_stays_matched_in_the_report() -> None:
+def test_an_excluded_asset_of_a_list_stays_matched_in_the_report() -> None:
     rows = [AssetRow(2, "a"), AssetRow(3, "b")]
 
     found = find_assets(Records([record("a"), record("b")]), None, rows, excluded=["r-a"])
@@ -336,7 +336,7 @@ def test_an_asset_of_a_list_that_is_taken_out_stays_matched_in_the_report() -> N
     assert [row.reason for row in found.exclusions] == ["excluded_by_hand"]
 
 
-def test_records_that_the_source_counts_and_does_not_give_are_a_warning() -> None:
+def test_records_that_the_source_counts_but_does_not_return_are_a_warning() -> None:
     class Losing(Records):
         def find_page(self, *ask: Any) -> list[Record]:
             return super().find_page(*ask)[:-1]
@@ -345,11 +345,11 @@ def test_records_that_the_source_counts_and_does_not_give_are_a_warning() -> Non
 
     assert names(found) == ["00000", "00001"]
     assert [one[:46] for one in found.warnings] == [
-        "The source counts 3 matches, and 2 came: recor"
+        "The source counts 3 matches but returned 2: re"
     ]
 
 
-def test_a_record_that_comes_twice_does_not_hide_that_another_is_missing() -> None:
+def test_a_record_returned_twice_does_not_hide_a_missing_one() -> None:
     class Doubling(Records):
         def find_page(self, *question: Any) -> list[Record]:
             page = super().find_page(*question)
@@ -360,10 +360,10 @@ def test_a_record_that_comes_twice_does_not_hide_that_another_is_missing() -> No
     assert names(found) == ["00000", "00002"]
     assert found.matched == 2
     assert found.exclusions == ()
-    assert found.warnings[0].startswith("The source counts 3 matches, and 2 came")
+    assert found.warnings[0].startswith("The source counts 3 matches but returned 2")
 
 
-def test_records_that_are_deleted_meanwhile_are_no_warning() -> None:
+def test_records_deleted_during_the_search_cause_no_warning() -> None:
     source = Records(numbered(3))
     counts = iter([4, 3])
 
@@ -381,11 +381,11 @@ def test_a_source_that_cannot_count_is_a_warning() -> None:
 
     found = find_assets(Uncounted(numbered(3)), EVERY)
 
-    assert found.warnings == ("The source could not count the matches; 3 came",)
+    assert found.warnings == ("The source could not count the matches; it returned 3",)
 
 
 @pytest.mark.parametrize("answer", [{}, {"count": None}, {"count": "2"}])
-def test_a_count_of_a_pipeline_that_is_no_number_is_a_warning(answer: Record) -> None:
+def test_a_pipeline_count_that_is_not_a_number_is_a_warning(answer: Record) -> None:
     class CountsOddly(Records):
         def aggregate(self, pipeline: Pipeline) -> list[Record]:
             return [answer] if "$count" in pipeline[-1] else super().aggregate(pipeline)
@@ -393,7 +393,7 @@ def test_a_count_of_a_pipeline_that_is_no_number_is_a_warning(answer: Record) ->
     found = find_assets(CountsOddly(numbered(2)), check_query([{"$match": {}}]))
 
     assert names(found) == ["00000", "00001"]
-    assert found.warnings == ("The source could not count the matches; 2 came",)
+    assert found.warnings == ("The source could not count the matches; it returned 2",)
 
 
 def test_results_of_a_pipeline_that_are_cut_are_a_warning() -> None:
@@ -403,7 +403,7 @@ def test_results_of_a_pipeline_that_are_cut_are_a_warning() -> None:
 
     found = find_assets(Cutting(numbered(3)), check_query([{"$match": {}}]))
 
-    assert found.warnings[0].startswith("The source counts 3 matches, and 2 came")
+    assert found.warnings[0].startswith("The source counts 3 matches but returned 2")
 
 
 def test_a_long_list_is_matched_in_chunks_and_reported_in_its_order() -> None:
@@ -427,7 +427,7 @@ def test_a_search_that_is_cancelled_asks_for_no_further_page() -> None:
     assert source.pages <= 2
 
 
-def test_progress_is_told_with_what_is_done_and_the_total() -> None:
+def test_progress_gets_the_number_done_and_the_total() -> None:
     told: list[tuple[str, int, int]] = []
 
     find_assets(Records(numbered(1_500)), EVERY, progress=lambda *step: told.append(step))
@@ -435,7 +435,7 @@ def test_progress_is_told_with_what_is_done_and_the_total() -> None:
     assert told == [("assets", 1_000, 1_500), ("assets", 1_500, 1_500)]
 
 
-def test_a_field_whose_name_begins_with_another_field_is_asked_for_too() -> None:
+def test_a_field_whose_name_starts_with_another_field_is_requested_too() -> None:
     source = Records([record("a", location_note="x")])
 
     found = find_assets(source, EVERY, fields=["location_note"])

@@ -1,4 +1,4 @@
-"""The step "assets are grouped": latest only, one job per group, and who drops out."""
+"""The step "assets are grouped": latest only, one job per group, and what is excluded."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def located(server: S3Server, assets: list[DataAsset], monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_an_answer_that_is_no_listing_is_never_taken_for_no_files(
+def test_an_invalid_listing_is_never_read_as_an_empty_one(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with S3Server({"data": ["one/a.nwb"]}) as server:
@@ -72,7 +72,7 @@ def test_an_answer_that_is_no_listing_is_never_taken_for_no_files(
     assert [row.reason for row in result.exclusions] == ["listing_failed"]
 
 
-def test_an_answer_that_is_no_listing_for_one_asset_leaves_the_others_theirs(
+def test_an_invalid_listing_for_one_asset_does_not_affect_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = [f"a{number}" for number in range(10)]

@@ -9,15 +9,16 @@ import pytest
 
 from dispatch_core.job_model import (
     MAX_QUERY_TEXT,
+    READERS,
     Job,
     JobFormat,
+    accepting_readers,
     job_bytes,
     job_document,
-    make_job,
     query_for_jobs,
-    refusing_readers,
 )
 from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
+from tests.fakes import make_job
 
 ASSET = DataAsset("r1", "behavior_1", "s3://data/behavior_1", ("id-1",))
 FILE = FileEntry("s3://data/behavior_1/a.nwb", size=7)
@@ -39,7 +40,7 @@ def test_the_order_of_parameters_does_not_change_the_name() -> None:
     assert job({"method": "x", "cutoff": 0.05}).name == job(CUTOFF).name
 
 
-def test_what_a_job_is_to_do_changes_the_name() -> None:
+def test_the_content_of_a_job_changes_its_name() -> None:
     other_file = (LocatedAsset(ASSET, (FileEntry("s3://data/behavior_1/b.nwb"),)),)
     names = {
         job().name,
@@ -96,13 +97,13 @@ def test_a_job_without_parameters_says_null(job_format: JobFormat) -> None:
     assert job_document(job(None), job_format)["distributed_parameters"] is None
 
 
-def test_file_location_is_null_where_no_files_were_asked_for() -> None:
+def test_file_location_is_null_if_no_files_were_listed() -> None:
     plain = make_job((LocatedAsset(ASSET),), None, None)
 
     assert job_document(plain, "seed")["file_location"] is None
 
 
-def test_query_and_group_metadata_stand_in_a_job_only_where_there_are_any() -> None:
+def test_a_job_has_query_and_group_metadata_only_if_there_are_any() -> None:
     grouped = job(group={"subject__subject_id": "1"})
 
     assert "query" not in job_document(job(), "seed")
@@ -132,24 +133,25 @@ def test_the_id_that_ends_the_location_is_the_asset_id() -> None:
     ]
 
 
-def test_each_reader_accepts_its_own_format_and_refuses_the_other() -> None:
-    seed, pipeline = (job_document(job(), name) for name in ("seed", "pipeline"))
-
-    assert refusing_readers(seed) == {
-        "analysis-pipeline-utils 0.2 (aind-analysis-wrapper)": (
-            "distributed_parameters: Input should be a valid dictionary"
-        )
-    }
-    assert refusing_readers(pipeline) == {
-        "the seed's AnalysisDispatchModel": "distributed_parameters: Input should be a valid list"
-    }
-
-
-def test_both_readers_accept_a_job_without_parameters() -> None:
-    assert refusing_readers(job_document(job(None), "seed", "{}")) == {}
+@pytest.mark.parametrize(
+    ("job_format", "reader"),
+    [
+        ("seed", "the seed's AnalysisDispatchModel"),
+        ("pipeline", "analysis-pipeline-utils 0.2 (aind-analysis-wrapper)"),
+    ],
+)
+def test_a_job_with_parameters_is_accepted_by_the_reader_of_its_format_only(
+    job_format: JobFormat, reader: str
+) -> None:
+    assert accepting_readers(job_document(job(), job_format)) == [reader]
 
 
-def test_a_short_query_stands_in_each_job_whole_and_a_long_one_by_its_digest() -> None:
+@pytest.mark.parametrize("job_format", ["seed", "pipeline"])
+def test_both_readers_accept_a_job_without_parameters(job_format: JobFormat) -> None:
+    assert accepting_readers(job_document(job(None), job_format, "{}")) == list(READERS)
+
+
+def test_a_job_has_a_short_query_in_full_and_the_digest_of_a_long_one() -> None:
     assert query_for_jobs("x" * MAX_QUERY_TEXT) == "x" * MAX_QUERY_TEXT
 
     assert query_for_jobs("x" * (MAX_QUERY_TEXT + 1)) == (

@@ -15,19 +15,15 @@ from dispatch_core.dispatch import DispatchPlan, plan_dispatch
 from dispatch_core.job_model import (
     JOB_FORMATS,
     NAMESPACE,
-    READERS,
     Job,
     JobFormat,
     job_bytes,
     job_document,
-    make_job,
-    refusals_of,
-    refusing_readers,
 )
 from dispatch_core.job_text import JobTexts
 from dispatch_core.request import make_request
 from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
-from tests.fakes import Buckets, Records, record
+from tests.fakes import Buckets, Records, make_job, record
 
 TEXT = st.text(max_size=6) | st.sampled_from(["a\n    b", '"', "\\", "\u2028", "é🐭", "\x00", ""])
 JSON = st.recursive(
@@ -65,18 +61,6 @@ def test_the_name_of_a_job_is_the_uuid5_of_its_canonical_content(
     assert job.name == str(uuid.uuid5(NAMESPACE, canonical))
 
 
-@given(st.lists(st.tuples(LOCATED, OBJECTS, OBJECTS), max_size=6), st.none() | TEXT)
-def test_one_job_of_each_shape_stands_for_all_before_the_readers(
-    parts: list[Any], query: str | None
-) -> None:
-    jobs = [make_job(*one) for one in parts]
-
-    for job_format in JOB_FORMATS:
-        each = (refusing_readers(job_document(job, job_format, query)) for job in jobs)
-
-        assert refusals_of(jobs, job_format, query).keys() == set().union(*each)
-
-
 def planned(job_format: JobFormat, **fields: Any) -> DispatchPlan:
     """60 assets with a file, 4 parameter sets, and an odd asset among them."""
     records = [
@@ -108,7 +92,6 @@ def test_every_file_of_a_dispatch_is_read_back_as_the_document_of_its_job(
     job_format: JobFormat, fields: dict[str, Any], count: int
 ) -> None:
     plan = planned(job_format, **fields)
-    reader = READERS[list(READERS)[JOB_FORMATS.index(job_format)]]
 
     written = dict(plan.files())
 
@@ -119,11 +102,10 @@ def test_every_file_of_a_dispatch_is_read_back_as_the_document_of_its_job(
             document = job_document(job, job_format, plan.query_text)
             assert content == job_bytes(job, job_format, plan.query_text)
             assert json.loads(content) == document
-            assert reader.model_validate(document)
     assert written == {}
 
 
-def test_what_is_shared_is_told_apart_by_its_value_in_the_job_and_not_by_its_place() -> None:
+def test_shared_parts_are_distinguished_by_their_value_and_not_by_their_position() -> None:
     one, other = (LocatedAsset(DataAsset(name, name, f"s3://b/{name}")) for name in "ab")
     texts = JobTexts("seed", None)
     jobs = [Job("x", (asset,), {"p": number}) for asset in (one, other, one) for number in (1, 2)]
@@ -135,14 +117,14 @@ def test_what_is_shared_is_told_apart_by_its_value_in_the_job_and_not_by_its_pla
     ]
 
 
-def test_sets_beyond_what_is_held_are_written_all_the_same() -> None:
+def test_sets_that_do_not_fit_in_the_cache_are_written_too() -> None:
     jobs = planned("seed", file_extension=".nwb").jobs
     texts = JobTexts("seed", None, most_held=50)
 
     assert [texts.bytes_of(job) for job in jobs] == [job_bytes(job, "seed") for job in jobs]
 
 
-def test_files_are_made_one_at_a_time_as_they_are_asked_for() -> None:
+def test_files_are_made_one_at_a_time_on_demand() -> None:
     plan = planned("seed", file_extension=".nwb", num_parallel_workers=1)
     total = sum(len(content) for _, content in plan.files())
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatch_core.job_model import Job
 from dispatch_core.jobs import (
-    BuiltJobs,
+    CappedJobs,
     LocatedGroup,
     assign_workers,
     build_jobs,
@@ -57,7 +57,7 @@ def test_an_asset_that_is_not_split_makes_one_job_with_all_its_files() -> None:
     ]
 
 
-def test_an_asset_whose_files_were_not_asked_for_makes_one_job_even_if_split() -> None:
+def test_an_asset_whose_files_were_not_listed_makes_one_job_even_if_split() -> None:
     built = build_jobs([LocatedGroup((LocatedAsset(asset("a")),))], (), split_files=True)
 
     assert [job.assets[0].files for job in built.jobs] == [None]
@@ -76,16 +76,25 @@ def test_inputs_times_sets_are_the_jobs_with_the_sets_innermost() -> None:
     ]
 
 
+@pytest.mark.parametrize(("is_split", "inputs"), [(True, 3), (False, 2)])
+def test_files_or_groups_are_counted_as_inputs_however_many_sets_there_are(
+    is_split: bool, inputs: int
+) -> None:
+    built = build_jobs(APART, [{"p": 1}, {"p": 2}], split_files=is_split)
+
+    assert built.inputs == inputs
+
+
 def test_two_identical_jobs_are_one_and_a_row_of_the_ledger() -> None:
     built = build_jobs([*APART, LocatedGroup((B,))], (), split_files=False)
 
-    assert len(built.jobs) == 2
+    assert (len(built.jobs), built.inputs) == (2, 3)
     assert [(row.stage, row.reason, row.name) for row in built.exclusions] == [
         ("jobs", "duplicate", "b")
     ]
 
 
-def test_a_group_keeps_the_assets_that_were_located_and_is_dropped_without_any() -> None:
+def test_a_group_keeps_its_located_assets_and_is_omitted_without_any() -> None:
     groups = [AssetGroup((asset("a"), asset("lost")), {"k": 1}), AssetGroup((asset("lost"),))]
 
     assert locate_groups(groups, {"r-a": A}) == (LocatedGroup((A,), {"k": 1}),)
@@ -118,7 +127,7 @@ def test_each_asset_of_a_group_over_the_cap_has_a_row_of_its_own() -> None:
 def test_a_cap_that_is_not_reached_cuts_nothing(most: int | None) -> None:
     jobs = build_jobs(APART, (), split_files=True).jobs
 
-    assert cap_jobs(jobs, most) == BuiltJobs(jobs)
+    assert cap_jobs(jobs, most) == CappedJobs(jobs)
 
 
 def test_10_jobs_over_3_workers_are_4_3_and_3() -> None:

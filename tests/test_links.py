@@ -20,7 +20,7 @@ def test_values_are_quoted_as_parts_of_an_address() -> None:
     }
 
 
-def test_a_link_that_needs_what_the_asset_lacks_is_left_out() -> None:
+def test_a_link_whose_fields_the_asset_lacks_is_omitted() -> None:
     assert list(links_of(DataAsset("id", "name", ""), DEFAULT_LINKS)) == ["Metadata portal"]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal
 
@@ -246,9 +247,7 @@ def test_trouble_with_one_asset_excludes_that_asset_and_stops_nothing() -> None:
         ("s3://data/\ud800", "location_not_s3"),
     ],
 )
-def test_a_location_that_is_no_bucket_and_prefix_is_an_exclusion(
-    location: str, reason: str
-) -> None:
+def test_a_location_without_bucket_and_prefix_is_an_exclusion(location: str, reason: str) -> None:
     good, bad = asset("s3://data/a", "good"), asset(location, "bad")
 
     usable, exclusions = check_locations([bad, good])
@@ -264,7 +263,9 @@ def only(result: Located) -> Exclusion:
     return exclusion
 
 
-def test_an_asset_without_a_match_says_which_extensions_it_holds_most_frequent_first() -> None:
+def test_the_exclusion_of_an_asset_without_a_match_lists_its_extensions_most_frequent_first() -> (
+    None
+):
     store = Store(
         *(f"data/a/{number}.json" for number in range(3)),
         *(f"data/a/e/Node 1#P.ome.zarr/{chunk}/0.dat" for chunk in range(50)),
@@ -276,29 +277,36 @@ def test_an_asset_without_a_match_says_which_extensions_it_holds_most_frequent_f
         "data/a/2025.06.07",
     )
 
-    message = only(locate(store, ".hdf5", "s3://data/a")).message
+    exclusion = only(locate(store, ".hdf5", "s3://data/a"))
 
-    assert message == (
-        "Nothing below the location ends with '.hdf5'; it holds .json (3), "
+    assert exclusion.held == (
+        (".json", 3),
+        (".nwb.zarr", 2),
+        (".MP4", 1),
+        (".nii.gz", 1),
+        (".ome.zarr", 1),
+    )
+    assert exclusion.message == (
+        "Nothing under the location ends with '.hdf5'; it has .json (3), "
         ".nwb.zarr (2), .MP4 (1), .nii.gz (1), .ome.zarr (1)"
     )
 
 
-def test_an_asset_without_a_match_names_eight_extensions_at_most() -> None:
+def test_the_exclusion_of_an_asset_without_a_match_lists_eight_extensions_at_most() -> None:
     store = Store(*(f"data/a/x.{letter}" for letter in "abcdefghij"))
 
     message = only(locate(store, ".nwb", "s3://data/a")).message
 
-    assert message.endswith("it holds .a (1), .b (1), .c (1), .d (1), .e (1), .f (1), .g (1), "
+    assert message.endswith("it has .a (1), .b (1), .c (1), .d (1), .e (1), .f (1), .g (1), "
                             ".h (1)")  # fmt: skip
 
 
-def test_an_asset_with_nothing_below_its_location_says_so() -> None:
+def test_the_exclusion_of_an_empty_location_says_that_nothing_is_stored_there() -> None:
     exclusion = only(locate(Store("data/b/x.nwb", "data/a/"), ".nwb", "s3://data/a"))
 
     assert (exclusion.reason, exclusion.message) == (
         "no_matching_file",
-        "Nothing is stored below the location",
+        "Nothing is stored under the location",
     )
 
 
@@ -436,47 +444,38 @@ def test_progress_counts_assets_up_to_all_of_them() -> None:
     assert told == [3, 4]
 
 
-def test_a_stop_leaves_no_asset_out_of_the_account() -> None:
-    store = Store(*(f"data/a{number}/x.nwb" for number in range(1000)))
-    store.own_prefix_only = True
-    told: list[int] = []
-
-    result = locate_files(
-        numbered(1000),
-        store,
-        ".nwb",
-        threads=1,
-        progress=told.append,
-        should_stop=lambda: len(told) >= 10,
-    )
-
-    assert 10 <= len(result.located) < 50
-    assert len(result.located) + len(result.exclusions) == 1000
-    assert {exclusion.reason for exclusion in result.exclusions} == {"not_listed"}
-
-
 def wait_for_threads() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("locate"):
             thread.join(10)
 
 
-def test_a_stop_ends_a_long_listing_between_two_pages() -> None:
-    store = Store(*(f"data/a/{number}" for number in range(50)), page_size=1)
+class Stop(Exception):
+    """Raised by a callback, as a cancel is."""
+
+
+def test_a_cancel_ends_a_long_listing_between_two_pages() -> None:
+    store = Store("data/a/x.nwb", *(f"data/b/{number}" for number in range(50)), page_size=1)
+    store.own_prefix_only = True
     first_page, stopped = threading.Event(), threading.Event()
 
     def hold(ask: Ask) -> None:
-        first_page.set()
-        stopped.wait(10)
+        if ask.prefix == "b/":
+            first_page.set()
+            stopped.wait(10)
+
+    def cancel(done: int) -> None:
+        first_page.wait(10)
+        raise Stop
 
     store.trouble = hold
 
-    result = locate(store, ".nwb", "s3://data/a", should_stop=first_page.is_set)
+    with pytest.raises(Stop):
+        locate(store, ".nwb", "s3://data/a", "s3://data/b", progress=cancel)
     stopped.set()
     wait_for_threads()
 
-    assert reasons(result) == [("r0", "not_listed")]
-    assert len(store.asked) == 1
+    assert [ask.prefix for ask in store.asked].count("b/") == 1
 
 
 class InBatches(Executor):
@@ -507,20 +506,35 @@ def test_the_number_of_listings_under_way_is_bounded_whatever_the_number_of_asse
     assert executor.most == 6
 
 
+class Counting(ThreadPoolExecutor):
+    """Counts the pieces of work that are submitted and not yet done."""
+
+    under_way = most = 0
+    lock = threading.Lock()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with self.lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        return super().submit(self.count_down, partial(fn, *args, **kwargs))
+
+    def count_down(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        finally:
+            with self.lock:
+                self.under_way -= 1
+
+
 def test_more_listings_than_twice_the_threads_are_never_under_way() -> None:
-    executor = InBatches(7)
-    polled: list[int] = []
+    store = Store()
+    store.trouble = lambda ask: time.sleep(0.001)
+    assets = in_own_buckets(100)
 
-    locate_files(
-        in_own_buckets(600),
-        Store(),
-        ".nwb",
-        threads=3,
-        executor=executor,
-        should_stop=lambda: polled.append(0) or len(polled) > 3,  # type: ignore[func-returns-value]
-    )
+    with Counting(50) as executor:
+        locate_files(assets, store, ".nwb", threads=3, executor=executor)
 
-    assert executor.most == 6
+    assert 1 < executor.most <= 6
 
 
 def test_a_server_that_refuses_the_delimiter_is_listed_past_the_stores_in_two_requests() -> None:
@@ -611,7 +625,7 @@ class Endless(Store):
 def test_a_server_that_repeats_a_page_without_end_is_an_error(use_delimiter: bool) -> None:
     store = Endless("data/a/1.nwb", "data/a/2.nwb")
 
-    with pytest.raises(ServiceError, match="repeats one page"):
+    with pytest.raises(ServiceError, match="repeats the same page"):
         list_matches(store, S3Prefix("data", "a/"), Search(".nwb", by_delimiter=use_delimiter))
 
     assert len(store.asked) < 100
@@ -658,7 +672,7 @@ def test_an_extension_is_the_end_of_a_name_without_spaces_around_it(text: str) -
         ("nwb/x.nwb", "x.nwb"),
     ],
 )
-def test_a_pattern_or_a_path_is_no_extension_and_the_error_says_what_was_meant(
+def test_a_pattern_or_a_path_is_refused_as_an_extension_with_a_suggestion(
     text: str, meant: str
 ) -> None:
     with pytest.raises(InvalidInput, match="is a pattern or a path") as caught:

@@ -88,15 +88,15 @@ def test_the_walk_finds_every_record_whose_id_is_an_object_id(
     assert found == list(range(5, 25))
 
 
-def test_ids_of_two_types_that_cannot_be_walked_are_told_of(uri: str) -> None:
+def test_records_whose_ids_cannot_be_paged_through_are_a_warning(uri: str) -> None:
     source = MongoSource(uri, database="lab", collection="mixed")
 
     found = find_assets(source, check_query({"n": {"$in": [1, 2]}}))
 
     assert found.matched == 1_000
     assert found.warnings == (
-        "The source counts 1,005 matches, and 1,000 came: records were added meanwhile (find "
-        "again), or some have an _id that is no text and cannot be walked",
+        "The source counts 1,005 matches but returned 1,000: records were added during the search "
+        "(find again), or some have an _id that is not text and cannot be paged through",
     )
 
 
@@ -216,7 +216,7 @@ def test_wrong_credentials_are_access_denied_and_not_shown(
         ("mongodb://user:ses%40me@one.example/admin?tls=true", "one.example:27017"),
     ],
 )
-def test_the_label_holds_the_hosts_and_no_credentials(uri: str, shown: str) -> None:
+def test_the_label_has_the_hosts_and_no_credentials(uri: str, shown: str) -> None:
     source = MongoSource(uri, database="lab", collection="assets")
 
     assert source.label == f"MongoDB {shown}/lab.assets"

@@ -99,7 +99,7 @@ def test_equal_sets_are_merged_with_a_note() -> None:
         (7, 'it is not a JSON object. Write {"analysis_parameter": {...}}.'),
         (
             {"distributed_parameters": []},
-            "distributed_parameters is an empty list: no job would be made. "
+            "distributed_parameters is an empty list, which makes no jobs. "
             "Add a set, or remove the key to use analysis_parameter.",
         ),
         ({"distributed_parameters": {"a": 1}}, "distributed_parameters is an object, not a list."),
@@ -243,9 +243,9 @@ def chain(length: int) -> dict[str, Any]:
     ("schema", "message"),
     [
         (doubling("#/$defs/d{}"), "its references unfold to more than 10,000 schemas"),
-        (doubling("#/%24defs/d{}"), "its reference '#/%24defs/d0' leads to no place in it"),
-        (doubling("#d{}", **{"$anchor": "d{}"}), "its reference '#d0' leads to no place in it"),
-        (doubling("d{}", **{"$id": "d{}"}), "its reference 'd0' leads to no place in it"),
+        (doubling("#/%24defs/d{}"), "its reference '#/%24defs/d0' leads nowhere in the schema"),
+        (doubling("#d{}", **{"$anchor": "d{}"}), "its reference '#d0' leads nowhere in the schema"),
+        (doubling("d{}", **{"$id": "d{}"}), "its reference 'd0' leads nowhere in the schema"),
         (
             chain(1_000),
             "its references unfold to more than 10,000 schemas",
@@ -254,13 +254,13 @@ def chain(length: int) -> dict[str, Any]:
             {"anyOf": [{"anyOf": [{"type": "string"}] * 200}] * 200},
             "its references unfold to more than 10,000 schemas",
         ),
-        ({"$ref": "http://127.0.0.1:9/x"}, "its reference 'http://127.0.0.1:9/x' leads to no"),
-        ({"$ref": "file:///etc/hostname"}, "its reference 'file:///etc/hostname' leads to no"),
-        ({"$schema": "http://127.0.0.1:9/x"}, "it is no JSON Schema: Unknown meta-schema"),
-        ({"$dynamicRef": "#n"}, "its reference '#n' leads to no place in it"),
-        ({"properties": {"a": {"pattern": "("}}}, 'it is no JSON Schema: "(" is not a "regex"'),
-        ({"properties": {"a": {"pattern": "((a{1000}){1000}){1000}"}}}, "it is no JSON Schema"),
-        ({"type": "strin"}, "it is no JSON Schema"),
+        ({"$ref": "http://127.0.0.1:9/x"}, "its reference 'http://127.0.0.1:9/x' leads nowhere"),
+        ({"$ref": "file:///etc/hostname"}, "its reference 'file:///etc/hostname' leads nowhere"),
+        ({"$schema": "http://127.0.0.1:9/x"}, "it is not a JSON Schema: Unknown meta-schema"),
+        ({"$dynamicRef": "#n"}, "its reference '#n' leads nowhere in the schema"),
+        ({"properties": {"a": {"pattern": "("}}}, 'it is not a JSON Schema: "(" is not a "regex"'),
+        ({"properties": {"a": {"pattern": "((a{1000}){1000}){1000}"}}}, "it is not a JSON Schema"),
+        ({"type": "strin"}, "it is not a JSON Schema"),
         ([], "it is not a JSON object. Give a JSON Schema."),
     ],
 )

@@ -1,4 +1,4 @@
-"""The checks worth having from the first day: whole dispatches, planned over fakes."""
+"""Complete dispatches, planned over fakes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from dispatch_core.dispatch import (
     require_jobs,
 )
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
-from dispatch_core.job_model import refusing_readers
+from dispatch_core.job_model import accepting_readers
 from dispatch_core.output.record import dispatch_record
 from dispatch_core.query import read_query
 from dispatch_core.request import check_request, edit_request, load_request, make_request
+from dispatch_core.types import Notice
 from tests.fakes import Buckets, Records, record, record_v2
 
 TWO = Records([record("a0", ids=["id-a0"]), record("a1", ids=["id-a1"])])
@@ -38,6 +39,10 @@ def plan(source: Records, lister: Buckets = NOWHERE, **fields: Any) -> DispatchP
 
 def documents(made: DispatchPlan) -> list[dict[str, Any]]:
     return [json.loads(content) for _, content in made.files()]
+
+
+def warnings(made: DispatchPlan) -> list[str]:
+    return [str(warning) for warning in made.warnings]
 
 
 def ledger(made: DispatchPlan) -> list[tuple[str, str, str]]:
@@ -126,8 +131,8 @@ def test_6_a_cap_of_1_000_on_1_500_jobs_is_loud_and_the_ledger_has_the_500() -> 
     assert len(made.jobs) == 1_000
     assert {row.reason for row in made.exclusions} == {"over_the_cap"}
     assert len(made.exclusions) == 500
-    assert made.warnings[-1] == (
-        "THE CAP CUT 500 JOBS: only 1,000 are dispatched (max_number_of_tasks_dispatched)"
+    assert made.warnings[-1] == Notice(
+        "THE CAP CUT 500 JOBS: only 1,000 are dispatched (max_number_of_tasks_dispatched)", "cap"
     )
 
 
@@ -156,7 +161,7 @@ def test_8_a_misspelt_parameter_is_an_error_that_suggests_the_right_one() -> Non
         )
 
 
-def test_9_an_nwb_directory_counts_once_and_its_children_are_no_jobs() -> None:
+def test_9_an_nwb_directory_counts_once_and_its_children_make_no_jobs() -> None:
     keys = ["a0/x.nwb/.zgroup", "a0/x.nwb/acquisition/0.0", "a0/x.nwb/inner.nwb", "a1/y.nwb"]
 
     jobs = documents(plan(TWO, Buckets({"data": keys}), file_extension=".nwb"))
@@ -176,13 +181,13 @@ def test_10_every_job_of_the_pipeline_format_is_accepted_by_its_reader() -> None
         group_by=["name"],
         parameters={"distributed_parameters": [{"a": 1}, {"a": 2}]},
     )
-    refused = [refusing_readers(document) for document in documents(made)]
 
-    assert len(refused) == 4
-    assert all(set(one) == {"the seed's AnalysisDispatchModel"} for one in refused)
+    accepted = [accepting_readers(document) for document in documents(made)]
+
+    assert accepted == [["analysis-pipeline-utils 0.2 (aind-analysis-wrapper)"]] * 4
 
 
-def test_worker_folders_are_numbered_and_hold_job_files_named_by_uuid() -> None:
+def test_worker_folders_are_numbered_and_contain_job_files_named_by_uuid() -> None:
     made = plan(numbered(10), num_parallel_workers=3)
     paths = [path for path, _ in made.files()]
 
@@ -231,7 +236,7 @@ def test_an_asset_name_that_begins_another_name_takes_none_of_its_files() -> Non
     ]
 
 
-def test_grouped_assets_share_a_job_with_what_they_have_in_common() -> None:
+def test_grouped_assets_share_a_job_with_their_common_values() -> None:
     source = Records(
         [
             record("a0", subject={"subject_id": "1"}),
@@ -260,7 +265,7 @@ def test_without_an_extension_nothing_is_listed() -> None:
     assert lister.requests == 0
 
 
-def test_a_plan_without_jobs_is_a_value_and_a_stop_for_who_would_write() -> None:
+def test_a_plan_without_jobs_is_a_value_but_writing_it_stops() -> None:
     made = plan(TWO, Buckets({"data": []}), file_extension=".nwb")
 
     assert list(made.files()) == []
@@ -275,7 +280,7 @@ def test_a_store_that_refuses_every_asset_is_a_service_error() -> None:
         require_jobs(made)
 
 
-def test_a_store_that_refuses_every_asset_that_is_not_left_out_anyway_is_a_service_error() -> None:
+def test_a_store_that_denies_every_asset_not_excluded_by_the_request_is_a_service_error() -> None:
     source = Records([record("a0"), record_v2("a0"), record("a1")])
     lister = Buckets({"data": []}, denied=["data/"])
 
@@ -330,7 +335,7 @@ def test_on_missing_fail_stops_at_the_first_exclusion_and_report_does_not() -> N
         require_jobs(plan(source, FILES, file_extension=".nwb", on_missing="fail"))
 
 
-def test_on_missing_fail_lets_pass_what_the_request_itself_leaves_out() -> None:
+def test_on_missing_fail_ignores_exclusions_that_the_request_asks_for() -> None:
     rows = [AssetRow(2, "a0"), AssetRow(3, "a0"), AssetRow(4, "a1")]
 
     made = plan(
@@ -368,7 +373,7 @@ def test_a_trial_is_a_loud_warning_and_no_missing_asset() -> None:
     made = plan(TWO, query={"name": {"$ne": ""}}, trial={"first": 1}, on_missing="fail")
 
     require_jobs(made)
-    assert made.warnings == ("THIS IS A TRIAL: it takes the first 1, and leaves 1 asset out",)
+    assert warnings(made) == ["THIS IS A TRIAL: it takes the first 1 and excludes 1 asset"]
 
 
 def test_a_trial_is_replayed_from_the_record_of_its_dispatch() -> None:
@@ -400,12 +405,12 @@ def test_split_files_of_groups_is_ignored_and_said() -> None:
     made = plan(TWO, query={"name": "a0"}, group_by=["name"], split_files=True)
 
     assert len(made.jobs) == 1
-    assert made.warnings == (
+    assert warnings(made) == [
         "split_files is ignored: assets are grouped, and a group is one job with all files",
-    )
+    ]
 
 
-def test_the_largest_of_several_files_is_used_and_the_others_are_no_missing_assets() -> None:
+def test_the_largest_of_several_files_is_used_and_the_others_are_not_missing_assets() -> None:
     made = plan(TWO, FILES, file_extension=".nwb", several_files="largest", on_missing="fail")
 
     require_jobs(made)
@@ -417,7 +422,7 @@ def test_the_largest_of_several_files_is_used_and_the_others_are_no_missing_asse
     assert (made.equation.inputs, made.equation.jobs) == (2, 2)
 
 
-def test_an_asset_with_several_files_is_missing_where_only_one_is_asked_for() -> None:
+def test_an_asset_with_several_files_is_missing_if_only_one_is_required() -> None:
     made = plan(TWO, FILES, file_extension=".nwb", several_files="only_one", on_missing="fail")
 
     assert [job["asset_name"] for job in documents(made)] == [["a1"]]
@@ -450,10 +455,10 @@ def test_an_option_for_several_files_that_does_nothing_is_said(
 ) -> None:
     made = plan(TWO, FILES, **{"query": {"name": "a1"}, "file_extension": ".nwb", **fields})
 
-    assert [warning in one for one in made.warnings] == [True]
+    assert [warning in one for one in warnings(made)] == [True]
 
 
-def test_an_asset_taken_out_by_hand_is_no_rival_and_no_member_of_a_group() -> None:
+def test_an_asset_excluded_by_hand_joins_no_comparison_and_no_group() -> None:
     versions = [record(name, subject="1", rank=n) for n, name in enumerate(["old", "new"])]
     rules = {"filter_latest": "rank", "filter_by": ["subject"]}
 
@@ -464,39 +469,37 @@ def test_an_asset_taken_out_by_hand_is_no_rival_and_no_member_of_a_group() -> No
     assert [job["asset_name"] for job in documents(grouped)] == [["old"]]
 
 
-def test_a_record_taken_out_by_hand_that_did_not_match_is_said() -> None:
+def test_a_record_excluded_by_hand_that_did_not_match_is_a_warning() -> None:
     made = plan(TWO, query={"name": "a0"}, excluded=["r-a1"])
 
-    assert made.warnings == ("1 record taken out by hand did not match anyway",)
+    assert warnings(made) == ["1 record excluded by hand did not match the query"]
 
 
 def test_unwinding_without_groups_is_said_to_do_nothing() -> None:
     made = plan(TWO, query={"name": "a0"}, unwind_list_fields=["name"])
 
-    assert made.warnings == ("unwind_list_fields does nothing without group_by",)
+    assert warnings(made) == ["unwind_list_fields does nothing without group_by"]
 
 
 def test_an_empty_query_is_a_warning_with_the_number_of_records() -> None:
-    assert plan(TWO, query={}).warnings == ("The query is empty: it matches all 2 records",)
+    assert warnings(plan(TWO, query={})) == ["The query is empty: it matches all 2 records"]
 
 
 def test_parameters_that_are_ignored_are_a_warning() -> None:
     parameters = {"analysis_parameter": {"a": 1}, "distributed_parameters": [{"a": 2}]}
 
-    assert (
-        "analysis_parameter is ignored: distributed_parameters is present"
-        in plan(TWO, parameters=parameters).warnings
+    assert "analysis_parameter is ignored: distributed_parameters is present" in warnings(
+        plan(TWO, parameters=parameters)
     )
 
 
 def test_workers_that_are_ignored_are_a_warning() -> None:
-    assert (
-        "num_parallel_workers is ignored: tasks_per_job is set"
-        in plan(TWO, tasks_per_job=1, num_parallel_workers=7).warnings
+    assert "num_parallel_workers is ignored: tasks_per_job is set" in warnings(
+        plan(TWO, tasks_per_job=1, num_parallel_workers=7)
     )
 
 
-def test_the_equation_counts_what_was_multiplied_and_what_came_out() -> None:
+def test_the_equation_counts_inputs_sets_and_jobs() -> None:
     made = plan(
         TWO,
         FILES,

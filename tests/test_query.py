@@ -74,7 +74,7 @@ def test_an_array_is_an_aggregation_pipeline() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "   ", '"a"', "7", "null", "[]", "[7]", "[{}]"])
-def test_what_is_no_query_is_refused(text: str) -> None:
+def test_a_value_that_is_not_a_query_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         read_query(text)
 
@@ -106,7 +106,7 @@ def test_every_issue_is_reported_at_once() -> None:
     assert text.splitlines() == [
         "query: $where is not allowed: it runs code in the database. Remove it.",
         "query.a: $inn is not a known operator. Did you mean $in?",
-        "query.$or[0].b: $date is not allowed: records hold plain JSON, and dates as strings. "
+        "query.$or[0].b: $date is not allowed: records are plain JSON, with dates as strings. "
         'Write the plain value, such as "2025-06-01".',
     ]
 
@@ -115,7 +115,7 @@ def test_every_issue_is_reported_at_once() -> None:
     ("query", "message"),
     [
         ({"a": {"$IN": [1]}}, "query.a: $IN is not a known operator. Did you mean $in?"),
-        ({"a": {"$sum": 1}}, "query.a: $sum has no place here. Move it or remove it."),
+        ({"a": {"$sum": 1}}, "query.a: $sum is not allowed here. Move it or remove it."),
         ([{"$mach": {}}], "query[0]: $mach is not a known stage. Did you mean $match?"),
         ([{"$out": "x"}], "query[0]: $out is not allowed: it writes to the database."),
         ([{"$facet": {"a": [{"$out": "x"}]}}], "query[0]: $facet is not a known stage. Use one of"),
@@ -170,7 +170,7 @@ def test_10_000_forbidden_operators_at_random_depth_are_all_caught() -> None:
     assert missed == []
 
 
-def test_a_query_of_more_than_100_levels_is_refused_also_when_it_is_no_text() -> None:
+def test_a_query_of_more_than_100_levels_is_refused_also_as_a_value() -> None:
     query: Any = 1
     for _ in range(5_000):
         query = {"a": query}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dispatch_core.cli import main
 from tests.support.world import ROOT, SETTINGS, jobs_of, subject
@@ -111,6 +111,30 @@ def test_every_seed_job_of_the_demo_has_the_shape_of_the_seed(
         assert list(job)[:3] == ["s3_location", "asset_id", "asset_name"]
         assert len(read.s3_location) == len(read.asset_id) == len(read.asset_name)
         assert [len(read.distributed_parameters or ())] == [1]
+
+
+def test_a_pipeline_job_is_refused_by_the_shape_that_the_seed_prints(dispatched: Path) -> None:
+    dispatch(dispatched, "--job_format=pipeline", "--max_number_of_tasks_dispatched=1")
+    (job,) = jobs_of(dispatched)
+
+    with pytest.raises(ValidationError, match="distributed_parameters"):
+        SeedModel.model_validate(job)
+
+
+@pytest.mark.parametrize("job_format", ["seed", "pipeline"])
+def test_a_job_without_parameters_is_accepted_by_both_readers(
+    dispatched: Path, job_format: str
+) -> None:
+    python = real_reader()
+    (dispatched.parent / "in" / "analysis_parameters.json").unlink()
+    cap = "--max_number_of_tasks_dispatched=1"
+    dispatch(dispatched, f"--job_format={job_format}", cap)
+    (job,) = jobs_of(dispatched)
+
+    done = subprocess.run([python, SCRIPT, dispatched], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "1")
+    assert SeedModel.model_validate(job).distributed_parameters is None
 
 
 def test_fixed_parameters_reach_the_wrapper_inside_the_distributed_ones(dispatched: Path) -> None:

@@ -46,7 +46,7 @@ def test_the_snippet_asks_the_real_client_for_the_same_query(
     )
 
 
-def test_the_snippet_names_no_host_of_a_uri_that_may_hold_a_password() -> None:
+def test_the_snippet_omits_a_uri_which_may_contain_a_password() -> None:
     text = snippet_of({}, SourceSettings(host="mongodb://me:secret@db.test"))
 
     assert "secret" not in text

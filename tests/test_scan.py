@@ -1,4 +1,4 @@
-"""Neighbours listed together: the right files, in as few requests as can be, on any server."""
+"""Neighbours listed together: the right files, in as few requests as possible, on any server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dispatch_core.locate import Located, locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject
 from dispatch_core.sources.s3 import S3Lister
 from dispatch_core.text.file_extension import NestedStores
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset
+from dispatch_core.types import DataAsset
 from tests.servers.s3 import S3Server
 from tests.support.store import (
     LAST,
@@ -288,7 +288,7 @@ def test_assets_far_apart_are_listed_by_their_own_prefix_and_drag_in_few_strange
     assert store.entries < 200 * 50 * 1.5
 
 
-def test_assets_half_way_between_cost_as_many_requests_as_pages_that_hold_one() -> None:
+def test_assets_of_medium_density_cost_one_request_per_page() -> None:
     store = Even(4000, *FIFTY)
 
     result = locate(store, ".nwb", *numbered(*range(0, 4000, 5)), threads=8)
@@ -307,7 +307,7 @@ def test_a_crowd_among_assets_that_are_far_apart_is_still_found_to_be_one() -> N
     assert result.requests < 400  # one by one: 2,060; knowing it all beforehand: 160
 
 
-def test_a_bucket_that_denies_the_shared_prefix_is_asked_for_it_once() -> None:
+def test_the_shared_prefix_of_a_bucket_that_denies_it_is_requested_once() -> None:
     store = Store(*(f"data/a{number}/x.nwb" for number in range(100)))
     store.own_prefix_only = True
 
@@ -337,7 +337,7 @@ def test_a_bucket_whose_shared_prefix_always_fails_is_listed_one_by_one() -> Non
     assert result.requests <= 200 + 11
 
 
-def test_a_bucket_that_is_not_there_is_asked_for_once() -> None:
+def test_a_bucket_that_does_not_exist_is_requested_once() -> None:
     store = Store()
     store.trouble = lambda ask: NoSuchBucket("gone")
 
@@ -382,15 +382,6 @@ def test_what_becomes_of_assets_is_told_as_it_comes_each_asset_once() -> None:
     assert len(batches) > 2
     assert told.count("LocatedAsset") == len(result.located) == 2
     assert told.count("Exclusion") == len(result.exclusions) == 2
-
-
-def test_assets_that_a_stop_left_out_are_told_of_too() -> None:
-    told: list[LocatedAsset | Exclusion] = []
-
-    result = locate(Store(), ".nwb", "a", "b", should_stop=lambda: True, found=told.extend)
-
-    assert tuple(told) == result.exclusions
-    assert [row.reason for row in result.exclusions] == ["not_listed"] * 2
 
 
 def test_work_done_twice_gives_the_same_answer() -> None:

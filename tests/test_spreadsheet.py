@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dispatch_core.asset_list import AssetRow, read_asset_csv
 from dispatch_core.find import MatchRow
 from dispatch_core.text.spreadsheet import csv_file, csv_text, plain_cell, safe_cell
-from dispatch_core.types import DataAsset, Exclusion
+from dispatch_core.types import DataAsset, Exclusion, Reason
 from dispatch_core.views.report import assets_text, ledger_text, match_report_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +45,9 @@ def cells_of(text: str) -> list[list[str]]:
         ("", ""),
     ],
 )
-def test_only_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str, shown: str) -> None:
+def test_only_a_cell_that_a_spreadsheet_would_execute_gets_an_apostrophe(
+    text: str, shown: str
+) -> None:
     assert safe_cell(text) == shown
     assert plain_cell(shown) == text
 
@@ -60,7 +62,7 @@ def test_every_cell_is_read_back_as_it_was_and_none_begins_a_formula(texts: list
 
 
 def test_the_ledger_is_safe_and_complete() -> None:
-    row = Exclusion("files", "access_denied", "-denied", "@ask", "1", HYPERLINK, "s3://b/=1")
+    row = Exclusion("files", Reason.ACCESS_DENIED, "-denied", "@ask", "1", HYPERLINK, "s3://b/=1")
 
     assert cells_of(ledger_text([row], "ledger.csv")) == [
         ["stage", "reason", "message", "action", "record_id", "name", "location"],

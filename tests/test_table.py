@@ -8,7 +8,7 @@ from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
 from dispatch_core.language.bson import MISSING
 from dispatch_core.query import parse_query
-from dispatch_core.types import DataAsset, Exclusion, FileEntry
+from dispatch_core.types import DataAsset, Exclusion, FileEntry, Reason
 from dispatch_core.views.columns import (
     ACQUIRED,
     MODALITY,
@@ -49,7 +49,7 @@ def test_a_search_can_be_kept_to_one_column() -> None:
     assert list(select_rows(ROWS, COLUMNS, TableView(search="a", column="Size"))) == []
 
 
-def test_an_empty_cell_does_not_hold_the_word_none() -> None:
+def test_an_empty_cell_does_not_contain_the_word_none() -> None:
     assert list(select_rows(ROWS, COLUMNS, TableView(search="none"))) == []
 
 
@@ -65,7 +65,7 @@ def test_texts_sort_without_regard_to_case() -> None:
     assert list(select_rows(ROWS, COLUMNS, TableView(sort="Name"))) == [1, 0, 3, 2]
 
 
-def test_a_column_that_is_no_longer_there_sorts_nothing() -> None:
+def test_a_column_that_no_longer_exists_sorts_nothing() -> None:
     assert list(select_rows(ROWS, COLUMNS, TableView(sort="Gone"))) == [0, 1, 2, 3]
 
 
@@ -74,7 +74,7 @@ def test_a_page_past_the_end_is_the_last_one() -> None:
     assert page_of([], TableView(page=3), 2) == (0, [])
 
 
-def test_the_csv_of_a_table_holds_every_row() -> None:
+def test_the_csv_of_a_table_has_every_row() -> None:
     assert table_text(ROWS, COLUMNS) == "Name,Size\r\nBeta,10\r\nalpha,9\r\n,\r\nGamma,100\r\n"
 
 
@@ -121,7 +121,7 @@ def test_an_asset_counts_in_each_of_its_values_and_a_comma_in_a_name_splits_noth
     assert count_values(assets, PROJECT) == [("Cells, sorted", 2), ("none", 1)]
 
 
-def test_months_are_in_order_of_time_and_what_has_no_date_is_last() -> None:
+def test_months_are_in_order_of_time_and_missing_dates_are_last() -> None:
     times = ["2025-07-01T10:00:00Z", "2024-12-31 10:00:00", "7/1/2025", "2025-07-30"]
     assets = [asset(session={"session_start_time": time}) for time in times]
 
@@ -143,7 +143,7 @@ def test_sizes_are_counted_in_ranges_from_small_to_large_with_stores_last() -> N
     assert count_sizes([]) == []
 
 
-def test_an_ending_is_all_that_stands_behind_the_first_dot_of_the_end() -> None:
+def test_an_ending_includes_all_extensions_at_the_end_of_a_name() -> None:
     names = ["a/x.ome.zarr", "a/y_2025.01.02.nwb", "a/z.ome.zarr", "a/README"]
 
     counts = count_endings(FileEntry(f"s3://b/{name}") for name in names)
@@ -151,12 +151,12 @@ def test_an_ending_is_all_that_stands_behind_the_first_dot_of_the_end() -> None:
     assert counts == [(".ome.zarr", 2), (".nwb", 1), ("none", 1)]
 
 
-def test_what_assets_without_a_match_hold_is_counted_by_asset() -> None:
-    told = "Nothing below the location ends with '.nwb'; it holds .json (3), .nwb.zarr (1,204)"
+def test_the_extensions_of_assets_without_a_match_are_counted_by_asset() -> None:
+    missing, denied = Reason.NO_MATCHING_FILE, Reason.ACCESS_DENIED
     rows = [
-        Exclusion("files", "no_matching_file", told, ""),
-        Exclusion("files", "no_matching_file", "x; it holds .json (1), no extension (2)", ""),
-        Exclusion("files", "access_denied", "it holds .json (3)", ""),
+        Exclusion("files", missing, "none", "", held=((".json", 3), (".nwb.zarr", 1_204))),
+        Exclusion("files", missing, "none", "", held=((".json", 1),)),
+        Exclusion("files", denied, "it holds .json (3)", ""),
     ]
 
     assert held_extensions(rows) == [(".json", 2), (".nwb.zarr", 1)]

@@ -22,7 +22,7 @@ def kept(grouped: Grouped, **rule: Any) -> list[str]:
     return ["".join(one.name for one in group.assets) for group in taken.groups]
 
 
-def test_without_a_trial_nothing_is_left_out() -> None:
+def test_without_a_trial_nothing_is_excluded() -> None:
     assert take_trial(ONE_EACH, None) is ONE_EACH
 
 
@@ -61,11 +61,11 @@ def test_more_random_ones_are_those_before_and_others() -> None:
 
 
 @pytest.mark.parametrize("rule", [{"first": 9}, {"random": 9}])
-def test_a_trial_of_more_than_there_are_takes_all(rule: dict[str, int]) -> None:
+def test_a_trial_of_more_assets_than_exist_takes_all(rule: dict[str, int]) -> None:
     assert kept(ONE_EACH, **rule) == list("abcdef")
 
 
-def test_each_asset_that_is_left_out_is_a_row_of_the_ledger_after_the_earlier_ones() -> None:
+def test_each_excluded_asset_is_a_ledger_row_after_the_earlier_ones() -> None:
     earlier = take_trial(ONE_EACH, Trial(first=5)).exclusions
 
     taken = take_trial(Grouped(ONE_EACH.groups[:3], earlier), Trial(first=1))
@@ -77,7 +77,7 @@ def test_each_asset_that_is_left_out_is_a_row_of_the_ledger_after_the_earlier_on
     ]
 
 
-def test_an_asset_of_several_groups_is_left_out_only_where_none_is_taken() -> None:
+def test_an_asset_of_several_groups_is_excluded_only_if_the_trial_takes_none_of_them() -> None:
     rules = GroupingRules(group_by=("tags",), unwind=("tags",))
     grouped = group_assets([asset("a", tags=["x", "y"]), asset("b", tags=["y"])], rules)
 

@@ -1,4 +1,4 @@
-"""Records are read by ranges of their ids, side by side, each once."""
+"""Reading records in parallel by ranges of their ids, each record once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_short_pages_are_not_taken_for_the_end(make: Any) -> None:
     assert read(Records(records, short=7)) == [one["_id"] for one in records]
 
 
-def test_the_filter_holds_in_every_range() -> None:
+def test_the_filter_applies_in_every_range() -> None:
     records = with_uuids(250)
 
     found = read(Records(records), {"n": {"$gte": 100}})
@@ -67,7 +67,7 @@ def test_one_page_costs_a_second_request_that_finds_its_end_and_no_more() -> Non
     assert source.pages == 2
 
 
-def test_ranges_cost_one_more_request_each_and_ids_that_are_no_uuids_none() -> None:
+def test_ranges_cost_one_more_request_each_and_other_ids_than_uuids_none() -> None:
     apart, together = Records(with_uuids(400)), Records(with_names(400))
 
     read(apart, page_size=100), read(together, page_size=100)
@@ -76,7 +76,7 @@ def test_ranges_cost_one_more_request_each_and_ids_that_are_no_uuids_none() -> N
     assert together.pages == 5
 
 
-def test_a_page_that_is_too_large_is_asked_for_at_half_the_size_in_every_range() -> None:
+def test_a_page_that_is_too_large_is_requested_at_half_the_size_in_every_range() -> None:
     source = Records(with_uuids(200), most=30)
 
     assert len(read(source, page_size=100)) == 200
@@ -137,7 +137,7 @@ class Waiting:
         raise NotImplementedError
 
 
-def test_the_next_page_is_asked_for_before_this_one_is_used() -> None:
+def test_the_next_page_is_requested_before_this_one_is_used() -> None:
     source = Waiting()
     pages = read_pages(source, {}, {})
 
@@ -159,7 +159,7 @@ class Meeting(Records):
         return super().find_page(query, *ask)
 
 
-def test_ranges_are_asked_for_at_the_same_time() -> None:
+def test_ranges_are_requested_at_the_same_time() -> None:
     source = Meeting(with_uuids(40))
     source.asked, source.have_met = [], threading.Event()
 

@@ -1,4 +1,4 @@
-""" "Why not this one?": the clause that a record fails, the stage that dropped it, or its jobs."""
+"""Why an asset is missing: the clause that it fails, the stage that excludes it, or its jobs."""
 
 from __future__ import annotations
 
@@ -62,21 +62,19 @@ def test_the_second_code_ocean_id_is_as_good_as_the_first() -> None:
     assert (answer.name, answer.matched_by) == ("a", "external_links.Code Ocean")
 
 
-def test_what_no_record_holds_is_not_found_and_an_empty_text_refused() -> None:
+def test_an_unknown_name_is_not_found_and_an_empty_one_is_refused() -> None:
     answer = ask("nobody", {})
 
     assert answer.verdict == "not found"
-    with pytest.raises(InvalidInput, match="Type a name or an id"):
+    with pytest.raises(InvalidInput, match="Enter a name or an id"):
         why_not(WORLD, "  ", None, NOTHING_YET)
 
 
-def test_the_clause_it_fails_is_named_with_what_the_record_holds() -> None:
+def test_the_failed_clause_is_named_with_the_values_of_the_record() -> None:
     answer = ask("b", {"name": {"$exists": True}, "kind": "raw"})
 
     assert answer.verdict == "fails the query"
-    assert answer.message == (
-        'The query leaves it out: it fails {"kind": "raw"}: kind is "derived"'
-    )
+    assert answer.message == ('The query excludes it: it fails {"kind": "raw"}: kind is "derived"')
 
 
 def test_a_value_under_the_other_spelling_is_shown_beside_the_absent_one() -> None:
@@ -102,7 +100,7 @@ def test_before_anything_is_found_nothing_is_against_a_match() -> None:
     answer = ask("a", {"kind": "raw"})
 
     assert answer.verdict == "matches"
-    assert answer.message == "Nothing is against it up to nothing yet: assets are not looked for"
+    assert answer.message == "Nothing has excluded it up to now: the search for assets has not run"
 
 
 def test_what_is_in_has_its_jobs() -> None:
@@ -110,7 +108,7 @@ def test_what_is_in_has_its_jobs() -> None:
 
     answer = ask("a", {"kind": "raw"}, steps)
 
-    assert (answer.verdict, answer.message) == ("in", "It is in: 2 jobs")
+    assert (answer.verdict, answer.message) == ("in", "It is included: 2 jobs")
     assert answer.jobs == (f"0/{plan.jobs[0].name}.json", f"1/{plan.jobs[1].name}.json")
 
 
@@ -124,7 +122,7 @@ def test_what_is_in_has_its_jobs() -> None:
         ({"trial": {"first": 1}}, "c", "grouping"),
     ],
 )
-def test_what_a_stage_dropped_says_which(request_: dict[str, Any], text: str, stage: str) -> None:
+def test_an_excluded_asset_names_the_stage(request_: dict[str, Any], text: str, stage: str) -> None:
     _, steps = planned(**request_)
 
     answer = ask(text, {"kind": "raw"}, steps)

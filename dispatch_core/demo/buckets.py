@@ -12,7 +12,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import NoReturn
 
 from dispatch_core.demo.catalogue import DemoCatalogue, split_location
 from dispatch_core.demo.trees import size_of, written_at
@@ -23,25 +22,15 @@ from dispatch_core.types import Record
 
 
 class DemoLister:
-    """An `ObjectLister` over the buckets of a `DemoCatalogue`.
+    """An `ObjectLister` over the buckets of a `DemoCatalogue`."""
 
-    Parameters
-    ----------
-    own_prefix_only
-        Buckets whose policy allows a listing of one asset and denies a shorter
-        prefix: ``AccessDenied`` where the prefix holds no ``/``.
-    """
-
-    def __init__(
-        self, catalogue: DemoCatalogue, own_prefix_only: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, catalogue: DemoCatalogue) -> None:
         self._catalogue = catalogue
-        self._own_prefix_only = own_prefix_only
         self._lock = threading.Lock()
         self._shelves: dict[str, _Shelf] = {}
 
-    def __reduce__(self) -> tuple[type[DemoLister], tuple[DemoCatalogue, frozenset[str]]]:
-        return DemoLister, (self._catalogue, self._own_prefix_only)
+    def __reduce__(self) -> tuple[type[DemoLister], tuple[DemoCatalogue]]:
+        return DemoLister, (self._catalogue,)
 
     @property
     def label(self) -> str:
@@ -58,7 +47,7 @@ class DemoLister:
         token: str | None = None,
     ) -> ListPage:
         """One page of at most 1,000 entries; see `ObjectLister.list_page`."""
-        self._check(bucket, prefix)
+        self._check(bucket)
         shelf = self._shelf(bucket)
         page = page_of(
             lambda floor: shelf.seek(floor, prefix),
@@ -69,24 +58,19 @@ class DemoLister:
         )
         return replace(page, read=lambda index: shelf.read(page.keys[index]))
 
-    def _check(self, bucket: str, prefix: str) -> None:
+    def _check(self, bucket: str) -> None:
         if bucket not in self._catalogue.buckets:
             action = "Correct the location in the record, or exclude the asset"
             raise NoSuchBucket(Issue("the bucket does not exist", f"s3://{bucket}", action))
         if bucket in self._catalogue.denied_buckets:
-            _deny(f"s3://{bucket}")
-        if bucket in self._own_prefix_only and "/" not in prefix:
-            _deny(f"s3://{bucket}/{prefix}")
+            action = "Ask the bucket's owner for access"
+            raise AccessDenied(Issue("listing is denied", f"s3://{bucket}", action))
 
     def _shelf(self, bucket: str) -> _Shelf:
         with self._lock:
             if not self._shelves:
                 self._shelves = _shelves_of(self._catalogue)
         return self._shelves[bucket]
-
-
-def _deny(where: str) -> NoReturn:
-    raise AccessDenied(Issue("listing is denied", where, "Ask the bucket's owner for access"))
 
 
 class _Shelf:

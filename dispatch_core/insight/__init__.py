@@ -1,1 +1,1 @@
-"""What a source knows of itself and of a query: fields, values, facets, advice, why and why not."""
+"""Questions about a source: fields, values, facets, advice, why a query or asset fails."""

@@ -1,12 +1,13 @@
-"""Advice on a query that is allowed and yet cannot mean what it says.
+"""Advice on a query that is allowed but is probably not what the user means.
 
-Noticed are a field that no record holds, a value of a type that the field never has,
-a text that the field never has although a near one is common; and, as a hint, that
-further records match in the other schema's spelling.
-Sampled fields only raise the suspicion; the source itself is asked before anything
-is said, and a suggestion is made only where records answer to it. Silence is better
-than a false alarm: what is asked for by its absence (``$exists: false``), negated, or
-one spelling of an ``$or`` over both schemas, is left alone.
+It detects a field that no record has, a value of a type that the field never has, and a
+text that the field never has although a similar one is common. As a hint, it reports
+that more records match in the other schema's spelling.
+
+Sampled fields are only a first indication: the source is queried before anything is
+reported, and only suggestions with matching records are made. To avoid false alarms, a
+condition on absence (``$exists: false``), a negated one, and one spelling of an ``$or``
+over both schemas are not checked.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ Kind = Literal["unknown field", "type", "value", "spelling"]
 MOST_CONDITIONS = 30
 MOST_SUGGESTIONS = 3
 CLOSE = 0.85
-"""How alike (0 to 1) two names are where one may be a misspelling of the other."""
+"""The similarity (0 to 1) from which a name may be a misspelling of another."""
 
 _LETTERS = re.compile("[^\\W\\d_]{3}")  # the next number is another subject, not a misspelling
 _NAMES = ("_id", "name", "location")
@@ -58,7 +59,7 @@ _ABSENCE = frozenset(("$exists", "$ne", "$nin", "$not", "$size", "$type"))
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A query to use instead: what changes, in words, and the whole new query."""
+    """A query to use instead: a label for the change, and the complete new query."""
 
     label: str
     query: Filter | Pipeline
@@ -66,10 +67,10 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One condition that no record can meet as it is written, and what may be meant.
+    """A condition that no record can match as written, and suggestions to correct it.
 
-    Of the kind "spelling" it is only a hint on the whole query: further records
-    match as the other schema spells it.
+    The kind "spelling" is only a hint on the whole query: more records match in the
+    other schema's spelling.
     """
 
     kind: Kind
@@ -80,7 +81,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """A condition with the filter and the query around it, and what can be asked about it."""
+    """A condition with its filter and query, and with the source to check it against."""
 
     source: MetadataSource
     catalogue: FieldCatalogue
@@ -93,7 +94,7 @@ class _Asking:
         return Suggestion(label, replaced_at(self.query, self.place, changed))
 
     def holds(self, test: Filter) -> bool:
-        """Whether some record meets `test`; asked for one id."""
+        """Whether some record matches `test`, from a request for one id."""
         return bool(self.source.find_page(test, {"_id": 1}, 1))
 
 
@@ -103,10 +104,9 @@ def advise(
     catalogue: FieldCatalogue,
     progress: Progress = no_progress,
 ) -> tuple[Advice, ...]:
-    """Advice on each condition of `query` that deserves it, in the query's order.
+    """Advice on the conditions of `query` that need it, in the query's order.
 
-    A condition on fields that are well known costs one request, or none; an unknown
-    one up to a dozen.
+    A condition on a known field costs at most one request, an unknown one up to a dozen.
     """
     asked = [
         _Asking(source, catalogue, query, place, filter_query, condition)
@@ -129,7 +129,7 @@ def advise(
 
 
 def _is_inside(place: JsonPath, outer: list[JsonPath]) -> bool:
-    """Whether `place` lies in one of `outer`: what was said there need not be said again."""
+    """Whether `place` is inside one of `outer`, whose advice already covers it."""
     return any(place != one and place[: len(one)] == one for one in outer)
 
 
@@ -153,10 +153,10 @@ def _advise(asking: _Asking) -> Advice | None:
             return _unknown_field(asking)
         return _wrong_type(asking, known) or _unknown_value(asking, known)
     except (InvalidInput, AnswerTooLarge):
-        return None  # the source cannot be asked this; the query itself says so when it is run
+        return None  # the source refuses this condition; running the query reports why
 
 
-# A field that no record holds
+# A field that no record has
 
 
 def _unknown_field(asking: _Asking) -> Advice | None:
@@ -171,9 +171,9 @@ def _unknown_field(asking: _Asking) -> Advice | None:
 
 
 def _paths_instead(asking: _Asking, spellings: tuple[str, ...]) -> Iterator[Suggestion]:
-    """Fields that exist and that this one may be; only those that find something, if one does.
+    """Suggestions of similar fields that exist; only those with matches, if any has some.
 
-    Where the two spellings of one field both do, either of them comes first.
+    If both spellings of one field have matches, the first suggestion is either of them.
     """
     condition, catalogue = asking.condition, asking.catalogue
     likely = [*spellings, *catalogue.nearest(condition.path)]
@@ -188,7 +188,7 @@ def _paths_instead(asking: _Asking, spellings: tuple[str, ...]) -> Iterator[Sugg
 
 
 def _are_close(one: str, path: str) -> bool:
-    """Whether `one` is `path` with its beginning left out, or misspelt where they differ."""
+    """Whether `path` is `one` without its beginning, or a misspelling of it."""
     names, others = one.lower().split("."), path.lower().split(".")
     while names and others and names[0] == others[0]:
         names, others = names[1:], others[1:]
@@ -226,10 +226,10 @@ def _wrong_type(asking: _Asking, known: FieldInfo) -> Advice | None:
     if known.is_container:
         return _inner_field(asking, known, odd[0])
     if not SCALARS & set(known.types):
-        return None  # only null was seen: what it holds elsewhere is not known
+        return None  # only null was seen, so the type elsewhere is unknown
     changed = _converted(operand, known)
     path, shown = asking.condition.path, json.dumps(odd[0], ensure_ascii=False)
-    message = f"{path} holds {_named(known)}; {shown} is {_kind_of(odd[0])} and equals none of them"
+    message = f"{path} has {_named(known)}; {shown} is {_kind_of(odd[0])} and equals none of them"
     if changed is None:
         return Advice("type", path, message)
     new = with_operand(asking.filter_query, asking.condition, changed)
@@ -275,7 +275,7 @@ def _named(known: FieldInfo) -> str:
 
 
 def _converted(operand: JsonValue, known: FieldInfo) -> JsonValue:
-    """The operand with its values in the type that the field holds, or None."""
+    """The operand with its values converted to the type of the field, or None."""
     if is_operator_document(operand):
         changed = {
             name: _converted_values(argument, known) if name in _COMPARISONS else argument
@@ -308,7 +308,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _inner_field(asking: _Asking, known: FieldInfo, value: JsonValue) -> Advice | None:
-    """A plain value compared with documents: the fields inside them that hold it."""
+    """A plain value compared with documents: suggests the fields inside that have it."""
     path = asking.condition.path
     operand = asking.condition.operand
     inner = [one.path for one in asking.catalogue.inside(known.path)][:8]
@@ -318,11 +318,11 @@ def _inner_field(asking: _Asking, known: FieldInfo, value: JsonValue) -> Advice 
         for one in held
     )
     shown = json.dumps(value, ensure_ascii=False)
-    message = f"{path} holds documents with fields of their own; {shown} equals none of them"
+    message = f"{path} has documents with fields of their own; {shown} equals none of them"
     return Advice("type", path, message, suggestions)
 
 
-# A text that the field never has, although a near one is common
+# A text that the field never has, although a similar one is common
 
 
 def _unknown_value(asking: _Asking, known: FieldInfo) -> Advice | None:
@@ -351,7 +351,7 @@ def _values_instead(asking: _Asking, values: list[str], near: list[Any]) -> Iter
 
 
 def _exchanged(operand: JsonValue, old: str, new: JsonValue) -> JsonValue:
-    """`operand` with one value for another, in ``$eq`` and ``$in``, too."""
+    """`operand` with `new` instead of `old`, also in ``$eq`` and ``$in``."""
     if isinstance(operand, dict):
         return {name: _exchanged(argument, old, new) for name, argument in operand.items()}
     if isinstance(operand, list):
@@ -363,7 +363,7 @@ def _exchanged(operand: JsonValue, old: str, new: JsonValue) -> JsonValue:
 
 
 def _hints(source: MetadataSource, query: Filter | Pipeline) -> Iterator[Advice]:
-    """Where further records match the first filter as the other schema spells it."""
+    """Advice if more records match the first filter in the other schema's spelling."""
     for place, filter_query in itertools.islice(match_filters(query), 1):
         for version in (1, 2):
             other = respell_filter(filter_query, version)
@@ -376,12 +376,12 @@ def _hints(source: MetadataSource, query: Filter | Pipeline) -> Iterator[Advice]
             if further:
                 either = replaced_at(query, place, _both_spellings(filter_query, other))
                 records = "record matches" if further == 1 else "records match"
-                message = f"{further:,} further {records} in the v{version} spelling of the fields"
+                message = f"{further:,} more {records} in the v{version} spelling of the fields"
                 yield Advice("spelling", "", message, (Suggestion("either spelling", either),))
 
 
 def _both_spellings(filter_query: Filter, other: Filter) -> Filter:
-    """Either of two filters; what they share stands once, where one clause differs."""
+    """Either of two filters; if one clause differs, the shared ones are written once."""
     ours = [(key, item) for key, item in filter_query.items() if other.get(key) != item]
     theirs = [(key, item) for key, item in other.items() if filter_query.get(key) != item]
     if len(ours) == len(theirs) == 1 and len(filter_query) == len(other):
@@ -400,9 +400,9 @@ class Translation:
 
 
 def translate(source: MetadataSource, query: Filter) -> tuple[Translation, ...]:
-    """`query` as v1 and as v2 spell it, and as an ``$or`` of both, each with its count.
+    """`query` in the v1 and v2 spelling and as an ``$or`` of both, each with its count.
 
-    Empty where both spellings are the same.
+    Empty if both spellings are the same.
     """
     spelled: dict[Version, Filter] = {1: respell_filter(query, 1), 2: respell_filter(query, 2)}
     if spelled[1] == spelled[2]:

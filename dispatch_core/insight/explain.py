@@ -1,8 +1,9 @@
-"""Why a query finds nothing, or little: what each clause alone does, and which one kills.
+"""Why a query finds little or nothing: the effect of each clause, and which one blocks.
 
-Each clause is counted alone and the query is counted without it. Where no single
-clause is to blame, the smallest set of clauses that exclude one another is looked
-for. The number of requests is bounded; a long conjunction is explained in part.
+For each clause, the records that match it alone and the query without it are counted.
+If no single clause blocks the result, the smallest set of clauses that exclude one
+another is searched for. The number of requests is limited, so a long conjunction is
+explained only in part.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Pipeline, Progress, no_progress
 
 MOST_CLAUSES = 16
-"""Clauses that are counted; each costs two requests."""
+"""The most clauses that are counted; each costs two requests."""
 
 MOST_BRANCHES = 8
 FEW = 5
@@ -29,9 +30,9 @@ FEW = 5
 class ClauseCount:
     """One clause of a query.
 
-    ``alone`` is how many records meet it by itself, ``without`` how many the query
-    finds when it is left out. ``branches`` are the members of an ``$or`` that nobody
-    meets, each alone.
+    ``alone`` is the number of records that match the clause alone, ``without`` that of
+    the query without the clause. ``branches`` are the members of an ``$or`` that no
+    record matches, each alone.
     """
 
     clause: Filter
@@ -47,7 +48,7 @@ class ClauseCount:
 
 @dataclass(frozen=True, slots=True)
 class StageCount:
-    """How many results are left after one stage of a pipeline."""
+    """How many results remain after one stage of a pipeline."""
 
     number: int
     stage: str
@@ -56,7 +57,7 @@ class StageCount:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What each part of a query does to the count.
+    """The effect of each part of a query on the count.
 
     Attributes
     ----------
@@ -65,54 +66,55 @@ class Explanation:
     total
         Records of the collection.
     clauses
-        In the query's order; ``left_out`` counts those beyond the bound.
-    to_blame
-        Indices of the clauses that leave nothing: those that no record meets; else
-        those of which any one left out helps; else several that exclude one another.
-        Where a few records are found, the one that leaves out the most.
+        In the query's order; ``uncounted`` is the number of those above the limit.
+    blocking
+        Indices of the clauses that block the result: those that no record matches;
+        else those whose removal helps; else several that exclude one another. If a
+        few records are found, the clause that excludes the most.
     stages
-        Of a pipeline, what each stage leaves; the clauses are its first ``$match``.
+        For a pipeline, the results after each stage; the clauses are those of its
+        first ``$match``.
     """
 
     count: int
     total: int
     clauses: tuple[ClauseCount, ...] = ()
-    to_blame: tuple[int, ...] = ()
-    left_out: int = 0
+    blocking: tuple[int, ...] = ()
+    uncounted: int = 0
     stages: tuple[StageCount, ...] = ()
 
     @property
     def summary(self) -> str:
-        """The answer in a sentence or two, for a person."""
+        """The answer in one or two sentences, for the user."""
         return _summary(self)
 
 
 def explain(
     source: MetadataSource, query: Filter | Pipeline, progress: Progress = no_progress
 ) -> Explanation:
-    """What each clause of `query` does to its count; see `Explanation`.
+    """The effect of each clause of `query` on its count; see `Explanation`.
 
     At most about `MOST_CLAUSES` times four requests, four at a time; `progress` may
     raise to cancel.
     """
     if isinstance(query, list):
         return _explain_pipeline(source, query, progress)
-    clauses = [json.loads(clause.text) for clause in compile_clauses(query)]
+    clauses = [clause.query for clause in compile_clauses(query)]
     kept = clauses[:MOST_CLAUSES]
     count, total, alone, without = _counts(source, query, clauses, len(kept), progress)
     found = [
         ClauseCount(clause, alone[number], without[number]) for number, clause in enumerate(kept)
     ]
-    blame = _to_blame(source, count, found, clauses, progress)
-    for number in blame:
+    blocking = _blocking(source, count, found, clauses, progress)
+    for number in blocking:
         if found[number].alone == 0:
             found[number] = _with_branches(source, found[number], progress)
-    return Explanation(count, total, tuple(found), blame, len(clauses) - len(kept))
+    return Explanation(count, total, tuple(found), blocking, len(clauses) - len(kept))
 
 
-def left_out(query: Filter, number: int) -> Filter:
+def without_clause(query: Filter, number: int) -> Filter:
     """`query` without its clause `number`, counted as in `Explanation.clauses`."""
-    clauses = [json.loads(clause.text) for clause in compile_clauses(query)]
+    clauses = [clause.query for clause in compile_clauses(query)]
     rest: Filter = {}
     for clause in [*clauses[:number], *clauses[number + 1 :]]:
         rest = _merged(rest, clause)
@@ -120,7 +122,7 @@ def left_out(query: Filter, number: int) -> Filter:
 
 
 def _merged(rest: Filter, clause: Filter) -> Filter:
-    """Both, the operators of one field in one document where they do not repeat."""
+    """Both as one filter; different operators of one field share a document."""
     ((key, operand),) = clause.items()
     held = rest.get(key, {})
     if is_operator_document(held) and is_operator_document(operand) and not held.keys() & operand:
@@ -135,7 +137,10 @@ def _counts(
     kept: int,
     progress: Progress,
 ) -> tuple[int, int, list[int], list[int]]:
-    """The query, the collection, each clause alone, the query without each; no filter twice."""
+    """Counts of the query, the collection, each clause alone, and the query without each.
+
+    Equal filters are counted once.
+    """
     alone = clauses[:kept]
     without = [_all_of([*clauses[:one], *clauses[one + 1 :]]) for one in range(kept)]
     asked = {json.dumps(one): one for one in [query, {}, *alone, *without]}
@@ -154,14 +159,14 @@ def _all_of(clauses: Sequence[Filter]) -> Filter:
     return {"$and": list(clauses)} if clauses else {}
 
 
-def _to_blame(
+def _blocking(
     source: MetadataSource,
     count: int,
     found: Sequence[ClauseCount],
     clauses: Sequence[Filter],
     progress: Progress,
 ) -> tuple[int, ...]:
-    """The clauses that explain the count, by index; none where many records are found."""
+    """Indices of the clauses that explain the count; none if many records are found."""
     if not found or count > FEW:
         return ()
     impossible = tuple(number for number, one in enumerate(found) if one.alone == 0)
@@ -178,7 +183,7 @@ def _to_blame(
 def _conflict(
     source: MetadataSource, clauses: Sequence[Filter], progress: Progress
 ) -> tuple[int, ...]:
-    """A smallest set of clauses that nothing meets together: none of them can be spared."""
+    """A smallest set of clauses that no record matches together: each one is needed."""
     kept = list(range(min(len(clauses), MOST_CLAUSES)))
     if len(clauses) > len(kept) and not _is_empty(source, _all_of([clauses[n] for n in kept])):
         return ()
@@ -191,12 +196,12 @@ def _conflict(
 
 
 def _is_empty(source: MetadataSource, filter_query: Filter) -> bool:
-    """Whether no record matches, asked for one record: cheaper than a count."""
+    """Whether no record matches, from a request for one record: cheaper than a count."""
     return not source.find_page(filter_query, {"_id": 1}, 1)
 
 
 def _with_branches(source: MetadataSource, one: ClauseCount, progress: Progress) -> ClauseCount:
-    """What lies inside a clause that no record meets: the conditions of its $or or $elemMatch."""
+    """`one` with counts of the conditions inside its ``$or`` or ``$elemMatch``."""
     inner = _inner_clauses(one.clause)[:MOST_BRANCHES]
     if not inner:
         return one
@@ -212,7 +217,7 @@ def _inner_clauses(clause: Filter) -> list[Filter]:
     """The parts of an ``$or`` branch or ``$elemMatch``, as filters on the whole record."""
     ((key, operand),) = clause.items()
     if key == "$or":
-        parts = [json.loads(c.text) for branch in operand for c in compile_clauses(branch)]
+        parts = [clause.query for branch in operand for clause in compile_clauses(branch)]
         return parts if len(parts) > 1 else []
     inner = operand.get("$elemMatch") if isinstance(operand, dict) else None
     if isinstance(inner, dict) and len(inner) > 1 and not next(iter(inner)).startswith("$"):
@@ -226,7 +231,7 @@ def _inner_clauses(clause: Filter) -> list[Filter]:
 def _explain_pipeline(
     source: MetadataSource, pipeline: Pipeline, progress: Progress
 ) -> Explanation:
-    """The first ``$match`` clause by clause, then what each stage leaves."""
+    """The first ``$match`` clause by clause, then the results after each stage."""
     first = pipeline[0].get("$match", {}) if pipeline else {}
     start = explain(source, first, progress)
     stages = pipeline[:MOST_CLAUSES]
@@ -237,8 +242,8 @@ def _explain_pipeline(
         for number, (stage, count) in enumerate(zip(stages, counts, strict=True), 1)
     )
     count = counts[-1] if len(stages) == len(pipeline) else start.count
-    blame = start.to_blame if start.count == 0 else ()
-    return Explanation(count, start.total, start.clauses, blame, start.left_out, found)
+    blocking = start.blocking if start.count == 0 else ()
+    return Explanation(count, start.total, start.clauses, blocking, start.uncounted, found)
 
 
 def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int]:
@@ -254,29 +259,29 @@ def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int
 
 def _summary(found: Explanation) -> str:
     if not found.total:
-        return "The collection holds no record."
+        return "The collection has no records."
     emptied = next((stage for stage in found.stages if stage.count == 0), None)
     if emptied is not None and emptied.number > 1:
-        return f"Nothing is left after stage {emptied.number} ({emptied.stage})."
-    blamed = [found.clauses[number] for number in found.to_blame]
+        return f"No result remains after stage {emptied.number} ({emptied.stage})."
+    blocking = [found.clauses[number] for number in found.blocking]
     records = "record matches" if found.count == 1 else "records match"
     counted = f"{found.count:,} {records}" if found.count else "No record matches"
-    if not blamed:
+    if not blocking:
         return f"{counted} of {found.total:,}."
-    impossible = [one for one in blamed if one.alone == 0]
+    impossible = [one for one in blocking if one.alone == 0]
     if impossible:
-        return f"{counted}: no record of the collection meets {_listed(impossible, ' or ')}."
-    if len(blamed) > 1:
-        end = "Leave one of them out" if blamed[0].without else "There are other conflicts, too"
-        return f"{counted}: no record meets these together: {_listed(blamed)}. {end}."
-    one = blamed[0]
+        return f"{counted}: no record of the collection matches {_listed(impossible, ' or ')}."
+    if len(blocking) > 1:
+        end = "Remove one of them" if blocking[0].without else "There are other conflicts, too"
+        return f"{counted}: no record matches these together: {_listed(blocking)}. {end}."
+    one = blocking[0]
     return (
-        f"{counted}: most are left out by {_listed([one])}. Without it {one.without:,} match; "
-        f"alone it has {one.alone:,}."
+        f"{counted}: most are excluded by {_listed([one])}. Without it {one.without:,} match; "
+        f"alone it matches {one.alone:,}."
     )
 
 
 def _listed(clauses: Sequence[ClauseCount], word: str = " and ") -> str:
-    """Their texts; a long list of values is cut."""
+    """The texts of the clauses, long ones cut."""
     texts = [one.text if len(one.text) <= 160 else f"{one.text[:150]}..." for one in clauses]
     return word.join(texts)

@@ -1,13 +1,12 @@
-"""Facets that cascade: the usual questions about a collection, answered with counts.
+"""Cascading facets: common questions about a collection, answered with counts.
 
-A facet's choice is a clause of the one query, in a shape that is recognised again;
-whatever else the query holds stays as it is. Each facet counts under the choices of
-the others and the rest of the query, so that a count is what choosing it would give.
+A selection in a facet is a clause of the query, in a form that can be recognised again;
+the rest of the query is unchanged. Each facet counts the records that match the rest of
+the query and the other facets, so a count is the result of selecting that value.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,15 +22,15 @@ from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, JsonValue, Progress, no_progress
 
 MONTH = 7
-"""Characters of a date that name its month, in every layout that dates are written in."""
+"""The number of leading characters of a date that give its month, in every date format."""
 
 
 @dataclass(frozen=True)
 class Facet:
-    """One question: a name, and the v1 and v2 spelling of the field that answers it.
+    """One facet: a name, and the v1 and v2 spelling of its field.
 
-    ``start`` counts values by their first characters only. With ``clauses`` the values
-    are names of ready filters, one for each spelling.
+    With ``start``, values are counted by that many leading characters. With
+    ``clauses``, the values are names of predefined filters, one for each spelling.
     """
 
     name: str
@@ -41,10 +40,11 @@ class Facet:
 
     @property
     def known_clauses(self) -> Iterator[tuple[str, Filter]]:
-        """(name, filter) of everything that a choice of ready clauses may have written."""
+        """(name, filter) of every clause that selecting a predefined filter can write."""
         for name, filters in self.clauses:
-            for one in dict.fromkeys(map(json.dumps, [either(filters), *filters])):
-                yield name, json.loads(one)
+            both = either(filters)
+            yield name, both
+            yield from ((name, one) for one in filters if one != both)
 
 
 FACETS = (
@@ -67,7 +67,7 @@ FACETS = (
 
 @dataclass(frozen=True, slots=True)
 class FacetCounts:
-    """A facet with what is chosen and what could be; ``error`` says why it has no counts."""
+    """A facet with the selected and the possible values, or the ``error`` of its count."""
 
     facet: Facet
     chosen: tuple[JsonValue, ...]
@@ -76,27 +76,27 @@ class FacetCounts:
     error: str = ""
 
 
-# The query <-> the choices
+# The query <-> the selections
 
 
 def chosen_values(query: Filter, facet: Facet) -> tuple[JsonValue, ...]:
-    """What the query's clause of this facet chooses; nothing where there is no such clause."""
+    """The values that the query's clause of this facet selects; empty without a clause."""
     return next((values for _, values in _clauses_of(query, facet)), ())
 
 
 def choose(
     query: Filter, facet: Facet, values: Sequence[JsonValue], catalogue: FieldCatalogue
 ) -> Filter:
-    """`query` with the clause of this facet choosing `values`; none takes the clause out.
+    """`query` with the clause of this facet selecting `values`; without values, no clause.
 
-    Where both spellings of the field live in the source, the clause is an ``$or``.
+    If the source has both spellings of the field, the clause is an ``$or``.
     """
     rest = without_choice(query, facet)
     return joined(rest, _clause(facet, tuple(dict.fromkeys(values)), catalogue))
 
 
 def without_choice(query: Filter, facet: Facet) -> Filter:
-    """`query` without the clause of this facet; an ``$and`` of one is taken apart."""
+    """`query` without the clause of this facet; an ``$and`` of one clause is flattened."""
     for place, _ in _clauses_of(query, facet):
         if isinstance(place, int):
             members = [one for number, one in enumerate(query["$and"]) if number != place]
@@ -107,7 +107,7 @@ def without_choice(query: Filter, facet: Facet) -> Filter:
 
 
 def _flattened(query: Filter) -> Filter:
-    """`query` without an ``$and`` of none, or of one whose keys are free."""
+    """`query` without an ``$and`` that is empty, or has one clause with unused keys."""
     members = query.get("$and")
     rest = {key: item for key, item in query.items() if key != "$and"}
     if members == []:
@@ -120,7 +120,7 @@ def _flattened(query: Filter) -> Filter:
 def _clauses_of(
     query: Filter, facet: Facet
 ) -> Iterator[tuple[str | int | tuple[str, ...], tuple[JsonValue, ...]]]:
-    """(place, values) of each clause that is this facet's: a key, keys, or an index in $and."""
+    """(key, keys or index in $and, values) of each clause of this facet."""
     for name, clause in facet.known_clauses:
         if all(key in query and query[key] == item for key, item in clause.items()):
             yield tuple(clause), (name,)
@@ -181,7 +181,7 @@ def _clause(facet: Facet, values: tuple[JsonValue, ...], catalogue: FieldCatalog
 
 
 def _ready_clause(facet: Facet, name: str, catalogue: FieldCatalogue) -> Filter:
-    """The filter of this name in the spellings that live in the source."""
+    """The predefined filter `name` in the spellings that the source has."""
     filters = dict(facet.clauses).get(name, ())
     live = live_paths(facet.paths, catalogue)
     if len(filters) == len(facet.paths):
@@ -190,7 +190,7 @@ def _ready_clause(facet: Facet, name: str, catalogue: FieldCatalogue) -> Filter:
 
 
 def live_paths(paths: Sequence[str], catalogue: FieldCatalogue) -> tuple[str, ...]:
-    """Those of `paths` that records of the source hold; all of them where none was seen."""
+    """The `paths` that records of the source have; all of them if none was seen."""
     return tuple(path for path in paths if path in catalogue) or tuple(paths)
 
 
@@ -206,10 +206,10 @@ def count_facets(
     limit: int = 50,
     progress: Progress = no_progress,
 ) -> tuple[FacetCounts, ...]:
-    """The counts of every facet, each under the choices of the others.
+    """The counts of every facet, restricted by the selections of the others.
 
-    One request for a facet (two where there are more values than `limit`, four for
-    ready clauses). A facet that the source cannot count says so and stops no other.
+    One request for a facet (two if there are more values than `limit`, four for
+    predefined filters). If the source cannot count a facet, only that one has an error.
     """
     calls = [partial(_count, source, catalogue, query, facet, limit) for facet in facets]
     return tuple(ask_together(calls, "facets", progress))
@@ -237,7 +237,7 @@ def _count(
 
 
 def _ordered(found: FieldValues, facet: Facet) -> tuple[ValueCount, ...]:
-    """Months from the newest to the oldest, anything else by its count."""
+    """Months from newest to oldest, other values by count."""
     if not facet.start:
         return found.values
     return tuple(sorted(found.values, key=lambda one: str(one.value), reverse=True))

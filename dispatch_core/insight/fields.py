@@ -1,8 +1,8 @@
-"""Which fields the records of a source hold: dotted paths, their types, how common they are.
+"""The fields of a source's records: dotted paths, their types, how common they are.
 
-Records are sampled, spread over the order of ``_id`` and over both schemas. A whole
-record can be 2 MB, so two samples are taken: many records without their large parts,
-and a few whole ones. An answer that is too large is asked for again in halves.
+Records are sampled evenly over the order of ``_id`` and over both schemas. A complete
+record can be 2 MB, so there are two samples: many records without their large parts,
+and a few complete ones. If an answer is too large, its halves are requested instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dispatch_core.types import Filter, JsonValue, Pipeline, Progress, Record, n
 LARGE_PARTS = tuple(
     "session rig acquisition instrument processing procedures quality_control".split()
 )
-"""Top-level fields that make a record large; the first sample leaves them out."""
+"""Top-level fields that make a record large; the first sample omits them."""
 
 MOST_PATHS = 20_000
 MOST_DEPTH = 20
@@ -61,7 +61,7 @@ MOST_FILTERED = (
     "external_links.Code Ocean",
     "other_identifiers.Code Ocean",
 )
-"""Real filters ask about these, the most asked first."""
+"""The fields of real filters, the most frequent first."""
 
 _JSON_TYPES = {
     str: "string",
@@ -77,7 +77,7 @@ SCALARS = frozenset(("string", "number", "boolean"))
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """One dotted path: which JSON types it holds and in how many records of a sample.
+    """One dotted path: its JSON types, and the number of sampled records that have it.
 
     The types of the items of an array count as types of the path, as MongoDB
     compares with each of them.
@@ -90,23 +90,23 @@ class FieldInfo:
 
     @property
     def is_list(self) -> bool:
-        """Whether the field itself holds an array in some record."""
+        """Whether the field itself is an array in some record."""
         return "array" in self.types
 
     @property
     def is_container(self) -> bool:
-        """Whether it holds only what has fields of its own, no plain value."""
+        """Whether it has only objects as values, no plain values."""
         return "object" in self.types and not SCALARS & set(self.types)
 
     @property
     def share(self) -> float:
-        """In which part of the sampled records it is."""
+        """The fraction of the sampled records that have it."""
         return self.records / self.sampled if self.sampled else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSize:
-    """How much to sample of each schema: records without large parts, and whole ones."""
+    """The sample size for each schema: records without large parts, and complete ones."""
 
     records: int = 240
     page: int = 40
@@ -116,10 +116,10 @@ class SampleSize:
 
 @dataclass(frozen=True)
 class FieldCatalogue:
-    """The fields that were seen in the sample of a source, by path.
+    """The fields seen in a sample of a source, by path.
 
-    ``records`` is how many the source holds, ``sampled`` how many were looked at;
-    a field that is missing here may still be in one of the others.
+    ``records`` is the number of records in the source, ``sampled`` that of the sample;
+    other records may have further fields.
     """
 
     fields: Mapping[str, FieldInfo]
@@ -131,12 +131,12 @@ class FieldCatalogue:
         return without_indices(path) in self.fields
 
     def get(self, path: str) -> FieldInfo | None:
-        """What is known of a path; numbers in it, which are indices, are passed over."""
+        """The field at `path`; array indices in the path are ignored."""
         return self.fields.get(path) or self.fields.get(without_indices(path))
 
     @cached_property
     def ordered(self) -> tuple[FieldInfo, ...]:
-        """All fields: the most filtered first, then the most common, then the shorter."""
+        """All fields: the most filtered first, then the most common, then the shortest."""
         rank = {path: number for number, path in enumerate(MOST_FILTERED)}
         return tuple(
             sorted(
@@ -152,10 +152,10 @@ class FieldCatalogue:
         )
 
     def search(self, text: str, limit: int = 50) -> list[FieldInfo]:
-        """The fields whose path holds every word of `text`, the likeliest first.
+        """The fields whose path contains every word of `text`, the most likely first.
 
         A field whose last name is or starts with the last word comes before one that
-        only holds it. Without a text it is the first of all.
+        only contains it. Without a text, these are the first fields of all.
         """
         words = re.findall(r"[^\s.]+", text.lower())
         if not words:
@@ -175,7 +175,7 @@ class FieldCatalogue:
         return list(dict.fromkeys(lowered[low] for low in near))[:limit]
 
     def inside(self, path: str) -> list[FieldInfo]:
-        """The fields one level below `path` that hold plain values."""
+        """The fields one level below `path` that have plain values."""
         start, depth = f"{path}.", path.count(".") + 1
         return [
             one
@@ -186,14 +186,14 @@ class FieldCatalogue:
         ]
 
     def lists_along(self, path: str) -> list[str]:
-        """Every prefix of `path`, itself included, that holds arrays: what to unwind."""
+        """Every prefix of `path`, itself included, that is an array and must be unwound."""
         names = path.split(".")
         prefixes = (".".join(names[:length]) for length in range(1, len(names) + 1))
         return [one for one in prefixes if one in self.fields and self.fields[one].is_list]
 
 
 def without_indices(path: str) -> str:
-    """`path` without the numbers that are indices of arrays."""
+    """`path` without array indices."""
     return ".".join(name for name in path.split(".") if not name.isdecimal())
 
 
@@ -210,12 +210,12 @@ def _closeness(path: str, word: str) -> int:
 def sample_fields(
     source: MetadataSource, size: SampleSize | None = None, progress: Progress = no_progress
 ) -> FieldCatalogue:
-    """The fields of a source, from some dozens of bounded requests, four at a time.
+    """The fields of a source, from some dozens of limited requests, four in parallel.
 
     Raises
     ------
     ServiceError
-        Where the source fails; a record too large for any answer is only counted.
+        If the source fails; a record too large for any answer is only counted.
     """
     size = size or SampleSize()
     counts = ask_together([partial(source.count, stratum) for stratum in STRATA])
@@ -234,7 +234,7 @@ def _sizes(size: SampleSize, is_whole: bool) -> tuple[int, int]:
 
 
 def _spread(count: int, wanted: int, page: int) -> Iterator[tuple[int, int]]:
-    """(start, length) of pages that lie evenly over `count` records."""
+    """(start, length) of pages distributed evenly over `count` records."""
     wanted = min(wanted, count)
     pages = -(-wanted // page)
     for number in range(pages):
@@ -250,7 +250,10 @@ class _Page:
 
     @property
     def pipeline(self) -> Pipeline:
-        """By position, so that ids of any type will do; ``$sample`` repeats no order."""
+        """Stages that read the page by position, which works for ids of any type.
+
+        ``$sample`` would give other records each time.
+        """
         shape: Pipeline = [{"$match": self.stratum}, {"$sort": {"_id": 1}}]
         shape += [{"$skip": self.start}] if self.start else []
         shape.append({"$limit": self.length})
@@ -268,7 +271,7 @@ class _Page:
 
 @dataclass
 class _Tally:
-    """What some records hold: (path -> types) counted in records."""
+    """The paths of some records, with their types and the number of records."""
 
     is_whole: bool
     sampled: int = 0
@@ -277,7 +280,7 @@ class _Tally:
     types: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, other: _Tally) -> None:
-        """Count what another one has counted, too."""
+        """Adds the counts of `other`."""
         self.sampled += other.sampled
         self.skipped += other.skipped
         self.records.update(other.records)
@@ -285,7 +288,7 @@ class _Tally:
             self.types.setdefault(path, set()).update(types)
 
     def add_record(self, record: Record) -> None:
-        """Count one record."""
+        """Counts one record."""
         self.sampled += 1
         seen: dict[str, set[str]] = {}
         for path, kind in _paths_in(record):
@@ -310,14 +313,14 @@ def _tally(source: MetadataSource, page: _Page) -> _Tally:
 
 
 def _paths_in(value: JsonValue, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """(dotted path, JSON type) of everything below `value`; items of an array share its path."""
+    """(dotted path, JSON type) of everything in `value`; items of an array share its path."""
     if path:
         yield path, _JSON_TYPES.get(type(value), "string")
     if depth >= MOST_DEPTH:
         return
     if isinstance(value, dict):
         for name, item in value.items():
-            if name and "." not in name and not name.startswith("$"):  # no path leads there
+            if name and "." not in name and not name.startswith("$"):  # no path can name others
                 yield from _paths_in(item, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list):
         for item in value:
@@ -325,7 +328,7 @@ def _paths_in(value: JsonValue, path: str = "", depth: int = 0) -> Iterator[tupl
 
 
 def _catalogue(records: int, tallies: Iterable[_Tally]) -> FieldCatalogue:
-    """Small fields as the first sample saw them, large parts as the whole records did."""
+    """The fields of both samples; where both have a field, the first one counts it."""
     merged = {False: _Tally(False), True: _Tally(True)}
     for tally in tallies:
         merged[tally.is_whole].add(tally)

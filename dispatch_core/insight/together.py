@@ -1,4 +1,4 @@
-"""Several requests to one source at a time, few enough to be polite."""
+"""Parallel requests to one source, limited so as not to overload it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 def ask_together(
     calls: Sequence[Callable[[], T]], step: str = "asking", progress: Progress = no_progress
 ) -> list[T]:
-    """The answers of `calls`, in their order; the first error is raised.
+    """The results of `calls`, in their order; the first error is raised.
 
-    `progress` is told after each answer, in the thread of the caller, and may raise
-    to cancel: requests that have not started then never do.
+    `progress` is called after each result, in the thread of the caller, and may raise
+    to cancel the calls that have not started.
     """
     progress(step, 0, len(calls))
     pool = ThreadPoolExecutor(max_workers=AT_A_TIME, thread_name_prefix="ask")

@@ -1,8 +1,8 @@
-"""Which values a field holds, and how many records hold each: "ecephys (1,204)".
+"""The values of a field, and how many records have each: "ecephys (1,204)".
 
-One ``$group`` on the side of the source, of stages that DocumentDB has (no ``$facet``,
-no ``$sortByCount``). Lists are unwound; a record counts once for a value, however
-often it holds it, so that choosing a value gives as many records as it says.
+One ``$group`` in the source, with stages that DocumentDB supports (no ``$facet``, no
+``$sortByCount``). Lists are unwound. A record counts once for a value, however often it
+has the value, so that selecting a value finds exactly that number of records.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_VALUES = 50
 
 @dataclass(frozen=True, slots=True)
 class ValueCount:
-    """One value and in how many records it is."""
+    """One value, and the number of records that have it."""
 
     value: JsonValue
     count: int
@@ -46,7 +46,7 @@ class FieldValues:
         return f"and {self.more:,} more" if self.more else ""
 
     def nearest(self, text: str, limit: int = 3) -> list[ValueCount]:
-        """The text values that `text` may be a misspelling of, the nearest first."""
+        """The text values of which `text` may be a misspelling, the nearest first."""
         by_text = {str(one.value).lower(): one for one in reversed(self.values)}
         near = difflib.get_close_matches(text.lower(), by_text, limit, 0.85)
         return [by_text[low] for low in near]
@@ -67,14 +67,14 @@ def count_values(
     Parameters
     ----------
     paths
-        One path, or the v1 and the v2 spelling of one field: a record counts by the
-        first of them that it has.
+        One path, or the v1 and v2 spellings of one field; a record counts by the first
+        one that it has.
     search
-        Only values that hold this text, in any case; numbers and the like never do.
+        Only text values that contain this text, ignoring case.
     start
-        Count values by this many of their first characters (7: the months of dates).
+        Count values by this many leading characters (7: the months of dates).
     limit
-        Halved where the answer is too large.
+        The most values; halved if the answer is too large.
     """
     paths = (paths,) if isinstance(paths, str) else tuple(paths)
     groups = _grouped(paths, catalogue, filter_query or {}, search, start)
@@ -93,7 +93,7 @@ def count_values(
 
 
 def _most_common(limit: int) -> Pipeline:
-    # the value decides between equal counts, so that the order is always the same
+    # equal counts are ordered by value, so that the order is deterministic
     return [{"$sort": {"count": -1, "_id": 1}}, {"$limit": limit}]
 
 
@@ -109,11 +109,11 @@ def _grouped(
     search: str,
     start: int,
 ) -> Pipeline:
-    """(value, count of records) of all values, unordered."""
+    """Stages that give (value, number of records) of all values, unordered."""
     wanted = _wanted(paths, search)
     head: Pipeline = [{"$match": _both(filter_query, wanted)}] if filter_query or wanted else []
     lists = [one for path in paths for one in catalogue.lists_along(path)]
-    if len(paths) == 1:  # arrays below arrays are unwound one by one
+    if len(paths) == 1:  # arrays inside arrays are unwound one by one
         unwound: Pipeline = [{"$unwind": f"${one}"} for one in lists]
         unwound.append({"$project": {"value": f"${paths[0]}"}})
     else:
@@ -125,9 +125,10 @@ def _grouped(
 
 
 def _unwound_alike(paths: tuple[str, ...], catalogue: FieldCatalogue) -> Pipeline:
-    """The first spelling that a record has, cut where its list is, unwound, and gone into.
+    """Stages that unwind the list of the first spelling that a record has.
 
-    An expression's path that leads through a list is not read alike by every database.
+    They unwind before following the path further, because databases differ in how an
+    expression reads a path through a list.
     """
     lists = {path: next(iter(catalogue.lists_along(path)), path) for path in paths}
     tails = {path[len(at) + 1 :] for path, at in lists.items()}
@@ -138,7 +139,7 @@ def _unwound_alike(paths: tuple[str, ...], catalogue: FieldCatalogue) -> Pipelin
 
 
 def _first_of(paths: tuple[str, ...]) -> Any:
-    """Nested, as ``$ifNull`` takes only two arguments before MongoDB 5."""
+    """The first of `paths` with a value; nested, as MongoDB before 5 limits ``$ifNull``."""
     value: Any = f"${paths[-1]}"
     for path in reversed(paths[:-1]):
         value = {"$ifNull": [f"${path}", value]}
@@ -155,7 +156,7 @@ def _records_of(has_lists: bool) -> Pipeline:
 
 
 def _wanted(paths: tuple[str, ...], search: str) -> Filter:
-    """What a record must meet to hold one of the values at all; an index may serve it."""
+    """A filter for the records that have such a value; it can use an index."""
     if not search:
         return {}
     tests: list[Filter] = [{path: _pattern(search)} for path in paths]

@@ -1,8 +1,8 @@
-"""Why one asset is not in, or where it is: a name or an id in, the answer in words out.
+"""Why an asset is missing, or which jobs it has: a name or id in, an answer out.
 
-The record is looked for as an asset list does it. Then the query is put to it clause
-by clause, beside the values that the record really holds; if it meets them all, what
-later steps said of it is read off their results, as far as there are any yet.
+The record is looked up as for an asset list. Then each clause of the query is tested
+on it, and the answer shows the values that the record has. If it matches all clauses,
+the results of the later steps, as far as they exist, say what happened to it.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from dispatch_core.language.paths import outermost_paths, value_at
 from dispatch_core.locate import Located
 from dispatch_core.query import Query
 from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, Filter, Record
 
 MOST_CANDIDATES = 20
 MOST_SHOWN = 300
-"""Characters of a record's value that an answer shows."""
+"""The most characters of a record's value that an answer shows."""
 
 Verdict = Literal["not found", "fails the query", "excluded", "in", "matches", "not returned"]
 
 
 @dataclass(frozen=True, slots=True)
 class FailedClause:
-    """A clause that the record does not meet, and what it holds instead.
+    """A clause that the record does not match, and the values that it has instead.
 
-    ``held`` are (path, value as JSON) of what the clause asks about, other spellings
-    of it included where the record holds those.
+    ``held`` are (path, value as JSON) for the fields of the clause, and for their
+    spellings in the other schema if the record has those.
     """
 
     text: str
@@ -51,7 +52,7 @@ class FailedClause:
 
 @dataclass(frozen=True, slots=True)
 class StepsSoFar:
-    """What is known of a dispatch up to now; each later one may be missing."""
+    """The results of the steps so far; later ones may be missing."""
 
     found: FoundAssets | None = None
     grouped: Grouped | None = None
@@ -68,14 +69,14 @@ class StepsSoFar:
 
     @property
     def reached(self) -> str:
-        """The last step that has a result, in words."""
+        """The last step that has a result, as text."""
         if self.plan is not None:
             return "the plan"
         if self.located is not None:
-            return "locating the files"
+            return "the located files"
         if self.grouped is not None or self.found is not None:
-            return "finding the assets"
-        return "nothing yet: assets are not looked for"
+            return "the assets found"
+        return "now: the search for assets has not run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,12 @@ class WhyNot:
     Attributes
     ----------
     verdict
-        "in" where it has jobs; "matches" where nothing is against it so far; "not
-        returned" where it meets the query and yet the source did not give it.
+        "in" if it has jobs; "matches" if nothing has excluded it so far; "not returned"
+        if it matches the query but the source did not return it.
     failed
-        The clauses that it fails.
+        The clauses that it does not match.
     exclusions
-        Its rows of the ledger.
+        Its ledger rows.
     jobs
         ``worker/name.json`` of each of its jobs.
     """
@@ -113,27 +114,27 @@ def why_not(
     Parameters
     ----------
     query
-        None where assets are chosen by a list of ids.
+        None if assets are selected by a list of ids.
 
     Raises
     ------
     InvalidInput
-        For an empty text.
+        If the text is empty.
     """
     text = text.strip()
     if not text:
-        raise InvalidInput(Issue("nothing to look for", "asset", "Type a name or an id"))
+        raise InvalidInput(Issue("it is empty", "asset", "Enter a name or an id"))
     path, records = find_records(source, text, query)
     if not records:
         paths = ", ".join(ID_PATHS)
-        return (WhyNot("not found", f"No record holds {text} as {paths}", name=text),)
+        return (WhyNot("not found", f"No record has {text} as {paths}", name=text),)
     return tuple(_answer(record, path, query, steps) for record in records)
 
 
 def find_records(
     source: MetadataSource, text: str, query: Query | None = None
 ) -> tuple[str, list[Record]]:
-    """(the first path that holds `text`, the records there), whole where they are not too large."""
+    """(the first path that has `text`, the records there), complete unless too large."""
     for path in ID_PATHS:
         texts = [text]
         if path == "location":
@@ -154,7 +155,7 @@ def _record(source: MetadataSource, record_id: Any, query: Query | None) -> Reco
 
 
 def _asked_paths(query: Query | None) -> list[str]:
-    """What a record too large to be sent whole is still asked for."""
+    """The paths that are read of a record too large to be sent as a whole."""
     paths = ["name", "location"]
     for _, one in match_filters(query.value) if query is not None else ():
         paths += [condition.path for condition in conditions_of(one)]
@@ -167,14 +168,14 @@ def _answer(record: Record, path: str, query: Query | None, steps: StepsSoFar) -
     exclusions = tuple(_rows_of(record_id, record.get("location"), steps.exclusions))
     jobs = tuple(_jobs_of(record_id, steps.plan))
     if jobs:
-        verdict, message = "in", f"It is in: {_counted(jobs)}"
+        verdict, message = "in", f"It is included: {counted(len(jobs), 'job')}"
     elif not failed and exclusions:
         row = exclusions[0]
-        verdict, message = "excluded", f"Dropped at the stage {row.stage}: {row.message}"
+        verdict, message = "excluded", f"Excluded at the stage {row.stage}: {row.message}"
     elif not failed and steps.found is not None and not _is_found(record_id, steps.found):
         verdict, message = _not_returned(query)
     elif not failed:
-        message = f"Nothing is against it up to {steps.reached}"
+        message = f"Nothing has excluded it up to {steps.reached}"
     return WhyNot(verdict, message, record_id, name, path, failed, exclusions, jobs)
 
 
@@ -183,7 +184,7 @@ def _judge(record: Record, query: Query | None) -> tuple[Verdict, str, tuple[Fai
     if not failed:
         return "matches", "", ()
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-    return "fails the query", f"The query leaves it out: {failed[0]}{more}", failed
+    return "fails the query", f"The query excludes it: {failed[0]}{more}", failed
 
 
 def _failed_clauses(record: Record, query: Query) -> Iterator[FailedClause]:
@@ -194,11 +195,11 @@ def _failed_clauses(record: Record, query: Query) -> Iterator[FailedClause]:
             except DispatchError:
                 is_met = False  # an $expr that has no value for this record
             if not is_met:
-                yield FailedClause(clause.text, tuple(_held(record, json.loads(clause.text))))
+                yield FailedClause(clause.text, tuple(_held(record, clause.query)))
 
 
 def _held(record: Record, clause: Filter) -> Iterator[tuple[str, str]]:
-    """What the record holds at each path of the clause, or at another spelling of it."""
+    """The record's value at each path of the clause, or at its other spelling."""
     for path in dict.fromkeys(one.path for one in conditions_of(clause)):
         value = value_at(record, path)
         yield path, _shown(value)
@@ -218,7 +219,7 @@ def _shown(value: Any) -> str:
 def _rows_of(
     record_id: str, location: object, exclusions: Sequence[Exclusion]
 ) -> Iterator[Exclusion]:
-    """The rows of this record; a row of a list of ids may know only the location."""
+    """The rows of this record; a row of a list of ids may have only the location."""
     for row in exclusions:
         if row.record_id == record_id or (not row.record_id and row.location == location != ""):
             yield row
@@ -242,11 +243,7 @@ def _not_returned(query: Query | None) -> tuple[Verdict, str]:
     if query is None:
         return "not returned", "It is not in the list of ids"
     if query.is_pipeline:
-        later = "a later stage of the pipeline ($limit, $group, ...) leaves it out"
-        return "not returned", f"It meets each condition on whole records; {later}"
-    action = "it changed since, or the source reads the query in another way. Find again"
-    return "not returned", f"It meets every clause, and yet the source did not return it: {action}"
-
-
-def _counted(jobs: Sequence[str]) -> str:
-    return "1 job" if len(jobs) == 1 else f"{len(jobs):,} jobs"
+        later = "a later stage of the pipeline ($limit, $group, ...) removes it"
+        return "not returned", f"It matches each condition on whole records; {later}"
+    action = "it has changed, or the source reads the query differently. Find assets again"
+    return "not returned", f"It matches every clause, but the source did not return it: {action}"

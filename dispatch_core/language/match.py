@@ -47,15 +47,20 @@ class Clause:
     ----------
     path
         The dotted path asked about, or ``""`` where there is none (``$or``, ``$expr``).
-    text
-        The condition alone, as JSON: a filter by itself.
+    query
+        The condition alone: a filter by itself.
     test
         Whether a record meets it.
     """
 
     path: str
-    text: str
+    query: Filter
     test: RecordTest
+
+    @property
+    def text(self) -> str:
+        """The condition as JSON."""
+        return _text(self.query)
 
 
 def compile_filter(filter_query: Filter) -> RecordTest:
@@ -145,7 +150,7 @@ def _logical_clauses(name: str, condition: JsonValue, *, top: bool) -> Iterator[
             yield from clauses
         return
     tests = [_all_of([clause.test for clause in clauses]) for clauses in members]
-    yield Clause("", _text({name: condition}), (_any_of if name == "$or" else _none_of)(tests))
+    yield Clause("", {name: condition}, (_any_of if name == "$or" else _none_of)(tests))
 
 
 def _unknown_top(name: str) -> InvalidInput:
@@ -170,18 +175,18 @@ def _expr_clause(condition: JsonValue, *, top: bool) -> Clause:
         action = "Move it out of $elemMatch to the top of the filter"
         raise _refusal("$expr works only on the whole record", "$expr", action)
     expression = compile_expression(condition, "$expr")
-    text = _text({"$expr": condition})
-    return Clause("", text, lambda record: is_true(expression(scope_of(record))))
+    query = {"$expr": condition}
+    return Clause("", query, lambda record: is_true(expression(scope_of(record))))
 
 
 def _field_clauses(path: str, condition: JsonValue) -> Iterator[Clause]:
     if not is_operator_document(condition):
-        yield Clause(path, _text({path: condition}), _leaf_test(path, _equal(condition)))
+        yield Clause(path, {path: condition}, _leaf_test(path, _equal(condition)))
         return
     for name, argument in condition.items():
         if name != "$options":
             test = _path_test(path, name, argument, condition)
-            yield Clause(path, _clause_text(path, name, condition), test)
+            yield Clause(path, _clause_query(path, name, condition), test)
         elif "$regex" not in condition:
             raise _refusal("$options stands without $regex", path, "Add $regex beside it")
 
@@ -198,9 +203,9 @@ def is_operator_document(condition: JsonValue) -> bool:
     return isinstance(first, str) and first.startswith("$") and not is_reference
 
 
-def _clause_text(path: str, name: str, condition: dict[str, JsonValue]) -> str:
+def _clause_query(path: str, name: str, condition: dict[str, JsonValue]) -> Filter:
     kept = ("$regex", "$options") if name == "$regex" else (name,)
-    return _text({path: {key: condition[key] for key in kept if key in condition}})
+    return {path: {key: condition[key] for key in kept if key in condition}}
 
 
 def _text(value: JsonValue) -> str:

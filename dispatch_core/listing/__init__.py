@@ -1,1 +1,1 @@
-"""How files are found in object storage: one place, many neighbours, inventories, a cluster."""
+"""Finding files in object storage: one place, many neighbours, a cluster of workers."""

@@ -1,8 +1,8 @@
-"""A Dask cluster by its address, as an executor for the locating step.
+"""A Dask cluster, given by its address, as an executor for the locating step.
 
-`distributed` is an extra and is imported when the first work is handed over. What a
-worker that dies had in hand goes to another one, three times; everything else that goes
-wrong with the cluster ends the step with a `ServiceError`.
+`distributed` is an extra and is imported when the first work is submitted. If a worker
+dies, its work is retried on another one up to three times; any other failure of the
+cluster ends the step with a `ServiceError`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _T = TypeVar("_T")
 class DaskCluster(Executor):
     """An executor whose work runs on the workers of a Dask scheduler.
 
-    Nothing is asked of the scheduler before the first work, and a connection that was
-    lost is made again. Workers list with their own credentials and ``AWS_`` settings;
-    they and the scheduler import `dispatch_core` from where they were started.
+    It connects when the first work is submitted, and reconnects if the connection is
+    lost. Workers use their own credentials and ``AWS_`` settings; they and the
+    scheduler import `dispatch_core` from the folder in which they were started.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class DaskCluster(Executor):
 
     @property
     def threads(self) -> int:
-        """How many pieces of work run at once: the threads of all workers.
+        """The number of parallel pieces of work: the threads of all workers.
 
         Raises
         ------
@@ -63,14 +63,14 @@ class DaskCluster(Executor):
         return threads
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Hand `fn` and its arguments, all of which must pickle, to some worker."""
+        """Runs `fn` on a worker; it and its arguments must be picklable."""
         self._connect()
         with _own_errors(self.address):
             theirs = self._executor.submit(fn, *args, **kwargs)
         return _in_own_words(theirs, self.address)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Close the connection; the cluster goes on."""
+        """Closes the connection; the cluster keeps running."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -86,7 +86,7 @@ class DaskCluster(Executor):
                 self._client = distributed.Client(
                     self.address, timeout=CONNECT_SECONDS, set_as_default=False
                 )
-                # not pure: a listing asked for again is to be made again
+                # not pure: a repeated listing must be executed, not taken from a cache
                 self._executor = self._client.get_executor(pure=False, retries=RETRIES)
 
 
@@ -97,28 +97,28 @@ def _import_distributed() -> Any:
         action = "Run: pip install -r requirements-dask.txt"
         what = "the package distributed is not installed"
         raise InvalidInput(Issue(what, _OPTION, action)) from None
-    # Its own account of a lost connection, which ours repeats in one sentence.
+    # It logs a lost connection at length; our error reports it in one sentence.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     return distributed
 
 
 def _knock(address: str) -> None:
-    """Raise at once where nobody listens: a client that failed to connect ends slowly."""
+    """Raises at once if nothing listens there: the client itself needs long to fail."""
     scheme, separator, rest = address.rpartition("://")
     host, _, port = rest.rpartition(":")
     if (separator and scheme not in ("tcp", "tls")) or not host or not port.isdecimal():
         action = "Write tcp://HOST:8786, as the scheduler prints it"
-        raise InvalidInput(Issue(f"{address!r} is no address of a scheduler", _OPTION, action))
+        raise InvalidInput(Issue(f"{address!r} is not the address of a scheduler", _OPTION, action))
     with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
         pass
 
 
 def _in_own_words(theirs: Future[_T], address: str) -> Future[_T]:
-    """The same future, whose errors are ours; cancelling it cancels the work."""
+    """A future with the same result and errors of ours; cancelling it cancels the work."""
     ours: Future[_T] = Future()
 
     def settle(done: Future[_T]) -> None:
-        with suppress(InvalidStateError):  # ours was cancelled meanwhile
+        with suppress(InvalidStateError):  # ours was cancelled in the meantime
             error = CancelledError() if done.cancelled() else done.exception()
             if error is None:
                 ours.set_result(done.result())
@@ -139,7 +139,7 @@ def _own_errors(address: str) -> Iterator[None]:
 
 
 def _lacking_module(error: BaseException | None) -> str:
-    """The module that the scheduler or a worker does not have; the first cause says so."""
+    """The module that the scheduler or a worker lacks, from the causes of `error`."""
     while error is not None:
         if isinstance(error, ImportError):
             return error.name or "this code"
@@ -156,11 +156,11 @@ def _translate(error: BaseException, address: str) -> BaseException:
         action = f"Start it in this folder, with the same requirements installed: {_START}"
     elif kind == "KilledWorker":
         what = f"Workers of {address} died {RETRIES + 1} times over the same assets"
-        action = "Look at the workers' logs and memory, then locate the files again"
+        action = "Check the workers' logs and memory, then locate the files again"
     elif isinstance(error, (OSError, OverflowError)):
         what = f"No Dask scheduler answers at {address}"
-        action = f"Start one ({_START}), or leave {_OPTION} out"
+        action = f"Start one ({_START}), or remove {_OPTION}"
     else:
         what = f"The Dask cluster at {address} lost the work ({kind})"
-        action = f"Locate the files again, or leave {_OPTION} out"
+        action = f"Locate the files again, or remove {_OPTION}"
     return ServiceError(Issue(what, _OPTION, action))

@@ -1,10 +1,9 @@
-"""One place is listed: the files and directory stores below a prefix.
+"""Listing one place: the files and directory stores under a prefix.
 
-Every file or directory store whose name ends with the extension is a match. Inside
-a matched store nothing is listed: the listing asks with the extension and a slash
-as its delimiter, so that a store of a million chunks comes back as one entry of one
-request. A server that takes no such delimiter is listed flat, with a jump past
-each store.
+Every file or directory store whose name ends with the extension is a match. The content
+of a matching store is not listed: the delimiter of the listing is the extension with a
+slash, so a store of a million chunks is one entry of one response. If a server does not
+support this delimiter, the listing is flat and skips past each store.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from dispatch_core.text.file_extension import NestedStores
 from dispatch_core.types import FileEntry
 
 LAST = "\U0010ffff"
-"""The last character: what comes after ``a/`` and this is no longer below ``a/``."""
+"""The last character: every key that sorts after ``a/`` with it is outside ``a/``."""
 
 _STALLS_ALLOWED = 50
 _MOST_EXTENSIONS = 1000
 
 
 class S3Prefix(NamedTuple):
-    """Where to list: a bucket, and a prefix that ends with exactly one slash."""
+    """A place to list: a bucket, and a prefix that ends with exactly one slash."""
 
     bucket: str
     prefix: str
@@ -36,7 +35,7 @@ class S3Prefix(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for, and whether the server is asked to roll matching stores up."""
+    """The extension to find, and whether the server groups the keys of a matching store."""
 
     extension: str
     nested_stores: NestedStores = "outermost"
@@ -44,7 +43,7 @@ class Search:
 
     @property
     def mark(self) -> str:
-        """What the path of a matching store ends with, in the keys inside it."""
+        """The end of a matching store's path within the keys inside it."""
         return self.extension + "/"
 
     @property
@@ -55,19 +54,19 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What lies below one prefix.
+    """The matches under one prefix.
 
     Attributes
     ----------
     files
         Sorted by path, each path once.
     held
-        Extension -> how many, most frequent first, of what was listed and did not
-        match; a directory store counts once. Empty as soon as something matched.
+        Extension -> number of listed entries that did not match, most frequent first;
+        a directory store counts once. Empty if anything matched.
     is_empty
-        There is no key below the prefix.
+        There is no key under the prefix.
     delimiter_refused
-        The server takes no delimiter like ``.zarr/``, and was listed another way.
+        The server supports no delimiter such as ``.zarr/``, and the listing was flat.
     """
 
     files: tuple[FileEntry, ...]
@@ -77,10 +76,10 @@ class Matches:
 
 
 def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Matches:
-    """The files and directory stores below a place whose names end with the extension.
+    """The files and directory stores under a place whose names end with the extension.
 
-    With ``outermost``, a store of any size costs one request where the server takes
-    the delimiter and two where it does not; with ``all``, each 1,000 keys cost one.
+    With ``outermost``, a store of any size costs one request if the server supports the
+    delimiter, else two; with ``all``, every 1,000 keys cost one.
     """
     if not search.delimiter:
         return _list_flat(lister, place, search)
@@ -100,14 +99,14 @@ def _list_by_delimiter(lister: ObjectLister, place: S3Prefix, search: Search) ->
 
 
 def check_delimiter(page: ListPage, mark: str, start: int) -> None:
-    """Raises `DelimiterRefused` unless keys are rolled up at the first `mark` from `start` on."""
+    """Raises `DelimiterRefused` unless keys are grouped at the first `mark` after `start`."""
     if any(key.find(mark, start) >= 0 for key in page.keys if mark in key):
-        raise DelimiterRefused(f"The delimiter {mark!r} was not heeded")
+        raise DelimiterRefused(f"The server ignored the delimiter {mark!r}")
     if any(
         prefix.find(mark, start) + len(mark) != len(prefix) or not prefix.endswith(mark)
         for prefix in page.prefixes
     ):
-        raise DelimiterRefused(f"The delimiter {mark!r} was misunderstood")
+        raise DelimiterRefused(f"The server misapplied the delimiter {mark!r}")
 
 
 def _list_flat(lister: ObjectLister, place: S3Prefix, search: Search, jump: bool = True) -> Matches:
@@ -118,22 +117,22 @@ def _list_flat(lister: ObjectLister, place: S3Prefix, search: Search, jump: bool
         if not (jump and found.store):
             continue
         if not walk.ordered:
-            # A jump over keys in no order misses some (S3's directory buckets).
+            # Skipping in unordered keys would miss some (S3's directory buckets).
             return _list_flat(lister, place, search, jump=False)
         walk.skip_past(found.store)
     return found.matches()
 
 
 class MatchCollector:
-    """Collects the matches below one place, page by page.
+    """Collects the matches under one place, page by page.
 
     Attributes
     ----------
     place
         The place.
     store
-        The matching store that holds the last key of a flat listing, or "": what
-        comes next in it need not be listed.
+        The matching store that contains the last key of a flat listing, or "": the
+        rest of it need not be listed.
     """
 
     def __init__(self, place: S3Prefix, search: Search) -> None:
@@ -148,7 +147,7 @@ class MatchCollector:
         self._is_empty = True
 
     def take(self, page: ListPage, keys: range, prefixes: list[str]) -> None:
-        """Takes in what is below this place: the keys with these numbers, and these prefixes."""
+        """Adds the part of a page under this place: the keys at these indices, and `prefixes`."""
         for prefix in prefixes:
             self._add_store(prefix[:-1])
         if self._search.nested_stores == "all":
@@ -210,7 +209,7 @@ class MatchCollector:
             self._held.add(key)
 
     def matches(self) -> Matches:
-        """All that was found, once everything below the place was taken in."""
+        """The result, after everything under the place was added."""
         files = tuple(self._entries[location] for location in sorted(self._entries))
         if files:
             return Matches(files)
@@ -218,7 +217,7 @@ class MatchCollector:
 
 
 class _Held:
-    """Counts the extensions of keys; what lies inside a known kind of store counts once."""
+    """Counts the extensions of keys; a store of a known kind counts once."""
 
     _STORE = re.compile(r"(?:\.(?:ome|nwb))?\.(?:zarr|n5|nwb)(?=/)")
     _FILE = re.compile(
@@ -245,11 +244,11 @@ class _Held:
 
 
 class _Walk:
-    """The pages of one listing, to their end, on servers that are not quite S3 too.
+    """All pages of one listing, also from servers that deviate from S3.
 
-    Some give the same token again, some repeat keys, some do not heed
-    ``start_after``. A walk moves on by the other means then, and raises
-    `ServiceError` after 50 requests in a row without a new key.
+    Some return the same token again, repeat keys, or ignore ``start_after``. The walk
+    then continues by the other means, and raises `ServiceError` after 50 consecutive
+    requests without a new key.
     """
 
     def __init__(self, lister: ObjectLister, place: S3Prefix, delimiter: str = "") -> None:
@@ -278,7 +277,7 @@ class _Walk:
                 return
 
     def skip_past(self, store: str) -> None:
-        """Go on after all that is inside `store`, once: what the server makes of it is seen."""
+        """Continues after everything inside `store`; done once, as a server may ignore it."""
         target = f"{store}/{LAST}"
         if target > self._skipped:
             self._skipped = self._after = target
@@ -288,7 +287,7 @@ class _Walk:
         top = max(page.keys + page.prefixes, default="")
         self._stalls = 0 if top > self._position else self._stalls + 1
         if self._stalls > _STALLS_ALLOWED:
-            what = "The store repeats one page of its listing without end"
+            what = "The server repeats the same page of its listing endlessly"
             raise ServiceError(Issue(what, "s3://" + "/".join(self._place), "Try again later"))
         self._position = max(self._position, top)
         repeated = page.token is not None and page.token == self._token
@@ -303,10 +302,10 @@ class _Walk:
         if not is_ordered(page):
             self.ordered = False
         if not page.is_below(self._place.prefix):
-            what = "The store lists what was not asked for"
+            what = "The server lists keys outside the requested prefix"
             raise ServiceError(Issue(what, "s3://" + "/".join(self._place), "Try again later"))
 
 
 def is_ordered(page: ListPage) -> bool:
-    """Whether keys and prefixes ascend, as S3 lists them."""
+    """Whether keys and prefixes are in ascending order, as in S3."""
     return page.keys == sorted(page.keys) and page.prefixes == sorted(page.prefixes)

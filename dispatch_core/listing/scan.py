@@ -1,16 +1,16 @@
-"""Neighbours are listed together: one listing that answers for many places of a bucket.
+"""Listing neighbours together: one listing covers many places of a bucket.
 
-Assets are neighbours in their bucket, and a page of a listing holds a thousand
-entries, whoever they belong to. So the places of a bucket are sorted, listed under
-the prefix that they share, and each page is dealt out to the places that it covers.
-Where a page ends between two places, the next one starts at the next place: whatever
-lies between is not listed, and it never takes more requests than to list each place
-by itself. Where the places are so far apart that a page covers one, they are listed
-by themselves, for a page of strangers costs time though it is one request.
+Assets are neighbours in their bucket, and a page of a listing has up to a thousand
+entries of any of them. So the places of a bucket are sorted and listed under their
+common prefix, and each page is distributed to the places that it covers. If a page ends
+between two places, the next one starts at the next place: keys between them are not
+listed, and it never takes more requests than listing each place separately. If places
+are so far apart that a page covers only one, they are listed separately, because a page
+of unrelated keys takes time although it is a single request.
 
-A bucket may allow a listing of one place and deny that of a shorter prefix, and a
-server may not be quite S3. So this listing answers for a place only when it is sure;
-all others are given back, and no place is to blame.
+A bucket may allow listing one place but deny a shorter prefix, and a server may deviate
+from S3. So this listing returns a result for a place only if it is certain. All other
+places are listed separately, and none of them is excluded for it.
 """
 
 from __future__ import annotations
@@ -43,32 +43,33 @@ from dispatch_core.listing.place import (
     list_matches,
 )
 from dispatch_core.sources.protocols import ListPage, ObjectLister
+from dispatch_core.types import Reason
 
 FULL = 0.95
-"""How much of its pages a run of neighbours is planned to fill."""
+"""The share of its pages that a run of neighbours is planned to fill."""
 
 _BATCH = 16
 _SPARSE = 32
 _EMPTY_PAGES = 20
 
 Trouble = Literal["", "denied", "failed", "no_such_bucket", "delimiter", "not_s3"]
-"""Why a listing of neighbours ended early: what it did not reach is listed another way."""
+"""Why a listing of neighbours ended early; the remaining places are listed another way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One piece of work: some places of a bucket, as a value that can be sent.
+    """One piece of work: some places of a bucket, as a picklable value.
 
     Attributes
     ----------
     prefixes
         Ascending, each once.
     together
-        Whether they are listed as neighbours, or each by itself.
+        Whether they are listed as neighbours, or each separately.
     pages
-        After so many pages of neighbours the rest is given back.
+        The most pages of neighbours; places after them are returned unlisted.
     alone
-        How many are listed by themselves before a page of neighbours is tried.
+        How many are listed separately before a page of neighbours is tried.
     """
 
     bucket: str
@@ -80,31 +81,31 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """What became of listing one place.
+class ListingFailed:
+    """Why a place could not be listed: the reason of the exclusion, and the details."""
 
-    ``matches`` is None where it failed; then ``reason`` is that of an exclusion.
-    """
+    reason: Reason
+    issue: Issue
 
-    matches: Matches | None
-    reason: str = ""
-    issue: Issue | None = None
+
+Listed = Matches | ListingFailed
+"""The result of listing one place."""
 
 
 @dataclass(slots=True)
 class RunListed:
-    """What became of a run, as a value that can come from another machine.
+    """The result of a run, as a picklable value.
 
     Attributes
     ----------
     listed
-        By prefix. A place that is not in it was not reached, or not to its end.
+        By prefix. Places without an entry were not reached, or not listed to the end.
     pages, covered
-        Pages of neighbours, and the places that were listed by them.
+        The number of pages of neighbours, and of the places that they cover.
     trouble, issue
         Why the listing of neighbours ended early.
     requests, keys
-        What all of it cost.
+        The total cost.
     """
 
     listed: dict[str, Listed] = field(default_factory=dict)
@@ -122,11 +123,10 @@ def list_run(
     pause: float = 0,
     halted: threading.Event | None = None,
 ) -> RunListed:
-    """Lists the places of a run; up to `pause` seconds are waited first.
+    """The places of a run, listed after a random wait of up to `pause` seconds.
 
-    Runs on the executor: apart from `halted`, which only threads of this process are
-    given, all that goes in and out can be pickled if the lister can. To do it twice
-    does no harm.
+    Runs on the executor. Its arguments and its result are picklable if the lister is,
+    except `halted`, which only threads of this process receive. Repeating it is safe.
     """
     time.sleep(random.uniform(0, pause))
     counting = _Counting(lister, halted)
@@ -150,7 +150,7 @@ def _list_neighbours(scan: _Neighbours, run: Run) -> None:
             for _ in range(min(alone, len(scan.waiting))):
                 scan.list_next_alone()
             covered = scan.list_pages(run.pages)
-            # Twice as many are listed alone before each next try that finds strangers.
+            # After a page that covers a single place, twice as many are listed separately.
             alone = 0 if covered > 1 else 2 * alone + 1
     except ServiceError as error:
         scan.result.trouble, scan.result.issue = _trouble(error), error.issues[0]
@@ -167,20 +167,20 @@ def _trouble(error: ServiceError) -> Trouble:
 
 
 class _NotS3(ServiceError):
-    """The server does not list in the way that neighbours rely on."""
+    """The server does not list in the order that neighbours rely on."""
 
 
-_REASONS: dict[type[ServiceError], str] = {
-    AccessDenied: "access_denied",
-    NoSuchBucket: "no_such_bucket",
+_REASONS: dict[type[ServiceError], Reason] = {
+    AccessDenied: Reason.ACCESS_DENIED,
+    NoSuchBucket: Reason.NO_SUCH_BUCKET,
 }
 
 
 def _list_alone(lister: ObjectLister, run: Run, prefix: str) -> Listed:
     try:
-        return Listed(list_matches(lister, S3Prefix(run.bucket, prefix), run.search))
+        return list_matches(lister, S3Prefix(run.bucket, prefix), run.search)
     except ServiceError as error:
-        return Listed(None, _REASONS.get(type(error), "listing_failed"), error.issues[0])
+        return ListingFailed(_REASONS.get(type(error), Reason.LISTING_FAILED), error.issues[0])
 
 
 class _Neighbours:
@@ -189,9 +189,9 @@ class _Neighbours:
     Attributes
     ----------
     waiting
-        Prefixes of the places that are not begun, ascending.
+        Prefixes of the places that are not started, ascending.
     result
-        Where what became of the others is written.
+        Receives the results of the others.
     """
 
     def __init__(self, lister: _Counting, run: Run, result: RunListed) -> None:
@@ -211,10 +211,10 @@ class _Neighbours:
         self.result.listed[prefix] = _list_alone(self._lister, self._run, prefix)
 
     def list_pages(self, most: int) -> int:
-        """Lists from the next place on until a page ends between two, and says how many it covered.
+        """The number of places covered by listing until a page ends between two places.
 
-        After `most` pages it stops inside a place too, if the place began on the last of
-        them: that one is not listed then.
+        After `most` pages it also stops inside a place if that place started on the last
+        page; that place is then not listed.
         """
         covered = 0
         self._token, self._after = None, self.waiting[0] if self.waiting else ""
@@ -238,13 +238,13 @@ class _Neighbours:
         self._check(page)
         self._begin(page)
         for found in self._open:
-            _deal(page, found)
+            _distribute(page, found)
         covered = self._end(page)
         self._move(page)
         return covered
 
     def _check(self, page: ListPage) -> None:
-        """Raises unless the page is what S3 would send."""
+        """Raises unless the page is one that S3 could send."""
         entries = [*page.keys[:1], *page.prefixes[:1]]
         self._empty = 0 if entries else self._empty + 1
         if (
@@ -253,7 +253,7 @@ class _Neighbours:
             or any(entry <= self._after for entry in entries)
             or self._empty > _EMPTY_PAGES
         ):
-            raise _NotS3("The server lists in another order, or more than was asked for")
+            raise _NotS3("The server lists in another order, or outside the prefix")
         if self._run.search.delimiter:
             check_delimiter(page, self._run.search.mark, len(self._prefix))
 
@@ -266,11 +266,11 @@ class _Neighbours:
     def _end(self, page: ListPage) -> int:
         last, begun, self._open = _last(page), self._open, []
         for found in begun:
-            # An empty page with a token says nothing of where the listing is.
+            # An empty page with a token does not tell how far the listing is.
             if page.token is not None and (not last or last.startswith(found.place.prefix)):
                 self._open.append(found)
             else:
-                self.result.listed[found.place.prefix] = Listed(found.matches())
+                self.result.listed[found.place.prefix] = found.matches()
         self.result.covered += len(begun) - len(self._open)
         return len(begun) - len(self._open)
 
@@ -286,8 +286,8 @@ def _last(page: ListPage) -> str:
     return max(page.keys[-1:] + page.prefixes[-1:], default="")
 
 
-def _deal(page: ListPage, found: MatchCollector) -> None:
-    """Gives a place the part of a page that is below it."""
+def _distribute(page: ListPage, found: MatchCollector) -> None:
+    """Adds to a place the part of a page that is under it."""
     start = found.place.prefix
     end = start[:-1] + "0"  # the character after "/"
     keys = range(bisect_left(page.keys, start), bisect_left(page.keys, end))
@@ -300,7 +300,7 @@ class _Halted(Exception):
 
 
 class _Counting:
-    """A lister that counts what goes through it, and stops when told to."""
+    """A lister that counts requests and keys, and stops once `halted` is set."""
 
     def __init__(self, lister: ObjectLister, halted: threading.Event | None) -> None:
         self._lister = lister
@@ -332,9 +332,9 @@ class _Counting:
 
 
 def first_runs(places: Iterable[S3Prefix], search: Search, parallel: int) -> Iterator[Run]:
-    """What to begin with: of each bucket one page of neighbours, which shows how dense they are.
+    """The first runs: for each bucket one page of neighbours, which shows their density.
 
-    A place inside a store that matches would be rolled up with it: it is listed alone.
+    A place inside a matching store would be grouped with it, so it is listed separately.
     """
     buckets: dict[str, list[str]] = {}
     for place in places:
@@ -352,10 +352,10 @@ def first_runs(places: Iterable[S3Prefix], search: Search, parallel: int) -> Ite
 
 
 def next_runs(run: Run, result: RunListed, parallel: int) -> list[Run]:
-    """The rest of a run of neighbours, cut by how dense it was into pieces for `parallel` threads.
+    """The rest of a run of neighbours, split by its density into pieces for `parallel` threads.
 
-    A piece of dense ones is planned to fill whole pages: with 20 places to a page, 19
-    or twice 19 of them. Of the pieces of sparse ones every fourth looks again, half way.
+    A dense piece is planned to fill whole pages: with 20 places per page, 19 or twice 19
+    of them. Of the sparse pieces, every fourth tries a page of neighbours halfway.
     """
     rest = rest_of(run, result)
     density = result.covered / max(1, result.pages)
@@ -372,7 +372,7 @@ def next_runs(run: Run, result: RunListed, parallel: int) -> list[Run]:
 
 
 def _shared(ascending: Sequence[str]) -> str:
-    """What all of them start with."""
+    """The longest common prefix of `ascending`."""
     first, last = ascending[0], ascending[-1]
     differing = (
         at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other
@@ -381,13 +381,13 @@ def _shared(ascending: Sequence[str]) -> str:
 
 
 def rest_of(run: Run, result: RunListed) -> tuple[str, ...]:
-    """The places of a run that are still to be listed."""
+    """The places of a run that are not listed yet."""
     return tuple(prefix for prefix in run.prefixes if prefix not in result.listed)
 
 
 def single_runs(run: Run, prefixes: Sequence[str], parallel: int) -> list[Run]:
-    """Places of a run that are listed each by itself, in pieces for `parallel` threads."""
-    # To hand over one place costs about 50 us: worth saving where there are many.
+    """Runs that list each of `prefixes` separately, in pieces for `parallel` threads."""
+    # Submitting one place costs about 50 us, which adds up for many places.
     size = max(1, min(_BATCH, len(prefixes) // (_BATCH * parallel)))
     return _pieces(replace(run, together=False), prefixes, size)
 

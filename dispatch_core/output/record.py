@@ -28,10 +28,10 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
         "fingerprint": plan.fingerprint,
         "equation": asdict(plan.equation),
         "request": json.loads(plan.request.to_json()),
-        "warnings": list(plan.warnings),
+        "warnings": list(map(str, plan.warnings)),
         "exclusions": [
             # a name may hold half a surrogate pair, and a record is read again
-            {name: showable(str(text)) for name, text in asdict(row).items()}
+            {column: showable(text) for column, text in row.texts().items()}
             for row in plan.exclusions
         ],
     }

@@ -1,8 +1,8 @@
 """Analysis parameters: `analysis_parameters.json` in, parameter sets out.
 
-Three keys are known. ``analysis_parameter`` is one set for every asset;
+There are three keys. ``analysis_parameter`` is one set for every asset;
 ``distributed_parameters`` is a list of sets, each for every asset;
-``fixed_parameters`` lies *under* each of them, or stands alone as the one set.
+``fixed_parameters`` has the defaults of each set, or is itself the only set.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ ParameterSet = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ParameterSets:
-    """The merged sets in their order, without repeats; empty where none were given.
+    """The merged sets in their order, without repeats; empty if there are none.
 
-    N assets and M sets make N x M jobs; no set at all makes N jobs whose
+    N assets and M sets make N x M jobs; without sets there are N jobs whose
     ``distributed_parameters`` is null. ``notes`` say what was merged or ignored.
     """
 
@@ -41,11 +41,11 @@ class ParameterSets:
 
 @dataclass(frozen=True, slots=True)
 class MergedSet:
-    """One set as its jobs get it, and where in the document its values are written.
+    """One set as its jobs get it, and where its values are in the document.
 
-    ``own`` leads to the set itself; the keys ``inherited`` come from
-    ``fixed_parameters``. Merging is shallow, as upstream does it: a key of the set
-    replaces the whole value that is fixed for it. ``number`` counts from 1.
+    ``own`` is the path of the set itself; the keys ``inherited`` come from
+    ``fixed_parameters``. Merging is shallow, as upstream: a key of the set replaces
+    the whole fixed value. ``number`` counts from 1.
     """
 
     number: int
@@ -54,7 +54,7 @@ class MergedSet:
     inherited: frozenset[str] = frozenset()
 
     def place(self, path: JsonPath) -> JsonPath:
-        """Where in the document the value at `path` of this set is written."""
+        """The path in the document of the value at `path` of this set."""
         return (FIXED, *path) if path and path[0] in self.inherited else (*self.own, *path)
 
     def origin(self, key: str) -> str:
@@ -63,7 +63,7 @@ class MergedSet:
 
 
 def find_parameters_file(input_directory: Path) -> Path | None:
-    """The parameters file of an input folder: the seed's place first, then upstream's."""
+    """The parameters file of an input folder: in the seed's folder, else in upstream's."""
     for path in (
         input_directory / "analysis_parameters" / FILE_NAME,
         input_directory / FILE_NAME,
@@ -75,10 +75,10 @@ def find_parameters_file(input_directory: Path) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class ParameterCheck:
-    """What a text is, as far as it is well formed; `error` says what is wrong with it.
+    """The content of a text as far as it is well formed; `error` has its issues.
 
-    ``merged`` has every set of a well-formed document, repeats and those that the
-    schema refuses too; ``faulty`` maps the number of a set to how many issues it has.
+    ``merged`` has every set of a well-formed document, including repeats and those
+    that the schema refuses; ``faulty`` maps the number of a set to that of its issues.
     """
 
     document: dict[str, Any] | None = None
@@ -91,9 +91,9 @@ class ParameterCheck:
 def check_parameters(
     text: str, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> ParameterCheck:
-    """`text` checked as a whole, without an exception; an empty one is no parameters.
+    """`text` checked as a whole, without an exception; empty text has no parameters.
 
-    Every issue of the document has the line and column of what it speaks of.
+    Every issue of the document has a line and a column.
     """
     if not text.strip():
         return ParameterCheck()
@@ -110,7 +110,7 @@ def check_parameters(
 def check_document(
     document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> ParameterCheck:
-    """A parsed document checked as a whole; its issues have paths and no lines."""
+    """A parsed document checked as a whole; its issues have paths but no lines."""
     issues = list(_document_issues(document, where))
     if issues:
         return ParameterCheck(error=InvalidInput(issues))
@@ -128,7 +128,7 @@ def check_document(
 def parse_parameters(
     text: str | bytes, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> tuple[dict[str, Any], ParameterSets]:
-    """The document that `text` holds, as written, and the sets it gives.
+    """The document in `text`, as written, and its sets.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def parse_parameters(
     """
     text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     if not text.strip():
-        load_json(text, where)  # says that it is empty
+        load_json(text, where)  # raises that it is empty
     check = check_parameters(text, schema, where)
     if check.error is not None:
         raise check.error
@@ -148,7 +148,7 @@ def parse_parameters(
 def build_parameter_sets(
     document: JsonValue, schema: ParameterSchema | None = None, where: str = FILE_NAME
 ) -> ParameterSets:
-    """The sets of a parsed document, each checked against `schema` where there is one."""
+    """The sets of a parsed document, each checked against `schema` if there is one."""
     check = check_document(document, schema, where)
     if check.error is not None:
         raise check.error
@@ -158,10 +158,10 @@ def build_parameter_sets(
 def set_issues(
     one: MergedSet, schema: ParameterSchema | None, where: str = FILE_NAME
 ) -> Iterator[Issue]:
-    """What `schema` says of one merged set; the paths lead into the document.
+    """The issues of one merged set, with paths in the document.
 
-    What is wrong with a fixed value is said of ``fixed_parameters``, in the same
-    words for each set that inherits it.
+    Issues of a fixed value name ``fixed_parameters``, so that they are equal for all
+    sets that inherit the value.
     """
     if schema is None:
         return
@@ -169,8 +169,8 @@ def set_issues(
     for issue in schema.check(one.values, here):
         path = one.place(issue.path)
         is_fixed = path[0] == FIXED != one.own[0]
-        said = issue.where.replace(here, fixed, 1) if is_fixed else issue.where
-        yield replace(issue, path=path, where=said)
+        named = issue.where.replace(here, fixed, 1) if is_fixed else issue.where
+        yield replace(issue, path=path, where=named)
 
 
 def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
@@ -199,11 +199,11 @@ def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
         if key not in KEYS:
             action = f"Did you mean {near[key]}?" if near[key] else "Put it inside a set"
             what = f"unknown key {key!r}; the keys are {', '.join(KEYS)}"
-            yield Issue(what, where, action, path=(key,), nearest=near[key])
+            yield Issue(what, where, action, path=(key,), nearest=near[key], is_unknown_key=True)
 
 
 def nearest_key(key: str) -> str:
-    """The known top-level key that `key` is or resembles; empty where there is none."""
+    """The top-level key that `key` is or resembles, or ``""``."""
     return "".join(difflib.get_close_matches(key, KEYS, 1, 0.8))
 
 
@@ -219,7 +219,7 @@ def _list_issues(value: JsonValue, where: str) -> Iterator[Issue]:
         yield Issue(what, where, "Write [{...}, {...}]", path=(DISTRIBUTED,))
     elif not value:
         action = f"Add a set, or remove the key to use {SINGLE}"
-        what = f"{DISTRIBUTED} is an empty list: no job would be made"
+        what = f"{DISTRIBUTED} is an empty list, which makes no jobs"
         yield Issue(what, where, action, path=(DISTRIBUTED,))
     else:
         for index, item in enumerate(value):
@@ -235,7 +235,7 @@ def _kind(value: JsonValue) -> str:
 
 
 def merge_sets(document: Mapping[str, Any]) -> tuple[MergedSet, ...]:
-    """The sets of a well-formed document, each merged with what is fixed; repeats and all."""
+    """The sets of a well-formed document, each merged with the fixed values; with repeats."""
     fixed = document.get(FIXED, {})
     if DISTRIBUTED in document:
         return tuple(
@@ -255,7 +255,7 @@ def _merge_notes(document: Mapping[str, Any]) -> Iterator[str]:
     if DISTRIBUTED in document and SINGLE in document:
         yield f"{SINGLE} is ignored: {DISTRIBUTED} is present"
     elif SINGLE in document and FIXED in document:
-        yield f"{FIXED} lies under {SINGLE}"
+        yield f"{FIXED} has the defaults of {SINGLE}"
 
 
 def _without_repeats(sets: Sequence[MergedSet]) -> tuple[list[MergedSet], list[str]]:
@@ -273,7 +273,7 @@ def _without_repeats(sets: Sequence[MergedSet]) -> tuple[list[MergedSet], list[s
 
 
 def _placed(issues: Sequence[Issue], text: str) -> list[Issue]:
-    """`issues` with the line and column of what they speak of, or of what should hold it."""
+    """`issues` with the line and column of their value, or of what should contain it."""
     spans = read_spans(text)
     return [_placed_in(spans, issue, text) for issue in issues]
 
@@ -282,6 +282,6 @@ def _placed_in(spans: Span, issue: Issue, text: str) -> Issue:
     if not issue.path:
         return issue
     span = spans.deepest(issue.path)
-    at = span.first if "unknown key" in issue.what else span.start
+    at = span.first if issue.is_unknown_key else span.start
     found = issue_at(text, at, issue.what, issue.where, issue.action)
-    return replace(found, path=issue.path, nearest=issue.nearest)
+    return replace(issue, line=found.line, column=found.column, excerpt=found.excerpt)

@@ -1,9 +1,9 @@
 """The JSON Schema of one parameter set, as a wrapper's pydantic model writes it.
 
-Validation is `jsonschema_rs`, with a retriever that denies every address: no
-schema can make us open a file or a connection. On top of it, a key that the
-schema does not name is an issue with the nearest name, although pydantic models
-take such keys in silence: a typo otherwise costs a run.
+`jsonschema_rs` validates, with a retriever that denies every address: no schema can
+open a file or a connection. In addition, a key that the schema does not name is an
+issue with the nearest name. Pydantic models ignore such keys, so that a typo would only
+be noticed after a run.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ WHERE = "parameters schema"
 _MAX_REFERENCES = 50
 _MAX_UNFOLDED = 10_000
 _MAX_WORK = 10_000_000
-"""Schemas times characters of a set; the validator copies what it finds wrong."""
+"""Limit of schemas times characters of a set; the validator copies each wrong value."""
 
 _BACKTRACKS = 100_000
 _MAPS = frozenset(
     "properties patternProperties $defs definitions dependentSchemas dependencies".split()
 )
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-# an address of its own would change where the references below it lead
-_LEFT_OUT = frozenset(
+# an $id would change the base of the references inside it
+_OMITTED = frozenset(
     "description title examples $comment $id id $anchor $dynamicAnchor $recursiveAnchor".split()
 )
 
@@ -46,7 +46,7 @@ class ParameterSchema:
     _unfolded: int
 
     def check(self, one: Mapping[str, Any], where: str) -> Iterator[Issue]:
-        """Every issue of one merged set: unknown keys first, then values."""
+        """The issues of one merged set: unknown keys first, then values."""
         unknown = list(_unknown_keys(self.document, self.document, one, (), strict=True))
         for issue in unknown:
             yield replace(issue, where=_at(where, issue.path[:-1]))
@@ -54,32 +54,32 @@ class ParameterSchema:
             what = f"it is too large for a schema that unfolds to {self._unfolded:,} schemas"
             yield Issue(what, where, "Make the set or the schema smaller")
             return
-        told = {issue.path for issue in unknown}
+        reported = {issue.path for issue in unknown}
         for error in self._validator.iter_errors(dict(one)):
-            yield from _value_issues(error, where, told)
+            yield from _value_issues(error, where, reported)
 
 
 def _at(where: str, path: JsonPath) -> str:
     return ", ".join((where, ".".join(map(str, path)))) if path else where
 
 
-def _value_issues(error: Any, where: str, told: set[JsonPath]) -> Iterator[Issue]:
-    """What a validator's `error` means; an optional value's error is that of the value."""
+def _value_issues(error: Any, where: str, reported: set[JsonPath]) -> Iterator[Issue]:
+    """The issues of a validator's `error`; for an optional value, those of the value."""
     path: JsonPath = tuple(error.instance_path)
     inner = _errors_of_the_one(error)
     if inner:
         for one in inner:
-            yield from _value_issues(one, where, told)
+            yield from _value_issues(one, where, reported)
     elif error.kind.name == "required":
         missing = error.kind.property
         what = f"{missing!r} is missing"
         yield Issue(what, _at(where, path), "Add it", path=(*path, missing))
-    elif error.kind.name != "additionalProperties" or not _all_told(error, path, told):
+    elif error.kind.name != "additionalProperties" or not _are_reported(error, path, reported):
         yield Issue(error.message, _at(where, path), _advice(error), path=path)
 
 
 def _errors_of_the_one(error: Any) -> list[Any]:
-    """The errors of the only alternative that the value has the type of."""
+    """The errors of the only alternative whose type matches the value."""
     if error.kind.name not in ("anyOf", "oneOfNotValid"):
         return []
     here = list(error.instance_path)
@@ -91,8 +91,8 @@ def _errors_of_the_one(error: Any) -> list[Any]:
     return list(branches[0]) if len(branches) == 1 else []
 
 
-def _all_told(error: Any, path: JsonPath, told: set[JsonPath]) -> bool:
-    return all((*path, key) in told for key in error.kind.unexpected)
+def _are_reported(error: Any, path: JsonPath, reported: set[JsonPath]) -> bool:
+    return all((*path, key) in reported for key in error.kind.unexpected)
 
 
 def _advice(error: Any) -> str:
@@ -105,15 +105,15 @@ def _advice(error: Any) -> str:
 
 
 def parse_schema(text: str | bytes, where: str = WHERE) -> ParameterSchema:
-    """The schema that JSON `text` holds, compiled."""
+    """The schema in the JSON `text`, compiled."""
     return compile_schema(load_json(text, where), where)
 
 
 def compile_schema(document: JsonValue, where: str = WHERE) -> ParameterSchema:
-    """`document` compiled; annotations are left out, because pydantic users put
-    arrays into ``description`` and the meta-schema refuses those.
+    """`document` compiled, without its annotations.
 
-    References may lead to places in it (``#/$defs/Name``) and nowhere else.
+    Pydantic users put arrays into ``description``, which the meta-schema refuses.
+    References may only lead to places in the schema itself (``#/$defs/Name``).
     """
     if not isinstance(document, dict):
         raise InvalidInput(Issue("it is not a JSON object", where, "Give a JSON Schema"))
@@ -128,7 +128,7 @@ def compile_schema(document: JsonValue, where: str = WHERE) -> ParameterSchema:
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         message = str(error).partition("\n")[0]
         raise InvalidInput(
-            Issue(f"it is no JSON Schema: {message}", where, "Give it as pydantic writes it")
+            Issue(f"it is not a JSON Schema: {message}", where, "Use one that pydantic wrote")
         ) from None
     return ParameterSchema(bare, validator, unfolded)
 
@@ -138,14 +138,14 @@ def _deny(uri: str) -> Any:
 
 
 def _without_annotations(schema: JsonValue) -> Any:
-    """`schema` without annotations and addresses, but with properties of these names."""
+    """`schema` without annotations and addresses; properties of these names are kept."""
     if isinstance(schema, list):
         return [_without_annotations(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     kept: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in _LEFT_OUT:
+        if key in _OMITTED:
             continue
         if key in _MAPS and isinstance(value, dict):
             kept[key] = {name: _without_annotations(item) for name, item in value.items()}
@@ -157,9 +157,9 @@ def _without_annotations(schema: JsonValue) -> Any:
 
 
 def _unfold(root: Mapping[str, Any], where: str) -> int:
-    """How many schemas a validator may visit: a 1 kB schema can unfold to millions.
+    """The number of schemas that a validator may visit; 1 kB can unfold to millions.
 
-    A reference to what is being unfolded ends there: a schema may hold itself.
+    A reference to an enclosing schema is not followed: a schema may contain itself.
     """
     waiting: list[tuple[Any, frozenset[str]]] = [(root, frozenset())]
     count = 0
@@ -188,7 +188,7 @@ def _references(part: Mapping[str, Any]) -> list[str]:
 def _target(root: Mapping[str, Any], reference: str, where: str) -> Any:
     target = referenced(root, reference)
     if target is None:
-        what = f"its reference {reference[:80]!r} leads to no place in it"
+        what = f"its reference {reference[:80]!r} leads nowhere in the schema"
         raise InvalidInput(Issue(what, where, "Refer to #/$defs/Name, as pydantic does"))
     return target
 
@@ -198,8 +198,8 @@ def _unknown_keys(
 ) -> Iterator[Issue]:
     """Keys of `value` that `schema` does not name; their paths start at the set.
 
-    The set itself is always strict; a nested object only where its schema names
-    properties and does not open itself to others (free dictionaries are common).
+    The set itself is always strict. A nested object is strict only if its schema names
+    properties and allows no others, because free dictionaries are common.
     """
     parts = list(_resolved(root, schema))
     if isinstance(value, list):
@@ -226,11 +226,13 @@ def _unknown_keys(
 def _unknown_key(path: JsonPath, key: str, known: Mapping[str, Any]) -> Issue:
     near = difflib.get_close_matches(key, known, 1)
     action = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
-    return Issue(f"unknown key {key!r}", "", action, path=path, nearest=near[0] if near else "")
+    return Issue(
+        f"unknown key {key!r}", "", action, path=path, nearest="".join(near), is_unknown_key=True
+    )
 
 
 def _resolved(root: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any]]:
-    """`schema` and all that it refers to or is made of, each once."""
+    """`schema` and all schemas that it refers to or combines."""
     queue, seen = [schema], 0
     while queue and seen < _MAX_REFERENCES:
         part = queue.pop(0)
@@ -245,7 +247,7 @@ def _resolved(root: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any
 
 
 def referenced(root: Mapping[str, Any], reference: str) -> Any:
-    """What ``#/a/b`` leads to in `root`, None where it leads nowhere."""
+    """The value at ``#/a/b`` in `root`, or None if there is none."""
     head, *steps = reference.split("/")
     node: Any = root if head == "#" else None
     for step in steps:

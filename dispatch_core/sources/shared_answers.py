@@ -1,9 +1,8 @@
-"""One answer for all who ask the same at the same time.
+"""A cache in front of a source: equal requests at the same time are sent once.
 
-A wrapper around one `MetadataSource`: while a question is on its way to the source,
-whoever asks the same waits for that answer, and for a short while afterwards it is
-given again. Answers are held as bytes, so that each asker gets records of its own and
-what is held can be bounded exactly.
+While a request is under way, equal requests wait for its answer, which is then cached
+for a short time. Answers are cached as bytes, so that each caller gets its own copy of
+the records and the size of the cache has an exact limit.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ _LARGEST_SHARE = 4
 
 
 class SharedAnswers:
-    """A `MetadataSource` that asks `source` each question once at a time.
+    """A `MetadataSource` that sends equal requests to `source` once at a time.
 
-    Make one for each source: answers of two are never mixed, because each has its own.
+    Make one for each source, so that the answers of two sources are never mixed.
 
     Parameters
     ----------
     seconds
-        How long an answer is given again. An error never is, but for those who
-        waited for it.
+        How long an answer is cached. An error is not cached; only the requests that
+        waited for it get it.
     most_bytes
-        Of all answers held; the oldest go first, and one that takes more than a
-        quarter of it is not held.
+        Limit of the cache. The oldest answers are removed first, and an answer larger
+        than a quarter of the limit is not cached.
     """
 
     def __init__(
@@ -54,36 +53,36 @@ class SharedAnswers:
         self._clock = clock
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[bytes]] = {}
-        self._held: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
-        self.held_bytes = 0
+        self._cache: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self.cached_bytes = 0
 
     @property
     def label(self) -> str:
-        """That of the source."""
+        """The label of the source."""
         return self._source.label
 
     def find_page(
         self, filter_query: Filter, projection: Mapping[str, Any], limit: int
     ) -> list[Record]:
         """See `MetadataSource.find_page`."""
-        question = ["find", filter_query, dict(projection), limit]
-        ask = self._source.find_page
-        answer = self._answer(question, lambda: ask(filter_query, projection, limit))
+        request = ["find", filter_query, dict(projection), limit]
+        send = self._source.find_page
+        answer = self._answer(request, lambda: send(filter_query, projection, limit))
         return cast(list[Record], answer)
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
         """See `MetadataSource.aggregate`."""
-        ask = self._source.aggregate
-        answer = self._answer(["aggregate", pipeline], lambda: ask(pipeline))
+        send = self._source.aggregate
+        answer = self._answer(["aggregate", pipeline], lambda: send(pipeline))
         return cast(list[Record], answer)
 
     def count(self, filter_query: Filter) -> int:
         """See `MetadataSource.count`."""
-        ask = self._source.count
-        return cast(int, self._answer(["count", filter_query], lambda: ask(filter_query)))
+        send = self._source.count
+        return cast(int, self._answer(["count", filter_query], lambda: send(filter_query)))
 
-    def _answer(self, question: list[Any], ask: Callable[[], Any]) -> object:
-        key = json.dumps(question, default=repr)
+    def _answer(self, request: list[Any], send: Callable[[], Any]) -> object:
+        key = json.dumps(request, default=repr)
         with self._lock:
             content = self._fresh(key)
             if content is None:
@@ -91,39 +90,39 @@ class SharedAnswers:
                 mine = self._under_way.setdefault(key, Future())
         if content is None:
             if waiting is None:
-                self._ask(key, mine, ask)
+                self._send(key, mine, send)
             content = mine.result()
-        return marshal.loads(content)  # noqa: S302 - bytes of our own
+        return marshal.loads(content)  # noqa: S302 - our own bytes
 
-    def _ask(self, key: str, future: Future[bytes], ask: Callable[[], Any]) -> None:
+    def _send(self, key: str, future: Future[bytes], send: Callable[[], Any]) -> None:
         try:
-            content = marshal.dumps(ask())
-        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
+            content = marshal.dumps(send())
+        except BaseException as error:  # noqa: BLE001 - the waiting requests must get it
             with self._lock:
                 del self._under_way[key]
             future.set_exception(error)
             return
         with self._lock:
             del self._under_way[key]
-            self._hold(key, content)
+            self._keep(key, content)
         future.set_result(content)
 
     def _fresh(self, key: str) -> bytes | None:
-        """The answer that is held; those that are too old are let go first."""
+        """The cached answer, after the expired ones are removed."""
         now = self._clock()
-        while self._held and next(iter(self._held.values()))[0] <= now:
-            self._let_go()
-        held = self._held.get(key)
-        return held[1] if held else None
+        while self._cache and next(iter(self._cache.values()))[0] <= now:
+            self._remove_oldest()
+        cached = self._cache.get(key)
+        return cached[1] if cached else None
 
-    def _hold(self, key: str, content: bytes) -> None:
+    def _keep(self, key: str, content: bytes) -> None:
         if len(content) > self._most_bytes // _LARGEST_SHARE:
             return
-        self._held[key] = (self._clock() + self._seconds, content)
-        self.held_bytes += len(content)
-        while self.held_bytes > self._most_bytes:
-            self._let_go()
+        self._cache[key] = (self._clock() + self._seconds, content)
+        self.cached_bytes += len(content)
+        while self.cached_bytes > self._most_bytes:
+            self._remove_oldest()
 
-    def _let_go(self) -> None:
-        _, (_, content) = self._held.popitem(last=False)
-        self.held_bytes -= len(content)
+    def _remove_oldest(self) -> None:
+        _, (_, content) = self._cache.popitem(last=False)
+        self.cached_bytes -= len(content)

@@ -1,7 +1,7 @@
-"""Columns of the asset table: what a record holds at a path, as one cell.
+"""Columns of the asset table: the value of a record at a path, as one cell.
 
-The standard ones are read together with the assets; any other path is read for
-the assets found when it is chosen, and only that path.
+The standard columns are read together with the assets. Any other path is read when the
+user selects it, only that path and only for the assets found.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dispatch_core.walk import walk_records
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and the paths of it, in one schema and the other; the first value counts."""
+    """A column and its paths in both schemas; the first path with a value counts."""
 
     title: str
     paths: tuple[str, ...]
@@ -50,13 +50,13 @@ STANDARD = (PROJECT, SUBJECT, MODALITY, LEVEL, ACQUIRED)
 STANDARD_PATHS = tuple(path for column in STANDARD for path in column.paths)
 
 NO_VALUE = "none"
-"""How a count names the assets without a value."""
+"""The label of the assets without a value in a count."""
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 
 
 def values_of(fields: Mapping[str, Any], column: Column) -> tuple[Cell, ...]:
-    """The different values of a record in a column: none, one, or those of a list."""
+    """The distinct values of a record in a column: none, one, or those of a list."""
     for path in column.paths:
         values = _values(value_at(fields, path))
         if values:
@@ -65,12 +65,12 @@ def values_of(fields: Mapping[str, Any], column: Column) -> tuple[Cell, ...]:
 
 
 def cell_of(fields: Mapping[str, Any], column: Column) -> Cell:
-    """The cell of a record's fields; None where no path of the column holds a value."""
+    """The cell of a record's fields; None if no path of the column has a value."""
     return _joined(values_of(fields, column))
 
 
 def cell_of_value(value: Any) -> Cell:
-    """`value` as one cell: a list as its different items with commas, an object as JSON."""
+    """`value` as one cell: a list as its distinct items with commas, an object as JSON."""
     return _joined(_values(value))
 
 
@@ -98,7 +98,7 @@ def read_columns(
     paths: Iterable[str],
     progress: Progress = no_progress,
 ) -> dict[str, dict[str, Cell]]:
-    """Path -> record id -> cell, for records that hold a value there."""
+    """Path -> record id -> cell, for records that have a value there."""
     wanted = tuple(paths)
     cells: dict[str, dict[str, Cell]] = {path: {} for path in wanted}
     projection = dict.fromkeys(outermost_paths(wanted), 1)
@@ -123,7 +123,7 @@ def count_values(assets: Iterable[DataAsset], column: Column) -> list[tuple[str,
 
 
 def count_months(assets: Iterable[DataAsset]) -> list[tuple[str, int]]:
-    """(``2025-06``, number of assets) in order of time, those without a date last."""
+    """(``2025-06``, number of assets) by time; those without a date are last."""
     counts: Counter[str] = Counter()
     for asset in assets:
         match = _MONTH.match(str(cell_of(asset.fields, ACQUIRED) or ""))
@@ -132,7 +132,6 @@ def count_months(assets: Iterable[DataAsset]) -> list[tuple[str, int]]:
 
 
 _ENDING = re.compile(r"(\.[A-Za-z][A-Za-z0-9]*)+$")
-_HELD = re.compile(r"(\.\S+|no extension) \(([\d,]+)\)")
 _SIZES = (
     *("under 1 kB", "1-10 kB", "10-100 kB", "0.1-1 MB", "1-10 MB"),
     *("10-100 MB", "0.1-1 GB", "1-10 GB", "10-100 GB", "over 100 GB"),
@@ -146,9 +145,9 @@ def count_endings(files: Iterable[FileEntry]) -> list[tuple[str, int]]:
 
 
 def count_sizes(files: Iterable[FileEntry]) -> list[tuple[str, int]]:
-    """(range of sizes, number of files) from small to large, empty ranges between them too.
+    """(range of sizes, number of files) from small to large, with empty ranges in between.
 
-    Directory stores, of which nobody asked the size, are last.
+    Directory stores, whose size is unknown, are last.
     """
     counts: Counter[int] = Counter()
     stores = 0
@@ -163,16 +162,11 @@ def count_sizes(files: Iterable[FileEntry]) -> list[tuple[str, int]]:
 
 
 def count_files(located: Iterable[LocatedAsset]) -> list[tuple[str, int]]:
-    """(number of files, number of assets with so many), from few to many."""
+    """(number of files, number of assets with that many files), ascending."""
     counts = Counter(len(one.files or ()) for one in located)
     return [(str(number), assets) for number, assets in sorted(counts.items())]
 
 
 def held_extensions(exclusions: Iterable[Exclusion]) -> list[tuple[str, int]]:
-    """(extension, number of assets without a match that hold it), most frequent first."""
-    counts: Counter[str] = Counter()
-    for row in exclusions:
-        if row.reason == "no_matching_file":
-            told = row.message.rpartition("; it holds ")[2]
-            counts.update({held for held, _ in _HELD.findall(told) if held.startswith(".")})
-    return counts.most_common()
+    """(extension, number of assets without a match that have it), most frequent first."""
+    return Counter(extension for row in exclusions for extension, _ in row.held).most_common()

@@ -1,4 +1,4 @@
-"""Links out: where else an asset can be looked at, by address templates."""
+"""Links to other pages about an asset, made from address templates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_LINKS = {
     "Code Ocean": "https://codeocean.allenneuraldynamics.org/data_assets/{asset_id}",
     "S3 console": "https://s3.console.aws.amazon.com/s3/buckets/{bucket}?prefix={prefix}",
 }
-"""Label -> template; used with a live source where nothing else is set."""
+"""Label -> template; the default for a live source."""
 
 FIELDS = ("name", "record_id", "asset_id", "location", "bucket", "prefix")
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -28,23 +28,25 @@ def read_links(text: str) -> dict[str, str]:
     Raises
     ------
     InvalidInput
-        For anything but http(s) addresses with fields in braces that an asset has.
+        Unless every value is an http(s) address with only `FIELDS` in braces.
     """
     if not text.strip():
         return dict(DEFAULT_LINKS)
     links = load_json(text, WHERE)
     if not isinstance(links, dict) or not all(isinstance(one, str) for one in links.values()):
-        raise InvalidInput(Issue("it is no JSON object of texts", WHERE, "Write {label: address}"))
+        raise InvalidInput(
+            Issue("it is not a JSON object of texts", WHERE, "Write {label: address}")
+        )
     for label, template in links.items():
         unknown = set(_FIELD.findall(template)) - set(FIELDS)
         if unknown or not template.startswith(("https://", "http://")):
-            action = f"Begin with https:// and use of {{}} only {', '.join(FIELDS)}"
-            raise InvalidInput(Issue(f"{label!r} is no address template", WHERE, action))
+            action = f"Start with https:// and use only these fields: {', '.join(FIELDS)}"
+            raise InvalidInput(Issue(f"{label!r} is not an address template", WHERE, action))
     return links
 
 
 def links_of(asset: DataAsset, templates: Mapping[str, str]) -> dict[str, str]:
-    """Label -> address for `asset`; a link that needs what the asset lacks is left out."""
+    """Label -> address for `asset`, without links whose fields the asset lacks."""
     bucket, _, prefix = asset.location.removeprefix("s3://").rstrip("/").partition("/")
     is_s3 = asset.location.startswith("s3://")
     values = {

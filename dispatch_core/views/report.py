@@ -1,4 +1,4 @@
-"""A dispatch in words and tables for people: the ledger as a file, the command that repeats it."""
+"""Reports of a dispatch: ledger, assets and match report as files; code that repeats it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import json
 import pprint
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, fields
 
 from dispatch_core.connect import SourceSettings
 from dispatch_core.find import MatchRow
 from dispatch_core.request import DispatchRequest
 from dispatch_core.text.spreadsheet import csv_text
-from dispatch_core.types import DataAsset, Exclusion, Filter, Pipeline
+from dispatch_core.types import LEDGER_COLUMNS, DataAsset, Exclusion, Filter, Pipeline
 from dispatch_core.views.table import Columns, table_text
 
 
 def ledger_text(exclusions: Sequence[Exclusion], name: str) -> str:
-    """The ledger as JSON where `name` ends with .json, else as CSV with a header."""
+    """The ledger as JSON if `name` ends with .json, else as CSV with a header."""
     if name.endswith(".json"):
-        rows = [asdict(row) for row in exclusions]
+        rows = [row.texts() for row in exclusions]
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
-    return csv_text([field.name for field in fields(Exclusion)], map(astuple, exclusions))
+    return csv_text(LEDGER_COLUMNS, (list(row.texts().values()) for row in exclusions))
 
 
 def assets_text(assets: Sequence[DataAsset], more: Columns | None = None) -> str:
     """The assets as CSV, which is also a list of ids that finds them again.
 
-    ``asset_id`` is the Code Ocean id, or the record id where there is none; `more`
-    are columns behind the usual ones.
+    ``asset_id`` is the Code Ocean id, or the record id if there is none; `more` are
+    columns after the standard ones.
     """
     columns: Columns = {
         "asset_id": lambda one: one.asset_id or one.record_id,
@@ -41,7 +40,7 @@ def assets_text(assets: Sequence[DataAsset], more: Columns | None = None) -> str
 
 
 def match_report_text(lines: Sequence[MatchRow]) -> str:
-    """The match report as CSV; its column ``asset_id`` is the list as it was."""
+    """The match report as CSV; its column ``asset_id`` is the original list."""
     header = ["row", "asset_id", "status", "matched_by", "name", "message"]
     rows = (
         (one.row.number, one.row.text, one.status, one.matched_by, one.name, one.message)
@@ -51,9 +50,10 @@ def match_report_text(lines: Sequence[MatchRow]) -> str:
 
 
 def snippet_of(query: Filter | Pipeline, settings: SourceSettings) -> str:
-    """Python that asks the metadata gateway for the records of `query`, with its own client.
+    """Python code that reads the records of `query` with the metadata gateway's own client.
 
-    The host is named only where it is one: the demo has none, and a URI may hold a password.
+    A host is included only if it is a plain name: the demo has none, and a URI may
+    contain a password.
     """
     is_host = bool(settings.host) and "://" not in settings.host
     host = repr(settings.host) if is_host else '"..."  # the host of your metadata gateway'
@@ -80,10 +80,10 @@ records = client.{call}({argument})
 def command_of(
     request: DispatchRequest, output: str, host: str = "", *, request_file: str = ""
 ) -> str:
-    """The shell command that repeats `request`; it works when pasted.
+    """The shell command that repeats `request`, ready to paste.
 
-    The request stands in it, unless it is in the saved `request_file`. `host` is named
-    only where it is no URI, because a URI may hold a password.
+    It contains the request unless that is saved as `request_file`. `host` is included
+    only if it is not a URI, which may contain a password.
     """
     words = ["python", "-m", "dispatch_core", "--request", request_file or "-"]
     words += ["--output_directory", output]

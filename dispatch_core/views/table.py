@@ -1,7 +1,7 @@
-"""Tables for people: which rows are shown, in which order, and the whole as CSV.
+"""Tables: which rows are shown, in which order, and the complete table as CSV.
 
-A table may have 100,000 rows of which a screen shows some hundreds. What is searched
-for and how it is sorted is one value, and picking is a function of the rows and it.
+A table may have 100,000 rows, of which a page shows some hundreds. Filter, order and
+page are one value, and selecting rows is a function of the rows and that value.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Columns = Mapping[str, Callable[[Any], Cell]]
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """How a table is looked at.
+    """Filter, order and page of a table.
 
-    ``search`` is text that a row must hold, in upper or lower case; ``column`` is the
-    title of the one column where it is looked for, "" for any. ``sort`` is a title,
-    "" keeps the order; ``page`` counts from 0.
+    ``search`` is text that a row must contain, ignoring case, in the column with the
+    title ``column``, or in any if that is "". ``sort`` is the title of a column; ""
+    keeps the original order. ``page`` counts from 0.
     """
 
     search: str = ""
@@ -34,7 +34,7 @@ class TableView:
 
 
 def select_rows(rows: Sequence[Any], columns: Columns, view: TableView) -> Sequence[int]:
-    """The indices of all rows to show, in their order; pages are cut from it."""
+    """The indices of all rows to show, in order, to be split into pages."""
     kept: Sequence[int] = range(len(rows))
     needle = view.search.strip().lower()
     if needle:
@@ -53,23 +53,23 @@ def select_rows(rows: Sequence[Any], columns: Columns, view: TableView) -> Seque
         cell = read(rows[index])
         (empty if cell is None or cell == "" else filled).append((_rank(cell), index))
     filled.sort(key=lambda pair: pair[0], reverse=view.is_descending)
-    return [index for _, index in (*filled, *empty)]  # what has no value is last either way
+    return [index for _, index in (*filled, *empty)]  # empty cells are last in both directions
 
 
 def page_of(indices: Sequence[int], view: TableView, size: int) -> tuple[int, Sequence[int]]:
-    """The page that is shown (the last one where `view` is past it) and its indices."""
+    """The page number, at most the last, and the indices of the rows on that page."""
     last = max(0, -(-len(indices) // size) - 1)
     page = min(max(view.page, 0), last)
     return page, indices[page * size : (page + 1) * size]
 
 
 def table_text(rows: Iterable[Any], columns: Columns) -> str:
-    """All rows as CSV, whatever is shown of them."""
+    """All rows as CSV, also those that are not shown."""
     return csv_text(list(columns), ([read(row) for read in columns.values()] for row in rows))
 
 
 def _rank(cell: Cell) -> tuple[int, Any]:
-    """Numbers before texts, and texts without regard to case."""
+    """A sort key: numbers before texts, and texts ignoring case."""
     return (1, cell.lower()) if isinstance(cell, str) else (0, cell or 0)
 
 

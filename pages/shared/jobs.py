@@ -14,8 +14,9 @@ from dispatch_core.job_model import (
     JOB_FORMATS,
     READERS,
     Job,
+    accepting_readers,
     job_bytes,
-    refusals_of,
+    job_document,
 )
 from dispatch_core.request import Trial
 from dispatch_core.views.report import ledger_text
@@ -146,7 +147,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
     elif session.job_view == "not in":
         ledger(plan)
     else:
-        reader_check(session, plan)
+        reader_check(plan)
 
 
 def job_table(session: Session, plan: DispatchPlan) -> None:
@@ -247,19 +248,14 @@ def ledger(plan: DispatchPlan) -> None:
     )
 
 
-def reader_check(session: Session, plan: DispatchPlan) -> None:
-    """Which readers accept the jobs of this plan, by validating them."""
-    refusals = state.remembered(
-        session,
-        "readers",
-        plan.fingerprint,
-        lambda: refusals_of(plan.jobs, plan.request.job_format, plan.query_text),
-    )
-    st.caption(f"One job of each shape is validated, which stands for all {len(plan.jobs):,}")
+def reader_check(plan: DispatchPlan) -> None:
+    """Which readers accept the jobs of this plan; all jobs have the shape of the first."""
+    if not plan.jobs:
+        return
+    document = job_document(plan.jobs[0], plan.request.job_format, plan.query_text)
+    accepting = accepting_readers(document)
     for reader in READERS:
-        if reader in refusals:
-            st.warning(
-                escaped(f"{reader} refuses them: {refusals[reader]}"), icon=":material/block:"
-            )
-        else:
+        if reader in accepting:
             st.success(f"{reader} accepts them", icon=":material/check:")
+        else:
+            st.warning(f"{reader} refuses them; choose the other format", icon=":material/block:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dispatch_core.find import FoundAssets
-from dispatch_core.insight.explain import FEW, Explanation, explain, left_out
+from dispatch_core.insight.explain import FEW, Explanation, explain, without_clause
 from dispatch_core.insight.why_not import StepsSoFar, WhyNot, why_not
 from dispatch_core.query import Query
 from pages.shared.state import session as state
@@ -67,7 +67,7 @@ def _show_explanation(session: Session, query: Query, found: Explanation) -> Non
     st.warning(escaped(found.summary), icon=":material/troubleshoot:")
     rows: list[dict[str, object]] = []
     for number, one in enumerate(found.clauses):
-        blame = "yes" if number in found.to_blame else ""
+        blame = "yes" if number in found.blocking else ""
         rows.append(_row(blame, one.text, one.alone, one.without))
         rows += [_row("", f"inside: {inner.text}", inner.alone) for inner in one.branches]
     _table(rows)
@@ -75,8 +75,8 @@ def _show_explanation(session: Session, query: Query, found: Explanation) -> Non
         _table(
             [{"Stage": f"{one.number} {one.stage}", "Results": one.count} for one in found.stages]
         )
-    if found.left_out:
-        st.caption(f"{found.left_out:,} more clauses were not counted alone.")
+    if found.uncounted:
+        st.caption(f"{found.uncounted:,} more clauses were not counted alone.")
     if isinstance(query.value, dict):
         _offer_without(session, query.value, found)
 
@@ -94,14 +94,14 @@ def _table(rows: list[dict[str, object]]) -> None:
 def _offer_without(session: Session, query: dict[str, object], found: Explanation) -> None:
     """One click leaves a clause that is to blame out of the query."""
     buttons = st.container(horizontal=True)
-    helping = [one for one in found.to_blame if found.clauses[one].without > found.count]
+    helping = [one for one in found.blocking if found.clauses[one].without > found.count]
     for number in helping[:3]:
         name = ", ".join(found.clauses[number].clause)
         buttons.button(
             f"Leave out {escaped(name)}: {found.clauses[number].without:,} match",
             icon=":material/content_cut:",
             on_click=state.take_query,
-            args=(session, left_out(query, number)),
+            args=(session, without_clause(query, number)),
             key=f"leave-out-{number}",
         )
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dispatch_core.grouping import Grouped
 from dispatch_core.text.words import counted
+from dispatch_core.types import Reason
 from pages.shared.state import session as state
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import order_chart
@@ -49,7 +50,7 @@ def grouping_effects(session: Session) -> None:
             _details(grouped, sizes, bool(request.group_by))
 
 
-def _told(sizes: Counter[int], reasons: Counter[str], is_grouped: bool) -> str:
+def _told(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) -> str:
     groups = sum(sizes.values())
     kept = f"{counted(groups, 'asset')} left"
     if is_grouped:

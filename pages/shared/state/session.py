@@ -28,7 +28,7 @@ from dispatch_core.dispatch import (
     needed_fields,
 )
 from dispatch_core.errors import InvalidInput
-from dispatch_core.find import FoundAssets, find_assets, leave_out
+from dispatch_core.find import FoundAssets, exclude_by_hand, find_assets
 from dispatch_core.grouping import Grouped
 from dispatch_core.insight.explain import Explanation
 from dispatch_core.insight.why_not import WhyNot
@@ -532,7 +532,9 @@ def found(session: Session) -> FoundAssets | None:
     if work is None or work.result is None:
         return None
     result, excluded = work.result, session.request.excluded
-    return remembered(session, "found", (work.key, excluded), lambda: leave_out(result, excluded))
+    return remembered(
+        session, "found", (work.key, excluded), lambda: exclude_by_hand(result, excluded)
+    )
 
 
 def found_before(session: Session) -> FoundAssets | None:

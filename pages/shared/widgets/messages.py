@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from dispatch_core.errors import DispatchError
+from dispatch_core.types import Notice
 from pages.shared.state.session import Session
 
 
@@ -27,13 +28,14 @@ def show_error(error: DispatchError | None) -> None:
             st.code(issue.excerpt, language=None)
 
 
-def show_warnings(warnings: Iterable[str]) -> None:
-    """One box for each sentence; what cuts jobs off is red."""
+def show_warnings(warnings: Iterable[str | Notice]) -> None:
+    """One box for each warning; the notice that the cap cuts jobs is red."""
     for warning in warnings:
-        if warning.startswith("THE CAP"):
-            st.error(escaped(warning), icon=":material/content_cut:")
+        text = escaped(str(warning))
+        if isinstance(warning, Notice) and warning.kind == "cap":
+            st.error(text, icon=":material/content_cut:")
         else:
-            st.warning(escaped(warning), icon=":material/warning:")
+            st.warning(text, icon=":material/warning:")
 
 
 def escaped(text: str) -> str:
