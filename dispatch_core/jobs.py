@@ -21,7 +21,16 @@ class LocatedGroup:
 
 @dataclass(frozen=True, slots=True)
 class BuiltJobs:
-    """The jobs in order, each once, and the ledger rows of those left out."""
+    """The jobs in order, each once, the ledger rows of repeats, and the number of inputs."""
+
+    jobs: tuple[Job, ...]
+    exclusions: tuple[Exclusion, ...]
+    inputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class CappedJobs:
+    """The jobs up to the cap, and the ledger rows of those above it."""
 
     jobs: tuple[Job, ...]
     exclusions: tuple[Exclusion, ...] = ()
@@ -51,25 +60,27 @@ def build_jobs(
     jobs: dict[str, Job] = {}
     repeats: list[Exclusion] = []
     sets = [(one, canonical_text(one)) for one in parameter_sets or (None,)]
+    inputs = 0
     for group in groups:
         for assets in _inputs(group, split_files):
+            inputs += 1
             for job in make_jobs(assets, sets, group.metadata):
                 if jobs.setdefault(job.name, job) is not job:
                     repeats.append(_job_row(job, "jobs", "duplicate", "an identical job is in"))
-    return BuiltJobs(tuple(jobs.values()), tuple(repeats))
+    return BuiltJobs(tuple(jobs.values()), tuple(repeats), inputs)
 
 
-def cap_jobs(jobs: Sequence[Job], most: int | None) -> BuiltJobs:
+def cap_jobs(jobs: Sequence[Job], most: int | None) -> CappedJobs:
     """The first `most` jobs, each asset of the others as a row of the ledger; None means no cap."""
     if most is None or len(jobs) <= most:
-        return BuiltJobs(tuple(jobs))
+        return CappedJobs(tuple(jobs))
     message = f"over the cap of {most:,} jobs"
     gone = (
         _job_row(replace(job, assets=(one,)), "workers", "over_the_cap", message)
         for job in jobs[most:]
         for one in job.assets
     )
-    return BuiltJobs(tuple(jobs[:most]), tuple(gone))
+    return CappedJobs(tuple(jobs[:most]), tuple(gone))
 
 
 def assign_workers(

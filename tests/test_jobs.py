@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatch_core.job_model import Job
 from dispatch_core.jobs import (
-    BuiltJobs,
+    CappedJobs,
     LocatedGroup,
     assign_workers,
     build_jobs,
@@ -118,7 +118,7 @@ def test_each_asset_of_a_group_over_the_cap_has_a_row_of_its_own() -> None:
 def test_a_cap_that_is_not_reached_cuts_nothing(most: int | None) -> None:
     jobs = build_jobs(APART, (), split_files=True).jobs
 
-    assert cap_jobs(jobs, most) == BuiltJobs(jobs)
+    assert cap_jobs(jobs, most) == CappedJobs(jobs)
 
 
 def test_10_jobs_over_3_workers_are_4_3_and_3() -> None:

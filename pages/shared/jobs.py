@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.dispatch import DispatchPlan, ledger_counts
+from dispatch_core.dispatch_plan import DispatchPlan, ledger_counts
 from dispatch_core.job_model import (
     JOB_FORMATS,
     READERS,
@@ -20,7 +20,6 @@ from dispatch_core.job_model import (
 from dispatch_core.request import Trial
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import order_chart
 from pages.shared.widgets.messages import escaped
@@ -63,7 +62,7 @@ def job_options(session: Session) -> None:
     changes = {"tasks_per_job": amount if chosen == _BY_SIZE else None}
     if chosen == _BY_WORKERS:
         changes["num_parallel_workers"] = amount
-    state.edit(session, **changes, max_number_of_tasks_dispatched=most, job_format=job_format)
+    session.edit(**changes, max_number_of_tasks_dispatched=most, job_format=job_format)
 
 
 _TRIALS = {
@@ -89,7 +88,7 @@ def trial_options(session: Session) -> None:
             help="A trial is chosen before files are located; where assets are grouped, groups "
             "are counted. Its jobs are jobs of the whole dispatch, under the same names.",
         )
-        state.edit(session, trial=_trial(session, rule, amount, more))
+        session.edit(trial=_trial(session, rule, amount, more))
 
 
 def _trial(
@@ -127,23 +126,24 @@ _VIEWS: dict[str, Callable[[DispatchPlan], str]] = {
 def plan_views(session: Session, plan: DispatchPlan) -> None:
     """Jobs, workers, who is not in, or which readers accept the jobs: one at a time."""
     line = st.container(horizontal=True, vertical_alignment="center")
-    session.job_view = line.segmented_control(
+    view = line.segmented_control(
         "Look at",
         list(_VIEWS),
-        default=session.job_view,
+        default=session.views.job_view,
         format_func=lambda name: _VIEWS[name](plan),
         required=True,
         label_visibility="collapsed",
         key=f"job-view-{session.epoch}",
     )
+    session.keep_view(job_view=view)
     line.space("stretch")
     if line.button("Next: deliver", icon=":material/arrow_forward:", key="to-deliver"):
         st.switch_page("pages/dispatch/deliver.py")
-    if session.job_view == "jobs":
+    if view == "jobs":
         job_table(session, plan)
-    elif session.job_view == "workers":
+    elif view == "workers":
         worker_chart(plan)
-    elif session.job_view == "not in":
+    elif view == "not in":
         ledger(plan)
     else:
         reader_check(session, plan)
@@ -154,9 +154,9 @@ def job_table(session: Session, plan: DispatchPlan) -> None:
     if not plan.jobs:
         st.warning("No job can be made: see who is not in, and why.", icon=":material/warning:")
         return
-    rows = state.remembered_of(session, "job rows", plan, None, lambda: range(len(plan.jobs)))
-    worker_of, columns = state.remembered_of(
-        session, "job columns", plan, None, lambda: _worker_and_columns(plan)
+    rows = session.memo.remember_of("job rows", plan, None, lambda: range(len(plan.jobs)))
+    worker_of, columns = session.memo.remember_of(
+        "job columns", plan, None, lambda: _worker_and_columns(plan)
     )
     shown, event = paged_table(
         rows,
@@ -249,8 +249,7 @@ def ledger(plan: DispatchPlan) -> None:
 
 def reader_check(session: Session, plan: DispatchPlan) -> None:
     """Which readers accept the jobs of this plan, by validating them."""
-    refusals = state.remembered(
-        session,
+    refusals = session.memo.remember(
         "readers",
         plan.fingerprint,
         lambda: refusals_of(plan.jobs, plan.request.job_format, plan.query_text),

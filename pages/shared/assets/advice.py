@@ -11,7 +11,7 @@ from dispatch_core.insight.advice import Advice, Suggestion, Translation
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, Pipeline
 from pages.shared.assets.fields import await_answer, known_fields, run_again_after
-from pages.shared.state import session as state
+from pages.shared.state.edits import take_query
 from pages.shared.state.services import ask_advice, ask_fields, ask_translations
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
@@ -31,7 +31,7 @@ def show_advice(session: Session) -> None:
         st.caption(f"Suggestions are unavailable: {escaped(error.issues[0].what)}")
     elif fields is None:
         run_again_after(ask_fields())
-    if not query or fields is None or "query" in session.input_errors:
+    if not query or fields is None or "query" in session.inputs.errors:
         return
     if not _is_settled(session, query) or not ask_advice(query, fields).is_done:
         _wait_for_advice(session, query, fields)
@@ -42,7 +42,7 @@ def show_advice(session: Session) -> None:
 
 def _is_settled(session: Session, query: Filter | Pipeline) -> bool:
     """Whether nobody has edited the query for a moment; every pause in typing is a query."""
-    since = state.remembered(session, "query since", json.dumps(query), time.monotonic)
+    since = session.memo.remember("query since", json.dumps(query), time.monotonic)
     return time.monotonic() - since > _SETTLE
 
 
@@ -76,7 +76,7 @@ def _button(
     buttons.button(
         f"Use {escaped(suggestion.label)}",
         icon=":material/find_replace:",
-        on_click=state.take_query,
+        on_click=take_query,
         args=(session, suggestion.query),
         key=key,
     )
@@ -93,7 +93,7 @@ def _translation(session: Session, found: Translation) -> None:
     line.markdown(f"**{found.count:,}** in {_SCHEMAS[found.version]}")
     line.button(
         "Use it",
-        on_click=state.take_query,
+        on_click=take_query,
         args=(session, found.query),
         key=f"translation-{found.version}",
     )

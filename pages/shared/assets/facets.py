@@ -12,7 +12,7 @@ from dispatch_core.insight.facets import FacetCounts, choose
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, JsonValue
 from pages.shared.assets.fields import await_answer, version_of
-from pages.shared.state import session as state
+from pages.shared.state.edits import take_query
 from pages.shared.state.services import ask_facets, ask_fields
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
@@ -58,7 +58,7 @@ def _take(
     chosen: Sequence[JsonValue],
     fields: FieldCatalogue,
 ) -> None:
-    state.take_query(session, choose(query, facet.facet, chosen, fields))
+    take_query(session, choose(query, facet.facet, chosen, fields))
     st.rerun()
 
 

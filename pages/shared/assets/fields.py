@@ -19,8 +19,8 @@ import streamlit as st
 from dispatch_core.builder.query_form import Kind
 from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
 from dispatch_core.insight.values import FieldValues, ValueCount
-from pages.shared.state import session as state
 from pages.shared.state.services import ask_fields, ask_values
+from pages.shared.state.tab import first_value, put_widget, widget_value
 from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
 
@@ -128,8 +128,8 @@ def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> No
     name = f"{key}-near"
 
     def take() -> None:
-        if state.widget_value(name) in offered:
-            state.put_widget(key, state.widget_value(name))
+        if widget_value(name) in offered:
+            put_widget(key, widget_value(name))
 
     st.menu_button(
         "Not a known field. Did you mean",
@@ -151,13 +151,13 @@ def value_input(path: str, value: str, key: str) -> str:
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
     typed = line.text_input(
         "Value",
-        state.first_value(key, value),
+        first_value(key, value),
         placeholder="Type or choose a value" if known else "Value",
         label_visibility="collapsed",
         key=key,
     )
     with line:
-        _known_menu(known, key, lambda chosen: state.put_widget(key, chosen))
+        _known_menu(known, key, lambda chosen: put_widget(key, chosen))
     return typed or ""
 
 
@@ -166,7 +166,7 @@ def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
     text = line.text_area(
         "Values",
-        state.first_value(key, "\n".join(values)),
+        first_value(key, "\n".join(values)),
         placeholder="One value in each line",
         height=max(68, min(240, 24 * (len(values) + 1))),
         label_visibility="collapsed",
@@ -174,8 +174,8 @@ def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...
     )
 
     def add(chosen: str) -> None:
-        lines = str(state.widget_value(key) or "").splitlines()
-        state.put_widget(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
+        lines = str(widget_value(key) or "").splitlines()
+        put_widget(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
 
     with line:
         _known_menu(known_values(path), key, add)
@@ -190,7 +190,7 @@ def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]
     name = f"{key}-known"
 
     def choose() -> None:
-        chosen = state.widget_value(name)
+        chosen = widget_value(name)
         if chosen in labels:
             take(chosen)
 

@@ -24,14 +24,17 @@ from dispatch_core.text.words import counted
 from dispatch_core.types import Filter, Pipeline
 from dispatch_core.views.report import snippet_of
 from pages.shared.assets.fields import field_input, joined_path, kind_of, value_input, values_input
-from pages.shared.state import session as state
+from pages.shared.state.edits import put_query_text
 from pages.shared.state.services import count_of_collection, current_settings
 from pages.shared.state.session import Session
+from pages.shared.state.tab import widget_value
+from pages.shared.state.typed import EXAMPLE_QUERY
+from pages.shared.state.views import FORM, JSON
 from pages.shared.widgets.editor import json_editor
 from pages.shared.widgets.messages import escaped, show_error, show_warnings
 
 EXAMPLES = {
-    "Derived assets of a project": state.EXAMPLE_QUERY,
+    "Derived assets of a project": EXAMPLE_QUERY,
     "Some subjects": '{"subject.subject_id": {"$in": ["900003", "900005"]}}',
     "By name, without processed ones": (
         '{"name": {"$regex": "^ecephys_", "$not": {"$regex": "processed"}}}'
@@ -54,8 +57,9 @@ Change = Callable[[QueryForm], QueryForm]
 
 def query_builder(session: Session) -> None:
     """The query as a form or as JSON, as the person chose; what is typed becomes the query."""
-    if session.query_view == state.JSON:
-        session.query_text = json_editor(session, "query", session.query_text)
+    if session.views.query_view == JSON:
+        text = json_editor(session, "query", session.typed.query_text)
+        session.keep_typed(query_text=text)
     else:
         _form(session)
     _same_in_other_words(session)
@@ -66,10 +70,10 @@ def query_toolbar(session: Session) -> None:
     key = f"view-{session.epoch}"
     st.segmented_control(
         "The query as",
-        [state.FORM, state.JSON],
-        default=session.query_view,
+        [FORM, JSON],
+        default=session.views.query_view,
         required=True,
-        on_change=lambda: state.ask(session, "view", state.widget_value(key)),
+        on_change=lambda: session.ask("view", widget_value(key)),
         key=key,
     )
     st.space("stretch")
@@ -77,7 +81,7 @@ def query_toolbar(session: Session) -> None:
         for name, text in EXAMPLES.items():
             st.button(
                 name,
-                on_click=state.put_query_text,
+                on_click=put_query_text,
                 args=(session, text),
                 key=f"example-{name}",
                 width="stretch",
@@ -86,33 +90,33 @@ def query_toolbar(session: Session) -> None:
 
 def query_state(session: Session) -> bool:
     """Errors, warnings and questions about the query; True where it may be asked."""
-    if session.query_view == state.JSON:
+    if session.views.query_view == JSON:
         _offer_unfinished_form(session)
     try:
-        query = parse_query(session.query_text)
+        query = parse_query(session.typed.query_text)
     except InvalidInput as error:
-        state.refuse_input(session, "query", error)
+        session.refuse("query", error)
         show_error(error)
         _offer_conversion(session, error)
         return False
     lacking = _unfinished(session)
     if lacking is not None:
-        state.refuse_input(session, "query", lacking)
+        session.refuse("query", lacking)
         lines = "  \n".join(escaped(str(issue)) for issue in lacking.issues)
         st.info(f"To finish first:  \n{lines}", icon=":material/pending:")
         return False
-    state.accept_input(session, "query")
-    state.edit(session, query=query.value, asset_rows=None)
-    if session.conversion and session.converted_text == session.query_text:
-        st.caption(escaped(". ".join(session.conversion) + "."))
+    session.accept("query")
+    session.edit(query=query.value, asset_rows=None)
+    if session.typed.conversion and session.typed.converted_text == session.typed.query_text:
+        st.caption(escaped(". ".join(session.typed.conversion) + "."))
     show_warnings(query.warnings)
     return bool(query.value) or _is_whole_collection_meant(query)
 
 
 def _unfinished(session: Session) -> InvalidInput | None:
     """What the form still lacks, where it is the form of the present text."""
-    form = session.query_form
-    if form is None or session.form_text != session.query_text:
+    form = session.typed.query_form
+    if form is None or session.typed.form_text != session.typed.query_text:
         return None
     lacking = forms.faults(form)
     return InvalidInput(list(lacking.values())) if lacking else None
@@ -120,11 +124,11 @@ def _unfinished(session: Session) -> InvalidInput | None:
 
 def _offer_unfinished_form(session: Session) -> None:
     """Conditions that were not finished are in no text: say so before the form is made anew."""
-    form = session.query_form
+    form = session.typed.query_form
     lacking = len(forms.faults(form)) if form is not None else 0
     if not lacking:
         return
-    if session.form_text == session.query_text:
+    if session.typed.form_text == session.typed.query_text:
         st.caption(
             f"{counted(lacking, 'unfinished part')} of the form, not in this text: "
             "once the text is edited, the form is made of the text alone."
@@ -146,14 +150,14 @@ def _offer_unfinished_form(session: Session) -> None:
 
 
 def _restore_form(session: Session) -> None:
-    session.query_view = state.FORM
-    state.put_query_text(session, session.form_text)
+    session.keep_view(query_view=FORM)
+    put_query_text(session, session.typed.form_text)
 
 
 def _offer_conversion(session: Session, error: InvalidInput) -> None:
     """A button that makes strict JSON of the text, where that needs no guess."""
-    found = state.remembered(
-        session, "conversion", session.query_text, lambda: _conversion(session.query_text)
+    found = session.memo.remember(
+        "conversion", session.typed.query_text, lambda: _conversion(session.typed.query_text)
     )
     if isinstance(found, InvalidInput):
         if found.issues[0].what != error.issues[0].what:
@@ -165,8 +169,8 @@ def _offer_conversion(session: Session, error: InvalidInput) -> None:
             "Convert to JSON",
             type="primary",
             icon=":material/auto_fix_high:",
-            on_click=state.ask,
-            args=(session, "convert"),
+            on_click=session.ask,
+            args=("convert",),
             key="convert",
         )
         line.caption(escaped(". ".join(found.notes) + "."))
@@ -183,10 +187,10 @@ def _conversion(text: str) -> Conversion | InvalidInput:
 
 def convert_text(session: Session) -> None:
     """Make the text strict JSON, and keep what was changed in words; it stays if that fails."""
-    found = _conversion(session.query_text)
+    found = _conversion(session.typed.query_text)
     if isinstance(found, Conversion):
-        state.put_query_text(session, found.text)
-        session.converted_text, session.conversion = found.text, found.notes
+        put_query_text(session, found.text)
+        session.keep_typed(converted_text=found.text, conversion=found.notes)
 
 
 def _is_whole_collection_meant(query: Query) -> bool:
@@ -230,11 +234,11 @@ def _same_in_other_words(session: Session) -> None:
     under a hand that is pressing it.
     """
     value = _value_of_text(session)
-    is_form = session.query_view == state.FORM
+    is_form = session.views.query_view == FORM
     title = "The same as JSON and in Python" if is_form else "The same in Python"
     with st.expander(title, icon=":material/data_object:"):
         if is_form:
-            st.code(session.query_text, language="json", wrap_lines=True)
+            st.code(session.typed.query_text, language="json", wrap_lines=True)
         if value is None:
             st.caption("The text has to be corrected first.")
         else:
@@ -243,32 +247,33 @@ def _same_in_other_words(session: Session) -> None:
 
 def _form_of_text(session: Session) -> QueryForm | None:
     """The form of the present text; the kept one where it wrote that text."""
-    if session.query_form is not None and session.form_text == session.query_text:
-        return session.query_form
+    if session.typed.query_form is not None and session.typed.form_text == session.typed.query_text:
+        return session.typed.query_form
     try:
-        query = parse_query(session.query_text)
+        query = parse_query(session.typed.query_text)
     except InvalidInput:
         return None
-    session.query_form, session.form_text = form_of(query.value), session.query_text
-    return session.query_form
+    form = form_of(query.value)
+    session.keep_typed(query_form=form, form_text=session.typed.query_text)
+    return form
 
 
 def keep_form(session: Session, form: QueryForm) -> None:
     """Keep `form`, and write its finished part as the text where that says something new."""
     query = query_of(forms.finished_part(form))
     if json.dumps(query) != json.dumps(_value_of_text(session)):
-        session.query_text = readable_json(query)
-    session.query_form, session.form_text = form, session.query_text
+        session.keep_typed(query_text=readable_json(query))
+    session.keep_typed(query_form=form, form_text=session.typed.query_text)
 
 
 def _value_of_text(session: Session) -> Filter | Pipeline | None:
     try:
-        return parse_query(session.query_text).value
+        return parse_query(session.typed.query_text).value
     except InvalidInput:
         return None
 
 
-_NEGATED: dict[forms.Condition, str] = {
+_NEGATED: dict[forms.ConditionKind, str] = {
     "contains": "does not contain",
     "starts with": "does not start with",
     "ends with": "does not end with",
@@ -515,7 +520,7 @@ class _Drawing:
         line.menu_button(
             ":material/more_vert:",
             options,
-            on_click=lambda: self.use_tool(key, state.widget_value(name)),
+            on_click=lambda: self.use_tool(key, widget_value(name)),
             type="tertiary",
             key=name,
         )
@@ -544,7 +549,7 @@ class _Drawing:
             "Group",
             list(_NEW),
             icon=":material/add:",
-            on_click=lambda: self.add_group(group.key, state.widget_value(name)),
+            on_click=lambda: self.add_group(group.key, widget_value(name)),
             key=name,
         )
 
@@ -554,8 +559,8 @@ class _Drawing:
 
     def change(self, change: Change) -> None:
         """Change the kept form, from the callback of a button; texts just typed follow."""
-        if self.session.query_form is not None:
-            keep_form(self.session, change(self.session.query_form))
+        if self.session.typed.query_form is not None:
+            keep_form(self.session, change(self.session.typed.query_form))
 
 
 _NEW: dict[str, Callable[[], Node]] = {
@@ -566,6 +571,6 @@ _NEW: dict[str, Callable[[], Node]] = {
 }
 
 
-def _condition_label(choice: tuple[forms.Condition, bool]) -> str:
+def _condition_label(choice: tuple[forms.ConditionKind, bool]) -> str:
     condition, is_negated = choice
     return _NEGATED.get(condition, f"not: {condition}") if is_negated else condition

@@ -21,7 +21,6 @@ from dispatch_core.text.value_text import write_value
 from dispatch_core.types import JsonPath, JsonValue
 from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import KeyPath
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
 
@@ -124,9 +123,9 @@ def _top(session: Session, place: FormPosition, fields: Sequence[FormField]) -> 
         _grid(session, place, fields)
         return
     # which fields are folded away is settled once: none jumps while a person types
-    key = (session.epoch, session.schema_text, place.target)
-    first = state.remembered(
-        session, "first fields", key, lambda: [one.path for one in fields if _is_needed(place, one)]
+    key = (session.epoch, session.typed.schema_text, place.target)
+    first = session.memo.remember(
+        "first fields", key, lambda: [one.path for one in fields if _is_needed(place, one)]
     )
     _grid(session, place, [one for one in fields if one.path in first])
     rest = [one for one in fields if one.path not in first]
@@ -219,7 +218,7 @@ def _field(session: Session, place: FormPosition, field: FormField, name: str) -
         "on_change": text_of.take_field,
         "args": (session, place.target, field, key, place.required),
     }
-    value, draft = place.value(field.path), session.drafts.get((place.target, field.path))
+    value, draft = place.value(field.path), session.typed.drafts.get((place.target, field.path))
     if field.kind in ("table", "dictionary"):
         _table(session, field, value, draft, options)
     elif choices_of(field):
@@ -279,9 +278,12 @@ def _table(
     session: Session, field: FormField, value: Any, draft: str | None, options: dict[str, Any]
 ) -> None:
     key = options["key"]
-    if key not in session.table_rows:  # a table widget counts its edits from what it began with
-        session.table_rows[key] = write_rows(field, value) if draft is None else json.loads(draft)
-    rows, columns = session.table_rows[key], columns_of(field, value)
+    if (
+        key not in session.typed.table_rows
+    ):  # a table widget counts its edits from what it began with
+        began = write_rows(field, value) if draft is None else json.loads(draft)
+        session.keep_typed(table_rows={**session.typed.table_rows, key: began})
+    rows, columns = session.typed.table_rows[key], columns_of(field, value)
     st.markdown(f":small[{options.pop('label')}]", help=options.pop("help"))
     cells = [[row.get(name) for name in columns] for row in rows]
     st.data_editor(

@@ -27,22 +27,22 @@ from dispatch_core.parameter_sets.schema import ParameterSchema, parse_schema
 from dispatch_core.parameter_sets.schema_form import FormField, make_form
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonPath, JsonValue
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.tab import widget_value
+from pages.shared.state.views import FORM
 
 KeyPath = tuple[str, ...]
 
-FORM, JSON = "Form", "JSON"
 FIXED_SET = -1
 """What is chosen where the fixed parameters are edited."""
 
 
 def schema_of(session: Session) -> ParameterSchema | None:
     """The compiled schema of the session; None without one that holds."""
-    text = session.schema_text
-    if not text.strip() or "schema" in session.input_errors:
+    text = session.typed.schema_text
+    if not text.strip() or "schema" in session.inputs.errors:
         return None
-    return state.remembered(session, "schema", text, lambda: parse_schema(text))
+    return session.memo.remember("schema", text, lambda: parse_schema(text))
 
 
 def form_of(session: Session) -> FormField | InvalidInput | None:
@@ -50,21 +50,21 @@ def form_of(session: Session) -> FormField | InvalidInput | None:
 
     def make() -> FormField | InvalidInput | None:
         try:
-            document = load_json(session.schema_text, "schema")
+            document = load_json(session.typed.schema_text, "schema")
             return make_form(document) if isinstance(document, dict) else None
         except InvalidInput as error:
             return error
 
     if schema_of(session) is None:
         return None
-    return state.remembered(session, "form", session.schema_text, make)
+    return session.memo.remember("form", session.typed.schema_text, make)
 
 
 def read(session: Session) -> ParameterCheck:
     """The text of the session, checked."""
-    text, schema = session.parameters_text, schema_of(session)
-    key = (text, session.schema_text, schema is None)
-    return state.remembered(session, "parameters", key, lambda: check_parameters(text, schema))
+    text, schema = session.typed.parameters_text, schema_of(session)
+    key = (text, session.typed.schema_text, schema is None)
+    return session.memo.remember("parameters", key, lambda: check_parameters(text, schema))
 
 
 def is_well_formed(check: ParameterCheck) -> bool:
@@ -74,7 +74,7 @@ def is_well_formed(check: ParameterCheck) -> bool:
 
 def shows_form(session: Session) -> bool:
     """Whether fields are drawn; else there is the editor, which sends what is typed late."""
-    has_form = isinstance(form_of(session), FormField) and session.parameter_view == FORM
+    has_form = isinstance(form_of(session), FormField) and session.views.parameter_view == FORM
     return has_form and is_well_formed(read(session))
 
 
@@ -83,10 +83,10 @@ def take_over(session: Session) -> ParameterCheck:
     check = read(session)
     issues = [*_draft_issues(session), *(check.error.issues if check.error else ())]
     if issues:
-        state.refuse_input(session, "parameters", InvalidInput(issues))
+        session.refuse("parameters", InvalidInput(issues))
     else:
-        state.accept_input(session, "parameters")
-        state.edit(session, parameters=check.document)
+        session.accept("parameters")
+        session.edit(parameters=check.document)
     return check
 
 
@@ -94,7 +94,7 @@ def _draft_issues(session: Session) -> list[Issue]:
     action = "The value before is kept; correct it in the form, or discard what was typed"
     return [
         Issue(f"{_excerpt(text)} is not a value of {'.'.join(path)}", "form", action, path=target)
-        for (target, path), text in session.drafts.items()
+        for (target, path), text in session.typed.drafts.items()
     ]
 
 
@@ -112,11 +112,12 @@ def target_of(session: Session, check: ParameterCheck) -> JsonPath:
     """Where in the document the set is that the form shows."""
     document = check.document or {}
     count = set_count(check)
-    if session.chosen_set == FIXED_SET and (count or FIXED in document):
+    if session.views.chosen_set == FIXED_SET and (count or FIXED in document):
         return (FIXED,)
-    session.chosen_set = min(max(session.chosen_set, 0), max(count, 1) - 1)
+    chosen = min(max(session.views.chosen_set, 0), max(count, 1) - 1)
+    session.keep_view(chosen_set=chosen)
     if count:
-        return (DISTRIBUTED, session.chosen_set)
+        return (DISTRIBUTED, chosen)
     return (FIXED,) if FIXED in document and SINGLE not in document else (SINGLE,)
 
 
@@ -135,41 +136,42 @@ def change(session: Session, make: Callable[..., str], *arguments: Any) -> None:
     """Change the text by `make`, unless it does not hold; editors show the new one."""
     if not is_well_formed(read(session)):
         return
-    replace_text(session, make(session.parameters_text, *arguments))
+    replace_text(session, make(session.typed.parameters_text, *arguments))
 
 
 def replace_text(session: Session, text: str) -> None:
     """Show `text` in every editor; `undo` brings the one before back."""
-    session.parameters_before = session.parameters_text
-    session.parameters_text = text
-    state.reload_editors(session)
+    session.keep_typed(parameters_before=session.typed.parameters_text, parameters_text=text)
+    session.reload_editors()
 
 
 def undo(session: Session) -> None:
     """Bring the text back that the last button replaced; once more, and it is as it was."""
-    if session.parameters_before is not None:
-        session.drafts.clear()
-        replace_text(session, session.parameters_before)
+    if session.typed.parameters_before is not None:
+        session.keep_typed(drafts={})
+        replace_text(session, session.typed.parameters_before)
 
 
 def take_field(
     session: Session, target: JsonPath, field: FormField, key: str, required: frozenset[KeyPath]
 ) -> None:
     """Put what the widget `key` holds into the text; what is no value is kept as a draft."""
-    typed = state.widget_value(key)
+    typed = widget_value(key)
     draft = (target, field.path)
+    drafts = {one: kept for one, kept in session.typed.drafts.items() if one != draft}
     try:
         value = _typed_value(session, field, key, typed)
     except InvalidInput:
-        is_table = key in session.table_rows
-        session.drafts[draft] = json.dumps(_rows(session, key, typed)) if is_table else typed
+        is_table = key in session.typed.table_rows
+        kept = json.dumps(_rows(session, key, typed)) if is_table else typed
+        session.keep_typed(drafts={**drafts, draft: kept})
         return
-    session.drafts.pop(draft, None)
-    text = session.parameters_text
+    text = session.typed.parameters_text
     if value is MISSING:
-        session.parameters_text = unset_value(text, target, field.path, required)
+        text = unset_value(text, target, field.path, required)
     else:
-        session.parameters_text = set_value(text, target, field.path, value)
+        text = set_value(text, target, field.path, value)
+    session.keep_typed(drafts=drafts, parameters_text=text)
 
 
 def put_null(session: Session, target: JsonPath, path: KeyPath, is_null: bool) -> None:
@@ -193,7 +195,7 @@ def draft_fault(field: FormField, draft: str) -> str:
 
 
 def _typed_value(session: Session, field: FormField, key: str, typed: Any) -> Any:
-    if key in session.table_rows:
+    if key in session.typed.table_rows:
         return read_rows(field, _rows(session, key, typed))
     choices = choices_of(field)
     if choices:
@@ -202,7 +204,7 @@ def _typed_value(session: Session, field: FormField, key: str, typed: Any) -> An
 
 
 def _rows(session: Session, key: str, edits: Mapping[str, Any]) -> list[TableRow]:
-    return edited_rows(session.table_rows[key], edits)
+    return edited_rows(session.typed.table_rows[key], edits)
 
 
 def value_at(values: JsonValue, path: KeyPath) -> Any:

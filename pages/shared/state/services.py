@@ -7,7 +7,6 @@ import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from streamlit.runtime import Runtime
@@ -101,7 +100,7 @@ def asset_links() -> dict[str, str]:
 
 
 @st.cache_resource(max_entries=1)
-def kept_sessions() -> KeptSessions[Any]:
+def kept_sessions() -> KeptSessions:
     """The sessions of all tabs; each is reached only with the id that its browser keeps."""
     return KeptSessions(is_connected, most=200, seconds=KEPT_SECONDS, rows=1_000_000)
 

@@ -64,6 +64,10 @@ class Work(Generic[T]):
         """Return when it ended, or after `seconds`."""
         wait_for([self.future], seconds)
 
+    def cancel(self) -> None:
+        """End the work when it next reports its progress."""
+        self.is_cancelled = True
+
     @property
     def seconds_left(self) -> float | None:
         """From the pace so far; None before there is one."""
@@ -84,3 +88,8 @@ def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T])
 
     work.future = executor.submit(call, progress)
     return work
+
+
+def result_of(work: Work[T] | None) -> T | None:
+    """The result of `work`, or None where there is none yet."""
+    return work.result if work is not None else None

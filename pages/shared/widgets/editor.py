@@ -16,7 +16,7 @@ def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint
 
     Without the byte order mark that comes along where a whole file is pasted.
     """
-    error = session.input_errors.get(name)
+    error = session.inputs.errors.get(name)
     typed = st_ace(
         value=text,
         placeholder=hint,

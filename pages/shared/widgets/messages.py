@@ -13,9 +13,9 @@ from pages.shared.state.session import Session
 
 def show_notice(session: Session) -> None:
     """What happened on the page before, once."""
-    if session.notice:
-        st.toast(escaped(session.notice), icon=":material/check:")
-        session.notice = ""
+    if session.views.notice:
+        st.toast(escaped(session.views.notice), icon=":material/check:")
+        session.keep_view(notice="")
 
 
 def show_error(error: DispatchError | None) -> None:

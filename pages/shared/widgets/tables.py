@@ -12,8 +12,8 @@ import streamlit as st
 from dispatch_core.text.spreadsheet import csv_file, safe_cell
 from dispatch_core.types import Exclusion
 from dispatch_core.views.table import Columns, TableView, page_of, select_rows
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.tab import open_session
 
 MOST_ROWS = 500
 """Rows of a table that are sent to the browser at a time."""
@@ -31,15 +31,15 @@ def paged_table(
     `columns` maps a title to a function of a row, and `changes` is what the cells
     depend on beside the row. Returns (shown rows, event).
     """
-    session = state.open_session()
+    session = open_session()
     view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
     cells_of = (tuple(columns), changes)
     picked = _picked(session, rows, columns, key, cells_of, view)
     if len(rows) > SMALL:
         view = _turn_pages(session, view, key, len(picked), len(rows))
     _, indices = page_of(picked, view, MOST_ROWS)
-    table, version = state.remembered_of(
-        session, f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
+    table, version = session.memo.remember_of(
+        f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
     )
     event = st.dataframe(
         table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
@@ -51,8 +51,8 @@ def rows_that_match(
     rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None
 ) -> list[Any]:
     """All rows that the search of a `paged_table` keeps, on every page; none without a search."""
-    session = state.open_session()
-    view = session.views.get(key, TableView())
+    session = open_session()
+    view = session.views.tables.get(key, TableView())
     if len(rows) <= SMALL or not view.search.strip():
         return []
     picked = _picked(session, rows, columns, key, (tuple(columns), changes), view)
@@ -67,8 +67,7 @@ def _picked(
     cells_of: Hashable,
     view: TableView,
 ) -> Sequence[int]:
-    return state.remembered_of(
-        session,
+    return session.memo.remember_of(
         f"{key} picked",
         rows,
         (cells_of, replace(view, page=0)),
@@ -97,7 +96,7 @@ _ANYWHERE, _AS_IS = "any column", "as it came"
 
 def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
     """What a person searches for and sorts by; kept over pages and reloads."""
-    kept = session.views.get(key, TableView())
+    kept = session.views.tables.get(key, TableView())
     search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
     text = search.text_input(
         f"Search all {len(rows):,} rows",
@@ -122,8 +121,12 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
     by, is_descending = orders[order]
     view = TableView(text, "" if place == _ANYWHERE else place, by, is_descending)
     is_same = view == replace(kept, page=0)
-    session.views[key] = kept if is_same else view
-    return session.views[key]
+    return _keep(session, key, kept if is_same else view)
+
+
+def _keep(session: Session, key: str, view: TableView) -> TableView:
+    session.keep_view(tables={**session.views.tables, key: view})
+    return view
 
 
 def _turn_pages(
@@ -142,7 +145,7 @@ def _turn_pages(
             key=f"{key}-page-{pages}-{version}-{session.epoch}",
             width=150,
         )
-        view = session.views[key] = replace(view, page=int(number) - 1)
+        view = _keep(session, key, replace(view, page=int(number) - 1))
     first = view.page * MOST_ROWS
     last = min(first + MOST_ROWS, picked)
     of = f"{picked:,}" if picked == all_rows else f"{picked:,} that match, of {all_rows:,}"
