@@ -916,7 +916,7 @@ def test_a_module_of_the_pages_imports_only_from_floors_below_and_its_own_room()
         for name in [".".join(path.relative_to(ROOT).with_suffix("").parts)]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pages.")
-        for other in [f"{node.module}.{node.names[0].name}"]
+        for other in [f"{node.module}.{alias.name}" for alias in node.names]
         if room_of(other) != room_of(name) and floor_of[room_of(other)] >= floor_of[room_of(name)]
     }
 

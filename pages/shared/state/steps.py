@@ -8,13 +8,13 @@ that a result of another input is never shown as current.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets
 from dispatch_core.locate import AssetFiles, Located
 from dispatch_core.output.stream import WriteResult
-from dispatch_core.parameter_sets.document import ParameterSets
 from dispatch_core.steps import Steps
 from dispatch_core.types import Progress
 from dispatch_core.views.columns import read_columns
@@ -28,6 +28,8 @@ from pages.shared.state.services import (
 )
 from pages.shared.state.session import Session
 from pages.shared.state.work import Work, result_of, start_work
+
+T = TypeVar("T")
 
 PLANNED_AT_ONCE = 5_000
 """Up to this many jobs are planned within a run of a page; more are planned beside it."""
@@ -61,13 +63,18 @@ def _requested(session: Session) -> Steps:
 
 def _with_results(session: Session) -> Steps:
     """The kept steps, with the results of the works that are of the same input."""
-    steps, work = _requested(session), session.work
-    found, listed = result_of(work.found), result_of(work.listed)
-    if work.found is not None and found is not None and work.found.key == _find_key(steps):
+    steps = _requested(session)
+    found = _result_for(session.work.found, _find_key(steps))
+    if found is not None:
         steps = steps.with_found(found)
-    if work.listed is not None and listed is not None and work.listed.key == _locate_key(steps):
-        steps = steps.with_listed(listed) if steps.grouped is not None else steps
+    listed = _result_for(session.work.listed, _locate_key(steps))
+    if listed is not None:
+        steps = steps.with_listed(listed)
     return _kept(session, steps)
+
+
+def _result_for(work: Work[T] | None, key: Hashable) -> T | None:
+    return work.result if work is not None and work.key == key else None
 
 
 def _with_plan(session: Session, steps: Steps) -> Steps:
@@ -107,7 +114,7 @@ def _locate_key(steps: Steps) -> Hashable:
 
 def set_count(session: Session, steps: Steps) -> int | None:
     """How many parameter sets there are, 1 without parameters; None while they are invalid."""
-    sets: ParameterSets | InvalidInput = steps.parts.parameter_sets
+    sets = steps.parts.parameter_sets
     is_blocked = not session.inputs.errors.keys().isdisjoint(("parameters", "schema"))
     if is_blocked or isinstance(sets, InvalidInput):
         return None

@@ -1,4 +1,4 @@
-"""Why one asset is missing: a name or an id in, the clause or the stage that excludes it out."""
+"""Why one asset is missing: a name or an id in, the clause or the stage that excludes it."""
 
 from __future__ import annotations
 
