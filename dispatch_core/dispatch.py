@@ -52,10 +52,10 @@ def plan_dispatch(
 
 
 def require_jobs(plan: DispatchPlan) -> None:
-    """Stop where nothing can be written, or where the request wants nothing missing.
+    """Raise if the plan has no job, or if an asset is missing that the request requires.
 
     With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, a
-    trial, an older version or file, a repeat, an asset taken out by hand) is not missing.
+    trial, an older version or file, a repeat, an asset excluded by hand) is not missing.
 
     Raises
     ------

@@ -26,7 +26,7 @@ from dispatch_core.types import Exclusion, LocatedAsset
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """The job equation: what was multiplied, what was left out, what came out.
+    """The job equation: assets, inputs, parameter sets, excluded, jobs, workers.
 
     ``inputs`` are files where files are split, else assets or groups; times
     ``sets`` (1 where there are none), minus repeats and jobs over the cap, it
@@ -60,7 +60,7 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class DispatchPlan:
-    """Exactly what will be written, who is not in and why.
+    """Exactly what will be written, and every excluded asset with the reason.
 
     ``workers`` are ranges of indices into ``jobs``; worker n is folder n.
     """

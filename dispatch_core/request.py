@@ -1,8 +1,8 @@
 """The dispatch request: everything that a person decides, as one frozen value.
 
 Pages edit it by copying, the command line parses it, it is saved as JSON and
-replayed. What it does not hold is where records and objects come from: the same
-request runs on the demo, on the gateway and on a test's fake.
+replayed. It does not contain the sources of records and objects: the same request
+runs on the demo, on the gateway and on a test's fake.
 """
 
 from __future__ import annotations

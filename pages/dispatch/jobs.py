@@ -1,4 +1,4 @@
-"""Exactly which jobs will be made, for which workers, and which assets are not in and why."""
+"""The jobs that will be made, their workers, and the excluded assets with the reasons."""
 
 from pages.shared import jobs as parts
 from pages.shared.state.steps import now, see_plan

@@ -21,13 +21,13 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
     source = parts.choose_source(session)
     if source == QUERY:
         query_toolbar(session)
-above = st.container()  # drawn later: facets are of the query as it is now
+above = st.container()  # filled later: facets are of the query as it is then
 if source == QUERY:
     query_builder(session)
 is_valid = source == QUERY or parts.id_list(session)
 is_valid &= parts.grouping_options(session)
 line = parts.find_button(session)
-# below the button, which so stays where it is when messages come and go
+# below the button, so that messages do not move it
 if source == QUERY:
     is_valid &= query_state(session)
     browse(session, above)

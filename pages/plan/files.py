@@ -26,7 +26,7 @@ if not needs_assets(session, steps):
     watch(current_locate(session))
     steps = now(session)
     if steps.located is not shown_with.located:
-        st.rerun()  # the rules above tell what they make of the files: of these
+        st.rerun()  # the captions of the rules above count these files
     parts.next_page(steps, line)
     parts.arriving_files(session)
     parts.located_files(session, steps)

@@ -33,20 +33,20 @@ from pages.shared.widgets.progress import watch
 _SAMPLE = 500
 _LOOK_FIRST = "The plan changed: look at it first"
 _LONGEST_COMMAND = 3_000
-"""Characters of a request that is shown inside the command; a longer one goes by its file."""
+"""Up to this many characters a request is shown inside the command; else as a file."""
 
 
 def say_no_job() -> None:
-    """Why there is nothing to deliver."""
+    """Say why there is nothing to deliver."""
     st.warning("The plan has no job, so there is nothing to write.", icon=":material/warning:")
     st.page_link("pages/dispatch/jobs.py", label="See who is not in", icon=":material/list_alt:")
 
 
 def is_seen(session: Session, plan: DispatchPlan) -> bool:
-    """Whether this plan, and not an earlier one, is the plan that was looked at.
+    """Whether the plan that was looked at last is this one.
 
-    A plan that no other came before is looked at here; one that took another's place
-    must be looked at first, so that nobody writes what they did not see.
+    The first plan counts as seen here; a plan that replaced another must be looked at
+    first, so that no person writes a plan they did not see.
     """
     if session.views.seen is None:
         see_plan(session, plan)
@@ -72,7 +72,7 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
 
 
 def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
-    """The zip, made when it is asked for, with its size before."""
+    """Offer the zip, which is made on download, with its size before packing."""
     st.subheader("Download")
     size = session.memo.remember("size", plan.fingerprint, lambda: _size(plan))
     jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
@@ -91,7 +91,7 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
 
 
 def _folder_name(session: Session) -> str:
-    """The name that was typed, where it is one."""
+    """The name that was typed, or the default if it is invalid."""
     try:
         return check_folder_name(session.typed.target_name)
     except InvalidInput:
@@ -204,7 +204,7 @@ def _told(result: WriteResult) -> None:
 
 
 def same_as_command(session: Session, plan: DispatchPlan) -> None:
-    """The dispatch as one command, and the request to save."""
+    """Show the dispatch as one command, and offer the request as a file."""
     st.subheader("The same dispatch as one command")
     name = _folder_name(session)
     file = f"{name}.request.json"
@@ -227,7 +227,7 @@ def same_as_command(session: Session, plan: DispatchPlan) -> None:
 
 
 def load_saved_request(session: Session) -> None:
-    """A saved request or record replaces the request of this session."""
+    """Replace the request of this session by a saved request or record."""
     with st.expander("Load a saved request"):
         file = st.file_uploader(
             "request.json or a dispatch record", type=["json"], key=f"load-{session.epoch}"

@@ -36,7 +36,7 @@ _RULES: dict[SeveralFiles, str] = {
 
 
 def file_options(session: Session, steps: Steps) -> bool:
-    """Extension, what to do with several files; True where the extension may be asked for."""
+    """Edit the extension and the rule for several files; True if the extension is valid."""
     left, right = st.columns(2, vertical_alignment="top", gap="large")
     session.keep_typed(extension_text=_extension(session, left))
     inside = left.checkbox(
@@ -100,7 +100,7 @@ def _several_files(session: Session, steps: Steps, column: DeltaGenerator) -> Se
 
 
 def _effects(session: Session, steps: Steps, rules: list[SeveralFiles]) -> list[str]:
-    """What each rule makes of the files that are located now; until then a dash keeps the place."""
+    """The number of jobs that each rule makes; a dash while no files are located."""
     located, sets = steps.located, set_count(session, steps)
     if not located or not session.request.file_extension or session.request.group_by or not sets:
         return ["– jobs"] * len(rules)
@@ -119,13 +119,13 @@ def _effect(inputs: int, out: int, sets: int) -> str:
 
 
 def say_how_to_locate(session: Session, steps: Steps) -> None:
-    """What to press, where the files of the present choice are not located."""
+    """Say what to press if the files of the current request are not located."""
     if current_locate(session) is None and not located_before(session, steps):
         st.caption("Press **Locate files** to see the files of each asset; listing reads nothing.")
 
 
 def next_page(steps: Steps, line: DeltaGenerator) -> None:
-    """The way on, beside the button that located the files: long tables come below it."""
+    """Show the link to the next page, beside the button: long tables come below it."""
     if steps.located is not None:
         line.page_link(
             "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
@@ -133,7 +133,7 @@ def next_page(steps: Steps, line: DeltaGenerator) -> None:
 
 
 def say_nothing_is_listed() -> None:
-    """What an empty extension means."""
+    """Say what an empty extension means."""
     st.info(
         "Without an extension nothing is listed: each job names its asset, and file_location "
         "is null.",
@@ -142,7 +142,7 @@ def say_nothing_is_listed() -> None:
 
 
 def arriving_files(session: Session) -> None:
-    """The first files, while the others are still being listed."""
+    """Show the first files while the others are still being listed."""
     work = current_locate(session)
     if work is None or work.is_done:
         return
@@ -163,7 +163,7 @@ def arriving_files(session: Session) -> None:
 
 
 def located_files(session: Session, steps: Steps) -> None:
-    """The files, and the assets without a usable one; those of an earlier choice dimmed."""
+    """Show the files and the assets without a usable one; those of an earlier request dimmed."""
     located, before = steps.located, located_before(session, steps)
     if located is not None:
         show_warnings(located.warnings)
@@ -218,7 +218,7 @@ _COLUMNS: Columns = {
 
 
 def _file_table(session: Session, located: Located) -> None:
-    """Each file with its asset, its size and whether it is a directory store."""
+    """Show each file with its asset, its size and whether it is a directory store."""
     rows = session.memo.remember_of("file rows", located, None, lambda: _rows(located.located))
     size = st.column_config.NumberColumn("Size", format="bytes")
     paged_table(rows, _COLUMNS, "files", column_config={"Size": size})
@@ -246,7 +246,7 @@ def _file_charts(session: Session, located: Located) -> None:
 
 
 def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
-    """Who has no usable file, with what they do hold one click away."""
+    """Show the assets without a usable file, and buttons for the extensions they hold."""
     st.subheader(f"{counted(len(exclusions), 'asset')} without a usable file")
     held = session.memo.remember_of("held", exclusions, None, lambda: held_extensions(exclusions))
     if held:

@@ -30,7 +30,7 @@ _MOST_BARS = 100
 
 
 def job_options(session: Session) -> None:
-    """Workers, cap and format."""
+    """Edit workers, cap and job format."""
     mode, number, cap, shape = st.columns([2.4, 1, 1, 2], vertical_alignment="top")
     request, key = session.request, session.epoch
     start = _BY_WORKERS if request.tasks_per_job is None else _BY_SIZE
@@ -74,7 +74,7 @@ _TRIALS = {
 
 
 def trial_options(session: Session) -> None:
-    """A few of the assets instead of all of them, to try the jobs out."""
+    """Edit the trial: a few of the assets instead of all of them."""
     trial = session.request.trial
     rule = next((name for name in _TRIALS if name and getattr(trial, name, None)), "")
     with st.expander("Trial run", expanded=bool(trial), icon=":material/experiment:"):
@@ -124,7 +124,7 @@ _VIEWS: dict[str, Callable[[DispatchPlan], str]] = {
 
 
 def plan_views(session: Session, plan: DispatchPlan) -> None:
-    """Jobs, workers, who is not in, or which readers accept the jobs: one at a time."""
+    """Show one of: jobs, workers, excluded assets, the readers that accept the jobs."""
     line = st.container(horizontal=True, vertical_alignment="center")
     view = line.segmented_control(
         "Look at",
@@ -150,7 +150,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
 
 
 def job_table(session: Session, plan: DispatchPlan) -> None:
-    """One row per job; the JSON of the selected one, as it will be written."""
+    """Show one row per job, and the JSON of the selected job as it will be written."""
     if not plan.jobs:
         st.warning("No job can be made: see who is not in, and why.", icon=":material/warning:")
         return
@@ -184,7 +184,7 @@ def _worker_and_columns(plan: DispatchPlan) -> tuple[list[int], Columns]:
 
 
 def _columns(plan: DispatchPlan, worker_of: list[int]) -> Columns:
-    """Title -> cell of the index of a job; only what tells jobs of this plan apart."""
+    """Title -> cell of the index of a job; only columns in which jobs of this plan differ."""
     jobs = plan.jobs
     columns: dict[str, Callable[[int], Cell]] = {"Worker": lambda index: worker_of[index]}
     differing = _differing_keys(plan)
@@ -202,7 +202,7 @@ def _files_of(job: Job) -> str:
 
 
 def _differing_keys(plan: DispatchPlan) -> list[str]:
-    """The parameters by which jobs of the same input can be told apart."""
+    """The parameters that differ between the sets."""
     sets = plan.parameter_sets.sets
     keys = dict.fromkeys(key for one in sets for key in one)
     return [key for key in keys if len({json.dumps(one.get(key)) for one in sets}) > 1]
@@ -214,7 +214,7 @@ def _values_of(job: Job, keys: list[str]) -> str:
 
 
 def worker_chart(plan: DispatchPlan) -> None:
-    """How many jobs each worker gets; of many workers, how many get so many."""
+    """Chart the jobs of each worker; with more than 100 workers, the workers by number of jobs."""
     sizes = [len(worker) for worker in plan.workers]
     if len(sizes) <= _MOST_BARS:
         counts = [(str(number), size) for number, size in enumerate(sizes)]
@@ -224,12 +224,12 @@ def worker_chart(plan: DispatchPlan) -> None:
 
 
 def _by_size(sizes: list[int]) -> list[tuple[str, int]]:
-    """(number of jobs, how many workers get so many), from few to many."""
+    """(number of jobs, number of workers with that many), in ascending order."""
     return [(f"{size:,}", count) for size, count in sorted(Counter(sizes).items())]
 
 
 def ledger(plan: DispatchPlan) -> None:
-    """The exclusion ledger with its counts and its download."""
+    """Show the exclusion ledger with its counts and its download."""
     if not plan.exclusions:
         st.success("Every matched asset is in.", icon=":material/check:")
         return
@@ -248,7 +248,7 @@ def ledger(plan: DispatchPlan) -> None:
 
 
 def reader_check(session: Session, plan: DispatchPlan) -> None:
-    """Which readers accept the jobs of this plan, by validating them."""
+    """Validate the jobs of this plan, and show which readers accept them."""
     refusals = session.memo.remember(
         "readers",
         plan.fingerprint,

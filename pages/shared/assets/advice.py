@@ -1,4 +1,4 @@
-"""Advice on the query as it stands: what no record can meet, and what to put instead."""
+"""Advice on the current query: what no record can match, and what to use instead."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
 
 _SETTLE = 0.8
-"""Seconds that a query stays as it is before the source is asked about it."""
+"""Seconds without an edit after which the source is asked about a query."""
 
 _SCHEMAS = {1: "the v1 spelling", 2: "the v2 spelling", 0: "either spelling"}
 
 
 def show_advice(session: Session) -> None:
-    """One box for each piece of advice; a source that does not answer gives none."""
+    """Show a box for each piece of advice; none if the source does not answer."""
     query = session.request.query
     fields = known_fields()
     error = ask_fields().error
@@ -41,7 +41,7 @@ def show_advice(session: Session) -> None:
 
 
 def _is_settled(session: Session, query: Filter | Pipeline) -> bool:
-    """Whether nobody has edited the query for a moment; every pause in typing is a query."""
+    """Whether the query was not edited for 0.8 s: each pause in typing would ask the source."""
     since = session.memo.remember("query since", json.dumps(query), time.monotonic)
     return time.monotonic() - since > _SETTLE
 
@@ -83,7 +83,7 @@ def _button(
 
 
 def _translations(session: Session, query: Filter) -> None:
-    """The query in each spelling with its count; one click takes it."""
+    """Show the query in each spelling with its count, and a button to use it."""
     for found in await_answer(ask_translations(query), "Counting") or ():
         _translation(session, found)
 

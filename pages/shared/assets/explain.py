@@ -17,7 +17,7 @@ from pages.shared.widgets.tables import small_table
 
 
 def explain_few(session: Session, found: FoundAssets) -> None:
-    """Where nothing matches a query, why at once; where a few do, when asked."""
+    """Explain a query without a match at once, and a query with few matches on request."""
     query = found.query
     if query is None or found.matched > FEW:
         return
@@ -83,7 +83,7 @@ def _table(rows: list[dict[str, object]]) -> None:
 
 
 def _offer_without(session: Session, query: dict[str, object], found: Explanation) -> None:
-    """One click leaves a clause that is to blame out of the query."""
+    """Offer buttons that remove a blocking clause from the query."""
     buttons = st.container(horizontal=True)
     helping = [one for one in found.to_blame if found.clauses[one].without > found.count]
     for number in helping[:3]:

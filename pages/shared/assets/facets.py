@@ -21,7 +21,7 @@ _COLUMNS = 3
 
 
 def browse(session: Session, place: DeltaGenerator) -> None:
-    """An expander with the facets of the query; nothing is counted while it is closed."""
+    """Show an expander with the facets of the query; nothing is counted while it is closed."""
     opened = place.expander(
         "Browse the collection", icon=":material/filter_alt:", on_change="rerun", key="browse"
     )
@@ -63,14 +63,14 @@ def _take(
 
 
 def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
-    """What is chosen now, or None where the facet has no counts."""
+    """The chosen values, or None if the facet has no counts."""
     name = facet.facet.name
     if facet.error:
         st.caption(f"{name}: no counts. {escaped(facet.error)}")
         return None
     counts = {one.value: one.count for one in facet.values}
     options = list(dict.fromkeys([*facet.chosen, *counts]))
-    # a browser sends labels back: with other counts, or another choice, it is another widget
+    # a browser sends labels back, so other counts or another choice need another widget
     version = version_of(facet.chosen, facet.values)
     return st.multiselect(
         name,

@@ -1,4 +1,4 @@
-"""What latest only, groups and a trial do to the assets found."""
+"""The effect of latest only, groups and a trial on the assets found."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REASONS = {
 
 
 def grouping_effects(session: Session, steps: Steps) -> None:
-    """How many groups, how large, and who dropped out; nothing where no rule is set."""
+    """Show the number and sizes of groups and the excluded assets; nothing without a rule."""
     request, grouped = steps.request, steps.grouped
     if grouped is None or not (request.group_by or request.filter_latest or request.trial):
         return

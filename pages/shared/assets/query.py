@@ -1,7 +1,7 @@
 """The query builder of the page Assets: one query, as a form and as JSON.
 
-The text is the query. The form is made of it, and each change of the form writes the
-text again; a form that no text says yet (a condition without a value) is kept beside it.
+The text is the query. The form is made from it, and each change of the form rewrites the
+text; a form with a condition that has no value yet is kept beside the text.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ Change = Callable[[QueryForm], QueryForm]
 
 
 def query_builder(session: Session) -> None:
-    """The query as a form or as JSON, as the person chose; what is typed becomes the query."""
+    """Show the query as a form or as JSON; what is typed becomes the query."""
     if session.views.query_view == JSON:
         text = json_editor(session, "query", session.typed.query_text)
         session.keep_typed(query_text=text)
@@ -66,7 +66,7 @@ def query_builder(session: Session) -> None:
 
 
 def query_toolbar(session: Session) -> None:
-    """Form or JSON, and examples to start from."""
+    """Show the switch between form and JSON, and examples to start from."""
     key = f"view-{session.epoch}"
     st.segmented_control(
         "The query as",
@@ -89,7 +89,7 @@ def query_toolbar(session: Session) -> None:
 
 
 def query_state(session: Session) -> bool:
-    """Errors, warnings and questions about the query; True where it may be asked."""
+    """Show errors, warnings and questions about the query; True if it can be run."""
     if session.views.query_view == JSON:
         _offer_unfinished_form(session)
     try:
@@ -114,7 +114,7 @@ def query_state(session: Session) -> bool:
 
 
 def _unfinished(session: Session) -> InvalidInput | None:
-    """What the form still lacks, where it is the form of the present text."""
+    """The unfinished parts of the form, if it is the form of the current text."""
     form = session.typed.query_form
     if form is None or session.typed.form_text != session.typed.query_text:
         return None
@@ -123,7 +123,7 @@ def _unfinished(session: Session) -> InvalidInput | None:
 
 
 def _offer_unfinished_form(session: Session) -> None:
-    """Conditions that were not finished are in no text: say so before the form is made anew."""
+    """Warn that unfinished conditions are lost when the form is made from the edited text."""
     form = session.typed.query_form
     lacking = len(forms.faults(form)) if form is not None else 0
     if not lacking:
@@ -155,7 +155,7 @@ def _restore_form(session: Session) -> None:
 
 
 def _offer_conversion(session: Session, error: InvalidInput) -> None:
-    """A button that makes strict JSON of the text, where that needs no guess."""
+    """Offer a button that converts the text to strict JSON, if that needs no guess."""
     found = session.memo.remember(
         "conversion", session.typed.query_text, lambda: _conversion(session.typed.query_text)
     )
@@ -186,7 +186,7 @@ def _conversion(text: str) -> Conversion | InvalidInput:
 
 
 def convert_text(session: Session) -> None:
-    """Make the text strict JSON, and keep what was changed in words; it stays if that fails."""
+    """Convert the text to strict JSON and keep notes on the changes; no change if that fails."""
     found = _conversion(session.typed.query_text)
     if isinstance(found, Conversion):
         put_query_text(session, found.text)
@@ -228,10 +228,10 @@ def _form(session: Session) -> None:
 
 
 def _same_in_other_words(session: Session) -> None:
-    """The query as JSON, where it is shown as a form, and as Python for the gateway's client.
+    """Show the query as JSON, beside a form, and as Python for the gateway's client.
 
-    The box is always there: one that comes and goes would move the button below it from
-    under a hand that is pressing it.
+    The box is always there: one that comes and goes would move the button below it while
+    a person presses that button.
     """
     value = _value_of_text(session)
     is_form = session.views.query_view == FORM
@@ -246,7 +246,7 @@ def _same_in_other_words(session: Session) -> None:
 
 
 def _form_of_text(session: Session) -> QueryForm | None:
-    """The form of the present text; the kept one where it wrote that text."""
+    """The form of the current text: the kept form if it wrote that text, else a new one."""
     if session.typed.query_form is not None and session.typed.form_text == session.typed.query_text:
         return session.typed.query_form
     try:
@@ -259,7 +259,7 @@ def _form_of_text(session: Session) -> QueryForm | None:
 
 
 def keep_form(session: Session, form: QueryForm) -> None:
-    """Keep `form`, and write its finished part as the text where that says something new."""
+    """Keep `form`, and write its finished part as the text if the query differs."""
     query = query_of(forms.finished_part(form))
     if json.dumps(query) != json.dumps(_value_of_text(session)):
         session.keep_typed(query_text=readable_json(query))
@@ -290,10 +290,10 @@ _WIDTHS = [3.4, 2.1, 1.5, 3.0, 0.9]
 
 
 class _Drawing:
-    """Draws a form, and gives the form as its widgets say it now.
+    """Draws a form, and returns the form with the current values of its widgets.
 
-    Widgets are named after the key of their node, so that they stay what they are while
-    others come, go and move.
+    The key of a widget contains the key of its node, so that a widget keeps its value
+    while other nodes are added, removed and moved.
     """
 
     def __init__(self, session: Session) -> None:
@@ -393,7 +393,7 @@ class _Drawing:
         return row if kind == row.kind else forms.with_kind(row, kind)
 
     def case(self, row: FormRow) -> FormRow:
-        """Whether a pattern tells capital letters from small ones; other options stay."""
+        """Whether a pattern is case-sensitive; its other options stay."""
         offered = list(dict.fromkeys(["", "i", row.options]))
         options = st.selectbox(
             "Capital letters",
@@ -433,7 +433,7 @@ class _Drawing:
 
     def lines(self, row: FormRow, key: str) -> tuple[str, ...]:
         is_plain = all(text and text == text.strip() and "\n" not in text for text in row.texts)
-        if not is_plain:  # a blank, or a space at an end, shows only in JSON
+        if not is_plain:  # an empty text, or a space at an end, is visible only in JSON
             st.code(json.dumps(list(row.texts), ensure_ascii=False), language="json")
             return row.texts
         return values_input(joined_path(self.within, row.path), row.texts, key)
@@ -467,7 +467,7 @@ class _Drawing:
         return replace(group, kind=kind)  # type: ignore[arg-type]
 
     def items(self, items: Elements) -> Elements:
-        """A list and what one of its items must meet; paths in it start at the item."""
+        """A list and the conditions for one of its items; paths in it start at the item."""
         head = self.items_head(items)
         outside, self.within = self.within, joined_path(self.within, head.path)
         drawn = self.members(head)
@@ -509,12 +509,12 @@ class _Drawing:
     # What changes the shape of the form
 
     def tools(self, key: int, *, lacks: bool = False, can_move: bool = True) -> None:
-        """Move and remove; a mark where something is missing, which moves nothing else."""
+        """Draw the menu to move and remove a node, and a mark if the node is unfinished."""
         line = st.container(
             horizontal=True, horizontal_alignment="right", vertical_alignment="center"
         )
         name = f"tools-{key}"
-        if lacks:  # what is to be done is said below the button that it holds back
+        if lacks:  # the message about it is below the Find button, which it blocks
             line.markdown(":orange[:material/pending:]", width="content")
         options = ["Move up", "Move down", "Remove"] if can_move else ["Remove"]
         line.menu_button(
@@ -558,7 +558,7 @@ class _Drawing:
             self.change(partial(forms.add, holder=holder, node=_NEW[choice]()))
 
     def change(self, change: Change) -> None:
-        """Change the kept form, from the callback of a button; texts just typed follow."""
+        """Change the kept form, from the callback of a button; texts just typed arrive later."""
         if self.session.typed.query_form is not None:
             keep_form(self.session, change(self.session.typed.query_form))
 

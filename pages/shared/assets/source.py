@@ -24,7 +24,7 @@ from pages.shared.widgets.tables import download_csv, paged_table
 
 
 def choose_source(session: Session) -> str:
-    """Query or list of ids; the other one's text stays as it was."""
+    """Show the switch between query and list of ids; the text of the other one is kept."""
     key = f"source-{session.epoch}"
     st.segmented_control(
         "Choose assets by",
@@ -38,9 +38,9 @@ def choose_source(session: Session) -> str:
 
 
 def find_button(session: Session) -> DeltaGenerator:
-    """Never greyed out: a text may become valid between the last key and the click.
+    """Show the Find button, and return its line for the link to the next page.
 
-    Returns its line, where the way to the next page stands once assets are found.
+    It is never disabled: a text may become valid between the last key and the click.
     """
     line = st.container(horizontal=True)
     line.button(
@@ -55,7 +55,7 @@ def find_button(session: Session) -> DeltaGenerator:
 
 
 def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
-    """The way on, beside the button that found them: in sight in the table and the charts."""
+    """Show the link to the next page, beside the Find button: visible above table and charts."""
     if found.matched and line.button(
         "Next: files", icon=":material/arrow_forward:", key="to-files"
     ):
@@ -63,7 +63,7 @@ def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
 
 
 def act_when_settled(session: Session, *, is_valid: bool) -> None:
-    """Do what was asked for, with what is typed by now."""
+    """Act on what was pressed, with the text that has arrived by now."""
     asked = settled(session)
     if "convert" in asked:
         convert_text(session)
@@ -75,7 +75,7 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
         session.reload_editors()
     session.answer("convert", "view", "source")
     if asked.keys() & {"convert", "view", "source"}:
-        st.rerun()  # and then find, if that was asked for too, what the text says now
+        st.rerun()  # then find, if that was pressed too, with the text as it is now
     if "find" in asked and is_valid:
         start_find(session)
     session.answer("find")
@@ -84,7 +84,7 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
 
 
 def id_list(session: Session) -> bool:
-    """Upload or paste; True where there is at least one id."""
+    """Show the upload and the text area for ids; True if there is at least one id."""
     try:
         rows = _kept_list(session) if session.typed.list_rows else _new_list(session)
     except InvalidInput as error:
@@ -155,7 +155,7 @@ _GROUPING_FIELDS = {
 
 
 def grouping_options(session: Session) -> bool:
-    """Latest only, and one job per group of assets; True where the fields go together."""
+    """Edit latest only and groups of assets; True if the fields are consistent."""
     request = session.request
     is_set = bool(request.group_by or request.filter_latest)
     with st.expander("Latest only, and groups of assets", expanded=is_set):
@@ -192,7 +192,7 @@ def _field_paths(session: Session, name: str, column: DeltaGenerator) -> Any:
 
 
 def match_report(found: FoundAssets) -> None:
-    """One row per row of a list: matched, not found, duplicate, ambiguous, empty."""
+    """Show the result of each row of a list: matched, not found, duplicate, ambiguous, empty."""
     if not found.match_report:
         return
     counts: dict[str, int] = {}
@@ -216,5 +216,5 @@ def match_report(found: FoundAssets) -> None:
 
 
 def say_how_to_find() -> None:
-    """What to press, before anything was looked for."""
+    """Say what to press before the first search."""
     st.caption("Press **Find assets** to see what matches; nothing is written by looking.")

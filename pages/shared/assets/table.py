@@ -1,4 +1,4 @@
-"""What was found: the table of assets, their charts, and the record of one."""
+"""The assets found: their table, their charts, and the record of one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _FIXED: dict[str, Reader] = {
 
 
 def assets_found(session: Session, steps: Steps) -> None:
-    """The assets of the present choice, to look at and to take out."""
+    """Show the assets of the current request, with ways to exclude and restore them."""
     everything, found = steps.answer, steps.found
     if everything is None or found is None or not everything.matched:
         return
@@ -75,12 +75,12 @@ def assets_found(session: Session, steps: Steps) -> None:
 
 
 def assets_found_before(session: Session, found: FoundAssets) -> None:
-    """The assets of an earlier choice, dimmed, under a line that says so."""
+    """Show the assets of an earlier request, dimmed, below a line that says so."""
     work = session.work.found
     is_running = work is not None and not work.is_done
     reason = "is under way" if is_running else "comes when you press **Find assets**"
     if current_find(session) is not None and not is_running:
-        reason = "failed"  # its error stands above
+        reason = "failed"  # its error is shown above
     st.warning(
         f"These {len(found.assets):,} assets are of an earlier choice. The search for the "
         f"present one {reason}.",
@@ -154,7 +154,7 @@ def _table(
     columns: dict[str, Reader],
     on_select: Any = "ignore",
 ) -> tuple[list[DataAsset], Any, list[DataAsset]]:
-    """What is shown, what is selected in it, and all that a search keeps."""
+    """The rows shown, the selection event, and all rows that match the search."""
     excluded = frozenset(session.request.excluded)
     if excluded:
         said = {True: "out", False: "in"}
@@ -169,7 +169,7 @@ def _table(
 def _exclusion(
     session: Session, found: FoundAssets, chosen: Sequence[DataAsset], which: str
 ) -> None:
-    """Take rows out and put them back: those selected, else all that a search keeps."""
+    """Exclude and restore rows: the selected ones, else all that match the search."""
     excluded = session.request.excluded
     are_out = frozenset(excluded)
     inside = [one.record_id for one in chosen if one.record_id not in are_out]
@@ -196,7 +196,7 @@ def _exclusion(
 
 
 def _download(found: FoundAssets, columns: Columns) -> None:
-    """The whole as CSV, in the columns shown."""
+    """Offer all assets as CSV, in the columns shown."""
     download_csv(
         f"Download all {len(found.assets):,} as CSV",
         lambda: assets_text(found.assets, {k: v for k, v in columns.items() if k != "Name"}),
@@ -210,7 +210,7 @@ def _exclude(session: Session, record_ids: Sequence[str]) -> None:
 
 
 def asset_charts(session: Session, found: FoundAssets) -> None:
-    """Assets per project, modality and month, of those that are in."""
+    """Chart the assets that are not excluded by project, modality, data level and month."""
     assets = found.assets
     counts = session.memo.remember_of(
         "asset charts",
@@ -231,7 +231,7 @@ def asset_charts(session: Session, found: FoundAssets) -> None:
 
 
 def asset_record(asset: DataAsset) -> None:
-    """The whole record of an asset, and where else it can be looked at."""
+    """Show the whole record of an asset, and links to it elsewhere."""
     with st.container(border=True):
         line = st.container(horizontal=True, vertical_alignment="center")
         line.markdown(f"Record of **{escaped(asset.name or asset.record_id)}**")

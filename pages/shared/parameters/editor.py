@@ -34,7 +34,7 @@ _MOST_ISSUES = 12
 
 
 def parameters_editor(session: Session) -> None:
-    """The parameters as a form or as JSON, what is wrong with them, and the sets they give."""
+    """Show the parameters as a form or as JSON, their errors, and the sets they give."""
     _toolbar(session)
     take_schema(session)
     form = text_of.form_of(session)
@@ -158,7 +158,7 @@ def _file_popover(session: Session) -> None:
 
 
 def _json(session: Session, is_instead_of_form: bool) -> ParameterCheck:
-    """The editor; drawn once more where what stands around it changed with the text."""
+    """Show the editor; rerun if the hints around it changed with the text."""
     if is_instead_of_form:
         st.info("The form comes back when the text is a parameters file.", icon=":material/info:")
     elif not session.typed.parameters_text.strip():
@@ -186,12 +186,12 @@ def _shown(session: Session) -> tuple[object, ...]:
 
 
 def _issues(session: Session) -> None:
-    """Every issue in words; a misspelt key can be put right, a draft discarded."""
+    """Show every issue, with buttons to correct a misspelt key and to discard drafts."""
     error = session.inputs.errors.get("parameters")
     issues = error.issues if error is not None else ()
     is_form = text_of.shows_form(session)
     for number, issue in enumerate(issues[:_MOST_ISSUES]):
-        # beside a form the lines of the text are not in sight
+        # beside a form the lines of the text are not visible
         shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
         show_error(InvalidInput(shown))
         if issue.nearest and issue.path:
@@ -234,7 +234,7 @@ def _repair(session: Session, issue: Issue) -> None:
     try:
         load_json(session.typed.parameters_text, FILE_NAME)
     except InvalidInput:
-        return  # the text changed since; it says itself what is wrong with it
+        return  # the text changed since then; its own errors are shown
     path: JsonPath = issue.path
     text_of.replace_text(session, rename_key(session.typed.parameters_text, path, issue.nearest))
 
@@ -246,7 +246,7 @@ def _wrap(session: Session) -> None:
 
 
 def _conversion(session: Session) -> Conversion | None:
-    """The text as strict JSON, where it is none and can be read all the same."""
+    """The text converted to strict JSON, if it is not JSON and can be read."""
     text = session.typed.parameters_text
 
     def make() -> Conversion | None:

@@ -1,4 +1,4 @@
-"""The form of one parameter set, drawn from its schema over the text that JSON shows too."""
+"""The form of one parameter set, drawn from its schema; it edits the text that JSON shows."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
 
 FEW_FIELDS = 12
-"""Up to so many fields are shown at once; more get a search, and sections that open."""
+"""Up to this many fields are shown at once; more get a search, and sections that open."""
 
 _MOST_FOUND = 60
 _SHORT_CHOICES = 48
-"""Characters of choices that stand side by side; longer ones drop down."""
+"""Choices with up to this many characters are side by side; longer ones are a menu."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ;,]*(?:[_.][A-Za-z0-9][A-Za-z0-9 ;,]*)*")
-"""Words, with underscores and dots between letters only: those are no markup."""
+"""Words with underscores and dots only between letters, which are not markup."""
 
 
 @dataclass(frozen=True)
 class FormPosition:
-    """The set that a form shows: where it is, what is written in it and under it."""
+    """The set that a form shows: its place, its own values and the fixed parameters."""
 
     target: JsonPath
     own: Mapping[str, Any]
@@ -46,21 +46,21 @@ class FormPosition:
     required: frozenset[KeyPath]
 
     def value(self, path: KeyPath) -> Any:
-        """What is written in the set itself at `path`, or `MISSING`."""
+        """The value in the set itself at `path`, or `MISSING`."""
         return text_of.value_at(self.own, path)
 
     def inherited(self, path: KeyPath) -> Any:
-        """What the set gets from the fixed parameters at `path`, or `MISSING`."""
+        """The value that the set inherits from the fixed parameters at `path`, or `MISSING`."""
         return MISSING if path[0] in self.own else text_of.value_at(self.fixed, path)
 
     def messages(self, path: KeyPath) -> list[str]:
-        """What is wrong with the value at `path`, in words."""
+        """The errors of the value at `path`, as sentences."""
         here = (*self.target, *path)
         return [f"{one.what}. {one.action}" for one in self.issues if one.path[: len(here)] == here]
 
 
 def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
-    """Every field of the schema; those of a large one in sections, with a search."""
+    """Draw every field of the schema; a large schema gets sections and a search."""
     place = _place(session, form, check)
     count = sum(1 for _ in leaves(form))
     found = _search(form) if count > FEW_FIELDS else None
@@ -92,7 +92,7 @@ def _all_sections(form: FormField) -> Iterator[FormField]:
 
 
 def _sections(form: FormField) -> Iterator[tuple[FormField, list[FormField]]]:
-    """(section, its fields that hold values): the form itself, then each object in it."""
+    """(section, its fields with values): the form itself, then each object in it."""
     for section in [form, *_all_sections(form)]:
         fields = [one for one in section.fields if one.kind != "section"]
         if fields:
@@ -100,7 +100,7 @@ def _sections(form: FormField) -> Iterator[tuple[FormField, list[FormField]]]:
 
 
 def _search(form: FormField) -> list[FormField] | None:
-    """The fields that a person searches for; None while nothing is searched for."""
+    """The fields that match the search; None if the search is empty."""
     needle = st.text_input(
         "Find a field",
         placeholder="part of a name or description",
@@ -118,11 +118,11 @@ def _searched(field: FormField) -> str:
 
 
 def _top(session: Session, place: FormPosition, fields: Sequence[FormField]) -> None:
-    """The fields that are no member of an object; of many, those not needed are folded away."""
+    """Draw the top-level fields; of many, the optional ones without a value are collapsed."""
     if len(fields) <= FEW_FIELDS:
         _grid(session, place, fields)
         return
-    # which fields are folded away is settled once: none jumps while a person types
+    # decided once per epoch, so that no field moves while a person types
     key = (session.epoch, session.typed.schema_text, place.target)
     first = session.memo.remember(
         "first fields", key, lambda: [one.path for one in fields if _is_needed(place, one)]
@@ -148,7 +148,7 @@ def _section(
     *,
     is_small: bool,
 ) -> None:
-    """The fields of one object; where something else stands in its place, that as JSON."""
+    """Draw the fields of one object; a value that is not an object is drawn as JSON."""
     path, name = section.path, ".".join(section.path)
     value = place.value(path)
     if value is not MISSING and misfit(section, value):
@@ -168,7 +168,7 @@ def _section(
 def _null_button(
     session: Session, place: FormPosition, section: FormField, *, is_null: bool
 ) -> None:
-    """The way to and from the value null for an object that may be null as a whole."""
+    """Draw the button that sets an object that may be null to null and back."""
     st.button(
         "Not null, but not set" if is_null else "Set all of it to null",
         type="tertiary",
@@ -202,7 +202,7 @@ def _grid(
 
 
 def _as_it_can_be_drawn(place: FormPosition, field: FormField) -> FormField:
-    """`field`, or JSON in its place where its value is not of its kind."""
+    """`field`, as JSON if its value is not of its kind."""
     value = place.value(field.path)
     reason = "" if value is MISSING else misfit(field, value)
     return replace(field, kind="json", reason=reason) if reason else field
@@ -232,7 +232,7 @@ def _field(session: Session, place: FormPosition, field: FormField, name: str) -
 
 
 def plain_label(text: str) -> str:
-    """`text` as a label: escaped only where it holds markup, for readers of screens hear it."""
+    """`text` as a label: escaped only if it contains markup, because screen readers read it."""
     return text if _PLAIN.fullmatch(text) else escaped(text)
 
 
@@ -301,7 +301,7 @@ def _table(
 
 
 def _help(field: FormField) -> str:
-    """What the schema says of the field, and what may be typed."""
+    """What the schema says about the field, and what may be typed."""
     title = field.title if field.title.lower().replace(" ", "_") != field.name.lower() else ""
     parts = [title, field.description, _typing(field)]
     return "  \n".join(escaped(part) for part in parts if part)
@@ -331,7 +331,7 @@ def _kind_in_words(field: FormField) -> str:
 
 
 def _not_set(place: FormPosition, field: FormField) -> str:
-    """What holds while the field is empty."""
+    """The value that applies while the field is empty."""
     inherited = place.inherited(field.path)
     if inherited is not MISSING:
         return f"{_short(inherited)}, from {FIXED}"

@@ -50,14 +50,14 @@ def _upload(session: Session, data: bytes, name: str) -> None:
 
 
 def load_schema(session: Session, text: str) -> None:
-    """Show `text` as the schema, and the form where it gives one."""
+    """Show `text` as the schema, and its form if it has one."""
     session.keep_typed(schema_text=text)
     session.keep_view(parameter_view=FORM)
     session.reload_editors()
 
 
 def take_schema(session: Session) -> None:
-    """Put the schema into the request, or block the request with what is wrong with it."""
+    """Put the schema into the request, or block the request with the errors of the schema."""
     try:
         document = _document(session)
     except InvalidInput as error:
@@ -88,7 +88,7 @@ def _document(session: Session) -> dict[str, object] | None:
 
 
 def schema_line(session: Session, form: FormField | InvalidInput | None) -> None:
-    """What the schema is and how much of it is a form, in one line."""
+    """Show the title of the schema and how many fields are in the form, in one line."""
     if isinstance(form, InvalidInput):
         show_error(form)
     elif form is not None:

@@ -32,7 +32,7 @@ _MOST_COLUMNS = 40
 
 
 def mode_switch(session: Session, check: ParameterCheck) -> None:
-    """One set for every asset, or a list of sets; several become one only where one is left."""
+    """Show the switch between one set and a list; a list becomes one set if it has one."""
     count = text_of.set_count(check)
     key = f"mode-{session.epoch}-{count > 0}"
     st.segmented_control(
@@ -55,7 +55,7 @@ def _ask(session: Session, make: Callable[..., str], *arguments: Any) -> None:
 
 
 def set_picker(session: Session, check: ParameterCheck) -> None:
-    """Which set the form shows, each with its validity, and what can be done with it."""
+    """Show the choice of the set, each with its number of errors, and its buttons."""
     count, has_fixed = text_of.set_count(check), FIXED in (check.document or {})
     is_alone = not count and not (has_fixed and SINGLE in (check.document or {}))
     if is_alone:
@@ -151,7 +151,7 @@ def _move(session: Session, index: int, by: int) -> None:
 
 
 def set_tables(session: Session, check: ParameterCheck) -> None:
-    """The merged sets: what differs in one table, what is the same in all in another."""
+    """Show the merged sets: keys that differ in one table, keys in common in another."""
     for note in check.sets.notes:
         st.info(escaped(note), icon=":material/info:")
     if not check.merged:

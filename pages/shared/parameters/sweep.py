@@ -1,4 +1,4 @@
-"""The sweep panel: lists of values for some keys in, parameter sets out, seen beforehand."""
+"""The sweep panel: lists of values for some keys in, a preview of parameter sets out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ALONE, EVERY = "The swept keys alone", "Every set"
 def sweep_panel(
     session: Session, steps: Steps, form: FormField | None, check: ParameterCheck
 ) -> None:
-    """Keys with lists of values, the sets they make, and two ways to take them."""
+    """Show keys with lists of values, the sets they make, and buttons to use them."""
     panel = st.expander(
         "Sweep: many sets from lists of values",
         icon=":material/grid_on:",
@@ -84,7 +84,7 @@ def _add_row(session: Session) -> None:
 
 
 def _key_names(form: FormField | None, check: ParameterCheck) -> list[str]:
-    """The keys of the schema, and those that any set has; nested ones by their path."""
+    """The keys of the schema and of the sets; nested ones by their path."""
     fields = list(leaves(form)) if form is not None else []
     paths = [one.path for one in fields if one.kind not in ("constant", "table")]
     paths += known_paths([one.values for one in check.merged[:20]])

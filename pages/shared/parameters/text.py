@@ -1,4 +1,4 @@
-"""The text of the parameters in a session: read once for each text, changed in one place."""
+"""The text of the parameters in a session: parsed once for each text, changed here."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from pages.shared.state.views import FORM
 KeyPath = tuple[str, ...]
 
 FIXED_SET = -1
-"""What is chosen where the fixed parameters are edited."""
+"""The chosen set while the fixed parameters are edited."""
 
 
 def schema_of(session: Session) -> ParameterSchema | None:
-    """The compiled schema of the session; None without one that holds."""
+    """The compiled schema of the session; None without a valid one."""
     text = session.typed.schema_text
     if not text.strip() or "schema" in session.inputs.errors:
         return None
@@ -46,7 +46,7 @@ def schema_of(session: Session) -> ParameterSchema | None:
 
 
 def form_of(session: Session) -> FormField | InvalidInput | None:
-    """The form that the schema gives, why it gives none, or None without a schema."""
+    """The form that the schema gives, or the error why not; None without a schema."""
 
     def make() -> FormField | InvalidInput | None:
         try:
@@ -68,18 +68,18 @@ def read(session: Session) -> ParameterCheck:
 
 
 def is_well_formed(check: ParameterCheck) -> bool:
-    """Whether sets and fields of the text can be edited; their values may be wrong."""
+    """Whether the text has sets and fields that can be edited, even if values are invalid."""
     return check.error is None or bool(check.merged)
 
 
 def shows_form(session: Session) -> bool:
-    """Whether fields are drawn; else there is the editor, which sends what is typed late."""
+    """Whether the form is shown; else the editor, which sends what is typed after a delay."""
     has_form = isinstance(form_of(session), FormField) and session.views.parameter_view == FORM
     return has_form and is_well_formed(read(session))
 
 
 def take_over(session: Session) -> ParameterCheck:
-    """Put the text into the request, or block the request with what is wrong with it."""
+    """Put the text into the request, or block the request with the errors of the text."""
     check = read(session)
     issues = [*_draft_issues(session), *(check.error.issues if check.error else ())]
     if issues:
@@ -103,13 +103,13 @@ def _excerpt(text: str) -> str:
 
 
 def set_count(check: ParameterCheck) -> int:
-    """How many distributed sets the text lists; 0 where it has one set for every asset."""
+    """The number of distributed sets in the text; 0 if it has one set for every asset."""
     document = check.document or {}
     return len(document.get(DISTRIBUTED, ()))
 
 
 def target_of(session: Session, check: ParameterCheck) -> JsonPath:
-    """Where in the document the set is that the form shows."""
+    """The path in the document of the set that the form shows."""
     document = check.document or {}
     count = set_count(check)
     if session.views.chosen_set == FIXED_SET and (count or FIXED in document):
@@ -122,7 +122,7 @@ def target_of(session: Session, check: ParameterCheck) -> JsonPath:
 
 
 def own_values(document: Mapping[str, Any] | None, target: JsonPath) -> Mapping[str, Any]:
-    """The values that are written in the set at `target`, without those it inherits."""
+    """The values in the set at `target`, without those that it inherits."""
     values: Any = document or {}
     for step in target:
         try:
@@ -133,20 +133,20 @@ def own_values(document: Mapping[str, Any] | None, target: JsonPath) -> Mapping[
 
 
 def change(session: Session, make: Callable[..., str], *arguments: Any) -> None:
-    """Change the text by `make`, unless it does not hold; editors show the new one."""
+    """Change the text by `make` if it is well formed; editors show the new text."""
     if not is_well_formed(read(session)):
         return
     replace_text(session, make(session.typed.parameters_text, *arguments))
 
 
 def replace_text(session: Session, text: str) -> None:
-    """Show `text` in every editor; `undo` brings the one before back."""
+    """Show `text` in every editor; `undo` restores the previous text."""
     session.keep_typed(parameters_before=session.typed.parameters_text, parameters_text=text)
     session.reload_editors()
 
 
 def undo(session: Session) -> None:
-    """Bring the text back that the last button replaced; once more, and it is as it was."""
+    """Restore the text that the last button replaced; a second call reverts that."""
     if session.typed.parameters_before is not None:
         session.keep_typed(drafts={})
         replace_text(session, session.typed.parameters_before)
@@ -155,7 +155,7 @@ def undo(session: Session) -> None:
 def take_field(
     session: Session, target: JsonPath, field: FormField, key: str, required: frozenset[KeyPath]
 ) -> None:
-    """Put what the widget `key` holds into the text; what is no value is kept as a draft."""
+    """Put the value of the widget `key` into the text; an invalid one is kept as a draft."""
     typed = widget_value(key)
     draft = (target, field.path)
     drafts = {one: kept for one, kept in session.typed.drafts.items() if one != draft}
@@ -175,7 +175,7 @@ def take_field(
 
 
 def put_null(session: Session, target: JsonPath, path: KeyPath, is_null: bool) -> None:
-    """Set the object at `path` to null, or leave it out again."""
+    """Set the object at `path` to null, or unset it."""
     if is_null:
         change(session, set_value, target, path, None)
     else:
@@ -183,7 +183,7 @@ def put_null(session: Session, target: JsonPath, path: KeyPath, is_null: bool) -
 
 
 def draft_fault(field: FormField, draft: str) -> str:
-    """Why `draft` is no value of `field`."""
+    """Why `draft` is not a valid value of `field`."""
     try:
         if field.kind in ("table", "dictionary"):
             read_rows(field, json.loads(draft))

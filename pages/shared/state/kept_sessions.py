@@ -1,8 +1,8 @@
 """Sessions that outlive a reload and a closed tab, within bounds.
 
 Streamlit forgets a session when its tab is reloaded. Here it is kept on the server
-under an id that only the browser of that tab knows: whoever knows the id sees the
-session, so it is a bearer secret and stands in no address and no log.
+under an id that only the browser of that tab knows. Anyone with the id sees the session,
+so it is a bearer secret that appears in no URL and in no log.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class KeptSessions:
         Tells whether a connection still shows its session; such a session is never
         given to another one, and never shortened.
     most, seconds
-        So many sessions are kept, and each for so long after it was last shown.
+        How many sessions are kept, and for how long after each was last shown.
     rows
-        What the sessions that nobody looks at may weigh; above it the results of
-        those not shown for longest go, then whole sessions.
+        The most rows that sessions without a browser may hold together; above it the
+        results of those not shown for longest are dropped, then whole sessions.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class KeptSessions:
         return len(self._kept)
 
     def add(self, session: Session, connection: str) -> str:
-        """Keep a session; the answer is its new id."""
+        """Keep a session, and return its new id."""
         with self._lock:
             return self._add(session, connection)
 
@@ -72,20 +72,20 @@ class KeptSessions:
                 self._kept.move_to_end(name)
 
     def forget(self, name: str) -> None:
-        """Keep it no longer."""
+        """Drop the session with this id."""
         with self._lock:
             self._kept.pop(name, None)
 
     def resume(
         self, own: str, recent: Sequence[str], connection: str, owner: str
     ) -> tuple[str, Session] | None:
-        """The id and the session that a tab goes on with, or None where it starts afresh.
+        """The id and the session that a tab continues with, or None if it starts afresh.
 
-        ``own`` is the id that the tab itself had before a reload. Where another tab
-        shows that session (a duplicated tab has the id of the first), a copy goes on,
-        so that two tabs never write into one. A tab without an id takes the most
-        recent session of its browser that no tab shows. A session that has not this
-        ``owner`` is another person's, who used the same browser.
+        ``own`` is the id that the tab itself had before a reload. If another tab shows
+        that session (a duplicated tab has the id of the first), this tab gets a copy, so
+        that two tabs never write into one session. A tab without an id gets the most
+        recent session of its browser that no tab shows. A session with another ``owner``
+        is never used: it is of another person at the same browser.
         """
         with self._lock:
             self._tidy()
@@ -121,7 +121,7 @@ class KeptSessions:
         return other != connection and self._is_connected(other)
 
     def _tidy(self) -> None:
-        """Back within the bounds: the old first, and of the others those shown last stay."""
+        """Apply the bounds: drop old sessions first, then those not shown for longest."""
         now, unseen = self._clock(), []
         for name, kept in self._kept.items():
             if self._is_connected(kept.connection):

@@ -1,4 +1,4 @@
-"""Parts that several pages show; they draw, and return what a person did."""
+"""Hints on what is missing, for pages that need assets, files or a plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAGES = {
 
 
 def _link_to_inputs(session: Session, names: Iterable[str]) -> None:
-    """The errors of these inputs, each with a link to where it is corrected."""
+    """Show the errors of these inputs, each with a link to the page to correct it."""
     for name in names:
         show_error(session.inputs.errors[name])
         page = _PAGES.get(name, "pages/plan/assets.py")
@@ -30,7 +30,7 @@ def _link_to_inputs(session: Session, names: Iterable[str]) -> None:
 
 
 def needs_assets(session: Session, steps: Steps) -> bool:
-    """Say what is missing, with a link, where a page is opened before assets are found."""
+    """Whether assets are missing; says what to do, with a link."""
     if steps.found is not None and steps.found.matched:
         return False
     refused = [name for name in session.inputs.errors if name in ASSET_INPUTS]
@@ -56,7 +56,7 @@ def _why_no_assets(session: Session, steps: Steps) -> str:
 
 
 def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
-    """The plan; where there is none yet, say what is missing, with a link to it."""
+    """The plan; if there is none yet, None and a hint on what is missing, with a link."""
     if needs_assets(session, steps):
         return None
     work = current_locate(session)
@@ -77,7 +77,7 @@ def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
 
 
 def _say_it_is_planned(session: Session) -> None:
-    """A line while a large plan is made; the side bar notices when it is there."""
+    """Show a line while a large plan is assembled; the side bar reruns the page at the end."""
     work = current_planning(session)
     if work is not None and work.is_done:
         show_error(work.error)

@@ -21,7 +21,7 @@ _EXCLUDED = "excluded"
 
 
 def source_badge(session: Session) -> None:
-    """Where records and files come from, in the side bar of every page."""
+    """Show the sources of records and files."""
     settings = current_settings()
     with st.sidebar:
         if settings.is_demo:
@@ -45,7 +45,7 @@ def _label(settings: SourceSettings) -> str:
 
 
 def _files_label(settings: SourceSettings) -> str:
-    """Where files are looked for, how old an inventory is, and on which cluster."""
+    """The object store, the age of an inventory, and the cluster."""
     try:
         sources = open_sources(settings)
     except DispatchError as error:
@@ -55,7 +55,7 @@ def _files_label(settings: SourceSettings) -> str:
 
 
 def equation_bar(session: Session) -> None:
-    """The job equation, as far as it is known, in the side bar: in sight on every page."""
+    """Show the job equation, as far as it is known, in the side bar of every page."""
     steps = now(session)
     found, plan = steps.found, steps.plan
     equation = plan.equation if plan else None
@@ -100,7 +100,7 @@ def _term(sign: str, number: int | None, name: str) -> str:
 def _less_excluded(
     found: FoundAssets | None, plan: DispatchPlan | None
 ) -> list[tuple[str, int | None, str]]:
-    """The found assets that make no job; the ledger also has rows that found no asset."""
+    """The number of found assets without a job; the ledger also has rows without an asset."""
     excluded = len(found.assets) - plan.equation.assets if found and plan else 0
     return [("−", excluded, _EXCLUDED)] if excluded > 0 else []
 
@@ -113,7 +113,7 @@ def input_name(request: DispatchRequest) -> str:
 
 
 def start_over_button() -> None:
-    """A way back to an empty form, in two clicks, in the side bar of every page."""
+    """Offer to start over, in two clicks."""
     with st.sidebar.popover("Start over", icon=":material/restart_alt:", type="tertiary"):
         st.write("Forget the choice of assets, files and parameters of this tab?")
         if st.button("Yes, start over", key="start-over", on_click=start_over):
@@ -121,9 +121,9 @@ def start_over_button() -> None:
 
 
 def count_of_inputs(steps: Steps) -> int | None:
-    """How many jobs one parameter set makes, as far as it is known.
+    """The number of jobs that one parameter set makes; None if it is not known.
 
-    Before there is a plan it is not known how many groups there will be.
+    The number of groups is not known before the plan.
     """
     files = steps.located
     if steps.plan is not None:

@@ -16,11 +16,11 @@ from pages.shared.state.session import Session
 from pages.shared.state.tab import open_session
 
 MOST_ROWS = 500
-"""Rows of a table that are sent to the browser at a time."""
+"""The most rows of a table that are sent to the browser at a time."""
 
 
 SMALL = 10
-"""Up to so many rows are seen at a glance, and need no search."""
+"""Up to this many rows are shown without a search."""
 
 
 def paged_table(
@@ -50,7 +50,7 @@ def paged_table(
 def rows_that_match(
     rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None
 ) -> list[Any]:
-    """All rows that the search of a `paged_table` keeps, on every page; none without a search."""
+    """All rows that match the search of a `paged_table`, on every page; none without a search."""
     session = open_session()
     view = session.views.tables.get(key, TableView())
     if len(rows) <= SMALL or not view.search.strip():
@@ -80,14 +80,14 @@ def _page(
 ) -> tuple[pd.DataFrame, int]:
     """The cells of a page, and a number that tells it from every other page.
 
-    A selection is kept by position: of other rows, it would be a selection of nobody's.
+    A browser keeps a selection by position, so other rows need another widget.
     """
     cells = [[_cell(read(rows[index])) for read in columns.values()] for index in indices]
     return pd.DataFrame(cells, columns=list(columns)), hash(repr(cells))
 
 
 def _cell(value: Any) -> Any:
-    """A table is also copied into a spreadsheet, and saved as CSV by its own button."""
+    """A cell that is safe in a spreadsheet: tables are copied there and saved as CSV."""
     return safe_cell(value) if isinstance(value, str) else value
 
 
@@ -95,7 +95,7 @@ _ANYWHERE, _AS_IS = "any column", "as it came"
 
 
 def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
-    """What a person searches for and sorts by; kept over pages and reloads."""
+    """The search and the order of a table, which are kept over pages and reloads."""
     kept = session.views.tables.get(key, TableView())
     search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
     text = search.text_input(
@@ -132,7 +132,7 @@ def _keep(session: Session, key: str, view: TableView) -> TableView:
 def _turn_pages(
     session: Session, view: TableView, key: str, picked: int, all_rows: int
 ) -> TableView:
-    """The page to show, chosen where there is more than one, and what is shown in words."""
+    """The view with the chosen page; shows the choice if there are several, and the range."""
     pages = max(1, -(-picked // MOST_ROWS))
     line = st.container(horizontal=True, vertical_alignment="bottom")
     if pages > 1:
@@ -154,7 +154,7 @@ def _turn_pages(
 
 
 def download_csv(label: str, make: Callable[[], str], name: str) -> None:
-    """A button that makes the CSV when it is pressed; nothing of it is kept on the server."""
+    """Show a button that makes the CSV on download; nothing is kept on the server."""
     st.download_button(
         label,
         lambda: csv_file(make()),
@@ -167,13 +167,13 @@ def download_csv(label: str, make: Callable[[], str], name: str) -> None:
 
 
 def small_table(rows: Sequence[Mapping[str, Any]], **options: Any) -> None:
-    """A few rows without search and pages; titles are those of the first row."""
+    """Show a few rows without search and pages; titles are those of the first row."""
     cells = [{title: _cell(value) for title, value in row.items()} for row in rows]
     st.dataframe(pd.DataFrame(cells), hide_index=True, placeholder="", **options)
 
 
 def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:
-    """The exclusion ledger: who, at which stage, why, what to do."""
+    """Show the exclusion ledger: asset, stage, reason, what to do."""
     columns = {
         "Stage": lambda row: row.stage,
         "Reason": lambda row: row.reason.replace("_", " "),

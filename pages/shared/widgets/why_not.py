@@ -26,7 +26,7 @@ _ICONS = {
 
 
 def ask_why_not(session: Session, steps: Steps) -> None:
-    """An expander: a name or an id in, the clause or the stage that dropped it out."""
+    """Show an expander: a name or an id in, the clause or the stage that excludes it."""
     opened = st.expander(
         "Why not this one?", icon=":material/contact_support:", on_change="rerun", key="why-not"
     )
@@ -55,7 +55,7 @@ def _answer(session: Session, steps: Steps, text: str) -> None:
 
 
 def _work(session: Session, steps: Steps, text: str) -> Work[tuple[WhyNot, ...]]:
-    """The work on this answer, under way, done or started now; made anew after each step."""
+    """The work on this answer, running, done or started now; a new one after each step."""
     known = StepsSoFar(steps.found, steps.grouped, steps.located, steps.plan)
     key, work = (Same(steps.request), text, known.reached), session.work.why
     if work is None or work.key != key:
