@@ -186,22 +186,12 @@ def _shown(session: Session) -> tuple[object, ...]:
 
 
 def _issues(session: Session) -> None:
-    """Show every issue, with buttons to correct a misspelt key and to discard drafts."""
+    """Show the first issues, and buttons that correct the text as a whole."""
     error = session.inputs.errors.get("parameters")
     issues = error.issues if error is not None else ()
     is_form = text_of.shows_form(session)
     for number, issue in enumerate(issues[:_MOST_ISSUES]):
-        # beside a form the lines of the text are not visible
-        shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
-        show_error(InvalidInput(shown))
-        if issue.nearest and issue.path:
-            st.button(
-                f"Replace by {escaped(issue.nearest)}",
-                icon=":material/spellcheck:",
-                key=f"repair-{number}",
-                on_click=act,
-                args=(session, is_form, _repair, issue),
-            )
+        _issue(session, issue, number, is_form)
     if error is not None and wrap_bare(session.typed.parameters_text) is not None:
         st.button(
             "Wrap it as a parameters file",
@@ -210,6 +200,28 @@ def _issues(session: Session) -> None:
             on_click=act,
             args=(session, is_form, _wrap),
         )
+    _offer_conversion(session, is_form)
+    if len(issues) > _MOST_ISSUES:
+        st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
+    _offer_to_discard(session)
+
+
+def _issue(session: Session, issue: Issue, number: int, is_form: bool) -> None:
+    """Show one issue, with a button to correct a misspelt key."""
+    # beside a form the lines of the text are not visible
+    shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
+    show_error(InvalidInput(shown))
+    if issue.nearest and issue.path:
+        st.button(
+            f"Replace by {escaped(issue.nearest)}",
+            icon=":material/spellcheck:",
+            key=f"repair-{number}",
+            on_click=act,
+            args=(session, is_form, _repair, issue),
+        )
+
+
+def _offer_conversion(session: Session, is_form: bool) -> None:
     if _conversion(session) is not None:
         st.button(
             "Convert to JSON",
@@ -219,8 +231,9 @@ def _issues(session: Session) -> None:
             on_click=act,
             args=(session, is_form, _convert),
         )
-    if len(issues) > _MOST_ISSUES:
-        st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
+
+
+def _offer_to_discard(session: Session) -> None:
     if session.typed.drafts:
         st.button(
             "Discard what was typed",

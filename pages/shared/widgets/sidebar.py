@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dispatch_core.connect import SourceSettings
-from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.dispatch_plan import DispatchPlan, Equation
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
 from dispatch_core.request import DispatchRequest
@@ -18,6 +18,9 @@ from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.progress import run_again_when_done
 
 _EXCLUDED = "excluded"
+
+_Number = tuple[str, int | None, str]
+"""A sign, how many, and of what."""
 
 
 def source_badge(session: Session) -> None:
@@ -57,39 +60,43 @@ def _files_label(settings: SourceSettings) -> str:
 def equation_bar(session: Session) -> None:
     """Show the job equation, as far as it is known, in the side bar of every page."""
     steps = now(session)
-    found, plan = steps.found, steps.plan
-    equation = plan.equation if plan else None
-    numbers = [
+    plan, planning = steps.plan, current_planning(session)
+    with st.sidebar.container(border=True, key="equation"):
+        st.markdown("  \n".join(_term(*number) for number in _numbers(session, steps)))
+        st.caption(_sizes(plan) if plan else _next_step(session, steps))
+        if planning is not None and not planning.is_done:
+            run_again_when_done(planning)
+        if plan is not None:
+            _cuts(session, plan.equation)
+
+
+def _numbers(session: Session, steps: Steps) -> list[_Number]:
+    found, equation = steps.found, steps.plan.equation if steps.plan else None
+    return [
         ("", len(found.assets) if found else None, "asset"),
-        *_less_excluded(found, plan),
+        *_less_excluded(found, steps.plan),
         ("→", count_of_inputs(steps), input_name(steps.request)),
         ("×", set_count(session, steps), "parameter set"),
         ("=", equation.jobs if equation else None, "job"),
         ("→", equation.workers if equation else None, "worker"),
     ]
-    with st.sidebar.container(border=True, key="equation"):
-        st.markdown("  \n".join(_term(*number) for number in numbers))
-        st.caption(_sizes(plan) if plan else _next_step(session, steps))
-        planning = current_planning(session)
-        if planning is not None and not planning.is_done:
-            run_again_when_done(planning)
-        if equation and equation.capped:
-            st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
-        if (
-            equation
-            and equation.excluded
-            and st.button(
-                f"Exclusion ledger ({equation.excluded:,})",
-                help="Who is not in, at which stage and why: repeated rows and records, ids that "
-                "were not found, assets without a usable file.",
-                icon=":material/remove_circle:",
-                type="tertiary",
-                key="see-excluded",
-            )
-        ):
-            session.keep_view(job_view="not in")
-            session.reload_editors()
-            st.switch_page("pages/dispatch/jobs.py")
+
+
+def _cuts(session: Session, equation: Equation) -> None:
+    """Show the jobs over the cap, and a button to the exclusion ledger."""
+    if equation.capped:
+        st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
+    if equation.excluded and st.button(
+        f"Exclusion ledger ({equation.excluded:,})",
+        help="Who is not in, at which stage and why: repeated rows and records, ids that "
+        "were not found, assets without a usable file.",
+        icon=":material/remove_circle:",
+        type="tertiary",
+        key="see-excluded",
+    ):
+        session.keep_view(job_view="not in")
+        session.reload_editors()
+        st.switch_page("pages/dispatch/jobs.py")
 
 
 def _term(sign: str, number: int | None, name: str) -> str:
@@ -97,9 +104,7 @@ def _term(sign: str, number: int | None, name: str) -> str:
     return f"{sign} **{told}** {name}{'' if number == 1 or name == _EXCLUDED else 's'}"
 
 
-def _less_excluded(
-    found: FoundAssets | None, plan: DispatchPlan | None
-) -> list[tuple[str, int | None, str]]:
+def _less_excluded(found: FoundAssets | None, plan: DispatchPlan | None) -> list[_Number]:
     """The number of found assets without a job; the ledger also has rows without an asset."""
     excluded = len(found.assets) - plan.equation.assets if found and plan else 0
     return [("−", excluded, _EXCLUDED)] if excluded > 0 else []
