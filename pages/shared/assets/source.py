@@ -127,7 +127,7 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
             icon=":material/info:",
         )
         return None
-    rows = read_pasted_ids(text)
+    rows = session.memo.remember("pasted ids", text, lambda: read_pasted_ids(text))
     st.caption(f"{len(rows):,} rows")
     return rows
 
