@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.shared.state.session import begin_session, enter_page
 from pages.shared.state.sign_in import require_sign_in
+from pages.shared.state.tab import begin_session
 from pages.shared.widgets.messages import show_notice
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import use_style
@@ -28,7 +28,7 @@ page = st.navigation(PAGES)
 require_sign_in()
 use_style()
 session = begin_session()
-enter_page(session, page.title)
+session.enter_page(page.title)
 source_badge(session)
 st.title(page.title)
 show_notice(session)

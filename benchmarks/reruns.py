@@ -60,25 +60,27 @@ def visit(assets: int) -> dict[str, Any]:
 def _visit(task: Task) -> Callable[[], dict[str, Any]]:
     from streamlit.testing.v1 import AppTest
 
-    from pages.shared.state import session as state
+    from pages.shared.state.edits import as_text
+    from pages.shared.state.steps import now, start_find, start_locate
 
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600).run()
     session = app.session_state["dispatch"]
-    session.extension_text = ".nwb"
-    state.edit(
-        session,
+    session.edit(
         query={"_id": {"$exists": True}},
         file_extension=".nwb",
         parameters={"distributed_parameters": [{"seed": seed} for seed in range(5)]},
     )
-    session.query_text = '{"_id": {"$exists": true}}'
-    session.parameters_text = state._as_text(session.request.parameters)
-    state.reload_editors(session)
+    session.keep_typed(
+        query_text=as_text(session.request.query),
+        extension_text=".nwb",
+        parameters_text=as_text(session.request.parameters),
+    )
+    session.reload_editors()
     app.run()
-    state.start_find(session)
-    session.found_work.wait(600)
-    state.start_locate(session)
-    session.located_work.wait(600)
+    start_find(session)
+    session.work.found.wait(600)
+    start_locate(session)
+    session.work.listed.wait(600)
 
     def work() -> dict[str, Any]:
         results: dict[str, Any] = {"milliseconds": {}, "rows": 0}
@@ -89,7 +91,7 @@ def _visit(task: Task) -> Callable[[], dict[str, Any]]:
             sent = [len(table.value) for table in app.dataframe]
             results["rows"] = max([results["rows"], *sent])
             assert not app.exception
-        plan = state.plan(session)
+        plan = now(session).plan
         assert plan is not None
         return {**results, "jobs": len(plan.jobs)}
 

@@ -26,7 +26,8 @@ from dispatch_core.connect import (
     open_object_lister,
     settings_from,
 )
-from dispatch_core.dispatch import DispatchPlan, ledger_counts, plan_dispatch, require_jobs
+from dispatch_core.dispatch import plan_dispatch, require_jobs
+from dispatch_core.dispatch_plan import DispatchPlan, ledger_counts
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.job_model import JOB_FORMATS
 from dispatch_core.output.deliver import deliver

@@ -1,22 +1,24 @@
 """The dispatch request: everything that a person decides, as one frozen value.
 
 Pages edit it by copying, the command line parses it, it is saved as JSON and
-replayed. What it does not hold is where records and objects come from: the same
-request runs on the demo, on the gateway and on a test's fake.
+replayed. It does not contain the sources of records and objects: the same request
+runs on the demo, on the gateway and on a test's fake.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.grouping import GroupingRules
 from dispatch_core.job_model import JobFormat
 from dispatch_core.parameter_sets.document import ParameterSets, build_parameter_sets
 from dispatch_core.parameter_sets.schema import compile_schema
@@ -29,6 +31,7 @@ WHERE = "dispatch request"
 DEFAULT_WORKERS = 50
 
 Positive = Annotated[int, Field(ge=1, strict=True)]
+_T = TypeVar("_T")
 SeveralFiles = Literal["each", "together", "newest", "largest", "only_one"]
 FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
 
@@ -130,13 +133,74 @@ class DispatchRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which assets a dispatch is about and how they are grouped; nothing of files or parameters.
+
+    ``key`` is a digest of query and rows: two selections with one key ask a source for
+    the same assets.
+    """
+
+    query: Query | None
+    rows: tuple[AssetRow, ...] | None
+    rules: GroupingRules
+    trial: Trial | None
+    key: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every path of a record that grouping and the trial read."""
+        trial = (self.trial.one_per,) if self.trial and self.trial.one_per else ()
+        return (*self.rules.fields, *trial)
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedRequest:
-    """A request whose query, parameters, schema and extension passed their checks."""
+    """A request whose selection, parameters, schema and extension passed their checks."""
 
     request: DispatchRequest
-    query: Query | None
+    selection: Selection
     parameter_sets: ParameterSets
     file_extension: str
+
+    @property
+    def query(self) -> Query | None:
+        """The query, or None where a list of ids selects the assets."""
+        return self.selection.query
+
+
+@dataclass(frozen=True, slots=True)
+class RequestParts:
+    """The parts of a request, each checked apart from the others: its value or its error."""
+
+    request: DispatchRequest
+    selection: Selection | InvalidInput
+    parameter_sets: ParameterSets | InvalidInput
+    file_extension: str | InvalidInput
+
+    @property
+    def error(self) -> InvalidInput | None:
+        """The issues of all parts, or None where the request is valid."""
+        parts = (self.selection, self.parameter_sets, self.file_extension)
+        issues = [one for part in parts if isinstance(part, InvalidInput) for one in part.issues]
+        return InvalidInput(issues) if issues else None
+
+    def checked(self) -> CheckedRequest:
+        """The request as a whole; raises `InvalidInput` with the issues of all parts."""
+        if self.error is not None:
+            raise self.error
+        return CheckedRequest(
+            self.request,
+            value_or_raise(self.selection),
+            value_or_raise(self.parameter_sets),
+            value_or_raise(self.file_extension),
+        )
+
+
+def value_or_raise(part: _T | InvalidInput) -> _T:
+    """The value of a checked part; raises its error where it has none."""
+    if isinstance(part, InvalidInput):
+        raise part
+    return part
 
 
 def make_request(**fields: Any) -> DispatchRequest:
@@ -155,28 +219,103 @@ def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
 
 
 def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
-    """A copy of `request` with `changes`, checked as a whole."""
-    fields = {name: getattr(request, name) for name in request.model_fields_set}
-    return make_request(**{**fields, **changes})
+    """A copy of `request` with `changes`, checked as a whole.
+
+    A field that is not changed is the same object in both, which `check_parts` relies on.
+    """
+    kept = {name: getattr(request, name) for name in request.model_fields_set - changes.keys()}
+    return make_request(**kept, **changes).model_copy(update=kept)
 
 
 def check_request(request: DispatchRequest) -> CheckedRequest:
     """`request` with its parts read; raises `InvalidInput` with the issues of all parts."""
-    parts: dict[str, Any] = {}
-    issues: list[Issue] = []
-    for name, read in (
-        ("query", lambda: None if request.query is None else check_query(request.query)),
-        ("parameter_sets", lambda: _parameter_sets(request)),
-        ("file_extension", lambda: check_extension(request.file_extension)),
-    ):
-        try:
-            parts[name] = read()
-        except InvalidInput as error:
-            issues.extend(error.issues)
-    issues.extend(_missing_input(request))
-    if issues:
-        raise InvalidInput(issues)
-    return CheckedRequest(request=request, **parts)
+    return check_parts(request).checked()
+
+
+def check_parts(request: DispatchRequest, before: RequestParts | None = None) -> RequestParts:
+    """Each part of `request`, read or with its error.
+
+    A part of `before` is reused where every field it was read from is the same object.
+    """
+
+    def part(name: str, check: Callable[[DispatchRequest], _T]) -> _T | InvalidInput:
+        if before is not None and _is_unchanged(before.request, request, _FIELDS_OF_PART[name]):
+            reused: _T | InvalidInput = getattr(before, name)
+            return reused
+        return _value_or_error(check, request)
+
+    return RequestParts(
+        request,
+        part("selection", check_selection),
+        part("parameter_sets", _parameter_sets),
+        part("file_extension", lambda request: check_extension(request.file_extension)),
+    )
+
+
+_FIELDS_OF_PART = {
+    "selection": (
+        "query",
+        "asset_rows",
+        "group_by",
+        "filter_latest",
+        "filter_by",
+        "unwind_list_fields",
+        "drop_null_groups",
+        "trial",
+    ),
+    "parameter_sets": ("parameters", "parameters_schema"),
+    "file_extension": ("file_extension",),
+}
+
+
+def _is_unchanged(one: DispatchRequest, other: DispatchRequest, names: Sequence[str]) -> bool:
+    return all(getattr(one, name) is getattr(other, name) for name in names)
+
+
+def _value_or_error(
+    check: Callable[[DispatchRequest], _T], request: DispatchRequest
+) -> _T | InvalidInput:
+    try:
+        return check(request)
+    except InvalidInput as error:
+        return error
+
+
+def check_selection(request: DispatchRequest) -> Selection:
+    """The selection of `request`, whatever its parameters and extension are.
+
+    Raises
+    ------
+    InvalidInput
+        The query has an error, or neither a query nor a list of ids is given.
+    """
+    if request.query is None and request.asset_rows is None:
+        action = "Give a query (--docdb_query) or a list of ids (--use_data_asset_csv=1)"
+        raise InvalidInput(Issue("nothing says which data assets to dispatch", "", action))
+    return Selection(
+        query=None if request.query is None else check_query(request.query),
+        rows=request.asset_rows,
+        rules=_grouping_rules(request),
+        trial=request.trial,
+        key=_digest(request),
+    )
+
+
+def _digest(request: DispatchRequest) -> str:
+    """A digest of what a source is asked; as JSON text, because 1 and true are not one filter."""
+    rows = [(row.number, row.text) for row in request.asset_rows or ()]
+    asked = json.dumps([request.query, request.asset_rows is None, rows])
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _grouping_rules(request: DispatchRequest) -> GroupingRules:
+    return GroupingRules(
+        group_by=request.group_by,
+        latest_field=request.filter_latest,
+        one_per=request.filter_by,
+        unwind=request.unwind_list_fields,
+        drop_null=request.drop_null_groups,
+    )
 
 
 def _parameter_sets(request: DispatchRequest) -> ParameterSets:
@@ -185,12 +324,6 @@ def _parameter_sets(request: DispatchRequest) -> ParameterSets:
     if request.parameters is None:
         return ParameterSets()
     return build_parameter_sets(request.parameters, compiled)
-
-
-def _missing_input(request: DispatchRequest) -> Iterator[Issue]:
-    if request.query is None and request.asset_rows is None:
-        action = "Give a query (--docdb_query) or a list of ids (--use_data_asset_csv=1)"
-        yield Issue("nothing says which data assets to dispatch", "", action)
 
 
 def _validated(fields: dict[str, Any], where: str) -> DispatchRequest:

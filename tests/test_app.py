@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import ast
 import socket
+from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.demo.catalogue import AWKWARD
-from pages.shared.state import session as state
+from pages.shared.state.edits import load
 from pages.shared.state.session import Session
+from pages.shared.state.steps import now
+from pages.shared.state.typed import LIST
 from pages.shared.state.work import Work
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted((ROOT / "pages").rglob("*.py"))
-SCRIPTS = [path for path in PAGES if "shared" not in path.parts]
+MODULES = sorted((ROOT / "pages").rglob("*.py"))
+SCRIPTS = [path for path in MODULES if "shared" not in path.parts]
 
 ASSETS = "pages/plan/assets.py"
 FILES = "pages/plan/files.py"
@@ -64,21 +68,21 @@ def finish(app: AppTest, work: Work[object] | None) -> None:
 
 def find(app: AppTest) -> None:
     app.button(key="find").click().run()
-    finish(app, session_of(app).found_work)
+    finish(app, session_of(app).work.found)
 
 
 def may_find(app: AppTest) -> bool:
     """Whether Find looks for assets; it is never greyed out, and says what is missing."""
-    before = session_of(app).found_work
+    before = session_of(app).work.found
     app.button(key="find").click().run()
-    return session_of(app).found_work is not before
+    return session_of(app).work.found is not before
 
 
 def paste(app: AppTest, *ids: str) -> None:
     """Choose assets by a list of ids, as a person does on the page Assets."""
     session = session_of(app)
-    session.source = state.LIST
-    state.reload_editors(session)
+    session.keep_typed(source=LIST)
+    session.reload_editors()
     app.run()
     app.text_area(key=f"ids-{session.epoch}").set_value("\n".join(ids)).run()
 
@@ -93,15 +97,14 @@ def locate(app: AppTest, extension: str) -> None:
     session = session_of(app)
     app.selectbox(key=f"extension-{session.epoch}").set_value(extension).run()
     app.button(key="locate").click().run()
-    finish(app, session.located_work)
+    finish(app, session.work.listed)
 
 
 def type_text(app: AppTest, page: str, **texts: str) -> None:
     """What the editor would send, shown by a new editor."""
     session = session_of(app)
-    for name, text in texts.items():
-        setattr(session, name, text)
-    state.reload_editors(session)
+    session.keep_typed(**texts)
+    session.reload_editors()
     go(app, page)
 
 
@@ -172,7 +175,7 @@ def test_assets_times_files_times_sets_are_the_jobs_in_the_side_bar(app: AppTest
     app.button(key="parameters-Two sets, each for every asset").click().run()
     go(app, JOBS)
 
-    files = len([f for one in session_of(app).located_work.result.located for f in one.files])
+    files = len([f for one in session_of(app).work.listed.result.located for f in one.files])
     assert files > 2
     views = app.segmented_control(key=f"job-view-{session_of(app).epoch}")
     assert list(views.options)[:3] == [
@@ -274,7 +277,7 @@ def test_writing_twice_says_written_and_then_confirmed(app: AppTest, tmp_path: P
     told = []
     for _ in range(2):
         app.button(key="write").click().run()
-        finish(app, session_of(app).write_work)
+        finish(app, session_of(app).work.write)
         told.append(app.success[0].value.partition(":")[0])
 
     assert told == ["Written", "Already there, byte for byte"]
@@ -304,7 +307,7 @@ def test_a_record_that_cannot_be_written_is_a_warning_and_the_jobs_are_there(
     app.text_input(key="target").set_value("mine").run()
 
     app.button(key="write").click().run()
-    finish(app, session_of(app).write_work)
+    finish(app, session_of(app).work.write)
 
     assert app.success[0].value.startswith("Written: 1 job in 1 folder in ")
     assert "the jobs are written, but their record is not" in app.warning[0].value
@@ -321,7 +324,7 @@ def test_a_folder_that_holds_something_else_is_refused_in_words(
     app.text_input(key="target").set_value("taken").run()
 
     app.button(key="write").click().run()
-    finish(app, session_of(app).write_work)
+    finish(app, session_of(app).work.write)
 
     assert "notes\\.txt" in app.error[0].value
     assert [path.name for path in (tmp_path / "out" / "taken").iterdir()] == ["notes.txt"]
@@ -342,7 +345,7 @@ def test_a_query_that_does_not_parse_blocks_and_stays_after_a_change_of_page(
     go(app, ASSETS)
 
     assert hint == ["Correct the query"]
-    assert session_of(app).query_text == '{"name": }'
+    assert session_of(app).typed.query_text == '{"name": }'
     assert not may_find(app)
 
 
@@ -441,7 +444,7 @@ def test_a_query_for_true_is_another_one_than_for_1(app: AppTest) -> None:
 
     type_text(app, ASSETS, query_text='{"name": true}')
 
-    assert state.found(session_of(app)) is None
+    assert now(session_of(app)).found is None
 
 
 def test_files_are_located_on_the_cluster_and_the_page_says_where_there_is_none(
@@ -474,7 +477,7 @@ def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None
 def test_an_empty_list_does_not_show_what_the_query_found(app: AppTest) -> None:
     find(app)
 
-    app.segmented_control(key=f"source-{session_of(app).epoch}").set_value(state.LIST).run()
+    app.segmented_control(key=f"source-{session_of(app).epoch}").set_value(LIST).run()
 
     assert not app.subheader
     assert not may_find(app)
@@ -510,7 +513,7 @@ def test_any_path_is_a_column_and_is_read_when_it_is_chosen(app: AppTest) -> Non
 
     box = app.multiselect(key=f"columns-{session.epoch}")
     box.set_value([*box.value, "subject.sex"]).run()
-    finish(app, session.column_work)
+    finish(app, session.work.columns)
 
     table = app.dataframe[-1].value
     assert list(table.columns)[:2] == ["Name", "Project"]
@@ -530,8 +533,8 @@ def test_a_column_chosen_is_still_there_after_another_search(app: AppTest) -> No
 def test_assets_taken_out_stay_in_the_table_as_out_and_can_be_put_back(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     session = session_of(app)
-    first = session.found_work.result.assets[0].record_id
-    state.edit(session, excluded=(first,))
+    first = session.work.found.result.assets[0].record_id
+    session.edit(excluded=(first,))
     app.run()
 
     assert [one.value for one in app.subheader][-1] == "1 asset"
@@ -544,7 +547,7 @@ def test_assets_taken_out_stay_in_the_table_as_out_and_can_be_put_back(app: AppT
 def test_all_that_a_search_keeps_are_taken_out_or_kept_at_once(app: AppTest) -> None:
     find(app)
     session = session_of(app)
-    names = [asset.name for asset in session.found_work.result.assets]
+    names = [asset.name for asset in session.work.found.result.assets]
     nwb = sum("_nwb_" in name for name in names)
     subject = sum("_nwb_" not in name and "_900002_" in name for name in names)
     app.text_input(key=f"assets-search-{session.epoch}").set_value("_nwb_").run()
@@ -555,7 +558,7 @@ def test_all_that_a_search_keeps_are_taken_out_or_kept_at_once(app: AppTest) -> 
     app.button(key="keep-only").click().run()
 
     assert 0 < subject < 357 - nwb
-    assert len(state.found(session).assets) == subject
+    assert len(now(session).found.assets) == subject
 
 
 def test_a_table_of_many_rows_sends_a_page_and_says_how_many_there_are(app: AppTest) -> None:
@@ -609,8 +612,11 @@ def test_the_first_files_are_shown_while_others_are_still_being_listed(app: AppT
     find_awkward(app, "nwb file")
     locate(app, ".nwb")
     session = session_of(app)
-    arrived = list(session.arrived)
-    session.located_work = Work(state.locate_key(session), Future())
+    arrived = list(session.work.arrived)
+    session.keep_work(
+        steps=session.work.steps.without_located(),
+        listed=Work(session.work.listed.key, Future()),
+    )
 
     app.run()
 
@@ -622,12 +628,12 @@ def test_taking_an_asset_out_or_a_trial_lists_nothing_again(app: AppTest) -> Non
     find_awkward(app, "nwb file", "nwb directory", "several nwb")
     locate(app, ".nwb")
     session = session_of(app)
-    work = session.located_work
+    work = session.work.listed
 
-    state.edit(session, excluded=(session.found_work.result.assets[0].record_id,))
+    session.edit(excluded=(session.work.found.result.assets[0].record_id,))
     go(app, JOBS)
 
-    assert session.located_work is work
+    assert session.work.listed is work
     assert "**2** assets" in equation(app)
     assert "= **–** jobs" not in equation(app)
 
@@ -635,10 +641,10 @@ def test_taking_an_asset_out_or_a_trial_lists_nothing_again(app: AppTest) -> Non
 def test_an_asset_put_back_that_was_never_listed_asks_for_listing(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     session = session_of(app)
-    state.edit(session, excluded=(session.found_work.result.assets[0].record_id,))
+    session.edit(excluded=(session.work.found.result.assets[0].record_id,))
     locate(app, ".nwb")
 
-    state.edit(session, excluded=())
+    session.edit(excluded=())
     go(app, JOBS)
 
     assert links(app) == ["Locate the files"]
@@ -652,7 +658,7 @@ def test_the_effect_of_latest_only_and_groups_is_told_in_numbers(app: AppTest) -
     app.text_input(key=f"filter_latest-{epoch}").set_value("data_description.creation_time")
     app.text_input(key=f"filter_by-{epoch}").set_value("subject.subject_id").run()
     find(app)
-    grouped = state.grouped(session_of(app))
+    grouped = now(session_of(app)).grouped
 
     told = next(one.label for one in app.expander if "left" in one.label)
 
@@ -665,7 +671,7 @@ def test_the_effect_of_latest_only_and_groups_is_told_in_numbers(app: AppTest) -
 def test_group_sizes_are_told_from_smallest_to_largest(app: AppTest) -> None:
     app.text_input(key=f"group_by-{session_of(app).epoch}").set_value("subject.subject_id").run()
     find(app)
-    sizes = [len(group.assets) for group in state.grouped(session_of(app)).groups]
+    sizes = [len(group.assets) for group in now(session_of(app)).grouped.groups]
 
     assert f"{len(sizes)} groups of {min(sizes)} to {max(sizes)} assets" in [
         one.label for one in app.expander
@@ -683,7 +689,7 @@ def test_a_large_plan_is_made_beside_the_page_and_then_shown(app: AppTest) -> No
     find(app)
 
     go(app, JOBS)
-    finish(app, session_of(app).plan_work)
+    finish(app, session_of(app).work.plan)
 
     assert "= **7,140** jobs" in equation(app)
     assert len(app.dataframe[0].value) == 500
@@ -695,7 +701,7 @@ def test_a_plan_that_changed_since_it_was_seen_must_be_looked_at_before_it_is_wr
 ) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     go(app, JOBS)
-    state.edit(session_of(app), num_parallel_workers=1)
+    session_of(app).edit(num_parallel_workers=1)
 
     go(app, DELIVER)
 
@@ -710,7 +716,7 @@ def test_a_plan_that_changed_since_it_was_seen_must_be_looked_at_before_it_is_wr
 def test_the_jobs_page_is_a_look_at_the_plan(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     go(app, DELIVER)
-    state.edit(session_of(app), num_parallel_workers=1)
+    session_of(app).edit(num_parallel_workers=1)
 
     go(app, JOBS)
     go(app, DELIVER)
@@ -723,10 +729,10 @@ def test_a_press_on_write_writes_the_plan_that_was_on_the_screen(
 ) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     go(app, DELIVER)
-    state.edit(session_of(app), num_parallel_workers=1)  # after the page was drawn
+    session_of(app).edit(num_parallel_workers=1)  # after the page was drawn
 
     app.button(key="write").click().run()
-    finish(app, session_of(app).write_work)
+    finish(app, session_of(app).work.write)
 
     assert sorted(path.name for path in (tmp_path / "out" / "my-dispatch").iterdir()) == ["0", "1"]
 
@@ -739,7 +745,7 @@ def test_a_name_typed_just_before_the_press_is_the_one_that_is_written(
 
     app.text_input(key="target").set_value("typed-last")
     app.button(key="write").click().run()
-    finish(app, session_of(app).write_work)
+    finish(app, session_of(app).work.write)
 
     assert (tmp_path / "out" / "typed-last").is_dir()
 
@@ -753,7 +759,7 @@ def test_a_press_on_write_under_a_name_that_is_none_writes_nothing(
     app.text_input(key="target").set_value("../elsewhere")
     app.button(key="write").click().run()
 
-    assert session_of(app).write_work is None
+    assert session_of(app).work.write is None
     assert not (tmp_path / "elsewhere").exists()
     assert app.error
 
@@ -765,7 +771,7 @@ def test_a_long_request_goes_by_its_file_and_a_short_one_stands_in_the_command(
     go(app, DELIVER)
     short = app.code[0].value
 
-    state.edit(session_of(app), excluded=tuple(f"nobody-{number}" for number in range(300)))
+    session_of(app).edit(excluded=tuple(f"nobody-{number}" for number in range(300)))
     app.run()
 
     assert short.startswith("python -m dispatch_core --request - --output_directory my-dispatch")
@@ -792,7 +798,7 @@ def test_a_trial_of_one_for_each_subject_looks_for_nothing_again(app: AppTest) -
 
     app.selectbox(key=f"trial-{session_of(app).epoch}").set_value("one_per").run()
 
-    subjects = {a.fields["subject"]["subject_id"] for a in session_of(app).found_work.result.assets}
+    subjects = {a.fields["subject"]["subject_id"] for a in session_of(app).work.found.result.assets}
     assert f"= **{len(subjects)}** jobs" in equation(app)
 
 
@@ -836,10 +842,10 @@ def test_a_saved_request_replaces_the_one_of_the_session(app: AppTest) -> None:
     saved = session.request
     other = open_app()
 
-    state.load(session_of(other), saved)
+    load(session_of(other), saved)
     find(other)
 
-    assert session_of(other).source == state.LIST
+    assert session_of(other).typed.source == LIST
     assert "**1** asset" in equation(other)
 
 
@@ -854,18 +860,89 @@ def test_a_page_is_at_most_50_lines_and_holds_no_function_of_its_own(script: Pat
 def test_session_state_is_touched_in_one_file_only() -> None:
     touching = {
         path.name
-        for path in [ROOT / "app.py", *PAGES]
+        for path in [ROOT / "app.py", *MODULES]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr == "session_state"
     }
 
-    assert touching == {"session.py"}
+    assert touching == {"tab.py"}
+
+
+def test_no_page_or_widget_assigns_a_field_of_anything_but_itself() -> None:
+    assigned = {
+        f"{path.stem}: {ast.unparse(target)}"
+        for path in [ROOT / "app.py", *MODULES]
+        for target in targets_of(ast.parse(path.read_text()))
+        if "state" not in path.parts and is_field_of_another(target)
+    }
+
+    assert assigned == set()
+
+
+def targets_of(tree: ast.Module) -> Iterator[ast.expr]:
+    """Everything that is assigned or deleted in a module, tuples taken apart."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.Delete):
+            for target in node.targets:
+                yield from target.elts if isinstance(target, ast.Tuple) else [target]
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
+            yield node.target
+
+
+def is_field_of_another(target: ast.expr) -> bool:
+    """Whether this is ``x.y``, or an item of it, where x is not ``self``."""
+    if isinstance(target, ast.Subscript):
+        return is_field_of_another(target.value)
+    if not isinstance(target, ast.Attribute):
+        return False
+    return not (isinstance(target.value, ast.Name) and target.value.id == "self")
+
+
+@pytest.mark.parametrize("part", ["typed", "inputs", "work", "views", "timing"])
+def test_the_parts_of_a_session_are_frozen(part: str) -> None:
+    value = getattr(Session(), part)
+
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, fields(value)[0].name, "changed")
+
+
+FLOORS = {
+    "state": "pages.shared.state",
+    "widgets": "pages.shared.widgets",
+    "parts of a page": (
+        "pages.shared.assets pages.shared.files pages.shared.parameters pages.shared.jobs "
+        "pages.shared.deliver"
+    ),
+    "page scripts": "pages.plan pages.dispatch",
+}
+"""A module of the pages imports from floors below its own, and from its own room."""
+
+
+def room_of(name: str) -> str:
+    """The room that a module of the pages is in, or belongs to as one."""
+    rooms = " ".join(FLOORS.values()).split()
+    return next(room for room in rooms if f"{name}.".startswith(f"{room}."))
+
+
+def test_a_module_of_the_pages_imports_only_from_floors_below_and_its_own_room() -> None:
+    floor_of = {room: n for n, rooms in enumerate(FLOORS.values()) for room in rooms.split()}
+    upward = {
+        (name, other)
+        for path in MODULES
+        for name in [".".join(path.relative_to(ROOT).with_suffix("").parts)]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pages.")
+        for other in [f"{node.module}.{alias.name}" for alias in node.names]
+        if room_of(other) != room_of(name) and floor_of[room_of(other)] >= floor_of[room_of(name)]
+    }
+
+    assert upward == set()
 
 
 def test_caches_live_in_one_file_and_are_bounded() -> None:
     caches = [
         (path.name, {keyword.arg for keyword in node.keywords})
-        for path in PAGES
+        for path in MODULES
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

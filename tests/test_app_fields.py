@@ -16,7 +16,6 @@ from streamlit.testing.v1 import AppTest
 from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.insight.fields import FieldCatalogue
 from pages.shared.assets.fields import kind_of, known_fields, known_values
-from pages.shared.state import session as state
 from pages.shared.state.services import ask_advice, ask_fields
 from pages.shared.state.session import Session
 from tests.support.browser import wait_until
@@ -37,8 +36,8 @@ def opened(query: Any, expander: str = "") -> AppTest:
     """The page Assets with a query typed and an expander opened by its key."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     session = session_of(app)
-    session.query_text = json.dumps(query)
-    state.reload_editors(session)
+    session.keep_typed(query_text=json.dumps(query))
+    session.reload_editors()
     app.switch_page("pages/plan/assets.py")
     return run(app, expander)
 
@@ -75,7 +74,7 @@ def fields_of_source() -> FieldCatalogue:
 
 def find(app: AppTest) -> None:
     app.button(key="find").click().run()
-    work = session_of(app).found_work
+    work = session_of(app).work.found
     assert work is not None
     work.wait(30)
     app.run()
@@ -102,7 +101,7 @@ def test_a_chosen_facet_is_a_clause_of_the_query_and_narrows_the_others() -> Non
     facet(app, "Data level").select("raw")
     run(app, "browse")
 
-    assert json.loads(session_of(app).query_text) == {
+    assert json.loads(session_of(app).typed.query_text) == {
         "data_description.project_name": "Thalamic Ephys Survey",
         "data_description.data_level": "raw",
     }
@@ -126,7 +125,7 @@ def test_advice_is_given_and_one_click_takes_it() -> None:
 
     app.button(key="replace-0-0").click().run()
 
-    assert json.loads(session_of(app).query_text) == {"subject.subject_id": "900003"}
+    assert json.loads(session_of(app).typed.query_text) == {"subject.subject_id": "900003"}
     assert session_of(app).request.query == {"subject.subject_id": "900003"}
 
 
@@ -135,7 +134,7 @@ def test_a_query_without_a_fault_gets_no_advice() -> None:
     app = opened({"subject.subject_id": "900003"})
     session = session_of(app)
     asked = ask_advice({"subject.subject_id": "900003"}, fields_of_source())
-    run_until(app, lambda: time.monotonic() - session.memo["query since"][1] > 1)
+    run_until(app, lambda: time.monotonic() - session.memo.values["query since"][1] > 1)
     asked.wait(30)
     app.run()
 

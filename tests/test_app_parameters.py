@@ -31,8 +31,9 @@ SETS = (
 def open_page(text: str, schema: Any = SCHEMA) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
     app.run()
-    session_of(app).parameters_text = text
-    session_of(app).schema_text = json.dumps(schema) if schema else ""
+    session_of(app).keep_typed(
+        parameters_text=text, schema_text=json.dumps(schema) if schema else ""
+    )
     app.switch_page(PAGE).run()
     assert not app.exception
     return app
@@ -44,7 +45,7 @@ def session_of(app: AppTest) -> Session:
 
 
 def text_of(app: AppTest) -> str:
-    return session_of(app).parameters_text
+    return session_of(app).typed.parameters_text
 
 
 def key_of(app: AppTest, *path: str, target: tuple[Any, ...] = ("analysis_parameter",)) -> str:
@@ -102,7 +103,7 @@ def test_what_is_no_number_keeps_the_last_value_and_stays_after_a_change_of_page
     app.text_input(key=key_of(app, "isi_violations_cutoff")).set_value("abc").run()
     assert text_of(app) == TEXT
     assert "abc is not a value of isi_violations_cutoff" in errors(app)[0]
-    assert "parameters" in session_of(app).input_errors
+    assert "parameters" in session_of(app).inputs.errors
     app.switch_page("pages/plan/files.py").run()
     app.switch_page(PAGE).run()
 
@@ -157,7 +158,7 @@ def test_sets_are_copied_moved_removed_and_the_last_step_undone() -> None:
     press(app, "Copy")
     press(app, "Later")
     tags = [one["analysis_tag"] for one in json.loads(text_of(app))["distributed_parameters"]]
-    assert (tags, session_of(app).chosen_set) == (["a", "b", "a"], 2)
+    assert (tags, session_of(app).views.chosen_set) == (["a", "b", "a"], 2)
     press(app, "Remove")
     assert text_of(app).count("analysis_tag") == 2
     press(app, "Undo")
@@ -307,8 +308,8 @@ def test_the_chosen_set_is_one_that_is_there_when_there_are_fewer(text: str) -> 
     app = open_page(listed(20))
     app.number_input(key=f"set-{session_of(app).epoch}-20").set_value(20).run()
 
-    session_of(app).parameters_text = text
+    session_of(app).keep_typed(parameters_text=text)
     app.run()
 
     assert not app.exception
-    assert session_of(app).chosen_set == max(0, text.count("isi_violations_cutoff") - 1)
+    assert session_of(app).views.chosen_set == max(0, text.count("isi_violations_cutoff") - 1)

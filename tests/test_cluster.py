@@ -133,7 +133,7 @@ def test_a_plan_on_a_cluster_is_the_plan_of_this_process(local_cluster: LocalClu
     request = DispatchRequest(query={"name": {"$exists": True}}, file_extension=".nwb")
 
     with DaskCluster(local_cluster.address) as cluster:
-        planned = plan_dispatch(request, source, lister, cluster=cluster)
+        planned = plan_dispatch(request, source, lister, executor=cluster)
 
     assert planned.fingerprint == plan_dispatch(request, source, lister).fingerprint
     assert len(planned.jobs) == 2

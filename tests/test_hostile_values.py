@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatch_core.dispatch import DispatchPlan, plan_dispatch
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError
 from dispatch_core.output.folder import write_folder
 from dispatch_core.output.record import dispatch_record

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.dispatch import DispatchPlan, plan_dispatch
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.job_model import (
     JOB_FORMATS,
     NAMESPACE,

@@ -11,10 +11,11 @@ from pages.shared.state.kept_sessions import KeptSessions
 
 @dataclass
 class Draft:
-    """A session of so many rows."""
+    """A session that holds this many rows."""
 
     text: str
     rows: int = 0
+    owner: str = ""
 
     @property
     def weight(self) -> int:
@@ -23,6 +24,9 @@ class Draft:
     def drop_results(self) -> None:
         self.rows = 0
 
+    def duplicate(self) -> Draft:
+        return replace(self)
+
 
 class World:
     """Kept sessions, the connections that are open, and a clock."""
@@ -30,7 +34,7 @@ class World:
     def __init__(self, **bounds: float) -> None:
         self.open: set[str] = set()
         self.now = 0.0
-        self.kept: KeptSessions[Draft] = KeptSessions(
+        self.kept = KeptSessions(
             self.open.__contains__,
             clock=lambda: self.now,
             **bounds,  # type: ignore[arg-type]
@@ -42,7 +46,7 @@ class World:
 
     def come_back(self, own: str = "", *recent: str, by: str = "back") -> Draft | None:
         self.open.add(by)
-        resumed = self.kept.resume(own, recent, by, replace)
+        resumed = self.kept.resume(own, recent, by, owner="")
         return resumed[1] if resumed else None
 
 
@@ -169,12 +173,11 @@ def test_a_forgotten_session_does_not_come_back(world: World) -> None:
 
 
 def test_a_session_of_another_person_at_the_same_browser_is_not_resumed(world: World) -> None:
-    names = [world.visit(Draft("ada"), "a"), world.visit(Draft("grace"), "b")]
+    drafts = [Draft("ada's", owner="ada"), Draft("grace's", owner="grace")]
+    names = [world.visit(draft, draft.owner) for draft in drafts]
     world.open.clear()
 
-    resumed = world.kept.resume(
-        names[0], names, "back", replace, lambda session: session.text == "grace"
-    )
+    resumed = world.kept.resume(names[0], names, "back", owner="grace")
 
     assert resumed is not None
-    assert resumed[1].text == "grace"
+    assert resumed[1].text == "grace's"

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.dispatch import DispatchPlan, plan_dispatch
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import InvalidInput, NothingFound, WriteFailed
 from dispatch_core.output.deliver import deliver
 from dispatch_core.output.record import read_record, record_text

@@ -8,21 +8,13 @@ from typing import Any
 import pytest
 
 from dispatch_core.asset_list import AssetRow, read_asset_csv
-from dispatch_core.dispatch import (
-    DispatchPlan,
-    assemble_plan,
-    find_step,
-    group_step,
-    locate_step,
-    narrow_located,
-    plan_dispatch,
-    require_jobs,
-)
+from dispatch_core.dispatch import plan_dispatch, require_jobs
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
 from dispatch_core.job_model import accepting_readers
 from dispatch_core.output.record import dispatch_record
 from dispatch_core.query import read_query
-from dispatch_core.request import check_request, edit_request, load_request, make_request
+from dispatch_core.request import load_request, make_request
 from dispatch_core.types import Notice
 from tests.fakes import Buckets, Records, record, record_v2
 
@@ -302,29 +294,6 @@ def test_a_cap_counts_jobs_where_the_ledger_counts_the_assets_of_each() -> None:
 
     assert (made.equation.capped, made.equation.excluded) == (1, 2)
     assert ledger(made) == [("a1", "workers", "over_the_cap"), ("a2", "workers", "over_the_cap")]
-
-
-def test_files_that_were_located_before_give_the_plan_that_listing_again_gives() -> None:
-    source = Records([record("a", k=1), record("b", k=2), record("c", k=1), record("d", k=2)])
-    before = make_request(query={}, group_by=["k"], file_extension=".nwb")
-    after = edit_request(before, excluded=["r-a"])
-    lister = Buckets({"data": ["d/1.nwb"]})
-    checked, again = check_request(before), check_request(after)
-    listed = locate_step(checked, group_step(before, find_step(checked, source)), lister)
-    found = find_step(again, source)
-    grouped = group_step(after, found)
-    requests = lister.requests
-
-    narrowed = narrow_located(listed, grouped)
-    assert narrowed is not None
-    made = assemble_plan(again, found, grouped, narrowed, lister.label)
-
-    assert lister.requests == requests
-    assert made == plan_dispatch(after, source, lister)
-    assert ledger(made)[1:] == [
-        ("b", "files", "no_matching_file"),
-        ("c", "files", "no_matching_file"),
-    ]
 
 
 def test_on_missing_fail_stops_at_the_first_exclusion_and_report_does_not() -> None:

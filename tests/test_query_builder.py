@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.builder.query_form import FormRow
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.views import FORM, JSON
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,13 +22,13 @@ def embedded_demo(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def open_app(query: Any, view: str = state.FORM) -> AppTest:
+def open_app(query: Any, view: str = FORM) -> AppTest:
     """The page Assets with this query, as text or as a value."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     session = session_of(app)
-    session.query_text = query if isinstance(query, str) else json.dumps(query)
-    session.query_view = view
-    state.reload_editors(session)
+    session.keep_typed(query_text=query if isinstance(query, str) else json.dumps(query))
+    session.keep_view(query_view=view)
+    session.reload_editors()
     app.run()
     assert not app.exception
     return app
@@ -40,11 +40,11 @@ def session_of(app: AppTest) -> Session:
 
 
 def query_of(app: AppTest) -> Any:
-    return json.loads(session_of(app).query_text)
+    return json.loads(session_of(app).typed.query_text)
 
 
 def row(app: AppTest, number: int = 0) -> FormRow:
-    form = session_of(app).query_form
+    form = session_of(app).typed.query_form
     assert form is not None
     found = form.root.members[number]
     assert isinstance(found, FormRow)
@@ -63,7 +63,7 @@ def told(app: AppTest) -> str:
 
 
 def press_condition(app: AppTest) -> None:
-    form = session_of(app).query_form
+    form = session_of(app).typed.query_form
     assert form is not None
     app.button(key=f"add-{form.root.key}").click().run()
 
@@ -83,7 +83,7 @@ def test_a_form_that_is_only_looked_at_leaves_the_text_as_it_was_typed() -> None
 
     app = open_app(text)
 
-    assert session_of(app).query_text == text
+    assert session_of(app).typed.query_text == text
 
 
 def test_an_id_of_digits_is_a_text_until_its_kind_is_changed() -> None:
@@ -116,7 +116,7 @@ def test_a_new_condition_holds_find_back_until_it_is_finished() -> None:
     assert "condition 2: the field is missing" in told(app)
     assert query_of(app) == {"name": "x"}
     app.button(key="find").click().run()
-    assert session_of(app).found_work is None
+    assert session_of(app).work.found is None
 
     app.selectbox(key=f"field-{row(app, 1).key}").set_value("subject.subject_id").run()
     assert "condition 2: the value is missing" in told(app)
@@ -139,27 +139,27 @@ def test_an_unfinished_condition_is_still_there_after_a_look_at_the_text() -> No
     app = open_app({"name": "x"})
     press_condition(app)
 
-    for view in (state.JSON, state.FORM):
+    for view in (JSON, FORM):
         key = f"view-{session_of(app).epoch}"
         app.segmented_control(key=key).set_value(view).run()
 
-    assert session_of(app).query_view == state.FORM
+    assert session_of(app).views.query_view == FORM
     assert row(app, 1).path == ""
 
 
 def test_a_text_edited_beside_an_unfinished_condition_offers_the_form_that_held_it() -> None:
     app = open_app({"name": "x"})
     press_condition(app)
-    app.segmented_control(key=f"view-{session_of(app).epoch}").set_value(state.JSON).run()
+    app.segmented_control(key=f"view-{session_of(app).epoch}").set_value(JSON).run()
     assert "1 unfinished part of the form, not in this text" in app.main.caption[0].value
 
-    session_of(app).query_text = '{"name": "y"}'
-    state.reload_editors(session_of(app))
+    session_of(app).keep_typed(query_text='{"name": "y"}')
+    session_of(app).reload_editors()
     app.run()
     assert "1 unfinished part of the form before this edit" in app.main.caption[0].value
     app.button(key="restore-form").click().run()
 
-    assert session_of(app).query_view == state.FORM
+    assert session_of(app).views.query_view == FORM
     assert query_of(app) == {"name": "x"}
     assert row(app, 1).path == ""
 
@@ -168,8 +168,10 @@ def test_a_text_that_does_not_parse_must_be_corrected_before_there_is_a_form() -
     app = open_app('{"name": ')
 
     assert "correct it under **JSON** first" in app.warning[0].value
-    assert session_of(app).query_text == '{"name": '
-    assert session_of(app).query_form is None or session_of(app).form_text != '{"name": '
+    assert session_of(app).typed.query_text == '{"name": '
+    assert (
+        session_of(app).typed.query_form is None or session_of(app).typed.form_text != '{"name": '
+    )
     assert "the text ends too early" in app.error[0].value
 
 
@@ -196,22 +198,22 @@ def test_a_pipeline_shows_its_match_as_rows_and_keeps_its_other_stages() -> None
     ]
 
 
-@pytest.mark.parametrize("view", [state.FORM, state.JSON])
+@pytest.mark.parametrize("view", [FORM, JSON])
 def test_a_pasted_python_dict_is_converted_by_one_button_that_says_what_it_changed(
     view: str,
 ) -> None:
     app = open_app("{'name': None, }", view)
-    assert session_of(app).query_text == "{'name': None, }"
+    assert session_of(app).typed.query_text == "{'name': None, }"
 
     app.button(key="convert").click().run()
 
-    assert session_of(app).query_text == '{"name": null}'
+    assert session_of(app).typed.query_text == '{"name": null}'
     assert not app.error
     assert any("Wrote True, False and None" in one.value for one in app.caption)
 
 
 def test_what_cannot_be_converted_without_a_guess_offers_no_button() -> None:
-    app = open_app("{'name': subject}", state.JSON)
+    app = open_app("{'name': subject}", JSON)
 
     assert "convert" not in [one.key for one in app.button]
     assert any("its value is not in this text" in one.value for one in app.caption)

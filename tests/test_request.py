@@ -150,8 +150,8 @@ def test_the_rule_for_several_files_wins_over_split_files() -> None:
 def test_a_check_reads_every_part() -> None:
     checked = check_request(make_request(query={"a": 1}, file_extension=" .nwb "))
 
-    assert checked.query is not None
-    assert checked.query.value == {"a": 1}
+    assert checked.selection.query is not None
+    assert checked.selection.query.value == {"a": 1}
     assert checked.file_extension == ".nwb"
     assert checked.parameter_sets == ParameterSets()
 

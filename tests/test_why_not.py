@@ -10,7 +10,8 @@ import pytest
 
 from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
 from dispatch_core.demo.catalogue import AWKWARD
-from dispatch_core.dispatch import DispatchPlan, plan_dispatch
+from dispatch_core.dispatch import plan_dispatch
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
 from dispatch_core.find import find_assets
 from dispatch_core.insight.why_not import StepsSoFar, WhyNot, why_not

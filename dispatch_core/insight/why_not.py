@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from dispatch_core.builder.conditions import conditions_of, match_filters
 from dispatch_core.builder.spelling import other_spellings
-from dispatch_core.dispatch import DispatchPlan
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
 from dispatch_core.find import ID_PATHS, FoundAssets
 from dispatch_core.grouping import Grouped

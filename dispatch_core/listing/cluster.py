@@ -11,11 +11,12 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, ServiceError
+from dispatch_core.listing.executor import ListingExecutor
 
 CONNECT_SECONDS = 5
 RETRIES = 3
@@ -26,7 +27,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class DaskCluster(Executor):
+class DaskCluster(ListingExecutor):
     """An executor whose work runs on the workers of a Dask scheduler.
 
     It connects when the first work is submitted, and reconnects if the connection is

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatch_core.dispatch import DispatchPlan, require_jobs
+from dispatch_core.dispatch import require_jobs
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, WriteFailed
 from dispatch_core.output.folder import write_folder
 from dispatch_core.output.record import read_record, record_text

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dispatch_core.dispatch import DispatchPlan
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import InvalidInput, showable
 from dispatch_core.text.strict_json import load_json
 

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from pages.shared import deliver as parts
-from pages.shared.state import session as state
+from pages.shared.state.steps import now
+from pages.shared.state.tab import open_session
 from pages.shared.widgets.guards import plan_or_hint
 
-session = state.open_session()
+session = open_session()
 
 parts.load_saved_request(session)
-plan = plan_or_hint(session)
+plan = plan_or_hint(session, now(session))
 if plan is not None and not plan.jobs:
     parts.say_no_job()
 elif plan is not None:

@@ -1,18 +1,20 @@
-"""Exactly which jobs will be made, for which workers, and which assets are not in and why."""
+"""The jobs that will be made, their workers, and the excluded assets with the reasons."""
 
 from pages.shared import jobs as parts
-from pages.shared.assets.explain import ask_why_not
-from pages.shared.state import session as state
+from pages.shared.state.steps import now, see_plan
+from pages.shared.state.tab import open_session
 from pages.shared.widgets.guards import plan_or_hint
 from pages.shared.widgets.messages import show_warnings
+from pages.shared.widgets.why_not import ask_why_not
 
-session = state.open_session()
+session = open_session()
 
 parts.job_options(session)
 parts.trial_options(session)
-plan = plan_or_hint(session)
+steps = now(session)
+plan = plan_or_hint(session, steps)
 if plan is not None:
-    state.see_plan(session, plan)
+    see_plan(session, plan)
     show_warnings(plan.warnings)
     parts.plan_views(session, plan)
-    ask_why_not(session)
+    ask_why_not(session, steps)

@@ -3,15 +3,17 @@
 import streamlit as st
 
 from pages.shared import files as parts
-from pages.shared.state import session as state
+from pages.shared.state.steps import current_locate, now, start_locate
+from pages.shared.state.tab import open_session
 from pages.shared.widgets.guards import needs_assets
 from pages.shared.widgets.progress import watch
 
-session = state.open_session()
+session = open_session()
 
-shown_with = state.located(session)
-is_valid = parts.file_options(session)
-if not needs_assets(session):
+shown_with = now(session)
+is_valid = parts.file_options(session, shown_with)
+steps = now(session)
+if not needs_assets(session, steps):
     if is_valid and not session.request.file_extension:
         parts.say_nothing_is_listed()
     line = st.container(horizontal=True, vertical_alignment="center")
@@ -19,11 +21,12 @@ if not needs_assets(session):
         if line.button(
             "Locate files", type="primary", icon=":material/travel_explore:", key="locate"
         ):
-            state.start_locate(session)
-        parts.say_how_to_locate(session)
-    watch(state.current_locate(session))
-    if state.located(session) is not shown_with:
-        st.rerun()  # the rules above tell what they make of the files: of these
-    parts.next_page(session, line)
+            start_locate(session)
+        parts.say_how_to_locate(session, steps)
+    watch(current_locate(session))
+    steps = now(session)
+    if steps.located is not shown_with.located:
+        st.rerun()  # the captions of the rules above count these files
+    parts.next_page(steps, line)
     parts.arriving_files(session)
-    parts.located_files(session)
+    parts.located_files(session, steps)

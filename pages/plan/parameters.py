@@ -3,9 +3,9 @@
 import streamlit as st
 
 from pages.shared.parameters import editor as parts
-from pages.shared.state import session as state
+from pages.shared.state.tab import open_session
 
-session = state.open_session()
+session = open_session()
 
 st.caption(
     "analysis_parameters.json: one set for every asset, or several sets, each for every asset, "

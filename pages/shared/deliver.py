@@ -7,7 +7,7 @@ import itertools
 
 import streamlit as st
 
-from dispatch_core.dispatch import DispatchPlan
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.output.deliver import Delivery, deliver
 from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
@@ -17,34 +17,36 @@ from dispatch_core.request import load_request
 from dispatch_core.text.words import counted
 from dispatch_core.types import Progress
 from dispatch_core.views.report import command_of
-from pages.shared.state import session as state
+from pages.shared.state.edits import load
 from pages.shared.state.services import current_settings, output_root
 from pages.shared.state.session import Session
 from pages.shared.state.sign_in import current_user
+from pages.shared.state.steps import see_plan, start_write
+from pages.shared.state.tab import widget_value
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 
 _SAMPLE = 500
 _LOOK_FIRST = "The plan changed: look at it first"
 _LONGEST_COMMAND = 3_000
-"""Characters of a request that is shown inside the command; a longer one goes by its file."""
+"""Up to this many characters a request is shown inside the command; else as a file."""
 
 
 def say_no_job() -> None:
-    """Why there is nothing to deliver."""
+    """Say why there is nothing to deliver."""
     st.warning("The plan has no job, so there is nothing to write.", icon=":material/warning:")
     st.page_link("pages/dispatch/jobs.py", label="See who is not in", icon=":material/list_alt:")
 
 
 def is_seen(session: Session, plan: DispatchPlan) -> bool:
-    """Whether this plan, and not an earlier one, is the plan that was looked at.
+    """Whether the plan that was looked at last is this one.
 
-    A plan that no other came before is looked at here; one that took another's place
-    must be looked at first, so that nobody writes what they did not see.
+    The first plan counts as seen here; a plan that replaced another must be looked at
+    first, so that no person writes a plan they did not see.
     """
-    if session.seen is None:
-        state.see_plan(session, plan)
-    before = session.seen
+    if session.views.seen is None:
+        see_plan(session, plan)
+    before = session.views.seen
     if before is None or before[0] == plan.fingerprint:
         return True
     st.warning(
@@ -59,16 +61,16 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
         "Use the plan as it is now",
         icon=":material/check:",
         key="use-plan",
-        on_click=state.see_plan,
+        on_click=see_plan,
         args=(session, plan),
     )
     return False
 
 
 def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
-    """The zip, made when it is asked for, with its size before."""
+    """Offer the zip, which is made on download, with its size before packing."""
     st.subheader("Download")
-    size = state.remembered(session, "size", plan.fingerprint, lambda: _size(plan))
+    size = session.memo.remember("size", plan.fingerprint, lambda: _size(plan))
     jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
     st.write(f"{jobs} in {folders}, {size}")
     st.download_button(
@@ -85,9 +87,9 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
 
 
 def _folder_name(session: Session) -> str:
-    """The name that was typed, where it is one."""
+    """The name that was typed, or the default if it is invalid."""
     try:
-        return check_folder_name(session.target_name)
+        return check_folder_name(session.typed.target_name)
     except InvalidInput:
         return "my-dispatch"
 
@@ -111,30 +113,43 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     """Write below the configured root; a person chooses a name, never a path."""
     st.subheader("Write")
     root = output_root()
-    session.target_name = st.text_input(
+    name = st.text_input(
         f"Name of the folder in {escaped(str(root))}",
-        session.target_name,
+        session.typed.target_name,
         max_chars=LONGEST_NAME,
         key="target",
     )
+    session.keep_typed(target_name=name)
     try:
-        folder = folder_below(root, session.target_name)
+        folder = folder_below(root, name)
     except InvalidInput as error:
         show_error(error)
         return
     key = (plan.fingerprint, folder)
-    work = session.write_work if session.write_work and session.write_work.key == key else None
+    work = session.work.write if session.work.write and session.work.write.key == key else None
     st.button(
         "Write the worker folders" if is_open else _LOOK_FIRST,
         icon=":material/save:",
         disabled=not is_open or bool(work and not work.is_done),
-        on_click=state.press_write,
-        args=(session, lambda name: _start(session, plan, name)),
+        on_click=_press_write,
+        args=(session, plan),
         key="write",
     )
     watch(work)
     if work is not None and work.result is not None:
         _show_delivery(work.result)
+
+
+def _press_write(session: Session, plan: DispatchPlan) -> None:
+    """Write under the name of the folder as it is typed now.
+
+    The callback of a button: unlike the script, which the next click ends in the middle,
+    nothing interrupts it, so a press is never lost.
+    """
+    typed = widget_value("target")
+    name = session.typed.target_name if typed is None else str(typed)
+    session.keep_typed(target_name=name)
+    _start(session, plan, name)
 
 
 def _start(session: Session, plan: DispatchPlan, name: str) -> None:
@@ -144,7 +159,7 @@ def _start(session: Session, plan: DispatchPlan, name: str) -> None:
     except InvalidInput:
         return
     who = current_user()
-    state.start_write(
+    start_write(
         session,
         (plan.fingerprint, folder),
         lambda progress: _write(plan, folder.name, who, progress),
@@ -177,7 +192,7 @@ def _show_delivery(delivery: Delivery) -> None:
 
 
 def same_as_command(session: Session, plan: DispatchPlan) -> None:
-    """The dispatch as one command, and the request to save."""
+    """Show the dispatch as one command, and offer the request as a file."""
     st.subheader("The same dispatch as one command")
     name = _folder_name(session)
     file = f"{name}.request.json"
@@ -200,7 +215,7 @@ def same_as_command(session: Session, plan: DispatchPlan) -> None:
 
 
 def load_saved_request(session: Session) -> None:
-    """A saved request or record replaces the request of this session."""
+    """Replace the request of this session by a saved request or record."""
     with st.expander("Load a saved request"):
         file = st.file_uploader(
             "request.json or a dispatch record", type=["json"], key=f"load-{session.epoch}"
@@ -209,9 +224,9 @@ def load_saved_request(session: Session) -> None:
             return
         try:
             request = load_request(file.getvalue(), file.name)
-            state.load(session, request)
+            load(session, request)
         except DispatchError as error:
             show_error(error)
         else:
-            session.notice = f"{file.name} is loaded. Find the assets to go on."
+            session.keep_view(notice=f"{file.name} is loaded. Find the assets to go on.")
             st.switch_page("pages/plan/assets.py")

@@ -11,19 +11,20 @@ from dispatch_core.choose import count_inputs
 from dispatch_core.errors import InvalidInput
 from dispatch_core.locate import Located
 from dispatch_core.request import SeveralFiles
+from dispatch_core.steps import Steps
 from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, FileEntry, LocatedAsset
 from dispatch_core.views.columns import count_endings, count_files, count_sizes, held_extensions
 from dispatch_core.views.table import Columns, table_text
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.steps import current_locate, located_before, set_count
+from pages.shared.state.views import CHARTS, TABLE
 from pages.shared.widgets.charts import count_chart, order_chart
 from pages.shared.widgets.messages import show_error, show_warnings
 from pages.shared.widgets.tables import download_csv, ledger_table, paged_table, small_table
 
 EXTENSIONS = [".nwb", ".nwb.zarr", ".zarr", ".ome.zarr", ".json", ".csv", ".mp4"]
-_TABLE, _CHARTS = "Table", "Charts"
 _ARRIVING = 200
 _RULES: dict[SeveralFiles, str] = {
     "each": "one job for each file",
@@ -34,26 +35,25 @@ _RULES: dict[SeveralFiles, str] = {
 }
 
 
-def file_options(session: Session) -> bool:
-    """Extension, what to do with several files; True where the extension may be asked for."""
+def file_options(session: Session, steps: Steps) -> bool:
+    """Edit the extension and the rule for several files; True if the extension is valid."""
     left, right = st.columns(2, vertical_alignment="top", gap="large")
-    session.extension_text = _extension(session, left)
+    session.keep_typed(extension_text=_extension(session, left))
     inside = left.checkbox(
         "Match inside matching stores too",
         session.request.nested_stores == "all",
         key=f"nested-{session.epoch}",
         help="Lists every chunk of every store: up to millions of keys for one asset.",
     )
-    rule = _several_files(session, right)
+    rule = _several_files(session, steps, right)
     try:
-        wanted = check_extension(session.extension_text)
+        wanted = check_extension(session.typed.extension_text)
     except InvalidInput as error:
-        state.refuse_input(session, "file extension", error)
+        session.refuse("file extension", error)
         show_error(error)
         return False
-    state.accept_input(session, "file extension")
-    state.edit(
-        session,
+    session.accept("file extension")
+    session.edit(
         file_extension=wanted,
         split_files=False if rule == "together" and not session.request.group_by else None,
         several_files=None if rule in ("each", "together") else rule,
@@ -63,11 +63,11 @@ def file_options(session: Session) -> bool:
 
 
 def _extension(session: Session, column: DeltaGenerator) -> str:
-    known = list(dict.fromkeys([*EXTENSIONS, *filter(None, [session.extension_text])]))
+    known = list(dict.fromkeys([*EXTENSIONS, *filter(None, [session.typed.extension_text])]))
     chosen = column.selectbox(
         "Names end with",
         known,
-        index=known.index(session.extension_text) if session.extension_text else None,
+        index=known.index(session.typed.extension_text) if session.typed.extension_text else None,
         accept_new_options=True,
         placeholder="no files: whole assets",
         key=f"extension-{session.epoch}",
@@ -77,7 +77,7 @@ def _extension(session: Session, column: DeltaGenerator) -> str:
     return chosen or ""
 
 
-def _several_files(session: Session, column: DeltaGenerator) -> SeveralFiles:
+def _several_files(session: Session, steps: Steps, column: DeltaGenerator) -> SeveralFiles:
     """The rule for an asset with several matches, each with the number of inputs it makes."""
     request = session.request
     rules = list(get_args(SeveralFiles))
@@ -91,22 +91,20 @@ def _several_files(session: Session, column: DeltaGenerator) -> SeveralFiles:
         rules,
         rules.index(now),
         format_func=_RULES.__getitem__,
-        captions=_effects(session, rules),
-        disabled=not session.extension_text,
+        captions=_effects(session, steps, rules),
+        disabled=not session.typed.extension_text,
         key=f"several-{session.epoch}",
         help="Where assets are grouped, all files of a group are one job.",
     )
     return rule
 
 
-def _effects(session: Session, rules: list[SeveralFiles]) -> list[str]:
-    """What each rule makes of the files that are located now; until then a dash keeps the place."""
-    located = state.located(session)
-    sets = state.set_count(session)
+def _effects(session: Session, steps: Steps, rules: list[SeveralFiles]) -> list[str]:
+    """The number of jobs that each rule makes; a dash while no files are located."""
+    located, sets = steps.located, set_count(session, steps)
     if not located or not session.request.file_extension or session.request.group_by or not sets:
         return ["– jobs"] * len(rules)
-    counts = state.remembered_of(
-        session,
+    counts = session.memo.remember_of(
         "rules",
         located,
         None,
@@ -120,22 +118,22 @@ def _effect(inputs: int, out: int, sets: int) -> str:
     return f"{told}, {counted(out, 'asset')} out" if out else told
 
 
-def say_how_to_locate(session: Session) -> None:
-    """What to press, where the files of the present choice are not located."""
-    if state.current_locate(session) is None and not state.located_before(session):
+def say_how_to_locate(session: Session, steps: Steps) -> None:
+    """Say what to press if the files of the current request are not located."""
+    if current_locate(session) is None and not located_before(session, steps):
         st.caption("Press **Locate files** to see the files of each asset; listing reads nothing.")
 
 
-def next_page(session: Session, line: DeltaGenerator) -> None:
-    """The way on, beside the button that located the files: long tables come below it."""
-    if state.located(session) is not None:
+def next_page(steps: Steps, line: DeltaGenerator) -> None:
+    """Show the link to the next page, beside the button: long tables come below it."""
+    if steps.located is not None:
         line.page_link(
             "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
         )
 
 
 def say_nothing_is_listed() -> None:
-    """What an empty extension means."""
+    """Say what an empty extension means."""
     st.info(
         "Without an extension nothing is listed: each job names its asset, and file_location "
         "is null.",
@@ -144,14 +142,14 @@ def say_nothing_is_listed() -> None:
 
 
 def arriving_files(session: Session) -> None:
-    """The first files, while the others are still being listed."""
-    work = state.current_locate(session)
+    """Show the first files while the others are still being listed."""
+    work = current_locate(session)
     if work is None or work.is_done:
         return
 
     @st.fragment(run_every=1.0)
     def show() -> None:
-        assets = [one for one in list(session.arrived) if isinstance(one, LocatedAsset)]
+        assets = [one for one in list(session.work.arrived) if isinstance(one, LocatedAsset)]
         rows = _rows(tuple(assets))[:_ARRIVING]
         if rows:
             st.caption(f"The first {counted(len(rows), 'file')}, in the order in which they come")
@@ -164,9 +162,9 @@ def arriving_files(session: Session) -> None:
     show()
 
 
-def located_files(session: Session) -> None:
-    """The files, and the assets without a usable one; those of an earlier choice dimmed."""
-    located, before = state.located(session), state.located_before(session)
+def located_files(session: Session, steps: Steps) -> None:
+    """Show the files and the assets without a usable one; those of an earlier request dimmed."""
+    located, before = steps.located, located_before(session, steps)
     if located is not None:
         show_warnings(located.warnings)
         if session.request.file_extension:
@@ -190,19 +188,20 @@ def _files_found(session: Session, located: Located) -> None:
         f"{counted(count, 'file')} in {counted(len(located.located), 'asset')}", width="content"
     )
     line.space("stretch")
-    session.file_view = line.segmented_control(
+    view = line.segmented_control(
         "Look at",
-        [_TABLE, _CHARTS],
-        default=session.file_view,
+        [TABLE, CHARTS],
+        default=session.views.file_view,
         required=True,
         label_visibility="collapsed",
         key=f"file-view-{session.epoch}",
     )
+    session.keep_view(file_view=view)
     st.caption(
         f"{located.requests:,} requests, {located.keys_listed:,} keys listed; inside a directory "
         "store nothing is listed, so it has no size"
     )
-    if session.file_view == _CHARTS:
+    if view == CHARTS:
         _file_charts(session, located)
     else:
         _file_table(session, located)
@@ -219,8 +218,8 @@ _COLUMNS: Columns = {
 
 
 def _file_table(session: Session, located: Located) -> None:
-    """Each file with its asset, its size and whether it is a directory store."""
-    rows = state.remembered_of(session, "file rows", located, None, lambda: _rows(located.located))
+    """Show each file with its asset, its size and whether it is a directory store."""
+    rows = session.memo.remember_of("file rows", located, None, lambda: _rows(located.located))
     size = st.column_config.NumberColumn("Size", format="bytes")
     paged_table(rows, _COLUMNS, "files", column_config={"Size": size})
     download_csv(f"Download all {len(rows):,} as CSV", lambda: table_text(rows, _COLUMNS), "files")
@@ -232,8 +231,7 @@ def _rows(located: tuple[LocatedAsset, ...]) -> list[tuple[object, FileEntry]]:
 
 def _file_charts(session: Session, located: Located) -> None:
     files = [file for one in located.located for file in one.files or ()]
-    sizes, endings, numbers = state.remembered_of(
-        session,
+    sizes, endings, numbers = session.memo.remember_of(
         "file charts",
         located,
         None,
@@ -248,18 +246,16 @@ def _file_charts(session: Session, located: Located) -> None:
 
 
 def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
-    """Who has no usable file, with what they do hold one click away."""
+    """Show the assets without a usable file, and buttons for the extensions they hold."""
     st.subheader(f"{counted(len(exclusions), 'asset')} without a usable file")
-    held = state.remembered_of(
-        session, "held", exclusions, None, lambda: held_extensions(exclusions)
-    )
+    held = session.memo.remember_of("held", exclusions, None, lambda: held_extensions(exclusions))
     if held:
         line = st.container(horizontal=True, vertical_alignment="center")
         line.caption("They hold, instead:", width="content")
         for extension, assets in held[:6]:
             label = f"{extension} ({counted(assets, 'asset')})"
             if line.button(label, key=f"use-{extension}", help=f"Ask for {extension} instead"):
-                session.extension_text = extension
-                state.reload_editors(session)
+                session.keep_typed(extension_text=extension)
+                session.reload_editors()
                 st.rerun()
     ledger_table(exclusions, "files-ledger")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.dispatch import DispatchPlan, ledger_counts
+from dispatch_core.dispatch_plan import DispatchPlan, ledger_counts
 from dispatch_core.job_model import (
     JOB_FORMATS,
     READERS,
@@ -21,7 +21,6 @@ from dispatch_core.job_model import (
 from dispatch_core.request import Trial
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import order_chart
 from pages.shared.widgets.messages import escaped
@@ -32,7 +31,7 @@ _MOST_BARS = 100
 
 
 def job_options(session: Session) -> None:
-    """Workers, cap and format."""
+    """Edit workers, cap and job format."""
     mode, number, cap, shape = st.columns([2.4, 1, 1, 2], vertical_alignment="top")
     request, key = session.request, session.epoch
     start = _BY_WORKERS if request.tasks_per_job is None else _BY_SIZE
@@ -64,7 +63,7 @@ def job_options(session: Session) -> None:
     changes = {"tasks_per_job": amount if chosen == _BY_SIZE else None}
     if chosen == _BY_WORKERS:
         changes["num_parallel_workers"] = amount
-    state.edit(session, **changes, max_number_of_tasks_dispatched=most, job_format=job_format)
+    session.edit(**changes, max_number_of_tasks_dispatched=most, job_format=job_format)
 
 
 _TRIALS = {
@@ -76,7 +75,7 @@ _TRIALS = {
 
 
 def trial_options(session: Session) -> None:
-    """A few of the assets instead of all of them, to try the jobs out."""
+    """Edit the trial: a few of the assets instead of all of them."""
     trial = session.request.trial
     rule = next((name for name in _TRIALS if name and getattr(trial, name, None)), "")
     with st.expander("Trial run", expanded=bool(trial), icon=":material/experiment:"):
@@ -90,7 +89,7 @@ def trial_options(session: Session) -> None:
             help="A trial is chosen before files are located; where assets are grouped, groups "
             "are counted. Its jobs are jobs of the whole dispatch, under the same names.",
         )
-        state.edit(session, trial=_trial(session, rule, amount, more))
+        session.edit(trial=_trial(session, rule, amount, more))
 
 
 def _trial(
@@ -126,38 +125,39 @@ _VIEWS: dict[str, Callable[[DispatchPlan], str]] = {
 
 
 def plan_views(session: Session, plan: DispatchPlan) -> None:
-    """Jobs, workers, who is not in, or which readers accept the jobs: one at a time."""
+    """Show one of: jobs, workers, excluded assets, the readers that accept the jobs."""
     line = st.container(horizontal=True, vertical_alignment="center")
-    session.job_view = line.segmented_control(
+    view = line.segmented_control(
         "Look at",
         list(_VIEWS),
-        default=session.job_view,
+        default=session.views.job_view,
         format_func=lambda name: _VIEWS[name](plan),
         required=True,
         label_visibility="collapsed",
         key=f"job-view-{session.epoch}",
     )
+    session.keep_view(job_view=view)
     line.space("stretch")
     if line.button("Next: deliver", icon=":material/arrow_forward:", key="to-deliver"):
         st.switch_page("pages/dispatch/deliver.py")
-    if session.job_view == "jobs":
+    if view == "jobs":
         job_table(session, plan)
-    elif session.job_view == "workers":
+    elif view == "workers":
         worker_chart(plan)
-    elif session.job_view == "not in":
+    elif view == "not in":
         ledger(plan)
     else:
         reader_check(plan)
 
 
 def job_table(session: Session, plan: DispatchPlan) -> None:
-    """One row per job; the JSON of the selected one, as it will be written."""
+    """Show one row per job, and the JSON of the selected job as it will be written."""
     if not plan.jobs:
         st.warning("No job can be made: see who is not in, and why.", icon=":material/warning:")
         return
-    rows = state.remembered_of(session, "job rows", plan, None, lambda: range(len(plan.jobs)))
-    worker_of, columns = state.remembered_of(
-        session, "job columns", plan, None, lambda: _worker_and_columns(plan)
+    rows = session.memo.remember_of("job rows", plan, None, lambda: range(len(plan.jobs)))
+    worker_of, columns = session.memo.remember_of(
+        "job columns", plan, None, lambda: _worker_and_columns(plan)
     )
     shown, event = paged_table(
         rows,
@@ -185,7 +185,7 @@ def _worker_and_columns(plan: DispatchPlan) -> tuple[list[int], Columns]:
 
 
 def _columns(plan: DispatchPlan, worker_of: list[int]) -> Columns:
-    """Title -> cell of the index of a job; only what tells jobs of this plan apart."""
+    """Title -> cell of the index of a job; only columns in which jobs of this plan differ."""
     jobs = plan.jobs
     columns: dict[str, Callable[[int], Cell]] = {"Worker": lambda index: worker_of[index]}
     differing = _differing_keys(plan)
@@ -203,7 +203,7 @@ def _files_of(job: Job) -> str:
 
 
 def _differing_keys(plan: DispatchPlan) -> list[str]:
-    """The parameters by which jobs of the same input can be told apart."""
+    """The parameters that differ between the sets."""
     sets = plan.parameter_sets.sets
     keys = dict.fromkeys(key for one in sets for key in one)
     return [key for key in keys if len({json.dumps(one.get(key)) for one in sets}) > 1]
@@ -215,7 +215,7 @@ def _values_of(job: Job, keys: list[str]) -> str:
 
 
 def worker_chart(plan: DispatchPlan) -> None:
-    """How many jobs each worker gets; of many workers, how many get so many."""
+    """Chart the jobs of each worker; with more than 100 workers, the workers by number of jobs."""
     sizes = [len(worker) for worker in plan.workers]
     if len(sizes) <= _MOST_BARS:
         counts = [(str(number), size) for number, size in enumerate(sizes)]
@@ -225,12 +225,12 @@ def worker_chart(plan: DispatchPlan) -> None:
 
 
 def _by_size(sizes: list[int]) -> list[tuple[str, int]]:
-    """(number of jobs, how many workers get so many), from few to many."""
+    """(number of jobs, number of workers with that many), in ascending order."""
     return [(f"{size:,}", count) for size, count in sorted(Counter(sizes).items())]
 
 
 def ledger(plan: DispatchPlan) -> None:
-    """The exclusion ledger with its counts and its download."""
+    """Show the exclusion ledger with its counts and its download."""
     if not plan.exclusions:
         st.success("Every matched asset is in.", icon=":material/check:")
         return

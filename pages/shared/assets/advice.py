@@ -1,4 +1,4 @@
-"""Advice on the query as it stands: what no record can meet, and what to put instead."""
+"""Advice on the current query: what no record can match, and what to use instead."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dispatch_core.insight.advice import Advice, Suggestion, Translation
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, Pipeline
 from pages.shared.assets.fields import await_answer, known_fields, run_again_after
-from pages.shared.state import session as state
+from pages.shared.state.edits import take_query
 from pages.shared.state.services import ask_advice, ask_fields, ask_translations
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
 
 _SETTLE = 0.8
-"""Seconds that a query stays as it is before the source is asked about it."""
+"""Seconds without an edit after which the source is asked about a query."""
 
 _SCHEMAS = {1: "the v1 spelling", 2: "the v2 spelling", 0: "either spelling"}
 
 
 def show_advice(session: Session) -> None:
-    """One box for each piece of advice; a source that does not answer gives none."""
+    """Show a box for each piece of advice; none if the source does not answer."""
     query = session.request.query
     fields = known_fields()
     error = ask_fields().error
@@ -31,7 +31,7 @@ def show_advice(session: Session) -> None:
         st.caption(f"Suggestions are unavailable: {escaped(error.issues[0].what)}")
     elif fields is None:
         run_again_after(ask_fields())
-    if not query or fields is None or "query" in session.input_errors:
+    if not query or fields is None or "query" in session.inputs.errors:
         return
     if not _is_settled(session, query) or not ask_advice(query, fields).is_done:
         _wait_for_advice(session, query, fields)
@@ -41,8 +41,8 @@ def show_advice(session: Session) -> None:
 
 
 def _is_settled(session: Session, query: Filter | Pipeline) -> bool:
-    """Whether nobody has edited the query for a moment; every pause in typing is a query."""
-    since = state.remembered(session, "query since", json.dumps(query), time.monotonic)
+    """Whether the query was not edited for 0.8 s: each pause in typing would ask the source."""
+    since = session.memo.remember("query since", json.dumps(query), time.monotonic)
     return time.monotonic() - since > _SETTLE
 
 
@@ -76,14 +76,14 @@ def _button(
     buttons.button(
         f"Use {escaped(suggestion.label)}",
         icon=":material/find_replace:",
-        on_click=state.take_query,
+        on_click=take_query,
         args=(session, suggestion.query),
         key=key,
     )
 
 
 def _translations(session: Session, query: Filter) -> None:
-    """The query in each spelling with its count; one click takes it."""
+    """Show the query in each spelling with its count, and a button to use it."""
     for found in await_answer(ask_translations(query), "Counting") or ():
         _translation(session, found)
 
@@ -93,7 +93,7 @@ def _translation(session: Session, found: Translation) -> None:
     line.markdown(f"**{found.count:,}** in {_SCHEMAS[found.version]}")
     line.button(
         "Use it",
-        on_click=state.take_query,
+        on_click=take_query,
         args=(session, found.query),
         key=f"translation-{found.version}",
     )

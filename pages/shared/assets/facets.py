@@ -12,7 +12,7 @@ from dispatch_core.insight.facets import FacetCounts, choose
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, JsonValue
 from pages.shared.assets.fields import await_answer, version_of
-from pages.shared.state import session as state
+from pages.shared.state.edits import take_query
 from pages.shared.state.services import ask_facets, ask_fields
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
@@ -21,7 +21,7 @@ _COLUMNS = 3
 
 
 def browse(session: Session, place: DeltaGenerator) -> None:
-    """An expander with the facets of the query; nothing is counted while it is closed."""
+    """Show an expander with the facets of the query; nothing is counted while it is closed."""
     opened = place.expander(
         "Browse the collection", icon=":material/filter_alt:", on_change="rerun", key="browse"
     )
@@ -58,19 +58,19 @@ def _take(
     chosen: Sequence[JsonValue],
     fields: FieldCatalogue,
 ) -> None:
-    state.take_query(session, choose(query, facet.facet, chosen, fields))
+    take_query(session, choose(query, facet.facet, chosen, fields))
     st.rerun()
 
 
 def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
-    """What is chosen now, or None where the facet has no counts."""
+    """The chosen values, or None if the facet has no counts."""
     name = facet.facet.name
     if facet.error:
         st.caption(f"{name}: no counts. {escaped(facet.error)}")
         return None
     counts = {one.value: one.count for one in facet.values}
     options = list(dict.fromkeys([*facet.chosen, *counts]))
-    # a browser sends labels back: with other counts, or another choice, it is another widget
+    # a browser sends labels back, so other counts or another choice need another widget
     version = version_of(facet.chosen, facet.values)
     return st.multiselect(
         name,

@@ -1,8 +1,8 @@
-"""Inputs for the path of a field and for its values: offered with counts, free to type.
+"""Inputs for the path of a field and for its values: suggestions with counts, free to type.
 
-What is offered comes from the source and is searched on the server: a widget never
-gets more than a hundred of the thousands of paths, nor more than fifty values. While
-nothing is known yet, or the source does not answer, everything can still be typed.
+Suggestions come from the source and are searched on the server: a widget gets at most
+100 of the thousands of paths, and at most 50 values. Before the source answers, or if it
+does not, any text can be typed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import streamlit as st
 from dispatch_core.builder.query_form import Kind
 from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
 from dispatch_core.insight.values import FieldValues, ValueCount
-from pages.shared.state import session as state
 from pages.shared.state.services import ask_fields, ask_values
+from pages.shared.state.tab import first_value, put_widget, widget_value
 from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
 
@@ -29,24 +29,24 @@ T = TypeVar("T")
 MOST_OFFERED = 100
 MOST_NEAR = 5
 _FIRST_WAIT = 0.3
-"""Seconds that the first run waits for an answer; later ones take what is there."""
+"""Seconds that the first run waits for an answer; later runs do not wait."""
 
 
 def known_fields() -> FieldCatalogue | None:
-    """The fields of the source; None while they are sampled, and where that failed."""
+    """The fields of the source; None while they are sampled, and if that failed."""
     return soon(ask_fields())
 
 
 def soon(work: Work[T]) -> T | None:
-    """What `work` gives; the first runs after it began wait a moment for it."""
+    """The result of `work`, or None; runs in its first 0.3 s wait for it."""
     work.wait(max(0.0, work.started + _FIRST_WAIT - time.monotonic()))
     return work.result
 
 
 def await_answer(work: Work[T], doing: str) -> T | None:
-    """What `work` gives; until then a line that says so, and the page runs again at its end.
+    """The result of `work`; until then None, a line with the progress, and a rerun at its end.
 
-    Where it failed, the line says that suggestions are unavailable and why.
+    If it failed, the line says that suggestions are unavailable and why.
     """
     result = soon(work)
     if work.error is not None:
@@ -79,10 +79,10 @@ def run_again_after(work: Work[T]) -> None:
 
 
 def field_input(label: str, value: str, key: str, within: str = "") -> str:
-    """The path of a field, chosen or typed; ``""`` while there is none.
+    """The path of a field, chosen or typed; ``""`` if the input is empty.
 
-    A text that is no known path is searched for, and the nearest are offered below. With
-    `within`, the path of a list, paths are those of a field of its items.
+    For a text that is not a known path, the nearest paths are offered below. With
+    `within`, the path of a list, paths are relative to an item of that list.
     """
     fields = known_fields()
     offered = _offered_paths(fields, value, within)
@@ -102,12 +102,12 @@ def field_input(label: str, value: str, key: str, within: str = "") -> str:
 
 
 def joined_path(within: str, path: str) -> str:
-    """The path of a field of the items of the list `within`, from the top of the record."""
+    """The path of a field of the items of the list `within`, from the root of the record."""
     return f"{within}.{path}" if within else path
 
 
 def _below(paths: Iterable[str], within: str) -> list[str]:
-    """Those of `paths` that lie below `within`, as seen from there."""
+    """The paths below `within`, relative to it."""
     start = f"{within}." if within else ""
     return [path.removeprefix(start) for path in paths if path.startswith(start)]
 
@@ -118,7 +118,7 @@ def _offered_paths(fields: FieldCatalogue | None, value: str, within: str) -> li
 
 
 def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> None:
-    """Known paths for a text that is none, in one line: one click takes one."""
+    """Offer the known paths nearest to an unknown one, in one menu."""
     found = [one.path for one in fields.search(joined_path(within, typed), MOST_NEAR)]
     near = [*fields.nearest(joined_path(within, typed)), *found]
     offered = list(dict.fromkeys(_below(near, within)))[:MOST_NEAR]
@@ -128,8 +128,8 @@ def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> No
     name = f"{key}-near"
 
     def take() -> None:
-        if state.widget_value(name) in offered:
-            state.put_widget(key, state.widget_value(name))
+        if widget_value(name) in offered:
+            put_widget(key, widget_value(name))
 
     st.menu_button(
         "Not a known field. Did you mean",
@@ -143,30 +143,30 @@ def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> No
 
 
 def value_input(path: str, value: str, key: str) -> str:
-    """The one text that the field `path` is compared with, as typed; known ones in a menu.
+    """The one text that the field `path` is compared with, as typed; known values in a menu.
 
-    A select box would drop what was typed and not chosen when it is left.
+    A select box would lose a text that was typed and not chosen when the focus leaves it.
     """
     known = known_values(path, value)
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
     typed = line.text_input(
         "Value",
-        state.first_value(key, value),
+        first_value(key, value),
         placeholder="Type or choose a value" if known else "Value",
         label_visibility="collapsed",
         key=key,
     )
     with line:
-        _known_menu(known, key, lambda chosen: state.put_widget(key, chosen))
+        _known_menu(known, key, lambda chosen: put_widget(key, chosen))
     return typed or ""
 
 
 def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...]:
-    """Several texts that the field `path` is compared with, one in each line, blank ones apart."""
+    """The texts that the field `path` is compared with, one per line; blank lines are ignored."""
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
     text = line.text_area(
         "Values",
-        state.first_value(key, "\n".join(values)),
+        first_value(key, "\n".join(values)),
         placeholder="One value in each line",
         height=max(68, min(240, 24 * (len(values) + 1))),
         label_visibility="collapsed",
@@ -174,8 +174,8 @@ def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...
     )
 
     def add(chosen: str) -> None:
-        lines = str(state.widget_value(key) or "").splitlines()
-        state.put_widget(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
+        lines = str(widget_value(key) or "").splitlines()
+        put_widget(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
 
     with line:
         _known_menu(known_values(path), key, add)
@@ -183,14 +183,14 @@ def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...
 
 
 def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]) -> None:
-    """The known values with their counts, in a menu beside the input with this key."""
+    """Show the known values with their counts, in a menu beside the input with this key."""
     labels = {text_of(one): str(one) for one in known.values} if known else {}
     if not labels:
         return
     name = f"{key}-known"
 
     def choose() -> None:
-        chosen = state.widget_value(name)
+        chosen = widget_value(name)
         if chosen in labels:
             take(chosen)
 
@@ -205,10 +205,10 @@ def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]
 
 
 def known_values(path: str, typed: str = "") -> FieldValues | None:
-    """The most common values of a field, where it is one that holds plain values.
+    """The most common values of a field with plain values.
 
-    Of a field with very many, those that hold what is `typed` come first.
-    While they are counted it is None, and the page runs again at their end.
+    Of a field with very many, those that contain `typed` come first. None while they are
+    counted; the page runs again at the end.
     """
     fields = known_fields()
     known = fields.get(path) if fields and path else None
@@ -226,7 +226,7 @@ def known_values(path: str, typed: str = "") -> FieldValues | None:
 
 
 def version_of(*labelled: object) -> str:
-    """Part of a widget's key: a browser sends labels back, so with others it is another one."""
+    """Part of a widget's key: a browser sends labels back, so other labels need another widget."""
     return hashlib.sha256(repr(labelled).encode()).hexdigest()[:8]
 
 
@@ -236,7 +236,7 @@ def text_of(one: ValueCount) -> str:
 
 
 def kind_of(path: str) -> Kind:
-    """The kind that values of the field `path` have, as far as is known; ids are texts."""
+    """The kind of the values of the field `path`, text if it is not known."""
     fields = known_fields()
     known = fields.get(path) if fields and path else None
     types = set(known.types) if known else set()

@@ -1,4 +1,4 @@
-"""What latest only, groups and a trial do to the assets found."""
+"""The effect of latest only, groups and a trial on the assets found."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import Counter
 import streamlit as st
 
 from dispatch_core.grouping import Grouped
+from dispatch_core.steps import Steps
 from dispatch_core.text.words import counted
 from dispatch_core.types import Reason
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import order_chart
 from pages.shared.widgets.messages import escaped
@@ -23,14 +23,12 @@ _REASONS = {
 }
 
 
-def grouping_effects(session: Session) -> None:
-    """How many groups, how large, and who dropped out; nothing where no rule is set."""
-    request = session.request
-    grouped = state.grouped(session)
+def grouping_effects(session: Session, steps: Steps) -> None:
+    """Show the number and sizes of groups and the excluded assets; nothing without a rule."""
+    request, grouped = steps.request, steps.grouped
     if grouped is None or not (request.group_by or request.filter_latest or request.trial):
         return
-    sizes, reasons = state.remembered_of(
-        session,
+    sizes, reasons = session.memo.remember_of(
         "grouping effects",
         grouped,
         None,

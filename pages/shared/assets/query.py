@@ -1,7 +1,7 @@
 """The query builder of the page Assets: one query, as a form and as JSON.
 
-The text is the query. The form is made of it, and each change of the form writes the
-text again; a form that no text says yet (a condition without a value) is kept beside it.
+The text is the query. The form is made from it, and each change of the form rewrites the
+text; a form with a condition that has no value yet is kept beside the text.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from dispatch_core.text.words import counted
 from dispatch_core.types import Filter, Pipeline
 from dispatch_core.views.report import snippet_of
 from pages.shared.assets.fields import field_input, joined_path, kind_of, value_input, values_input
-from pages.shared.state import session as state
+from pages.shared.state.edits import put_query_text
 from pages.shared.state.services import count_of_collection, current_settings
 from pages.shared.state.session import Session
+from pages.shared.state.tab import widget_value
+from pages.shared.state.typed import EXAMPLE_QUERY
+from pages.shared.state.views import FORM, JSON
 from pages.shared.widgets.editor import json_editor
 from pages.shared.widgets.messages import escaped, show_error, show_warnings
 
 EXAMPLES = {
-    "Derived assets of a project": state.EXAMPLE_QUERY,
+    "Derived assets of a project": EXAMPLE_QUERY,
     "Some subjects": '{"subject.subject_id": {"$in": ["900003", "900005"]}}',
     "By name, without processed ones": (
         '{"name": {"$regex": "^ecephys_", "$not": {"$regex": "processed"}}}'
@@ -53,23 +56,24 @@ Change = Callable[[QueryForm], QueryForm]
 
 
 def query_builder(session: Session) -> None:
-    """The query as a form or as JSON, as the person chose; what is typed becomes the query."""
-    if session.query_view == state.JSON:
-        session.query_text = json_editor(session, "query", session.query_text)
+    """Show the query as a form or as JSON; what is typed becomes the query."""
+    if session.views.query_view == JSON:
+        text = json_editor(session, "query", session.typed.query_text)
+        session.keep_typed(query_text=text)
     else:
         _form(session)
     _same_in_other_words(session)
 
 
 def query_toolbar(session: Session) -> None:
-    """Form or JSON, and examples to start from."""
+    """Show the switch between form and JSON, and examples to start from."""
     key = f"view-{session.epoch}"
     st.segmented_control(
         "The query as",
-        [state.FORM, state.JSON],
-        default=session.query_view,
+        [FORM, JSON],
+        default=session.views.query_view,
         required=True,
-        on_change=lambda: state.ask(session, "view", state.widget_value(key)),
+        on_change=lambda: session.ask("view", widget_value(key)),
         key=key,
     )
     st.space("stretch")
@@ -77,7 +81,7 @@ def query_toolbar(session: Session) -> None:
         for name, text in EXAMPLES.items():
             st.button(
                 name,
-                on_click=state.put_query_text,
+                on_click=put_query_text,
                 args=(session, text),
                 key=f"example-{name}",
                 width="stretch",
@@ -85,46 +89,46 @@ def query_toolbar(session: Session) -> None:
 
 
 def query_state(session: Session) -> bool:
-    """Errors, warnings and questions about the query; True where it may be asked."""
-    if session.query_view == state.JSON:
+    """Show errors, warnings and questions about the query; True if it can be run."""
+    if session.views.query_view == JSON:
         _offer_unfinished_form(session)
     try:
-        query = parse_query(session.query_text)
+        query = parse_query(session.typed.query_text)
     except InvalidInput as error:
-        state.refuse_input(session, "query", error)
+        session.refuse("query", error)
         show_error(error)
         _offer_conversion(session, error)
         return False
     lacking = _unfinished(session)
     if lacking is not None:
-        state.refuse_input(session, "query", lacking)
+        session.refuse("query", lacking)
         lines = "  \n".join(escaped(str(issue)) for issue in lacking.issues)
         st.info(f"To finish first:  \n{lines}", icon=":material/pending:")
         return False
-    state.accept_input(session, "query")
-    state.edit(session, query=query.value, asset_rows=None)
-    if session.conversion and session.converted_text == session.query_text:
-        st.caption(escaped(". ".join(session.conversion) + "."))
+    session.accept("query")
+    session.edit(query=query.value, asset_rows=None)
+    if session.typed.conversion and session.typed.converted_text == session.typed.query_text:
+        st.caption(escaped(". ".join(session.typed.conversion) + "."))
     show_warnings(query.warnings)
     return bool(query.value) or _is_whole_collection_meant(query)
 
 
 def _unfinished(session: Session) -> InvalidInput | None:
-    """What the form still lacks, where it is the form of the present text."""
-    form = session.query_form
-    if form is None or session.form_text != session.query_text:
+    """The unfinished parts of the form, if it is the form of the current text."""
+    form = session.typed.query_form
+    if form is None or session.typed.form_text != session.typed.query_text:
         return None
     lacking = forms.faults(form)
     return InvalidInput(list(lacking.values())) if lacking else None
 
 
 def _offer_unfinished_form(session: Session) -> None:
-    """Conditions that were not finished are in no text: say so before the form is made anew."""
-    form = session.query_form
+    """Warn that unfinished conditions are lost when the form is made from the edited text."""
+    form = session.typed.query_form
     lacking = len(forms.faults(form)) if form is not None else 0
     if not lacking:
         return
-    if session.form_text == session.query_text:
+    if session.typed.form_text == session.typed.query_text:
         st.caption(
             f"{counted(lacking, 'unfinished part')} of the form, not in this text: "
             "once the text is edited, the form is made of the text alone."
@@ -146,14 +150,14 @@ def _offer_unfinished_form(session: Session) -> None:
 
 
 def _restore_form(session: Session) -> None:
-    session.query_view = state.FORM
-    state.put_query_text(session, session.form_text)
+    session.keep_view(query_view=FORM)
+    put_query_text(session, session.typed.form_text)
 
 
 def _offer_conversion(session: Session, error: InvalidInput) -> None:
-    """A button that makes strict JSON of the text, where that needs no guess."""
-    found = state.remembered(
-        session, "conversion", session.query_text, lambda: _conversion(session.query_text)
+    """Offer a button that converts the text to strict JSON, if that needs no guess."""
+    found = session.memo.remember(
+        "conversion", session.typed.query_text, lambda: _conversion(session.typed.query_text)
     )
     if isinstance(found, InvalidInput):
         if found.issues[0].what != error.issues[0].what:
@@ -165,8 +169,8 @@ def _offer_conversion(session: Session, error: InvalidInput) -> None:
             "Convert to JSON",
             type="primary",
             icon=":material/auto_fix_high:",
-            on_click=state.ask,
-            args=(session, "convert"),
+            on_click=session.ask,
+            args=("convert",),
             key="convert",
         )
         line.caption(escaped(". ".join(found.notes) + "."))
@@ -182,11 +186,11 @@ def _conversion(text: str) -> Conversion | InvalidInput:
 
 
 def convert_text(session: Session) -> None:
-    """Make the text strict JSON, and keep what was changed in words; it stays if that fails."""
-    found = _conversion(session.query_text)
+    """Convert the text to strict JSON and keep notes on the changes; no change if that fails."""
+    found = _conversion(session.typed.query_text)
     if isinstance(found, Conversion):
-        state.put_query_text(session, found.text)
-        session.converted_text, session.conversion = found.text, found.notes
+        put_query_text(session, found.text)
+        session.keep_typed(converted_text=found.text, conversion=found.notes)
 
 
 def _is_whole_collection_meant(query: Query) -> bool:
@@ -224,17 +228,17 @@ def _form(session: Session) -> None:
 
 
 def _same_in_other_words(session: Session) -> None:
-    """The query as JSON, where it is shown as a form, and as Python for the gateway's client.
+    """Show the query as JSON, beside a form, and as Python for the gateway's client.
 
-    The box is always there: one that comes and goes would move the button below it from
-    under a hand that is pressing it.
+    The box is always there: one that comes and goes would move the button below it while
+    a person presses that button.
     """
     value = _value_of_text(session)
-    is_form = session.query_view == state.FORM
+    is_form = session.views.query_view == FORM
     title = "The same as JSON and in Python" if is_form else "The same in Python"
     with st.expander(title, icon=":material/data_object:"):
         if is_form:
-            st.code(session.query_text, language="json", wrap_lines=True)
+            st.code(session.typed.query_text, language="json", wrap_lines=True)
         if value is None:
             st.caption("The text has to be corrected first.")
         else:
@@ -242,28 +246,29 @@ def _same_in_other_words(session: Session) -> None:
 
 
 def _form_of_text(session: Session) -> QueryForm | None:
-    """The form of the present text; the kept one where it wrote that text."""
-    if session.query_form is not None and session.form_text == session.query_text:
-        return session.query_form
+    """The form of the current text: the kept form if it wrote that text, else a new one."""
+    if session.typed.query_form is not None and session.typed.form_text == session.typed.query_text:
+        return session.typed.query_form
     try:
-        query = parse_query(session.query_text)
+        query = parse_query(session.typed.query_text)
     except InvalidInput:
         return None
-    session.query_form, session.form_text = form_of(query.value), session.query_text
-    return session.query_form
+    form = form_of(query.value)
+    session.keep_typed(query_form=form, form_text=session.typed.query_text)
+    return form
 
 
 def keep_form(session: Session, form: QueryForm) -> None:
-    """Keep `form`, and write its finished part as the text where that says something new."""
+    """Keep `form`, and write its finished part as the text if the query differs."""
     query = query_of(forms.finished_part(form))
     if json.dumps(query) != json.dumps(_value_of_text(session)):
-        session.query_text = readable_json(query)
-    session.query_form, session.form_text = form, session.query_text
+        session.keep_typed(query_text=readable_json(query))
+    session.keep_typed(query_form=form, form_text=session.typed.query_text)
 
 
 def _value_of_text(session: Session) -> Filter | Pipeline | None:
     try:
-        return parse_query(session.query_text).value
+        return parse_query(session.typed.query_text).value
     except InvalidInput:
         return None
 
@@ -285,10 +290,10 @@ _WIDTHS = [3.4, 2.1, 1.5, 3.0, 0.9]
 
 
 class _Drawing:
-    """Draws a form, and gives the form as its widgets say it now.
+    """Draws a form, and returns the form with the current values of its widgets.
 
-    Widgets are named after the key of their node, so that they stay what they are while
-    others come, go and move.
+    The key of a widget contains the key of its node, so that a widget keeps its value
+    while other nodes are added, removed and moved.
     """
 
     def __init__(self, session: Session) -> None:
@@ -388,7 +393,7 @@ class _Drawing:
         return row if kind == row.kind else forms.with_kind(row, kind)
 
     def case(self, row: FormRow) -> FormRow:
-        """Whether a pattern tells capital letters from small ones; other options stay."""
+        """Whether a pattern is case-sensitive; its other options stay."""
         offered = list(dict.fromkeys(["", "i", row.options]))
         options = st.selectbox(
             "Capital letters",
@@ -428,7 +433,7 @@ class _Drawing:
 
     def lines(self, row: FormRow, key: str) -> tuple[str, ...]:
         is_plain = all(text and text == text.strip() and "\n" not in text for text in row.texts)
-        if not is_plain:  # a blank, or a space at an end, shows only in JSON
+        if not is_plain:  # an empty text, or a space at an end, is visible only in JSON
             st.code(json.dumps(list(row.texts), ensure_ascii=False), language="json")
             return row.texts
         return values_input(joined_path(self.within, row.path), row.texts, key)
@@ -462,7 +467,7 @@ class _Drawing:
         return replace(group, kind=kind)  # type: ignore[arg-type]
 
     def items(self, items: Elements) -> Elements:
-        """A list and what one of its items must meet; paths in it start at the item."""
+        """A list and the conditions for one of its items; paths in it start at the item."""
         head = self.items_head(items)
         outside, self.within = self.within, joined_path(self.within, head.path)
         drawn = self.members(head)
@@ -504,18 +509,18 @@ class _Drawing:
     # What changes the shape of the form
 
     def tools(self, key: int, *, lacks: bool = False, can_move: bool = True) -> None:
-        """Move and remove; a mark where something is missing, which moves nothing else."""
+        """Draw the menu to move and remove a node, and a mark if the node is unfinished."""
         line = st.container(
             horizontal=True, horizontal_alignment="right", vertical_alignment="center"
         )
         name = f"tools-{key}"
-        if lacks:  # what is to be done is said below the button that it holds back
+        if lacks:  # the message about it is below the Find button, which it blocks
             line.markdown(":orange[:material/pending:]", width="content")
         options = ["Move up", "Move down", "Remove"] if can_move else ["Remove"]
         line.menu_button(
             ":material/more_vert:",
             options,
-            on_click=lambda: self.use_tool(key, state.widget_value(name)),
+            on_click=lambda: self.use_tool(key, widget_value(name)),
             type="tertiary",
             key=name,
         )
@@ -544,7 +549,7 @@ class _Drawing:
             "Group",
             list(_NEW),
             icon=":material/add:",
-            on_click=lambda: self.add_group(group.key, state.widget_value(name)),
+            on_click=lambda: self.add_group(group.key, widget_value(name)),
             key=name,
         )
 
@@ -553,9 +558,9 @@ class _Drawing:
             self.change(partial(forms.add, holder=holder, node=_NEW[choice]()))
 
     def change(self, change: Change) -> None:
-        """Change the kept form, from the callback of a button; texts just typed follow."""
-        if self.session.query_form is not None:
-            keep_form(self.session, change(self.session.query_form))
+        """Change the kept form, from the callback of a button; texts just typed arrive later."""
+        if self.session.typed.query_form is not None:
+            keep_form(self.session, change(self.session.typed.query_form))
 
 
 _NEW: dict[str, Callable[[], Node]] = {

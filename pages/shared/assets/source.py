@@ -13,45 +13,49 @@ from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets
 from dispatch_core.views.report import match_report_text
 from pages.shared.assets.query import convert_text
-from pages.shared.state import session as state
+from pages.shared.state.edits import keep_list
 from pages.shared.state.session import Session
+from pages.shared.state.settle import settled
+from pages.shared.state.steps import start_find
+from pages.shared.state.tab import widget_value
+from pages.shared.state.typed import LIST, QUERY
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.tables import download_csv, paged_table
 
 
 def choose_source(session: Session) -> str:
-    """Query or list of ids; the other one's text stays as it was."""
+    """Show the switch between query and list of ids; the text of the other one is kept."""
     key = f"source-{session.epoch}"
     st.segmented_control(
         "Choose assets by",
-        [state.QUERY, state.LIST],
-        default=session.source,
+        [QUERY, LIST],
+        default=session.typed.source,
         required=True,
-        on_change=lambda: state.ask(session, "source", state.widget_value(key)),
+        on_change=lambda: session.ask("source", widget_value(key)),
         key=key,
     )
-    return session.source
+    return session.typed.source
 
 
 def find_button(session: Session) -> DeltaGenerator:
-    """Never greyed out: a text may become valid between the last key and the click.
+    """Show the Find button, and return its line for the link to the next page.
 
-    Returns its line, where the way to the next page stands once assets are found.
+    It is never disabled: a text may become valid between the last key and the click.
     """
     line = st.container(horizontal=True)
     line.button(
         "Find assets",
         type="primary",
         icon=":material/search:",
-        on_click=state.ask,
-        args=(session, "find"),
+        on_click=session.ask,
+        args=("find",),
         key="find",
     )
     return line
 
 
 def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
-    """The way on, beside the button that found them: in sight in the table and the charts."""
+    """Show the link to the next page, beside the Find button: visible above table and charts."""
     if found.matched and line.button(
         "Next: files", icon=":material/arrow_forward:", key="to-files"
     ):
@@ -59,46 +63,46 @@ def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
 
 
 def act_when_settled(session: Session, *, is_valid: bool) -> None:
-    """Do what was asked for, with what is typed by now."""
-    asked = state.settled(session)
+    """Act on what was pressed, with the text that has arrived by now."""
+    asked = settled(session)
     if "convert" in asked:
         convert_text(session)
-    if asked.get("view") not in (None, session.query_view):
-        session.query_view = asked["view"]
-        state.reload_editors(session)
-    if asked.get("source") not in (None, session.source):
-        session.source = asked["source"]
-        state.reload_editors(session)
-    state.answered(session, "convert", "view", "source")
+    if asked.get("view") not in (None, session.views.query_view):
+        session.keep_view(query_view=asked["view"])
+        session.reload_editors()
+    if asked.get("source") not in (None, session.typed.source):
+        session.keep_typed(source=asked["source"])
+        session.reload_editors()
+    session.answer("convert", "view", "source")
     if asked.keys() & {"convert", "view", "source"}:
-        st.rerun()  # and then find, if that was asked for too, what the text says now
+        st.rerun()  # then find, if that was pressed too, with the text as it is now
     if "find" in asked and is_valid:
-        state.start_find(session)
-    state.answered(session, "find")
+        start_find(session)
+    session.answer("find")
     if "find" in asked and not is_valid:
         st.toast("Nothing was looked for yet: see below what is missing.", icon=":material/info:")
 
 
 def id_list(session: Session) -> bool:
-    """Upload or paste; True where there is at least one id."""
+    """Show the upload and the text area for ids; True if there is at least one id."""
     try:
-        rows = _kept_list(session) if session.list_rows else _new_list(session)
+        rows = _kept_list(session) if session.typed.list_rows else _new_list(session)
     except InvalidInput as error:
-        state.refuse_input(session, "list of ids", error)
+        session.refuse("list of ids", error)
         show_error(error)
         return False
-    state.accept_input(session, "list of ids")
-    state.edit(session, query=None, asset_rows=rows)
+    session.accept("list of ids")
+    session.edit(query=None, asset_rows=rows)
     return rows is not None
 
 
 def _kept_list(session: Session) -> tuple[AssetRow, ...]:
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.markdown(f"{escaped(session.list_name)}: **{len(session.list_rows):,}** rows")
+    line.markdown(f"{escaped(session.typed.list_name)}: **{len(session.typed.list_rows):,}** rows")
     if line.button("Take another list", icon=":material/swap_horiz:", key="forget-list"):
-        state.forget_list(session)
+        keep_list(session, "", ())
         st.rerun()
-    return session.list_rows
+    return session.typed.list_rows
 
 
 def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
@@ -106,23 +110,24 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
     file = upload.file_uploader(
         "CSV with a column asset_id", type=["csv", "txt", "tsv"], key=f"ids-file-{session.epoch}"
     )
-    session.list_text = paste.text_area(
+    text = paste.text_area(
         "or paste ids, names or locations, one in each line",
-        session.list_text,
+        session.typed.list_text,
         height=160,
         key=f"ids-{session.epoch}",
     )
+    session.keep_typed(list_text=text)
     if file is not None:
-        state.keep_list(session, file.name, read_asset_csv(file.getvalue(), file.name))
+        keep_list(session, file.name, read_asset_csv(file.getvalue(), file.name))
         st.rerun()
-    if not session.list_text.strip():
+    if not text.strip():
         st.info(
             "Upload data_asset_input.csv, or paste what you have: Code Ocean ids, record ids, "
             "asset names or s3:// locations.",
             icon=":material/info:",
         )
         return None
-    rows = read_pasted_ids(session.list_text)
+    rows = session.memo.remember("pasted ids", text, lambda: read_pasted_ids(text))
     st.caption(f"{len(rows):,} rows")
     return rows
 
@@ -150,7 +155,7 @@ _GROUPING_FIELDS = {
 
 
 def grouping_options(session: Session) -> bool:
-    """Latest only, and one job per group of assets; True where the fields go together."""
+    """Edit latest only and groups of assets; True if the fields are consistent."""
     request = session.request
     is_set = bool(request.group_by or request.filter_latest)
     with st.expander("Latest only, and groups of assets", expanded=is_set):
@@ -163,12 +168,12 @@ def grouping_options(session: Session) -> bool:
             key=f"drop-{session.epoch}",
         )
         try:
-            state.edit(session, **typed)
+            session.edit(**typed)
         except InvalidInput as error:
-            state.refuse_input(session, "grouping", error)
+            session.refuse("grouping", error)
             show_error(error)
             return False
-        state.accept_input(session, "grouping")
+        session.accept("grouping")
         return True
 
 
@@ -187,7 +192,7 @@ def _field_paths(session: Session, name: str, column: DeltaGenerator) -> Any:
 
 
 def match_report(found: FoundAssets) -> None:
-    """One row per row of a list: matched, not found, duplicate, ambiguous, empty."""
+    """Show the result of each row of a list: matched, not found, duplicate, ambiguous, empty."""
     if not found.match_report:
         return
     counts: dict[str, int] = {}
@@ -211,5 +216,5 @@ def match_report(found: FoundAssets) -> None:
 
 
 def say_how_to_find() -> None:
-    """What to press, before anything was looked for."""
+    """Say what to press before the first search."""
     st.caption("Press **Find assets** to see what matches; nothing is written by looking.")

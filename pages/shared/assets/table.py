@@ -1,4 +1,4 @@
-"""What was found: the table of assets, their charts, and the record of one."""
+"""The assets found: their table, their charts, and the record of one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import streamlit as st
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
+from dispatch_core.steps import Steps
 from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset
 from dispatch_core.views.columns import (
@@ -26,9 +27,10 @@ from dispatch_core.views.links import links_of
 from dispatch_core.views.report import assets_text
 from dispatch_core.views.table import Cell, Columns
 from pages.shared.assets.grouping import grouping_effects
-from pages.shared.state import session as state
 from pages.shared.state.services import asset_links, current_settings, record_of
 from pages.shared.state.session import Session
+from pages.shared.state.steps import current_find, start_columns
+from pages.shared.state.views import CHARTS, TABLE
 from pages.shared.widgets.charts import count_chart, order_chart
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
@@ -45,7 +47,6 @@ def _looks_up(cells: Mapping[str, Cell]) -> Reader:
     return lambda asset: cells.get(asset.record_id)
 
 
-_TABLE, _CHARTS = "Table", "Charts"
 _FIXED: dict[str, Reader] = {
     **{column.title: _reads(column) for column in STANDARD},
     "Location": lambda asset: asset.location,
@@ -54,17 +55,14 @@ _FIXED: dict[str, Reader] = {
 }
 
 
-def assets_found(session: Session, found: FoundAssets) -> None:
-    """The assets of the present choice, to look at and to take out."""
-    work = session.found_work
-    assert work is not None
-    assert work.result is not None
-    everything = work.result
-    if not everything.matched:
+def assets_found(session: Session, steps: Steps) -> None:
+    """Show the assets of the current request, with ways to exclude and restore them."""
+    everything, found = steps.answer, steps.found
+    if everything is None or found is None or not everything.matched:
         return
     _heading(session, len(found.assets), len(everything.assets))
-    grouping_effects(session)
-    if session.asset_view == _CHARTS:
+    grouping_effects(session, steps)
+    if session.views.asset_view == CHARTS:
         asset_charts(session, found)
     else:
         columns = _chosen_columns(session, everything)
@@ -77,12 +75,12 @@ def assets_found(session: Session, found: FoundAssets) -> None:
 
 
 def assets_found_before(session: Session, found: FoundAssets) -> None:
-    """The assets of an earlier choice, dimmed, under a line that says so."""
-    work = session.found_work
+    """Show the assets of an earlier request, dimmed, below a line that says so."""
+    work = session.work.found
     is_running = work is not None and not work.is_done
     reason = "is under way" if is_running else "comes when you press **Find assets**"
-    if state.current_find(session) is not None and not is_running:
-        reason = "failed"  # its error stands above
+    if current_find(session) is not None and not is_running:
+        reason = "failed"  # its error is shown above
     st.warning(
         f"These {len(found.assets):,} assets are of an earlier choice. The search for the "
         f"present one {reason}.",
@@ -98,25 +96,26 @@ def _heading(session: Session, count: int, matched: int) -> None:
     if count < matched:
         line.caption(f"{matched - count:,} of {matched:,} taken out by hand", width="content")
     line.space("stretch")
-    session.asset_view = line.segmented_control(
+    view = line.segmented_control(
         "Look at",
-        [_TABLE, _CHARTS],
-        default=session.asset_view,
+        [TABLE, CHARTS],
+        default=session.views.asset_view,
         required=True,
         label_visibility="collapsed",
         key=f"asset-view-{session.epoch}",
     )
-    if session.asset_view == _TABLE:
+    session.keep_view(asset_view=view)
+    if session.views.asset_view == TABLE:
         with line.popover("Columns", icon=":material/view_column:"):
             _choose_columns(session)
 
 
 def _choose_columns(session: Session) -> None:
-    own = [name for name in session.columns if name not in _FIXED]
+    own = [name for name in session.views.columns if name not in _FIXED]
     chosen = st.multiselect(
         "Columns beside the name",
         [*_FIXED, *own],
-        session.columns,
+        session.views.columns,
         accept_new_options=True,
         key=f"columns-{session.epoch}",
         help="Any dotted path of the records is a column too: type it, then press Enter, as in "
@@ -124,27 +123,26 @@ def _choose_columns(session: Session) -> None:
         width=420,
     )
     columns = tuple(dict.fromkeys(filter(None, (name.strip() for name in chosen))))
-    if columns != session.columns:
-        session.columns = columns
+    if columns != session.views.columns:
+        session.keep_view(columns=columns)
         st.rerun()
 
 
 def _fixed_columns(session: Session) -> dict[str, Reader]:
-    known = {title: _FIXED[title] for title in session.columns if title in _FIXED}
+    known = {title: _FIXED[title] for title in session.views.columns if title in _FIXED}
     return {"Name": lambda asset: asset.name, **known}
 
 
 def _chosen_columns(session: Session, found: FoundAssets) -> dict[str, Reader]:
     """Title -> reader of each chosen column; paths are read from the source when chosen."""
     columns = _fixed_columns(session)
-    paths = frozenset(name for name in session.columns if name not in _FIXED)
+    paths = frozenset(name for name in session.views.columns if name not in _FIXED)
     if paths:
-        ids = [asset.record_id for asset in found.assets]
-        state.start_columns(session, ids, paths)
-        work = session.column_work
+        start_columns(session, found, paths)
+        work = session.work.columns
         watch(work, "columns-cancel")
         cells = work.result if work else None
-        for path in session.columns if cells else ():
+        for path in session.views.columns if cells else ():
             if path in paths:
                 columns[path] = _looks_up((cells or {})[path])
     return columns
@@ -156,12 +154,12 @@ def _table(
     columns: dict[str, Reader],
     on_select: Any = "ignore",
 ) -> tuple[list[DataAsset], Any, list[DataAsset]]:
-    """What is shown, what is selected in it, and all that a search keeps."""
+    """The rows shown, the selection event, and all rows that match the search."""
     excluded = frozenset(session.request.excluded)
     if excluded:
         said = {True: "out", False: "in"}
         columns = {"In": lambda asset: said[asset.record_id in excluded], **columns}
-    changes = (session.request.excluded, session.column_work and session.column_work.is_done)
+    changes = (session.request.excluded, session.work.columns and session.work.columns.is_done)
     shown, event = paged_table(
         found.assets, columns, "assets", changes=changes, on_select=on_select
     )
@@ -171,7 +169,7 @@ def _table(
 def _exclusion(
     session: Session, found: FoundAssets, chosen: Sequence[DataAsset], which: str
 ) -> None:
-    """Take rows out and put them back: those selected, else all that a search keeps."""
+    """Exclude and restore rows: the selected ones, else all that match the search."""
     excluded = session.request.excluded
     are_out = frozenset(excluded)
     inside = [one.record_id for one in chosen if one.record_id not in are_out]
@@ -198,7 +196,7 @@ def _exclusion(
 
 
 def _download(found: FoundAssets, columns: Columns) -> None:
-    """The whole as CSV, in the columns shown."""
+    """Offer all assets as CSV, in the columns shown."""
     download_csv(
         f"Download all {len(found.assets):,} as CSV",
         lambda: assets_text(found.assets, {k: v for k, v in columns.items() if k != "Name"}),
@@ -207,15 +205,14 @@ def _download(found: FoundAssets, columns: Columns) -> None:
 
 
 def _exclude(session: Session, record_ids: Sequence[str]) -> None:
-    state.edit(session, excluded=tuple(dict.fromkeys(record_ids)))
+    session.edit(excluded=tuple(dict.fromkeys(record_ids)))
     st.rerun()
 
 
 def asset_charts(session: Session, found: FoundAssets) -> None:
-    """Assets per project, modality and month, of those that are in."""
+    """Chart the assets that are not excluded by project, modality, data level and month."""
     assets = found.assets
-    counts = state.remembered_of(
-        session,
+    counts = session.memo.remember_of(
         "asset charts",
         assets,
         None,
@@ -234,7 +231,7 @@ def asset_charts(session: Session, found: FoundAssets) -> None:
 
 
 def asset_record(asset: DataAsset) -> None:
-    """The whole record of an asset, and where else it can be looked at."""
+    """Show the whole record of an asset, and links to it elsewhere."""
     with st.container(border=True):
         line = st.container(horizontal=True, vertical_alignment="center")
         line.markdown(f"Record of **{escaped(asset.name or asset.record_id)}**")

@@ -22,9 +22,11 @@ from pages.shared.parameters.form import parameter_form
 from pages.shared.parameters.schema import load_schema, schema_line, schema_popover, take_schema
 from pages.shared.parameters.sets import mode_switch, set_picker, set_tables
 from pages.shared.parameters.sweep import sweep_panel
-from pages.shared.parameters.text import FORM, JSON
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.settle import act, act_when_settled
+from pages.shared.state.steps import now
+from pages.shared.state.tab import widget_value
+from pages.shared.state.views import FORM, JSON
 from pages.shared.widgets.editor import json_editor
 from pages.shared.widgets.messages import escaped, show_error
 
@@ -32,14 +34,14 @@ _MOST_ISSUES = 12
 
 
 def parameters_editor(session: Session) -> None:
-    """The parameters as a form or as JSON, what is wrong with them, and the sets they give."""
+    """Show the parameters as a form or as JSON, their errors, and the sets they give."""
     _toolbar(session)
     take_schema(session)
     form = text_of.form_of(session)
     schema_line(session, form)
     check = text_of.read(session)
     drawn = form if isinstance(form, FormField) else None
-    is_form = drawn is not None and session.parameter_view == FORM
+    is_form = drawn is not None and session.views.parameter_view == FORM
     if drawn is not None and text_of.shows_form(session):
         set_picker(session, check)
         parameter_form(session, drawn, check)
@@ -47,9 +49,9 @@ def parameters_editor(session: Session) -> None:
     else:
         check = _json(session, is_form)
     _issues(session)
-    sweep_panel(session, drawn, check)
+    sweep_panel(session, now(session), drawn, check)
     set_tables(session, check)
-    state.act_when_settled(session)
+    act_when_settled(session)
 
 
 def _toolbar(session: Session) -> None:
@@ -62,7 +64,7 @@ def _toolbar(session: Session) -> None:
         schema_popover(session)
         _example_popover(session)
         _file_popover(session)
-        if session.parameters_before is not None:
+        if session.typed.parameters_before is not None:
             st.button(
                 "Undo",
                 icon=":material/undo:",
@@ -78,7 +80,7 @@ def _view_switch(session: Session) -> None:
     st.segmented_control(
         "Edit as",
         [FORM, JSON],
-        default=session.parameter_view,
+        default=session.views.parameter_view,
         required=True,
         key=key,
         on_change=_ask_for_view,
@@ -88,13 +90,13 @@ def _view_switch(session: Session) -> None:
 
 
 def _ask_for_view(session: Session, key: str) -> None:
-    view = state.widget_value(key)
-    state.act(session, text_of.shows_form(session), _show_view, view)
+    view = widget_value(key)
+    act(session, text_of.shows_form(session), _show_view, view)
 
 
 def _show_view(session: Session, view: str) -> None:
-    session.parameter_view = view
-    state.reload_editors(session)
+    session.keep_view(parameter_view=view)
+    session.reload_editors()
 
 
 def _example_popover(session: Session) -> None:
@@ -127,7 +129,7 @@ def _example_popover(session: Session) -> None:
 
 def _load_example_schema(session: Session) -> None:
     load_schema(session, json.dumps(examples.SCHEMA, indent=2))
-    if not session.parameters_text.strip():
+    if not session.typed.parameters_text.strip():
         text_of.replace_text(session, json.dumps(examples.SCHEMA_PARAMETERS, indent=2))
 
 
@@ -145,10 +147,10 @@ def _file_popover(session: Session) -> None:
                 st.rerun()
         st.download_button(
             f"Download {FILE_NAME}",
-            lambda: session.parameters_text,
+            lambda: session.typed.parameters_text,
             FILE_NAME,
             "application/json",
-            disabled=not session.parameters_text.strip(),
+            disabled=not session.typed.parameters_text.strip(),
             icon=":material/download:",
             on_click="ignore",
             width="stretch",
@@ -156,19 +158,20 @@ def _file_popover(session: Session) -> None:
 
 
 def _json(session: Session, is_instead_of_form: bool) -> ParameterCheck:
-    """The editor; drawn once more where what stands around it changed with the text."""
+    """Show the editor; rerun if the hints around it changed with the text."""
     if is_instead_of_form:
         st.info("The form comes back when the text is a parameters file.", icon=":material/info:")
-    elif not session.parameters_text.strip():
+    elif not session.typed.parameters_text.strip():
         st.info(
             "No parameters: every job gets null. Write analysis\\_parameters.json here, upload it "
             "under File, or start from one of the Examples.",
             icon=":material/info:",
         )
     before = _shown(session)
-    session.parameters_text = json_editor(
-        session, "parameters", session.parameters_text, hint='{"analysis_parameter": {...}}'
+    text = json_editor(
+        session, "parameters", session.typed.parameters_text, hint='{"analysis_parameter": {...}}'
     )
+    session.keep_typed(parameters_text=text)
     check = text_of.take_over(session)
     if _shown(session) != before:
         st.rerun()
@@ -177,48 +180,61 @@ def _json(session: Session, is_instead_of_form: bool) -> ParameterCheck:
 
 def _shown(session: Session) -> tuple[object, ...]:
     """What the gutter, the hints and the tools above the editor depend on."""
-    check, error = text_of.read(session), session.input_errors.get("parameters")
-    empty = not session.parameters_text.strip()
+    check, error = text_of.read(session), session.inputs.errors.get("parameters")
+    empty = not session.typed.parameters_text.strip()
     return (error and error.issues, text_of.set_count(check), text_of.is_well_formed(check), empty)
 
 
 def _issues(session: Session) -> None:
-    """Every issue in words; a misspelt key can be put right, a draft discarded."""
-    error = session.input_errors.get("parameters")
+    """Show the first issues, and buttons that correct the text as a whole."""
+    error = session.inputs.errors.get("parameters")
     issues = error.issues if error is not None else ()
     is_form = text_of.shows_form(session)
     for number, issue in enumerate(issues[:_MOST_ISSUES]):
-        # beside a form the lines of the text are not in sight
-        shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
-        show_error(InvalidInput(shown))
-        if issue.nearest and issue.path:
-            st.button(
-                f"Replace by {escaped(issue.nearest)}",
-                icon=":material/spellcheck:",
-                key=f"repair-{number}",
-                on_click=state.act,
-                args=(session, is_form, _repair, issue),
-            )
-    if error is not None and wrap_bare(session.parameters_text) is not None:
+        _issue(session, issue, number, is_form)
+    if error is not None and wrap_bare(session.typed.parameters_text) is not None:
         st.button(
             "Wrap it as a parameters file",
             icon=":material/data_object:",
             help="A bare set, or a bare list of sets, gets the key that it needs",
-            on_click=state.act,
+            on_click=act,
             args=(session, is_form, _wrap),
         )
+    _offer_conversion(session, is_form)
+    if len(issues) > _MOST_ISSUES:
+        st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
+    _offer_to_discard(session)
+
+
+def _issue(session: Session, issue: Issue, number: int, is_form: bool) -> None:
+    """Show one issue, with a button to correct a misspelt key."""
+    # beside a form the lines of the text are not visible
+    shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
+    show_error(InvalidInput(shown))
+    if issue.nearest and issue.path:
+        st.button(
+            f"Replace by {escaped(issue.nearest)}",
+            icon=":material/spellcheck:",
+            key=f"repair-{number}",
+            on_click=act,
+            args=(session, is_form, _repair, issue),
+        )
+
+
+def _offer_conversion(session: Session, is_form: bool) -> None:
     if _conversion(session) is not None:
         st.button(
             "Convert to JSON",
             icon=":material/auto_fix_high:",
             help="Reads a Python dict, single or smart quotes, trailing commas, comments",
             key="convert-parameters",
-            on_click=state.act,
+            on_click=act,
             args=(session, is_form, _convert),
         )
-    if len(issues) > _MOST_ISSUES:
-        st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
-    if session.drafts:
+
+
+def _offer_to_discard(session: Session) -> None:
+    if session.typed.drafts:
         st.button(
             "Discard what was typed",
             icon=":material/backspace:",
@@ -229,22 +245,22 @@ def _issues(session: Session) -> None:
 
 def _repair(session: Session, issue: Issue) -> None:
     try:
-        load_json(session.parameters_text, FILE_NAME)
+        load_json(session.typed.parameters_text, FILE_NAME)
     except InvalidInput:
-        return  # the text changed since; it says itself what is wrong with it
+        return  # the text changed since then; its own errors are shown
     path: JsonPath = issue.path
-    text_of.replace_text(session, rename_key(session.parameters_text, path, issue.nearest))
+    text_of.replace_text(session, rename_key(session.typed.parameters_text, path, issue.nearest))
 
 
 def _wrap(session: Session) -> None:
-    wrapped = wrap_bare(session.parameters_text)
+    wrapped = wrap_bare(session.typed.parameters_text)
     if wrapped is not None:
         text_of.replace_text(session, wrapped)
 
 
 def _conversion(session: Session) -> Conversion | None:
-    """The text as strict JSON, where it is none and can be read all the same."""
-    text = session.parameters_text
+    """The text converted to strict JSON, if it is not JSON and can be read."""
+    text = session.typed.parameters_text
 
     def make() -> Conversion | None:
         try:
@@ -254,16 +270,16 @@ def _conversion(session: Session) -> Conversion | None:
                 return convert(text, FILE_NAME)
         return None
 
-    return state.remembered(session, "parameters as JSON", text, make) if text.strip() else None
+    return session.memo.remember("parameters as JSON", text, make) if text.strip() else None
 
 
 def _convert(session: Session) -> None:
     found = _conversion(session)
     if found is not None:
         text_of.replace_text(session, found.text)
-        session.notice = "; ".join(found.notes)
+        session.keep_view(notice="; ".join(found.notes))
 
 
 def _discard(session: Session) -> None:
-    session.drafts.clear()
-    state.reload_editors(session)
+    session.keep_typed(drafts={})
+    session.reload_editors()

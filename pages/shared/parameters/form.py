@@ -1,4 +1,4 @@
-"""The form of one parameter set, drawn from its schema over the text that JSON shows too."""
+"""The form of one parameter set, drawn from its schema; it edits the text that JSON shows."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ from dispatch_core.text.value_text import write_value
 from dispatch_core.types import JsonPath, JsonValue
 from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import KeyPath
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
 
 FEW_FIELDS = 12
-"""Up to so many fields are shown at once; more get a search, and sections that open."""
+"""Up to this many fields are shown at once; more get a search, and sections that open."""
 
 _MOST_FOUND = 60
 _SHORT_CHOICES = 48
-"""Characters of choices that stand side by side; longer ones drop down."""
+"""Choices with up to this many characters are side by side; longer ones are a menu."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ;,]*(?:[_.][A-Za-z0-9][A-Za-z0-9 ;,]*)*")
-"""Words, with underscores and dots between letters only: those are no markup."""
+"""Words with underscores and dots only between letters, which are not markup."""
 
 
 @dataclass(frozen=True)
 class FormPosition:
-    """The set that a form shows: where it is, what is written in it and under it."""
+    """The set that a form shows: its place, its own values and the fixed parameters."""
 
     target: JsonPath
     own: Mapping[str, Any]
@@ -47,21 +46,21 @@ class FormPosition:
     required: frozenset[KeyPath]
 
     def value(self, path: KeyPath) -> Any:
-        """What is written in the set itself at `path`, or `MISSING`."""
+        """The value in the set itself at `path`, or `MISSING`."""
         return text_of.value_at(self.own, path)
 
     def inherited(self, path: KeyPath) -> Any:
-        """What the set gets from the fixed parameters at `path`, or `MISSING`."""
+        """The value that the set inherits from the fixed parameters at `path`, or `MISSING`."""
         return MISSING if path[0] in self.own else text_of.value_at(self.fixed, path)
 
     def messages(self, path: KeyPath) -> list[str]:
-        """What is wrong with the value at `path`, in words."""
+        """The errors of the value at `path`, as sentences."""
         here = (*self.target, *path)
         return [f"{one.what}. {one.action}" for one in self.issues if one.path[: len(here)] == here]
 
 
 def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
-    """Every field of the schema; those of a large one in sections, with a search."""
+    """Draw every field of the schema; a large schema gets sections and a search."""
     place = _place(session, form, check)
     count = sum(1 for _ in leaves(form))
     found = _search(form) if count > FEW_FIELDS else None
@@ -93,7 +92,7 @@ def _all_sections(form: FormField) -> Iterator[FormField]:
 
 
 def _sections(form: FormField) -> Iterator[tuple[FormField, list[FormField]]]:
-    """(section, its fields that hold values): the form itself, then each object in it."""
+    """(section, its fields with values): the form itself, then each object in it."""
     for section in [form, *_all_sections(form)]:
         fields = [one for one in section.fields if one.kind != "section"]
         if fields:
@@ -101,7 +100,7 @@ def _sections(form: FormField) -> Iterator[tuple[FormField, list[FormField]]]:
 
 
 def _search(form: FormField) -> list[FormField] | None:
-    """The fields that a person searches for; None while nothing is searched for."""
+    """The fields that match the search; None if the search is empty."""
     needle = st.text_input(
         "Find a field",
         placeholder="part of a name or description",
@@ -119,14 +118,14 @@ def _searched(field: FormField) -> str:
 
 
 def _top(session: Session, place: FormPosition, fields: Sequence[FormField]) -> None:
-    """The fields that are no member of an object; of many, those not needed are folded away."""
+    """Draw the top-level fields; of many, the optional ones without a value are collapsed."""
     if len(fields) <= FEW_FIELDS:
         _grid(session, place, fields)
         return
-    # which fields are folded away is settled once: none jumps while a person types
-    key = (session.epoch, session.schema_text, place.target)
-    first = state.remembered(
-        session, "first fields", key, lambda: [one.path for one in fields if _is_needed(place, one)]
+    # decided once per epoch, so that no field moves while a person types
+    key = (session.epoch, session.typed.schema_text, place.target)
+    first = session.memo.remember(
+        "first fields", key, lambda: [one.path for one in fields if _is_needed(place, one)]
     )
     _grid(session, place, [one for one in fields if one.path in first])
     rest = [one for one in fields if one.path not in first]
@@ -149,7 +148,7 @@ def _section(
     *,
     is_small: bool,
 ) -> None:
-    """The fields of one object; where something else stands in its place, that as JSON."""
+    """Draw the fields of one object; a value that is not an object is drawn as JSON."""
     path, name = section.path, ".".join(section.path)
     value = place.value(path)
     if value is not MISSING and misfit(section, value):
@@ -169,7 +168,7 @@ def _section(
 def _null_button(
     session: Session, place: FormPosition, section: FormField, *, is_null: bool
 ) -> None:
-    """The way to and from the value null for an object that may be null as a whole."""
+    """Draw the button that sets an object that may be null to null and back."""
     st.button(
         "Not null, but not set" if is_null else "Set all of it to null",
         type="tertiary",
@@ -203,7 +202,7 @@ def _grid(
 
 
 def _as_it_can_be_drawn(place: FormPosition, field: FormField) -> FormField:
-    """`field`, or JSON in its place where its value is not of its kind."""
+    """`field`, as JSON if its value is not of its kind."""
     value = place.value(field.path)
     reason = "" if value is MISSING else misfit(field, value)
     return replace(field, kind="json", reason=reason) if reason else field
@@ -219,7 +218,7 @@ def _field(session: Session, place: FormPosition, field: FormField, name: str) -
         "on_change": text_of.take_field,
         "args": (session, place.target, field, key, place.required),
     }
-    value, draft = place.value(field.path), session.drafts.get((place.target, field.path))
+    value, draft = place.value(field.path), session.typed.drafts.get((place.target, field.path))
     if field.kind in ("table", "dictionary"):
         _table(session, field, value, draft, options)
     elif choices_of(field):
@@ -233,7 +232,7 @@ def _field(session: Session, place: FormPosition, field: FormField, name: str) -
 
 
 def plain_label(text: str) -> str:
-    """`text` as a label: escaped only where it holds markup, for readers of screens hear it."""
+    """`text` as a label: escaped only if it contains markup, because screen readers read it."""
     return text if _PLAIN.fullmatch(text) else escaped(text)
 
 
@@ -279,9 +278,12 @@ def _table(
     session: Session, field: FormField, value: Any, draft: str | None, options: dict[str, Any]
 ) -> None:
     key = options["key"]
-    if key not in session.table_rows:  # a table widget counts its edits from what it began with
-        session.table_rows[key] = write_rows(field, value) if draft is None else json.loads(draft)
-    rows, columns = session.table_rows[key], columns_of(field, value)
+    if (
+        key not in session.typed.table_rows
+    ):  # a table widget counts its edits from what it began with
+        began = write_rows(field, value) if draft is None else json.loads(draft)
+        session.keep_typed(table_rows={**session.typed.table_rows, key: began})
+    rows, columns = session.typed.table_rows[key], columns_of(field, value)
     st.markdown(f":small[{options.pop('label')}]", help=options.pop("help"))
     cells = [[row.get(name) for name in columns] for row in rows]
     st.data_editor(
@@ -299,7 +301,7 @@ def _table(
 
 
 def _help(field: FormField) -> str:
-    """What the schema says of the field, and what may be typed."""
+    """What the schema says about the field, and what may be typed."""
     title = field.title if field.title.lower().replace(" ", "_") != field.name.lower() else ""
     parts = [title, field.description, _typing(field)]
     return "  \n".join(escaped(part) for part in parts if part)
@@ -329,7 +331,7 @@ def _kind_in_words(field: FormField) -> str:
 
 
 def _not_set(place: FormPosition, field: FormField) -> str:
-    """What holds while the field is empty."""
+    """The value that applies while the field is empty."""
     inherited = place.inherited(field.path)
     if inherited is not MISSING:
         return f"{_short(inherited)}, from {FIXED}"

@@ -10,29 +10,32 @@ from dispatch_core.errors import InvalidInput
 from dispatch_core.parameter_sets.schema import parse_schema
 from dispatch_core.parameter_sets.schema_form import FormField, form_figures
 from dispatch_core.text.strict_json import decode_json
-from pages.shared.parameters import text as text_of
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.views import FORM
 from pages.shared.widgets.messages import escaped, show_error
 
 
 def schema_popover(session: Session) -> None:
     """Paste, upload or remove the schema; the request is checked against it."""
-    label = "Schema" if session.schema_text.strip() else "Add a schema"
+    label = "Schema" if session.typed.schema_text.strip() else "Add a schema"
     with st.popover(label, icon=":material/schema:", key=f"schema-box-{session.epoch}"):
         st.caption(
             "Paste what the wrapper's model_json_schema() gives. It makes a form, each merged set "
             "is checked, and keys that it does not name are errors."
         )
-        session.schema_text = st.text_area(
-            "JSON Schema of one set", session.schema_text, height=200, key=f"schema-{session.epoch}"
+        typed = st.text_area(
+            "JSON Schema of one set",
+            session.typed.schema_text,
+            height=200,
+            key=f"schema-{session.epoch}",
         )
+        session.keep_typed(schema_text=typed)
         file = st.file_uploader(
             "Upload a schema", type=["json"], key=f"schema-file-{session.epoch}"
         )
         if file is not None:
             _upload(session, file.getvalue(), file.name)
-        if session.schema_text and st.button("Remove the schema", icon=":material/delete:"):
+        if session.typed.schema_text and st.button("Remove the schema", icon=":material/delete:"):
             load_schema(session, "")
             st.rerun()
 
@@ -47,26 +50,26 @@ def _upload(session: Session, data: bytes, name: str) -> None:
 
 
 def load_schema(session: Session, text: str) -> None:
-    """Show `text` as the schema, and the form where it gives one."""
-    session.schema_text = text
-    session.parameter_view = text_of.FORM
-    state.reload_editors(session)
+    """Show `text` as the schema, and its form if it has one."""
+    session.keep_typed(schema_text=text)
+    session.keep_view(parameter_view=FORM)
+    session.reload_editors()
 
 
 def take_schema(session: Session) -> None:
-    """Put the schema into the request, or block the request with what is wrong with it."""
+    """Put the schema into the request, or block the request with the errors of the schema."""
     try:
         document = _document(session)
     except InvalidInput as error:
-        state.refuse_input(session, "schema", error)
+        session.refuse("schema", error)
         show_error(error)
         return
-    state.accept_input(session, "schema")
-    state.edit(session, parameters_schema=document)
+    session.accept("schema")
+    session.edit(parameters_schema=document)
 
 
 def _document(session: Session) -> dict[str, object] | None:
-    text = session.schema_text
+    text = session.typed.schema_text
     if not text.strip():
         return None
 
@@ -78,14 +81,14 @@ def _document(session: Session) -> dict[str, object] | None:
         document: dict[str, object] = json.loads(text.removeprefix("\ufeff"))
         return document
 
-    found = state.remembered(session, "schema document", text, make)
+    found = session.memo.remember("schema document", text, make)
     if isinstance(found, InvalidInput):
         raise found
     return found
 
 
 def schema_line(session: Session, form: FormField | InvalidInput | None) -> None:
-    """What the schema is and how much of it is a form, in one line."""
+    """Show the title of the schema and how many fields are in the form, in one line."""
     if isinstance(form, InvalidInput):
         show_error(form)
     elif form is not None:
@@ -96,5 +99,5 @@ def schema_line(session: Session, form: FormField | InvalidInput | None) -> None
         if len(figures.as_json) > 3:
             parts.append(f"{len(figures.as_json) - 3} more stay JSON")
         st.caption(escaped(" · ".join(parts)))
-    elif not session.schema_text.strip():
+    elif not session.typed.schema_text.strip():
         st.caption("With the JSON Schema of the wrapper's model there is a form here too.")

@@ -20,8 +20,8 @@ from dispatch_core.parameter_sets.edit import (
 from dispatch_core.text.value_text import write_value
 from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import FIXED_SET, KeyPath
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.settle import act
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import paged_table
 
@@ -32,7 +32,7 @@ _MOST_COLUMNS = 40
 
 
 def mode_switch(session: Session, check: ParameterCheck) -> None:
-    """One set for every asset, or a list of sets; several become one only where one is left."""
+    """Show the switch between one set and a list; a list becomes one set if it has one."""
     count = text_of.set_count(check)
     key = f"mode-{session.epoch}-{count > 0}"
     st.segmented_control(
@@ -41,7 +41,7 @@ def mode_switch(session: Session, check: ParameterCheck) -> None:
         default=SEVERAL if count else ONE,
         required=True,
         key=key,
-        disabled=not text_of.is_well_formed(check) or count > 1 or bool(session.drafts),
+        disabled=not text_of.is_well_formed(check) or count > 1 or bool(session.typed.drafts),
         help="One set becomes the first of several. Several become one when one is left.",
         on_change=_ask,
         args=(session, to_single if count else to_distributed),
@@ -51,11 +51,11 @@ def mode_switch(session: Session, check: ParameterCheck) -> None:
 
 def _ask(session: Session, make: Callable[..., str], *arguments: Any) -> None:
     is_settled = text_of.shows_form(session)
-    state.act(session, is_settled, text_of.change, make, *arguments)
+    act(session, is_settled, text_of.change, make, *arguments)
 
 
 def set_picker(session: Session, check: ParameterCheck) -> None:
-    """Which set the form shows, each with its validity, and what can be done with it."""
+    """Show the choice of the set, each with its number of errors, and its buttons."""
     count, has_fixed = text_of.set_count(check), FIXED in (check.document or {})
     is_alone = not count and not (has_fixed and SINGLE in (check.document or {}))
     if is_alone:
@@ -67,21 +67,22 @@ def set_picker(session: Session, check: ParameterCheck) -> None:
     if count:
         with st.container(horizontal=True, gap="small", key="set-buttons"):
             _set_buttons(session, count)
-    if session.drafts:
+    if session.typed.drafts:
         st.caption("Correct or discard what was typed before sets are added, moved or removed.")
 
 
 def _choose(session: Session, check: ParameterCheck, count: int) -> None:
     options = [FIXED_SET, *range(max(count, 1))]
     target = text_of.target_of(session, check)
-    session.chosen_set = st.segmented_control(
+    chosen = st.segmented_control(
         "Set",
         options,
-        default=FIXED_SET if target == (FIXED,) else session.chosen_set,
+        default=FIXED_SET if target == (FIXED,) else session.views.chosen_set,
         format_func=lambda index: _set_name(check, index),
         required=True,
         key=f"set-{session.epoch}-{count}",
     )
+    session.keep_view(chosen_set=chosen)
 
 
 def _set_name(check: ParameterCheck, index: int) -> str:
@@ -97,18 +98,18 @@ def _choose_by_number(session: Session, check: ParameterCheck, count: int) -> No
         f"Set of {count:,}; 0: the fixed parameters",
         0,
         count,
-        session.chosen_set + 1,
+        session.views.chosen_set + 1,
         key=f"set-{session.epoch}-{count}",
         width=220,
     )
-    session.chosen_set = int(number) - 1
+    session.keep_view(chosen_set=int(number) - 1)
     faults = check.faulty.get(int(number), 0)
     if faults:
         st.markdown(f":red[:material/error: {faults} to correct]")
 
 
 def _set_buttons(session: Session, count: int) -> None:
-    index = session.chosen_set
+    index = session.views.chosen_set
     is_set = index >= 0
     buttons: list[tuple[str, str, bool, Callable[..., None], tuple[Any, ...]]] = [
         ("Add", "add", True, _add, (count,)),
@@ -123,7 +124,7 @@ def _set_buttons(session: Session, count: int) -> None:
             icon=f":material/{icon}:",
             key=f"set-{label}",
             type="tertiary",
-            disabled=not is_possible or bool(session.drafts),
+            disabled=not is_possible or bool(session.typed.drafts),
             on_click=action,
             args=(session, *arguments),
         )
@@ -131,32 +132,32 @@ def _set_buttons(session: Session, count: int) -> None:
 
 def _add(session: Session, count: int) -> None:
     text_of.change(session, add_set)
-    session.chosen_set = count
+    session.keep_view(chosen_set=count)
 
 
 def _copy(session: Session, index: int) -> None:
     text_of.change(session, copy_set, index)
-    session.chosen_set = index + 1
+    session.keep_view(chosen_set=index + 1)
 
 
 def _remove(session: Session, index: int) -> None:
     text_of.change(session, remove_set, index)
-    session.chosen_set = max(0, index - 1)
+    session.keep_view(chosen_set=max(0, index - 1))
 
 
 def _move(session: Session, index: int, by: int) -> None:
     text_of.change(session, move_set, index, by)
-    session.chosen_set = index + by
+    session.keep_view(chosen_set=index + by)
 
 
 def set_tables(session: Session, check: ParameterCheck) -> None:
-    """The merged sets: what differs in one table, what is the same in all in another."""
+    """Show the merged sets: keys that differ in one table, keys in common in another."""
     for note in check.sets.notes:
         st.info(escaped(note), icon=":material/info:")
     if not check.merged:
         return
-    compared = state.remembered(
-        session, "compared", session.parameters_text, lambda: compare_sets(check.merged)
+    compared = session.memo.remember(
+        "compared", session.typed.parameters_text, lambda: compare_sets(check.merged)
     )
     count = len(check.merged)
     st.subheader(f"{count:,} parameter {'set' if count == 1 else 'sets'}")
@@ -180,7 +181,7 @@ def _differing(session: Session, check: ParameterCheck, compared: Comparison) ->
         f"≠ {_keys(len(shown) + hidden, 'differs', 'differ')}, one row per set{more}. "
         "(fixed): from fixed\\_parameters. Empty: not set."
     )
-    paged_table(compared.sets, columns, "sets", changes=session.schema_text)
+    paged_table(compared.sets, columns, "sets", changes=session.typed.schema_text)
 
 
 def _keys(count: int, one: str, several: str) -> str:

@@ -1,4 +1,4 @@
-"""The sweep panel: lists of values for some keys in, parameter sets out, seen beforehand."""
+"""The sweep panel: lists of values for some keys in, a preview of parameter sets out."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from dispatch_core.parameter_sets.sweep import (
     read_path,
     read_values,
 )
+from dispatch_core.steps import Steps
 from dispatch_core.text.value_text import write_value
 from pages.shared.parameters import text as text_of
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.settle import act
 from pages.shared.widgets.messages import show_error
 from pages.shared.widgets.sidebar import count_of_inputs, input_name
 from pages.shared.widgets.tables import paged_table
@@ -43,8 +44,10 @@ _MOST_KEYS = 300
 ALONE, EVERY = "The swept keys alone", "Every set"
 
 
-def sweep_panel(session: Session, form: FormField | None, check: ParameterCheck) -> None:
-    """Keys with lists of values, the sets they make, and two ways to take them."""
+def sweep_panel(
+    session: Session, steps: Steps, form: FormField | None, check: ParameterCheck
+) -> None:
+    """Show keys with lists of values, the sets they make, and buttons to use them."""
     panel = st.expander(
         "Sweep: many sets from lists of values",
         icon=":material/grid_on:",
@@ -62,24 +65,26 @@ def sweep_panel(session: Session, form: FormField | None, check: ParameterCheck)
             'numbers, true, null and "5" keep their types'
         )
         _rows(session, form, check)
-        _outcome(session, form, check)
+        _outcome(session, steps, form, check)
 
 
 def _rows(session: Session, form: FormField | None, check: ParameterCheck) -> None:
     names = _key_names(form, check)
-    rows = [_row(session, number, names, *row) for number, row in enumerate(session.sweep_rows)]
-    session.sweep_rows = tuple(rows)
+    rows = [
+        _row(session, number, names, *row) for number, row in enumerate(session.typed.sweep_rows)
+    ]
+    session.keep_typed(sweep_rows=tuple(rows))
     st.button(
         "Another key", icon=":material/add:", type="tertiary", on_click=_add_row, args=(session,)
     )
 
 
 def _add_row(session: Session) -> None:
-    session.sweep_rows = (*session.sweep_rows, ("", ""))
+    session.keep_typed(sweep_rows=(*session.typed.sweep_rows, ("", "")))
 
 
 def _key_names(form: FormField | None, check: ParameterCheck) -> list[str]:
-    """The keys of the schema, and those that any set has; nested ones by their path."""
+    """The keys of the schema and of the sets; nested ones by their path."""
     fields = list(leaves(form)) if form is not None else []
     paths = [one.path for one in fields if one.kind not in ("constant", "table")]
     paths += known_paths([one.values for one in check.merged[:20]])
@@ -106,28 +111,31 @@ def _row(session: Session, number: int, names: list[str], key: str, values: str)
     return chosen or "", typed
 
 
-def _outcome(session: Session, form: FormField | None, check: ParameterCheck) -> None:
-    session.sweep_mode = st.segmented_control(
+def _outcome(session: Session, steps: Steps, form: FormField | None, check: ParameterCheck) -> None:
+    mode = st.segmented_control(
         "Combine",
         list(_MODES),
-        default=session.sweep_mode,
+        default=session.typed.sweep_mode,
         format_func=lambda mode: _MODES[mode],
         required=True,
         help=_HELP,
         key=f"sweep-mode-{session.epoch}",
     )
+    session.keep_typed(sweep_mode=mode)
     base = _base(session, check)
-    rows = [(key, values) for key, values in session.sweep_rows if key.strip() or values.strip()]
+    rows = [
+        (key, values) for key, values in session.typed.sweep_rows if key.strip() or values.strip()
+    ]
     if not rows:
         st.caption("Choose a key and write its values; the sets are shown before they are taken.")
         return
     try:
         keys = _read(rows, form)
-        sets = swept_sets(session.parameters_text, keys, session.sweep_mode, base)
+        sets = swept_sets(session.typed.parameters_text, keys, session.typed.sweep_mode, base)
     except InvalidInput as error:
         show_error(error)
         return
-    _preview(session, keys, sets)
+    _preview(session, steps, keys, sets)
     _buttons(session, form, base, bool(text_of.set_count(check)))
 
 
@@ -136,19 +144,23 @@ def _base(session: Session, check: ParameterCheck) -> tuple[int, ...]:
     count = text_of.set_count(check)
     if not count:
         return ()
-    here = f"Set {session.chosen_set + 1}"
-    options = [ALONE, *([here] if session.chosen_set >= 0 else []), *([EVERY] if count > 1 else [])]
+    here = f"Set {session.views.chosen_set + 1}"
+    options = [
+        ALONE,
+        *([here] if session.views.chosen_set >= 0 else []),
+        *([EVERY] if count > 1 else []),
+    ]
     chosen = st.segmented_control(
         "Start from",
         options,
         default=ALONE,
         required=True,
-        key=f"sweep-base-{session.epoch}-{session.chosen_set}",
+        key=f"sweep-base-{session.epoch}-{session.views.chosen_set}",
         help="The other values of each new set. What is fixed lies under all of them.",
     )
     if chosen == EVERY:
         return tuple(range(count))
-    return (session.chosen_set,) if chosen == here else ()
+    return (session.views.chosen_set,) if chosen == here else ()
 
 
 def _read(rows: Sequence[tuple[str, str]], form: FormField | None) -> list[SweptKey]:
@@ -168,19 +180,24 @@ def _read(rows: Sequence[tuple[str, str]], form: FormField | None) -> list[Swept
     return keys
 
 
-def _preview(session: Session, keys: Sequence[SweptKey], sets: Sequence[dict[str, Any]]) -> None:
-    sizes = {"product": " × ", "append": " + "}.get(session.sweep_mode)
+def _preview(
+    session: Session,
+    steps: Steps,
+    keys: Sequence[SweptKey],
+    sets: Sequence[dict[str, Any]],
+) -> None:
+    sizes = {"product": " × ", "append": " + "}.get(session.typed.sweep_mode)
     counted = f"{sizes.join(str(len(key.values)) for key in keys)} = " if sizes else ""
-    inputs = count_of_inputs(session)
+    inputs = count_of_inputs(steps)
     jobs = ""
     if inputs is not None:
-        name = input_name(session) + ("" if inputs == 1 else "s")
+        name = input_name(steps.request) + ("" if inputs == 1 else "s")
         jobs = f" × {inputs:,} {name} = **{inputs * len(sets):,}** jobs"
     st.markdown(f"{counted}**{len(sets):,}** sets{jobs}")
     columns: dict[str, Any] = {"New set": lambda one: one[0]}
     columns |= {key.name: _cell(key) for key in keys}
     shown = list(enumerate(sets, 1))[:10]
-    paged_table(shown, columns, "sweep-preview", changes=session.parameters_text)
+    paged_table(shown, columns, "sweep-preview", changes=session.typed.parameters_text)
     if len(sets) > 10:
         st.caption(f"The first 10 of {len(sets):,}")
 
@@ -207,19 +224,20 @@ def _buttons(
                     label,
                     key=f"sweep-{label}",
                     type="primary" if action is replace_sets else "secondary",
-                    disabled=bool(session.drafts),
-                    on_click=state.act,
+                    disabled=bool(session.typed.drafts),
+                    on_click=act,
                     args=(session, is_settled, _take, form, base, action),
                 )
 
 
 def _take(session: Session, form: FormField | None, base: tuple[int, ...], action: Any) -> None:
-    rows = [row for row in session.sweep_rows if any(map(str.strip, row))]
+    rows = [row for row in session.typed.sweep_rows if any(map(str.strip, row))]
     try:
-        sets = swept_sets(session.parameters_text, _read(rows, form), session.sweep_mode, base)
+        sets = swept_sets(
+            session.typed.parameters_text, _read(rows, form), session.typed.sweep_mode, base
+        )
         text_of.change(session, action, sets)
     except InvalidInput as error:
-        session.notice = str(error)
+        session.keep_view(notice=str(error))
         return
-    session.chosen_set = 0
-    session.notice = f"{len(sets):,} sets are made"
+    session.keep_view(chosen_set=0, notice=f"{len(sets):,} sets are made")

@@ -1,4 +1,4 @@
-"""The text of the parameters in a session: read once for each text, changed in one place."""
+"""The text of the parameters in a session: parsed once for each text, changed here."""
 
 from __future__ import annotations
 
@@ -27,66 +27,66 @@ from dispatch_core.parameter_sets.schema import ParameterSchema, parse_schema
 from dispatch_core.parameter_sets.schema_form import FormField, make_form
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonPath, JsonValue
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.tab import widget_value
+from pages.shared.state.views import FORM
 
 KeyPath = tuple[str, ...]
 
-FORM, JSON = "Form", "JSON"
 FIXED_SET = -1
-"""What is chosen where the fixed parameters are edited."""
+"""The chosen set while the fixed parameters are edited."""
 
 
 def schema_of(session: Session) -> ParameterSchema | None:
-    """The compiled schema of the session; None without one that holds."""
-    text = session.schema_text
-    if not text.strip() or "schema" in session.input_errors:
+    """The compiled schema of the session; None without a valid one."""
+    text = session.typed.schema_text
+    if not text.strip() or "schema" in session.inputs.errors:
         return None
-    return state.remembered(session, "schema", text, lambda: parse_schema(text))
+    return session.memo.remember("schema", text, lambda: parse_schema(text))
 
 
 def form_of(session: Session) -> FormField | InvalidInput | None:
-    """The form that the schema gives, why it gives none, or None without a schema."""
+    """The form that the schema gives, or the error why not; None without a schema."""
 
     def make() -> FormField | InvalidInput | None:
         try:
-            document = load_json(session.schema_text, "schema")
+            document = load_json(session.typed.schema_text, "schema")
             return make_form(document) if isinstance(document, dict) else None
         except InvalidInput as error:
             return error
 
     if schema_of(session) is None:
         return None
-    return state.remembered(session, "form", session.schema_text, make)
+    return session.memo.remember("form", session.typed.schema_text, make)
 
 
 def read(session: Session) -> ParameterCheck:
     """The text of the session, checked."""
-    text, schema = session.parameters_text, schema_of(session)
-    key = (text, session.schema_text, schema is None)
-    return state.remembered(session, "parameters", key, lambda: check_parameters(text, schema))
+    text, schema = session.typed.parameters_text, schema_of(session)
+    key = (text, session.typed.schema_text, schema is None)
+    return session.memo.remember("parameters", key, lambda: check_parameters(text, schema))
 
 
 def is_well_formed(check: ParameterCheck) -> bool:
-    """Whether sets and fields of the text can be edited; their values may be wrong."""
+    """Whether the text has sets and fields that can be edited, even if values are invalid."""
     return check.error is None or bool(check.merged)
 
 
 def shows_form(session: Session) -> bool:
-    """Whether fields are drawn; else there is the editor, which sends what is typed late."""
-    has_form = isinstance(form_of(session), FormField) and session.parameter_view == FORM
+    """Whether the form is shown; else the editor, which sends what is typed after a delay."""
+    has_form = isinstance(form_of(session), FormField) and session.views.parameter_view == FORM
     return has_form and is_well_formed(read(session))
 
 
 def take_over(session: Session) -> ParameterCheck:
-    """Put the text into the request, or block the request with what is wrong with it."""
+    """Put the text into the request, or block the request with the errors of the text."""
     check = read(session)
     issues = [*_draft_issues(session), *(check.error.issues if check.error else ())]
     if issues:
-        state.refuse_input(session, "parameters", InvalidInput(issues))
+        session.refuse("parameters", InvalidInput(issues))
     else:
-        state.accept_input(session, "parameters")
-        state.edit(session, parameters=check.document)
+        session.accept("parameters")
+        session.edit(parameters=check.document)
     return check
 
 
@@ -94,7 +94,7 @@ def _draft_issues(session: Session) -> list[Issue]:
     action = "The value before is kept; correct it in the form, or discard what was typed"
     return [
         Issue(f"{_excerpt(text)} is not a value of {'.'.join(path)}", "form", action, path=target)
-        for (target, path), text in session.drafts.items()
+        for (target, path), text in session.typed.drafts.items()
     ]
 
 
@@ -103,25 +103,26 @@ def _excerpt(text: str) -> str:
 
 
 def set_count(check: ParameterCheck) -> int:
-    """How many distributed sets the text lists; 0 where it has one set for every asset."""
+    """The number of distributed sets in the text; 0 if it has one set for every asset."""
     document = check.document or {}
     return len(document.get(DISTRIBUTED, ()))
 
 
 def target_of(session: Session, check: ParameterCheck) -> JsonPath:
-    """Where in the document the set is that the form shows."""
+    """The path in the document of the set that the form shows."""
     document = check.document or {}
     count = set_count(check)
-    if session.chosen_set == FIXED_SET and (count or FIXED in document):
+    if session.views.chosen_set == FIXED_SET and (count or FIXED in document):
         return (FIXED,)
-    session.chosen_set = min(max(session.chosen_set, 0), max(count, 1) - 1)
+    chosen = min(max(session.views.chosen_set, 0), max(count, 1) - 1)
+    session.keep_view(chosen_set=chosen)
     if count:
-        return (DISTRIBUTED, session.chosen_set)
+        return (DISTRIBUTED, chosen)
     return (FIXED,) if FIXED in document and SINGLE not in document else (SINGLE,)
 
 
 def own_values(document: Mapping[str, Any] | None, target: JsonPath) -> Mapping[str, Any]:
-    """The values that are written in the set at `target`, without those it inherits."""
+    """The values in the set at `target`, without those that it inherits."""
     values: Any = document or {}
     for step in target:
         try:
@@ -132,48 +133,49 @@ def own_values(document: Mapping[str, Any] | None, target: JsonPath) -> Mapping[
 
 
 def change(session: Session, make: Callable[..., str], *arguments: Any) -> None:
-    """Change the text by `make`, unless it does not hold; editors show the new one."""
+    """Change the text by `make` if it is well formed; editors show the new text."""
     if not is_well_formed(read(session)):
         return
-    replace_text(session, make(session.parameters_text, *arguments))
+    replace_text(session, make(session.typed.parameters_text, *arguments))
 
 
 def replace_text(session: Session, text: str) -> None:
-    """Show `text` in every editor; `undo` brings the one before back."""
-    session.parameters_before = session.parameters_text
-    session.parameters_text = text
-    state.reload_editors(session)
+    """Show `text` in every editor; `undo` restores the previous text."""
+    session.keep_typed(parameters_before=session.typed.parameters_text, parameters_text=text)
+    session.reload_editors()
 
 
 def undo(session: Session) -> None:
-    """Bring the text back that the last button replaced; once more, and it is as it was."""
-    if session.parameters_before is not None:
-        session.drafts.clear()
-        replace_text(session, session.parameters_before)
+    """Restore the text that the last button replaced; a second call reverts that."""
+    if session.typed.parameters_before is not None:
+        session.keep_typed(drafts={})
+        replace_text(session, session.typed.parameters_before)
 
 
 def take_field(
     session: Session, target: JsonPath, field: FormField, key: str, required: frozenset[KeyPath]
 ) -> None:
-    """Put what the widget `key` holds into the text; what is no value is kept as a draft."""
-    typed = state.widget_value(key)
+    """Put the value of the widget `key` into the text; an invalid one is kept as a draft."""
+    typed = widget_value(key)
     draft = (target, field.path)
+    drafts = {one: kept for one, kept in session.typed.drafts.items() if one != draft}
     try:
         value = _typed_value(session, field, key, typed)
     except InvalidInput:
-        is_table = key in session.table_rows
-        session.drafts[draft] = json.dumps(_rows(session, key, typed)) if is_table else typed
+        is_table = key in session.typed.table_rows
+        kept = json.dumps(_rows(session, key, typed)) if is_table else typed
+        session.keep_typed(drafts={**drafts, draft: kept})
         return
-    session.drafts.pop(draft, None)
-    text = session.parameters_text
+    text = session.typed.parameters_text
     if value is MISSING:
-        session.parameters_text = unset_value(text, target, field.path, required)
+        text = unset_value(text, target, field.path, required)
     else:
-        session.parameters_text = set_value(text, target, field.path, value)
+        text = set_value(text, target, field.path, value)
+    session.keep_typed(drafts=drafts, parameters_text=text)
 
 
 def put_null(session: Session, target: JsonPath, path: KeyPath, is_null: bool) -> None:
-    """Set the object at `path` to null, or leave it out again."""
+    """Set the object at `path` to null, or unset it."""
     if is_null:
         change(session, set_value, target, path, None)
     else:
@@ -181,7 +183,7 @@ def put_null(session: Session, target: JsonPath, path: KeyPath, is_null: bool) -
 
 
 def draft_fault(field: FormField, draft: str) -> str:
-    """Why `draft` is no value of `field`."""
+    """Why `draft` is not a valid value of `field`."""
     try:
         if field.kind in ("table", "dictionary"):
             read_rows(field, json.loads(draft))
@@ -193,7 +195,7 @@ def draft_fault(field: FormField, draft: str) -> str:
 
 
 def _typed_value(session: Session, field: FormField, key: str, typed: Any) -> Any:
-    if key in session.table_rows:
+    if key in session.typed.table_rows:
         return read_rows(field, _rows(session, key, typed))
     choices = choices_of(field)
     if choices:
@@ -202,7 +204,7 @@ def _typed_value(session: Session, field: FormField, key: str, typed: Any) -> An
 
 
 def _rows(session: Session, key: str, edits: Mapping[str, Any]) -> list[TableRow]:
-    return edited_rows(session.table_rows[key], edits)
+    return edited_rows(session.typed.table_rows[key], edits)
 
 
 def value_at(values: JsonValue, path: KeyPath) -> Any:

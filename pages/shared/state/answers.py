@@ -1,7 +1,7 @@
-"""Answers about the collection, shared by everybody who asks the same, within bounds.
+"""Answers about the collection, shared by all sessions, within bounds.
 
-An answer is worked out once, outside the script threads. One that failed is asked
-for again after a while, so that a source that comes back is noticed.
+Each answer is computed once, outside the script threads. A failure expires sooner than an
+answer, so that a source that works again is noticed.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class Answers:
-    """Works by what was asked; the least lately asked go first. Safe to use from several threads.
+    """Works by their question, least recently used dropped first; thread-safe.
 
     Parameters
     ----------
     most
-        So many answers are kept.
+        How many answers are kept.
     seconds, seconds_failed
-        How long an answer holds, and how long a failure.
+        How long an answer is kept, and how long a failure.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Answers:
         return len(self._works)
 
     def ask(self, key: Hashable, call: Callable[[Progress], T]) -> Work[T]:
-        """The work on `key`: under way, done, or begun now by `call`."""
+        """The work on `key`: running, done, or started now with `call`."""
         with self._lock:
             work = self._works.get(key)
             if work is None or self._is_old(work):

@@ -1,8 +1,8 @@
 """What the browser of a tab keeps: the id of its session, and nothing else.
 
-The id of this tab lies in the tab's own storage, those of the last tabs in the
-browser's; neither is sent with requests or stands in an address. A cookie says only
-*that* there is something kept, so that a first visit does not wait for an answer.
+The id of this tab is in the tab's session storage, those of the last tabs in the browser's
+local storage; neither is sent with requests or appears in a URL. A cookie says only
+*that* an id is kept, so that a first visit does not wait for an answer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ export default function ({ data, setStateValue }) {
 
 @dataclass(frozen=True)
 class KeptIds:
-    """The ids that a browser gave: of this tab before a reload, and of its last tabs."""
+    """The ids that a browser sent: of this tab before a reload, and of its last tabs."""
 
     own: str = ""
     recent: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """Sessions that outlive a reload and a closed tab, within bounds.
 
 Streamlit forgets a session when its tab is reloaded. Here it is kept on the server
-under an id that only the browser of that tab knows: whoever knows the id sees the
-session, so it is a bearer secret and stands in no address and no log.
+under an id that only the browser of that tab knows. Anyone with the id sees the session,
+so it is a bearer secret that appears in no URL and in no log.
 """
 
 from __future__ import annotations
@@ -13,35 +13,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
 
-
-class Keepable(Protocol):
-    """What a kept session can do, so that keeping many stays bounded."""
-
-    @property
-    def weight(self) -> int:
-        """About how many rows it holds: list rows, assets, files and jobs."""
-        ...
-
-    def drop_results(self) -> None:
-        """Forget what can be looked for again; what was typed stays."""
-        ...
-
-
-S = TypeVar("S", bound=Keepable)
+from pages.shared.state.session import Session
 
 
 @dataclass
-class Kept(Generic[S]):
+class Kept:
     """A session, the connection that shows it, and when it was last shown."""
 
-    session: S
+    session: Session
     connection: str
     used: float
 
 
-class KeptSessions(Generic[S]):
+class KeptSessions:
     """The sessions of all tabs, by their secret ids; safe to use from several threads.
 
     Parameters
@@ -50,10 +35,10 @@ class KeptSessions(Generic[S]):
         Tells whether a connection still shows its session; such a session is never
         given to another one, and never shortened.
     most, seconds
-        So many sessions are kept, and each for so long after it was last shown.
+        How many sessions are kept, and for how long after each was last shown.
     rows
-        What the sessions that nobody looks at may weigh; above it the results of
-        those not shown for longest go, then whole sessions.
+        The most rows that sessions without a browser may hold together; above it the
+        results of those not shown for longest are dropped, then whole sessions.
     """
 
     def __init__(
@@ -67,14 +52,14 @@ class KeptSessions(Generic[S]):
     ) -> None:
         self._is_connected, self._clock = is_connected, clock
         self._most, self._seconds, self._rows = most, seconds, rows
-        self._kept: OrderedDict[str, Kept[S]] = OrderedDict()
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, session: S, connection: str) -> str:
-        """Keep a session; the answer is its new id."""
+    def add(self, session: Session, connection: str) -> str:
+        """Keep a session, and return its new id."""
         with self._lock:
             return self._add(session, connection)
 
@@ -87,50 +72,45 @@ class KeptSessions(Generic[S]):
                 self._kept.move_to_end(name)
 
     def forget(self, name: str) -> None:
-        """Keep it no longer."""
+        """Drop the session with this id."""
         with self._lock:
             self._kept.pop(name, None)
 
     def resume(
-        self,
-        own: str,
-        recent: Sequence[str],
-        connection: str,
-        copy: Callable[[S], S],
-        is_mine: Callable[[S], bool] = lambda session: True,
-    ) -> tuple[str, S] | None:
-        """The id and the session that a tab goes on with, or None where it starts afresh.
+        self, own: str, recent: Sequence[str], connection: str, owner: str
+    ) -> tuple[str, Session] | None:
+        """The id and the session that a tab continues with, or None if it starts afresh.
 
-        ``own`` is the id that the tab itself had before a reload. Where another tab
-        shows that session (a duplicated tab has the id of the first), a copy goes on,
-        so that two tabs never write into one. A tab without an id takes the most
-        recent session of its browser that no tab shows. A session that is not
-        ``is_mine`` is another person's, who used the same browser.
+        ``own`` is the id that the tab itself had before a reload. If another tab shows
+        that session (a duplicated tab has the id of the first), this tab gets a copy, so
+        that two tabs never write into one session. A tab without an id gets the most
+        recent session of its browser that no tab shows. A session with another ``owner``
+        is never used: it is of another person at the same browser.
         """
         with self._lock:
             self._tidy()
-            mine = {name for name in (own, *recent) if self._is(name, is_mine)}
+            mine = {name for name in (own, *recent) if self._is_of(name, owner)}
             if own in mine:
                 session = self._kept[own].session
                 if not self._is_shown_elsewhere(own, connection):
                     return self._take(own, connection)
-                duplicate = copy(session)
+                duplicate = session.duplicate()
                 return self._add(duplicate, connection), duplicate
             for name in recent:
                 if name in mine and not self._is_shown_elsewhere(name, connection):
                     return self._take(name, connection)
             return None
 
-    def _is(self, name: str, is_mine: Callable[[S], bool]) -> bool:
-        return name in self._kept and is_mine(self._kept[name].session)
+    def _is_of(self, name: str, owner: str) -> bool:
+        return name in self._kept and self._kept[name].session.owner == owner
 
-    def _take(self, name: str, connection: str) -> tuple[str, S]:
+    def _take(self, name: str, connection: str) -> tuple[str, Session]:
         kept = self._kept[name]
         kept.connection, kept.used = connection, self._clock()
         self._kept.move_to_end(name)
         return name, kept.session
 
-    def _add(self, session: S, connection: str) -> str:
+    def _add(self, session: Session, connection: str) -> str:
         name = secrets.token_urlsafe(32)
         self._kept[name] = Kept(session, connection, self._clock())
         self._tidy()
@@ -141,7 +121,7 @@ class KeptSessions(Generic[S]):
         return other != connection and self._is_connected(other)
 
     def _tidy(self) -> None:
-        """Back within the bounds: the old first, and of the others those shown last stay."""
+        """Apply the bounds: drop old sessions first, then those not shown for longest."""
         now, unseen = self._clock(), []
         for name, kept in self._kept.items():
             if self._is_connected(kept.connection):

@@ -1,4 +1,4 @@
-"""Clients and caches: the one place that holds them, always bounded and keyed by source."""
+"""Clients and caches, all of them here; each is bounded and keyed by source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from streamlit.runtime import Runtime
@@ -40,7 +39,7 @@ KEPT_SECONDS = 8 * 3600
 
 @dataclass(frozen=True)
 class Sources:
-    """Both ends of a dispatch, and where files are located, opened once for all sessions."""
+    """The metadata source, the object store and the cluster, opened once for all sessions."""
 
     metadata: MetadataSource
     objects: ObjectLister
@@ -48,7 +47,7 @@ class Sources:
 
 
 def current_settings() -> SourceSettings:
-    """Where this server reads from: its environment, the same for everybody."""
+    """The sources of this server, from its environment; the same for all sessions."""
     return settings_from(os.environ)
 
 
@@ -59,9 +58,9 @@ def output_root() -> Path:
 
 @st.cache_resource(max_entries=4, show_spinner=False)  # also opened outside the script thread
 def open_sources(settings: SourceSettings) -> Sources:
-    """The sources of `settings`; nothing is asked of a remote one yet.
+    """The sources of `settings`; no request is sent yet.
 
-    Sessions that ask the same at the same time share one answer.
+    Sessions that send the same request at the same time share one answer.
     """
     records = SharedAnswers(open_metadata_source(settings))
     return Sources(records, open_object_lister(settings), open_cluster(settings))
@@ -69,13 +68,13 @@ def open_sources(settings: SourceSettings) -> Sources:
 
 @st.cache_resource(max_entries=1)
 def executor() -> Executor:
-    """Where questions to the sources run, for all sessions."""
+    """The thread pool for requests to the sources, for all sessions."""
     return ThreadPoolExecutor(max_workers=8, thread_name_prefix="questions")
 
 
 @st.cache_resource(max_entries=1)
 def writing_executor() -> Executor:
-    """Where dispatches are written: questions to a service that stalls delay none."""
+    """The thread pool for writing, so that a service that stalls delays no dispatch."""
     return ThreadPoolExecutor(max_workers=4, thread_name_prefix="writing")
 
 
@@ -96,12 +95,12 @@ def record_of(settings: SourceSettings, record_id: str) -> Record:
 
 
 def asset_links() -> dict[str, str]:
-    """Address templates of the links out; in the demo they are shown and lead nowhere."""
+    """The URL templates of links to portals; in the demo they are shown but disabled."""
     return read_links(os.environ.get("DISPATCH_LINKS", ""))
 
 
 @st.cache_resource(max_entries=1)
-def kept_sessions() -> KeptSessions[Any]:
+def kept_sessions() -> KeptSessions:
     """The sessions of all tabs; each is reached only with the id that its browser keeps."""
     return KeptSessions(is_connected, most=200, seconds=KEPT_SECONDS, rows=1_000_000)
 
@@ -113,14 +112,16 @@ def current_connection() -> str:
 
 
 def is_connected(connection: str) -> bool:
-    """Whether a browser is at the other end of it now."""
+    """Whether a browser is connected to it now."""
     return Runtime.exists() and Runtime.instance().is_active_session(connection)
 
 
 @st.cache_resource(max_entries=1)
 def answers() -> Answers:
-    """What was asked about the collection lately, for all sessions; a thread pool of its own,
-    so that a long dispatch keeps nobody waiting for a suggestion."""
+    """Recent answers about the collection, for all sessions.
+
+    They have a thread pool of their own, so that a long dispatch delays no suggestion.
+    """
     pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="question")
     return Answers(pool, most=256, seconds=600, seconds_failed=20)
 

@@ -1,8 +1,7 @@
-"""Work that lasts, outside Streamlit's script thread.
+"""Long work, outside Streamlit's script thread.
 
-A rerun, a double click or a closed tab ends a script in the middle of a line;
-work started here goes on, is started once for the same input, and can be
-cancelled. A page polls it.
+A rerun, a double click or a closed tab ends a script in the middle of a line. Work started
+here continues, is started once for the same input, and can be cancelled. A page polls it.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class CancelledError(DispatchError):
 
 @dataclass(eq=False)
 class Work(Generic[T]):
-    """One piece of work and the input (`key`) that made it: stale is a comparison."""
+    """One piece of work and its input (`key`), by which a stale result is recognized."""
 
     key: Hashable
     future: Future[T]
@@ -41,12 +40,12 @@ class Work(Generic[T]):
 
     @property
     def is_done(self) -> bool:
-        """Whether it ended, well or not."""
+        """Whether it ended, with a result or an error."""
         return self.future.done()
 
     @property
     def error(self) -> DispatchError | None:
-        """Why it failed, in words for a person, or None."""
+        """Its error, in words for a person, or None."""
         if not self.is_done:
             return None
         error = self.future.exception()
@@ -57,16 +56,20 @@ class Work(Generic[T]):
 
     @property
     def result(self) -> T | None:
-        """What it gave, or None while it runs and where it failed."""
+        """Its result, or None while it runs and if it failed."""
         return self.future.result() if self.is_done and self.error is None else None
 
     def wait(self, seconds: float) -> None:
-        """Return when it ended, or after `seconds`."""
+        """Return when it ends, or after `seconds`."""
         wait_for([self.future], seconds)
+
+    def cancel(self) -> None:
+        """End the work when it next reports its progress."""
+        self.is_cancelled = True
 
     @property
     def seconds_left(self) -> float | None:
-        """From the pace so far; None before there is one."""
+        """The seconds until its end at the pace so far; None if the pace is not known."""
         if not self.total or not self.done:
             return None
         pace = (time.monotonic() - self.started) / self.done
@@ -74,7 +77,7 @@ class Work(Generic[T]):
 
 
 def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T]) -> Work[T]:
-    """`call` running in `executor`; its progress argument also carries the cancel."""
+    """Run `call` in `executor`; its progress argument raises once the work is cancelled."""
     work: Work[T] = Work(key, Future())
 
     def progress(step: str, done: int, total: int) -> None:
@@ -84,3 +87,8 @@ def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T])
 
     work.future = executor.submit(call, progress)
     return work
+
+
+def result_of(work: Work[T] | None) -> T | None:
+    """The result of `work`, or None where there is none yet."""
+    return work.result if work is not None else None

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 MOST_BARS = 12
-"""Bars of a chart of values; the others are one bar, which says how many they are."""
+"""The most bars of a chart of values; the rest is one bar with their number."""
 
 Counts = Sequence[tuple[str, int]]
 

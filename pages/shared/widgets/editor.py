@@ -12,11 +12,8 @@ from pages.shared.state.session import Session
 
 
 def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint: str = "") -> str:
-    """The text of an editor; its errors stand in the gutter of the next run.
-
-    Without the byte order mark that comes along where a whole file is pasted.
-    """
-    error = session.input_errors.get(name)
+    """The text of an editor, without a byte order mark; its errors are in the next run's gutter."""
+    error = session.inputs.errors.get(name)
     typed = st_ace(
         value=text,
         placeholder=hint,

@@ -1,4 +1,4 @@
-"""Parts that several pages show; they draw, and return what a person did."""
+"""Hints on what is missing, for pages that need assets, files or a plan."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from dispatch_core.dispatch import DispatchPlan
-from pages.shared.state import session as state
+from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.steps import Steps
+from pages.shared.state.inputs import ASSET_INPUTS
 from pages.shared.state.session import Session
+from pages.shared.state.steps import current_find, current_locate, current_planning
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 
@@ -20,65 +22,63 @@ _PAGES = {
 
 
 def _link_to_inputs(session: Session, names: Iterable[str]) -> None:
-    """The errors of these inputs, each with a link to where it is corrected."""
+    """Show the errors of these inputs, each with a link to the page to correct it."""
     for name in names:
-        show_error(session.input_errors[name])
+        show_error(session.inputs.errors[name])
         page = _PAGES.get(name, "pages/plan/assets.py")
         st.page_link(page, label=f"Correct the {name}", icon=":material/edit:")
 
 
-def needs_assets(session: Session) -> bool:
-    """Say what is missing, with a link, where a page is opened before assets are found."""
-    found = state.found(session)
-    if found is not None and found.matched:
+def needs_assets(session: Session, steps: Steps) -> bool:
+    """Whether assets are missing; says what to do, with a link."""
+    if steps.found is not None and steps.found.matched:
         return False
-    refused = [name for name in session.input_errors if name in state.ASSET_INPUTS]
-    work = state.current_find(session)
+    refused = [name for name in session.inputs.errors if name in ASSET_INPUTS]
+    work = current_find(session)
     if refused:
         _link_to_inputs(session, refused)
     elif work is not None and not work.is_done:
         watch(work)
     else:
-        st.info(_why_no_assets(session), icon=":material/info:")
+        st.info(_why_no_assets(session, steps), icon=":material/info:")
         st.page_link(
             "pages/plan/assets.py", label="Choose the assets", icon=":material/database_search:"
         )
     return True
 
 
-def _why_no_assets(session: Session) -> str:
-    if state.found(session) is not None:
+def _why_no_assets(session: Session, steps: Steps) -> str:
+    if steps.found is not None:
         return "No asset matches."
-    if session.found_work is None:
+    if session.work.found is None:
         return "No assets are chosen yet."
     return "The choice of assets changed since they were looked for."
 
 
-def plan_or_hint(session: Session) -> DispatchPlan | None:
-    """The plan; where there is none yet, say what is missing, with a link to it."""
-    if needs_assets(session):
+def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
+    """The plan; if there is none yet, None and a hint on what is missing, with a link."""
+    if needs_assets(session, steps):
         return None
-    work = state.current_locate(session)
-    if session.input_errors:
-        _link_to_inputs(session, session.input_errors)
+    work = current_locate(session)
+    if session.inputs.errors:
+        _link_to_inputs(session, session.inputs.errors)
     elif work is not None and not work.is_done:
         watch(work)
-    elif state.located(session) is None:
+    elif steps.located is None:
         ending = escaped(session.request.file_extension)
         st.info(f"The files ending in {ending} are not located yet.", icon=":material/info:")
         st.page_link("pages/plan/files.py", label="Locate the files", icon=":material/folder_open:")
     else:
-        show_error(state.refusal(session))
-        plan = state.plan(session)
-        if plan is None:
+        show_error(steps.error)
+        if steps.plan is None:
             _say_it_is_planned(session)
-        return plan
+        return steps.plan
     return None
 
 
 def _say_it_is_planned(session: Session) -> None:
-    """A line while a large plan is made; the side bar notices when it is there."""
-    work = state.current_planning(session)
+    """Show a line while a large plan is assembled; the side bar reruns the page at the end."""
+    work = current_planning(session)
     if work is not None and work.is_done:
         show_error(work.error)
     elif work is not None:

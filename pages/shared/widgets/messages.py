@@ -13,14 +13,14 @@ from pages.shared.state.session import Session
 
 
 def show_notice(session: Session) -> None:
-    """What happened on the page before, once."""
-    if session.notice:
-        st.toast(escaped(session.notice), icon=":material/check:")
-        session.notice = ""
+    """Show the notice of the previous page, once."""
+    if session.views.notice:
+        st.toast(escaped(session.views.notice), icon=":material/check:")
+        session.keep_view(notice="")
 
 
 def show_error(error: DispatchError | None) -> None:
-    """Every issue of `error`: what, where, what to do; positions with a caret."""
+    """Show every issue of `error`: what, where, what to do; positions with a caret."""
     for issue in error.issues if error else ():
         text = str(issue).removesuffix(f"\n{issue.excerpt}")
         st.error(escaped(text), icon=":material/error:")
@@ -39,9 +39,9 @@ def show_warnings(warnings: Iterable[str | Notice]) -> None:
 
 
 def escaped(text: str) -> str:
-    """`text` without a meaning in Markdown: names of assets, fields and files are not markup.
+    """`text` with Markdown escaped: names of assets, fields and files are not markup.
 
-    An escaped address is still made a link, so an invisible joiner parts it.
+    An escaped URL would still become a link, so an invisible joiner splits it.
     """
     parted = _LINKED.sub("\\g<0>\u2060", text)
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>~:$" else sign for sign in parted)

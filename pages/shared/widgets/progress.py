@@ -20,10 +20,10 @@ def run_again_when_done(work: Work[Any]) -> None:
 
 
 def watch(work: Work[Any] | None, key: str = "cancel") -> None:
-    """Progress, time left and a cancel button while `work` runs; its error when it failed."""
+    """Show progress, time left and a cancel button while `work` runs, its error if it failed."""
     if work is None:
         return
-    work.wait(0.3)  # what is quick is shown without a flicker
+    work.wait(0.3)  # quick work is shown without a flicker
     if work.is_done:
         show_error(work.error)
         return
@@ -38,6 +38,6 @@ def watch(work: Work[Any] | None, key: str = "cancel") -> None:
         text += f", about {left:.0f} s left" if left is not None and left > 1 else ""
         st.progress(min(1.0, work.done / work.total) if work.total else 0.0, text)
         if st.button("Cancel", icon=":material/close:", key=key):
-            work.is_cancelled = True
+            work.cancel()
 
     poll()

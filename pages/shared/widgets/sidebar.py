@@ -5,20 +5,26 @@ from __future__ import annotations
 import streamlit as st
 
 from dispatch_core.connect import SourceSettings
-from dispatch_core.dispatch import DispatchPlan
+from dispatch_core.dispatch_plan import DispatchPlan, Equation
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
-from pages.shared.state import session as state
+from dispatch_core.request import DispatchRequest
+from dispatch_core.steps import Steps
 from pages.shared.state.services import current_settings, open_sources
 from pages.shared.state.session import Session
+from pages.shared.state.steps import current_planning, now, set_count
+from pages.shared.state.tab import start_over
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.progress import run_again_when_done
 
 _EXCLUDED = "excluded"
 
+_Number = tuple[str, int | None, str]
+"""A sign, how many, and of what."""
+
 
 def source_badge(session: Session) -> None:
-    """Where records and files come from, in the side bar of every page."""
+    """Show the sources of records and files."""
     settings = current_settings()
     with st.sidebar:
         if settings.is_demo:
@@ -42,7 +48,7 @@ def _label(settings: SourceSettings) -> str:
 
 
 def _files_label(settings: SourceSettings) -> str:
-    """Where files are looked for, how old an inventory is, and on which cluster."""
+    """The object store, the age of an inventory, and the cluster."""
     try:
         sources = open_sources(settings)
     except DispatchError as error:
@@ -52,40 +58,45 @@ def _files_label(settings: SourceSettings) -> str:
 
 
 def equation_bar(session: Session) -> None:
-    """The job equation, as far as it is known, in the side bar: in sight on every page."""
-    found, plan = state.found(session), state.plan(session)
-    equation = plan.equation if plan else None
-    numbers = [
+    """Show the job equation, as far as it is known, in the side bar of every page."""
+    steps = now(session)
+    plan, planning = steps.plan, current_planning(session)
+    with st.sidebar.container(border=True, key="equation"):
+        st.markdown("  \n".join(_term(*number) for number in _numbers(session, steps)))
+        st.caption(_sizes(plan) if plan else _next_step(session, steps))
+        if planning is not None and not planning.is_done:
+            run_again_when_done(planning)
+        if plan is not None:
+            _cuts(session, plan.equation)
+
+
+def _numbers(session: Session, steps: Steps) -> list[_Number]:
+    found, equation = steps.found, steps.plan.equation if steps.plan else None
+    return [
         ("", len(found.assets) if found else None, "asset"),
-        *_less_excluded(found, plan),
-        ("→", count_of_inputs(session), input_name(session)),
-        ("×", state.set_count(session), "parameter set"),
+        *_less_excluded(found, steps.plan),
+        ("→", count_of_inputs(steps), input_name(steps.request)),
+        ("×", set_count(session, steps), "parameter set"),
         ("=", equation.jobs if equation else None, "job"),
         ("→", equation.workers if equation else None, "worker"),
     ]
-    with st.sidebar.container(border=True, key="equation"):
-        st.markdown("  \n".join(_term(*number) for number in numbers))
-        st.caption(_sizes(plan, session) if plan else _next_step(session))
-        planning = state.current_planning(session)
-        if planning is not None and not planning.is_done:
-            run_again_when_done(planning)
-        if equation and equation.capped:
-            st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
-        if (
-            equation
-            and equation.excluded
-            and st.button(
-                f"Exclusion ledger ({equation.excluded:,})",
-                help="Who is not in, at which stage and why: repeated rows and records, ids that "
-                "were not found, assets without a usable file.",
-                icon=":material/remove_circle:",
-                type="tertiary",
-                key="see-excluded",
-            )
-        ):
-            session.job_view = "not in"
-            state.reload_editors(session)
-            st.switch_page("pages/dispatch/jobs.py")
+
+
+def _cuts(session: Session, equation: Equation) -> None:
+    """Show the jobs over the cap, and a button to the exclusion ledger."""
+    if equation.capped:
+        st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
+    if equation.excluded and st.button(
+        f"Exclusion ledger ({equation.excluded:,})",
+        help="Who is not in, at which stage and why: repeated rows and records, ids that "
+        "were not found, assets without a usable file.",
+        icon=":material/remove_circle:",
+        type="tertiary",
+        key="see-excluded",
+    ):
+        session.keep_view(job_view="not in")
+        session.reload_editors()
+        st.switch_page("pages/dispatch/jobs.py")
 
 
 def _term(sign: str, number: int | None, name: str) -> str:
@@ -93,45 +104,43 @@ def _term(sign: str, number: int | None, name: str) -> str:
     return f"{sign} **{told}** {name}{'' if number == 1 or name == _EXCLUDED else 's'}"
 
 
-def _less_excluded(
-    found: FoundAssets | None, plan: DispatchPlan | None
-) -> list[tuple[str, int | None, str]]:
-    """The found assets that make no job; the ledger also has rows that found no asset."""
+def _less_excluded(found: FoundAssets | None, plan: DispatchPlan | None) -> list[_Number]:
+    """The number of found assets without a job; the ledger also has rows without an asset."""
     excluded = len(found.assets) - plan.equation.assets if found and plan else 0
     return [("−", excluded, _EXCLUDED)] if excluded > 0 else []
 
 
-def input_name(session: Session) -> str:
+def input_name(request: DispatchRequest) -> str:
     """What a job is made for: a file, a group or an input."""
-    if session.request.file_extension and session.request.is_split:
+    if request.file_extension and request.is_split:
         return "file"
-    return "group" if session.request.group_by else "input"
+    return "group" if request.group_by else "input"
 
 
 def start_over_button() -> None:
-    """A way back to an empty form, in two clicks, in the side bar of every page."""
+    """Offer to start over, in two clicks."""
     with st.sidebar.popover("Start over", icon=":material/restart_alt:", type="tertiary"):
         st.write("Forget the choice of assets, files and parameters of this tab?")
-        if st.button("Yes, start over", key="start-over", on_click=state.start_over):
+        if st.button("Yes, start over", key="start-over", on_click=start_over):
             st.switch_page("pages/plan/assets.py")
 
 
-def count_of_inputs(session: Session) -> int | None:
-    """How many jobs one parameter set makes, as far as it is known.
+def count_of_inputs(steps: Steps) -> int | None:
+    """The number of jobs that one parameter set makes; None if it is not known.
 
-    Before there is a plan it is not known how many groups there will be.
+    The number of groups is not known before the plan.
     """
-    plan, files = state.plan(session), state.located(session)
-    if plan is not None:
-        return plan.equation.inputs
-    if files is None or session.request.group_by:
+    files = steps.located
+    if steps.plan is not None:
+        return steps.plan.equation.inputs
+    if files is None or steps.request.group_by:
         return None
-    if not session.request.is_split:
+    if not steps.request.is_split:
         return len(files.located)
     return sum(1 if one.files is None else len(one.files) for one in files.located)
 
 
-def _sizes(plan: DispatchPlan, session: Session) -> str:
+def _sizes(plan: DispatchPlan) -> str:
     equation = plan.equation
     if not equation.jobs:
         return "No job can be made."
@@ -139,16 +148,16 @@ def _sizes(plan: DispatchPlan, session: Session) -> str:
     if equation.largest != equation.smallest:
         size += f" to {equation.largest:,}"
     size += " job each" if size == "1" else " jobs each"
-    kind = escaped(session.request.file_extension or "whole assets")
+    kind = escaped(plan.request.file_extension or "whole assets")
     trial = f"; trial: {escaped(str(plan.request.trial))}" if plan.request.trial else ""
     return f"{size}; {kind}; format {plan.request.job_format}{trial}"
 
 
-def _next_step(session: Session) -> str:
-    if session.input_errors:
-        return f"Next: correct the {' and the '.join(session.input_errors)}."
-    if state.found(session) is None:
+def _next_step(session: Session, steps: Steps) -> str:
+    if session.inputs.errors:
+        return f"Next: correct the {' and the '.join(session.inputs.errors)}."
+    if steps.found is None:
         return "Next: find the assets, on the page Assets."
-    if state.current_planning(session) is not None:
+    if current_planning(session) is not None:
         return "The jobs are being put together."
     return "Next: locate the files, on the page Files."

@@ -4,7 +4,7 @@ import streamlit as st
 
 _STYLE = """
 <style>
-/* holds no text: it talks to the browser of the tab */
+/* has no text: it exchanges ids with the browser */
 .st-key-browser-tab { display: none; }
 /* a browser that does not answer leaves a way out, after a while */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
@@ -16,7 +16,7 @@ _STYLE = """
   }
   [data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
 }
-/* results of another choice than the present one; a line above them says so */
+/* results of an earlier request; a line above them says so */
 [class*="st-key-stale-"] [data-testid="stDataFrame"],
 [class*="st-key-stale-"] [data-testid="stVegaLiteChart"] { opacity: 0.55; }
 /* a row of the query wraps in a narrow window rather than cut its labels */

@@ -12,15 +12,15 @@ import streamlit as st
 from dispatch_core.text.spreadsheet import csv_file, safe_cell
 from dispatch_core.types import Exclusion
 from dispatch_core.views.table import Columns, TableView, page_of, select_rows
-from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.state.tab import open_session
 
 MOST_ROWS = 500
-"""Rows of a table that are sent to the browser at a time."""
+"""The most rows of a table that are sent to the browser at a time."""
 
 
 SMALL = 10
-"""Up to so many rows are seen at a glance, and need no search."""
+"""Up to this many rows are shown without a search."""
 
 
 def paged_table(
@@ -31,15 +31,15 @@ def paged_table(
     `columns` maps a title to a function of a row, and `changes` is what the cells
     depend on beside the row. Returns (shown rows, event).
     """
-    session = state.open_session()
+    session = open_session()
     view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
     cells_of = (tuple(columns), changes)
     picked = _picked(session, rows, columns, key, cells_of, view)
     if len(rows) > SMALL:
         view = _turn_pages(session, view, key, len(picked), len(rows))
     _, indices = page_of(picked, view, MOST_ROWS)
-    table, version = state.remembered_of(
-        session, f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
+    table, version = session.memo.remember_of(
+        f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
     )
     event = st.dataframe(
         table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
@@ -50,9 +50,9 @@ def paged_table(
 def rows_that_match(
     rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None
 ) -> list[Any]:
-    """All rows that the search of a `paged_table` keeps, on every page; none without a search."""
-    session = state.open_session()
-    view = session.views.get(key, TableView())
+    """All rows that match the search of a `paged_table`, on every page; none without a search."""
+    session = open_session()
+    view = session.views.tables.get(key, TableView())
     if len(rows) <= SMALL or not view.search.strip():
         return []
     picked = _picked(session, rows, columns, key, (tuple(columns), changes), view)
@@ -67,8 +67,7 @@ def _picked(
     cells_of: Hashable,
     view: TableView,
 ) -> Sequence[int]:
-    return state.remembered_of(
-        session,
+    return session.memo.remember_of(
         f"{key} picked",
         rows,
         (cells_of, replace(view, page=0)),
@@ -81,14 +80,14 @@ def _page(
 ) -> tuple[pd.DataFrame, int]:
     """The cells of a page, and a number that tells it from every other page.
 
-    A selection is kept by position: of other rows, it would be a selection of nobody's.
+    A browser keeps a selection by position, so other rows need another widget.
     """
     cells = [[_cell(read(rows[index])) for read in columns.values()] for index in indices]
     return pd.DataFrame(cells, columns=list(columns)), hash(repr(cells))
 
 
 def _cell(value: Any) -> Any:
-    """A table is also copied into a spreadsheet, and saved as CSV by its own button."""
+    """A cell that is safe in a spreadsheet: tables are copied there and saved as CSV."""
     return safe_cell(value) if isinstance(value, str) else value
 
 
@@ -96,8 +95,8 @@ _ANYWHERE, _AS_IS = "any column", "as it came"
 
 
 def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
-    """What a person searches for and sorts by; kept over pages and reloads."""
-    kept = session.views.get(key, TableView())
+    """The search and the order of a table, which are kept over pages and reloads."""
+    kept = session.views.tables.get(key, TableView())
     search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
     text = search.text_input(
         f"Search all {len(rows):,} rows",
@@ -122,14 +121,18 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
     by, is_descending = orders[order]
     view = TableView(text, "" if place == _ANYWHERE else place, by, is_descending)
     is_same = view == replace(kept, page=0)
-    session.views[key] = kept if is_same else view
-    return session.views[key]
+    return _keep(session, key, kept if is_same else view)
+
+
+def _keep(session: Session, key: str, view: TableView) -> TableView:
+    session.keep_view(tables={**session.views.tables, key: view})
+    return view
 
 
 def _turn_pages(
     session: Session, view: TableView, key: str, picked: int, all_rows: int
 ) -> TableView:
-    """The page to show, chosen where there is more than one, and what is shown in words."""
+    """The view with the chosen page; shows the choice if there are several, and the range."""
     pages = max(1, -(-picked // MOST_ROWS))
     line = st.container(horizontal=True, vertical_alignment="bottom")
     if pages > 1:
@@ -142,7 +145,7 @@ def _turn_pages(
             key=f"{key}-page-{pages}-{version}-{session.epoch}",
             width=150,
         )
-        view = session.views[key] = replace(view, page=int(number) - 1)
+        view = _keep(session, key, replace(view, page=int(number) - 1))
     first = view.page * MOST_ROWS
     last = min(first + MOST_ROWS, picked)
     of = f"{picked:,}" if picked == all_rows else f"{picked:,} that match, of {all_rows:,}"
@@ -151,7 +154,7 @@ def _turn_pages(
 
 
 def download_csv(label: str, make: Callable[[], str], name: str) -> None:
-    """A button that makes the CSV when it is pressed; nothing of it is kept on the server."""
+    """Show a button that makes the CSV on download; nothing is kept on the server."""
     st.download_button(
         label,
         lambda: csv_file(make()),
@@ -164,13 +167,13 @@ def download_csv(label: str, make: Callable[[], str], name: str) -> None:
 
 
 def small_table(rows: Sequence[Mapping[str, Any]], **options: Any) -> None:
-    """A few rows without search and pages; titles are those of the first row."""
+    """Show a few rows without search and pages; titles are those of the first row."""
     cells = [{title: _cell(value) for title, value in row.items()} for row in rows]
     st.dataframe(pd.DataFrame(cells), hide_index=True, placeholder="", **options)
 
 
 def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:
-    """The exclusion ledger: who, at which stage, why, what to do."""
+    """Show the exclusion ledger: asset, stage, reason, what to do."""
     columns = {
         "Stage": lambda row: row.stage,
         "Reason": lambda row: row.reason.replace("_", " "),

@@ -1,0 +1,224 @@
+"""The plan of a dispatch, as a value: jobs, workers, ledger, warnings, fingerprint.
+
+The plan exists before anything is written. What is shown is what is written: folder and
+zip are made from `DispatchPlan.files`, and the fingerprint is the digest of that stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dispatch_core.choose import Chosen
+from dispatch_core.find import FoundAssets
+from dispatch_core.grouping import Grouped
+from dispatch_core.job_model import Job, query_for_jobs
+from dispatch_core.job_text import JobTexts
+from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
+from dispatch_core.locate import Located
+from dispatch_core.parameter_sets.document import ParameterSets
+from dispatch_core.request import DEFAULT_WORKERS, CheckedRequest, DispatchRequest
+from dispatch_core.text.words import counted
+from dispatch_core.types import Exclusion, LocatedAsset, Notice, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """The job equation: assets, inputs, parameter sets, excluded, jobs, workers.
+
+    ``inputs`` are files where files are split, else assets or groups; times
+    ``sets`` (1 where there are none), minus repeats and jobs over the cap, it
+    gives ``jobs``. ``excluded`` counts the rows of the ledger.
+    """
+
+    matched: int
+    assets: int
+    inputs: int
+    input_kind: str
+    sets: int
+    excluded: int
+    capped: int
+    jobs: int
+    workers: int
+    smallest: int
+    largest: int
+
+    def __str__(self) -> str:
+        size = counted(self.smallest, "job")
+        if self.largest != self.smallest:
+            size = f"{self.smallest:,} to {counted(self.largest, 'job')}"
+        left_out = f" - {self.capped:,} over the cap" if self.capped else ""
+        return (
+            f"{counted(self.matched, 'asset')} matched, {self.assets:,} usable -> "
+            f"{counted(self.inputs, self.input_kind)} x {counted(self.sets, 'parameter set')}"
+            f"{left_out} = {counted(self.jobs, 'job')} -> {counted(self.workers, 'worker')} "
+            f"({size} each); {self.excluded:,} excluded"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchPlan:
+    """Exactly what will be written, and every excluded asset with the reason.
+
+    ``workers`` are ranges of indices into ``jobs``; worker n is folder n.
+    """
+
+    request: DispatchRequest
+    source: str
+    buckets: str
+    found: FoundAssets
+    located: tuple[LocatedAsset, ...]
+    parameter_sets: ParameterSets
+    asset_count: int
+    input_count: int
+    jobs: tuple[Job, ...]
+    workers: tuple[range, ...]
+    exclusions: tuple[Exclusion, ...]
+    capped: int
+    warnings: tuple[Notice, ...]
+    query_text: str | None
+    fingerprint: str
+
+    @property
+    def equation(self) -> Equation:
+        """The numbers of the plan."""
+        sizes = [len(worker) for worker in self.workers]
+        return Equation(
+            matched=self.found.matched,
+            assets=self.asset_count,
+            inputs=self.input_count,
+            input_kind=_input_kind(self.request),
+            sets=len(self.parameter_sets.sets) or 1,
+            excluded=len(self.exclusions),
+            capped=self.capped,
+            jobs=len(self.jobs),
+            workers=len(sizes),
+            smallest=min(sizes, default=0),
+            largest=max(sizes, default=0),
+        )
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """(``worker/name.json``, bytes) of each job, worker by worker; the one stream."""
+        texts = JobTexts(self.request.job_format, self.query_text)
+        for number, worker in enumerate(self.workers):
+            for index in worker:
+                job = self.jobs[index]
+                yield f"{number}/{job.name}.json", texts.bytes_of(job)
+
+
+def assemble_plan(
+    checked: CheckedRequest,
+    found: FoundAssets,
+    grouped: Grouped,
+    located: Located,
+    chosen: Chosen,
+    buckets: str,
+) -> DispatchPlan:
+    """The plan of what was found, located and chosen: jobs, workers, ledger, fingerprint."""
+    request = checked.request
+    by_id = {one.asset.record_id: one for one in chosen.located}
+    groups = locate_groups(grouped.groups, by_id)
+    built = build_jobs(groups, checked.parameter_sets.sets, split_files=request.is_split)
+    capped = cap_jobs(built.jobs, request.max_number_of_tasks_dispatched)
+    cut = len(built.jobs) - len(capped.jobs)
+    workers = assign_workers(
+        len(capped.jobs),
+        num_parallel_workers=request.num_parallel_workers,
+        tasks_per_job=request.tasks_per_job,
+    )
+    text = None if checked.query is None else query_for_jobs(checked.query.text)
+    steps = (found, grouped, located, chosen, built, capped)
+    return DispatchPlan(
+        request=request,
+        source=found.source,
+        buckets=buckets,
+        found=found,
+        located=chosen.located,
+        parameter_sets=checked.parameter_sets,
+        asset_count=len({one.asset.record_id for group in groups for one in group.assets}),
+        input_count=built.inputs,
+        jobs=capped.jobs,
+        workers=workers,
+        exclusions=tuple(row for step in steps for row in step.exclusions),
+        capped=cut,
+        warnings=(
+            *map(Notice, _warnings(checked, found, grouped, located)),
+            *_cap_notice(cut, request.max_number_of_tasks_dispatched),
+        ),
+        query_text=text,
+        fingerprint=_fingerprint(request, text, capped.jobs, workers),
+    )
+
+
+def ledger_counts(exclusions: tuple[Exclusion, ...]) -> Mapping[tuple[str, str], int]:
+    """(stage, reason) -> number of rows, in the order of the ledger."""
+    return Counter((row.stage, row.reason) for row in exclusions)
+
+
+def _input_kind(request: DispatchRequest) -> str:
+    if request.file_extension and request.is_split:
+        return "file"
+    return "group" if request.group_by else "input"
+
+
+def _fingerprint(
+    request: DispatchRequest, text: str | None, jobs: tuple[Job, ...], workers: tuple[range, ...]
+) -> str:
+    digest = hashlib.sha256(f"{request.job_format}\n{text}\n".encode())
+    for number, worker in enumerate(workers):
+        for index in worker:
+            digest.update(f"{number}/{jobs[index].name}\n".encode())
+    return digest.hexdigest()
+
+
+def _warnings(
+    checked: CheckedRequest, found: FoundAssets, grouped: Grouped, located: Located
+) -> Iterator[str]:
+    request = checked.request
+    if checked.query is not None:
+        yield from checked.query.warnings
+        if not checked.query.value:
+            yield f"The query is empty: it matches all {found.matched:,} records"
+        if len(checked.query.text) != len(query_for_jobs(checked.query.text)):
+            yield "The query is too long for the job files, which have its digest instead"
+    yield from found.warnings
+    unknown = set(request.excluded) - {row.record_id for row in found.exclusions}
+    if unknown:
+        yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
+    if request.trial is not None:
+        gone = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
+        yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(gone, 'asset')}"
+    yield from checked.parameter_sets.notes
+    yield from located.warnings
+    yield from _file_warnings(request)
+    if request.unwind_list_fields and not request.group_by:
+        yield "unwind_list_fields does nothing without group_by"
+    if request.tasks_per_job and request.num_parallel_workers != DEFAULT_WORKERS:
+        yield "num_parallel_workers is ignored: tasks_per_job is set"
+    if request.nested_stores == "all" and checked.file_extension:
+        yield (
+            f"nested_stores=all listed {located.keys_listed:,} keys in "
+            f"{located.requests:,} requests"
+        )
+
+
+def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:
+    if cut:
+        text = (
+            f"THE CAP CUT {cut:,} JOBS: only {most:,} are dispatched "
+            "(max_number_of_tasks_dispatched)"
+        )
+        yield Notice(text, "cap")
+
+
+def _file_warnings(request: DispatchRequest) -> Iterator[str]:
+    rule = request.several_files
+    if request.group_by and (request.split_files or rule == "each"):
+        name = "several_files=each" if rule == "each" else "split_files"
+        yield f"{name} is ignored: assets are grouped, and a group is one job with all files"
+    elif rule in ("each", "together") and request.split_files == (rule == "together"):
+        yield f"split_files={request.split_files:d} is ignored: several_files={rule} is set"
+    if rule and not request.file_extension:
+        yield f"several_files={rule} does nothing without file_extension"

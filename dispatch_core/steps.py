@@ -1,0 +1,256 @@
+"""How far a request has come on a pair of sources, as one frozen value.
+
+Each step is made from the one before: checked, found, grouped, located, chosen, plan.
+Three of them may be slow: `Steps.find` and `Steps.list_files` ask a source, `Steps.assemble`
+makes every job. A caller runs them where it wants and gives the answer back; the quick
+steps are made at once. What a change of the request does not touch is reused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dispatch_core.choose import Chosen, choose_files
+from dispatch_core.dispatch_plan import DispatchPlan, assemble_plan
+from dispatch_core.errors import InvalidInput
+from dispatch_core.find import FoundAssets, exclude_by_hand, find_assets
+from dispatch_core.grouping import Grouped, group_assets
+from dispatch_core.listing.executor import ListingExecutor
+from dispatch_core.locate import AssetFiles, Located, check_locations, locate_files
+from dispatch_core.request import DispatchRequest, RequestParts, check_parts, value_or_raise
+from dispatch_core.sources.protocols import MetadataSource, ObjectLister
+from dispatch_core.trial import take_trial
+from dispatch_core.types import DataAsset, LocatedAsset, Progress, no_progress
+
+FindKey = tuple[str, frozenset[str]]
+LocateKey = tuple[FindKey, str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """A request and the steps that are made of it; None where a step is not made yet.
+
+    Two of them are equal only where they are the same object: a value of 100,000 rows is
+    never compared.
+
+    Attributes
+    ----------
+    parts
+        The request, each part checked apart, so that assets can be found and files located
+        while the parameters are wrong.
+    columns
+        Paths of a record that are read with every asset, beside those that the steps need.
+    answer, found
+        The assets as the source gave them, and without those excluded by hand.
+    listed, located
+        The files as they were listed, and those of the groups as they are now.
+    """
+
+    parts: RequestParts
+    columns: tuple[str, ...] = ()
+    answer: FoundAssets | None = None
+    found: FoundAssets | None = None
+    grouped: Grouped | None = None
+    listed: Located | None = None
+    located: Located | None = None
+    chosen: Chosen | None = None
+    plan: DispatchPlan | None = None
+
+    @property
+    def request(self) -> DispatchRequest:
+        """The request that the steps are of."""
+        return self.parts.request
+
+    @property
+    def error(self) -> InvalidInput | None:
+        """What is wrong with the request, or None."""
+        return self.parts.error
+
+    @property
+    def find_key(self) -> FindKey | None:
+        """What `answer` depends on, small and comparable; None without a valid selection."""
+        selection = self.parts.selection
+        if isinstance(selection, InvalidInput):
+            return None
+        return selection.key, frozenset(selection.fields) - frozenset(self.columns)
+
+    @property
+    def locate_key(self) -> LocateKey | None:
+        """What `listed` depends on: files are listed for all assets, then chosen among."""
+        extension, key = self.parts.file_extension, self.find_key
+        if key is None or isinstance(extension, InvalidInput):
+            return None
+        return key, extension, self.request.nested_stores
+
+    def find(self, source: MetadataSource, progress: Progress = no_progress) -> FoundAssets:
+        """What the source answers, for `with_found`; slow.
+
+        Raises
+        ------
+        InvalidInput
+            The selection has an error, or the source refuses the query.
+        """
+        selection = value_or_raise(self.parts.selection)
+        fields = (*selection.fields, *self.columns)
+        return find_assets(
+            source, selection.query, selection.rows, fields=fields, progress=progress
+        )
+
+    def list_files(
+        self,
+        lister: ObjectLister,
+        progress: Progress = no_progress,
+        executor: ListingExecutor | None = None,
+        arrived: Callable[[Sequence[AssetFiles]], None] | None = None,
+    ) -> Located:
+        """The files of every grouped asset, for `with_listed`; slow.
+
+        Parameters
+        ----------
+        executor
+            Where files are listed; threads of this process unless given.
+        arrived
+            Called with the result of some assets as soon as it is known.
+        """
+        assets = self._grouped_assets()
+        locate = locate_files
+        if executor is not None:
+            locate = partial(locate_files, executor=executor, threads=executor.threads)
+        return locate(
+            assets,
+            lister,
+            value_or_raise(self.parts.file_extension),
+            nested_stores=self.request.nested_stores,
+            progress=lambda done: progress("files", done, len(assets)),
+            found=arrived,
+        )
+
+    def assemble(self, buckets: str) -> DispatchPlan:
+        """The plan of these steps, for `with_plan`; slow where it has many jobs."""
+        assert self.found is not None
+        assert self.grouped is not None
+        assert self.located is not None
+        assert self.chosen is not None
+        return assemble_plan(
+            self.parts.checked(), self.found, self.grouped, self.located, self.chosen, buckets
+        )
+
+    def with_request(self, request: DispatchRequest) -> Steps:
+        """The steps of `request`: those of this one, as far as their input is the same."""
+        if request is self.request:
+            return self
+        after = Steps(check_parts(request, self.parts), self.columns)
+        if self.answer is None or after.find_key != self.find_key:
+            return after
+        listed = self.listed if after.locate_key == self.locate_key else None
+        return replace(after, answer=self.answer, listed=listed)._advanced_from(self)
+
+    def with_found(self, answer: FoundAssets) -> Steps:
+        """These steps after `find`: grouped, and located too where no file is asked for."""
+        if answer is self.answer:
+            return self
+        return replace(self.without_found(), answer=answer)._advanced_from(self)
+
+    def with_listed(self, listed: Located) -> Steps:
+        """These steps after `list_files`; not located where a group was not listed."""
+        if listed is self.listed:
+            return self
+        return replace(self.without_plan(), listed=listed)._advanced_from(self)
+
+    def with_plan(self, plan: DispatchPlan) -> Steps:
+        """These steps after `assemble`."""
+        return replace(self, plan=plan)
+
+    def without_found(self) -> Steps:
+        """These steps before assets are found."""
+        return Steps(self.parts, self.columns)
+
+    def without_located(self) -> Steps:
+        """These steps before files are located."""
+        return replace(self, listed=None, located=None, chosen=None, plan=None)
+
+    def without_plan(self) -> Steps:
+        """These steps before the plan is assembled."""
+        return replace(self, plan=None)
+
+    def _advanced_from(self, before: Steps) -> Steps:
+        """These steps with the quick ones made, or reused from `before`."""
+        after = replace(self, found=_found(self, before))
+        after = replace(after, grouped=_grouped(after, before))
+        after = replace(after, located=_located(after, before))
+        return replace(after, chosen=_chosen(after, before))
+
+    def _grouped_assets(self) -> tuple[DataAsset, ...]:
+        """The assets of all groups, each once."""
+        assert self.grouped is not None
+        assets = {one.record_id: one for group in self.grouped.groups for one in group.assets}
+        return tuple(assets.values())
+
+
+def begin_steps(request: DispatchRequest, columns: tuple[str, ...] = ()) -> Steps:
+    """The steps of `request` with its parts checked and nothing asked of a source yet."""
+    return Steps(check_parts(request), columns)
+
+
+def _found(steps: Steps, before: Steps) -> FoundAssets | None:
+    answer, excluded = steps.answer, steps.request.excluded
+    if answer is None:
+        return None
+    if answer is before.answer and excluded is before.request.excluded:
+        return before.found
+    return exclude_by_hand(answer, excluded)
+
+
+def _grouped(steps: Steps, before: Steps) -> Grouped | None:
+    if steps.found is None:
+        return None
+    if steps.found is before.found and steps.parts.selection is before.parts.selection:
+        return before.grouped
+    selection = value_or_raise(steps.parts.selection)
+    return take_trial(group_assets(steps.found.assets, selection.rules), selection.trial)
+
+
+def _located(steps: Steps, before: Steps) -> Located | None:
+    extension = steps.parts.file_extension
+    if steps.grouped is None or isinstance(extension, InvalidInput):
+        return None
+    is_same = steps.grouped is before.grouped and extension == before.parts.file_extension
+    if is_same and steps.listed is before.listed:
+        return before.located
+    if not extension:
+        return _without_files(steps._grouped_assets())
+    return _narrowed(steps.listed, steps._grouped_assets()) if steps.listed else None
+
+
+def _chosen(steps: Steps, before: Steps) -> Chosen | None:
+    rule = steps.request.several_files
+    if steps.located is None:
+        return None
+    if steps.located is before.located and rule == before.request.several_files:
+        return before.chosen
+    return choose_files(steps.located.located, rule)
+
+
+def _without_files(assets: Sequence[DataAsset]) -> Located:
+    """The assets whose location is usable, where no file is asked for."""
+    usable, unusable = check_locations(assets)
+    return Located(tuple(LocatedAsset(asset) for asset in usable), unusable)
+
+
+def _narrowed(listed: Located, assets: Sequence[DataAsset]) -> Located | None:
+    """What `listed` says of these assets, in their order; None where one was not listed.
+
+    So an exclusion by hand or a trial lists nothing again.
+    """
+    wanted = [asset.record_id for asset in assets]
+    files = {one.asset.record_id: one for one in listed.located}
+    exclusions = {row.record_id: row for row in listed.exclusions}
+    if any(one not in files and one not in exclusions for one in wanted):
+        return None
+    return replace(
+        listed,
+        located=tuple(files[one] for one in wanted if one in files),
+        exclusions=tuple(exclusions[one] for one in wanted if one in exclusions),
+    )

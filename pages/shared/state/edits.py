@@ -1,0 +1,54 @@
+"""Edits that change a text and show it in every editor."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dispatch_core.asset_list import AssetRow
+from dispatch_core.request import DispatchRequest, check_request
+from dispatch_core.text.strict_json import readable_json
+from dispatch_core.types import Filter, Pipeline
+from pages.shared.state.session import Session
+from pages.shared.state.typed import LIST, QUERY
+
+
+def put_query_text(session: Session, text: str) -> None:
+    """Make `text` the text of the query, as if it had been typed."""
+    session.keep_typed(query_text=text)
+    session.reload_editors()
+
+
+def take_query(session: Session, query: Filter | Pipeline) -> None:
+    """Make `query` the one query, as if it had been typed."""
+    put_query_text(session, readable_json(query))
+    session.edit(query=query, asset_rows=None)
+
+
+def keep_list(session: Session, name: str, rows: tuple[AssetRow, ...]) -> None:
+    """Keep the rows of a file, which an upload widget forgets when its page is left."""
+    session.keep_typed(list_name=name, list_rows=rows)
+    session.reload_editors()
+
+
+def load(session: Session, request: DispatchRequest) -> None:
+    """Take over a saved request; raises `InvalidInput` where it has an error."""
+    check_request(request)
+    session.replace_request(request)
+    session.keep_typed(
+        source=QUERY if request.asset_rows is None else LIST,
+        extension_text=request.file_extension,
+        parameters_text=as_text(request.parameters),
+        schema_text=as_text(request.parameters_schema),
+        drafts={},
+    )
+    if request.query is not None:
+        session.keep_typed(query_text=as_text(request.query))
+    if request.asset_rows is not None:
+        session.keep_typed(list_name="saved request", list_rows=request.asset_rows)
+    session.reload_editors()
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as an editor shows it; ``""`` for None."""
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,47 @@
+"""Values that are worked out once for each input and kept between the runs of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Memo:
+    """The last value of each name, with the input that made it."""
+
+    def __init__(self, values: dict[str, tuple[Hashable, Any]] | None = None) -> None:
+        self.values = dict(values or {})
+
+    def copy(self) -> Memo:
+        """Another memo with the same values."""
+        return Memo(self.values)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self.values.clear()
+
+    def remember(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gave for `key`; one value for each `name` is kept."""
+        if name not in self.values or self.values[name][0] != key:
+            self.values[name] = (key, make())
+        value: T = self.values[name][1]
+        return value
+
+    def remember_of(self, name: str, rows: object, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gave for these very `rows` and `key`: comparing many rows would cost more."""
+        return self.remember(name, (Same(rows), key), make)
+
+
+class Same:
+    """Equal to another one only where both hold the very same object."""
+
+    def __init__(self, held: object) -> None:
+        self._held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other._held is self._held
+
+    def __hash__(self) -> int:
+        return id(self._held)

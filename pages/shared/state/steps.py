@@ -1,0 +1,225 @@
+"""The steps of a session: what is known of its request now, and the work that goes on.
+
+A page asks for them once its inputs are drawn, with `now`, and hands them down. The slow
+steps run outside the script thread; each `Work` has the key of the input that made it, so
+that a result of another input is never shown as current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.errors import InvalidInput
+from dispatch_core.find import FoundAssets
+from dispatch_core.locate import AssetFiles, Located
+from dispatch_core.output.deliver import Delivery
+from dispatch_core.steps import Steps
+from dispatch_core.types import Progress
+from dispatch_core.views.columns import read_columns
+from pages.shared.state.inputs import ASSET_INPUTS
+from pages.shared.state.memo import Same
+from pages.shared.state.services import (
+    current_settings,
+    executor,
+    open_sources,
+    writing_executor,
+)
+from pages.shared.state.session import Session
+from pages.shared.state.work import Work, result_of, start_work
+
+T = TypeVar("T")
+
+PLANNED_AT_ONCE = 5_000
+"""Up to this many jobs are planned within a run of a page; more are planned beside it."""
+
+MOST_ARRIVED = 1_000
+"""How many assets are kept as their files arrive, to be shown before all are listed."""
+
+_EXTENSION = "file extension"
+
+
+def now(session: Session) -> Steps:
+    """The steps of the request as it is now, without those that an invalid input blocks.
+
+    A plan with few jobs is made at once; a large one is made in the background, and is
+    None until it is there.
+    """
+    steps, errors = _with_results(session), session.inputs.errors
+    if not errors.keys().isdisjoint(ASSET_INPUTS):
+        return steps.without_found()
+    if _EXTENSION in errors:
+        return steps.without_located()
+    if errors:
+        return steps.without_plan()
+    return _with_plan(session, steps)
+
+
+def _requested(session: Session) -> Steps:
+    """The kept steps, taken on to the request as it is now."""
+    return _kept(session, session.work.steps.with_request(session.request))
+
+
+def _with_results(session: Session) -> Steps:
+    """The kept steps, with the results of the works that are of the same input."""
+    steps = _requested(session)
+    found = _result_for(session.work.found, _find_key(steps))
+    if found is not None:
+        steps = steps.with_found(found)
+    listed = _result_for(session.work.listed, _locate_key(steps))
+    if listed is not None:
+        steps = steps.with_listed(listed)
+    return _kept(session, steps)
+
+
+def _result_for(work: Work[T] | None, key: Hashable) -> T | None:
+    return work.result if work is not None and work.key == key else None
+
+
+def _with_plan(session: Session, steps: Steps) -> Steps:
+    if steps.plan is not None or steps.located is None or steps.error is not None:
+        return steps
+    label = open_sources(current_settings()).objects.label
+    sets = set_count(session, steps) or 1
+    if len(steps.located.located) * sets <= PLANNED_AT_ONCE:
+        session.keep_work(plan=None)
+        return _kept(session, steps.with_plan(steps.assemble(label)))
+    plan = _planned_apart(session, steps, label)
+    return steps if plan is None else _kept(session, steps.with_plan(plan))
+
+
+def _planned_apart(session: Session, steps: Steps, label: str) -> DispatchPlan | None:
+    work = session.work.plan
+    if work is None or work.key is not steps:
+        work = start_work(executor(), steps, lambda progress: steps.assemble(label))
+        session.keep_work(plan=work)
+        work.wait(0.3)
+    return work.result
+
+
+def _kept(session: Session, steps: Steps) -> Steps:
+    if steps is not session.work.steps:
+        session.keep_work(steps=steps)
+    return steps
+
+
+def _find_key(steps: Steps) -> Hashable:
+    return (current_settings(), steps.find_key)
+
+
+def _locate_key(steps: Steps) -> Hashable:
+    return (current_settings(), steps.locate_key)
+
+
+def set_count(session: Session, steps: Steps) -> int | None:
+    """How many parameter sets there are, 1 without parameters; None while they are invalid."""
+    sets = steps.parts.parameter_sets
+    is_blocked = not session.inputs.errors.keys().isdisjoint(("parameters", "schema"))
+    if is_blocked or isinstance(sets, InvalidInput):
+        return None
+    return 1 if steps.request.parameters is None else len(sets.sets)
+
+
+def current_find(session: Session) -> Work[FoundAssets] | None:
+    """The work on the assets of the request as it is now."""
+    work = session.work.found
+    if work is None or work.key != _find_key(_requested(session)):
+        return None
+    return work if session.inputs.errors.keys().isdisjoint(ASSET_INPUTS) else None
+
+
+def current_locate(session: Session) -> Work[Located] | None:
+    """The work on the files of the request as it is now."""
+    work = session.work.listed
+    if work is None or work.key != _locate_key(_requested(session)):
+        return None
+    return work if session.inputs.errors.keys().isdisjoint({*ASSET_INPUTS, _EXTENSION}) else None
+
+
+def current_planning(session: Session) -> Work[DispatchPlan] | None:
+    """The work on a large plan that is under way or failed."""
+    work = session.work.plan
+    return work if work is not None and (not work.is_done or work.error) else None
+
+
+def found_before(session: Session, steps: Steps) -> FoundAssets | None:
+    """The assets found last, where they are not those of the request as it is now."""
+    if steps.found is not None:
+        return None
+    return result_of(session.work.found) or session.work.last_found
+
+
+def located_before(session: Session, steps: Steps) -> Located | None:
+    """The files located last, where they are not those of the request as it is now."""
+    if steps.located is not None:
+        return None
+    return result_of(session.work.listed) or session.work.last_listed
+
+
+def start_find(session: Session) -> None:
+    """Look for the assets of the request, unless they are found or being looked for."""
+    steps = _requested(session)
+    key, work = _find_key(steps), session.work.found
+    if work is not None and work.key == key and not (work.is_done and work.error):
+        return
+    source = open_sources(current_settings()).metadata
+    session.keep_work(
+        last_found=result_of(work) or session.work.last_found,
+        found=start_work(executor(), key, lambda progress: steps.find(source, progress)),
+    )
+
+
+def start_locate(session: Session) -> None:
+    """List the files of the grouped assets, unless that is done or under way."""
+    steps = now(session)
+    key, work = _locate_key(steps), session.work.listed
+    if steps.grouped is None or steps.located is not None:
+        return
+    if work is not None and work.key == key and not work.is_done:
+        return
+    arrived = list[AssetFiles]()
+    session.keep_work(
+        last_listed=result_of(work) or session.work.last_listed,
+        arrived=arrived,
+        listed=start_work(executor(), key, _listing(steps, arrived)),
+    )
+
+
+def _listing(steps: Steps, arrived: list[AssetFiles]) -> Callable[[Progress], Located]:
+    sources = open_sources(current_settings())
+
+    def keep(results: Sequence[AssetFiles]) -> None:
+        arrived.extend(results[: MOST_ARRIVED - len(arrived)])
+
+    return lambda progress: steps.list_files(sources.objects, progress, sources.cluster, keep)
+
+
+def start_columns(session: Session, found: FoundAssets, paths: frozenset[str]) -> None:
+    """Read these paths of the found assets, unless they are read or being read."""
+    key, work = (Same(found), paths), session.work.columns
+    if work is not None and work.key == key:
+        return
+    source = open_sources(current_settings()).metadata
+    ids = [asset.record_id for asset in found.assets]
+    session.keep_work(
+        columns=start_work(
+            executor(), key, lambda progress: read_columns(source, ids, paths, progress)
+        )
+    )
+
+
+def start_write(
+    session: Session, key: Hashable, write: Callable[[Progress], Delivery]
+) -> Work[Delivery]:
+    """Write in the background; a second click on the same plan and place joins the first."""
+    work = session.work.write
+    if work is None or work.key != key or work.is_done:
+        work = start_work(writing_executor(), key, write)
+        session.keep_work(write=work)
+    return work
+
+
+def see_plan(session: Session, plan: DispatchPlan) -> None:
+    """Note that this plan was on the screen: only a plan that was seen is written."""
+    session.keep_view(seen=(plan.fingerprint, str(plan.equation)))

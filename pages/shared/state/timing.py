@@ -1,0 +1,57 @@
+"""What waits for a text that is still on its way, and when editors start afresh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+SETTLE_SECONDS = 0.35
+"""Longer than the 200 ms after which the editor sends what was typed."""
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """An action of a button, and when it was pressed."""
+
+    since: float
+    action: Callable[..., None]
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Presses that are not acted on yet.
+
+    Attributes
+    ----------
+    epoch
+        Part of the key of every editor; another number makes each one start afresh.
+    asked
+        What was pressed -> (when, with which value), for a page that acts on it itself.
+    deferred
+        The action of a button beside an editor.
+    """
+
+    epoch: int = 0
+    asked: Mapping[str, tuple[float, Any]] = field(default_factory=dict)
+    deferred: Deferred | None = None
+
+    def asking(self, what: str, value: Any) -> Timing:
+        """This, with one more press."""
+        return replace(self, asked={**self.asked, what: (time.monotonic(), value)})
+
+    def answered(self, what: tuple[str, ...]) -> Timing:
+        """This, without the presses that are acted on now."""
+        if self.asked.keys().isdisjoint(what):
+            return self
+        return replace(self, asked={one: at for one, at in self.asked.items() if one not in what})
+
+    @property
+    def seconds_to_settle(self) -> float:
+        """How long until an editor has sent what was typed before the last press."""
+        times = [since for since, _ in self.asked.values()]
+        if self.deferred is not None:
+            times.append(self.deferred.since)
+        return max(times, default=0.0) + SETTLE_SECONDS - time.monotonic()

@@ -1,0 +1,62 @@
+"""What a person typed, as it was typed, also where it does not parse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dispatch_core.asset_list import AssetRow
+from dispatch_core.builder.query_form import QueryForm
+from dispatch_core.parameter_sets.field_text import TableRow
+from dispatch_core.parameter_sets.sweep import SweepMode
+from dispatch_core.types import JsonPath
+
+EXAMPLE_QUERY = """{
+  "data_description.project_name": "Thalamic Ephys Survey",
+  "data_description.data_level": "derived"
+}"""
+
+QUERY, LIST = "Query", "List of ids"
+"""The two ways to choose assets."""
+
+Draft = tuple[JsonPath, tuple[str, ...]]
+"""A field of the parameters' form: where its set is, and its path in that set."""
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Texts, uploaded lists and half-filled forms of a session.
+
+    Attributes
+    ----------
+    query_form, form_text
+        The form of the query, and the text that it was made from or wrote.
+    conversion, converted_text
+        What the last conversion to JSON changed, and the text that it gave.
+    parameters_before
+        The parameters that a button replaced, for Undo.
+    drafts
+        Texts of form fields that are not a value of their field.
+    table_rows
+        The rows that a table widget began with, by the key of the widget.
+    """
+
+    source: str = QUERY
+    query_text: str = EXAMPLE_QUERY
+    query_form: QueryForm | None = None
+    form_text: str = ""
+    conversion: tuple[str, ...] = ()
+    converted_text: str = ""
+    list_text: str = ""
+    list_name: str = ""
+    list_rows: tuple[AssetRow, ...] = ()
+    extension_text: str = ""
+    parameters_text: str = ""
+    parameters_before: str | None = None
+    schema_text: str = ""
+    drafts: Mapping[Draft, str] = field(default_factory=dict)
+    table_rows: Mapping[str, list[TableRow]] = field(default_factory=dict)
+    sweep_rows: tuple[tuple[str, str], ...] = (("", ""), ("", ""))
+    sweep_mode: SweepMode = "product"
+    target_name: str = "my-dispatch"
+    why_text: str = ""

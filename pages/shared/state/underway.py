@@ -1,0 +1,63 @@
+"""Work under way for a session, and its results, each with the input that made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.find import FoundAssets
+from dispatch_core.insight.explain import Explanation
+from dispatch_core.insight.why_not import WhyNot
+from dispatch_core.locate import AssetFiles, Located
+from dispatch_core.output.deliver import Delivery
+from dispatch_core.request import DispatchRequest
+from dispatch_core.steps import Steps, begin_steps
+from dispatch_core.views.columns import STANDARD_PATHS
+from dispatch_core.views.table import Cell
+from pages.shared.state.work import Work, result_of
+
+
+def no_steps() -> Steps:
+    """The steps of an empty request; the columns of the asset table are read with each asset."""
+    return begin_steps(DispatchRequest(), STANDARD_PATHS)
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What was started, and what came of it.
+
+    Attributes
+    ----------
+    steps
+        The steps of the request as it was last looked at.
+    arrived
+        The first results of `listed` while it runs; the work appends to it.
+    last_found, last_listed
+        The results before those of the works, shown dimmed while there are no others.
+    """
+
+    steps: Steps = field(default_factory=no_steps)
+    found: Work[FoundAssets] | None = None
+    listed: Work[Located] | None = None
+    arrived: list[AssetFiles] = field(default_factory=list)
+    plan: Work[DispatchPlan] | None = None
+    write: Work[Delivery] | None = None
+    columns: Work[dict[str, dict[str, Cell]]] | None = None
+    explain: Work[Explanation] | None = None
+    why: Work[tuple[WhyNot, ...]] | None = None
+    last_found: FoundAssets | None = None
+    last_listed: Located | None = None
+
+    @property
+    def weight(self) -> int:
+        """About how many rows the results hold: assets, files and jobs."""
+        plan = result_of(self.plan) or self.steps.plan
+        return (
+            sum(len(one.assets) for one in (result_of(self.found), self.last_found) if one)
+            + sum(len(one.located) for one in (result_of(self.listed), self.last_listed) if one)
+            + (len(plan.jobs) if plan else 0)
+        )
+
+    def without_results(self) -> UnderWay:
+        """Without what can be looked for again; a write that runs stays."""
+        return replace(UnderWay(), write=self.write)

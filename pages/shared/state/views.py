@@ -1,0 +1,47 @@
+"""How a person looks at things: pages, tabs, columns, searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dispatch_core.views.columns import STANDARD
+from dispatch_core.views.table import TableView
+
+FORM, JSON = "Form", "JSON"
+"""The two ways to see a query, and parameters."""
+
+TABLE, CHARTS = "Table", "Charts"
+"""The two ways to see assets and files."""
+
+DEFAULT_COLUMNS = tuple(column.title for column in STANDARD)
+"""The columns of the asset table beside the name, to begin with."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """What is shown of a session, and how.
+
+    Attributes
+    ----------
+    notice
+        A sentence that the next page shows once.
+    chosen_set
+        The index of the parameter set that the form shows; -1 is the fixed parameters.
+    tables
+        Search, order and page of each table, by the key of the table.
+    seen
+        Fingerprint and equation of the plan that was looked at last.
+    """
+
+    page: str = ""
+    notice: str = ""
+    query_view: str = FORM
+    parameter_view: str = FORM
+    asset_view: str = TABLE
+    file_view: str = TABLE
+    job_view: str = "jobs"
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
+    chosen_set: int = 0
+    tables: Mapping[str, TableView] = field(default_factory=dict)
+    seen: tuple[str, str] | None = None

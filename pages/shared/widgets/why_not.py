@@ -1,0 +1,84 @@
+"""Why one asset is missing: a name or an id in, the clause or the stage that excludes it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dispatch_core.insight.why_not import StepsSoFar, WhyNot, why_not
+from dispatch_core.query import Query
+from dispatch_core.steps import Steps
+from pages.shared.state.memo import Same
+from pages.shared.state.services import current_settings, executor, open_sources
+from pages.shared.state.session import Session
+from pages.shared.state.work import Work, start_work
+from pages.shared.widgets.messages import escaped, show_error
+from pages.shared.widgets.progress import watch
+from pages.shared.widgets.tables import ledger_table, small_table
+
+_ICONS = {
+    "in": ":material/check_circle:",
+    "matches": ":material/check:",
+    "excluded": ":material/remove_circle:",
+    "fails the query": ":material/filter_alt_off:",
+    "not returned": ":material/help:",
+    "not found": ":material/search_off:",
+}
+
+
+def ask_why_not(session: Session, steps: Steps) -> None:
+    """Show an expander: a name or an id in, the clause or the stage that excludes it."""
+    opened = st.expander(
+        "Why not this one?", icon=":material/contact_support:", on_change="rerun", key="why-not"
+    )
+    if not opened.open:
+        return
+    with opened:
+        text = st.text_input(
+            "Name, id or location of an asset",
+            session.typed.why_text,
+            placeholder="such as ecephys_900003_2025-03-01_10-00-00, an id, or s3://...",
+            key=f"why-{session.epoch}",
+        ).strip()
+        session.keep_typed(why_text=text)
+        if text:
+            _answer(session, steps, text)
+
+
+def _answer(session: Session, steps: Steps, text: str) -> None:
+    work = _work(session, steps, text)
+    work.wait(0.3)
+    if not work.is_done:
+        watch(work, key="cancel-why")
+    show_error(work.error)
+    for number, answer in enumerate(work.result or ()):
+        _show_answer(answer, number)
+
+
+def _work(session: Session, steps: Steps, text: str) -> Work[tuple[WhyNot, ...]]:
+    """The work on this answer, running, done or started now; a new one after each step."""
+    known = StepsSoFar(steps.found, steps.grouped, steps.located, steps.plan)
+    key, work = (Same(steps.request), text, known.reached), session.work.why
+    if work is None or work.key != key:
+        source, value = open_sources(current_settings()).metadata, steps.request.query
+        query = None if value is None else Query(value)
+        work = start_work(executor(), key, lambda progress: why_not(source, text, query, known))
+        session.keep_work(why=work)
+    return work
+
+
+def _show_answer(answer: WhyNot, number: int) -> None:
+    found_by = f" (found by {answer.matched_by})" if answer.matched_by else ""
+    st.markdown(f"{_ICONS[answer.verdict]} **{escaped(answer.name)}**{escaped(found_by)}")
+    st.markdown(escaped(answer.message))
+    if answer.failed:
+        rows = [
+            {"Clause it fails": one.text, "Field": path, "This record holds": value}
+            for one in answer.failed
+            for path, value in one.held or (("", ""),)
+        ]
+        small_table(rows, key=f"why-failed-{number}")
+    if answer.exclusions:
+        ledger_table(answer.exclusions, f"why-ledger-{number}")
+    if answer.jobs:
+        more = f" and {len(answer.jobs) - 10:,} more" if len(answer.jobs) > 10 else ""
+        st.code("\n".join(answer.jobs[:10]) + more, language=None)
