@@ -15,7 +15,7 @@ JsonValue = Any
 """A JSON value: str, int, float, bool, None, list or dict of these."""
 
 Record = dict[str, Any]
-"""A metadata record as JSON, as the document database holds it."""
+"""A metadata record as JSON, as the document database returns it."""
 
 JsonPath = tuple[str | int, ...]
 """The path of a value in a JSON document: keys and indices, outermost first."""
@@ -150,7 +150,7 @@ class AssetGroup:
 class Exclusion:
     """One row of the exclusion ledger: what is excluded, at which stage, why, what to do.
 
-    ``held`` has the extensions that an asset without a matching file does hold, each
+    ``held`` has the extensions that an asset without a matching file does have, each
     with its number of files, most frequent first; the message names the same ones.
     """
 

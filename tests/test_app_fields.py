@@ -142,14 +142,14 @@ def test_a_query_without_a_fault_gets_no_advice() -> None:
     assert [one.key for one in app.button if str(one.key).startswith("replace")] == []
 
 
-def test_zero_results_name_the_clause_and_one_click_leaves_it_out() -> None:
+def test_zero_results_name_the_clause_and_one_click_removes_it() -> None:
     query = {**EDGE_CASES, "data_description.data_level": "raw", "subject.sex": "Unknown"}
     app = opened(query)
 
     find(app)
     run_until(app, lambda: app.warning.len)
 
-    assert 'meets {"subject.sex": "Unknown"}' in app.warning[0].value.replace("\\", "")
+    assert 'matches {"subject.sex": "Unknown"}' in app.warning[0].value.replace("\\", "")
     (table,) = [one.value for one in app.dataframe if "To blame" in one.value]
     assert table.values.tolist()[2] == ["yes", '{"subject.sex": "Unknown"}', "0", "1"]
     app.button(key="leave-out-2").click().run()

@@ -88,7 +88,7 @@ def test_zero_results_are_explained_to_the_clause_and_one_click_leaves_it_out(ta
     tab.open()
     tab.type_text('{"data_description.data_level": "raw", "subject.sex": "Unknown"}')
     tab.press("Find assets")
-    tab.see('no record of the collection matches {"subject.sex": "Unknown"}')
+    tab.see('No record of the collection matches {"subject.sex": "Unknown"}')
     tab.keep_picture("zero-results")
 
     tab.press("Leave out subject.sex")

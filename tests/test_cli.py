@@ -245,7 +245,7 @@ def test_no_match_names_the_clause_that_leaves_nothing_and_what_may_be_meant(
     ran = run_demo('--docdb_query={"subject.subject_idd": "900120"}', "--plan")
 
     assert ran.code == 3
-    assert 'no record of the collection matches {"subject.subject_idd": "900120"}' in ran.out
+    assert 'No record of the collection matches {"subject.subject_idd": "900120"}' in ran.out
     assert "No record has the field subject.subject_idd. Try subject.subject_id\n" in ran.out
 
 

@@ -129,5 +129,5 @@ def test_a_store_that_fails_for_all_is_a_service_error(monkeypatch: pytest.Monke
 
     with S3Server({"data": []}) as server:
         server.fault = lambda request: Fault(503, "SlowDown")
-        with pytest.raises(ServiceError, match="all of them"):
+        with pytest.raises(ServiceError, match="all failed"):
             located(server, assets, monkeypatch)

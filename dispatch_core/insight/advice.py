@@ -93,7 +93,7 @@ class _Asking:
     def with_filter(self, label: str, changed: Filter) -> Suggestion:
         return Suggestion(label, replaced_at(self.query, self.place, changed))
 
-    def holds(self, test: Filter) -> bool:
+    def has_match(self, test: Filter) -> bool:
         """Whether some record matches `test`, from a request for one id."""
         return bool(self.source.find_page(test, {"_id": 1}, 1))
 
@@ -161,7 +161,7 @@ def _advise(asking: _Asking) -> Advice | None:
 
 def _unknown_field(asking: _Asking) -> Advice | None:
     path, others = asking.condition.path, asking.condition.others
-    if asking.holds({path: {"$exists": True}}):
+    if asking.has_match({path: {"$exists": True}}):
         return None
     spellings = other_spellings(path)
     if any(one in others and one in asking.catalogue for one in spellings):
@@ -179,7 +179,7 @@ def _paths_instead(asking: _Asking, spellings: tuple[str, ...]) -> Iterator[Sugg
     likely = [*spellings, *catalogue.nearest(condition.path)]
     known = [one for one in dict.fromkeys(likely) if one in catalogue]
     usable = [one for one in known if _renamed(asking, one) != asking.filter_query]
-    answering = [one for one in usable if asking.holds({one: condition.operand})]
+    answering = [one for one in usable if asking.has_match({one: condition.operand})]
     if len(answering) > 1 and answering[1] in other_spellings(answering[0]):
         yield from _either(asking, answering[0], answering[1])
     close = [one for one in usable if one in spellings or _are_close(one, condition.path)]
@@ -221,7 +221,7 @@ def _wrong_type(asking: _Asking, known: FieldInfo) -> Advice | None:
     odd = [value for value in values if not _may_equal(value, known)]
     if not odd or len(odd) < len(values):
         return None
-    if asking.holds({asking.condition.path: _as_filter(operand)}):
+    if asking.has_match({asking.condition.path: _as_filter(operand)}):
         return None
     if known.is_container:
         return _inner_field(asking, known, odd[0])
@@ -312,7 +312,7 @@ def _inner_field(asking: _Asking, known: FieldInfo, value: JsonValue) -> Advice 
     path = asking.condition.path
     operand = asking.condition.operand
     inner = [one.path for one in asking.catalogue.inside(known.path)][:8]
-    held = [one for one in inner if asking.holds({one: operand})][:MOST_SUGGESTIONS]
+    held = [one for one in inner if asking.has_match({one: operand})][:MOST_SUGGESTIONS]
     suggestions = tuple(
         asking.with_filter(one, rename_condition(asking.filter_query, asking.condition, one))
         for one in held
@@ -333,7 +333,7 @@ def _unknown_value(asking: _Asking, known: FieldInfo) -> Advice | None:
     if not values or not _LETTERS.search(values[0]) or known.path in _NAMES:
         return None
     path = asking.condition.path
-    if asking.holds({path: {"$in": values}}):
+    if asking.has_match({path: {"$in": values}}):
         return None
     found = count_values(asking.source, known.path, asking.catalogue, limit=200)
     suggestions = tuple(_values_instead(asking, values, found.nearest(values[0])))

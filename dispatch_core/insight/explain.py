@@ -270,10 +270,10 @@ def _summary(found: Explanation) -> str:
         return f"{counted} of {found.total:,}."
     impossible = [one for one in blocking if one.alone == 0]
     if impossible:
-        return f"{counted}: no record of the collection matches {_listed(impossible, ' or ')}."
+        return f"No record of the collection matches {_listed(impossible, ' or ')}."
     if len(blocking) > 1:
         end = "Remove one of them" if blocking[0].without else "There are other conflicts, too"
-        return f"{counted}: no record matches these together: {_listed(blocking)}. {end}."
+        return f"No record matches these together: {_listed(blocking)}. {end}."
     one = blocking[0]
     return (
         f"{counted}: most are excluded by {_listed([one])}. Without it {one.without:,} match; "
