@@ -60,7 +60,7 @@ def test_values_of_a_field_of_text_are_texts() -> None:
         ("0 to 1 count 1.5", "1.5 is not a count"),
         ("0 to 1 step 1e-9", "step 1e-9 would make 1,000,000,001; the most is 2,000"),
         ("0 to 1 count 1e99", "the most is 2,000"),
-        ("True, False", 'Write true, or "True" for the text'),
+        ("True, False", 'Write true, or "True" for the string'),
         ('[1, "x', "does not end"),
         ("9e999 to 9e999 count 1", "beyond a number"),
     ],
