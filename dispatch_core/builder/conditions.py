@@ -1,6 +1,6 @@
-"""The conditions of a filter, each with its place, so that one can be changed alone.
+"""The conditions of a filter with their positions, so that each can be changed by itself.
 
-Every change is a copy: the filter given stays as it was.
+Every change returns a copy; the given filter is never modified.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ _SHAPE_KEEPING = frozenset(("$match", "$sort", "$limit", "$skip"))
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One field and what is asked of it, anywhere in a filter.
+    """One field with its condition, at any depth of a filter.
 
     Attributes
     ----------
     place
         Keys and indices from the filter to the operand; the last is ``key``.
     path
-        The whole dotted path, the outer field of an ``$elemMatch`` included.
+        The full dotted path, including the outer field of an ``$elemMatch``.
     key
-        The path as it is written at its place.
+        The path as written in the filter.
     operand
         A value, or a document of operators.
     others
-        The paths that the other branches of the enclosing ``$or`` ask about.
+        Paths tested by the other branches of the enclosing ``$or``.
     is_negated
-        Whether it stands below ``$nor``.
+        Whether the condition is below ``$nor``.
     """
 
     place: JsonPath
@@ -47,7 +47,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What encloses a filter: where, below which field, beside which other branches."""
+    """The context of a nested filter: its position, outer field, and sibling branches."""
 
     place: JsonPath = ()
     parent: str = ""
@@ -56,7 +56,7 @@ class _Around:
 
 
 def conditions_of(filter_query: Filter) -> tuple[Condition, ...]:
-    """Every condition of a filter, in its order; ``$expr`` has none."""
+    """Every condition of a filter, in order; ``$expr`` has none."""
     return tuple(_conditions(filter_query, _Around()))
 
 
@@ -96,10 +96,10 @@ def _of_field(key: str, operand: JsonValue, around: _Around) -> Iterator[Conditi
 
 
 def match_filters(query: Filter | Pipeline) -> Iterator[tuple[JsonPath, Filter]]:
-    """(place, filter) of what asks about whole records, not about computed fields.
+    """(place, filter) of each part of a query that tests whole records, not computed fields.
 
-    A filter itself; of a pipeline every ``$match`` before the first stage that
-    changes the shape of a record.
+    For a filter, the filter itself; for a pipeline, every ``$match`` before the
+    first stage that changes the shape of records.
     """
     if isinstance(query, dict):
         yield (), query
@@ -113,7 +113,7 @@ def match_filters(query: Filter | Pipeline) -> Iterator[tuple[JsonPath, Filter]]
 
 
 def replaced_at(value: Any, place: JsonPath, new: JsonValue) -> Any:
-    """`value` with what stands at `place` replaced."""
+    """A copy of `value` with the item at `place` replaced by `new`."""
     if not place:
         return new
     step, rest = place[0], place[1:]
@@ -122,21 +122,21 @@ def replaced_at(value: Any, place: JsonPath, new: JsonValue) -> Any:
     return [replaced_at(v, rest, new) if n == step else v for n, v in enumerate(value)]
 
 
-def value_of(value: Any, place: JsonPath) -> Any:
-    """What stands at `place`."""
+def item_at(value: Any, place: JsonPath) -> Any:
+    """The item of `value` at `place`."""
     for step in place:
         value = value[step]
     return value
 
 
 def renamed(filter_query: Filter, condition: Condition, key: str) -> Filter:
-    """`filter_query` with another key at the condition's place, in the same order.
+    """`filter_query` with the condition under another key, in the same order.
 
-    Where the document has that key already, both conditions are kept, by ``$and``.
+    If the document already has that key, ``$and`` keeps both conditions.
     """
     if key == condition.key:
         return filter_query
-    document = value_of(filter_query, condition.place[:-1])
+    document = item_at(filter_query, condition.place[:-1])
     operand = document[condition.key]
     if key in document:
         rest = {name: item for name, item in document.items() if name != condition.key}
@@ -147,12 +147,12 @@ def renamed(filter_query: Filter, condition: Condition, key: str) -> Filter:
 
 
 def with_operand(filter_query: Filter, condition: Condition, operand: JsonValue) -> Filter:
-    """`filter_query` with another operand at the condition's place."""
+    """`filter_query` with another operand for the condition."""
     return dict(replaced_at(filter_query, condition.place, operand))
 
 
 def joined(query: Filter, clause: Filter) -> Filter:
-    """`query` and `clause`: side by side, or as members of ``$and`` where a key is taken."""
+    """`query` and `clause` in one document, or as members of ``$and`` if they share a key."""
     taken = [key for key in query if key in clause]
     if not taken:
         return {**query, **clause}

@@ -23,10 +23,10 @@ from typing import Any, Literal
 from dispatch_core.builder.conditions import (
     Condition,
     conditions_of,
+    item_at,
     joined,
     match_filters,
     replaced_at,
-    value_of,
     with_operand,
 )
 from dispatch_core.builder.spelling import (
@@ -206,7 +206,7 @@ def _either(asking: _Asking, *paths: str) -> Iterator[Suggestion]:
     if condition.path != condition.key:
         return
     branches = {"$or": [{path: condition.operand} for path in paths]}
-    document = value_of(asking.filter_query, condition.place[:-1])
+    document = item_at(asking.filter_query, condition.place[:-1])
     rest = {key: item for key, item in document.items() if key != condition.key}
     new = replaced_at(asking.filter_query, condition.place[:-1], joined(rest, branches))
     yield asking.with_filter("either spelling", new)
