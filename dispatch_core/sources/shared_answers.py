@@ -1,9 +1,8 @@
-"""One answer for all who ask the same at the same time.
+"""A metadata source that shares responses among concurrent identical requests.
 
-A wrapper around one `MetadataSource`: while a question is on its way to the source,
-whoever asks the same waits for that answer, and for a short while afterwards it is
-given again. Answers are held as bytes, so that each asker gets records of its own and
-what is held can be bounded exactly.
+A wrapper around one `MetadataSource`: a request that is already in progress is not sent
+again, and its response is cached for a short time. Responses are cached as bytes, so
+that each caller gets its own records and the size of the cache is exact.
 """
 
 from __future__ import annotations
@@ -21,23 +20,22 @@ from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Pipeline, Record
 
 SECONDS = 20.0
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 _LARGEST_SHARE = 4
+"""A response may take at most one quarter of the cache."""
 
 
 class SharedAnswers:
-    """A `MetadataSource` that asks `source` each question once at a time.
-
-    Make one for each source: answers of two are never mixed, because each has its own.
+    """A `MetadataSource` that caches the responses of one other source.
 
     Parameters
     ----------
     seconds
-        How long an answer is given again. An error never is, but for those who
-        waited for it.
-    most_bytes
-        Of all answers held; the oldest go first, and one that takes more than a
-        quarter of it is not held.
+        How long a response is cached. An error is raised for all callers that wait for
+        it, and never cached.
+    max_bytes
+        Size limit of the cache. The oldest responses are removed first, and one larger
+        than a quarter of the limit is not cached.
     """
 
     def __init__(
@@ -45,21 +43,21 @@ class SharedAnswers:
         source: MetadataSource,
         *,
         seconds: float = SECONDS,
-        most_bytes: int = MOST_BYTES,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._seconds = seconds
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._clock = clock
         self._lock = threading.Lock()
-        self._under_way: dict[str, Future[bytes]] = {}
-        self._held: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
-        self.held_bytes = 0
+        self._in_progress: dict[str, Future[bytes]] = {}
+        self._cached: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self.cached_bytes = 0
 
     @property
     def label(self) -> str:
-        """That of the source."""
+        """The label of the source."""
         return self._source.label
 
     def find_page(
@@ -87,8 +85,8 @@ class SharedAnswers:
         with self._lock:
             content = self._fresh(key)
             if content is None:
-                waiting = self._under_way.get(key)
-                mine = self._under_way.setdefault(key, Future())
+                waiting = self._in_progress.get(key)
+                mine = self._in_progress.setdefault(key, Future())
         if content is None:
             if waiting is None:
                 self._ask(key, mine, ask)
@@ -98,32 +96,32 @@ class SharedAnswers:
     def _ask(self, key: str, future: Future[bytes], ask: Callable[[], Any]) -> None:
         try:
             content = marshal.dumps(ask())
-        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
+        except BaseException as error:  # noqa: BLE001 - every waiting caller must get it
             with self._lock:
-                del self._under_way[key]
+                del self._in_progress[key]
             future.set_exception(error)
             return
         with self._lock:
-            del self._under_way[key]
-            self._hold(key, content)
+            del self._in_progress[key]
+            self._cache(key, content)
         future.set_result(content)
 
     def _fresh(self, key: str) -> bytes | None:
-        """The answer that is held; those that are too old are let go first."""
+        """The cached response, or None; expired ones are removed first."""
         now = self._clock()
-        while self._held and next(iter(self._held.values()))[0] <= now:
-            self._let_go()
-        held = self._held.get(key)
-        return held[1] if held else None
+        while self._cached and next(iter(self._cached.values()))[0] <= now:
+            self._remove_oldest()
+        cached = self._cached.get(key)
+        return cached[1] if cached else None
 
-    def _hold(self, key: str, content: bytes) -> None:
-        if len(content) > self._most_bytes // _LARGEST_SHARE:
+    def _cache(self, key: str, content: bytes) -> None:
+        if len(content) > self._max_bytes // _LARGEST_SHARE:
             return
-        self._held[key] = (self._clock() + self._seconds, content)
-        self.held_bytes += len(content)
-        while self.held_bytes > self._most_bytes:
-            self._let_go()
+        self._cached[key] = (self._clock() + self._seconds, content)
+        self.cached_bytes += len(content)
+        while self.cached_bytes > self._max_bytes:
+            self._remove_oldest()
 
-    def _let_go(self) -> None:
-        _, (_, content) = self._held.popitem(last=False)
-        self.held_bytes -= len(content)
+    def _remove_oldest(self) -> None:
+        _, (_, content) = self._cached.popitem(last=False)
+        self.cached_bytes -= len(content)
