@@ -162,7 +162,7 @@ def test_a_record_too_large_for_any_response_is_an_error_and_not_the_end(
 
 
 def test_short_pages_lose_no_record(serve: Callable[..., GatewayServer]) -> None:
-    server = serve(limits=GatewayLimits(longest_page=37))
+    server = serve(limits=GatewayLimits(max_page=37))
 
     assert walked(GatewaySource(server.host), page_size=1_000) == IDS
     assert len(server.requests) == 56
