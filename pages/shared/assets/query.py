@@ -268,7 +268,7 @@ def _value_of_text(session: Session) -> Filter | Pipeline | None:
         return None
 
 
-_NEGATED: dict[forms.Condition, str] = {
+_NEGATED: dict[forms.ConditionKind, str] = {
     "contains": "does not contain",
     "starts with": "does not start with",
     "ends with": "does not end with",
@@ -566,6 +566,6 @@ _NEW: dict[str, Callable[[], Node]] = {
 }
 
 
-def _condition_label(choice: tuple[forms.Condition, bool]) -> str:
+def _condition_label(choice: tuple[forms.ConditionKind, bool]) -> str:
     condition, is_negated = choice
     return _NEGATED.get(condition, f"not: {condition}") if is_negated else condition
