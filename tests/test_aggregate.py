@@ -274,14 +274,14 @@ ASSETS: list[Record] = [
 ]
 
 PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
-    ("an empty pipeline gives the records", [], ASSETS),
+    ("an empty pipeline returns the records", [], ASSETS),
     (
         "match filters",
         [{"$match": {"kind": "x"}}, {"$project": {"_id": 1}}],
         [{"_id": "a"}, {"_id": "b"}],
     ),
     (
-        "match compares dates made earlier",
+        "match compares dates from an earlier stage",
         [
             {"$project": {"at": {"$toDate": {"$literal": "2025-01-01"}}}},
             {"$match": {"at": {"$type": "date", "$ne": "2025-01-01"}}},
@@ -308,7 +308,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "a", "subject": {}, "size": 3}],
     ),
     (
-        "addFields sets beside what is there",
+        "addFields keeps the existing fields",
         [
             {"$match": {"_id": "b"}},
             {"$addFields": {"subject.n": 1, "kind": {"first": "$size"}, "size": "$$REMOVE"}},
@@ -316,7 +316,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "b", "subject": {"id": "2", "n": 1}, "kind": [{"first": 1}]}],
     ),
     (
-        "set writes into each element of an array",
+        "set changes each element of an array",
         [{"$match": {"_id": "b"}}, {"$set": {"kind.n": 1}}, {"$project": {"kind": 1}}],
         [{"_id": "b", "kind": [{"n": 1}]}],
     ),
@@ -326,12 +326,12 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "b", "subject": {}, "size": 1}],
     ),
     (
-        "unset takes one path",
+        "unset accepts one path",
         [{"$match": {"_id": "d"}}, {"$unset": "kind"}],
         [{"_id": "d", "subject": {}}],
     ),
     (
-        "unwind repeats a record, drops the empty, keeps what is no array",
+        "unwind repeats a record, drops empty arrays, keeps other values",
         [{"$unwind": "$kind"}, {"$project": {"kind": 1}}],
         [
             {"_id": "a", "kind": "x"},
@@ -341,7 +341,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "unwind keeps the empty where asked, with the index",
+        "unwind keeps empty arrays on request, with the index",
         [
             {
                 "$unwind": {
@@ -361,7 +361,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "unwind keeps null and missing where asked",
+        "unwind keeps null and missing on request",
         [
             {"$unwind": {"path": "$size", "preserveNullAndEmptyArrays": True}},
             {"$match": {"size": None}},
@@ -369,9 +369,13 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
         [{"_id": "c", "size": None}, {"_id": "d"}],
     ),
-    ("unwind goes into documents", [{"$unwind": "$subject.id"}, {"$count": "n"}], [{"n": 3}]),
     (
-        "group folds by key, missing as null, in order of appearance",
+        "unwind follows a path into documents",
+        [{"$unwind": "$subject.id"}, {"$count": "n"}],
+        [{"n": 3}],
+    ),
+    (
+        "group accumulates by key, missing as null, in order of appearance",
         [
             {
                 "$group": {
@@ -391,7 +395,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "group of all",
+        "group into a single record",
         [
             {
                 "$group": {
@@ -418,7 +422,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "group by a document, which leaves out what is missing",
+        "group by a document, which omits missing fields",
         [{"$group": {"_id": {"s": "$subject.id"}}}, {"$limit": 3}],
         [{"_id": {"s": "1"}}, {"_id": {"s": "2"}}, {"_id": {}}],
     ),
@@ -428,12 +432,12 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": ["d"], "r": {"_id": "d", "subject": {}, "kind": "z"}}],
     ),
     (
-        "sort puts missing and null first, and keeps equal ones in place",
+        "sort puts missing and null first, and is stable",
         [{"$sort": {"size": 1}}, {"$project": {"_id": 1}}],
         [{"_id": "c"}, {"_id": "d"}, {"_id": "b"}, {"_id": "a"}],
     ),
     (
-        "sort by several, one of them down",
+        "sort by several fields, one descending",
         [{"$sort": {"subject.id": -1, "_id": -1}}, {"$project": {"_id": 1}}],
         [{"_id": "b"}, {"_id": "c"}, {"_id": "a"}, {"_id": "d"}],
     ),
@@ -443,7 +447,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "b"}, {"_id": "c"}],
     ),
     ("count", [{"$match": {"size": {"$gt": 0}}}, {"$count": "n"}], [{"n": 2}]),
-    ("count of nothing is no record", [{"$match": {"_id": "e"}}, {"$count": "n"}], []),
+    ("count of no records gives no record", [{"$match": {"_id": "e"}}, {"$count": "n"}], []),
     (
         "replaceRoot",
         [

@@ -281,9 +281,9 @@ def test_files_are_sorted_by_key_and_each_has_a_size() -> None:
 
 def test_a_regular_asset_has_between_five_and_sixty_files() -> None:
     awkward_names = set(AWKWARD.values())
-    healthy = [record for record in demo().records if record["name"] not in awkward_names]
+    regular = [record for record in demo().records if record["name"] not in awkward_names]
 
-    counts = [len(demo().files_of(record)) for record in healthy]
+    counts = [len(demo().files_of(record)) for record in regular]
 
     assert min(counts) >= 5
     assert max(counts) <= 60

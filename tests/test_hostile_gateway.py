@@ -206,10 +206,10 @@ class Answering:
         return self._pages.pop() if self._pages else []
 
     def aggregate(self, pipeline: Any) -> list[Any]:
-        raise ServiceError("not asked")
+        raise ServiceError("not used")
 
     def count(self, filter_query: Any) -> int:
-        raise ServiceError("not asked")
+        raise ServiceError("not used")
 
 
 @settings(

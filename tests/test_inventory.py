@@ -355,14 +355,14 @@ def test_the_app_shows_the_inventory_as_the_source_of_files(
 
 def test_the_keys_of_a_manifest_do_not_lead_out_of_the_folder_of_copies(tmp_path: Path) -> None:
     lister = InventoryLister([str(csv_inventory(tmp_path, versions_of("a/x")))])
-    asked: list[Path] = []
+    downloads: list[Path] = []
 
     def download(_lister: object, _bucket: str, _key: str, path: Path) -> None:
-        asked.append(path)
+        downloads.append(path)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(S3Lister, "download", download)
         lister._fetch("s3://inventories-here/../../../../etc/cron.d/x.csv.gz")
 
-    assert asked[0].parent == Path(lister._folder.name)
-    assert asked[0].name.endswith(".csv.gz")
+    assert downloads[0].parent == Path(lister._folder.name)
+    assert downloads[0].name.endswith(".csv.gz")

@@ -165,7 +165,7 @@ def test_times_have_one_format_whatever_the_server_sends(written: str, read: str
 
 LEFT_TO_BOTOCORE = {
     "no keys": answer([], []),
-    "another count of keys": answer(["a"], [], count=2),
+    "a different key count": answer(["a"], [], count=2),
     "an entity in a key": answer(["a&b"], [], encoded=False),
     "a comment": answer(["a"], []).replace(b"<Name>", b"<!-- <Contents> --><Name>"),
     "a tag with an attribute": answer(["a", "b"], []).replace(b"<Contents>", b"<Contents x=''>", 1),
@@ -180,11 +180,11 @@ LEFT_TO_BOTOCORE = {
         b"<Key>a</Key><LastModified>", b"<Size>1</Size><Key>a</Key><LastModified>"
     ),
     "two keys in one object": answer(["a", "b"], []).replace(b"</Contents><Contents>", b""),
-    "another encoding": answer(["a"], []).replace(b"UTF-8", b"latin1"),
-    "bytes that are no text": answer(["a"], []).replace(b"<Key>a", b"<Key>\xff"),
-    "more after the end": answer(["a"], []) + b"<ListBucketResult/>",
-    "a page for people": b"<html><p>Please sign in</p></html>",
-    "another root": answer(["a"], []).replace(b"ListBucketResult", b"ListResult"),
+    "a different encoding": answer(["a"], []).replace(b"UTF-8", b"latin1"),
+    "bytes that are not UTF-8": answer(["a"], []).replace(b"<Key>a", b"<Key>\xff"),
+    "content after the end": answer(["a"], []) + b"<ListBucketResult/>",
+    "an HTML page": b"<html><p>Please sign in</p></html>",
+    "a different root element": answer(["a"], []).replace(b"ListBucketResult", b"ListResult"),
     "nothing": b"",
 }
 

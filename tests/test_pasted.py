@@ -114,9 +114,9 @@ def test_every_kind_of_change_is_listed_once_with_its_first_line() -> None:
 
     assert conversion.notes == (
         "Took the value of q on line 1 and ignored the text around it",
-        "Put other quotes straight and double (line 2)",
-        "Wrote True, False and None as JSON does (line 2)",
-        "Put keys in quotes (line 3)",
+        "Replaced other quotes with double quotes (line 2)",
+        "Wrote True, False and None as in JSON (line 2)",
+        "Added quotes around keys (line 3)",
         "Wrote a tuple as a list (line 3)",
         "Removed a comment (line 3)",
         "Removed a comma before a closing bracket (line 3)",

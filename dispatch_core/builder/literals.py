@@ -151,7 +151,7 @@ class ValueReader:
             return self.string()
         found = _KEY.match(self.text, self.at, self.end)
         if found:
-            self.note("Put keys in quotes", self.at)
+            self.note("Added quotes around keys", self.at)
             self.at = found.end()
             return found[0]
         if not character:
@@ -229,7 +229,7 @@ class ValueReader:
         self.at += len(mark)
         if mark != '"' or letters:
             smart = quote not in "\"'`"
-            self.note(f"Put {'smart' if smart else 'other'} quotes straight and double", start)
+            self.note(f"Replaced {'smart' if smart else 'other'} quotes with double quotes", start)
         parts: list[str] = []
         while not self.is_closed(mark, start):
             parts.append(self.part(mark, is_raw="r" in letters, start=start))
@@ -318,7 +318,7 @@ class ValueReader:
         if value in (float("inf"), float("-inf")):
             self.refuse(f"{token} is too large for a number", "Write a finite number")
         if not _is_json_number(self.text[self.at : after]):
-            self.note("Wrote a number as JSON does", self.at)
+            self.note("Wrote a number as in JSON", self.at)
         self.at = after
         return value
 
@@ -350,7 +350,7 @@ class ValueReader:
         if name in _LITERALS:
             return _LITERALS[name]
         if name in _PYTHON:
-            self.note("Wrote True, False and None as JSON does", start)
+            self.note("Wrote True, False and None as in JSON", start)
             return _PYTHON[name]
         if name in _FLAGS:
             return _FLAGS[name]

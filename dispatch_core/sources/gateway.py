@@ -242,7 +242,7 @@ def _host_name(text: str) -> str:
 
 
 def _not_a_host(where: str) -> InvalidInput:
-    action = "Write a name such as docdb.example.org, with an optional port, without credentials"
+    action = "Write a name such as docdb.example.org, with an optional port and no credentials"
     return InvalidInput(Issue("this is not the host of a metadata gateway", where, action))
 
 
