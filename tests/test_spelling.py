@@ -8,14 +8,14 @@ from dispatch_core.builder.conditions import (
     conditions_of,
     joined,
     match_filters,
-    renamed,
+    with_key,
     with_operand,
 )
 from dispatch_core.builder.spelling import (
     other_spellings,
     rename_condition,
     respell_filter,
-    respelled,
+    respell_path,
 )
 from dispatch_core.types import Filter
 
@@ -40,7 +40,7 @@ from dispatch_core.types import Filter
     ],
 )
 def test_the_longest_pair_translates_a_path_in_both_directions(v1: str, v2: str) -> None:
-    there, back = respelled(v1, 2), respelled(v2, 1)
+    there, back = respell_path(v1, 2), respell_path(v2, 1)
 
     assert (there, back) == (v2, v1)
 
@@ -94,7 +94,7 @@ def test_renaming_and_changing_an_operand_copy_the_filter_and_keep_its_order() -
     query: Filter = {"a": 1, "b": 2, "c": 3}
     _, second, _ = conditions_of(query)
 
-    changed = with_operand(renamed(query, second, "x"), conditions_of(query)[0], 9)
+    changed = with_operand(with_key(query, second, "x"), conditions_of(query)[0], 9)
 
     assert list(changed.items()) == [("a", 9), ("x", 2), ("c", 3)]
     assert query == {"a": 1, "b": 2, "c": 3}

@@ -23,7 +23,7 @@ class Condition:
 
     Attributes
     ----------
-    place
+    json_path
         Keys and indices from the filter to the operand; the last is ``key``.
     path
         The full dotted path, including the outer field of an ``$elemMatch``.
@@ -37,7 +37,7 @@ class Condition:
         Whether the condition is below ``$nor``.
     """
 
-    place: JsonPath
+    json_path: JsonPath
     path: str
     key: str
     operand: JsonValue
@@ -49,7 +49,7 @@ class Condition:
 class _Around:
     """The context of a nested filter: its position, outer field, and sibling branches."""
 
-    place: JsonPath = ()
+    json_path: JsonPath = ()
     parent: str = ""
     others: frozenset[str] = frozenset()
     is_negated: bool = False
@@ -75,8 +75,8 @@ def _of_branches(key: str, branches: list[Any], around: _Around) -> Iterator[Con
             beside = (paths[other] for other in range(len(paths)) if other != number)
             others = around.others.union(*beside) if key == "$or" else around.others
             negated = around.is_negated or key == "$nor"
-            place = (*around.place, key, number)
-            yield from _conditions(branch, _Around(place, around.parent, others, negated))
+            json_path = (*around.json_path, key, number)
+            yield from _conditions(branch, _Around(json_path, around.parent, others, negated))
 
 
 def _paths_in(branch: JsonValue, parent: str) -> frozenset[str]:
@@ -87,16 +87,16 @@ def _paths_in(branch: JsonValue, parent: str) -> frozenset[str]:
 
 def _of_field(key: str, operand: JsonValue, around: _Around) -> Iterator[Condition]:
     path = f"{around.parent}.{key}" if around.parent else key
-    place = (*around.place, key)
-    yield Condition(place, path, key, operand, around.others, around.is_negated)
+    json_path = (*around.json_path, key)
+    yield Condition(json_path, path, key, operand, around.others, around.is_negated)
     inner = operand.get("$elemMatch") if is_operator_document(operand) else None
     if isinstance(inner, dict) and not is_operator_document(inner):
-        at = (*place, "$elemMatch")
+        at = (*json_path, "$elemMatch")
         yield from _conditions(inner, _Around(at, path, around.others, around.is_negated))
 
 
 def match_filters(query: Filter | Pipeline) -> Iterator[tuple[JsonPath, Filter]]:
-    """(place, filter) of each part of a query that tests whole records, not computed fields.
+    """(json_path, filter) of each part of a query that tests whole records, not computed fields.
 
     For a filter, the filter itself; for a pipeline, every ``$match`` before the
     first stage that changes the shape of records.
@@ -112,43 +112,43 @@ def match_filters(query: Filter | Pipeline) -> Iterator[tuple[JsonPath, Filter]]
             yield (number, name), stage[name]
 
 
-def replaced_at(value: Any, place: JsonPath, new: JsonValue) -> Any:
-    """A copy of `value` with the item at `place` replaced by `new`."""
-    if not place:
+def replaced_at(value: Any, json_path: JsonPath, new: JsonValue) -> Any:
+    """A copy of `value` with the item at `json_path` replaced by `new`."""
+    if not json_path:
         return new
-    step, rest = place[0], place[1:]
+    step, rest = json_path[0], json_path[1:]
     if isinstance(value, dict):
         return {k: replaced_at(v, rest, new) if k == step else v for k, v in value.items()}
     return [replaced_at(v, rest, new) if n == step else v for n, v in enumerate(value)]
 
 
-def item_at(value: Any, place: JsonPath) -> Any:
-    """The item of `value` at `place`."""
-    for step in place:
+def item_at(value: Any, json_path: JsonPath) -> Any:
+    """The item of `value` at `json_path`."""
+    for step in json_path:
         value = value[step]
     return value
 
 
-def renamed(filter_query: Filter, condition: Condition, key: str) -> Filter:
+def with_key(filter_query: Filter, condition: Condition, key: str) -> Filter:
     """`filter_query` with the condition under another key, in the same order.
 
     If the document already has that key, ``$and`` keeps both conditions.
     """
     if key == condition.key:
         return filter_query
-    document = item_at(filter_query, condition.place[:-1])
+    document = item_at(filter_query, condition.json_path[:-1])
     operand = document[condition.key]
     if key in document:
         rest = {name: item for name, item in document.items() if name != condition.key}
         new: Filter = {"$and": [rest, {key: operand}]}
     else:
         new = {key if name == condition.key else name: item for name, item in document.items()}
-    return dict(replaced_at(filter_query, condition.place[:-1], new))
+    return dict(replaced_at(filter_query, condition.json_path[:-1], new))
 
 
 def with_operand(filter_query: Filter, condition: Condition, operand: JsonValue) -> Filter:
     """`filter_query` with another operand for the condition."""
-    return dict(replaced_at(filter_query, condition.place, operand))
+    return dict(replaced_at(filter_query, condition.json_path, operand))
 
 
 def joined(query: Filter, clause: Filter) -> Filter:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dispatch_core.builder.conditions import Condition, conditions_of, renamed
+from dispatch_core.builder.conditions import Condition, conditions_of, with_key
 from dispatch_core.language.paths import is_below
 from dispatch_core.types import Filter
 
@@ -83,12 +83,12 @@ _BOTH_WAYS: dict[Version, tuple[tuple[str, str], ...]] = {
 }
 
 
-def respelled(path: str, version: Version) -> str:
+def respell_path(path: str, version: Version) -> str:
     """`path` in the given schema version; unchanged if no pair covers it."""
-    return next(iter(_respellings(path, version)), path)
+    return next(iter(_translations(path, version)), path)
 
 
-def _respellings(path: str, version: Version) -> list[str]:
+def _translations(path: str, version: Version) -> list[str]:
     """`path` translated by the longest pairs that cover it; v2 merged some v1 paths."""
     pairs = [(name, other) for name, other in _BOTH_WAYS[version] if is_below(path, name)]
     longest = len(pairs[0][0]) if pairs else 0
@@ -101,8 +101,8 @@ def other_spellings(path: str) -> tuple[str, ...]:
     A path that mixes both schemas (``acquisition.session_type``) also gives its v2
     path. v1 microscope records contain such mixed paths, so a v2 path gives them too.
     """
-    found = [*_respellings(path, 2), *_respellings(path, 1)]
-    found += [newer for one in found for newer in _respellings(one, 2)]
+    found = [*_translations(path, 2), *_translations(path, 1)]
+    found += [newer for one in found for newer in _translations(one, 2)]
     found += [f"acquisition.{one[8:]}" for one in found if one.startswith("session.")]
     return tuple(dict.fromkeys(one for one in found if one != path))
 
@@ -123,7 +123,7 @@ def _one_respelled(filter_query: Filter, version: Version) -> Filter | None:
     None if every path is in the schema already.
     """
     for condition in reversed(conditions_of(filter_query)):
-        path = respelled(condition.path, version)
+        path = respell_path(condition.path, version)
         if path != condition.path:
             changed = rename_condition(filter_query, condition, path)
             if changed != filter_query:
@@ -139,8 +139,8 @@ def rename_condition(filter_query: Filter, condition: Condition, path: str) -> F
     """
     parent = condition.path[: -len(condition.key)].rstrip(".")
     if not parent:
-        return renamed(filter_query, condition, path)
+        return with_key(filter_query, condition, path)
     for spelling in (parent, *other_spellings(parent)):
         if is_below(path, spelling) and path != spelling:
-            return renamed(filter_query, condition, path[len(spelling) + 1 :])
+            return with_key(filter_query, condition, path[len(spelling) + 1 :])
     return filter_query
