@@ -29,7 +29,7 @@ def object_xml(key: str, size: int = 7, time: str = TIME) -> str:
     return f"<Contents><Key>{key}</Key>{rest}<StorageClass>STANDARD</StorageClass></Contents>"
 
 
-def answer(
+def response(
     keys: list[str], prefixes: list[str], encoded: bool = True, count: int | None = None
 ) -> bytes:
     """A response as S3 writes it: url-encoded, or with XML entities where needed."""
@@ -79,7 +79,7 @@ NAMES = st.text(
 
 @given(st.lists(NAMES, max_size=6), st.lists(NAMES, max_size=4))
 def test_url_encoded_names_are_decoded_as_by_botocore(keys: list[str], prefixes: list[str]) -> None:
-    body = answer(keys, prefixes)
+    body = response(keys, prefixes)
 
     found = parse_response(body)
 
@@ -93,7 +93,7 @@ def test_url_encoded_names_are_decoded_as_by_botocore(keys: list[str], prefixes:
 def test_a_response_is_read_as_by_botocore_or_left_to_botocore(
     keys: list[str], prefixes: list[str], encoded: bool
 ) -> None:
-    body = answer(keys, prefixes, encoded)
+    body = response(keys, prefixes, encoded)
 
     found = parse_response(body)
 
@@ -105,7 +105,7 @@ def test_a_response_is_read_as_by_botocore_or_left_to_botocore(
 def test_a_corrupt_response_is_read_as_by_botocore_or_with_every_key(
     data: st.DataObject,
 ) -> None:
-    body = bytearray(answer(["a/b+c.nwb", "a/ü", "b&c/<d>"], ["p/x.zarr/", "p/y.zarr/"]))
+    body = bytearray(response(["a/b+c.nwb", "a/ü", "b&c/<d>"], ["p/x.zarr/", "p/y.zarr/"]))
     for _ in range(data.draw(st.integers(1, 3))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
 
@@ -122,7 +122,7 @@ def test_a_corrupt_response_is_read_as_by_botocore_or_with_every_key(
 
 @given(st.integers(0, 700))
 def test_a_truncated_response_is_never_read(end: int) -> None:
-    body = answer(["a/1", "a/2", "a/3"], ["p/"])
+    body = response(["a/1", "a/2", "a/3"], ["p/"])
 
     found = parse_response(body[: min(end, len(body) - 1)])
 
@@ -130,7 +130,7 @@ def test_a_truncated_response_is_never_read(end: int) -> None:
 
 
 def test_the_envelope_has_everything_except_the_keys() -> None:
-    body = answer(["a/1", "a/2"], ["p/", "q/"])
+    body = response(["a/1", "a/2"], ["p/", "q/"])
 
     envelope = parsed(fast(body).envelope)
 
@@ -142,7 +142,7 @@ def test_the_envelope_has_everything_except_the_keys() -> None:
 
 
 def test_size_and_time_of_an_object_are_read_on_demand() -> None:
-    page = fast(answer(["a/1", "a b"], [])).page
+    page = fast(response(["a/1", "a b"], [])).page
 
     assert page.read(1) == ("a b", 1, TIME)
     assert page.objects == [("a/1", 0, TIME), ("a b", 1, TIME)]
@@ -164,27 +164,29 @@ def test_times_have_one_format_whatever_the_server_sends(written: str, read: str
 
 
 LEFT_TO_BOTOCORE = {
-    "no keys": answer([], []),
-    "a different key count": answer(["a"], [], count=2),
-    "an entity in a key": answer(["a&b"], [], encoded=False),
-    "a comment": answer(["a"], []).replace(b"<Name>", b"<!-- <Contents> --><Name>"),
-    "a tag with an attribute": answer(["a", "b"], []).replace(b"<Contents>", b"<Contents x=''>", 1),
-    "a tag with a namespace": answer(["a", "b"], [])
+    "no keys": response([], []),
+    "a different key count": response(["a"], [], count=2),
+    "an entity in a key": response(["a&b"], [], encoded=False),
+    "a comment": response(["a"], []).replace(b"<Name>", b"<!-- <Contents> --><Name>"),
+    "a tag with an attribute": response(["a", "b"], []).replace(
+        b"<Contents>", b"<Contents x=''>", 1
+    ),
+    "a tag with a namespace": response(["a", "b"], [])
     .replace(b"<Contents>", b"<s3:Contents>", 1)
     .replace(b"</Contents>", b"</s3:Contents>", 1),
-    "elements between the objects": answer(["a", "b"], []).replace(
+    "elements between the objects": response(["a", "b"], []).replace(
         b"</Contents><Contents>", b"</Contents><MaxKeys>2</MaxKeys><Contents>"
     ),
-    "spaces between the tags": answer(["a", "b"], []).replace(b"><", b"> <"),
-    "the key is not first": answer(["a"], []).replace(
+    "spaces between the tags": response(["a", "b"], []).replace(b"><", b"> <"),
+    "the key is not first": response(["a"], []).replace(
         b"<Key>a</Key><LastModified>", b"<Size>1</Size><Key>a</Key><LastModified>"
     ),
-    "two keys in one object": answer(["a", "b"], []).replace(b"</Contents><Contents>", b""),
-    "a different encoding": answer(["a"], []).replace(b"UTF-8", b"latin1"),
-    "bytes that are not UTF-8": answer(["a"], []).replace(b"<Key>a", b"<Key>\xff"),
-    "content after the end": answer(["a"], []) + b"<ListBucketResult/>",
+    "two keys in one object": response(["a", "b"], []).replace(b"</Contents><Contents>", b""),
+    "a different encoding": response(["a"], []).replace(b"UTF-8", b"latin1"),
+    "bytes that are not UTF-8": response(["a"], []).replace(b"<Key>a", b"<Key>\xff"),
+    "content after the end": response(["a"], []) + b"<ListBucketResult/>",
     "an HTML page": b"<html><p>Please sign in</p></html>",
-    "a different root element": answer(["a"], []).replace(b"ListBucketResult", b"ListResult"),
+    "a different root element": response(["a"], []).replace(b"ListBucketResult", b"ListResult"),
     "nothing": b"",
 }
 

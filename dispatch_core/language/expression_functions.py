@@ -38,7 +38,7 @@ class Function:
 
 
 def _is_nullish(value: JsonValue) -> bool:
-    """Whether a value is null or missing, MongoDB's term for both."""
+    """Whether a value is null or missing ("nullish" in MongoDB's terms)."""
     return value is None or value is MISSING
 
 

@@ -64,24 +64,24 @@ class SharedAnswers:
         self, filter_query: Filter, projection: Mapping[str, Any], limit: int
     ) -> list[Record]:
         """See `MetadataSource.find_page`."""
-        question = ["find", filter_query, dict(projection), limit]
-        ask = self._source.find_page
-        answer = self._answer(question, lambda: ask(filter_query, projection, limit))
-        return cast(list[Record], answer)
+        request = ["find", filter_query, dict(projection), limit]
+        call = self._source.find_page
+        response = self._shared(request, lambda: call(filter_query, projection, limit))
+        return cast(list[Record], response)
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
         """See `MetadataSource.aggregate`."""
-        ask = self._source.aggregate
-        answer = self._answer(["aggregate", pipeline], lambda: ask(pipeline))
-        return cast(list[Record], answer)
+        call = self._source.aggregate
+        response = self._shared(["aggregate", pipeline], lambda: call(pipeline))
+        return cast(list[Record], response)
 
     def count(self, filter_query: Filter) -> int:
         """See `MetadataSource.count`."""
-        ask = self._source.count
-        return cast(int, self._answer(["count", filter_query], lambda: ask(filter_query)))
+        call = self._source.count
+        return cast(int, self._shared(["count", filter_query], lambda: call(filter_query)))
 
-    def _answer(self, question: list[Any], ask: Callable[[], Any]) -> object:
-        key = json.dumps(question, default=repr)
+    def _shared(self, request: list[Any], call: Callable[[], Any]) -> object:
+        key = json.dumps(request, default=repr)
         with self._lock:
             content = self._fresh(key)
             if content is None:
@@ -89,13 +89,13 @@ class SharedAnswers:
                 mine = self._in_progress.setdefault(key, Future())
         if content is None:
             if waiting is None:
-                self._ask(key, mine, ask)
+                self._send(key, mine, call)
             content = mine.result()
-        return marshal.loads(content)  # noqa: S302 - bytes of our own
+        return marshal.loads(content)  # noqa: S302 - only our own bytes
 
-    def _ask(self, key: str, future: Future[bytes], ask: Callable[[], Any]) -> None:
+    def _send(self, key: str, future: Future[bytes], call: Callable[[], Any]) -> None:
         try:
-            content = marshal.dumps(ask())
+            content = marshal.dumps(call())
         except BaseException as error:  # noqa: BLE001 - every waiting caller must get it
             with self._lock:
                 del self._in_progress[key]
