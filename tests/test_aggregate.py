@@ -1,4 +1,4 @@
-"""Pipelines give what MongoDB's aggregation gives, over records that stay as they were."""
+"""Pipelines return the results of MongoDB's aggregation and never modify their input."""
 
 from __future__ import annotations
 
@@ -186,14 +186,14 @@ EXPRESSIONS: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("expression", "expected"), EXPRESSIONS)
-def test_an_expression_gives_what_mongodb_gives(expression: Any, expected: Any) -> None:
+def test_an_expression_has_the_value_that_mongodb_computes(expression: Any, expected: Any) -> None:
     value = compile_expression(expression, "field")(scope_of(RECORD))
 
     assert value == expected
     assert isinstance(value, bool) is isinstance(expected, bool)
 
 
-def test_every_operator_has_a_row() -> None:
+def test_every_operator_is_tested() -> None:
     rows = str(EXPRESSIONS)
 
     assert [name for name in supported_operators() if f"'{name}'" not in rows] == []
@@ -204,19 +204,19 @@ def test_every_operator_has_a_row() -> None:
     [
         ({"$foo": 1}, "$foo"),
         ({"$function": {}}, "$function"),
-        ({"$size": "$n"}, "$size needs an array, and finds int"),
-        ({"$size": "$nowhere"}, "$size needs an array, and finds missing"),
-        ({"$size": ["$a", "$b"]}, "$size takes 1 value, and 2"),
+        ({"$size": "$n"}, "$size needs an array, not int"),
+        ({"$size": "$nowhere"}, "$size needs an array, not missing"),
+        ({"$size": ["$a", "$b"]}, "$size takes 1 value, but 2"),
         ({"$slice": ["$list"]}, "$slice takes 2 to 3 values"),
         ({"$subtract": [1]}, "$subtract takes 2 values"),
-        ({"$add": ["$n", "x"]}, "$add needs a number, and finds string"),
-        ({"$add": ["$n", True]}, "$add needs a number, and finds bool"),
+        ({"$add": ["$n", "x"]}, "$add needs a number, not string"),
+        ({"$add": ["$n", True]}, "$add needs a number, not bool"),
         ({"$divide": [1, 0]}, "$divide cannot divide by zero"),
         ({"$mod": [1, 0]}, "$mod cannot divide by zero"),
         ({"$multiply": [1e308, 10**400]}, "$multiply has no result"),
-        ({"$toDate": 5}, "$toDate takes a long or a double, and finds int"),
+        ({"$toDate": 5}, "$toDate takes a long or a double, not int"),
         ({"$toDouble": "1_0"}, "$toDouble cannot read '1_0'"),
-        ({"$toDouble": "$list"}, "$toDouble needs a number, and finds array"),
+        ({"$toDouble": "$list"}, "$toDouble needs a number, not array"),
         ({"$toInt": "1.5"}, "$toInt cannot read '1.5'"),
         ({"$toDate": "soon"}, "$toDate cannot read 'soon' as a date"),
         ({"$toDate": 1e30}, "$toDate has no result"),
@@ -224,24 +224,24 @@ def test_every_operator_has_a_row() -> None:
         ({"$dateFromString": "$name"}, "$dateFromString needs a document"),
         ({"$dateFromString": {"dateString": "x", "zone": 1}}, "does not take 'zone'"),
         ({"$dateToString": {"date": "$start"}}, "$dateToString needs a date"),
-        ({"$month": "$start"}, "$month needs a date, and finds string"),
-        ({"$concat": ["$n"]}, "$concat needs a string, and finds int"),
+        ({"$month": "$start"}, "$month needs a date, not string"),
+        ({"$concat": ["$n"]}, "$concat needs a string, not int"),
         ({"$split": ["$name", ""]}, "$split needs a separator"),
         ({"$substr": ["éa", 1, 1]}, "cuts through a character"),
         ({"$substrCP": ["$name", -1, 1]}, "$substrCP needs a start"),
-        ({"$toLower": "$doc"}, "$toLower needs a string, and finds object"),
-        ({"$strLenCP": "$none"}, "$strLenCP needs a string, and finds null"),
-        ({"$in": [1, "$doc"]}, "$in needs an array, and finds object"),
+        ({"$toLower": "$doc"}, "$toLower needs a string, not object"),
+        ({"$strLenCP": "$none"}, "$strLenCP needs a string, not null"),
+        ({"$in": [1, "$doc"]}, "$in needs an array, not object"),
         ({"$arrayElemAt": ["$list", 1.5]}, "$arrayElemAt needs a whole number"),
         ({"$slice": ["$list", 0, 0]}, "$slice needs a positive count"),
         ({"$objectToArray": "$list"}, "$objectToArray needs a document"),
         ({"$mergeObjects": [1]}, "$mergeObjects needs documents"),
         ({"$add": [{"$toDate": 0.0}, {"$toDate": 0.0}]}, "$add takes only one date"),
-        ({"$map": {"input": "$n", "in": 1}}, "$map needs an array, and finds int"),
-        ({"$map": {"input": "$list"}}, "$map lacks 'in'"),
-        ({"$map": {"input": [], "as": "X", "in": 1}}, "$map names a variable 'X'"),
+        ({"$map": {"input": "$n", "in": 1}}, "$map needs an array, not int"),
+        ({"$map": {"input": "$list"}}, "$map needs 'in'"),
+        ({"$map": {"input": [], "as": "X", "in": 1}}, "$map has a variable named 'X'"),
         ({"$filter": {"input": [], "cond": "$$that"}}, "the variable $$that is not defined"),
-        ({"$cond": [1, 2]}, "$cond takes 3 values, and 2 are given"),
+        ({"$cond": [1, 2]}, "$cond takes 3 values, but 2 were given"),
         ({"$ifNull": ["$n"]}, "$ifNull takes at least 2"),
         ({"$switch": {"branches": []}}, "$switch needs a list of branches"),
         ({"$switch": {"branches": [{"case": False, "then": 1}]}}, "$switch has no default"),
@@ -249,14 +249,14 @@ def test_every_operator_has_a_row() -> None:
         ({"$eq": [1]}, "$eq takes 2 values"),
         ({"$regexMatch": {"input": "$n", "regex": "x"}}, "$regexMatch needs strings"),
         ({"$regexMatch": {"input": "x", "regex": "("}}, "$regex '('"),
-        ({"$first": "$n", "x": 1}, "$first stands beside other fields"),
-        ({"a.b": 1}, "holds a dot"),
+        ({"$first": "$n", "x": 1}, "$first is used beside other fields"),
+        ({"a.b": 1}, "contains a dot"),
         ("$", "is not a field path"),
         ("$a..b", "is not a field path"),
         ("$$ROOT.", "is not a field path"),
     ],
 )
-def test_an_expression_that_has_no_value_is_refused_by_name_and_place(
+def test_an_expression_without_a_value_is_refused_with_its_operator_and_position(
     expression: Any, named: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -274,14 +274,14 @@ ASSETS: list[Record] = [
 ]
 
 PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
-    ("an empty pipeline gives the records", [], ASSETS),
+    ("an empty pipeline returns the records", [], ASSETS),
     (
         "match filters",
         [{"$match": {"kind": "x"}}, {"$project": {"_id": 1}}],
         [{"_id": "a"}, {"_id": "b"}],
     ),
     (
-        "match compares dates made earlier",
+        "match compares dates from an earlier stage",
         [
             {"$project": {"at": {"$toDate": {"$literal": "2025-01-01"}}}},
             {"$match": {"at": {"$type": "date", "$ne": "2025-01-01"}}},
@@ -308,7 +308,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "a", "subject": {}, "size": 3}],
     ),
     (
-        "addFields sets beside what is there",
+        "addFields keeps the existing fields",
         [
             {"$match": {"_id": "b"}},
             {"$addFields": {"subject.n": 1, "kind": {"first": "$size"}, "size": "$$REMOVE"}},
@@ -316,7 +316,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "b", "subject": {"id": "2", "n": 1}, "kind": [{"first": 1}]}],
     ),
     (
-        "set writes into each element of an array",
+        "set changes each element of an array",
         [{"$match": {"_id": "b"}}, {"$set": {"kind.n": 1}}, {"$project": {"kind": 1}}],
         [{"_id": "b", "kind": [{"n": 1}]}],
     ),
@@ -326,12 +326,12 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "b", "subject": {}, "size": 1}],
     ),
     (
-        "unset takes one path",
+        "unset accepts one path",
         [{"$match": {"_id": "d"}}, {"$unset": "kind"}],
         [{"_id": "d", "subject": {}}],
     ),
     (
-        "unwind repeats a record, drops the empty, keeps what is no array",
+        "unwind repeats a record, drops empty arrays, keeps other values",
         [{"$unwind": "$kind"}, {"$project": {"kind": 1}}],
         [
             {"_id": "a", "kind": "x"},
@@ -341,7 +341,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "unwind keeps the empty where asked, with the index",
+        "unwind keeps empty arrays on request, with the index",
         [
             {
                 "$unwind": {
@@ -361,7 +361,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "unwind keeps null and missing where asked",
+        "unwind keeps null and missing on request",
         [
             {"$unwind": {"path": "$size", "preserveNullAndEmptyArrays": True}},
             {"$match": {"size": None}},
@@ -369,9 +369,13 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
         [{"_id": "c", "size": None}, {"_id": "d"}],
     ),
-    ("unwind goes into documents", [{"$unwind": "$subject.id"}, {"$count": "n"}], [{"n": 3}]),
     (
-        "group folds by key, missing as null, in order of appearance",
+        "unwind follows a path into documents",
+        [{"$unwind": "$subject.id"}, {"$count": "n"}],
+        [{"n": 3}],
+    ),
+    (
+        "group accumulates by key, missing as null, in order of appearance",
         [
             {
                 "$group": {
@@ -391,7 +395,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "group of all",
+        "group into a single record",
         [
             {
                 "$group": {
@@ -418,7 +422,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         ],
     ),
     (
-        "group by a document, which leaves out what is missing",
+        "group by a document, which omits missing fields",
         [{"$group": {"_id": {"s": "$subject.id"}}}, {"$limit": 3}],
         [{"_id": {"s": "1"}}, {"_id": {"s": "2"}}, {"_id": {}}],
     ),
@@ -428,12 +432,12 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": ["d"], "r": {"_id": "d", "subject": {}, "kind": "z"}}],
     ),
     (
-        "sort puts missing and null first, and keeps equal ones in place",
+        "sort puts missing and null first, and is stable",
         [{"$sort": {"size": 1}}, {"$project": {"_id": 1}}],
         [{"_id": "c"}, {"_id": "d"}, {"_id": "b"}, {"_id": "a"}],
     ),
     (
-        "sort by several, one of them down",
+        "sort by several fields, one descending",
         [{"$sort": {"subject.id": -1, "_id": -1}}, {"$project": {"_id": 1}}],
         [{"_id": "b"}, {"_id": "c"}, {"_id": "a"}, {"_id": "d"}],
     ),
@@ -443,7 +447,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
         [{"_id": "b"}, {"_id": "c"}],
     ),
     ("count", [{"$match": {"size": {"$gt": 0}}}, {"$count": "n"}], [{"n": 2}]),
-    ("count of nothing is no record", [{"$match": {"_id": "e"}}, {"$count": "n"}], []),
+    ("count of no records gives no record", [{"$match": {"_id": "e"}}, {"$count": "n"}], []),
     (
         "replaceRoot",
         [
@@ -462,7 +466,7 @@ PIPELINES: list[tuple[str, list[dict[str, Any]], list[Record]]] = [
 
 
 @pytest.mark.parametrize(("rule", "pipeline", "expected"), PIPELINES)
-def test_a_pipeline_gives_what_mongodb_gives_and_changes_no_record(
+def test_a_pipeline_returns_the_results_of_mongodb_and_modifies_no_record(
     rule: str, pipeline: list[dict[str, Any]], expected: list[Record]
 ) -> None:
     records = copy.deepcopy(ASSETS)
@@ -473,7 +477,7 @@ def test_a_pipeline_gives_what_mongodb_gives_and_changes_no_record(
     assert records == ASSETS
 
 
-def test_every_stage_has_a_row() -> None:
+def test_every_stage_is_tested() -> None:
     rows = str(PIPELINES)
 
     assert [name for name in supported_stages() if f"'{name}'" not in rows] == []
@@ -536,7 +540,7 @@ def test_every_stage_has_a_row() -> None:
         ([{"$replaceWith": "$size"}], "stage 1, $replaceWith", "not a document but int"),
     ],
 )
-def test_a_stage_that_cannot_work_is_refused_by_number_and_name(
+def test_an_invalid_stage_is_refused_with_its_number_and_name(
     pipeline: Any, where: str, named: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -547,12 +551,12 @@ def test_a_stage_that_cannot_work_is_refused_by_number_and_name(
     assert named in issue.what
 
 
-def test_the_refusal_of_a_stage_lists_what_is_supported() -> None:
+def test_the_error_for_an_unsupported_stage_lists_the_supported_ones() -> None:
     with pytest.raises(InvalidInput, match=r"Supported: \$addFields, \$count, .*\$unwind"):
         run_pipeline([], [{"$lookup": {}}])
 
 
-def test_a_refused_stage_is_found_before_the_first_record_is_read() -> None:
+def test_an_unsupported_stage_is_refused_before_the_first_record_is_read() -> None:
     def records() -> Iterator[Record]:
         raise AssertionError("a record was read")
         yield {}
@@ -575,7 +579,7 @@ def test_a_limit_stops_reading() -> None:
     assert read == [0, 1]
 
 
-def test_unwind_shares_what_it_does_not_change() -> None:
+def test_unwind_shares_unchanged_parts_with_the_record() -> None:
     record: Record = {"_id": 1, "a": {"list": [1, 2], "other": {}}, "big": {}}
 
     first, second = run_pipeline([record], [{"$unwind": "$a.list"}])
@@ -602,7 +606,7 @@ def test_a_pipeline_that_nests_too_deep_is_refused() -> None:
         ([2, 1.5, 10], [1.5, 2, 10]),
     ],
 )
-def test_a_sort_orders_the_types_as_bson_does(values: list[Any], order: list[Any]) -> None:
+def test_a_sort_orders_types_as_bson_does(values: list[Any], order: list[Any]) -> None:
     records: list[Record] = [{"a": {"b": value}} for value in values]
 
     results = sort_records(records, {"a.b": 1})
@@ -613,7 +617,7 @@ def test_a_sort_orders_the_types_as_bson_does(values: list[Any], order: list[Any
 @pytest.mark.parametrize(
     ("direction", "expected"), [(1, ["empty", "low", "one"]), (-1, ["low", "one", "empty"])]
 )
-def test_a_sort_takes_the_least_element_up_and_the_greatest_down(
+def test_an_array_sorts_by_its_least_element_ascending_and_its_greatest_descending(
     direction: int, expected: list[str]
 ) -> None:
     records: list[Record] = [
@@ -669,14 +673,14 @@ FOUND: Record = {
         ({"_id": 1, "a": 0, "d": 0}, {"_id": 1, "g": None}),
     ],
 )
-def test_a_find_projection_gives_what_mongodb_gives(
+def test_a_find_projection_returns_the_result_of_mongodb(
     projection: dict[str, Any], expected: Record
 ) -> None:
     assert project_record(FOUND, projection) == expected
 
 
 @pytest.mark.parametrize("operator", ["$slice", "$elemMatch", "$meta"])
-def test_a_projection_operator_of_find_is_refused_by_name(operator: str) -> None:
+def test_a_find_projection_operator_is_refused_by_name(operator: str) -> None:
     with pytest.raises(InvalidInput, match=rf"projection\.a: .*\{operator}"):
         project_record({"a": []}, {"a": {operator: 1}})
 
@@ -696,7 +700,7 @@ ANY_JSON = st.recursive(
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(supported_stages()), ANY_JSON, min_size=1, max_size=1))
-def test_any_stage_gives_records_or_is_refused_as_invalid_input(stage: dict[str, Any]) -> None:
+def test_any_stage_returns_records_or_raises_invalid_input(stage: dict[str, Any]) -> None:
     try:
         results = run_pipeline([RECORD], [stage])
     except InvalidInput:
@@ -706,7 +710,7 @@ def test_any_stage_gives_records_or_is_refused_as_invalid_input(stage: dict[str,
 
 @settings(deadline=None)
 @given(ANY_JSON, ANY_JSON)
-def test_any_expression_over_any_value_is_refused_as_invalid_input_or_has_a_value(
+def test_any_expression_over_any_value_has_a_value_or_raises_invalid_input(
     expression: Any, value: Any
 ) -> None:
     record = {**RECORD, "n": value, "list": [value, 1], "name": "éx"}
@@ -721,7 +725,7 @@ def test_any_expression_over_any_value_is_refused_as_invalid_input_or_has_a_valu
 
 @settings(deadline=None)
 @given(st.sampled_from(supported_operators()), st.lists(ANY_JSON, max_size=3))
-def test_any_operator_over_any_values_is_refused_as_invalid_input_or_has_a_value(
+def test_any_operator_over_any_values_has_a_value_or_raises_invalid_input(
     name: str, values: list[Any]
 ) -> None:
     try:

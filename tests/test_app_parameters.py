@@ -211,7 +211,7 @@ def test_text_that_does_not_parse_is_shown_as_json_with_its_place() -> None:
     app = open_page('{"analysis_parameter": {"a": 1,}}')
 
     assert "The form comes back" in app.main.info[0].value
-    assert "line 1, column 31: a comma stands before the closing }" in errors(app)[0]
+    assert "line 1, column 31: there is a comma before the closing }" in errors(app)[0]
 
 
 def test_a_large_schema_folds_what_is_not_set_and_finds_a_field_by_words() -> None:

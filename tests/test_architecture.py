@@ -14,7 +14,7 @@ import requests.exceptions
 from requests.adapters import BaseAdapter
 
 from dispatch_core.errors import DispatchError
-from dispatch_core.sources.gateway import GatewaySource, Patience
+from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
 
 CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
@@ -208,7 +208,7 @@ def raised(kind: type[Exception]) -> Exception:
 )
 def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception]) -> None:
     source = GatewaySource(
-        "docdb.test", adapter=Failing(raised(kind)), patience=Patience(attempts=1)
+        "docdb.test", adapter=Failing(raised(kind)), retry_policy=RetryPolicy(attempts=1)
     )
 
     with pytest.raises(DispatchError):

@@ -1,4 +1,4 @@
-"""Listing as S3 lists, over the demo's buckets and over a folder."""
+"""Listing as S3 does, over the demo buckets and over a local folder."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def entries_of(page: ListPage) -> list[Entry]:
 
 
 def model(objects: Objects, prefix: str, delimiter: str, start_after: str) -> list[Entry]:
-    """What the documentation of ListObjectsV2 says, word by word and slowly."""
+    """A slow reference implementation of ListObjectsV2 from its documentation."""
     entries: dict[str, int | None] = {}
     for key, size, _ in objects:
         if not key.startswith(prefix) or key.encode() <= start_after.encode():
@@ -119,7 +119,7 @@ ALPHABET = "ab/.z\u00e9\U0010ffff"
     start_after="",
     max_keys=1,
 )
-def test_pages_put_together_are_what_the_documentation_says(
+def test_all_pages_together_equal_the_reference_listing(
     keys: set[str], prefix: str, delimiter: str, start_after: str, max_keys: int
 ) -> None:
     objects = sized(*keys)
@@ -132,7 +132,7 @@ def test_pages_put_together_are_what_the_documentation_says(
     assert all(full)
 
 
-def test_a_page_holds_a_thousand_entries_at_most_and_prefixes_count() -> None:
+def test_a_page_has_at_most_a_thousand_entries_including_prefixes() -> None:
     objects = sized(*(f"{n:04}/x" for n in range(700)), *(f"z{n:04}" for n in range(700)))
 
     page = page_of(objects, "", delimiter="/", max_keys=5000)
@@ -155,7 +155,7 @@ def test_keys_are_in_the_order_of_their_utf8_bytes() -> None:
     assert keys == sorted(keys, key=str.encode) == ["z", "\uffee", "\U00010000"]
 
 
-def test_a_million_keys_below_one_prefix_are_jumped_over() -> None:
+def test_a_million_keys_below_one_prefix_are_skipped_by_seeking() -> None:
     looked_at: list[str] = []
     objects = sized(*(f"store.zarr/{n:06}" for n in range(50_000)), "t.nwb")
 
@@ -170,7 +170,7 @@ def test_a_million_keys_below_one_prefix_are_jumped_over() -> None:
     assert len(looked_at) < 50
 
 
-def test_a_token_overrules_start_after() -> None:
+def test_a_token_overrides_start_after() -> None:
     objects = sized("a", "b", "c")
     token = page_of(objects, "", max_keys=1).token
 
@@ -180,7 +180,7 @@ def test_a_token_overrules_start_after() -> None:
 
 
 def demo_objects(bucket: str) -> Objects:
-    """Every key of a demo bucket, made without the lister."""
+    """Every object of a demo bucket, generated without the lister."""
     found: dict[str, int] = {}
     for record in CATALOGUE.records:
         location = split_location(record.get("location"))
@@ -193,13 +193,13 @@ def demo_objects(bucket: str) -> Objects:
 @pytest.mark.parametrize("bucket", [OPEN_BUCKET, CODE_OCEAN_BUCKET])
 @pytest.mark.parametrize("delimiter", ["", "/", ".nwb/", ".zarr/"])
 @pytest.mark.parametrize("prefix", ["", "b", "behavior_99", "ecephys_9000", "no such thing"])
-def test_a_demo_bucket_lists_as_its_keys_would(bucket: str, delimiter: str, prefix: str) -> None:
+def test_a_demo_bucket_lists_exactly_its_keys(bucket: str, delimiter: str, prefix: str) -> None:
     found = list_all(DEMO, bucket, prefix, delimiter)
 
     assert found == model(demo_objects(bucket), prefix, delimiter, "")
 
 
-def test_an_asset_is_listed_without_its_neighbour_whose_name_goes_on() -> None:
+def test_an_asset_is_listed_without_a_neighbour_whose_name_starts_with_its_name() -> None:
     short = AWKWARD["name is a prefix"]
 
     keys = [key for key, _ in list_all(DEMO, OPEN_BUCKET, f"{short}/")]
@@ -227,7 +227,7 @@ def test_an_asset_in_both_schemas_is_listed_once_with_the_files_of_both() -> Non
     assert len(keys) == len(set(keys))
 
 
-def test_a_location_with_a_trailing_slash_holds_its_files_once() -> None:
+def test_a_location_with_a_trailing_slash_has_its_files_once() -> None:
     name = AWKWARD["location with a trailing slash"]
 
     keys = [key for key, _ in list_all(DEMO, OPEN_BUCKET, f"{name}/")]
@@ -235,23 +235,23 @@ def test_a_location_with_a_trailing_slash_holds_its_files_once() -> None:
     assert f"{name}/subject.json" in keys
 
 
-def test_an_asset_without_files_lists_as_nothing() -> None:
+def test_an_asset_without_files_has_an_empty_listing() -> None:
     page = DEMO.list_page(OPEN_BUCKET, f"{AWKWARD['no files']}/")
 
     assert page == ListPage([], [], None)
 
 
-def test_the_denied_bucket_says_no() -> None:
+def test_the_denied_bucket_raises_access_denied() -> None:
     with pytest.raises(AccessDenied, match=f"s3://{DENIED_BUCKET}: listing is denied"):
         DEMO.list_page(DENIED_BUCKET, "anything/")
 
 
-def test_a_bucket_that_is_gone_does_not_exist() -> None:
+def test_a_deleted_bucket_is_no_such_bucket() -> None:
     with pytest.raises(NoSuchBucket, match=MISSING_BUCKET):
         DEMO.list_page(MISSING_BUCKET, "anything/")
 
 
-def test_a_demo_lister_can_be_sent_to_another_process() -> None:
+def test_a_demo_lister_can_be_pickled() -> None:
     lister = pickle.loads(pickle.dumps(DEMO))
 
     assert lister.list_page(OPEN_BUCKET, "b") == DEMO.list_page(OPEN_BUCKET, "b")
@@ -283,7 +283,7 @@ def folder_objects() -> Objects:
 @pytest.mark.parametrize("delimiter", ["", "/", ".zarr/", ".nwb/", "a"])
 @pytest.mark.parametrize("prefix", ["", "asset1", "asset1/", "asset1/store.zarr/", "asset1/d", "x"])
 @pytest.mark.parametrize("start_after", ["", "asset1.nwb", "asset1/store.zarr/0", "asset10"])
-def test_a_folder_lists_as_its_keys_would(
+def test_a_folder_lists_exactly_its_keys(
     tmp_path: Path, delimiter: str, prefix: str, start_after: str
 ) -> None:
     make_bucket(tmp_path)
@@ -306,7 +306,7 @@ def test_a_folder_pages_by_token(tmp_path: Path) -> None:
     assert second.token is None
 
 
-def test_an_empty_directory_store_is_no_key(tmp_path: Path) -> None:
+def test_an_empty_directory_store_is_not_listed(tmp_path: Path) -> None:
     make_bucket(tmp_path)
     (tmp_path / "bucket" / "asset1" / "empty.zarr" / "0").mkdir(parents=True)
 
@@ -330,12 +330,12 @@ def test_a_file_is_not_a_bucket(tmp_path: Path) -> None:
         FolderLister(tmp_path).list_page("file", "")
 
 
-def test_a_root_that_is_gone_has_no_buckets(tmp_path: Path) -> None:
+def test_a_missing_root_has_no_buckets(tmp_path: Path) -> None:
     with pytest.raises(NoSuchBucket):
         FolderLister(tmp_path / "gone").list_page("bucket", "")
 
 
-def test_links_out_of_the_root_are_not_followed_and_links_within_are(tmp_path: Path) -> None:
+def test_only_links_to_targets_inside_the_root_are_followed(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     make_bucket(root, ("a/file", "b/other"))
     outside.mkdir()
@@ -352,7 +352,7 @@ def test_links_out_of_the_root_are_not_followed_and_links_within_are(tmp_path: P
         FolderLister(root).list_page("escape", "")
 
 
-def test_links_in_a_circle_end(tmp_path: Path) -> None:
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     make_bucket(tmp_path, ("a/file", "b/file"))
     (tmp_path / "bucket" / "a" / "to-b").symlink_to(tmp_path / "bucket" / "b")
     (tmp_path / "bucket" / "b" / "to-a").symlink_to(tmp_path / "bucket" / "a")
@@ -363,7 +363,7 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     assert [key for key, _ in entries] == ["a/file", "a/to-b/file", "b/file", "b/to-a/file"]
 
 
-def test_a_folder_that_may_not_be_read_is_access_denied(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_access_denied(tmp_path: Path) -> None:
     make_bucket(tmp_path)
     locked = tmp_path / "bucket" / "asset1"
     locked.chmod(0)
@@ -398,7 +398,7 @@ def test_a_demo_file_was_written_within_three_hours_of_the_time_in_the_assets_na
     assert max(map(str, written)) < time_text(begin + timedelta(hours=3))
 
 
-def test_a_file_in_a_folder_was_written_when_the_file_system_says(tmp_path: Path) -> None:
+def test_a_file_in_a_folder_has_the_time_of_the_file_system(tmp_path: Path) -> None:
     make_bucket(tmp_path, ("a/file",))
     os.utime(tmp_path / "bucket" / "a" / "file", (1_750_000_000.25, 1_750_000_000.25))
 

@@ -1,4 +1,4 @@
-"""The demo catalogue: the same everywhere, healthy for the most part, awkward on purpose."""
+"""The demo catalogue: identical everywhere, mostly regular assets, edge cases on purpose."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_records_are_the_same_on_every_machine_and_python() -> None:
     assert digest(records[::100]) == DIGEST
 
 
-def test_another_process_with_other_hash_seeds_makes_the_same_records() -> None:
+def test_a_process_with_another_hash_seed_generates_the_same_records() -> None:
     code = (
         "import hashlib, json; from dispatch_core.demo.catalogue import DemoCatalogue;"
         "records = DemoCatalogue().records[::100];"
@@ -74,26 +74,26 @@ def test_another_process_with_other_hash_seeds_makes_the_same_records() -> None:
     assert answer.stdout.strip() == DIGEST, answer.stderr
 
 
-def test_another_seed_changes_the_healthy_records_and_keeps_the_awkward_ones() -> None:
+def test_another_seed_changes_the_regular_records_and_keeps_the_edge_cases() -> None:
     names = {record["name"] for record in DemoCatalogue(200, seed=1).records}
 
     assert names != {record["name"] for record in DemoCatalogue(200, seed=2).records}
     assert names >= set(AWKWARD.values())
 
 
-def test_records_ascend_by_id_and_no_id_comes_twice() -> None:
+def test_records_ascend_by_id_and_ids_are_unique() -> None:
     ids = [record["_id"] for record in demo().records]
 
     assert len(ids) == 2400
     assert ids == sorted(set(ids))
 
 
-def test_a_count_below_the_awkward_ones_is_refused() -> None:
+def test_a_count_below_the_number_of_edge_cases_is_refused() -> None:
     with pytest.raises(InvalidInput, match=f"at least {len(AWKWARD_CASES)} assets, not 5"):
         DemoCatalogue(5)
 
 
-def test_more_than_nine_in_ten_assets_are_healthy() -> None:
+def test_more_than_nine_in_ten_assets_are_regular() -> None:
     assert len(AWKWARD_CASES) < 240
 
 
@@ -110,7 +110,7 @@ def test_equal_documents_are_one_object_so_that_many_records_fit_in_memory() -> 
     assert len({id(rig) for rig in rigs}) < 50
 
 
-def test_both_schemas_are_there_with_the_fields_of_their_own() -> None:
+def test_both_schemas_occur_with_their_own_fields() -> None:
     older = [record for record in demo().records if "session" in record]
     newer = [record for record in demo().records if "session" not in record]
 
@@ -121,7 +121,7 @@ def test_both_schemas_are_there_with_the_fields_of_their_own() -> None:
     assert all("modalities" in record["data_description"] for record in newer)
 
 
-def test_a_first_query_on_a_demo_project_gives_jobs_in_the_hundreds() -> None:
+def test_a_query_for_one_demo_project_gives_hundreds_of_jobs() -> None:
     def nwb_entries(record: Record) -> int:
         keys = [key for key, _ in demo().files_of(record)]
         return len({key.partition(".nwb")[0] for key in keys if f"{key}/".find(".nwb/") > 0})
@@ -136,7 +136,7 @@ def test_a_first_query_on_a_demo_project_gives_jobs_in_the_hundreds() -> None:
     assert 36 < sum(map(nwb_entries, chosen)) < 500
 
 
-def test_there_are_raw_and_derived_assets_of_many_projects_modalities_and_labels() -> None:
+def test_raw_and_derived_assets_cover_many_projects_modalities_and_labels() -> None:
     descriptions = [record["data_description"] for record in demo().records]
     modalities = {
         modality["abbreviation"]
@@ -150,7 +150,7 @@ def test_there_are_raw_and_derived_assets_of_many_projects_modalities_and_labels
     assert Counter(description["data_level"] for description in descriptions)["raw"] > 600
 
 
-def test_some_raw_assets_have_several_derived_ones_so_that_latest_means_something() -> None:
+def test_some_raw_assets_have_several_derived_versions() -> None:
     sources = Counter(
         record["data_description"].get("input_data_name") for record in demo().records
     )
@@ -159,7 +159,7 @@ def test_some_raw_assets_have_several_derived_ones_so_that_latest_means_somethin
     assert max(sources.values()) >= 3
 
 
-def test_times_are_written_in_many_layouts() -> None:
+def test_times_have_many_layouts() -> None:
     times = [record["data_description"]["creation_time"] for record in demo().records]
     layouts = Counter("".join("9" if sign.isdigit() else sign for sign in time) for time in times)
 
@@ -169,18 +169,18 @@ def test_times_are_written_in_many_layouts() -> None:
 
 
 @pytest.mark.parametrize("case", AWKWARD)
-def test_every_awkward_case_is_in_the_catalogue_under_the_name_it_promises(case: str) -> None:
+def test_every_edge_case_is_in_the_catalogue_under_its_name(case: str) -> None:
     assert records_named(AWKWARD[case])
 
 
-def test_the_awkward_ones_share_a_project_so_that_one_filter_shows_them() -> None:
+def test_the_edge_cases_share_a_project() -> None:
     projects = Counter(case.record["data_description"]["project_name"] for case in AWKWARD_CASES)
 
     assert projects == {"Edge Case Collection": len(AWKWARD_CASES) - 1, "edge-case collection": 1}
     assert "Edge Case Collection" in (awkward.__doc__ or "")
 
 
-def test_the_second_code_ocean_id_is_the_one_that_ends_the_location() -> None:
+def test_a_location_can_end_in_the_second_code_ocean_id() -> None:
     record = record_of("second code ocean id")
 
     first, second = record["external_links"]["Code Ocean"]
@@ -188,7 +188,7 @@ def test_the_second_code_ocean_id_is_the_one_that_ends_the_location() -> None:
     assert first != second
 
 
-def test_external_links_come_in_every_form() -> None:
+def test_external_links_occur_in_every_form() -> None:
     assert len(record_of("thirteen code ocean ids")["external_links"]["Code Ocean"]) == 13
     assert record_of("links as an empty array")["external_links"] == []
     assert list(record_of("links as an array of objects")["external_links"][0]) == ["Code Ocean"]
@@ -197,7 +197,7 @@ def test_external_links_come_in_every_form() -> None:
     assert record_of("identifiers empty")["other_identifiers"] == {}
 
 
-def test_locations_are_missing_null_empty_and_elsewhere() -> None:
+def test_locations_can_be_missing_null_empty_or_outside_s3() -> None:
     assert "location" not in record_of("location missing")
     assert record_of("location null")["location"] is None
     assert record_of("location empty")["location"] == ""
@@ -209,7 +209,7 @@ def test_locations_are_missing_null_empty_and_elsewhere() -> None:
     )
 
 
-def test_twelve_assets_are_in_the_denied_bucket_and_one_in_a_bucket_that_is_gone() -> None:
+def test_twelve_assets_are_in_the_denied_bucket_and_one_in_a_deleted_bucket() -> None:
     places = Counter(
         (split_location(record.get("location")) or ("", ""))[0] for record in demo().records
     )
@@ -220,33 +220,33 @@ def test_twelve_assets_are_in_the_denied_bucket_and_one_in_a_bucket_that_is_gone
     assert demo().denied_buckets == {DENIED_BUCKET}
 
 
-def test_nwb_is_a_file_in_one_version_and_a_directory_in_the_next_under_one_name() -> None:
+def test_an_nwb_is_a_file_in_one_version_and_a_directory_of_the_same_name_in_the_next() -> None:
     assert "nwb/session.nwb" in keys_of("nwb file")
     assert "nwb/session.nwb/.zgroup" in keys_of("nwb directory")
     assert "nwb/session.nwb" not in keys_of("nwb directory")
 
 
-def test_stores_nest() -> None:
+def test_stores_can_be_nested() -> None:
     assert "fused.zarr/fused.zarr/0/7" in keys_of("zarr inside zarr")
     assert "SPIM.ome.zarr/tile_1.zarr/0/5" in keys_of("ome zarr")
     assert "session.nwb.zarr/.zattrs" in keys_of("nwb zarr at the root")
     assert "session_nwb/session.nwb.zarr/.zattrs" in keys_of("nwb zarr one folder down")
 
 
-def test_assets_have_no_files_none_that_match_and_several() -> None:
+def test_assets_can_have_no_files_no_matching_files_or_several() -> None:
     assert keys_of("no files") == []
     assert not any(".nwb" in key for key in keys_of("no matching file"))
     assert sum(key.endswith(".nwb") for key in keys_of("several nwb")) == 5
 
 
-def test_keys_hold_every_character_that_s3_allows() -> None:
+def test_keys_contain_every_kind_of_character_that_s3_allows() -> None:
     assert "nwb/Record Node 104#ProbeA AP.nwb" in keys_of("keys with spaces and hashes")
     assert {"nwb/caf\u00e9.nwb", "nwb/cafe\u0301.nwb"} <= set(keys_of("keys in unicode"))
     assert {"nwb/a+b.nwb", "nwb/a%20b.nwb"} <= set(keys_of("keys with plus and percent"))
     assert {"nwb//double.nwb", "nwb/../up.nwb"} <= set(keys_of("keys like patterns"))
 
 
-def test_names_are_prefixes_of_other_names_in_the_same_bucket() -> None:
+def test_names_can_be_prefixes_of_other_names_in_the_same_bucket() -> None:
     short, long = record_of("name is a prefix"), record_of("name with that prefix")
     raw, derived = record_of("raw asset of a pair"), record_of("derived asset of a pair")
 
@@ -254,7 +254,7 @@ def test_names_are_prefixes_of_other_names_in_the_same_bucket() -> None:
     assert derived["location"].startswith(f"{raw['location']}_processed_")
 
 
-def test_an_envelope_has_v1_outside_and_v2_inside() -> None:
+def test_an_envelope_has_v1_fields_around_v2_cores() -> None:
     record = record_of("envelope")
 
     assert "external_links" in record
@@ -279,11 +279,11 @@ def test_files_are_sorted_by_key_and_each_has_a_size() -> None:
         assert all(size > 0 for _, size in files)
 
 
-def test_an_asset_has_between_five_and_sixty_files_unless_it_is_awkward() -> None:
+def test_a_regular_asset_has_between_five_and_sixty_files() -> None:
     awkward_names = set(AWKWARD.values())
-    healthy = [record for record in demo().records if record["name"] not in awkward_names]
+    regular = [record for record in demo().records if record["name"] not in awkward_names]
 
-    counts = [len(demo().files_of(record)) for record in healthy]
+    counts = [len(demo().files_of(record)) for record in regular]
 
     assert min(counts) >= 5
     assert max(counts) <= 60

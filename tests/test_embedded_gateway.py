@@ -1,4 +1,4 @@
-"""The demo gateway, asked by the real client: pages, silences, limits, refusals."""
+"""The demo gateway used by the real client: pages, limits and errors."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ FIND = "/v1/metadata_index/data_assets/find"
 DERIVED: Filter = {"data_description.data_level": "derived"}
 
 
-class Desk:
-    """The real client over a demo gateway, and the number of requests it made."""
+class Demo:
+    """The real client over a demo gateway, and the number of its requests."""
 
     def __init__(self, limits: GatewayLimits | None = None, version: str = "v1") -> None:
         self.gateway = DemoGateway(RECORDS, limits=limits)
@@ -53,12 +53,12 @@ def ask(gateway: DemoGateway, route: str, **params: object) -> tuple[int, Any]:
     texts = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in params.items()
     }
-    status, _, body = gateway.answer("GET", f"/v1/metadata_index/data_assets{route}", texts)
+    status, _, body = gateway.handle("GET", f"/v1/metadata_index/data_assets{route}", texts)
     return status, json.loads(body)
 
 
-def test_the_real_client_gets_all_records_that_match() -> None:
-    found = Desk().client.retrieve_docdb_records(DERIVED)
+def test_the_real_client_gets_all_matching_records() -> None:
+    found = Demo().client.retrieve_docdb_records(DERIVED)
 
     assert ids(found) == expected(DERIVED)
     assert found[0] in RECORDS
@@ -66,13 +66,13 @@ def test_the_real_client_gets_all_records_that_match() -> None:
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_both_versions_serve_the_same_collection(version: str) -> None:
-    found = Desk(version=version).client.retrieve_docdb_records({"name": AWKWARD["nwb file"]})
+    found = Demo(version=version).client.retrieve_docdb_records({"name": AWKWARD["nwb file"]})
 
     assert len(found) == 1
 
 
 def test_a_projection_keeps_its_paths_and_the_id() -> None:
-    (found,) = Desk().client.retrieve_docdb_records(
+    (found,) = Demo().client.retrieve_docdb_records(
         {"name": AWKWARD["nwb file"]}, projection={"data_description.data_level": 1}
     )
 
@@ -80,8 +80,8 @@ def test_a_projection_keeps_its_paths_and_the_id() -> None:
     assert found["data_description"] == {"data_level": "derived"}
 
 
-def test_limit_and_skip_cut_the_answer() -> None:
-    gateway = Desk().gateway
+def test_limit_and_skip_select_a_part_of_the_records() -> None:
+    gateway = Demo().gateway
 
     _, found = ask(gateway, "/find", filter=DERIVED, limit="3", skip="2")
 
@@ -89,63 +89,63 @@ def test_limit_and_skip_cut_the_answer() -> None:
 
 
 @pytest.mark.parametrize("sort", [{"name": 1}, {"name": -1}, {"_id": -1}])
-def test_a_sort_is_mongodbs(sort: dict[str, int]) -> None:
+def test_records_are_sorted_as_in_mongodb(sort: dict[str, int]) -> None:
     pipeline: Pipeline = [{"$match": DERIVED}, {"$sort": sort}]
 
-    found = Desk().client.retrieve_docdb_records(DERIVED, sort=sort)
+    found = Demo().client.retrieve_docdb_records(DERIVED, sort=sort)
 
     assert ids(found) == ids(run_pipeline(RECORDS, pipeline))
 
 
-def test_find_sends_fewer_records_in_silence_where_the_rest_would_not_fit() -> None:
-    desk = Desk(GatewayLimits(max_payload=50_000))
+def test_find_silently_omits_records_that_do_not_fit() -> None:
+    demo = Demo(GatewayLimits(max_payload=50_000))
 
-    status, found = ask(desk.gateway, "/find", filter=DERIVED)
+    status, found = ask(demo.gateway, "/find", filter=DERIVED)
 
     assert status == 200
     assert 5 < len(found) < 15
     assert ids(found) == expected(DERIVED)[: len(found)]
 
 
-def test_the_clients_own_loop_survives_short_pages_by_asking_again() -> None:
-    desk = Desk(GatewayLimits(max_payload=50_000))
+def test_the_loop_of_the_client_continues_after_short_pages() -> None:
+    demo = Demo(GatewayLimits(max_payload=50_000))
 
-    found = desk.client.retrieve_docdb_records(DERIVED)
+    found = demo.client.retrieve_docdb_records(DERIVED)
 
     assert ids(found) == expected(DERIVED)
-    assert desk.adapter.request_count > 10
+    assert demo.adapter.request_count > 10
 
 
-def test_a_longest_page_makes_short_pages_too() -> None:
-    gateway = Desk(GatewayLimits(longest_page=7)).gateway
+def test_a_page_limit_also_makes_short_pages() -> None:
+    gateway = Demo(GatewayLimits(max_page=7)).gateway
 
     _, found = ask(gateway, "/find", limit="100")
 
     assert len(found) == 7
 
 
-def test_find_answers_413_where_not_even_one_record_fits() -> None:
-    gateway = Desk(GatewayLimits(max_payload=500)).gateway
+def test_find_is_a_413_if_not_even_one_record_fits() -> None:
+    gateway = Demo(GatewayLimits(max_payload=500)).gateway
 
     status, body = ask(gateway, "/find")
 
     assert (status, body) == (413, {"message": "Request Too Long"})
 
 
-def test_find_answers_an_empty_page_only_where_nothing_matches() -> None:
-    gateway = Desk(GatewayLimits(max_payload=500)).gateway
+def test_find_sends_an_empty_page_only_if_nothing_matches() -> None:
+    gateway = Demo(GatewayLimits(max_payload=500)).gateway
 
     assert ask(gateway, "/find", filter={"name": "no such name"}) == (200, [])
 
 
-def test_the_bare_route_answers_413_where_find_would_cut() -> None:
-    gateway = Desk(GatewayLimits(max_payload=50_000)).gateway
+def test_the_bare_route_is_a_413_where_find_would_omit_records() -> None:
+    gateway = Demo(GatewayLimits(max_payload=50_000)).gateway
 
     assert ask(gateway, "", filter=DERIVED)[0] == 413
     assert ids(ask(gateway, "", filter=DERIVED, limit="2")[1]) == expected(DERIVED)[:2]
 
 
-def test_aggregate_answers_a_pipeline() -> None:
+def test_aggregate_returns_the_results_of_a_pipeline() -> None:
     pipeline: Pipeline = [
         {"$match": DERIVED},
         {"$group": {"_id": "$data_description.project_name", "n": {"$sum": 1}}},
@@ -153,21 +153,21 @@ def test_aggregate_answers_a_pipeline() -> None:
         {"$limit": 3},
     ]
 
-    found = Desk().client.aggregate_docdb_records(pipeline)
+    found = Demo().client.aggregate_docdb_records(pipeline)
 
     assert found == run_pipeline(RECORDS, pipeline)
     assert len(found) == 3
 
 
-def test_aggregate_answers_413_where_the_answer_does_not_fit() -> None:
-    desk = Desk(GatewayLimits(max_payload=50_000))
+def test_aggregate_is_a_413_if_the_results_do_not_fit() -> None:
+    demo = Demo(GatewayLimits(max_payload=50_000))
 
     with pytest.raises(requests.HTTPError, match="413"):
-        desk.client.aggregate_docdb_records([{"$match": {}}])
+        demo.client.aggregate_docdb_records([{"$match": {}}])
 
 
-def test_a_count_comes_with_the_total() -> None:
-    counts = Desk().client._count_records(DERIVED)
+def test_a_count_includes_the_total() -> None:
+    counts = Demo().client._count_records(DERIVED)
 
     assert counts == {
         "total_record_count": 300,
@@ -175,13 +175,13 @@ def test_a_count_comes_with_the_total() -> None:
     }
 
 
-def test_a_url_over_eight_kilobytes_is_answered_414() -> None:
+def test_a_url_over_eight_kilobytes_is_a_414() -> None:
     names = [f"behavior_{number}_2025-01-01_00-00-00" for number in range(250)]
     filter_query = {"name": {"$in": names}}
 
     with pytest.raises(requests.HTTPError, match="414"):
-        Desk().client.retrieve_docdb_records(filter_query)
-    assert Desk().client.aggregate_docdb_records([{"$match": filter_query}]) == []
+        Demo().client.retrieve_docdb_records(filter_query)
+    assert Demo().client.aggregate_docdb_records([{"$match": filter_query}]) == []
 
 
 @pytest.mark.parametrize(
@@ -198,18 +198,18 @@ def test_a_url_over_eight_kilobytes_is_answered_414() -> None:
         ({"sort": '{"name": 2}'}, "sort"),
     ],
 )
-def test_what_cannot_be_answered_is_a_400_that_says_why(params: dict[str, str], said: str) -> None:
-    status, body = ask(Desk().gateway, "/find", **params)
+def test_an_invalid_request_is_a_400_with_a_reason(params: dict[str, str], said: str) -> None:
+    status, body = ask(Demo().gateway, "/find", **params)
 
     assert status == 400
     assert re.search(said, body["error"])
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'[{"$out": "elsewhere"}]', b"[1]"])
-def test_a_pipeline_that_is_none_or_writes_is_refused(body: bytes) -> None:
+def test_an_invalid_or_writing_pipeline_is_refused(body: bytes) -> None:
     target = "/v1/metadata_index/data_assets/aggregate"
 
-    status, _, text = DemoGateway(RECORDS).answer_target("POST", target, body)
+    status, _, text = DemoGateway(RECORDS).handle_target("POST", target, body)
 
     assert status == 400
     assert json.loads(text)["error"]
@@ -229,31 +229,31 @@ def test_a_pipeline_that_is_none_or_writes_is_refused(body: bytes) -> None:
         ("DELETE", "/v1/metadata_index/data_assets/delete_many"),
     ],
 )
-def test_there_are_no_other_routes(method: str, target: str) -> None:
-    status, _, body = DemoGateway(RECORDS).answer_target(method, target)
+def test_other_routes_do_not_exist(method: str, target: str) -> None:
+    status, _, body = DemoGateway(RECORDS).handle_target(method, target)
 
     assert (status, json.loads(body)) == (404, {"message": "Not Found"})
 
 
-def test_a_further_collection_is_served_by_its_own_name() -> None:
+def test_an_additional_collection_is_served_under_its_name() -> None:
     gateway = DemoGateway([], collections={"analysis/results": [{"_id": "r1"}]})
 
-    _, _, body = gateway.answer_target("GET", "/v2/analysis/results/find")
+    _, _, body = gateway.handle_target("GET", "/v2/analysis/results/find")
 
     assert json.loads(body) == [{"_id": "r1"}]
 
 
-def test_the_wire_form_of_a_query_is_decoded_once() -> None:
+def test_a_url_encoded_query_is_decoded_once() -> None:
     record = {"_id": "a+b%20c", "name": "caf\u00e9 +"}
     filter_text = quote(json.dumps({"_id": "a+b%20c"}))
 
-    _, _, body = DemoGateway([record]).answer_target("GET", f"{FIND}?filter={filter_text}")
+    _, _, body = DemoGateway([record]).handle_target("GET", f"{FIND}?filter={filter_text}")
 
     assert json.loads(body) == [record]
 
 
-def test_a_response_says_where_it_came_from() -> None:
-    response = Desk().client.session.get(f"https://{HOST}{FIND}", params={"limit": "1"})
+def test_a_response_has_the_url_of_its_request() -> None:
+    response = Demo().client.session.get(f"https://{HOST}{FIND}", params={"limit": "1"})
 
     assert response.ok
     assert response.headers["content-type"] == "application/json"
@@ -279,7 +279,7 @@ def test_a_response_says_where_it_came_from() -> None:
         ({"$or": [{"_id": {"$gt": "b"}}]}, "", None, {"$or": [{"_id": {"$gt": "b"}}]}),
     ],
 )
-def test_the_bounds_on_the_id_are_taken_out_of_a_filter(
+def test_the_bounds_on_the_id_are_separated_from_a_filter(
     filter_query: Filter, floor: str, end: str | None, rest: Filter
 ) -> None:
     assert split_bounds(filter_query) == (floor, end, rest)
@@ -318,7 +318,7 @@ def record_with(place: int, parts: tuple[Any, Any, Any]) -> Record:
     parts=st.lists(st.tuples(NAMES | st.lists(NAMES), NAMES | st.none(), LINKS), max_size=8),
     filter_query=FILTERS,
 )
-def test_indexes_change_the_time_and_never_the_answer(
+def test_indexes_affect_the_time_and_never_the_result(
     parts: list[tuple[Any, Any, Any]], filter_query: Filter
 ) -> None:
     records = sorted(
@@ -335,7 +335,7 @@ def test_indexes_change_the_time_and_never_the_answer(
 
 
 def looked_at(filter_query: Filter, take: Callable[[RecordCollection], object]) -> int:
-    """How many of a thousand records are touched while `take` runs."""
+    """The number of records, of a thousand, that are read while `take` runs."""
     touched = 0
 
     class Watched(dict[str, Any]):
@@ -359,7 +359,7 @@ def looked_at(filter_query: Filter, take: Callable[[RecordCollection], object]) 
     return touched
 
 
-def test_a_page_behind_a_bound_looks_at_its_own_records_only() -> None:
+def test_a_page_after_a_bound_reads_only_its_own_records() -> None:
     page: Filter = {"$and": [{"watched": 1}, {"_id": {"$gt": "0500"}}]}
 
     def take_ten(collection: RecordCollection) -> None:
@@ -374,7 +374,7 @@ def test_a_page_behind_a_bound_looks_at_its_own_records_only() -> None:
     assert 10 <= looked_at(page, aggregate_ten) <= 40
 
 
-def test_insert_and_remove_show_in_the_next_answer() -> None:
+def test_insert_and_remove_affect_the_next_response() -> None:
     collection = RecordCollection([{"_id": "a", "name": "x"}, {"_id": "c", "name": "x"}])
     assert len(list(collection.find({"name": "x"}))) == 2
 
@@ -392,7 +392,7 @@ def client_of(server: GatewayServer) -> MetadataDbClient:
     return MetadataDbClient(host=server.host, session=session)
 
 
-def test_the_https_server_answers_what_the_gateway_answers() -> None:
+def test_the_https_server_sends_the_responses_of_the_gateway() -> None:
     with GatewayServer(RECORDS) as server:
         found = client_of(server).retrieve_docdb_records(DERIVED)
 
@@ -409,7 +409,7 @@ def test_the_https_server_answers_what_the_gateway_answers() -> None:
         (Fault("reset"), requests.ConnectionError),
     ],
 )
-def test_a_fault_meets_one_request_and_the_next_is_answered(
+def test_a_fault_affects_one_request_and_the_next_one_succeeds(
     fault: Fault, error: type[Exception]
 ) -> None:
     with GatewayServer(RECORDS) as server:
@@ -421,7 +421,7 @@ def test_a_fault_meets_one_request_and_the_next_is_answered(
         assert len(client.aggregate_docdb_records([{"$limit": 2}])) == 2
 
 
-def test_an_error_can_come_with_status_200() -> None:
+def test_an_error_can_have_status_200() -> None:
     with GatewayServer(RECORDS) as server:
         server.faults = iter([Fault("error")])
 
@@ -443,15 +443,15 @@ def test_records_can_be_inserted_and_removed_between_pages() -> None:
         if number == 2:
             server.gateway.assets.remove(RECORDS[1]["_id"])
 
-    with GatewayServer(RECORDS, GatewayLimits(longest_page=50)) as server:
+    with GatewayServer(RECORDS, GatewayLimits(max_page=50)) as server:
         server.on_request = change
         found = client_of(server).retrieve_docdb_records(projection={"name": 1})
 
-    # paging by skip steps over the record that moved up
+    # Paging by skip misses the record that moved up.
     assert sorted(set(ids(RECORDS)) - set(ids(found))) == [RECORDS[50]["_id"]]
 
 
-def test_flaky_faults_come_at_their_rate_and_again_with_their_seed() -> None:
+def test_flaky_faults_occur_at_their_rate_and_are_reproducible_by_seed() -> None:
     def taken(rate: float) -> list[Fault | None]:
         faults = flaky(rate, seed=3)
         return [next(faults) for _ in range(1000)]

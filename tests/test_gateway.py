@@ -1,4 +1,4 @@
-"""The gateway edge over real TLS on loopback: what it asks, what it survives, what it says."""
+"""The gateway source over real TLS on loopback: its requests, retries and messages."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from dispatch_core.errors import (
     InvalidInput,
     ServiceError,
 )
-from dispatch_core.sources.gateway import GatewaySource, Patience
+from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
 from dispatch_core.walk import walk_records
 from tests.servers.gateway import Fault, GatewayServer, flaky
 from tests.support.tier import amount
 
-QUICK = Patience(connect=5.0, read=10.0, attempts=5, longest_wait=0.002)
+QUICK = RetryPolicy(connect=5.0, read=10.0, attempts=5, max_wait=0.002)
 RECORDS = [{"_id": f"r{number:05}", "n": number} for number in range(2_000)]
 IDS = [record["_id"] for record in RECORDS]
 
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GatewayServer]]:
-    """Starts a gateway whose certificate this process trusts."""
+    """A function that starts a gateway whose certificate this process trusts."""
     running: list[GatewayServer] = []
 
     def start(
@@ -48,7 +48,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GatewayServ
 
 
 def walked(source: GatewaySource, page_size: int = 100) -> list[Any]:
-    """The ids of all records, as the walk over pages finds them."""
+    """The ids of all records, in the order of the pages."""
     return [record["_id"] for record in walk_records(source, {}, {"_id": 1}, page_size=page_size)]
 
 
@@ -56,10 +56,10 @@ def of_ids(count: int) -> dict[str, Any]:
     return {"_id": {"$in": IDS[:count]}}
 
 
-# What is asked
+# Requests
 
 
-def test_a_short_filter_goes_by_get_with_its_sort_limit_and_projection(
+def test_a_short_filter_is_sent_by_get_with_sort_limit_and_projection(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
@@ -78,7 +78,7 @@ def test_a_short_filter_goes_by_get_with_its_sort_limit_and_projection(
 
 
 @pytest.mark.parametrize("count", [40, 150, 400, 1_000])
-def test_a_filter_too_long_for_a_url_goes_by_post_and_finds_the_same(
+def test_a_filter_too_long_for_a_url_is_sent_by_post_and_finds_the_same_records(
     serve: Callable[..., GatewayServer], count: int
 ) -> None:
     server = serve()
@@ -125,7 +125,7 @@ def test_a_long_filter_that_matches_nothing_counts_nothing(
     assert server.requests[0].method == "POST"
 
 
-def test_host_version_database_and_collection_make_the_address_and_the_label(
+def test_host_version_database_and_collection_form_the_url_and_the_label(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
@@ -137,12 +137,14 @@ def test_host_version_database_and_collection_make_the_address_and_the_label(
     assert source.label == f"gateway {server.host}/v2/metadata_index/data_assets"
 
 
-# What is survived
+# Failures and retries
 
 
-def test_a_413_halves_the_page_and_loses_nothing(serve: Callable[..., GatewayServer]) -> None:
+def test_a_413_halves_the_page_and_no_record_is_lost(serve: Callable[..., GatewayServer]) -> None:
     server = serve(limits=GatewayLimits(max_payload=2_000))
-    query = of_ids(500)  # too long for a GET, so that too much is a 413 and not a short page
+    query = of_ids(
+        500
+    )  # Too long for a GET, so that the gateway sends a 413 instead of a short page.
 
     found = list(walk_records(GatewaySource(server.host), query, {"n": 1}, page_size=400))
 
@@ -150,7 +152,7 @@ def test_a_413_halves_the_page_and_loses_nothing(serve: Callable[..., GatewaySer
     assert [sent.status for sent in server.requests][:4] == [413, 413, 413, 200]
 
 
-def test_a_record_too_large_for_any_answer_is_an_error_and_not_an_end(
+def test_a_record_too_large_for_any_response_is_an_error_and_not_the_end(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve([{"_id": "a"}, {"_id": "b", "text": "x" * 5_000}], GatewayLimits(2_000))
@@ -159,112 +161,112 @@ def test_a_record_too_large_for_any_answer_is_an_error_and_not_an_end(
         list(walk_records(GatewaySource(server.host), {}, {}))
 
 
-def test_short_pages_lose_nothing(serve: Callable[..., GatewayServer]) -> None:
-    server = serve(limits=GatewayLimits(longest_page=37))
+def test_short_pages_lose_no_record(serve: Callable[..., GatewayServer]) -> None:
+    server = serve(limits=GatewayLimits(max_page=37))
 
     assert walked(GatewaySource(server.host), page_size=1_000) == IDS
     assert len(server.requests) == 56
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
-def test_a_passing_status_is_asked_again(serve: Callable[..., GatewayServer], status: int) -> None:
+def test_a_transient_status_is_retried(serve: Callable[..., GatewayServer], status: int) -> None:
     server = serve()
     server.faults = iter([Fault("status", status)] * 4)
 
-    assert GatewaySource(server.host, patience=QUICK).count({}) == 2_000
+    assert GatewaySource(server.host, retry_policy=QUICK).count({}) == 2_000
     assert [sent.status for sent in server.requests] == [status] * 4 + [200]
 
 
 @pytest.mark.parametrize("kind", ["html", "error", "truncated", "reset"])
-def test_a_broken_answer_is_asked_again(serve: Callable[..., GatewayServer], kind: Any) -> None:
+def test_a_malformed_response_is_retried(serve: Callable[..., GatewayServer], kind: Any) -> None:
     server = serve()
     server.faults = iter([Fault(kind), Fault(kind)])
 
-    page = GatewaySource(server.host, patience=QUICK).find_page({}, {}, 5)
+    page = GatewaySource(server.host, retry_policy=QUICK).find_page({}, {}, 5)
 
     assert page == RECORDS[:5]
     assert len(server.requests) == 3
 
 
-def test_a_stalled_answer_is_given_up_and_asked_again(serve: Callable[..., GatewayServer]) -> None:
+def test_a_stalled_response_times_out_and_is_retried(serve: Callable[..., GatewayServer]) -> None:
     server = serve()
     server.faults = iter([Fault("stall", seconds=30)])
-    patience = Patience(read=0.3, longest_wait=0.002)
+    policy = RetryPolicy(read=0.3, max_wait=0.002)
 
-    assert GatewaySource(server.host, patience=patience).count({}) == 2_000
+    assert GatewaySource(server.host, retry_policy=policy).count({}) == 2_000
     assert server.requests[0].status == 200
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
-        (Fault("status", 503), "it answered 503: try again"),
-        (Fault("html"), "the answer is not JSON"),
-        (Fault("error"), "the answer is not a list of records: cursor was killed"),
+        (Fault("status", 503), "it responded with 503: try again"),
+        (Fault("html"), "the response is not JSON"),
+        (Fault("error"), "the response is not a list of records: cursor was killed"),
         (Fault("truncated"), "the connection failed (Connection broken"),
         (Fault("reset"), "the connection failed ("),
     ],
 )
-def test_a_fault_that_stays_is_a_service_error_that_says_what_and_where(
-    serve: Callable[..., GatewayServer], fault: Fault, said: str
+def test_a_persistent_failure_is_a_service_error_with_its_cause_and_host(
+    serve: Callable[..., GatewayServer], fault: Fault, message: str
 ) -> None:
     server = serve()
     server.faults = itertools.repeat(fault)
 
     with pytest.raises(ServiceError) as caught:
-        GatewaySource(server.host, patience=QUICK).find_page({}, {}, 5)
+        GatewaySource(server.host, retry_policy=QUICK).find_page({}, {}, 5)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(caught.value).startswith(f"{server.host}/v1/metadata_index/data_assets: ")
     assert "DOCDB_HOST" in str(caught.value)
     assert len(server.requests) == 5
 
 
 @pytest.mark.parametrize("route", ["find_page", "aggregate", "count"])
-def test_an_error_with_status_200_is_never_taken_for_records(
+def test_an_error_with_status_200_is_never_read_as_records(
     serve: Callable[..., GatewayServer], route: str
 ) -> None:
     server = serve()
     server.faults = itertools.repeat(Fault("error"))
-    source = GatewaySource(server.host, patience=QUICK)
+    source = GatewaySource(server.host, retry_policy=QUICK)
     arguments: Any = {"find_page": ({}, {}, 5), "aggregate": ([],), "count": ({},)}[route]
 
     with pytest.raises(ServiceError, match="cursor was killed"):
         getattr(source, route)(*arguments)
 
 
-# Nothing lost, nothing doubled
+# Complete results
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("rate", [0.1, 0.3])
-def test_a_flaky_gateway_loses_and_doubles_nothing(
+def test_a_flaky_gateway_loses_and_duplicates_no_record(
     serve: Callable[..., GatewayServer], rate: float, seed: int
 ) -> None:
     server = serve()
     server.faults = flaky(rate, seed)
-    patience = Patience(attempts=12, longest_wait=0.002)
+    policy = RetryPolicy(attempts=12, max_wait=0.002)
 
-    found = walked(GatewaySource(server.host, patience=patience), page_size=50)
+    found = walked(GatewaySource(server.host, retry_policy=policy), page_size=50)
 
     assert found == IDS
     assert len(server.requests) > 41
 
 
-def test_at_a_tenth_of_faults_the_calls_stay_below_half_as_many_again(
+def test_a_failure_rate_of_10_percent_adds_at_most_50_percent_of_requests(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
     server.faults = flaky(0.1, seed=7)
 
-    walked(GatewaySource(server.host, patience=QUICK), page_size=20)
+    walked(GatewaySource(server.host, retry_policy=QUICK), page_size=20)
 
     assert 101 <= len(server.requests) <= 151
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1, amount(3, 20) + 1))
-def test_records_written_between_pages_cost_none_and_double_none(
+def test_records_written_between_pages_cause_no_loss_and_no_duplicate(
     serve: Callable[..., GatewayServer], seed: int
 ) -> None:
     server = serve(RECORDS[:600])
@@ -285,43 +287,43 @@ def test_records_written_between_pages_cost_none_and_double_none(
     assert set(IDS[:600]) - set(found) <= gone
 
 
-# What is said
+# Messages
 
 
-def test_an_untrusted_certificate_gives_the_advice_to_name_the_authority(
+def test_an_untrusted_certificate_names_the_variable_for_the_authority(
     serve: Callable[..., GatewayServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
 
     with pytest.raises(ServiceError) as caught:
-        GatewaySource(server.host, patience=QUICK).count({})
+        GatewaySource(server.host, retry_policy=QUICK).count({})
 
     assert "the certificate is not trusted" in str(caught.value)
-    assert "Name the authority's file in REQUESTS_CA_BUNDLE" in str(caught.value)
+    assert "Set REQUESTS_CA_BUNDLE to the certificate file of the authority" in str(caught.value)
     assert server.requests == []
 
 
-def test_a_bundle_that_is_not_there_is_bad_input(
+def test_a_missing_ca_bundle_is_invalid_input(
     serve: Callable[..., GatewayServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle.pem")
 
     with pytest.raises(InvalidInput) as caught:
-        GatewaySource(server.host, patience=QUICK).count({})
+        GatewaySource(server.host, retry_policy=QUICK).count({})
 
     assert "REQUESTS_CA_BUNDLE" in str(caught.value)
     assert "/no/such/bundle.pem" in str(caught.value)
 
 
-def test_a_refused_query_is_bad_input_in_the_services_words(
+def test_a_refused_query_is_invalid_input_with_the_message_of_the_service(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
 
     with pytest.raises(InvalidInput) as caught:
-        GatewaySource(server.host, patience=QUICK).find_page({"a": {"$regex": "("}}, {}, 5)
+        GatewaySource(server.host, retry_policy=QUICK).find_page({"a": {"$regex": "("}}, {}, 5)
 
     assert "the service refuses the query: " in str(caught.value)
     assert "$regex" in str(caught.value)
@@ -329,25 +331,25 @@ def test_a_refused_query_is_bad_input_in_the_services_words(
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "said"),
+    ("status", "error", "message"),
     [
         (400, InvalidInput, "the service refuses the query: try again."),
         (401, AccessDenied, "access denied (401)"),
         (403, AccessDenied, "access denied (403)"),
         (404, ServiceError, "not found (404). Check DOCDB_VERSION"),
-        (413, AnswerTooLarge, "the answer is too large"),
+        (413, AnswerTooLarge, "the response is too large"),
     ],
 )
-def test_a_final_status_is_not_asked_again_and_says_what_to_do(
-    serve: Callable[..., GatewayServer], status: int, error: type[DispatchError], said: str
+def test_a_permanent_status_is_not_retried_and_has_a_remedy(
+    serve: Callable[..., GatewayServer], status: int, error: type[DispatchError], message: str
 ) -> None:
     server = serve()
     server.faults = iter([Fault("status", status)])
 
     with pytest.raises(error) as caught:
-        GatewaySource(server.host, patience=QUICK).count({})
+        GatewaySource(server.host, retry_policy=QUICK).count({})
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert len(server.requests) == 1
 
 
@@ -355,7 +357,7 @@ def test_an_unknown_collection_is_not_found(serve: Callable[..., GatewayServer])
     server = serve()
 
     with pytest.raises(ServiceError, match="DOCDB_COLLECTION"):
-        GatewaySource(server.host, collection="no_such", patience=QUICK).count({})
+        GatewaySource(server.host, collection="no_such", retry_policy=QUICK).count({})
 
 
 @pytest.mark.parametrize(
@@ -366,16 +368,16 @@ def test_an_unknown_collection_is_not_found(serve: Callable[..., GatewayServer])
         *["user:sesame@example.org", "https://user:sesame@example.org"],
     ],
 )
-def test_what_cannot_be_a_host_is_bad_input_and_shows_no_password(host: str) -> None:
+def test_an_invalid_host_is_invalid_input_without_its_password(host: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        GatewaySource(host, patience=QUICK).count({})
+        GatewaySource(host, retry_policy=QUICK).count({})
 
     assert "this is not the host of a metadata gateway" in str(caught.value)
     assert "sesame" not in str(caught.value)
 
 
-def test_a_name_that_nobody_knows_is_a_service_error() -> None:
-    source = GatewaySource("no-such-host.invalid", patience=Patience(attempts=1))
+def test_an_unknown_host_name_is_a_service_error() -> None:
+    source = GatewaySource("no-such-host.invalid", retry_policy=RetryPolicy(attempts=1))
 
     with pytest.raises(ServiceError) as caught:
         source.count({})

@@ -1,4 +1,4 @@
-"""A gateway that answers anything: the result is exact, or an error of ours, and soon."""
+"""A gateway with arbitrary responses: the result is exact or one of our errors, without delay."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from dispatch_core.errors import AnswerTooLarge, DispatchError, ServiceError
 from dispatch_core.find import find_assets, walk_records
 from dispatch_core.query import check_query
 from dispatch_core.sources import gateway as docdb
-from dispatch_core.sources.gateway import GatewaySource, Patience
+from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
 from tests.servers.gateway import Fault, GatewayServer, flaky
 from tests.support.tier import amount
 
 pytestmark = pytest.mark.soak
 
-QUICK = Patience(connect=5.0, read=0.5, whole=1.0, attempts=2, longest_wait=0.002)
-STEADY = Patience(connect=5.0, read=10.0, attempts=14, longest_wait=0.002)
+QUICK = RetryPolicy(connect=5.0, read=0.5, total=1.0, attempts=2, max_wait=0.002)
+STEADY = RetryPolicy(connect=5.0, read=10.0, attempts=14, max_wait=0.002)
 RECORDS = [
     {"_id": f"r{number:05}", "name": f"asset_{number}", "location": f"s3://bucket/{number}"}
     for number in range(2_000)
@@ -40,7 +40,7 @@ ROUTES: dict[str, Callable[[GatewaySource], Any]] = {
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GatewayServer]]:
-    """Starts a gateway whose certificate this process trusts."""
+    """A function that starts a gateway whose certificate this process trusts."""
     running: list[GatewayServer] = []
 
     def start(limits: GatewayLimits | None = None) -> GatewayServer:
@@ -79,17 +79,17 @@ BODIES = {
 
 @pytest.mark.parametrize(
     ("name", "route"),
-    # the results of a pipeline need no _id here: the step that finds assets looks at them
+    # The results of a pipeline need no _id here: the step that finds assets checks them.
     sorted({*itertools.product(BODIES, ROUTES)} - {("a record without an id", "aggregate")}),
 )
-def test_an_answer_that_is_none_is_a_typed_error_and_never_no_records(
+def test_an_invalid_response_is_a_typed_error_and_never_an_empty_result(
     serve: Callable[..., GatewayServer], name: str, route: str
 ) -> None:
     server = serve()
     server.faults = itertools.repeat(raw(BODIES[name]))
 
     with pytest.raises(ServiceError) as caught:
-        ROUTES[route](GatewaySource(server.host, patience=QUICK))
+        ROUTES[route](GatewaySource(server.host, retry_policy=QUICK))
 
     assert len(str(caught.value)) < 1_000
     assert len(server.requests) == QUICK.attempts
@@ -97,26 +97,26 @@ def test_an_answer_that_is_none_is_a_typed_error_and_never_no_records(
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_small_packed_answer_that_unpacks_to_much_is_not_unpacked_whole(
+def test_a_decompression_bomb_is_not_decompressed_completely(
     serve: Callable[..., GatewayServer], route: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docdb, "MAX_ANSWER", 1_000_000)
+    monkeypatch.setattr(docdb, "MAX_RESPONSE", 1_000_000)
     bomb = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
     server = serve()
     server.faults = itertools.repeat(raw(bomb, status, Content_Encoding="gzip"))
 
     with pytest.raises(AnswerTooLarge):
-        ROUTES[route](GatewaySource(server.host, patience=QUICK))
+        ROUTES[route](GatewaySource(server.host, retry_policy=QUICK))
 
 
-def test_bytes_that_are_not_what_their_encoding_says_are_a_service_error(
+def test_bytes_that_do_not_match_their_encoding_are_a_service_error(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
     server.faults = itertools.repeat(raw(b"not gzip at all", Content_Encoding="gzip"))
 
     with pytest.raises(ServiceError):
-        GatewaySource(server.host, patience=QUICK).count({})
+        GatewaySource(server.host, retry_policy=QUICK).count({})
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -127,46 +127,50 @@ def test_a_redirect_is_not_followed(serve: Callable[..., GatewayServer], status:
     )
 
     with pytest.raises(ServiceError, match="it redirects to another address"):
-        GatewaySource(server.host, patience=QUICK).find_page({}, {}, 10)
+        GatewaySource(server.host, retry_policy=QUICK).find_page({}, {}, 10)
 
     assert elsewhere.requests == []
 
 
-def test_an_answer_that_drips_is_given_up_and_asked_again(
+def test_a_slowly_dripping_response_times_out_and_is_retried(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
     server.faults = iter([Fault("drip", seconds=0.05)])
 
-    assert GatewaySource(server.host, patience=QUICK).count({}) == len(RECORDS)
+    assert GatewaySource(server.host, retry_policy=QUICK).count({}) == len(RECORDS)
     assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("seed", range(amount(1, 20)))
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
-def test_of_2_000_assets_none_is_lost_or_doubled_whatever_fails(
+def test_no_asset_of_2_000_is_lost_or_duplicated_whatever_fails(
     serve: Callable[..., GatewayServer], rate: float, seed: int
 ) -> None:
     server = serve(GatewayLimits(max_payload=20_000))
     server.faults = flaky(rate, seed)
 
-    found = find_assets(GatewaySource(server.host, patience=STEADY), check_query({}))
+    found = find_assets(GatewaySource(server.host, retry_policy=STEADY), check_query({}))
 
     assert [asset.record_id for asset in found.assets] == IDS
     assert [asset.location for asset in found.assets] == [one["location"] for one in RECORDS]
 
 
 @pytest.mark.parametrize("seed", range(amount(1, 20)))
-def test_at_a_tenth_of_faults_the_calls_are_at_most_half_as_many_again(
+def test_a_failure_rate_of_10_percent_adds_at_most_50_percent_of_requests(
     serve: Callable[..., GatewayServer], seed: int
 ) -> None:
     server = serve()
-    list(walk_records(GatewaySource(server.host, patience=STEADY), {}, {"_id": 1}, page_size=20))
+    list(
+        walk_records(GatewaySource(server.host, retry_policy=STEADY), {}, {"_id": 1}, page_size=20)
+    )
     without_faults = len(server.requests)
     server.requests.clear()
     server.faults = flaky(0.1, seed)
 
-    list(walk_records(GatewaySource(server.host, patience=STEADY), {}, {"_id": 1}, page_size=20))
+    list(
+        walk_records(GatewaySource(server.host, retry_policy=STEADY), {}, {"_id": 1}, page_size=20)
+    )
 
     assert len(server.requests) <= 1.5 * without_faults
 
@@ -191,7 +195,7 @@ ODD_RECORDS = st.lists(
 
 
 class Answering:
-    """A source whose one page holds these records."""
+    """A source with a single page of these records."""
 
     label = "answering"
 
@@ -202,10 +206,10 @@ class Answering:
         return self._pages.pop() if self._pages else []
 
     def aggregate(self, pipeline: Any) -> list[Any]:
-        raise ServiceError("not asked")
+        raise ServiceError("not used")
 
     def count(self, filter_query: Any) -> int:
-        raise ServiceError("not asked")
+        raise ServiceError("not used")
 
 
 @settings(

@@ -1,4 +1,4 @@
-"""A store that answers anything: an asset has its own files, or is in the ledger as not listed."""
+"""A store with arbitrary responses: an asset has exactly its files or is excluded."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def located(server: S3Server, assets: list[DataAsset], monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_an_invalid_listing_is_never_read_as_an_empty_one(
+def test_a_response_that_is_not_a_listing_is_never_read_as_no_files(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with S3Server({"data": ["one/a.nwb"]}) as server:
@@ -72,7 +72,7 @@ def test_an_invalid_listing_is_never_read_as_an_empty_one(
     assert [row.reason for row in result.exclusions] == ["listing_failed"]
 
 
-def test_an_invalid_listing_for_one_asset_does_not_affect_the_others(
+def test_an_invalid_response_for_one_asset_does_not_affect_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = [f"a{number}" for number in range(10)]
@@ -100,7 +100,7 @@ def flaky(rate: float, seed: int) -> Callable[[Request], Fault | None]:
 
 
 @pytest.mark.parametrize("seed", range(amount(1, 20)))
-def test_of_500_assets_none_is_lost_wrong_or_taken_for_empty_whatever_fails(
+def test_no_asset_of_500_is_lost_wrong_or_read_as_empty_whatever_fails(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assets = [asset(f"asset{number}") for number in range(500)]
@@ -124,7 +124,9 @@ def test_of_500_assets_none_is_lost_wrong_or_taken_for_empty_whatever_fails(
     assert {row.reason for row in result.exclusions} <= {"no_matching_file", "listing_failed"}
 
 
-def test_a_store_that_fails_for_all_is_a_service_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_fails_every_request_is_a_service_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assets = [asset(f"a{number}") for number in range(60)]
 
     with S3Server({"data": []}) as server:

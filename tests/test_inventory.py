@@ -1,4 +1,4 @@
-"""Files found in S3 Inventory are those that listing the bucket would find."""
+"""S3 Inventory gives the same files as listing the bucket."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Version:
 def csv_inventory(
     folder: Path, versions: Iterable[Version], bucket: str = "data", files: int = 2
 ) -> Path:
-    """An inventory as S3 writes it, copied to `folder`; gives its manifest."""
+    """The manifest of an inventory in `folder`, in the form that S3 writes."""
     rows = [
         [bucket, quote_plus(one.key, safe="/"), "v", str(one.is_latest).lower(),
          str(one.is_delete_marker).lower(), "" if one.is_delete_marker else str(one.size),
@@ -121,7 +121,7 @@ QUERIES = st.tuples(
     ),
     queries=st.lists(QUERIES, min_size=10, max_size=20),
 )
-def test_every_page_is_that_of_a_listing_of_the_same_keys(
+def test_every_page_equals_that_of_a_listing_of_the_same_keys(
     keys: list[str], queries: list[tuple[str, str, str]]
 ) -> None:
     with TemporaryDirectory() as folder:
@@ -144,7 +144,9 @@ TREE = [
 
 @pytest.mark.parametrize("write", [csv_inventory, parquet_inventory])
 @pytest.mark.parametrize("nested", ["outermost", "all"])
-def test_files_are_located_as_by_listing(write: object, nested: object, tmp_path: Path) -> None:
+def test_located_files_equal_those_of_a_listing(
+    write: object, nested: object, tmp_path: Path
+) -> None:
     lister = InventoryLister([str(write(tmp_path, versions_of(*TREE)))])  # type: ignore[operator]
 
     read = locate_files(ASSETS, lister, ".zarr", nested_stores=nested)  # type: ignore[arg-type]
@@ -162,7 +164,7 @@ def test_files_are_located_as_by_listing(write: object, nested: object, tmp_path
 
 
 @pytest.mark.parametrize("write", [csv_inventory, parquet_inventory])
-def test_only_current_versions_that_are_not_deleted_are_there(
+def test_only_current_versions_without_delete_markers_are_listed(
     write: object, tmp_path: Path
 ) -> None:
     versions = [
@@ -178,7 +180,7 @@ def test_only_current_versions_that_are_not_deleted_are_there(
     assert [tuple(found) for found in page.objects] == [("a/kept.nwb", 5, WRITTEN)]
 
 
-def test_pages_continue_with_tokens_and_hold_a_thousand_entries(tmp_path: Path) -> None:
+def test_pages_have_a_thousand_entries_and_continue_by_token(tmp_path: Path) -> None:
     keys = [f"a/{number:05}" for number in range(2_500)]
     lister = InventoryLister([str(csv_inventory(tmp_path, versions_of(*keys)))])
 
@@ -203,24 +205,24 @@ def test_a_store_of_any_size_is_one_row_and_all_assets_share_one_query(tmp_path:
     assert rows == (20,)
 
 
-def test_several_buckets_have_an_inventory_each_and_others_are_named(tmp_path: Path) -> None:
+def test_each_bucket_has_its_inventory_and_a_bucket_without_one_is_an_error(tmp_path: Path) -> None:
     one = csv_inventory(tmp_path, versions_of("a/x"), "one")
     two = parquet_inventory(tmp_path, versions_of("b/y"), "two")
     lister = InventoryLister([str(one), str(two)])
 
     assert keys_of(lister.list_page("one", "")) == ["a/x"]
     assert keys_of(lister.list_page("two", "")) == ["b/y"]
-    with pytest.raises(NoSuchBucket, match="no inventory holds the bucket"):
+    with pytest.raises(NoSuchBucket, match="no inventory contains the bucket"):
         lister.list_page("three", "")
 
 
-def test_an_empty_bucket_is_there_and_empty(tmp_path: Path) -> None:
+def test_an_empty_bucket_exists_and_is_empty(tmp_path: Path) -> None:
     lister = InventoryLister([str(csv_inventory(tmp_path, [], files=0))])
 
     assert lister.list_page("data", "").keys == []
 
 
-def test_the_label_says_of_which_bucket_and_how_old(tmp_path: Path) -> None:
+def test_the_label_shows_the_bucket_and_the_age(tmp_path: Path) -> None:
     lister = InventoryLister([str(csv_inventory(tmp_path, versions_of("a")))])
     inventory = read_inventory(str(tmp_path / "inventories/data/daily"), Path)
 
@@ -230,18 +232,18 @@ def test_the_label_says_of_which_bucket_and_how_old(tmp_path: Path) -> None:
     )
 
 
-def test_of_a_folder_of_dated_inventories_the_latest_is_read(tmp_path: Path) -> None:
+def test_the_latest_inventory_of_a_folder_of_dated_ones_is_read(tmp_path: Path) -> None:
     path = csv_inventory(tmp_path, versions_of("a"))
     older = path.parent.parent / "2025-11-19T04-00Z" / "manifest.json"
     older.parent.mkdir()
     older.write_text("{}")
 
-    assert read_inventory(str(path.parent.parent), Path).made == datetime(
+    assert read_inventory(str(path.parent.parent), Path).created == datetime(
         2025, 11, 20, 4, tzinfo=UTC
     )
 
 
-def test_parquet_files_without_a_manifest_will_do(tmp_path: Path) -> None:
+def test_parquet_files_are_read_without_a_manifest(tmp_path: Path) -> None:
     parquet_inventory(tmp_path, versions_of("a/x"))
     lister = InventoryLister([str(tmp_path / "inventories/data/daily/data")])
 
@@ -249,7 +251,7 @@ def test_parquet_files_without_a_manifest_will_do(tmp_path: Path) -> None:
     assert lister.label == "S3 Inventory of data, of unknown date"
 
 
-def test_a_copy_for_another_process_reads_the_same(tmp_path: Path) -> None:
+def test_a_pickled_lister_reads_the_same(tmp_path: Path) -> None:
     lister = InventoryLister([str(csv_inventory(tmp_path, versions_of("a/x")))])
 
     copy = pickle.loads(pickle.dumps(lister))
@@ -270,15 +272,15 @@ def test_an_inventory_is_read_from_where_s3_wrote_it(
         client.create_bucket(Bucket="inventories-here")
         for file in filter(Path.is_file, tmp_path.rglob("*")):
             client.upload_file(str(file), "inventories-here", str(file.relative_to(tmp_path)))
-        place = f"s3://inventories-here/{path.relative_to(tmp_path)}"
-        lister = InventoryLister([place])
+        location = f"s3://inventories-here/{path.relative_to(tmp_path)}"
+        lister = InventoryLister([location])
 
         assert keys_of(lister.list_page("data", "a/")) == ["a/x", "a/y"]
         with pytest.raises(ServiceError, match="s3://inventories-here/none/manifest"):
             InventoryLister(["s3://inventories-here/none/manifest.json"])
 
 
-def test_what_is_no_usable_inventory_is_named(tmp_path: Path) -> None:
+def test_an_unusable_inventory_is_invalid_input_with_the_reason(tmp_path: Path) -> None:
     path = csv_inventory(tmp_path, versions_of("a"))
     content = json.loads(path.read_text())
     (tmp_path / "empty").mkdir()
@@ -286,17 +288,17 @@ def test_what_is_no_usable_inventory_is_named(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text('{"a": 1}')
     (tmp_path / "inventories/data/daily/data/1.csv.gz").unlink()
     wrong = {
-        str(tmp_path / "missing"): "it is neither a manifest nor a Parquet file",
+        str(tmp_path / "missing"): "it is not a manifest, a Parquet file or a folder",
         str(tmp_path / "empty"): "there is no manifest.json and no Parquet file",
-        str(tmp_path / "orc.json"): "its format is 'ORC', and only CSV and Parquet are read",
-        str(tmp_path / "other.json"): "it is no manifest of an inventory",
-        str(path): "1 of its 2 files are not there, first: 1.csv.gz",
-        "s3://bucket/folder/": "it is no manifest.json",
+        str(tmp_path / "orc.json"): "its format is 'ORC'; only CSV and Parquet are supported",
+        str(tmp_path / "other.json"): "it is not the manifest of an inventory",
+        str(path): "1 of its 2 files are missing, first: 1.csv.gz",
+        "s3://bucket/folder/": "it is not a manifest.json",
     }
 
-    for place, what in wrong.items():
+    for location, what in wrong.items():
         with pytest.raises(InvalidInput, match="--s3_inventory") as caught:
-            InventoryLister([place])
+            InventoryLister([location])
         assert what in str(caught.value)
 
 
@@ -307,7 +309,7 @@ def test_two_inventories_of_one_bucket_are_refused(tmp_path: Path) -> None:
         InventoryLister([path, path])
 
 
-def test_a_broken_file_is_a_service_error_without_its_rows(tmp_path: Path) -> None:
+def test_a_corrupt_file_is_a_service_error_without_its_rows(tmp_path: Path) -> None:
     path = csv_inventory(tmp_path, versions_of("a"))
     (tmp_path / "inventories/data/daily/data/0.csv.gz").write_bytes(b"cut off")
 
@@ -315,7 +317,7 @@ def test_a_broken_file_is_a_service_error_without_its_rows(tmp_path: Path) -> No
         InventoryLister([str(path)]).list_page("data", "")
 
 
-def test_without_the_extra_the_error_names_the_file_to_install(
+def test_without_the_extra_the_error_names_the_requirements_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
@@ -324,7 +326,7 @@ def test_without_the_extra_the_error_names_the_file_to_install(
         InventoryLister(["manifest.json"])
 
 
-def test_the_command_line_says_what_it_reads(
+def test_the_command_line_shows_the_inventory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = csv_inventory(tmp_path, versions_of("a/x.nwb"), "demo-open-data")
@@ -337,7 +339,7 @@ def test_the_command_line_says_what_it_reads(
     assert "buckets: S3 Inventory of demo-open-data, as of 2025-11-20" in capsys.readouterr().out
 
 
-def test_the_app_says_what_it_reads_and_where_it_locates(
+def test_the_app_shows_the_inventory_as_the_source_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = csv_inventory(tmp_path, versions_of("a/x.nwb"))
@@ -353,14 +355,14 @@ def test_the_app_says_what_it_reads_and_where_it_locates(
 
 def test_the_keys_of_a_manifest_do_not_lead_out_of_the_folder_of_copies(tmp_path: Path) -> None:
     lister = InventoryLister([str(csv_inventory(tmp_path, versions_of("a/x")))])
-    asked: list[Path] = []
+    downloads: list[Path] = []
 
     def download(_lister: object, _bucket: str, _key: str, path: Path) -> None:
-        asked.append(path)
+        downloads.append(path)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(S3Lister, "download", download)
         lister._fetch("s3://inventories-here/../../../../etc/cron.d/x.csv.gz")
 
-    assert asked[0].parent == Path(lister._folder.name)
-    assert asked[0].name.endswith(".csv.gz")
+    assert downloads[0].parent == Path(lister._folder.name)
+    assert downloads[0].name.endswith(".csv.gz")

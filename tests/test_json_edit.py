@@ -1,4 +1,4 @@
-"""Edits of a JSON text change one value and leave the rest as it was written."""
+"""Edits of a JSON text change one value and leave the rest unchanged."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
-def test_a_value_changes_and_nothing_else_of_the_text_does() -> None:
+def test_only_the_edited_value_changes() -> None:
     assert put_value(WRITTEN, ("a", "deep", 1), 2.5) == WRITTEN.replace("2,", "2.5,")
 
 
-def test_a_value_that_is_the_same_keeps_its_spelling() -> None:
+def test_an_equal_value_keeps_its_original_text() -> None:
     assert put_value(WRITTEN, ("b",), 0.001) == WRITTEN
 
 
@@ -51,24 +51,24 @@ def test_types_are_kept_as_typed(value: Any, written: str) -> None:
     assert put_value('{"a": 0}', ("a",), value) == f'{{"a": {written}}}'
 
 
-def test_a_missing_key_goes_to_the_end_in_the_style_of_its_object() -> None:
+def test_a_missing_key_is_added_at_the_end_in_the_style_of_its_object() -> None:
     assert put_value('{"a": 1}', ("b",), 2) == '{"a": 1, "b": 2}'
     assert put_value('{\n   "a": 1\n}', ("b",), {"c": 2}) == (
         '{\n   "a": 1,\n   "b": {\n     "c": 2\n   }\n}'
     )
 
 
-def test_objects_on_the_way_to_a_missing_key_are_made() -> None:
+def test_missing_objects_on_the_way_to_a_key_are_created() -> None:
     assert put_value("{}", ("a", "b", "c"), 1) == (
         '{\n  "a": {\n    "b": {\n      "c": 1\n    }\n  }\n}'
     )
 
 
-def test_an_object_takes_the_place_of_a_scalar_on_the_way() -> None:
+def test_a_scalar_on_the_way_is_replaced_by_an_object() -> None:
     assert put_value('{"a": null, "z": 0}', ("a", "b"), 1) == '{"a": {"b": 1}, "z": 0}'
 
 
-def test_of_an_object_only_the_members_that_differ_change() -> None:
+def test_only_the_members_of_an_object_that_differ_change() -> None:
     text = '{"o": {"same": 1e2, "other":  1, "gone": 0}}'
 
     changed = put_value(text, ("o",), {"same": 100.0, "other": 2, "new": 3})
@@ -90,7 +90,7 @@ def test_a_member_is_removed_with_its_comma(path: tuple[str | int, ...], left: s
     assert remove_value('{"a": 1, "b": 2, "c": [1, 2]}', path) == left
 
 
-def test_the_last_member_leaves_empty_brackets() -> None:
+def test_removing_the_last_member_leaves_empty_brackets() -> None:
     assert remove_value('{"a": {\n  "b": 1\n}}', ("a", "b")) == '{"a": {}}'
 
 
@@ -98,11 +98,11 @@ def test_a_key_is_renamed_in_its_place() -> None:
     assert rename_key('{"\\u0061" : 1, "b": 2}', ("a",), "c") == '{"c" : 1, "b": 2}'
 
 
-def test_a_key_is_not_renamed_to_one_that_is_there() -> None:
+def test_a_key_is_not_renamed_to_an_existing_key() -> None:
     assert rename_key('{"a": 1, "b": 2}', ("a",), "b") == '{"a": 1, "b": 2}'
 
 
-def test_items_are_inserted_swapped_and_appended_as_they_are_written() -> None:
+def test_items_are_inserted_swapped_and_appended_verbatim() -> None:
     text = '[{"n": 1e0},\n {"n": 2}]'
 
     assert insert_item(text, (), 1, '{"n": 1e0}') == '[{"n": 1e0},\n {"n": 1e0}, {"n": 2}]'

@@ -1,4 +1,4 @@
-"""Our matcher and pipelines beside SecantusDB, a server that speaks MongoDB's wire protocol.
+"""Comparison of our matcher and pipelines with SecantusDB, which speaks MongoDB's wire protocol.
 
 Where the two differ, the server is known to be wrong by MongoDB's documentation; each
 case is listed with the reason, and the lists must be exact.
@@ -28,31 +28,33 @@ from tests.support.mongodb_semantics import REFUSED, Row, all_rows
 pymongo = pytest.importorskip("pymongo", reason="pymongo speaks to the oracle")
 secantus = pytest.importorskip("secantus", reason="SecantusDB is the oracle")
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of the server's own patterns
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # caused by the server's own patterns
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the project")
 
 WHOLE_RECORDS = bool(os.environ.get("ORACLE_WHOLE_RECORDS"))
-"""Whether to compare over whole records, which takes the server a minute and not ten seconds."""
+"""Whether to compare over whole records, which takes a minute instead of ten seconds."""
 KEPT_ELEMENTS = 6
 
 Answer = Any
 """Ids, results, or "refused"."""
 
 WRONG_ROWS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"a.00": 1}, {"a": [1]}, "00 is no index"),
-    ({"a.5": None}, {"a": [1]}, "an index past the end reaches nothing, not null"),
-    ({"a": {"$regex": "h(?i)ELLO"}}, {"a": "hello"}, "PCRE takes flags in mid-pattern"),
+    ({"a.00": 1}, {"a": [1]}, "00 is not an index"),
+    ({"a.5": None}, {"a": [1]}, "an index past the end gives no value, not null"),
+    ({"a": {"$regex": "h(?i)ELLO"}}, {"a": "hello"}, "PCRE accepts flags inside a pattern"),
     ({"a": {"$regex": "[[:digit:]]"}}, {"a": "x1"}, "PCRE has POSIX classes"),
-    ({"a": {"$regex": "(?<n>x)\\k<n>"}}, {"a": "xx"}, "PCRE has this form of names"),
+    ({"a": {"$regex": "(?<n>x)\\k<n>"}}, {"a": "xx"}, "PCRE supports this notation of names"),
     ({"a": {"$regex": "\\Qa.b\\E"}}, {"a": "axb"}, "PCRE quotes with \\Q..\\E"),
     (
         {"a": {"$elemMatch": {"$or": [{"b": 1}, {"c": 1}]}}},
         {"a": [{"c": 1}]},
         "$elemMatch takes a whole filter, $or included",
     ),
-    ({"a": {"$elemMatch": {"0": 1}}}, {"a": [[1]]}, "an array in an array has fields 0, 1, .."),
+    ({"a": {"$elemMatch": {"0": 1}}}, {"a": [[1]]}, "a nested array has fields 0, 1, .."),
     ({"a": {"$all": [None]}}, {}, "$all is an $and of equalities, and missing equals null"),
     ({"a": {"$all": [[1, 2]]}}, {"a": [1, 2]}, "$all is an $and of equalities: whole array"),
     (
@@ -90,7 +92,7 @@ WRONG_PIPELINES = {
 }
 REFUSED_BY_BOTH = {
     "q0266": "$or under a field",
-    "q0491": "a $group field that is no accumulator",
+    "q0491": "a $group field that is not an accumulator",
     "q0524": "$count into _id",
 }
 
@@ -106,7 +108,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
-    """The real records, with an ``_id`` of their own each: two have none, two share one."""
+    """The real records, each with a unique ``_id``: two have none, two share one."""
     named = (CORPUS / "queries.jsonl").read_text(encoding="utf-8")
     with gzip.open(CORPUS / "records.jsonl.gz", "rt", encoding="utf-8") as lines:
         found = [json.loads(line)["record"] for line in lines]
@@ -121,7 +123,7 @@ def assets(database: Any, records: list[Record]) -> Any:
 
 
 def _cut(value: JsonValue, named: str) -> JsonValue:
-    """A value with the fields that `named` mentions and the first elements of its arrays."""
+    """A value reduced to the fields in `named` and the first elements of its arrays."""
     if isinstance(value, list):
         return [_cut(item, named) for item in value[:KEPT_ELEMENTS]]
     if isinstance(value, dict):
@@ -183,7 +185,9 @@ def _oracle_says(collection: Any, number: int, filter_query: dict[str, Any]) -> 
     return answer if answer == "refused" else bool(answer)
 
 
-def test_the_table_of_semantics_agrees_but_for_the_known_faults(database: Any) -> None:
+def test_the_oracle_agrees_with_the_table_of_semantics_except_for_its_known_errors(
+    database: Any,
+) -> None:
     rows: list[Row] = all_rows()
     database.rows.insert_many([{**row[1], "_id": number} for number, row in enumerate(rows)])
 
@@ -197,7 +201,7 @@ def test_the_table_of_semantics_agrees_but_for_the_known_faults(database: Any) -
     assert different == [(filter_query, document) for filter_query, document, _ in WRONG_ROWS]
 
 
-def test_the_oracle_refuses_what_we_refuse_but_for_the_known_faults(database: Any) -> None:
+def test_the_oracle_refuses_what_we_refuse_except_for_its_known_errors(database: Any) -> None:
     accepted = [
         filter_query
         for filter_query, _, _ in REFUSED
@@ -231,7 +235,7 @@ def test_every_real_pipeline_gives_the_same_results(assets: Any, records: list[R
     assert (len(pipelines), sum(1 for key in pipelines if ours[key] == theirs[key])) == (101, 88)
 
 
-# No array in an array: there the server's $elemMatch is wrong, as the table of semantics has it.
+# No nested arrays: the server's $elemMatch is wrong for them, as the table of semantics shows.
 VALUES: list[JsonValue] = [
     *(None, True, False, 0, 1, 2, 2.0, 2.5, -3, 2**40, "", "a", "b", "ab", "A\n", "é"),
     *([], [1], ["a", None], [1, 2, "a"], [True, 2.5], {}, {"b": 1}, {"b": "a", "c": None}),
@@ -250,7 +254,7 @@ ARGUMENTS: dict[str, list[JsonValue]] = {
 
 
 class RandomQueries:
-    """Filters over `PATHS` and `VALUES`, the same ones for the same seed."""
+    """Random filters over `PATHS` and `VALUES`, reproducible by seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)

@@ -1,4 +1,4 @@
-"""The MongoDB edge: the real pymongo against SecantusDB, which speaks MongoDB's wire protocol."""
+"""The MongoDB source: real pymongo against SecantusDB, which speaks MongoDB's wire protocol."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from tests.fakes import record
 pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
 secantus = pytest.importorskip("secantus", reason="SecantusDB is a test requirement")
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of the server's own patterns
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # caused by the server's own patterns
 
 ASSETS = [record(f"a{number:02}", n=number) for number in range(25)]
 
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server whose database ``lab`` holds ``assets`` and, with ObjectIds, ``native``."""
+    """A server whose database ``lab`` has ``assets`` and, with ObjectIds, ``native``."""
     server = secantus.SecantusDBServer(port=0, storage_path=str(tmp_path_factory.mktemp("mongo")))
     server.start()
     with pymongo.MongoClient(server.uri) as client:
@@ -52,13 +54,13 @@ def native(uri: str) -> MongoSource:
 
 @pytest.fixture
 def dead_port() -> Iterator[int]:
-    """A port on which nobody answers."""
+    """A port without a server."""
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         yield unheard.getsockname()[1]
 
 
-def test_a_page_is_the_first_matches_by_id_with_only_the_projected_fields(
+def test_a_page_has_the_first_matches_by_id_with_only_the_projected_fields(
     source: MongoSource,
 ) -> None:
     page = source.find_page({"n": {"$gte": 20}}, {"name": 1}, 2)
@@ -71,14 +73,14 @@ def test_an_empty_projection_means_whole_records(source: MongoSource) -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 25, 1_000])
-def test_the_walk_finds_every_record_once(source: MongoSource, page_size: int) -> None:
+def test_paging_finds_every_record_once(source: MongoSource, page_size: int) -> None:
     found = [one["n"] for one in walk_records(source, {}, {"n": 1}, page_size=page_size)]
 
     assert found == list(range(25))
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 25])
-def test_the_walk_finds_every_record_whose_id_is_an_object_id(
+def test_paging_finds_every_record_whose_id_is_an_object_id(
     native: MongoSource, page_size: int
 ) -> None:
     query = {"n": {"$gte": 5}}
@@ -88,7 +90,7 @@ def test_the_walk_finds_every_record_whose_id_is_an_object_id(
     assert found == list(range(5, 25))
 
 
-def test_records_whose_ids_cannot_be_paged_through_are_a_warning(uri: str) -> None:
+def test_ids_of_two_types_that_break_paging_are_reported(uri: str) -> None:
     source = MongoSource(uri, database="lab", collection="mixed")
 
     found = find_assets(source, check_query({"n": {"$in": [1, 2]}}))
@@ -100,7 +102,7 @@ def test_records_whose_ids_cannot_be_paged_through_are_a_warning(uri: str) -> No
     )
 
 
-def test_ids_of_two_types_in_one_page_come_once_each(uri: str) -> None:
+def test_ids_of_two_types_in_one_page_are_each_returned_once(uri: str) -> None:
     source = MongoSource(uri, database="lab", collection="mixed")
 
     found = find_assets(source, check_query({"name": {"$regex": "^(a|m000)"}}))
@@ -109,7 +111,7 @@ def test_ids_of_two_types_in_one_page_come_once_each(uri: str) -> None:
     assert found.warnings == ()
 
 
-def test_an_object_id_is_found_by_its_text(native: MongoSource) -> None:
+def test_an_object_id_is_found_by_its_string(native: MongoSource) -> None:
     one, other = native.find_page({}, {}, 2)
 
     assert native.find_page({"_id": one["_id"]}, {}, 5) == [one]
@@ -117,7 +119,7 @@ def test_an_object_id_is_found_by_its_text(native: MongoSource) -> None:
     assert native.count({"$or": [{"_id": one["_id"]}, {"n": 7}]}) == 2
 
 
-def test_dates_and_object_ids_leave_as_texts(native: MongoSource) -> None:
+def test_dates_and_object_ids_are_returned_as_strings(native: MongoSource) -> None:
     [one] = native.find_page({"n": 0}, {"when": 1}, 1)
 
     assert one["when"] == "2025-06-07T00:00:00"
@@ -125,7 +127,7 @@ def test_dates_and_object_ids_leave_as_texts(native: MongoSource) -> None:
     assert len(one["_id"]) == 24
 
 
-def test_a_pipeline_answers_in_its_own_order(source: MongoSource) -> None:
+def test_the_results_of_a_pipeline_keep_its_order(source: MongoSource) -> None:
     stages: list[dict[str, Any]] = [
         {"$match": {"n": {"$lt": 3}}},
         {"$sort": {"n": -1}},
@@ -142,7 +144,7 @@ def test_matches_are_counted(source: MongoSource) -> None:
     assert source.count({}) == 25
 
 
-def test_assets_are_found_through_it(source: MongoSource) -> None:
+def test_assets_are_found_in_mongodb(source: MongoSource) -> None:
     found = find_assets(source, check_query({"n": {"$in": [1, 2]}}))
 
     assert [asset.location for asset in found.assets] == ["s3://data/a01", "s3://data/a02"]
@@ -162,7 +164,7 @@ def test_assets_are_found_through_it(source: MongoSource) -> None:
         {"a": "\ud800"},
     ],
 )
-def test_a_query_that_the_database_or_bson_refuses_is_bad_input(
+def test_a_query_that_the_database_or_bson_refuses_is_invalid_input(
     source: MongoSource, query: dict[str, Any]
 ) -> None:
     with pytest.raises(InvalidInput, match="the database refuses the query: "):
@@ -173,12 +175,14 @@ def test_a_query_that_the_database_or_bson_refuses_is_bad_input(
         source.aggregate([{"$match": query}])
 
 
-def test_an_unknown_stage_is_bad_input(source: MongoSource) -> None:
+def test_an_unknown_stage_is_invalid_input(source: MongoSource) -> None:
     with pytest.raises(InvalidInput, match="nosuch"):
         source.aggregate([{"$nosuch": {}}])
 
 
-def test_a_dead_server_is_a_service_error_as_soon_as_the_uri_allows(dead_port: int) -> None:
+def test_an_unreachable_server_is_a_service_error_after_the_timeout_of_the_uri(
+    dead_port: int,
+) -> None:
     uri = f"mongodb://user:sesame@127.0.0.1:{dead_port}/?serverSelectionTimeoutMS=200"
     source = MongoSource(uri, database="lab", collection="assets")
 
@@ -223,7 +227,7 @@ def test_the_label_has_the_hosts_and_no_credentials(uri: str, shown: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "message"),
     [
         ("mongodb://", "at least one hostname"),
         ("mongodb://user:sesame@host:port/", "non-digit characters"),
@@ -234,16 +238,18 @@ def test_the_label_has_the_hosts_and_no_credentials(uri: str, shown: str) -> Non
         ("mongodb://user:sesame@host/?tls=true&tlsCAFile=/no/such", "[Errno 2]"),
     ],
 )
-def test_a_bad_uri_is_bad_input_that_shows_no_password(uri: str, said: str) -> None:
+def test_an_invalid_uri_is_invalid_input_without_its_password(uri: str, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         MongoSource(uri, database="lab", collection="assets")
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "sesame" not in str(caught.value)
     assert "ses@me" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("database", "collection"), [("a b", "c"), ("d", "a$b"), ("d", ".x")])
-def test_a_name_that_mongodb_does_not_take_is_bad_input(database: str, collection: str) -> None:
+def test_a_name_that_mongodb_does_not_accept_is_invalid_input(
+    database: str, collection: str
+) -> None:
     with pytest.raises(InvalidInput, match="names"):
         MongoSource("mongodb://host", database=database, collection=collection)

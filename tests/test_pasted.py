@@ -1,4 +1,4 @@
-"""What people paste becomes strict JSON, and nothing is guessed or run."""
+"""Pasted text becomes strict JSON; nothing is guessed or evaluated."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ QUERIES = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "queries.j
         ("\ufeff{a:\u00a01}", {"a": 1}),
     ],
 )
-def test_what_people_paste_becomes_strict_json(text: str, value: Any) -> None:
+def test_pasted_text_becomes_strict_json(text: str, value: Any) -> None:
     conversion = convert(text)
 
     assert conversion.value == value
@@ -71,28 +71,28 @@ def test_what_people_paste_becomes_strict_json(text: str, value: Any) -> None:
     [
         ("{'a': subject}", 1, 7, "subject is a name, and its value is not in this text"),
         ("{\n 'a': get(1)}", 2, 7, "get(..) is computed by code"),
-        ("{'a': f'{x}'}", 1, 7, "values are put into this string by code"),
-        ("{'a': new Date()}", 1, 7, "Date has no plain value here"),
+        ("{'a': f'{x}'}", 1, 7, "code inserts values into this string"),
+        ("{'a': new Date()}", 1, 7, "Date cannot be read as a plain value"),
         ("{'a': 'x' + 'y'}", 1, 11, "a comma or a closing } is missing before this"),
         ("{'a': 'x' 'y'}", 1, 11, "a comma or a closing } is missing before this"),
-        ("{'a': 1, 'a': 2}", 1, 10, 'the key "a" stands twice in one object'),
+        ("{'a': 1, 'a': 2}", 1, 10, 'the key "a" appears twice in one object'),
         ("{**base}", 1, 2, "a key is missing here"),
         ("{'a': {1, 2}}", 1, 8, "a key is missing here"),
         ("{'a': [1, 2}", 1, 12, "a comma or a closing ] is missing before this"),
         ("{'a': 'x}", 1, 7, "the string that starts here does not end"),
-        ("{'a': 'x\n'}", 1, 9, "a line break stands inside a string"),
+        ("{'a': 'x\n'}", 1, 9, "a string contains a line break"),
         ("{'a': [1", 1, 9, "the text ends too early"),
-        ("{'a': 012}", 1, 7, "this is not a number of JSON"),
-        ("{'a': NaN}", 1, 7, "JSON has no NaN"),
-        ("{'a': 1e999}", 1, 7, "1e999 is beyond what a number holds"),
-        ("{'a': {'$in': [/x/]}}", 1, 16, "JSON has no pattern inside a list"),
+        ("{'a': 012}", 1, 7, "this is not a JSON number"),
+        ("{'a': NaN}", 1, 7, "NaN is not a JSON value"),
+        ("{'a': 1e999}", 1, 7, "1e999 is too large for a number"),
+        ("{'a': {'$in': [/x/]}}", 1, 16, "JSON cannot express a pattern inside a list"),
         ("{'a': /x/y}", 1, 7, "the options 'y' of this pattern are not known"),
         ("{'a': '\\ud83d'}", 1, 7, "half of a surrogate pair"),
-        ("a = {'x': 1}\nb = {'x': 2}", 2, 5, "the text holds 2 values"),
+        ("a = {'x': 1}\nb = {'x': 2}", 2, 5, "the text contains 2 values"),
         ("[" * 120, 1, 102, "nested more than 100 levels deep"),
     ],
 )
-def test_what_has_no_value_in_the_text_is_an_error_with_its_place(
+def test_a_value_that_is_not_in_the_text_is_an_error_with_its_position(
     text: str, line: int, column: int, what: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -104,26 +104,26 @@ def test_what_has_no_value_in_the_text_is_an_error_with_its_place(
 
 
 @pytest.mark.parametrize("text", ["", "hello", "[1, 2]", "x[0]", "```\n```"])
-def test_a_text_without_a_query_says_so(text: str) -> None:
-    with pytest.raises(InvalidInput, match="the text holds no query"):
+def test_a_text_without_a_query_is_an_error(text: str) -> None:
+    with pytest.raises(InvalidInput, match="the text contains no query"):
         convert(text)
 
 
-def test_every_kind_of_change_is_told_once_with_its_line_and_how_often() -> None:
+def test_every_kind_of_change_is_listed_once_with_its_first_line() -> None:
     conversion = convert("q = {\n  'a': True,\n  b: (1, 2), # why\n}")
 
     assert conversion.notes == (
-        "Took the value of q on line 1 and left out the text around it",
-        "Put other quotes straight and double (line 2)",
-        "Wrote True, False and None as JSON does (line 2)",
-        "Put keys in quotes (line 3)",
+        "Took the value of q on line 1 and ignored the text around it",
+        "Replaced other quotes with double quotes (line 2)",
+        "Wrote True, False and None as in JSON (line 2)",
+        "Added quotes around keys (line 3)",
         "Wrote a tuple as a list (line 3)",
         "Removed a comment (line 3)",
         "Removed a comma before a closing bracket (line 3)",
     )
 
 
-def test_strict_json_is_left_as_it_is_and_nothing_is_told() -> None:
+def test_strict_json_has_no_changes_to_list() -> None:
     assert convert('{"a": {"$in": ["x", 1, null]}}').notes == ()
 
 
@@ -150,13 +150,13 @@ def test_every_real_query_written_as_python_converts_to_the_same_value() -> None
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), JSON, max_size=3))
 def test_the_repr_of_a_python_dict_converts_to_the_same_value(value: dict[str, Any]) -> None:
-    plain = json.loads(json.dumps(value))  # hypothesis may nest a key with half a surrogate pair
+    plain = json.loads(json.dumps(value))  # combines the halves of surrogate pairs
 
     assert convert(repr(plain)).value == plain
 
 
 @given(st.text("{}[]()'\"`/\\*#:,.$ \n\u201c\u2019abfrun0+-=5", max_size=60))
-def test_whatever_is_pasted_becomes_json_or_an_error_with_words(text: str) -> None:
+def test_any_text_becomes_strict_json_or_raises_invalid_input(text: str) -> None:
     try:
         conversion = convert(text)
     except InvalidInput:
@@ -169,14 +169,14 @@ def test_whatever_is_pasted_becomes_json_or_an_error_with_words(text: str) -> No
     "part",
     ["{", "[", "/*", "{}", "[]", "a[", "'", "{'", "{a:", "new ", "{a:new ", "{'a':'\"'},", "\\"],
 )
-def test_a_megabyte_of_anything_is_answered_in_one_pass(part: str) -> None:
-    text = part * (900_000 // len(part))  # a reader that looks back would take minutes
+def test_a_megabyte_of_any_text_is_read_in_one_pass(part: str) -> None:
+    text = part * (900_000 // len(part))  # a reader that backtracks would take minutes
 
     with pytest.raises(InvalidInput):
         convert(text)
 
 
-def test_a_text_beyond_the_limit_is_refused_before_it_is_read() -> None:
+def test_a_text_beyond_the_limit_is_refused_without_parsing() -> None:
     with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
         convert("{" * 1_000_001)
 

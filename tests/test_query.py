@@ -182,7 +182,7 @@ def test_what_a_server_will_refuse_is_a_warning() -> None:
     query = check_query({"name": {"$or": [{"name": "a"}]}})
 
     assert query.warnings == (
-        "A server will refuse this query. name: $or stands under a field. "
+        "A server will refuse this query. name: $or is used under a field. "
         "Move it out of the field, and name the field inside it.",
     )
 

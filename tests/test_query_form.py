@@ -1,4 +1,4 @@
-"""The query as a form: what it shows reads back the same, and nothing loses its meaning."""
+"""The query as a form: every form reads back the same, and every query keeps its meaning."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def members_of(query: Filter) -> tuple[Node, ...]:
     return form_of(query).root.members
 
 
-# What rows, groups and lists of items say
+# Rows, groups and lists of items
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def members_of(query: Filter) -> tuple[Node, ...]:
         ),
     ],
 )
-def test_one_condition_is_one_row_and_reads_back_as_it_was(query: Filter, row: FormRow) -> None:
+def test_one_condition_is_one_row_and_reads_back_unchanged(query: Filter, row: FormRow) -> None:
     form = form_of(query)
 
     assert form.root.members == (row,)
@@ -170,7 +170,7 @@ def test_one_condition_is_one_row_and_reads_back_as_it_was(query: Filter, row: F
         ),
     ],
 )
-def test_several_conditions_are_rows_in_groups_and_read_back_as_they_were(
+def test_several_conditions_are_rows_in_groups_and_read_back_unchanged(
     query: Filter, members: tuple[Node, ...]
 ) -> None:
     form = form_of(query)
@@ -179,7 +179,7 @@ def test_several_conditions_are_rows_in_groups_and_read_back_as_they_were(
     assert json.dumps(query_of(form)) == json.dumps(query)
 
 
-def test_not_over_two_operators_becomes_a_group_of_which_none_may_hold() -> None:
+def test_not_over_two_operators_becomes_a_group_of_kind_none() -> None:
     form = form_of({"a": {"$not": {"$gte": 1, "$lt": 5}}})
 
     assert not form.locked
@@ -192,8 +192,8 @@ def test_not_over_two_operators_becomes_a_group_of_which_none_may_hold() -> None
         ({"$expr": {"$gt": ["$a", "$b"]}}, '{"$expr": {"$gt": ["$a", "$b"]}}', "several fields"),
         ({"a": {"$mod": [2, 0]}}, '{"a": {"$mod": [2, 0]}}', "$mod"),
         ({"a": {"$regex": 5, "$options": "i"}}, '{"a": {"$regex": 5, "$options": "i"}}', "$regex"),
-        ({"a": {"$gt": 1, "b": 2}}, '{"a": {"$gt": 1, "b": 2}}', "no place"),
-        ({"a": {"$options": "i"}}, '{"a": {"$options": "i"}}', "no place"),
+        ({"a": {"$gt": 1, "b": 2}}, '{"a": {"$gt": 1, "b": 2}}', "b is not valid beside"),
+        ({"a": {"$options": "i"}}, '{"a": {"$options": "i"}}', "$options is not valid beside"),
         ({"$or": []}, '{"$or": []}', "a list of filters"),
         ({"$or": [1]}, '{"$or": [1]}', "not a filter"),
         ({"$comment": "mine"}, '{"$comment": "mine"}', "a comment"),
@@ -201,7 +201,7 @@ def test_not_over_two_operators_becomes_a_group_of_which_none_may_hold() -> None
         ({" ": {"$elemMatch": {"y": 1}}}, '{" ": {"$elemMatch": {"y": 1}}}', "without a name"),
     ],
 )
-def test_what_no_row_says_is_a_locked_clause_with_its_text_and_the_reason(
+def test_a_clause_that_no_row_can_express_is_locked_with_its_text_and_the_reason(
     query: Filter, text: str, reason: str
 ) -> None:
     (locked,) = form_of(query).locked
@@ -211,7 +211,7 @@ def test_what_no_row_says_is_a_locked_clause_with_its_text_and_the_reason(
     assert query_of(form_of(query)) == query
 
 
-def test_a_locked_clause_stays_in_its_place_beside_the_operators_of_its_field() -> None:
+def test_a_locked_clause_keeps_its_position_among_the_operators_of_its_field() -> None:
     query = {"a": {"$gte": 1, "$mod": [2, 0]}, "b": 1}
 
     first, second, third = members_of(query)
@@ -222,7 +222,7 @@ def test_a_locked_clause_stays_in_its_place_beside_the_operators_of_its_field() 
     assert json.dumps(query_of(form_of(query))) == json.dumps(query)
 
 
-def test_groups_nested_beyond_what_a_page_shows_are_locked_and_keep_their_text() -> None:
+def test_groups_nested_too_deep_for_a_page_are_locked_and_keep_their_text() -> None:
     query: Filter = {"a": 1}
     for _ in range(40):
         query = {"$or": [query]}
@@ -247,7 +247,7 @@ def test_a_pipeline_opens_its_leading_match_and_keeps_the_other_stages_locked() 
     assert query_of(form) == pipeline
 
 
-def test_a_condition_added_to_a_pipeline_without_a_match_stands_before_its_stages() -> None:
+def test_a_condition_added_to_a_pipeline_without_a_match_goes_before_its_stages() -> None:
     form = form_of([{"$sort": {"name": 1}}])
 
     grown = add(form, form.root.key, FormRow("a", "is", "text", ("x",)))
@@ -256,7 +256,7 @@ def test_a_condition_added_to_a_pipeline_without_a_match_stands_before_its_stage
     assert query_of(grown) == [{"$match": {"a": "x"}}, {"$sort": {"name": 1}}]
 
 
-# What a form still lacks
+# Validation
 
 
 @pytest.mark.parametrize(
@@ -269,18 +269,18 @@ def test_a_condition_added_to_a_pipeline_without_a_match_stands_before_its_stage
         (FormRow("a", "at least", "number", ('"1"',)), "'\"1\"' is not a number"),
         (FormRow("a", "is", "JSON", ("{",)), "the text ends too early"),
         (FormRow("a", "is one of", "JSON", ("1",)), "this condition takes a list"),
-        (FormRow("a", "is one of", "JSON", ('[{"$gt": 1}]',)), "the list holds an operator"),
+        (FormRow("a", "is one of", "JSON", ('[{"$gt": 1}]',)), "the list contains an operator"),
         (FormRow("a", "has size", "number", ("1.5",)), "a size is a whole number of at least 0"),
         (Group("any"), "the group is empty"),
         (Elements("a"), "the group is empty"),
         (Elements("", (FormRow("a", "exists"),)), "the field is missing"),
         (
             Elements("a", (FormRow("", "exists"), FormRow("", "exists")), of_values=True),
-            "two conditions on the items say the same kind of thing",
+            "two conditions on the items use the same operator",
         ),
     ],
 )
-def test_an_unfinished_row_or_group_is_named_and_gives_no_query(node: Node, what: str) -> None:
+def test_an_unfinished_row_or_group_is_reported_and_gives_no_query(node: Node, what: str) -> None:
     form = QueryForm(Group("all", (node, FormRow("b", "exists"))))
 
     assert [issue.what for issue in faults(form).values()] == [what]
@@ -289,7 +289,7 @@ def test_an_unfinished_row_or_group_is_named_and_gives_no_query(node: Node, what
     assert query_of(finished_part(form)) == {"b": {"$exists": True}}
 
 
-def test_a_group_that_holds_only_what_is_unfinished_is_left_out_with_it() -> None:
+def test_a_group_with_only_unfinished_rows_is_omitted() -> None:
     form = QueryForm(Group("all", (Group("any", (FormRow(),)), FormRow("b", "exists"))))
 
     assert query_of(finished_part(form)) == {"b": {"$exists": True}}
@@ -298,7 +298,7 @@ def test_a_group_that_holds_only_what_is_unfinished_is_left_out_with_it() -> Non
 # Changes
 
 
-def test_rows_of_one_field_that_clash_are_both_kept() -> None:
+def test_two_rows_on_one_field_are_both_kept() -> None:
     form = form_of({"a": 1})
 
     grown = add(form, form.root.key, FormRow("a", "is", "number", ("2",)))
@@ -306,7 +306,7 @@ def test_rows_of_one_field_that_clash_are_both_kept() -> None:
     assert query_of(grown) == {"$and": [{"a": 1}, {"a": 2}]}
 
 
-def test_rows_move_change_and_go_while_a_locked_clause_keeps_its_text() -> None:
+def test_moving_changing_and_removing_rows_keeps_the_text_of_a_locked_clause() -> None:
     form = form_of({"a": 1, "$expr": {"$gt": ["$x", "$y"]}, "b": 2})
     first, locked, last = form.root.members
     assert isinstance(last, FormRow)
@@ -319,7 +319,7 @@ def test_rows_move_change_and_go_while_a_locked_clause_keeps_its_text() -> None:
     assert query_of(removed) == {"$expr": {"$gt": ["$x", "$y"]}, "c": {"$exists": True}}
 
 
-def test_a_node_moved_past_the_end_of_its_group_stays_where_it_is() -> None:
+def test_a_node_at_the_end_of_its_group_does_not_move_further() -> None:
     form = form_of({"a": 1, "b": 2})
 
     up = move(form, form.root.members[0].key, -1)
@@ -402,7 +402,7 @@ RECORDS = st.fixed_dictionaries(
 
 
 def answers(query: Filter, records: list[Record]) -> list[Any]:
-    """What a filter answers for each record; of one that is refused, the refusal."""
+    """The result of a filter for each record, or "refused" for an invalid filter."""
     try:
         test = compile_filter(query)
     except InvalidInput:
@@ -413,7 +413,7 @@ def answers(query: Filter, records: list[Record]) -> list[Any]:
 def answer(test: Any, record: Record) -> bool | str:
     try:
         return bool(test(record))
-    except InvalidInput as error:  # an $expr that has no value for this record
+    except InvalidInput as error:  # an $expr without a value for this record
         return str(error)
 
 
@@ -427,7 +427,7 @@ def test_a_filter_that_goes_through_a_form_matches_the_same_records(
 
 
 @given(FILTERS)
-def test_what_a_form_shows_reads_back_as_the_same_form(query: Filter) -> None:
+def test_a_form_converted_to_a_query_reads_back_as_the_same_form(query: Filter) -> None:
     form = form_of(query)
 
     assert form_of(query_of(form)) == form
@@ -449,12 +449,12 @@ def nodes() -> st.SearchStrategy[Node]:
         groups = st.builds(Group, st.sampled_from(["all", "any", "none"]), some)
         return groups | st.builds(Elements, PATHS, some, is_negated=st.booleans())
 
-    locked = st.just(Locked('{"m": {"$mod": [2, 0]}}', "no row of the form says this $mod"))
+    locked = st.just(Locked('{"m": {"$mod": [2, 0]}}', "no row of the form can express this $mod"))
     return st.recursive(rows() | locked, holding, max_leaves=6)
 
 
 @given(st.lists(nodes(), max_size=4))
-def test_what_a_person_builds_reads_back_as_it_was_built(members: list[Node]) -> None:
+def test_a_form_built_by_hand_reads_back_unchanged(members: list[Node]) -> None:
     form = QueryForm(Group("all", tuple(members)))
 
     assert form_of(query_of(form)) == form
@@ -475,7 +475,7 @@ def real_filters() -> Iterator[tuple[str, Filter]]:
 
 
 @needs_corpus
-def test_of_the_real_filters_98_and_of_the_real_matches_96_in_100_open_as_a_form_alone() -> None:
+def test_98_percent_of_real_filters_and_96_percent_of_real_matches_need_no_locked_clause() -> None:
     opened: dict[str, list[bool]] = {"filter": [], "$match": []}
     for kind, query in real_filters():
         opened[kind].append(not form_of(query).locked)
@@ -485,7 +485,7 @@ def test_of_the_real_filters_98_and_of_the_real_matches_96_in_100_open_as_a_form
 
 
 @needs_corpus
-def test_every_real_filter_comes_back_from_its_form_as_the_same_json() -> None:
+def test_every_real_filter_reads_back_from_its_form_as_the_same_json() -> None:
     for _, query in real_filters():
         assert json.dumps(query_of(form_of(query))) == json.dumps(query)
 

@@ -1,4 +1,4 @@
-"""S3Lister through the real boto3, against a small S3 endpoint of our own."""
+"""S3Lister through the real boto3, against a small S3 test server."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def walk(lister: S3Lister, prefix: str, delimiter: str = "") -> list[ListPage]:
     return pages
 
 
-def test_a_page_holds_keys_with_their_sizes_and_times(server: S3Server) -> None:
+def test_a_page_has_keys_with_sizes_and_times(server: S3Server) -> None:
     page = S3Lister().list_page("data", "a/")
 
     assert page == ListPage(["a/x.nwb", "a/y.json"], [], None)
@@ -70,7 +70,7 @@ def test_a_page_holds_keys_with_their_sizes_and_times(server: S3Server) -> None:
     ]
 
 
-def test_a_listing_goes_on_by_token_in_pages_of_a_thousand(server: S3Server) -> None:
+def test_a_listing_continues_by_token_in_pages_of_a_thousand(server: S3Server) -> None:
     put(server, *(f"a/{number:04}" for number in range(2500)))
 
     pages = walk(S3Lister(), "a/")
@@ -79,7 +79,7 @@ def test_a_listing_goes_on_by_token_in_pages_of_a_thousand(server: S3Server) -> 
     assert [key for page in pages for key in page.keys] == server.buckets["data"][0]
 
 
-def test_a_delimiter_of_any_kind_rolls_keys_up(server: S3Server) -> None:
+def test_any_string_is_a_delimiter(server: S3Server) -> None:
     put(server, *(f"a/x.zarr/{number}" for number in range(3000)), "a/x.zarr0", "a/s/y.zarr/0")
 
     (page,) = walk(S3Lister(), "a/", ".zarr/")
@@ -87,7 +87,7 @@ def test_a_delimiter_of_any_kind_rolls_keys_up(server: S3Server) -> None:
     assert page == ListPage(["a/x.zarr0"], ["a/s/y.zarr/", "a/x.zarr/"], None)
 
 
-def test_start_after_leaves_out_the_keys_up_to_and_including_it(server: S3Server) -> None:
+def test_start_after_skips_the_keys_up_to_and_including_it(server: S3Server) -> None:
     put(server, "a/1", "a/2", "a/3 +%", "a/4")
 
     page = S3Lister().list_page("data", "a/", start_after="a/2")
@@ -95,7 +95,7 @@ def test_start_after_leaves_out_the_keys_up_to_and_including_it(server: S3Server
     assert page.keys == ["a/3 +%", "a/4"]
 
 
-def test_odd_keys_come_back_verbatim(server: S3Server) -> None:
+def test_unusual_keys_are_returned_verbatim(server: S3Server) -> None:
     server.page_size = 5
     put(server, *(f"a/{name}.nwb" for name in ODD_NAMES))
 
@@ -105,7 +105,9 @@ def test_odd_keys_come_back_verbatim(server: S3Server) -> None:
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_prefixes_delimiters_and_starts_arrive_verbatim(server: S3Server, name: str) -> None:
+def test_unusual_prefixes_delimiters_and_starts_are_sent_verbatim(
+    server: S3Server, name: str
+) -> None:
     put(server, *(f"{name}/{name}{end}" for end in ("0", "1", f"2{name}.zarr/0")))
 
     page = S3Lister().list_page(
@@ -159,7 +161,7 @@ def test_one_lister_serves_many_threads(server: S3Server) -> None:
     ],
     ids=str,
 )
-def test_every_failure_becomes_an_error_of_ours_and_never_an_empty_listing(
+def test_every_failure_is_one_of_our_errors_and_never_an_empty_listing(
     server: S3Server, fault: Fault, error: type[ServiceError]
 ) -> None:
     server.fault = lambda request: fault
@@ -171,12 +173,12 @@ def test_every_failure_becomes_an_error_of_ours_and_never_an_empty_listing(
     assert "s3://data/a/" in str(caught.value)
 
 
-def test_a_bucket_that_is_not_there_is_an_error_of_its_own(server: S3Server) -> None:
+def test_a_missing_bucket_is_no_such_bucket(server: S3Server) -> None:
     with pytest.raises(NoSuchBucket, match="s3://other/a/"):
         S3Lister().list_page("other", "a/")
 
 
-def test_a_name_that_no_bucket_can_have_is_a_bucket_that_does_not_exist(server: S3Server) -> None:
+def test_an_invalid_bucket_name_is_no_such_bucket(server: S3Server) -> None:
     with pytest.raises(NoSuchBucket, match="not the name of a bucket"):
         S3Lister().list_page("no bucket", "a/")
 
@@ -187,7 +189,7 @@ def test_a_prefix_that_cannot_be_sent_is_a_service_error(server: S3Server) -> No
 
 
 @pytest.mark.parametrize("fault", [Fault(501, "NotImplemented"), Fault(400, "InvalidArgument")])
-def test_a_refusal_is_of_the_delimiter_only_where_that_is_not_a_slash(
+def test_a_refused_delimiter_is_reported_only_if_it_is_not_a_slash(
     server: S3Server, fault: Fault
 ) -> None:
     server.fault = lambda request: fault
@@ -230,7 +232,7 @@ def test_a_public_bucket_that_denies_the_credentials_is_read_unsigned_from_then_
     assert [request.signed for request in server.requests] == [True, False, False]
 
 
-def test_a_prefix_that_is_denied_both_ways_says_nothing_of_its_neighbour(
+def test_a_prefix_denied_with_and_without_credentials_does_not_affect_its_neighbour(
     server: S3Server,
 ) -> None:
     put(server, "open/x.nwb", "closed/x.nwb")
@@ -245,7 +247,7 @@ def test_a_prefix_that_is_denied_both_ways_says_nothing_of_its_neighbour(
     assert [request.signed for request in server.requests] == [True, False, True, False]
 
 
-def test_a_prefix_that_both_deny_says_nothing_of_a_longer_one_that_is_open_to_all(
+def test_a_denied_prefix_does_not_affect_a_longer_public_one(
     server: S3Server,
 ) -> None:
     put(server, "open/x.nwb")
@@ -260,7 +262,7 @@ def test_a_prefix_that_both_deny_says_nothing_of_a_longer_one_that_is_open_to_al
     assert page.keys == ["open/x.nwb"]
 
 
-def test_a_prefix_that_only_the_credentials_may_list_is_listed_in_a_public_bucket_too(
+def test_a_private_prefix_of_a_public_bucket_is_listed_with_credentials(
     server: S3Server,
 ) -> None:
     put(server, "open/x.nwb", "staff/x.nwb")
@@ -272,7 +274,7 @@ def test_a_prefix_that_only_the_credentials_may_list_is_listed_in_a_public_bucke
     assert [len(page.objects) for page in pages] == [1, 1]
 
 
-def test_credentials_that_have_expired_do_not_stand_before_a_public_bucket(
+def test_expired_credentials_do_not_block_a_public_bucket(
     server: S3Server,
 ) -> None:
     server.fault = lambda request: Fault(400, "ExpiredToken") if request.signed else None
@@ -292,7 +294,7 @@ def test_the_label_names_the_endpoint_without_its_credentials(
     assert label == "S3 at minio.example.org:9000"
 
 
-def test_the_label_is_amazons_where_no_endpoint_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_label_is_amazon_s3_without_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
 
@@ -302,7 +304,7 @@ def test_the_label_is_amazons_where_no_endpoint_is_set(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("url", ["http://user:planted@127.0.0.1:9", "http://[planted", "planted"])
-def test_no_message_holds_a_secret_of_the_endpoint(
+def test_no_message_contains_a_secret_of_the_endpoint(
     server: S3Server, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
@@ -313,7 +315,7 @@ def test_no_message_holds_a_secret_of_the_endpoint(
     assert "planted" not in str(caught.value)
 
 
-def test_no_message_holds_the_credentials_of_the_environment(server: S3Server) -> None:
+def test_no_message_contains_the_credentials_of_the_environment(server: S3Server) -> None:
     body = b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>AKIDPLANTED</AWSAccessKeyId>"
     server.fault = lambda request: Fault(403, body=body + b"</Error>")
 
@@ -324,7 +326,7 @@ def test_no_message_holds_the_credentials_of_the_environment(server: S3Server) -
 
 
 @pytest.mark.parametrize("url", ["http://[planted", "planted"])
-def test_an_endpoint_that_is_no_url_is_an_error_that_names_the_setting(
+def test_an_endpoint_that_is_not_a_url_is_an_error_that_names_the_setting(
     server: S3Server, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
@@ -348,7 +350,7 @@ def wait_until_prepared() -> None:
             thread.join(10)
 
 
-def test_a_lister_that_was_prepared_has_its_client_and_asked_for_nothing(server: S3Server) -> None:
+def test_preparing_a_lister_creates_its_client_and_sends_no_request(server: S3Server) -> None:
     lister = S3Lister()
 
     lister.prepare()
@@ -359,7 +361,7 @@ def test_a_lister_that_was_prepared_has_its_client_and_asked_for_nothing(server:
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_PROFILE"])
-def test_what_fails_while_preparing_is_told_at_the_first_request(
+def test_a_failure_while_preparing_is_reported_by_the_first_request(
     server: S3Server, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "planted")
@@ -372,7 +374,7 @@ def test_what_fails_while_preparing_is_told_at_the_first_request(
         lister.list_page("data", "a/")
 
 
-def test_no_exception_of_botocore_gets_past_the_edge() -> None:
+def test_no_exception_of_botocore_leaves_the_lister() -> None:
     programming = {botocore.exceptions.UndefinedModelAttributeError}
     declared = {
         thing
@@ -389,7 +391,7 @@ def test_no_exception_of_botocore_gets_past_the_edge() -> None:
     assert leaking == set()
 
 
-def test_a_lister_can_be_sent_to_another_process(server: S3Server) -> None:
+def test_a_lister_can_be_pickled(server: S3Server) -> None:
     lister = S3Lister(threads=3)
     lister.list_page("data", "a/")
 
@@ -399,7 +401,7 @@ def test_a_lister_can_be_sent_to_another_process(server: S3Server) -> None:
     assert pickle.loads(pickle.dumps(lister)) is copy, "one client for all work that is sent"
 
 
-def test_the_parser_of_botocore_sees_no_key_of_a_plain_answer(server: S3Server) -> None:
+def test_botocore_parses_no_key_of_an_ordinary_response(server: S3Server) -> None:
     put(server, *(f"a/{number}" for number in range(900)), "a/x.zarr/0")
     lister, seen = S3Lister(), []
     client = lister._client(unsigned=False)
@@ -434,7 +436,7 @@ def every_fifth(fault: Fault) -> Callable[[Request], Fault | None]:
     [Fault(503, "SlowDown"), Fault(breaks="at once"), Fault(200, body=b"<html>sign in</html>")],
     ids=str,
 )
-def test_faults_in_one_request_of_five_lose_no_asset_and_make_none_empty(
+def test_failures_of_every_fifth_request_lose_no_asset_and_make_none_empty(
     server: S3Server, fault: Fault
 ) -> None:
     put(server, *(f"a{number}/x.nwb/{chunk}" for number in range(40) for chunk in range(9)))
@@ -450,7 +452,7 @@ def test_faults_in_one_request_of_five_lose_no_asset_and_make_none_empty(
     assert len(result.located) >= 36
 
 
-def test_files_are_located_past_a_refused_delimiter(server: S3Server) -> None:
+def test_files_are_located_if_the_delimiter_is_refused(server: S3Server) -> None:
     put(server, *(f"a/x.zarr/{chunk}" for chunk in range(3000)), "a/y.zarr")
     server.delimiters = "refuse"
 
@@ -491,7 +493,7 @@ def all_pages(client: Any, listing: dict[str, Any]) -> list[tuple[list[str], lis
     ]
 
 
-def test_our_endpoint_answers_ordinary_listings_as_moto_does(server: S3Server) -> None:
+def test_the_test_server_lists_as_moto_does(server: S3Server) -> None:
     moto = pytest.importorskip("moto")
     boto3 = pytest.importorskip("boto3")
     put(server, *ORDINARY)

@@ -1,4 +1,4 @@
-"""Equal requests at the same time share one answer, and different ones never do."""
+"""Concurrent identical requests share one response, and never a different one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Clock:
 
 
 class Counted(Records):
-    """Records that count how often each method is called."""
+    """Records that count the calls of each method."""
 
     counts = 0
     pipelines = 0
@@ -43,7 +43,7 @@ def source() -> Counted:
     return Counted([record("a"), record("b")])
 
 
-def test_equal_requests_are_sent_to_the_source_once(source: Counted) -> None:
+def test_identical_requests_reach_the_source_once(source: Counted) -> None:
     shared = SharedAnswers(source)
 
     pages = [shared.find_page(*ALL) for _ in range(3)]
@@ -65,7 +65,7 @@ def test_equal_requests_are_sent_to_the_source_once(source: Counted) -> None:
         (({}, {}, 10), ({}, {}, 1)),
     ],
 )
-def test_different_requests_have_their_own_answers(source: Counted, one: Any, other: Any) -> None:
+def test_different_requests_have_different_responses(source: Counted, one: Any, other: Any) -> None:
     shared = SharedAnswers(source)
 
     shared.find_page(*one), shared.find_page(*other)
@@ -73,13 +73,13 @@ def test_different_requests_have_their_own_answers(source: Counted, one: Any, ot
     assert source.pages == 2
 
 
-def test_two_sources_have_their_own_answers() -> None:
+def test_two_sources_do_not_share_responses() -> None:
     here, there = (SharedAnswers(Records([record(name)])) for name in ("a", "b"))
 
     assert here.find_page(*ALL) != there.find_page(*ALL)
 
 
-def test_a_cached_answer_expires(source: Counted) -> None:
+def test_a_cached_response_expires(source: Counted) -> None:
     clock = Clock()
     shared = SharedAnswers(source, seconds=20, clock=clock)
     shared.count({})
@@ -92,7 +92,7 @@ def test_a_cached_answer_expires(source: Counted) -> None:
     assert (before, shared.count({})) == (2, 3)
 
 
-def test_changing_an_answer_does_not_change_the_cached_one(source: Counted) -> None:
+def test_modifying_a_response_does_not_affect_other_callers(source: Counted) -> None:
     shared = SharedAnswers(source)
 
     shared.find_page(*ALL)[0]["name"] = "changed"
@@ -100,11 +100,11 @@ def test_changing_an_answer_does_not_change_the_cached_one(source: Counted) -> N
     assert shared.find_page(*ALL)[0]["name"] == "a"
 
 
-def test_equal_requests_at_the_same_time_wait_for_one_answer() -> None:
+def test_concurrent_callers_wait_for_one_response() -> None:
     arrived: list[float] = []
     all_are_here = threading.Event()
 
-    def clock() -> float:  # each request reads it first
+    def clock() -> float:  # each caller reads the clock first
         arrived.append(0.0)
         if len(arrived) == 5:
             all_are_here.set()
@@ -119,7 +119,7 @@ def test_equal_requests_at_the_same_time_wait_for_one_answer() -> None:
     assert source.pages == 1
 
 
-def test_an_error_reaches_the_waiting_requests_and_is_not_cached(source: Counted) -> None:
+def test_an_error_is_raised_for_waiting_callers_and_not_cached(source: Counted) -> None:
     class Failing(Counted):
         def count(self, filter_query: Filter) -> int:
             if super().count(filter_query) and self.counts == 1:
@@ -135,7 +135,7 @@ def test_an_error_reaches_the_waiting_requests_and_is_not_cached(source: Counted
 
 def test_the_cache_stays_below_its_limit() -> None:
     source = Records([record(f"{number:04}") for number in range(500)])
-    shared = SharedAnswers(source, most_bytes=100_000)
+    shared = SharedAnswers(source, max_bytes=100_000)
 
     for limit in range(1, 500, 7):
         shared.find_page({}, {"name": 1}, limit)
@@ -143,9 +143,9 @@ def test_the_cache_stays_below_its_limit() -> None:
         assert 0 < shared.cached_bytes <= 100_000
 
 
-def test_an_answer_too_large_for_the_cache_is_still_returned() -> None:
+def test_a_response_too_large_for_the_cache_is_still_returned() -> None:
     source = Records([record(f"{number:04}") for number in range(500)])
-    shared = SharedAnswers(source, most_bytes=1_000)
+    shared = SharedAnswers(source, max_bytes=1_000)
 
     assert len(shared.find_page({}, {}, 500)) == 500
     assert shared.cached_bytes == 0

@@ -1,4 +1,4 @@
-"""CSV exports: nothing in them runs in a spreadsheet, and all of them can be read back."""
+"""CSV exports: no cell runs in a spreadsheet, and every cell can be read back."""
 
 from __future__ import annotations
 
@@ -45,15 +45,13 @@ def cells_of(text: str) -> list[list[str]]:
         ("", ""),
     ],
 )
-def test_only_a_cell_that_a_spreadsheet_would_execute_gets_an_apostrophe(
-    text: str, shown: str
-) -> None:
+def test_only_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(text: str, shown: str) -> None:
     assert safe_cell(text) == shown
     assert plain_cell(shown) == text
 
 
 @given(st.lists(st.text(alphabet="=+-@'\t\r\n\",;a0\uff0b\x00", max_size=8), min_size=1))
-def test_every_cell_is_read_back_as_it_was_and_none_begins_a_formula(texts: list[str]) -> None:
+def test_every_cell_reads_back_unchanged_and_none_starts_a_formula(texts: list[str]) -> None:
     rows = cells_of(csv_text(["name"], ([text, "end"] for text in texts)))[1:]
 
     assert [plain_cell(row[0]) for row in rows] == texts
@@ -70,7 +68,7 @@ def test_the_ledger_is_safe_and_complete() -> None:
     ]
 
 
-def test_the_assets_as_csv_are_a_list_that_finds_them_again() -> None:
+def test_the_csv_of_assets_is_a_list_that_finds_them_again() -> None:
     assets = [
         DataAsset("r1", HYPERLINK, "s3://b/1", ("co-1",)),
         DataAsset("=r2", "two", "s3://b/2"),
@@ -94,12 +92,12 @@ def test_the_match_report_is_a_list_of_the_same_ids() -> None:
     assert read_asset_csv(text) == (AssetRow(2, "=1+1"), AssetRow(3, "co-1"))
 
 
-def test_half_a_surrogate_pair_does_not_stop_a_download() -> None:
+def test_a_lone_surrogate_does_not_break_a_download() -> None:
     assert csv_file("\ud800") == b"\xef\xbb\xbf\\ud800"
 
 
-def test_tables_are_drawn_in_one_file_which_makes_their_cells_safe() -> None:
-    # a table has a button of its own that saves it as CSV
+def test_only_one_file_draws_tables_and_it_escapes_their_cells() -> None:
+    # Each Streamlit table has a button that saves it as CSV.
     drawing = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "pages").rglob("*.py")

@@ -60,7 +60,7 @@ def test_values_of_a_text_field_are_strings() -> None:
         ("0 to 1 count 1.5", "1.5 is not a count"),
         ("0 to 1 step 1e-9", "step 1e-9 would make 1,000,000,001; the limit is 2,000"),
         ("0 to 1 count 1e99", "the limit is 2,000"),
-        ("True, False", 'Write true, or "True" for the text'),
+        ("True, False", 'Write true, or "True" for the string'),
         ('[1, "x', "does not end"),
         ("9e999 to 9e999 count 1", "is too large"),
     ],

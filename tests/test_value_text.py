@@ -1,4 +1,4 @@
-"""What is typed into a field, and the value it stands for."""
+"""The text typed into a field, and its value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ from dispatch_core.text.value_text import read_value, write_value
         ("NAcc: DA", "NAcc: DA"),
     ],
 )
-def test_what_reads_as_json_is_that_value_and_other_words_are_a_text(text: str, value: Any) -> None:
+def test_text_that_parses_as_json_is_that_value_and_other_text_is_a_string(
+    text: str, value: Any
+) -> None:
     assert json.dumps(read_value(text)) == json.dumps(value)
 
 
@@ -36,18 +38,18 @@ def test_what_reads_as_json_is_that_value_and_other_words_are_a_text(text: str, 
     ("text", "value"),
     [("5", "5"), ("null", "null"), ('"5"', "5"), ('""', ""), ("{x}", "{x}"), ("True", "True")],
 )
-def test_in_a_field_of_text_what_is_typed_is_the_text(text: str, value: str) -> None:
+def test_in_a_string_field_the_typed_text_is_the_value(text: str, value: str) -> None:
     assert read_value(text, is_text=True) == value
 
 
-def test_where_null_is_a_value_of_the_field_it_is_null_and_the_text_has_quotes() -> None:
+def test_in_a_nullable_field_null_is_null_and_the_string_null_has_quotes() -> None:
     assert read_value("null", is_text=True, takes_null=True) is None
     assert read_value('"null"', is_text=True, takes_null=True) == "null"
     assert write_value("null", is_text=True, takes_null=True) == '"null"'
 
 
 @pytest.mark.parametrize("text", ["True", "None", "NaN", "[1, 2", '{"a": 1', '"x'])
-def test_python_and_broken_json_are_refused_instead_of_being_taken_as_texts(text: str) -> None:
+def test_python_literals_and_malformed_json_are_refused_and_not_read_as_strings(text: str) -> None:
     with pytest.raises(InvalidInput):
         read_value(text)
 
@@ -68,7 +70,7 @@ def test_every_value_reads_back_as_itself(value: Any) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8")) | st.sampled_from(["null", '"', '""']), st.booleans())
-def test_every_text_reads_back_in_a_field_of_text(value: str, takes_null: bool) -> None:
+def test_every_string_reads_back_in_a_string_field(value: str, takes_null: bool) -> None:
     text = write_value(value, is_text=True, takes_null=takes_null)
 
     assert "\n" not in text

@@ -1,1 +1,1 @@
-"""The query builder: a query as a form and back, what people paste, the two schemas' spellings."""
+"""The query builder: a query as a form and back, pasted text, paths in both schemas."""

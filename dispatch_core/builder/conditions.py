@@ -1,6 +1,6 @@
-"""The conditions of a filter, each with its place, so that one can be changed alone.
+"""The conditions of a filter with their positions, so that each can be changed by itself.
 
-Every change is a copy: the filter given stays as it was.
+Every change returns a copy; the given filter is never modified.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ _SHAPE_KEEPING = frozenset(("$match", "$sort", "$limit", "$skip"))
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One field and what is asked of it, anywhere in a filter.
+    """One field with its condition, at any depth of a filter.
 
     Attributes
     ----------
-    place
+    json_path
         Keys and indices from the filter to the operand; the last is ``key``.
     path
-        The whole dotted path, the outer field of an ``$elemMatch`` included.
+        The full dotted path, including the outer field of an ``$elemMatch``.
     key
-        The path as it is written at its place.
+        The path as written in the filter.
     operand
         A value, or a document of operators.
     others
-        The paths that the other branches of the enclosing ``$or`` ask about.
+        Paths tested by the other branches of the enclosing ``$or``.
     is_negated
-        Whether it stands below ``$nor``.
+        Whether the condition is below ``$nor``.
     """
 
-    place: JsonPath
+    json_path: JsonPath
     path: str
     key: str
     operand: JsonValue
@@ -47,16 +47,16 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What encloses a filter: where, below which field, beside which other branches."""
+    """The context of a nested filter: its position, outer field, and sibling branches."""
 
-    place: JsonPath = ()
+    json_path: JsonPath = ()
     parent: str = ""
     others: frozenset[str] = frozenset()
     is_negated: bool = False
 
 
 def conditions_of(filter_query: Filter) -> tuple[Condition, ...]:
-    """Every condition of a filter, in its order; ``$expr`` has none."""
+    """Every condition of a filter, in order; ``$expr`` has none."""
     return tuple(_conditions(filter_query, _Around()))
 
 
@@ -75,8 +75,8 @@ def _of_branches(key: str, branches: list[Any], around: _Around) -> Iterator[Con
             beside = (paths[other] for other in range(len(paths)) if other != number)
             others = around.others.union(*beside) if key == "$or" else around.others
             negated = around.is_negated or key == "$nor"
-            place = (*around.place, key, number)
-            yield from _conditions(branch, _Around(place, around.parent, others, negated))
+            json_path = (*around.json_path, key, number)
+            yield from _conditions(branch, _Around(json_path, around.parent, others, negated))
 
 
 def _paths_in(branch: JsonValue, parent: str) -> frozenset[str]:
@@ -87,19 +87,19 @@ def _paths_in(branch: JsonValue, parent: str) -> frozenset[str]:
 
 def _of_field(key: str, operand: JsonValue, around: _Around) -> Iterator[Condition]:
     path = f"{around.parent}.{key}" if around.parent else key
-    place = (*around.place, key)
-    yield Condition(place, path, key, operand, around.others, around.is_negated)
+    json_path = (*around.json_path, key)
+    yield Condition(json_path, path, key, operand, around.others, around.is_negated)
     inner = operand.get("$elemMatch") if is_operator_document(operand) else None
     if isinstance(inner, dict) and not is_operator_document(inner):
-        at = (*place, "$elemMatch")
+        at = (*json_path, "$elemMatch")
         yield from _conditions(inner, _Around(at, path, around.others, around.is_negated))
 
 
 def match_filters(query: Filter | Pipeline) -> Iterator[tuple[JsonPath, Filter]]:
-    """(place, filter) of what asks about whole records, not about computed fields.
+    """(json_path, filter) of each part of a query that tests whole records, not computed fields.
 
-    A filter itself; of a pipeline every ``$match`` before the first stage that
-    changes the shape of a record.
+    For a filter, the filter itself; for a pipeline, every ``$match`` before the
+    first stage that changes the shape of records.
     """
     if isinstance(query, dict):
         yield (), query
@@ -112,47 +112,47 @@ def match_filters(query: Filter | Pipeline) -> Iterator[tuple[JsonPath, Filter]]
             yield (number, name), stage[name]
 
 
-def replaced_at(value: Any, place: JsonPath, new: JsonValue) -> Any:
-    """`value` with what stands at `place` replaced."""
-    if not place:
+def replaced_at(value: Any, json_path: JsonPath, new: JsonValue) -> Any:
+    """A copy of `value` with the item at `json_path` replaced by `new`."""
+    if not json_path:
         return new
-    step, rest = place[0], place[1:]
+    step, rest = json_path[0], json_path[1:]
     if isinstance(value, dict):
         return {k: replaced_at(v, rest, new) if k == step else v for k, v in value.items()}
     return [replaced_at(v, rest, new) if n == step else v for n, v in enumerate(value)]
 
 
-def value_of(value: Any, place: JsonPath) -> Any:
-    """What stands at `place`."""
-    for step in place:
+def item_at(value: Any, json_path: JsonPath) -> Any:
+    """The item of `value` at `json_path`."""
+    for step in json_path:
         value = value[step]
     return value
 
 
-def renamed(filter_query: Filter, condition: Condition, key: str) -> Filter:
-    """`filter_query` with another key at the condition's place, in the same order.
+def with_key(filter_query: Filter, condition: Condition, key: str) -> Filter:
+    """`filter_query` with the condition under another key, in the same order.
 
-    Where the document has that key already, both conditions are kept, by ``$and``.
+    If the document already has that key, ``$and`` keeps both conditions.
     """
     if key == condition.key:
         return filter_query
-    document = value_of(filter_query, condition.place[:-1])
+    document = item_at(filter_query, condition.json_path[:-1])
     operand = document[condition.key]
     if key in document:
         rest = {name: item for name, item in document.items() if name != condition.key}
         new: Filter = {"$and": [rest, {key: operand}]}
     else:
         new = {key if name == condition.key else name: item for name, item in document.items()}
-    return dict(replaced_at(filter_query, condition.place[:-1], new))
+    return dict(replaced_at(filter_query, condition.json_path[:-1], new))
 
 
 def with_operand(filter_query: Filter, condition: Condition, operand: JsonValue) -> Filter:
-    """`filter_query` with another operand at the condition's place."""
-    return dict(replaced_at(filter_query, condition.place, operand))
+    """`filter_query` with another operand for the condition."""
+    return dict(replaced_at(filter_query, condition.json_path, operand))
 
 
 def joined(query: Filter, clause: Filter) -> Filter:
-    """`query` and `clause`: side by side, or as members of ``$and`` where a key is taken."""
+    """`query` and `clause` in one document, or as members of ``$and`` if they share a key."""
     taken = [key for key in query if key in clause]
     if not taken:
         return {**query, **clause}

@@ -1,9 +1,9 @@
-"""A query opened as a form, and a form written as a query.
+"""Conversion of a query to a form, and of a form to a query.
 
-What a form shows reads back as the same form. A query that goes through a form
-keeps its meaning, always; its JSON too, but for spellings that say the same
-(``$not`` over two operators comes back as ``$nor``). What no row can say stays in
-its place as a `Locked` clause.
+A form converted to a query reads back as the same form. A query converted to a form
+always keeps its meaning; its JSON changes only to an equivalent notation (``$not``
+over two operators comes back as ``$nor``). What no row can express stays in its
+position as a `Locked` clause.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dispatch_core.language.match import is_operator_document
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
 MAX_DEPTH: Final = 12
-"""Levels of groups, lists of items and negations; deeper is locked: no page could show it."""
+"""Levels of groups, lists of items and negations; deeper clauses are locked."""
 
 
 def _text(value: JsonValue) -> str:
@@ -47,7 +47,7 @@ def _text(value: JsonValue) -> str:
 
 
 def form_of(query: Filter | Pipeline) -> QueryForm:
-    """The form of a checked query; whatever no row can say is a locked clause in it."""
+    """The form of a checked query, with a locked clause for anything no row can express."""
     if isinstance(query, dict):
         return QueryForm(_root(query))
     first = query[0].get("$match") if query and isinstance(query[0], dict) else None
@@ -61,12 +61,12 @@ _STAGE_REASON = "a stage of the aggregation pipeline; change it as JSON"
 
 
 def _root(query: Filter) -> Group:
-    members, is_spelt_out = _conjunction(query, 0)
-    return Group("all", members, is_spelt_out=is_spelt_out)
+    members, is_explicit = _conjunction(query, 0)
+    return Group("all", members, is_explicit=is_explicit)
 
 
 def _conjunction(query: Filter, depth: int) -> tuple[tuple[Node, ...], bool]:
-    """What must all hold, and whether the query says so by an ``$and`` alone."""
+    """The nodes that must all match, and whether the query is one explicit ``$and``."""
     nodes = tuple(_nodes(query, depth))
     if list(query) == ["$and"] and isinstance(nodes[0], Group):
         return nodes[0].members, True
@@ -79,7 +79,7 @@ def _nodes(query: Filter, depth: int) -> Iterator[Node]:
             yield _group(name, condition, depth)
         elif name.startswith("$") or not name.strip():
             named = name.strip() or "a field without a name"
-            reason = _REASONS.get(name, f"no row of the form says {named}")
+            reason = _REASONS.get(name, f"no row of the form can express {named}")
             yield Locked(_text({name: condition}), reason)
         else:
             yield from _field_nodes(name, condition, depth)
@@ -102,15 +102,15 @@ def _group(name: str, members: JsonValue, depth: int) -> Node:
     if not isinstance(members, list) or not members:
         return Locked(whole, f"{name} needs a list of filters")
     if not all(isinstance(member, dict) for member in members):
-        return Locked(whole, f"{name} holds what is not a filter")
+        return Locked(whole, f"{name} contains an item that is not a filter")
     if depth >= MAX_DEPTH:
         return Locked(whole, f"it is nested more than {MAX_DEPTH} levels deep")
     items = tuple(_item(member, depth + 1) for member in members)
-    return Group(_GROUPS[name], items, is_spelt_out=True)
+    return Group(_GROUPS[name], items, is_explicit=True)
 
 
 def _item(query: Filter, depth: int) -> Node:
-    """One member of a list of filters: its only condition, or a group of several."""
+    """The node of one filter in a list: its only condition, or a group of several."""
     if not query:
         return Locked("{}", "an empty filter, which matches every record")
     if list(query) == ["$and"]:
@@ -126,7 +126,7 @@ def _field_nodes(path: str, condition: JsonValue, depth: int) -> Iterator[Node]:
     strange = [name for name in condition if not name.startswith("$")]
     if strange or ("$options" in condition and "$regex" not in condition):
         what = strange[0] if strange else "$options"
-        yield Locked(_text({path: condition}), f"{what} has no place among these operators")
+        yield Locked(_text({path: condition}), f"{what} is not valid beside these operators")
         return
     for name, argument in condition.items():
         if name != "$options":
@@ -149,14 +149,14 @@ def _operator_node(
         node = _ROWS[name](path, argument)
     if node is not None:
         return node
-    return Locked(_text({path: own}), f"no row of the form says this {name}")
+    return Locked(_text({path: own}), f"no row of the form can express this {name}")
 
 
 def _valued(
-    path: str, condition: ConditionKind, value: JsonValue, *, spelt_out: bool = False
+    path: str, condition: ConditionKind, value: JsonValue, *, explicit: bool = False
 ) -> FormRow:
     kind, text = typed(value)
-    return FormRow(path, condition, kind, (text,), is_spelt_out=spelt_out)
+    return FormRow(path, condition, kind, (text,), is_explicit=explicit)
 
 
 def _list_row(path: str, condition: ConditionKind, argument: JsonValue) -> FormRow | None:
@@ -169,7 +169,7 @@ def _regex_row(path: str, pattern: JsonValue, options: JsonValue) -> FormRow | N
     if not isinstance(pattern, str) or not isinstance(options, str):
         return None
     condition: ConditionKind = "matches"
-    if set(options) <= {"i"}:  # under x or m the signs of a pattern mean something else
+    if set(options) <= {"i"}:  # x and m change the meaning of pattern characters
         condition, pattern = words_of_pattern(pattern)
     return FormRow(path, condition, "text", (pattern,), options)
 
@@ -182,7 +182,7 @@ def _type_row(path: str, argument: JsonValue) -> FormRow | None:
     names = argument if isinstance(argument, list) else [argument]
     if not names or not all(isinstance(name, str) for name in names):
         return None
-    return FormRow(path, "has type", "text", tuple(names), is_spelt_out=isinstance(argument, list))
+    return FormRow(path, "has type", "text", tuple(names), is_explicit=isinstance(argument, list))
 
 
 def _exists_row(path: str, argument: JsonValue) -> FormRow:
@@ -190,7 +190,7 @@ def _exists_row(path: str, argument: JsonValue) -> FormRow:
 
 
 _ROWS: Final[dict[str, Callable[[str, JsonValue], FormRow | None]]] = {
-    "$eq": lambda path, value: _valued(path, "is", value, spelt_out=True),
+    "$eq": lambda path, value: _valued(path, "is", value, explicit=True),
     "$ne": lambda path, value: _valued(path, "is not", value),
     "$gt": lambda path, value: _valued(path, "greater than", value),
     "$gte": lambda path, value: _valued(path, "at least", value),
@@ -206,7 +206,7 @@ _ROWS: Final[dict[str, Callable[[str, JsonValue], FormRow | None]]] = {
 
 
 def _negated(path: str, argument: JsonValue, depth: int) -> Node | None:
-    """``$not`` of one condition is that condition negated; of several, none of all of them."""
+    """``$not`` as a negated row if it holds one condition, else as a "none" group."""
     if not is_operator_document(argument):
         return None
     inner = tuple(_field_nodes(path, argument, depth + 1))
@@ -215,7 +215,7 @@ def _negated(path: str, argument: JsonValue, depth: int) -> Node | None:
     only = inner[0] if len(inner) == 1 else None
     if isinstance(only, FormRow | Elements) and not only.is_negated:
         return replace(only, is_negated=True)
-    if not path or depth >= MAX_DEPTH:  # an item itself has no path that a group could name
+    if not path or depth >= MAX_DEPTH:  # a group cannot refer to a list item without a path
         return None
     return Group("none", (only or Group("all", inner),))
 
@@ -227,17 +227,20 @@ def _elements(path: str, argument: JsonValue, depth: int) -> Elements | None:
         rows = tuple(_field_nodes("", argument, depth + 1))
         is_plain = all(isinstance(row, FormRow) for row in rows)
         return Elements(path, rows, of_values=True) if is_plain else None
-    members, is_spelt_out = _conjunction(argument, depth + 1)
-    return Elements(path, members, is_spelt_out=is_spelt_out)
+    members, is_explicit = _conjunction(argument, depth + 1)
+    return Elements(path, members, is_explicit=is_explicit)
 
 
-# Patterns in words
+# Regular expressions as conditions on text
 
-_SIGNS: Final = frozenset(r"\.^$*+?()[]{}|")
+_SPECIAL: Final = frozenset(r"\.^$*+?()[]{}|")
 
 
 def words_of_pattern(pattern: str) -> tuple[ConditionKind, str]:
-    """("starts with", "s3://a.b") for the pattern ``^s3://a\\.b``; "matches" for what is more."""
+    """The condition and text of a pattern: ("starts with", "s3://a.b") for ``^s3://a\\.b``.
+
+    A pattern that is more than a literal text stays "matches".
+    """
     body = pattern.removeprefix("^")
     starts = len(body) < len(pattern)
     ends = body.endswith("$") and not _is_escaped(body)
@@ -248,22 +251,22 @@ def words_of_pattern(pattern: str) -> tuple[ConditionKind, str]:
 
 
 def pattern_of(condition: ConditionKind, text: str) -> str:
-    """The regular expression that says `condition` of `text`."""
+    """The regular expression for `condition` with `text`."""
     if condition == "matches":
         return text
-    literal = "".join(f"\\{sign}" if sign in _SIGNS else sign for sign in text)
+    literal = "".join(f"\\{one}" if one in _SPECIAL else one for one in text)
     before, after = "^" * (condition == "starts with"), "$" * (condition == "ends with")
     return f"{before}{literal}{after}"
 
 
 def _is_escaped(text: str) -> bool:
-    """Whether the last sign of `text` has an odd number of backslashes before it."""
+    """Whether an odd number of backslashes precedes the last character of `text`."""
     head = text[:-1]
     return (len(head) - len(head.rstrip("\\"))) % 2 == 1
 
 
 def _unescaped(body: str) -> str | None:
-    """The text that a pattern without a live sign stands for."""
+    """The literal text that a pattern matches; None if it has an unescaped special character."""
     literal = re.sub(r"\\(.)", lambda found: found[1], body, flags=re.DOTALL)
     return literal if pattern_of("contains", literal) == body else None
 
@@ -272,7 +275,7 @@ def _unescaped(body: str) -> str | None:
 
 
 def query_of(form: QueryForm) -> Filter | Pipeline:
-    """The query that `form` says, with its stages where it has some; raises as `filter_of`."""
+    """The query of `form`, with its stages if it has any; raises as `filter_of` does."""
     query = filter_of(form)
     if form.stages is None:
         return query
@@ -281,12 +284,12 @@ def query_of(form: QueryForm) -> Filter | Pipeline:
 
 
 def filter_of(form: QueryForm) -> Filter:
-    """The filter that the conditions of `form` say, without its stages.
+    """The filter of the conditions of `form`, without its stages.
 
     Raises
     ------
     InvalidInput
-        With one issue for each row and group that `faults` names.
+        With one issue for each invalid row or group.
     """
     found = faults(form)
     if found:
@@ -295,15 +298,15 @@ def filter_of(form: QueryForm) -> Filter:
 
 
 def _conjunction_filter(node: Group | Elements) -> Filter:
-    """`node.members` side by side in one object, or in an ``$and`` where they clash."""
-    merged = None if node.is_spelt_out and node.members else _merged(node.members)
+    """The filter of `node.members`: one object, or an ``$and`` if their names clash."""
+    merged = None if node.is_explicit and node.members else _merged(node.members)
     if merged is None or _is_lone_all(node.members):
         return {"$and": [_item_filter(member) for member in node.members]}
     return merged
 
 
 def _is_lone_all(members: tuple[Node, ...]) -> bool:
-    """Whether the only member would write an ``$and`` that reads as its holder's own."""
+    """Whether the only member is an "all" group, whose ``$and`` would read as its parent's."""
     only = members[0] if len(members) == 1 else None
     return isinstance(only, Group) and only.kind == "all"
 
@@ -311,14 +314,14 @@ def _is_lone_all(members: tuple[Node, ...]) -> bool:
 def _item_filter(node: Node) -> Filter:
     if not isinstance(node, Group) or node.kind != "all":
         return _clause(node)
-    merged = _merged(node.members) if len(node.members) > 1 and not node.is_spelt_out else None
+    merged = _merged(node.members) if len(node.members) > 1 and not node.is_explicit else None
     return _clause(node) if merged is None else merged
 
 
 def _merged(members: Iterable[Node]) -> Filter | None:
-    """The clauses in one object; None where two would share a name and lose one.
+    """The clauses merged into one object; None if two would share a name and one be lost.
 
-    Only neighbours share a field: an order that a person chose is kept.
+    Only adjacent clauses share a field, so that the chosen order is kept.
     """
     merged: Filter = {}
     last = None
@@ -348,14 +351,14 @@ def _go_together(one: JsonValue, other: JsonValue) -> bool:
 
 
 def _clause(node: Node) -> Filter:
-    """`node` as a filter of its own, of one name."""
+    """`node` as a filter with a single name."""
     if isinstance(node, Locked):
         return dict(json.loads(node.text))
     if isinstance(node, Group):
         return {_OPERATOR_OF_GROUP[node.kind]: [_item_filter(one) for one in node.members]}
     if isinstance(node, Elements):
         condition: JsonValue = {"$elemMatch": _elements_filter(node)}
-    elif node.condition == "is" and not (node.is_spelt_out or node.is_negated or not node.path):
+    elif node.condition == "is" and not (node.is_explicit or node.is_negated or not node.path):
         value = value_of(node)
         condition = {"$eq": value} if is_operator_document(value) else value
     else:
@@ -376,6 +379,6 @@ def _operators(row: FormRow) -> dict[str, JsonValue]:
         return pattern | ({"$options": row.options} if row.options else {})
     if name == "$exists":
         return {name: row.condition == "exists"}
-    if name == "$type" and len(row.texts) == 1 and not row.is_spelt_out:
+    if name == "$type" and len(row.texts) == 1 and not row.is_explicit:
         return {name: row.texts[0]}
     return {name: value_of(row)}

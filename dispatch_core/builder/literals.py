@@ -1,4 +1,4 @@
-"""A value as people write it: Python, JavaScript, the shell, MongoDB's own spellings."""
+"""A reader of one value in Python, JavaScript, MongoDB shell or extended JSON notation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from dispatch_core.types import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """A regular expression, which JSON writes as ``$regex`` and ``$options``."""
+class RegexLiteral:
+    """A regular expression, written in JSON as ``$regex`` and ``$options``."""
 
     pattern: str
     options: str = ""
 
     @property
     def operators(self) -> dict[str, str]:
+        """``{"$regex": pattern}``, with ``$options`` if there are any."""
         options = {"$options": self.options} if self.options else {}
         return {"$regex": self.pattern} | options
 
@@ -51,9 +52,9 @@ _SIMPLE: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\
 
 @dataclass
 class ValueReader:
-    """Reads one value from `at` on, in one pass.
+    """Reads one value of `text` between `at` and `end`, in one pass.
 
-    `notes` has each kind of change, with the line of the first and how many there are.
+    `notes` maps each kind of change to the line of its first occurrence and its count.
     """
 
     text: str
@@ -63,22 +64,24 @@ class ValueReader:
     notes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
-        """One for each kind of change, with how often and where first."""
+        """One sentence for each kind of change, with its first line and its count."""
         return [
             f"{what} (line {line}{f'; {times} times' if times > 1 else ''})"
             for what, (line, times) in self.notes.items()
         ]
 
     def note(self, what: str, at: int) -> None:
+        """Record a change at position `at`."""
         line, times = self.notes.get(what) or (self.text.count("\n", 0, at) + 1, 0)
         self.notes[what] = line, times + 1
 
     def refuse(self, what: str, action: str = "", at: int | None = None) -> NoReturn:
+        """Raise `InvalidInput` for position `at`, by default the current one."""
         position = self.at if at is None else at
         raise InvalidInput(issue_at(self.text, position, what, self.where, action))
 
     def peek(self) -> str:
-        """The next sign that is neither space nor comment; "" at the end."""
+        """The next character that is neither space nor comment; "" at the end."""
         while True:
             space = _SPACE.match(self.text, self.at, self.end)
             comment = _COMMENT.match(self.text, space.end() if space else self.at, self.end)
@@ -89,35 +92,37 @@ class ValueReader:
                 return self.text[self.at] if self.at < self.end else ""
             self.at = passed.end()
 
-    def take(self, sign: str) -> bool:
-        """Whether `sign` comes next; then it is passed."""
-        is_next = self.peek() == sign
+    def take(self, character: str) -> bool:
+        """Whether `character` comes next; if so, move past it."""
+        is_next = self.peek() == character
         self.at += is_next
         return is_next
 
     def value(self, depth: int) -> Any:
+        """The next value of any kind; `depth` is the number of enclosing brackets."""
         if depth > MAX_DEPTH:
             self.refuse(f"it is nested more than {MAX_DEPTH} levels deep", "Flatten it")
-        sign = self.peek()
-        if sign == "{":
+        character = self.peek()
+        if character == "{":
             return self.mapping(depth)
-        if sign in ("[", "("):
-            return self.sequence(sign, depth)
-        if sign in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
+        if character in ("[", "("):
+            return self.sequence(character, depth)
+        if character in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
             return self.string()
-        if sign.isdigit() or sign in ("+", "-", "."):
+        if character.isdigit() or character in ("+", "-", "."):
             return self.number()
-        if sign == "/":
+        if character == "/":
             return self.pattern()
         if _WORD.match(self.text, self.at, self.end):
             return self.word(depth)
-        if not sign:
+        if not character:
             self.refuse("the text ends too early", "Close what is open")
         self.refuse("this is not a value", "Write a string, number, object or list")
 
     # Objects and lists
 
     def mapping(self, depth: int) -> Any:
+        """The object that starts here."""
         start, self.at = self.at, self.at + 1
         value: dict[str, Any] = {}
         while not self.take("}"):
@@ -126,43 +131,47 @@ class ValueReader:
         return self.plain(value, start)
 
     def entry(self, value: dict[str, Any], depth: int) -> None:
+        """Read one ``key: value`` entry into `value`; a duplicate key is an error."""
         self.peek()
         at = self.at
         key = self.key()
         if not self.take(":"):
             self.refuse("a colon is missing after the key", 'Write "key": value')
         item = self.value(depth + 1)
-        for name, one in self.spelt(key, item, at).items():
+        for name, one in self.expanded(key, item, at).items():
             if name in value:
-                what = f"the key {json.dumps(name)} stands twice in one object"
+                what = f"the key {json.dumps(name)} appears twice in one object"
                 self.refuse(what, "Keep one of them", at)
             value[name] = one
 
     def key(self) -> str:
-        sign = self.peek()
-        if sign in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
+        """The next key, with or without quotes."""
+        character = self.peek()
+        if character in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
             return self.string()
         found = _KEY.match(self.text, self.at, self.end)
         if found:
-            self.note("Put keys in quotes", self.at)
+            self.note("Added quotes around keys", self.at)
             self.at = found.end()
             return found[0]
-        if not sign:
+        if not character:
             self.refuse("the text ends too early", "Close what is open")
         self.refuse("a key is missing here", 'Write "key": value')
 
-    def spelt(self, key: str, item: Any, at: int) -> dict[str, Any]:
-        """`item` under `key`, with a pattern in the words of JSON."""
-        if not isinstance(item, Pattern):
+    def expanded(self, key: str, item: Any, at: int) -> dict[str, Any]:
+        """The entries of `item` under `key`, with a pattern as ``$regex`` and ``$options``."""
+        if not isinstance(item, RegexLiteral):
             return {key: item}
         self.note("Wrote a pattern as $regex", at)
         if key == "$regex":
             return item.operators
         if key.startswith("$") and key != "$not":
-            self.refuse(f"JSON has no pattern under {key}", 'Write {"$regex": "..."}', at)
+            what = f"JSON cannot express a pattern under {key}"
+            self.refuse(what, 'Write {"$regex": "..."}', at)
         return {key: item.operators}
 
     def sequence(self, opening: str, depth: int) -> Any:
+        """The list or tuple that starts here; ``(x)`` without a comma is x itself."""
         start, closing = self.at, "]" if opening == "[" else ")"
         self.at += 1
         items: list[Any] = []
@@ -171,9 +180,9 @@ class ValueReader:
             self.peek()
             at = self.at
             items.append(self.value(depth + 1))
-            if isinstance(items[-1], Pattern):
+            if isinstance(items[-1], RegexLiteral):
                 action = "Write an $or of conditions with $regex"
-                self.refuse("JSON has no pattern inside a list", action, at)
+                self.refuse("JSON cannot express a pattern inside a list", action, at)
             is_tuple = self.separator(closing)
         if opening == "(" and len(items) == 1 and not is_tuple:
             return items[0]
@@ -182,7 +191,7 @@ class ValueReader:
         return items
 
     def separator(self, closing: str) -> bool:
-        """Pass a comma; whether there was one. A comma before `closing` is one too many."""
+        """Whether a comma comes next; move past it, and note one before `closing`."""
         at = self.at
         if self.take(","):
             if self.peek() == closing and closing != ")":
@@ -191,8 +200,8 @@ class ValueReader:
         if self.peek() == closing:
             return False
         if not self.peek():
-            self.refuse("the text ends too early", f"Close what is open with {closing}")
-        self.refuse(f"a comma or a closing {closing} is missing before this", "Put it in")
+            self.refuse("the text ends too early", f"Close the open bracket with {closing}")
+        self.refuse(f"a comma or a closing {closing} is missing before this", "Add it")
 
     def plain(self, value: dict[str, Any], start: int) -> Any:
         """The plain value of extended JSON, such as ``{"$oid": ".."}``, or `value`."""
@@ -202,12 +211,13 @@ class ValueReader:
         read = _EXTENDED.get(name)
         if read is None:
             return value
-        self.note("Wrote extended JSON as plain values, as records hold them", start)
+        self.note("Wrote extended JSON as plain values, as in the records", start)
         return self.called(read, [inner], name, start)
 
     # Scalars
 
     def string(self) -> str:
+        """The string that starts here, with any quotes and any Python prefix but b."""
         prefix = _PREFIX.match(self.text, self.at, self.end)
         letters = prefix[1].lower() if prefix else ""
         start = self.at
@@ -219,16 +229,17 @@ class ValueReader:
         self.at += len(mark)
         if mark != '"' or letters:
             smart = quote not in "\"'`"
-            self.note(f"Put {'smart' if smart else 'other'} quotes straight and double", start)
+            self.note(f"Replaced {'smart' if smart else 'other'} quotes with double quotes", start)
         parts: list[str] = []
         while not self.is_closed(mark, start):
             parts.append(self.part(mark, is_raw="r" in letters, start=start))
         body = "".join(parts)
         if ("f" in letters and "{" in body) or (quote == "`" and "${" in body):
-            self.refuse("values are put into this string by code", "Write the whole text", start)
+            self.refuse("code inserts values into this string", "Write the whole text", start)
         return self.whole(body, start)
 
     def is_closed(self, mark: str, start: int) -> bool:
+        """Whether the string ends here; if so, move past the closing quotes."""
         if self.at >= self.end:
             self.refuse("the string that starts here does not end", "Close it", start)
         if len(mark) == 3 or mark in "\"'`":
@@ -239,55 +250,57 @@ class ValueReader:
         return is_closed
 
     def is_apostrophe(self) -> bool:
-        """Whether a single smart quote stands between letters, as in it's."""
+        """Whether a single smart quote is between letters, as in it's."""
         around = self.text[self.at - 1], self.text[self.at + 1 : self.at + 2]
         return self.text[self.at] == "\u2019" and all(one.isalpha() for one in around)
 
     def part(self, mark: str, *, is_raw: bool, start: int) -> str:
-        """The next sign or escape of a string, or the longest run without either."""
+        """The next run of plain characters in a string, or the next escape or quote."""
         run = _RUN.match(self.text, self.at, self.end)
         if run:
             self.at = run.end()
             return run[0]
-        sign = self.text[self.at]
-        if sign == "\n" and len(mark) == 1 and mark != "`":
-            self.refuse("a line break stands inside a string", "Write \\n", self.at)
-        if sign == "\\" and is_raw:
+        character = self.text[self.at]
+        if character == "\n" and len(mark) == 1 and mark != "`":
+            self.refuse("a string contains a line break", "Write \\n", self.at)
+        if character == "\\" and is_raw:
             self.at += 2
             return self.text[self.at - 2 : self.at]
-        if sign == "\\":
+        if character == "\\":
             return self.escape()
         self.at += 1
-        return sign
+        return character
 
     def escape(self) -> str:
+        """The text of the escape sequence that starts here."""
         start = self.at
         code = _CODE.match(self.text, self.at, self.end)
         if code:
             self.at = code.end()
             number = int(next(filter(None, code.groups())), 16)
             if number > 0x10FFFF:
-                self.refuse("no character has this number", "Write the character", start)
+                self.refuse("this is not a Unicode code point", "Write the character", start)
             return chr(number)
-        sign = self.text[self.at + 1 : self.at + 2]
+        character = self.text[self.at + 1 : self.at + 2]
         self.at += 2
-        if sign in _SIMPLE:
-            return _SIMPLE[sign]
-        if sign and sign in "\"'`\\/":
-            return sign
-        if sign in ("x", "u", "U", "N"):
-            self.refuse("this is no whole escape", "Write the character itself", start)
-        self.note("Kept a backslash that starts no escape, as Python does", start)
-        return f"\\{sign}"
+        if character in _SIMPLE:
+            return _SIMPLE[character]
+        if character and character in "\"'`\\/":
+            return character
+        if character in ("x", "u", "U", "N"):
+            self.refuse("this escape is incomplete", "Write the character itself", start)
+        self.note("Kept a backslash that is not part of an escape, as Python does", start)
+        return f"\\{character}"
 
     def whole(self, body: str, start: int) -> str:
-        """`body` with surrogate pairs as the characters they stand for."""
+        """`body` with each surrogate pair combined into its character."""
         try:
             return body.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
-            self.refuse("the text holds half of a surrogate pair", "Write the character", start)
+            self.refuse("the text contains half of a surrogate pair", "Write the character", start)
 
     def number(self) -> JsonValue:
+        """The number that starts here, such as ``.5``, ``+1``, ``0x10`` or ``1_000``."""
         found = _NUMBER.match(self.text, self.at, self.end)
         token = found[0] if found else ""
         after = self.at + len(token)
@@ -298,18 +311,19 @@ class ValueReader:
         elif follows.isalnum() or follows in ("_", "$"):
             digits = ""
         if not re.search("[0-9]", digits) or re.match("0[0-9_]", digits):
-            self.refuse("this is not a number of JSON", 'Write it as in 0.5, or as a "text"')
+            self.refuse("this is not a JSON number", 'Write it as in 0.5, or as a "text"')
         if len(digits) > 400:
             self.refuse("a number has too many digits", "Write it as a string")
         value = _number_of(token)
         if value in (float("inf"), float("-inf")):
-            self.refuse(f"{token} is beyond what a number holds", "Write a finite number")
+            self.refuse(f"{token} is too large for a number", "Write a finite number")
         if not _is_json_number(self.text[self.at : after]):
-            self.note("Wrote a number as JSON does", self.at)
+            self.note("Wrote a number as in JSON", self.at)
         self.at = after
         return value
 
-    def pattern(self) -> Pattern:
+    def pattern(self) -> RegexLiteral:
+        """The regular expression literal that starts here, such as ``/x/i``."""
         found = _REGEX.match(self.text, self.at, self.end)
         if not found:
             self.refuse("this is neither a pattern nor a comment", 'Write {"$regex": "..."}')
@@ -317,15 +331,17 @@ class ValueReader:
         self.at = found.end()
         return pattern
 
-    def options(self, pattern: str, letters: str) -> Pattern:
+    def options(self, pattern: str, letters: str) -> RegexLiteral:
+        """`pattern` with its options sorted, without g and u; i, m, s and x are valid."""
         kept = "".join(sorted(set(letters) - {"g", "u"}))
         if set(kept) - set("imsx"):
             self.refuse(f"the options {letters!r} of this pattern are not known", "Use i, m, s, x")
-        return Pattern(pattern, kept)
+        return RegexLiteral(pattern, kept)
 
     # Words and calls
 
     def word(self, depth: int) -> Any:
+        """The value of the literal, flag or call that starts here."""
         start = self.at
         found = _WORD.match(self.text, self.at, self.end)
         assert found
@@ -334,18 +350,19 @@ class ValueReader:
         if name in _LITERALS:
             return _LITERALS[name]
         if name in _PYTHON:
-            self.note("Wrote True, False and None as JSON does", start)
+            self.note("Wrote True, False and None as in JSON", start)
             return _PYTHON[name]
         if name in _FLAGS:
             return _FLAGS[name]
         if self.peek() == "(":
             return self.call(name, start, depth)
         if name in ("NaN", "Infinity", "undefined", "nan", "inf"):
-            self.refuse(f"JSON has no {name}", "Write a finite number, or null", start)
+            self.refuse(f"{name} is not a JSON value", "Write a finite number, or null", start)
         what = f"{name} is a name, and its value is not in this text"
         self.refuse(what, "Write the value itself", start)
 
     def call(self, name: str, start: int, depth: int) -> Any:
+        """The plain value of a call such as ``ISODate(..)``; an unknown function is an error."""
         short = name.removeprefix("bson.").removeprefix("uuid.").removeprefix("datetime.")
         read = _CALLABLE.get(short)
         if read is None:
@@ -357,17 +374,20 @@ class ValueReader:
             arguments.append(self.value(depth + 1))
             self.separator(")")
         if read is not _pattern_call:
-            self.note(f"Wrote {short}(..) as the plain value that records hold", start)
+            self.note(f"Wrote {short}(..) as a plain value, as in the records", start)
         return self.called(read, arguments, name, start)
 
     def called(
         self, read: Callable[[list[Any]], Any], arguments: list[Any], name: str, start: int
     ) -> Any:
+        """The result of `read`, or an error at `start` if the arguments do not fit."""
         try:
             value = read(arguments)
         except (TypeError, ValueError, OverflowError, OSError, IndexError):
-            self.refuse(f"{name} has no plain value here", "Write the value itself", start)
-        return self.options(value.pattern, value.options) if isinstance(value, Pattern) else value
+            self.refuse(f"{name} cannot be read as a plain value", "Write the value itself", start)
+        if isinstance(value, RegexLiteral):
+            return self.options(value.pattern, value.options)
+        return value
 
 
 _RUN: Final = re.compile(r"[^\\\n\"'`\u2018-\u201f\u2033]+")
@@ -402,7 +422,7 @@ def _number_call(arguments: list[Any]) -> int | float:
 
 
 def _moment_call(arguments: list[Any]) -> str:
-    """A text as it is; milliseconds since 1970 as ISO 8601 in UTC."""
+    """A text unchanged; milliseconds since 1970 as ISO 8601 in UTC."""
     (moment,) = arguments
     if isinstance(moment, int | float) and not isinstance(moment, bool):
         return datetime.fromtimestamp(moment / 1000, UTC).isoformat().replace("+00:00", "Z")
@@ -417,11 +437,11 @@ def _date_call(arguments: list[Any]) -> str:
     return date(*arguments).isoformat()
 
 
-def _pattern_call(arguments: list[Any]) -> Pattern:
+def _pattern_call(arguments: list[Any]) -> RegexLiteral:
     pattern, options = [*arguments, ""][:2] if len(arguments) < 3 else (None, None)
     if not isinstance(pattern, str) or not isinstance(options, str):
         raise TypeError
-    return Pattern(pattern, options)
+    return RegexLiteral(pattern, options)
 
 
 _CALLABLE: Final[dict[str, Callable[[list[Any]], Any]]] = {

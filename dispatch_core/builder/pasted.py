@@ -1,10 +1,9 @@
-"""What people paste instead of JSON, as strict JSON: Python, the MongoDB shell, chat answers.
+"""Conversion of pasted text to strict JSON: Python, JavaScript, MongoDB shell, chat answers.
 
-`convert` reads a Python dict, a JavaScript object, a shell command or a chat answer,
-and says what it changed. It never evaluates anything and never guesses: a name or
+`convert` lists what it changed. It never evaluates code and never guesses: a name or
 a call whose value is not in the text is an error with line and column. (json5 reads
-neither Python nor the shell, and the lenient readers, json-repair and demjson among
-them, repair in silence; hence a reader of our own.)
+neither Python nor shell syntax, and lenient parsers such as json-repair and demjson
+repair silently, so this project has its own reader.)
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from dispatch_core.text.strict_json import issue_at, load_json, readable_json
 from dispatch_core.types import JsonValue
 
 MAX_LENGTH: Final = 1_000_000
-"""Characters; a longer text is refused before it is read."""
+"""Characters; a longer text is refused without parsing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """Strict JSON `text` of `value`, with one sentence for each kind of change."""
+    """A `value`, its strict JSON `text`, and one sentence for each kind of change."""
 
     text: str
     value: JsonValue
@@ -34,13 +33,13 @@ class Conversion:
 
 
 def convert(text: str, where: str = "query") -> Conversion:
-    """The one query that `text` holds, as strict JSON.
+    """The single query in `text`, as strict JSON.
 
     Raises
     ------
     InvalidInput
-        With line, column and what to do, where the text holds no query or several,
-        or something whose value only running code would give.
+        With line, column and a remedy, if the text contains no query, several queries,
+        or a value that only running code could determine.
     """
     if len(text) > MAX_LENGTH:
         what = f"the text is longer than {MAX_LENGTH:,} characters"
@@ -48,7 +47,8 @@ def convert(text: str, where: str = "query") -> Conversion:
     whole = _json_string(text)
     if whole is not None:
         inner = convert(whole, where)
-        return Conversion(inner.text, inner.value, ("Read what the string held", *inner.notes))
+        note = "Read the contents of the string"
+        return Conversion(inner.text, inner.value, (note, *inner.notes))
     found = _chosen(text, where)
     written = readable_json(found.value)
     load_json(written, where)
@@ -56,7 +56,7 @@ def convert(text: str, where: str = "query") -> Conversion:
 
 
 def _json_string(text: str) -> str | None:
-    """What a text that is one JSON string holds."""
+    """The contents of a text that is one JSON string; None for any other text."""
     if not text.lstrip().startswith('"'):
         return None
     try:
@@ -66,12 +66,12 @@ def _json_string(text: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-# Where in the text the query is
+# Locating the query in the text
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A value that could be the query, where it stands, and the name before it."""
+    """A value that could be the query, with its position and the name before it."""
 
     value: JsonValue
     start: int
@@ -85,7 +85,7 @@ _FENCE: Final = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z
 _LEAD: Final = re.compile(r"([A-Za-z_$][\w$.]*)[\"']?\s*([=:(])\s*$")
 _SKIPPED: Final = re.compile(r"(?:(?<=\s)|^)(?:#|//)[^\n]*|/\*.*?(?:\*/|\Z)", re.M | re.S)
 _NEAR: Final = 200
-"""Characters around a value that are looked at for a name, or for the end of a subscript."""
+"""Characters searched before a value for a name, or after ``[`` for the end of a subscript."""
 _MOST_VALUES: Final = 20
 _NAMES: Final = frozenset(
     "filter filter_query query docdb_query mongo_query pipeline aggregation agg_pipeline q".split()
@@ -111,8 +111,8 @@ def _chosen(text: str, where: str) -> _Candidate:
         return _noted(found[0], text)
     if not found:
         action = "Paste an object, or an array of stages"
-        raise InvalidInput(Issue("the text holds no query", where, action))
-    what = f"the text holds {len(found)} values, and this is the second"
+        raise InvalidInput(Issue("the text contains no query", where, action))
+    what = f"the text contains {len(found)} values, and this is the second"
     raise InvalidInput(issue_at(text, found[1].start, what, where, "Keep only the query"))
 
 
@@ -121,14 +121,14 @@ def _noted(found: _Candidate, text: str) -> _Candidate:
     if text[: found.start].strip() or after:
         line = text.count("\n", 0, found.start) + 1
         name = f"the value of {found.name}" if found.name else "the value"
-        found.notes.insert(0, f"Took {name} on line {line} and left out the text around it")
+        found.notes.insert(0, f"Took {name} on line {line} and ignored the text around it")
     return found
 
 
 def _search(
     text: str, spans: list[tuple[int, int]], where: str
 ) -> tuple[list[_Candidate], InvalidInput | None]:
-    """Every value that could be a query; where one cannot be read, the search ends."""
+    """Every value that could be a query, up to the first that cannot be read, and its error."""
     found: list[_Candidate] = []
     try:
         for start, end in spans:
@@ -155,8 +155,8 @@ def _values(text: str, start: int, end: int, where: str) -> Iterator[_Candidate]
             value = reader.value(0)
             if _may_be_query(value):
                 lead = _LEAD.search(text, max(start, at - _NEAR), at)
-                name, sign = (lead[1].rpartition(".")[2], lead[2]) if lead else ("", "")
-                yield _Candidate(value, at, reader.at, name, sign == "(", reader.sentences())
+                name, opening = (lead[1].rpartition(".")[2], lead[2]) if lead else ("", "")
+                yield _Candidate(value, at, reader.at, name, opening == "(", reader.sentences())
             at = reader.at
         else:
             at += 1
@@ -166,6 +166,3 @@ def _may_be_query(value: JsonValue) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(item, dict) for item in value)
     return isinstance(value, dict)
-
-
-# Reading one value

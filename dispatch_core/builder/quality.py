@@ -1,8 +1,9 @@
-"""Ready clauses for quality control, in the spelling of either schema.
+"""Predefined clauses for quality control, for both metadata schemas.
 
-v1 records hold ``latest_status`` in each evaluation. v2 records hold metrics, each
-with its ``status_history``; the last one counts. A status is Pass, Fail or Pending.
-No ``$expr`` is used, nor ``$or`` in ``$elemMatch``: not every document database has them.
+v1 records have ``latest_status`` in each evaluation. v2 records have metrics, each
+with a ``status_history`` whose last entry counts. A status is Pass, Fail or Pending.
+The clauses avoid ``$expr`` and ``$or`` inside ``$elemMatch``, which some document
+databases lack.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from typing import Final
 from dispatch_core.types import Filter, JsonValue
 
 LONGEST_HISTORY: Final = 3
-"""Statuses of one metric; a longer history is not judged. Real ones hold one or two."""
+"""Statuses of one metric; a longer history is not evaluated. Real ones have one or two."""
 
 QUALITY_PATHS: Final = ("quality_control.evaluations", "quality_control.metrics")
-"""Where v1 and v2 records hold it."""
+"""Paths of quality control in v1 and v2 records."""
 
 _V1: Final = "quality_control.evaluations.latest_status"
 _V2: Final = "quality_control.metrics"
 
 
 def _some_metric_is(status: JsonValue) -> list[Filter]:
-    """Filters of which a record meets one where the last status of some metric is `status`."""
+    """Filters, one for each length of history, for a metric whose last status is `status`."""
     ends = [
         {"status_history": {"$size": n}, f"status_history.{n - 1}.status": status}
         for n in range(1, LONGEST_HISTORY + 1)
@@ -35,7 +36,7 @@ PASSED: Final[tuple[Filter, ...]] = (
     {_V1: {"$exists": True, "$nin": ["Fail", "Pending", None]}},
     {f"{_V2}.0": {"$exists": True}, "$nor": _some_metric_is({"$in": ["Fail", "Pending"]})},
 )
-"""Looked at, and nothing failed or is pending."""
+"""Evaluated, and nothing failed or is pending."""
 
 FAILED: Final[tuple[Filter, ...]] = ({_V1: "Fail"}, {"$or": _some_metric_is("Fail")})
 PENDING: Final[tuple[Filter, ...]] = ({_V1: "Pending"}, {"$or": _some_metric_is("Pending")})
@@ -49,10 +50,9 @@ QUALITY_CLAUSES: Final[dict[str, tuple[Filter, ...]]] = {
     "pending": PENDING,
     "not recorded": NOT_RECORDED,
 }
-"""What to call it -> the v1 and the v2 filter. A record with failed and pending checks
-meets both."""
+"""Label -> the v1 and the v2 filter. A record with failed and pending checks matches both."""
 
 
 def either(filters: Sequence[Filter]) -> Filter:
-    """One filter that meets any of `filters`."""
+    """One filter that matches what any of `filters` matches."""
     return filters[0] if len(filters) == 1 else {"$or": list(filters)}

@@ -1,9 +1,9 @@
-"""A query as a form: rows in nested groups, and locked clauses for what no row can say.
+"""A query as a form: rows in nested groups, and locked clauses that no row can express.
 
-Values are kept as the text that a person typed, beside their kind: "774659" the
-text and 774659 the number match different records, and a number that is not one yet
-stays on the page as typed. `form_translation` opens a query as a form and writes it
-again; here are the nouns, what a form still lacks, and how it is changed.
+Values are kept as typed text beside their kind: the text "774659" and the number
+774659 match different records, and an unfinished number stays on the page as typed.
+`form_translation` converts between a query and a form; this module has the types, the
+validation and the changes of a form.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonValue
 
 Kind = Literal["text", "number", "true or false", "null", "JSON"]
-"""Of which kind a value is; "JSON" is an object, an array, or a list of several kinds."""
+"""The kind of a value; "JSON" is an object, an array, or a list of mixed kinds."""
 
 ConditionKind = Literal[
     "is",
@@ -72,7 +72,7 @@ ONE_KIND: Final[dict[ConditionKind, Kind]] = {
     "has type": "text",
     "has size": "number",
 }
-"""Conditions that ask for values of one kind, whatever the field holds."""
+"""Conditions that accept values of one kind only, whatever the field contains."""
 
 _numbers = itertools.count(1)
 
@@ -82,7 +82,7 @@ def _next_number() -> int:
 
 
 def _key() -> Any:
-    """A number that a copy keeps: it tells nodes apart while they are edited and moved."""
+    """A field with a unique number that copies keep, to identify a node while it is edited."""
     return field(default_factory=_next_number, compare=False, repr=False, kw_only=True)
 
 
@@ -95,14 +95,14 @@ class FormRow:
     path
         Dotted path; ``""`` for the item itself inside `Elements` of values.
     texts
-        The values as typed: one for each of a list, none for "exists" or where a value
-        is still missing. A list of kind "JSON" is one text, the whole array.
+        The values as typed: one for each item of a list, none for "exists" or while a
+        value is missing. A list of kind "JSON" is one text, the whole array.
     options
         Letters of ``$options``; "i" ignores case.
     is_negated
-        Whether the condition stands under ``$not``.
-    is_spelt_out
-        Whether the query says the longer of two ways: ``{"$eq": value}`` for a value.
+        Whether the condition is under ``$not``.
+    is_explicit
+        Whether the query uses the longer of two notations: ``{"$eq": value}`` for a value.
     """
 
     path: str = ""
@@ -111,7 +111,7 @@ class FormRow:
     texts: tuple[str, ...] = ()
     options: str = ""
     is_negated: bool = False
-    is_spelt_out: bool = field(default=False, compare=False)
+    is_explicit: bool = field(default=False, compare=False)
     key: int = _key()
 
 
@@ -119,25 +119,25 @@ class FormRow:
 class Elements:
     """``$elemMatch``: one item of the list at `path` meets all `members` at once.
 
-    `of_values` tells that the members are rows about the items themselves, not about
-    fields of them.
+    With `of_values` the members are conditions on the items themselves, not on their
+    fields.
     """
 
     path: str = ""
     members: tuple[Node, ...] = ()
     is_negated: bool = False
     of_values: bool = False
-    is_spelt_out: bool = field(default=False, compare=False)
+    is_explicit: bool = field(default=False, compare=False)
     key: int = _key()
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Members of which all, any or none must hold; `is_spelt_out` where it was an ``$and``."""
+    """Members of which all, any or none must match; `is_explicit` for a written ``$and``."""
 
     kind: Literal["all", "any", "none"] = "all"
     members: tuple[Node, ...] = ()
-    is_spelt_out: bool = field(default=False, compare=False)
+    is_explicit: bool = field(default=False, compare=False)
     key: int = _key()
 
 
@@ -156,10 +156,10 @@ Members: TypeAlias = tuple[Node, ...]
 
 @dataclass(frozen=True, slots=True)
 class QueryForm:
-    """A query as a form; all members of `root` must hold.
+    """A query as a form; all members of `root` must match.
 
-    `stages` is None for a filter. For an aggregation pipeline it holds what follows
-    its leading ``$match``, which `root` shows.
+    `stages` is None for a filter. For an aggregation pipeline it holds the stages after
+    the leading ``$match``, which is `root`.
     """
 
     root: Group = field(default_factory=Group)
@@ -168,12 +168,12 @@ class QueryForm:
 
     @property
     def locked(self) -> tuple[Locked, ...]:
-        """The locked clauses among the conditions; stages are not counted."""
+        """The locked clauses among the conditions, without stages."""
         return tuple(node for node, _ in walk(self.root) if isinstance(node, Locked))
 
 
 def walk(group: Group | Elements) -> Iterator[tuple[Node, Group | Elements]]:
-    """Every node below `group` with what holds it, each before its own members."""
+    """Every node below `group` with its parent, each before its own members."""
     for member in group.members:
         yield member, group
         if isinstance(member, Group | Elements):
@@ -184,7 +184,7 @@ def walk(group: Group | Elements) -> Iterator[tuple[Node, Group | Elements]]:
 
 
 def value_of(row: FormRow) -> JsonValue:
-    """What the query compares with; raises `InvalidInput` where the text is not of its kind."""
+    """The value or list that a row compares with; `InvalidInput` if a text is not of its kind."""
     if row.condition in LIST_CONDITIONS and row.kind != "JSON":
         return [_parsed(row.kind, text) for text in row.texts]
     return _parsed(row.kind, row.texts[0] if row.texts else "")
@@ -222,7 +222,7 @@ def typed(value: JsonValue) -> tuple[Kind, str]:
 
 
 def typed_list(values: list[JsonValue]) -> tuple[Kind, tuple[str, ...]]:
-    """The kind of a list and its texts: of several kinds, one text of the whole array."""
+    """The kind of a list and its texts; for mixed kinds, "JSON" and one text of the array."""
     pairs = [typed(value) for value in values]
     for kind in {kind for kind, _ in pairs} & {"text", "number"}:
         if all(one == kind for one, _ in pairs):
@@ -231,7 +231,7 @@ def typed_list(values: list[JsonValue]) -> tuple[Kind, tuple[str, ...]]:
 
 
 def kinds_for(condition: ConditionKind) -> tuple[Kind, ...]:
-    """The kinds of values that a condition takes."""
+    """The kinds of values that a condition accepts, the default first."""
     if condition in VALUELESS:
         return ()
     if condition in ONE_KIND:
@@ -242,8 +242,8 @@ def kinds_for(condition: ConditionKind) -> tuple[Kind, ...]:
 
 
 def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool = False) -> FormRow:
-    """`row` with another condition and, as far as that one takes it, the same value."""
-    changed = replace(row, condition=condition, is_negated=is_negated, is_spelt_out=False)
+    """`row` with another condition, which keeps the value as far as it accepts it."""
+    changed = replace(row, condition=condition, is_negated=is_negated, is_explicit=False)
     if condition not in PATTERN_CONDITIONS:
         changed = replace(changed, options="")
     if condition in VALUELESS:
@@ -270,7 +270,7 @@ def _single(row: FormRow, changed: FormRow) -> FormRow:
 
 
 def with_kind(row: FormRow, kind: Kind) -> FormRow:
-    """`row` with values of another kind, in the words of that kind where it has them."""
+    """`row` with values of another kind, converted where possible."""
     changed = replace(row, kind=kind)
     if kind == "null":
         return replace(changed, texts=("null",))
@@ -296,11 +296,11 @@ def _text(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-# What a form still lacks
+# Validation
 
 
 def faults(form: QueryForm) -> dict[int, Issue]:
-    """Key of a row or group -> what it lacks; a form with one of them gives no query."""
+    """Key of each invalid row or group -> its issue; a form with issues gives no query."""
     found: dict[int, Issue] = {}
     for number, (node, holder) in enumerate(walk(form.root), 1):
         fault = fault_of(node, holder)
@@ -310,7 +310,7 @@ def faults(form: QueryForm) -> dict[int, Issue]:
 
 
 def fault_of(node: Node, holder: Group | Elements) -> Issue | None:
-    """What `node` itself lacks, apart from what it holds."""
+    """The issue of `node` itself, not of its members; None if it is valid."""
     if isinstance(node, Locked):
         return None
     is_item = isinstance(holder, Elements) and holder.of_values
@@ -323,7 +323,7 @@ def fault_of(node: Node, holder: Group | Elements) -> Issue | None:
     if not node.members:
         return Issue("the group is empty", "", "Add a condition to it, or remove it")
     if isinstance(node, Elements) and node.of_values and _clash(node):
-        what = "two conditions on the items say the same kind of thing"
+        what = "two conditions on the items use the same operator"
         return Issue(what, "", "Remove one of them")
     return None
 
@@ -349,14 +349,14 @@ def _value_fault(row: FormRow) -> Issue | None:
     if row.condition in LIST_CONDITIONS and not isinstance(value, list):
         return Issue("this condition takes a list", "", 'Write it as in ["a", 1]')
     if row.condition in LIST_CONDITIONS and any(map(is_operator_document, value)):
-        return Issue("the list holds an operator", "", "Use a group of conditions")
+        return Issue("the list contains an operator", "", "Use a group of conditions")
     if row.condition == "has size" and not (value >= 0 and value % 1 == 0):
         return Issue("a size is a whole number of at least 0", "", "Write it as in 2")
     return None
 
 
 def finished_part(form: QueryForm) -> QueryForm:
-    """`form` without what `faults` names, and without groups that hold nothing else."""
+    """`form` without its invalid nodes, and without groups that are empty without them."""
     found = faults(form)
 
     def kept(node: Node) -> Node | None:
@@ -371,11 +371,11 @@ def finished_part(form: QueryForm) -> QueryForm:
     return replace(form, root=replace(form.root, members=members))
 
 
-# Changes: each gives a new form
+# Changes: each returns a new form
 
 
 def add(form: QueryForm, holder: int, node: Node) -> QueryForm:
-    """`form` with `node` as the last member of the group with the key `holder`."""
+    """`form` with `node` as the last member of the group whose key is `holder`."""
 
     def change(group: Group | Elements) -> Group | Elements:
         return replace(group, members=(*group.members, node))
@@ -384,12 +384,12 @@ def add(form: QueryForm, holder: int, node: Node) -> QueryForm:
 
 
 def put(form: QueryForm, node: Node) -> QueryForm:
-    """`form` with `node` in place of the one with its key."""
+    """`form` with `node` in place of the node with the same key."""
     return _change_at(form, node.key, lambda before, _, after: (*before, node, *after))
 
 
 def remove(form: QueryForm, key: int) -> QueryForm:
-    """`form` without the node, or the stage, of this key."""
+    """`form` without the node or stage of this key."""
     if form.stages is not None:
         stages = tuple(stage for stage in form.stages if stage.key != key)
         form = replace(form, stages=stages or None if len(stages) < len(form.stages) else stages)
@@ -397,7 +397,7 @@ def remove(form: QueryForm, key: int) -> QueryForm:
 
 
 def move(form: QueryForm, key: int, by: Literal[-1, 1]) -> QueryForm:
-    """`form` with the node one place up (-1) or down (1) among its neighbours."""
+    """`form` with the node moved one position up (-1) or down (1) in its group."""
 
     def change(before: Members, node: Node, after: Members) -> Members:
         if by < 0:

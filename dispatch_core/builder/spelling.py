@@ -1,15 +1,15 @@
-"""The two spellings of one field: v1 metadata and v2 metadata name the same thing apart.
+"""Translation of field paths between v1 and v2 metadata.
 
-The pairs below were read off records that hold one asset in both schemas: the same
-value stands at both paths. A pair stands for what lies below it, too, and the
-longest one counts (``session.rig_id`` before ``session``).
+The pairs below come from assets recorded in both schemas: both paths hold the same
+value. A pair also covers every path below it, and the longest matching pair applies
+(``session.rig_id`` before ``session``).
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from dispatch_core.builder.conditions import Condition, conditions_of, renamed
+from dispatch_core.builder.conditions import Condition, conditions_of, with_key
 from dispatch_core.language.paths import is_below
 from dispatch_core.types import Filter
 
@@ -83,33 +83,32 @@ _BOTH_WAYS: dict[Version, tuple[tuple[str, str], ...]] = {
 }
 
 
-def respelled(path: str, version: Version) -> str:
-    """`path` as the given schema spells it; `path` itself where the spelling is the same."""
-    return next(iter(_respellings(path, version)), path)
+def respell_path(path: str, version: Version) -> str:
+    """`path` in the given schema version; unchanged if no pair covers it."""
+    return next(iter(_translations(path, version)), path)
 
 
-def _respellings(path: str, version: Version) -> list[str]:
-    """`path` by the longest pairs that cover it; several where one path came of several."""
+def _translations(path: str, version: Version) -> list[str]:
+    """`path` translated by the longest pairs that cover it; v2 merged some v1 paths."""
     pairs = [(name, other) for name, other in _BOTH_WAYS[version] if is_below(path, name)]
     longest = len(pairs[0][0]) if pairs else 0
     return [other + path[len(name) :] for name, other in pairs if len(name) == longest]
 
 
 def other_spellings(path: str) -> tuple[str, ...]:
-    """The spellings of `path` in the other schema, without `path` itself.
+    """The paths of the same field in the other schema, without `path` itself.
 
-    A path that mixes both (``acquisition.session_type``) gets the v2 spelling of
-    what it means, too; v1 records of microscopes do hold such paths, so a v2 path
-    gets that as well.
+    A path that mixes both schemas (``acquisition.session_type``) also gives its v2
+    path. v1 microscope records contain such mixed paths, so a v2 path gives them too.
     """
-    found = [*_respellings(path, 2), *_respellings(path, 1)]
-    found += [newer for one in found for newer in _respellings(one, 2)]
+    found = [*_translations(path, 2), *_translations(path, 1)]
+    found += [newer for one in found for newer in _translations(one, 2)]
     found += [f"acquisition.{one[8:]}" for one in found if one.startswith("session.")]
     return tuple(dict.fromkeys(one for one in found if one != path))
 
 
 def respell_filter(filter_query: Filter, version: Version) -> Filter:
-    """`filter_query` with every path in the spelling of one schema; values stay."""
+    """`filter_query` with every path translated to one schema; values are unchanged."""
     for _ in range(len(conditions_of(filter_query))):
         changed = _one_respelled(filter_query, version)
         if changed is None:
@@ -119,9 +118,12 @@ def respell_filter(filter_query: Filter, version: Version) -> Filter:
 
 
 def _one_respelled(filter_query: Filter, version: Version) -> Filter | None:
-    """The filter with its last condition that needs it respelled: the inner before the outer."""
+    """The filter with one path translated, the last in order so that inner precedes outer.
+
+    None if every path is in the schema already.
+    """
     for condition in reversed(conditions_of(filter_query)):
-        path = respelled(condition.path, version)
+        path = respell_path(condition.path, version)
         if path != condition.path:
             changed = rename_condition(filter_query, condition, path)
             if changed != filter_query:
@@ -130,15 +132,15 @@ def _one_respelled(filter_query: Filter, version: Version) -> Filter | None:
 
 
 def rename_condition(filter_query: Filter, condition: Condition, path: str) -> Filter:
-    """`filter_query` with one condition asking about `path` instead.
+    """`filter_query` with one condition moved to `path`.
 
-    Inside ``$elemMatch`` the key is relative to the outer field, whichever way that
-    one is spelt; a path that does not lie below it leaves the filter as it is.
+    Inside ``$elemMatch`` the key is relative to the outer field in either schema; a
+    path outside the outer field leaves the filter unchanged.
     """
     parent = condition.path[: -len(condition.key)].rstrip(".")
     if not parent:
-        return renamed(filter_query, condition, path)
+        return with_key(filter_query, condition, path)
     for spelling in (parent, *other_spellings(parent)):
         if is_below(path, spelling) and path != spelling:
-            return renamed(filter_query, condition, path[len(spelling) + 1 :])
+            return with_key(filter_query, condition, path[len(spelling) + 1 :])
     return filter_query

@@ -1,1 +1,1 @@
-"""The demo that needs no network: a generated catalogue behind the real interfaces."""
+"""A demo without network access: a generated catalogue behind the real interfaces."""

@@ -1,17 +1,17 @@
-"""The assets of the demo that are not as one would wish, each with a name to find it by.
+"""The edge cases among the assets of the demo, each with a name.
 
-Real catalogues hold all of these. Grouped by what they try:
+All of them occur in real catalogues. By topic:
 
-- ids: several Code Ocean ids, none, and every form ``external_links`` has had;
+- ids: several Code Ocean ids, none, and every form of ``external_links``;
 - location: missing, null, empty, not ``s3://``, trailing slash, another name;
-- buckets: twelve assets nobody may list, one whose bucket is gone;
+- buckets: twelve assets in a bucket without list permission, one in a deleted bucket;
 - files: none, none that match, several, ``.nwb`` as file and as directory,
   stores in stores, keys with spaces, ``#``, ``+``, ``%``, brackets and accents;
-- names: one a prefix of the next;
-- records: envelopes, respelled projects, old spellings, dates in odd layouts.
+- names: one that is a prefix of another;
+- records: envelopes, variant project names, old values, unusual date layouts.
 
-All belong to the project "Edge Case Collection" (the respelled one aside), so one
-filter shows them. ``AWKWARD`` maps each case to the name of its asset.
+All belong to the project "Edge Case Collection", except the one with a variant of that
+name, so one filter finds them. ``AWKWARD`` maps each case to the name of its asset.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class AwkwardCase:
-    """One awkward asset: what is awkward (`rule`), and how it differs from a healthy one.
+    """One edge case: a description (`rule`), and its differences from a regular asset.
 
-    ``number`` picks the subject, so cases with one number share a session.
+    ``number`` selects the subject: cases with the same number share a session.
     ``changes`` and ``description`` replace values of the record and of its
-    ``data_description``. ``keys`` are its files besides the metadata files; None
-    means those of a healthy asset, an empty tuple none at all.
+    ``data_description``. ``keys`` are the files besides the metadata files; None means
+    the files of a regular asset, an empty tuple no files at all.
     """
 
     case: str
@@ -77,7 +77,7 @@ class AwkwardCase:
 
     @property
     def record(self) -> Record:
-        """The record of this case, a new one at each call."""
+        """The record of this case, a new object at each access."""
         asset = self._asset()
         record = envelope_of(asset) if self.envelope else record_of(asset)
         record["data_description"].update(self.description)
@@ -86,12 +86,12 @@ class AwkwardCase:
 
     @property
     def asset_name(self) -> str:
-        """The name its record has."""
+        """The name in its record."""
         return self._asset().name
 
     @property
     def files(self) -> trees.Files | None:
-        """Its files, sorted, or None for those of a healthy asset."""
+        """Its files, sorted, or None for the files of a regular asset."""
         if self.keys is None:
             return None
         return trees.with_sizes([*trees.sidecars(self.schema), *self.keys] if self.keys else [])
@@ -133,12 +133,12 @@ def _stable_id(text: str) -> str:
 _IDS = (
     AwkwardCase(
         "second code ocean id",
-        "two ids, and the location ends in the second",
+        "two ids; the location ends in the second",
         1,
         ids=2,
         bucket=CODE_OCEAN_BUCKET,
     ),
-    AwkwardCase("thirteen code ocean ids", "as many as one record was seen to hold", 2, ids=13),
+    AwkwardCase("thirteen code ocean ids", "the largest number seen in a real record", 2, ids=13),
     AwkwardCase(
         "links as an empty array", "external_links is []", 3, changes={"external_links": []}
     ),
@@ -173,7 +173,7 @@ _LOCATIONS = (
     ),
     AwkwardCase(
         "location with a trailing slash",
-        "one slash too many at the end",
+        "an extra slash at the end",
         14,
         name="behavior_990014_trailing",
         keys=("nwb/session.nwb",),
@@ -191,7 +191,7 @@ _LOCATIONS = (
 _DENIED = tuple(
     AwkwardCase(
         f"denied bucket {index}" if index > 1 else "denied bucket",
-        "the bucket exists and may not be listed",
+        "the bucket exists, but listing it is denied",
         20 + index,
         bucket=DENIED_BUCKET,
     )
@@ -200,11 +200,13 @@ _DENIED = tuple(
 
 _FILES = (
     AwkwardCase("no files", "nothing below the location", 40, keys=()),
-    AwkwardCase("no matching file", "metadata and a table, no data store", 41, keys=("qc/a.csv",)),
+    AwkwardCase(
+        "no matching file", "metadata and a table, but no data store", 41, keys=("qc/a.csv",)
+    ),
     AwkwardCase("nwb file", "nwb/session.nwb is a file", 42, keys=("nwb/session.nwb",)),
     AwkwardCase(
         "nwb directory",
-        "the same name in a newer version, and it is a directory store",
+        "a newer version with the same name, as a directory store",
         42,
         version=2,
         keys=tuple(trees.nwb_store("nwb/session.nwb")),
@@ -217,7 +219,7 @@ _FILES = (
     ),
     AwkwardCase(
         "nwb zarr one folder down",
-        "a .nwb.zarr store in a folder, beside a plain file",
+        "a .nwb.zarr store in a folder, beside a regular file",
         44,
         keys=(*trees.nwb_store("session_nwb/session.nwb.zarr"), "session_nwb/log.txt"),
     ),
@@ -229,7 +231,7 @@ _FILES = (
     ),
     AwkwardCase(
         "ome zarr",
-        "an .ome.zarr that holds one .zarr per tile, and a file that looks like one",
+        "an .ome.zarr with one .zarr per tile, and a file with such a name",
         46,
         keys=(
             *trees.zarr("SPIM.ome.zarr/tile_0.zarr", {"0": 6}),
@@ -239,7 +241,7 @@ _FILES = (
     ),
     AwkwardCase(
         "several nwb",
-        "six of them, three levels",
+        "six entries on three levels",
         47,
         keys=(
             "nwb/part_1.nwb",
@@ -252,7 +254,7 @@ _FILES = (
     ),
     AwkwardCase(
         "keys with spaces and hashes",
-        "as the recording software writes them",
+        "as written by the recording software",
         48,
         keys=("nwb/Record Node 104#ProbeA AP.nwb", "nwb/ leading space.nwb"),
     ),
@@ -270,7 +272,7 @@ _FILES = (
     ),
     AwkwardCase(
         "keys like patterns",
-        "brackets, stars, dots, an empty folder name, a line break",
+        "brackets, asterisks, dots, an empty folder name, a line break",
         51,
         keys=("nwb/[1]*?.nwb", "nwb//double.nwb", "nwb/../up.nwb", "nwb/two\nlines.nwb"),
     ),
@@ -297,33 +299,35 @@ _NAMES = (
 )
 
 _RECORDS = (
-    AwkwardCase("envelope", "v1 envelope, v2 cores", 70, schema=2, envelope=True),
-    AwkwardCase("envelope without ids", "and no ids", 71, schema=2, envelope=True, ids=0),
-    AwkwardCase("respelled project", "the project's other spelling", 72, spelling=1),
-    AwkwardCase("date only", "times without a time", 73, layout=DATE_ONLY),
-    AwkwardCase("date with a space", "a space where T belongs", 74, layout=DATE_WITH_SPACE),
+    AwkwardCase("envelope", "v1 envelope with v2 cores", 70, schema=2, envelope=True),
+    AwkwardCase(
+        "envelope without ids", "the same, without ids", 71, schema=2, envelope=True, ids=0
+    ),
+    AwkwardCase("respelled project", "a variant of the project name", 72, spelling=1),
+    AwkwardCase("date only", "dates without a time of day", 73, layout=DATE_ONLY),
+    AwkwardCase("date with a space", "a space instead of T", 74, layout=DATE_WITH_SPACE),
     AwkwardCase(
         "old data level",
-        "'raw data', as the first schemas had it",
+        "'raw data', as in the first schemas",
         75,
         raw=True,
         description={"data_level": "raw data"},
     ),
     AwkwardCase(
         "modality is one object",
-        "an object where others have an array",
+        "an object instead of an array",
         76,
         description={"modality": {"name": "Behavior", "abbreviation": "behavior"}},
     ),
-    AwkwardCase("in both schemas", "name and location are those of another record", 77),
+    AwkwardCase("in both schemas", "same name and location as another record", 77),
     AwkwardCase(
         "in both schemas, v2",
-        "the same asset once more, under another _id",
+        "the same asset again, under another _id",
         77,
         schema=2,
     ),
     AwkwardCase("quality control failed", "latest_status is Fail", 78, verdict="Fail"),
-    AwkwardCase("quality control null", "never looked at", 79, verdict=""),
+    AwkwardCase("quality control null", "never evaluated", 79, verdict=""),
     AwkwardCase("newest of four", "the fourth version", 80, version=4, layout=0),
     AwkwardCase("oldest of four", "the first version, in another date layout", 80, layout=5),
     AwkwardCase("second of four", "the second version", 80, version=2),
@@ -335,4 +339,4 @@ AWKWARD_CASES = (*_IDS, *_LOCATIONS, *_DENIED, *_FILES, *_NAMES, *_RECORDS)
 AWKWARD: Mapping[str, str] = MappingProxyType(
     {case.case: case.asset_name for case in AWKWARD_CASES}
 )
-"""Case -> name of the asset that shows it."""
+"""Case -> name of its asset."""

@@ -1,8 +1,6 @@
-"""The demo's buckets, listed as S3 lists them.
+"""The buckets of the demo, listed as S3 does.
 
-`page_of` is the whole of ListObjectsV2 over keys that are already sorted; it takes
-them from a `Seek`, so that nobody has to hold them all. `DemoLister` makes the keys
-of an asset when a page reaches it.
+`DemoLister` generates the keys of an asset only when a page reaches it.
 """
 
 from __future__ import annotations
@@ -27,14 +25,14 @@ class DemoLister:
     def __init__(self, catalogue: DemoCatalogue) -> None:
         self._catalogue = catalogue
         self._lock = threading.Lock()
-        self._shelves: dict[str, _Shelf] = {}
+        self._indexes: dict[str, _BucketIndex] = {}
 
     def __reduce__(self) -> tuple[type[DemoLister], tuple[DemoCatalogue]]:
         return DemoLister, (self._catalogue,)
 
     @property
     def label(self) -> str:
-        """What it is, for a person."""
+        """A one-line description for display."""
         return "demo buckets (generated, no network)"
 
     def list_page(
@@ -48,47 +46,47 @@ class DemoLister:
     ) -> ListPage:
         """One page of at most 1,000 entries; see `ObjectLister.list_page`."""
         self._check(bucket)
-        shelf = self._shelf(bucket)
+        index = self._index(bucket)
         page = page_of(
-            lambda floor: shelf.seek(floor, prefix),
+            lambda floor: index.seek(floor, prefix),
             prefix,
             delimiter=delimiter,
             start_after=start_after,
             token=token,
         )
-        return replace(page, read=lambda index: shelf.read(page.keys[index]))
+        return replace(page, read=lambda number: index.read(page.keys[number]))
 
     def _check(self, bucket: str) -> None:
         if bucket not in self._catalogue.buckets:
             action = "Correct the location in the record, or exclude the asset"
             raise NoSuchBucket(Issue("the bucket does not exist", f"s3://{bucket}", action))
         if bucket in self._catalogue.denied_buckets:
-            action = "Ask the bucket's owner for access"
+            action = "Request access from the bucket's owner"
             raise AccessDenied(Issue("listing is denied", f"s3://{bucket}", action))
 
-    def _shelf(self, bucket: str) -> _Shelf:
+    def _index(self, bucket: str) -> _BucketIndex:
         with self._lock:
-            if not self._shelves:
-                self._shelves = _shelves_of(self._catalogue)
-        return self._shelves[bucket]
+            if not self._indexes:
+                self._indexes = _index_buckets(self._catalogue)
+        return self._indexes[bucket]
 
 
-class _Shelf:
-    """The assets of one bucket by the first part of their prefix.
+class _BucketIndex:
+    """The assets of one bucket, indexed by the first component of their prefix.
 
-    No first part with its slash starts another, so keys in the order of these
-    heads are keys in order.
+    A component with its slash is never a prefix of another one, so sorting the
+    components also sorts the keys.
     """
 
     def __init__(self, catalogue: DemoCatalogue, records: dict[str, list[Record]]) -> None:
         self._catalogue = catalogue
         self._heads = sorted(records)
         self._records = [records[head] for head in self._heads]
-        # one listing with a delimiter seeks several times within an asset
+        # A listing with a delimiter seeks several times within one asset.
         self._keys = lru_cache(maxsize=64)(self._make_keys)
 
     def seek(self, floor: str, prefix: str) -> Iterator[StoredObject]:
-        """Bare keys that may start with `prefix`, ascending, from the first not before `floor`."""
+        """Keys that may start with `prefix`, without sizes, ascending from `floor` on."""
         first = max(bisect_right(self._heads, floor) - 1, 0)
         for position in range(first, len(self._heads)):
             head = self._heads[position]
@@ -101,29 +99,29 @@ class _Shelf:
 
     def read(self, key: str) -> StoredObject:
         """The object of a key, with its size and time."""
-        placed = self._placed(bisect_right(self._heads, key) - 1)
-        around = [(place, record) for place, record in placed if key.startswith(f"{place}/")]
-        place, record = max(around, key=lambda pair: len(pair[0]))
-        path = key[len(place) + 1 :]
+        pairs = self._records_at(bisect_right(self._heads, key) - 1)
+        around = [(prefix, record) for prefix, record in pairs if key.startswith(f"{prefix}/")]
+        prefix, record = max(around, key=lambda pair: len(pair[0]))
+        path = key[len(prefix) + 1 :]
         return StoredObject(key, size_of(path), written_at(record)(path))
 
     def _make_keys(self, position: int) -> list[str]:
         keys_of = self._catalogue.keys_of
-        placed = self._placed(position)
-        return sorted({f"{place}/{key}" for place, record in placed for key in keys_of(record)})
+        pairs = self._records_at(position)
+        return sorted({f"{prefix}/{key}" for prefix, record in pairs for key in keys_of(record)})
 
-    def _placed(self, position: int) -> Iterator[tuple[str, Record]]:
+    def _records_at(self, position: int) -> Iterator[tuple[str, Record]]:
         for record in self._records[position]:
             location = split_location(record["location"])
-            assert location is not None, "only records with a location are on a shelf"
+            assert location is not None, "the index has only records with a location"
             yield location[1], record
 
 
-def _shelves_of(catalogue: DemoCatalogue) -> dict[str, _Shelf]:
+def _index_buckets(catalogue: DemoCatalogue) -> dict[str, _BucketIndex]:
     heads: dict[str, dict[str, list[Record]]] = {bucket: {} for bucket in catalogue.buckets}
     for record in catalogue.records:
         bucket, prefix = split_location(record.get("location")) or ("", "")
         if bucket in heads:
             head = f"{prefix.partition('/')[0]}/"
             heads[bucket].setdefault(head, []).append(record)
-    return {bucket: _Shelf(catalogue, records) for bucket, records in heads.items()}
+    return {bucket: _BucketIndex(catalogue, records) for bucket, records in heads.items()}

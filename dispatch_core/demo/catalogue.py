@@ -1,10 +1,10 @@
-"""A made-up catalogue of data assets, the same on every machine.
+"""A generated catalogue of data assets, identical on every machine.
 
-Ten projects and more, both metadata schemas, raw and derived assets, several
-derived versions of one raw asset, times in nine layouts. At most one asset in ten
-is awkward; those are listed with their names in ``AWKWARD`` (see `awkward`).
+It has eleven projects, both metadata schemas, raw and derived assets, several derived
+versions of one raw asset, and times in nine layouts. At most one asset in ten is an
+edge case; ``AWKWARD`` has the names of these (see `awkward`).
 
-Records share equal sub-documents: never change one.
+Records share equal subdocuments: never modify a record.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class DemoCatalogue:
     Parameters
     ----------
     asset_count
-        Records in it, the awkward ones included; at least as many as those are.
+        Number of records including the edge cases; at least the number of edge cases.
     seed
-        Another seed, other assets; the awkward ones stay.
+        Seed of the regular assets; the edge cases do not depend on it.
     """
 
     asset_count: int = 2400
@@ -79,32 +79,32 @@ class DemoCatalogue:
     def __post_init__(self) -> None:
         if self.asset_count < len(AWKWARD_CASES):
             raise InvalidInput(
-                f"the demo catalogue holds at least {len(AWKWARD_CASES)} assets, "
+                f"the demo catalogue needs at least {len(AWKWARD_CASES)} assets, "
                 f"not {self.asset_count}"
             )
 
     def __reduce__(self) -> tuple[type[DemoCatalogue], tuple[int, int]]:
-        # another process makes the same records faster than it could read them
+        # Generating the records in another process is faster than unpickling them.
         return DemoCatalogue, (self.asset_count, self.seed)
 
     @cached_property
     def records(self) -> list[Record]:
-        """All records, ascending by ``_id``; made at the first access."""
-        with _uncollected():
+        """All records, ascending by ``_id``; generated at the first access."""
+        with _without_gc():
             records = [case.record for case in AWKWARD_CASES]
-            healthy = _healthy_records(random.Random(self.seed))
-            records += islice(healthy, self.asset_count - len(records))
+            regular = _regular_records(random.Random(self.seed))
+            records += islice(regular, self.asset_count - len(records))
             records.sort(key=itemgetter("_id"))
             return records
 
     @property
     def buckets(self) -> frozenset[str]:
-        """The buckets that exist, the denied one among them."""
+        """The buckets that exist, including the denied one."""
         return frozenset((OPEN_BUCKET, PRIVATE_BUCKET, CODE_OCEAN_BUCKET, DENIED_BUCKET))
 
     @property
     def denied_buckets(self) -> frozenset[str]:
-        """The buckets that exist and may not be listed."""
+        """The buckets that exist but deny listing."""
         return frozenset((DENIED_BUCKET,))
 
     def files_of(self, record: Record) -> trees.Files:
@@ -113,16 +113,17 @@ class DemoCatalogue:
         return trees.files_of(record) if files is None else files
 
     def keys_of(self, record: Record) -> list[str]:
-        """The keys of `files_of`, in no order; making their sizes takes ten times as long."""
+        """The keys of `files_of`, unsorted, in a tenth of the time."""
         files = _awkward_files().get(record["name"])
         return trees.keys_of(record) if files is None else [key for key, _ in files]
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """What is made inside is never looked at by the collector of cycles, and has none.
+def _without_gc() -> Iterator[None]:
+    """Exclude the objects created inside from garbage collection.
 
-    It would walk millions of values again and again, nearly half of the time of a search.
+    The records have no reference cycles, and the collector would traverse millions of
+    values repeatedly, which takes nearly half of the time of a search.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -135,10 +136,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def split_location(location: object) -> tuple[str, str] | None:
-    """Bucket and prefix of an ``s3://`` location, the prefix without slashes at its end.
-
-    None for anything else that a record may hold there.
-    """
+    """(bucket, prefix without trailing slashes) of an ``s3://`` location; otherwise None."""
     if not isinstance(location, str) or not location.startswith("s3://"):
         return None
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
@@ -153,7 +151,7 @@ def _awkward_files() -> dict[str, trees.Files]:
 
 @dataclass
 class _Cohort:
-    """The subject a project is working with, and how many sessions are left of it."""
+    """The current subject of a project, and the number of sessions left for it."""
 
     subject: Subject
     schema: Schema
@@ -161,7 +159,7 @@ class _Cohort:
     sessions_left: int
 
 
-def _healthy_records(rng: random.Random) -> Iterator[Record]:
+def _regular_records(rng: random.Random) -> Iterator[Record]:
     cohorts: dict[str, _Cohort] = {}
     subject_number = 0
     while True:
@@ -220,12 +218,12 @@ def _derived_asset(
     name = f"{session.name}_{derivation.label}_{name_time(made)}"
     code_ocean_id = _random_id(rng)
     in_code_ocean = derivation.in_code_ocean and rng.random() < 0.6
-    place = f"{CODE_OCEAN_BUCKET}/{code_ocean_id}" if in_code_ocean else f"{OPEN_BUCKET}/{name}"
+    path = f"{CODE_OCEAN_BUCKET}/{code_ocean_id}" if in_code_ocean else f"{OPEN_BUCKET}/{name}"
     return Asset(
         session=session,
         record_id=_random_id(rng),
         name=name,
-        location=f"s3://{place}",
+        location=f"s3://{path}",
         code_ocean_ids=(code_ocean_id,),
         made=made,
         derivation=derivation,

@@ -1,9 +1,9 @@
-"""Records that answer filters quickly enough to stand in for a database.
+"""An in-memory collection of records that is fast enough to replace a database.
 
-A walk over pages asks ``_id > last`` again and again: the bounds are taken out of the
-filter and found by bisection, and the rest of the filter is compiled once. Equality
-and ``$in`` on what an asset is named by use an index. Everything that an index
-finds is still tested, so indexes change the time and never the answer.
+Paging repeats the condition ``_id > last``: these bounds are removed from the filter
+and located by bisection, and the rest of the filter is compiled once. Equality and
+``$in`` on names, ids and locations use an index. Records found by an index are still
+tested, so indexes affect only the time and never the result.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _EVERYTHING: Record = {"$match": {}}
 
 
 class RecordCollection:
-    """Records with string ``_id``, found in ascending order of it.
+    """Records with string ``_id``, in ascending order of it.
 
-    `insert` and `remove` replace what later calls see; an iterator that is under
-    way goes on over the records it started with.
+    `insert` and `remove` affect later calls only; an iterator in use continues over the
+    records it started with.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -53,14 +53,14 @@ class RecordCollection:
         self._table = _Table(records)
 
     def remove(self, record_id: str) -> None:
-        """Take out the record with this ``_id``, if there is one."""
+        """Remove the record with this ``_id``, if it exists."""
         kept = [record for record in self._table.records if record["_id"] != record_id]
         self._table = _Table(kept)
 
     def find(self, filter_query: Filter, sort: Sort | None = None) -> Iterator[Record]:
-        """The records that match, whole, by ``_id`` unless `sort` says otherwise.
+        """The matching whole records, in order of `sort`, by default of ``_id``.
 
-        A sort by ``_id`` is lazy: taking the first few costs only the way to them.
+        A sort by ``_id`` is lazy: the first few records are found without the rest.
         """
         found = self._table.find(filter_query)
         if not sort or dict(sort) == {"_id": 1}:
@@ -68,19 +68,19 @@ class RecordCollection:
         return iter(run_pipeline(list(found), [{"$sort": dict(sort)}]))
 
     def count(self, filter_query: Filter) -> int:
-        """How many records match."""
+        """The number of matching records."""
         if not filter_query:
             return len(self)
         return sum(1 for _ in self.find(filter_query))
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
-        """The results of `pipeline`; a ``$match`` at its head uses the indexes."""
+        """The results of `pipeline`; a leading ``$match`` uses the indexes."""
         compile_stages(pipeline)
         rest = list(pipeline)
         found: Iterator[Record] = iter(self._table.records)
         if rest and "$match" in rest[0]:
             found = self.find(rest[0]["$match"])
-            # left in place, so that a fault on the way names the right stage
+            # Replaced, not removed, so that an error still names the right stage number.
             rest[0] = _EVERYTHING
             if rest[1:] and rest[1] == {"$sort": {"_id": 1}}:
                 rest[1] = _EVERYTHING
@@ -88,7 +88,7 @@ class RecordCollection:
 
 
 class _Table:
-    """Sorted records with the indexes made over them so far."""
+    """Sorted records with the indexes created so far."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
@@ -102,34 +102,35 @@ class _Table:
         last = len(self._ids) if end is None else bisect_left(self._ids, end)
         matches = _compiled(json.dumps(rest))
         positions = self._candidates(rest, range(first, last))
-        return (self.records[place] for place in positions if matches(self.records[place]))
+        return (self.records[at] for at in positions if matches(self.records[at]))
 
     def _candidates(self, filter_query: Filter, within: range) -> Iterable[int]:
-        """The places of a range that can match, ascending."""
+        """The positions within a range that can match, ascending."""
         for path, condition in _top_conditions(filter_query):
             texts = _exact_texts(condition) if path in INDEXED_PATHS else None
             if texts is not None:
                 index = self._index(path)
-                places = {place for text in texts for place in index.get(text, ())}
-                return sorted(place for place in places if place in within)
+                positions = {position for text in texts for position in index.get(text, ())}
+                return sorted(position for position in positions if position in within)
         return within
 
     def _index(self, path: str) -> dict[str, list[int]]:
         with self._lock:
             if path not in self._indexes:
                 index: dict[str, list[int]] = {}
-                for place, record in enumerate(self.records):
+                for position, record in enumerate(self.records):
                     for text in _texts(value_at(record, path)):
-                        index.setdefault(text, []).append(place)
+                        index.setdefault(text, []).append(position)
                 self._indexes[path] = index
             return self._indexes[path]
 
 
 def split_bounds(filter_query: Filter) -> tuple[str, str | None, Filter]:
-    """The texts that ``_id`` may not be before and must be before, and the filter without them.
+    """(lower bound, upper bound, filter without them) of the condition on ``_id``.
 
-    Understands ``{"_id": {"$gt": text}}``, ``$gte``, and ``$lt`` beside one of them, alone,
-    beside other conditions or as a member of a top ``$and``; "" and None for no bound.
+    The lower bound is inclusive, the upper one exclusive; "" and None mean no bound.
+    Recognizes ``$gt`` or ``$gte`` with a string, and ``$lt`` beside it, at the top of the
+    filter or in a top-level ``$and``.
     """
     floor, end = _bounds(filter_query.get("_id"))
     if floor:
@@ -147,14 +148,14 @@ def _is_about_id(member: object) -> bool:
 
 
 def _without(filter_query: Filter, member: object) -> Filter:
-    """`filter_query` without one member of its ``$and``, and without an empty one."""
+    """`filter_query` without one member of its ``$and``, which is removed if it is empty."""
     others = [other for other in filter_query["$and"] if other is not member]
     rest = {key: value for key, value in filter_query.items() if key != "$and"}
     return rest | ({"$and": others} if others else {})
 
 
 def _bounds(condition: object) -> tuple[str, str | None]:
-    """The first text that meets ``$gt`` or ``$gte``, and that of a ``$lt``; else "" and None."""
+    """(inclusive lower bound, exclusive upper bound) of a condition; else ("", None)."""
     if not isinstance(condition, dict) or not all(isinstance(v, str) for v in condition.values()):
         return "", None
     if condition.keys() - {"$lt"} == {"$gt"}:
@@ -170,7 +171,7 @@ def _compiled(text: str) -> Callable[[Record], bool]:
 
 
 def _top_conditions(filter_query: Filter) -> Iterator[tuple[str, Any]]:
-    """Every (path, condition) that must hold by itself."""
+    """Every (path, condition) that a matching record must satisfy."""
     for key, value in filter_query.items():
         if key == "$and" and isinstance(value, list):
             for member in value:
@@ -180,7 +181,7 @@ def _top_conditions(filter_query: Filter) -> Iterator[tuple[str, Any]]:
 
 
 def _exact_texts(condition: object) -> list[str] | None:
-    """The texts one of which a field must hold, or None where that cannot be said."""
+    """The strings of which a field must equal one, or None for any other condition."""
     if isinstance(condition, str):
         return [condition]
     if not isinstance(condition, dict) or len(condition) != 1:

@@ -1,8 +1,8 @@
-"""The metadata gateway in process: its routes, its limits and its silences.
+"""The metadata gateway in process: its routes, its limits and its short pages.
 
-`DemoGateway` answers requests as the public gateway does, short pages included;
-`GatewayAdapter` puts it under a `requests.Session`, so that the real
-``MetadataDbClient`` talks to it and no network is touched.
+`DemoGateway` responds to requests as the public gateway does, including short pages.
+`GatewayAdapter` connects it to a `requests.Session`, so that the real
+``MetadataDbClient`` uses it without any network access.
 """
 
 from __future__ import annotations
@@ -31,40 +31,40 @@ MAX_PAYLOAD = 6_000_000
 MAX_URL = 8_192
 _JSON = "application/json"
 
-HttpAnswer = tuple[int, str, bytes]
-"""Status, content type and body."""
+HttpResponse = tuple[int, str, bytes]
+"""(status, content type, body)."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """What the gateway sends at most.
+    """The limits of the gateway.
 
     Attributes
     ----------
     max_payload
-        Bytes of an answer; past it ``find`` drops the rest in silence, other routes
-        answer 413.
-    longest_page
-        Records in an answer of ``find``, whatever the limit asked for; 0 for no cap.
+        Bytes of a response. Beyond it ``find`` silently omits the remaining records;
+        other routes respond with 413.
+    max_page
+        Records in a response of ``find``, whatever the requested limit; 0 for no limit.
     max_url
-        Bytes of path and query; a longer one is answered 414.
+        Bytes of path and query; a longer one is a 414.
     """
 
     max_payload: int = MAX_PAYLOAD
-    longest_page: int = 0
+    max_page: int = 0
     max_url: int = MAX_URL
 
 
 class DemoGateway:
-    """Answers HTTP requests from records, as the metadata gateway does.
+    """Responds to HTTP requests from records, as the metadata gateway does.
 
     Parameters
     ----------
     records
-        The data assets, served as ``metadata_index/data_assets`` by v1 and v2 alike,
-        whichever schema they are in.
+        The data assets, served as ``metadata_index/data_assets`` under v1 and v2,
+        whatever their schema.
     collections
-        Further collections: ``database/collection`` -> records.
+        Additional collections: ``database/collection`` -> records.
     """
 
     def __init__(
@@ -80,17 +80,17 @@ class DemoGateway:
         self._collections = {name: RecordCollection(found) for name, found in further.items()}
         self._collections[DATA_ASSETS] = self.assets
 
-    def answer_target(self, method: str, target: str, body: bytes = b"") -> HttpAnswer:
-        """The answer to a request for `target`, a path with its query as it is on the wire."""
+    def handle_target(self, method: str, target: str, body: bytes = b"") -> HttpResponse:
+        """The response to a request for `target`, a path with its query, still encoded."""
         if len(target.encode()) > self.limits.max_url:
             return _message(414, "URI Too Long")
         path, _, query = target.partition("?")
-        return self.answer(method, unquote(path), dict(parse_qsl(query, True)), body)
+        return self.handle(method, unquote(path), dict(parse_qsl(query, True)), body)
 
-    def answer(
+    def handle(
         self, method: str, url_path: str, query_params: Mapping[str, str], body: bytes = b""
-    ) -> HttpAnswer:
-        """The answer to one request; bad JSON and refused queries are a 400 that says why."""
+    ) -> HttpResponse:
+        """The response to one request; invalid JSON or a refused query is a 400 with a reason."""
         version, _, rest = url_path.strip("/").partition("/")
         name, route = _split_route(rest)
         collection = self._collections.get(name)
@@ -102,7 +102,7 @@ class DemoGateway:
         except InvalidInput as error:
             return 400, _JSON, _dump({"error": str(error)}).encode()
 
-    def _routes(self) -> Mapping[tuple[str, str], Callable[..., HttpAnswer]]:
+    def _routes(self) -> Mapping[tuple[str, str], Callable[..., HttpResponse]]:
         return {
             ("GET", ""): self._get,
             ("GET", "find"): self._find,
@@ -112,29 +112,29 @@ class DemoGateway:
 
     def _find(
         self, collection: RecordCollection, params: Mapping[str, str], body: bytes
-    ) -> HttpAnswer:
+    ) -> HttpResponse:
         texts, fits = self._fitting(islice(_select(collection, params), self._page_cap()))
         if not texts and not fits:
-            # an empty page would say that there is nothing more
+            # An empty page would mean that there are no more records.
             return _message(413, "Request Too Long")
         return _array(texts)
 
     def _get(
         self, collection: RecordCollection, params: Mapping[str, str], body: bytes
-    ) -> HttpAnswer:
+    ) -> HttpResponse:
         texts, fits = self._fitting(_select(collection, params))
         return _array(texts) if fits else _message(413, "Request Too Long")
 
     def _aggregate(
         self, collection: RecordCollection, params: Mapping[str, str], body: bytes
-    ) -> HttpAnswer:
+    ) -> HttpResponse:
         pipeline = _parse(body, "the pipeline", list)
         texts, fits = self._fitting(map(_dump, collection.aggregate(pipeline)))
         return _array(texts) if fits else _message(413, "Request Too Long")
 
     def _count(
         self, collection: RecordCollection, params: Mapping[str, str], body: bytes
-    ) -> HttpAnswer:
+    ) -> HttpResponse:
         counts = {
             "total_record_count": len(collection),
             "filtered_record_count": collection.count(_object(params, "filter")),
@@ -142,10 +142,10 @@ class DemoGateway:
         return 200, _JSON, _dump(counts).encode()
 
     def _page_cap(self) -> int | None:
-        return self.limits.longest_page or None
+        return self.limits.max_page or None
 
     def _fitting(self, texts: Iterable[str]) -> tuple[list[str], bool]:
-        """As many of `texts` as fit an answer, and whether those are all."""
+        """The first of `texts` that fit in a response, and whether these are all."""
         kept: list[str] = []
         room = self.limits.max_payload - 2
         for text in texts:
@@ -157,13 +157,13 @@ class DemoGateway:
 
 
 def _split_route(rest: str) -> tuple[str, str]:
-    """``database/collection`` and the route below it, "" for the bare one."""
+    """``database/collection`` and the route below it, "" without one."""
     parts = rest.split("/")
     return "/".join(parts[:2]), "/".join(parts[2:])
 
 
 def _select(collection: RecordCollection, params: Mapping[str, str]) -> Iterator[str]:
-    """The JSON text of every record that a find request selects, one by one."""
+    """The JSON text of each record that a find request selects, generated lazily."""
     skip, limit = _number(params, "skip"), _number(params, "limit")
     projection = _object(params, "projection")
     project = compile_projection(projection) if projection else None
@@ -198,19 +198,19 @@ def _parse(text: str | bytes, what: str, kind: type) -> Any:
 _dump = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _array(texts: Sequence[str]) -> HttpAnswer:
+def _array(texts: Sequence[str]) -> HttpResponse:
     return 200, _JSON, f"[{','.join(texts)}]".encode()
 
 
-def _message(status: int, text: str) -> HttpAnswer:
+def _message(status: int, text: str) -> HttpResponse:
     return status, _JSON, _dump({"message": text}).encode()
 
 
 class GatewayAdapter(BaseAdapter):
-    """Carries HTTPS requests to a `DemoGateway` in this process.
+    """A transport adapter that passes requests to a `DemoGateway` in this process.
 
-    Mount it on a `requests.Session` for ``https://``; ``request_count`` says how
-    many it carried.
+    Mount it on a `requests.Session` for ``https://``; ``request_count`` is the number of
+    requests so far.
     """
 
     def __init__(self, gateway: DemoGateway) -> None:
@@ -228,11 +228,11 @@ class GatewayAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """The gateway's answer as a response; no socket is opened."""
+        """The gateway's response as a `requests.Response`; no socket is opened."""
         with self._lock:
             self.request_count += 1
         body = request.body or b""
-        status, content_type, content = self.gateway.answer_target(
+        status, content_type, content = self.gateway.handle_target(
             request.method or "GET",
             request.path_url,
             body.encode() if isinstance(body, str) else bytes(body),
@@ -240,7 +240,7 @@ class GatewayAdapter(BaseAdapter):
         return _response(request, status, content_type, content)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: there is no connection to close."""
 
 
 def _response(

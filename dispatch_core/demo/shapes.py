@@ -1,9 +1,9 @@
-"""The two shapes of a metadata record, built from one description of an asset.
+"""Metadata records in both schemas, built from one description of an asset.
 
-A `Session` owns what its raw asset and everything derived from it have in common;
-an `Asset` is one of them; `record_of` spells it as a v1 or a v2 record. Documents
-that are equal are the same object in every record that holds them, which is what
-lets a hundred thousand records fit in memory: treat every record as immutable.
+A `Session` has the documents that its raw asset and all derived assets share; an `Asset`
+is one of these; `record_of` builds its v1 or v2 record. Equal documents are the same
+object in every record, so that a hundred thousand records fit in memory: treat every
+record as immutable.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LAYOUTS = (
     ("T", "seconds", ""),
     ("", "date", ""),
 )
-"""Separator, precision and zone of the ways a time is written; the last is a date alone."""
+"""(separator, precision, zone) of each layout of a time; the last is a date only."""
 
 DATE_ONLY = len(LAYOUTS) - 1
 DATE_WITH_SPACE = 5
@@ -48,7 +48,7 @@ def stamp(local: datetime, layout: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A subject and the documents that describe it, in one schema."""
+    """A subject and its documents, in one schema."""
 
     subject_id: str
     subject: Record
@@ -57,10 +57,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One recording: the documents every asset that comes from it shares.
+    """One recording, with the documents that all its assets share.
 
-    ``project_name`` may be one of the project's drifted spellings. ``layout``
-    is how this session's times are written, an index into `LAYOUTS`.
+    ``project_name`` may be a variant of the project's name. ``layout`` is the layout of
+    the session's times, an index into `LAYOUTS`.
     """
 
     project: Project
@@ -77,7 +77,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One data asset of a session; ``derivation`` is None for the raw one."""
+    """One data asset of a session; ``derivation`` is None for the raw asset."""
 
     session: Session
     record_id: str
@@ -100,10 +100,10 @@ def session_of(
     kind: int = 0,
     verdict: str = "Pass",
 ) -> Session:
-    """A session of `project`; `verdict` is its quality control, "" for none.
+    """A session of `project`; `verdict` is its quality control status, "" for none.
 
-    `spelling` and `kind` pick from the project's spellings and session types,
-    counting round.
+    `spelling` and `kind` select from the project's spellings and session types, modulo
+    their number.
     """
     prefix = f"{project.prefix}_" if project.prefix else ""
     session_type = project.session_types[kind % len(project.session_types)]
@@ -126,7 +126,7 @@ def session_of(
 
 
 def name_time(moment: datetime) -> str:
-    """`moment` as asset names spell it: ``2025-03-01_10-00-00``."""
+    """`moment` in the format of asset names: ``2025-03-01_10-00-00``."""
     return f"{moment.date().isoformat()}_{moment.strftime('%H-%M-%S')}"
 
 
@@ -138,8 +138,8 @@ def record_of(asset: Asset) -> Record:
 def envelope_of(asset: Asset) -> Record:
     """A v1 envelope (``external_links``, ``session``, ``rig``) around v2 cores.
 
-    `asset` must belong to a v2 session; ``session`` and ``rig`` are null, the
-    cores are where v2 has them, as records look that were half upgraded.
+    `asset` must belong to a v2 session. ``session`` and ``rig`` are null and the cores
+    are at their v2 paths, as in partly upgraded records.
     """
     cores = _record_v2(asset)
     envelope = _record_v1(asset)
@@ -241,7 +241,7 @@ def _description_v2(asset: Asset) -> Record:
     }
 
 
-# Every cache here is bounded by the vocabulary: a few hundred small documents in all.
+# The vocabulary limits every cache here to a few hundred small documents in total.
 @functools.cache
 def _schema_url(core: str) -> str:
     return f"https://example.org/aind-data-schema/core/{core}.py"
@@ -259,7 +259,7 @@ def _release(version: int) -> str:
 
 @functools.cache
 def modality_list(abbreviations: tuple[str, ...]) -> list[Record]:
-    """Name and abbreviation of each modality, the list that both schemas hold."""
+    """A list with name and abbreviation of each modality, as in both schemas."""
     return [{"name": MODALITIES[each], "abbreviation": each} for each in abbreviations]
 
 
@@ -386,7 +386,7 @@ def _code(pipeline: str, process: str, version: int) -> Record:
 
 
 def subject_of(subject_id: str, schema: Schema, number: int) -> Subject:
-    """A subject with its documents; `number` picks genotype, sex and dates."""
+    """A subject with its documents; `number` determines genotype, sex and dates."""
     genotype = GENOTYPES[number % len(GENOTYPES)]
     born = f"202{number % 4 + 1}-{number % 12 + 1:02}-{number % 28 + 1:02}"
     traits = {
@@ -510,7 +510,7 @@ def _epochs(schema: Schema, kind: str) -> list[Record]:
 
 @functools.cache
 def _rig(schema: Schema, project: Project, number: int) -> Record:
-    """The ``rig`` (v1) or ``instrument`` (v2) document, the same for many sessions."""
+    """The ``rig`` (v1) or ``instrument`` (v2) document, shared by many sessions."""
     rig_id = f"{project.prefix or 'vr'}-rig-{number}"
     device = {"name": "Face Camera", "model": "DC-100", "serial_number": f"00{number}17"}
     if schema == 1:
@@ -541,7 +541,7 @@ def _rig(schema: Schema, project: Project, number: int) -> Record:
 def _quality_control(
     schema: Schema, modalities: tuple[str, ...], verdict: str, month: str
 ) -> Record:
-    """Quality control in which the first modality got `verdict`, all others "Pass"."""
+    """Quality control with `verdict` for the first modality and "Pass" for the others."""
     verdicts = dict.fromkeys(modalities, "Pass") | {modalities[0]: verdict}
     time = f"{month}-15T04:08:05.256403Z"
     if schema == 1:

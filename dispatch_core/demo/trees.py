@@ -1,8 +1,8 @@
-"""The files below an asset, made from its record when somebody lists them.
+"""The files below an asset, generated from its record on demand.
 
-A hundred thousand assets would be millions of keys; here a key exists only while
-a page that holds it is being answered. Everything is a function of the record's
-name, level and modalities, so a listing is the same each time.
+A hundred thousand assets have millions of keys, so keys are generated only for the page
+that lists them. They depend only on the record's name, level and modalities, so
+repeated listings are identical.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _PROBES = ("ProbeA", "ProbeB")
 
 
 def files_of(record: Record) -> Files:
-    """Every file below the asset of `record`, as (relative key, size), sorted."""
+    """Every file below the asset of `record` as (relative key, size), sorted by key."""
     return with_sizes(keys_of(record))
 
 
 def keys_of(record: Record) -> list[str]:
-    """The key of every file below the asset of `record`, in no order."""
+    """The key of every file below the asset of `record`, unsorted."""
     return [*_sidecars(record), *_data_keys(record)]
 
 
 def with_sizes(keys: Iterable[str]) -> Files:
-    """`keys` sorted, once each, with a size that depends on the key alone."""
+    """`keys`, sorted and without duplicates, each with a size that depends only on the key."""
     return [(key, size_of(key)) for key in sorted(set(keys))]
 
 
 def written_at(record: Record) -> Callable[[str], str]:
-    """When each file of the asset was written: within three hours of the time in its name."""
+    """A function from a key to its time of change, up to three hours after the asset's time."""
     day, time = (_STAMP.findall(record["name"]) or [("2025-01-01", "00-00-00")])[-1]
     begin = datetime.fromisoformat(f"{day}T{time.replace('-', ':')}+00:00")
     return lambda key: time_text(begin + timedelta(seconds=zlib.crc32(key.encode()) % 10_800))
@@ -55,12 +55,12 @@ def zarr(path: str, arrays: Mapping[str, int]) -> list[str]:
 
 
 def nwb_store(path: str) -> list[str]:
-    """The keys of an NWB file in Zarr form, 20 of them."""
+    """The 20 keys of an NWB file as a Zarr directory store."""
     return zarr(path, {"units/spike_times": 6, "acquisition/licks/data": 4, "intervals/trials": 5})
 
 
 def sidecars(schema: int) -> list[str]:
-    """The metadata files that every asset of a schema carries."""
+    """The metadata files that every asset of a schema has."""
     recording = ("session", "rig") if schema == 1 else ("acquisition", "instrument")
     cores = ("data_description", "subject", "procedures", "processing", "metadata.nd", *recording)
     return [f"{core}.json" for core in cores]
@@ -75,16 +75,16 @@ def _data_keys(record: Record) -> list[str]:
     label = _LABEL.search(name)
     if label and record["data_description"]["data_level"] == "derived":
         source = name[: label.start()]
-        return _DERIVED[label.group(1)](source, _dice(name), _modalities(record))
+        return _DERIVED[label.group(1)](source, _hash(name), _modalities(record))
     return _raw_keys(record)
 
 
-def _dice(name: str) -> int:
+def _hash(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
 def size_of(key: str) -> int:
-    """Bytes of the file of this key, which depend on the key alone."""
+    """The size in bytes of a file, which depends only on its key."""
     large = key.endswith((".nwb", ".mp4", ".h5", ".dat", ".bin"))
     return zlib.crc32(key.encode()) % (2_000_000_000 if large else 200_000) + 128
 
@@ -122,7 +122,7 @@ def _raw_ephys(name: str) -> list[str]:
     keys = ["ecephys/ecephys_clipped/settings.xml"]
     for probe in _PROBES:
         store = f"ecephys/ecephys_compressed/{_stream(probe)}.zarr"
-        keys += zarr(store, {"traces_seg0": 6 + _dice(name) % 6, "times_seg0": 2})
+        keys += zarr(store, {"traces_seg0": 6 + _hash(name) % 6, "times_seg0": 2})
     return keys
 
 
@@ -196,7 +196,7 @@ def _fused(source: str, dice: int, modalities: tuple[str, ...]) -> list[str]:
 
 
 def _nwb_either_way(path: str, dice: int) -> list[str]:
-    """One asset in three has its ``.nwb`` as a directory store, under the same name."""
+    """The keys of a ``.nwb``: for one asset in three a directory store, else a single file."""
     return nwb_store(path) if dice % 3 == 0 else [path]
 
 

@@ -1,8 +1,7 @@
-"""What the demo catalogue talks about: invented projects, rigs and people.
+"""The vocabulary of the demo catalogue: fictional projects, rigs and people.
 
-Modality names and abbreviations are the field's own vocabulary; everything else
-is made up in the style of the real thing, so that a filter written against the
-demo has the shape of a filter that works on the real catalogue.
+Modality names and abbreviations are real. Everything else is fictional but in the style
+of real records, so that filters for the demo look like filters for a real catalogue.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ MISSING_BUCKET = "demo-retired-data"
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """A pipeline that makes derived assets, named by the label in their names."""
+    """A pipeline that creates derived assets; `label` appears in their names."""
 
     label: str
     processes: tuple[str, ...]
@@ -49,10 +48,10 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project: how its assets are named, what they hold, what is derived from them.
+    """A project: the names, modalities and derived assets of its sessions.
 
-    ``name`` first, then the spellings that crept in (one session of twenty-five).
-    ``weight`` is its share of all sessions.
+    ``spellings`` has the name first, then its variants (one session in twenty-five).
+    ``weight`` is the relative number of its sessions.
     """
 
     spellings: tuple[str, ...]
@@ -66,7 +65,7 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The spelling most of its assets use."""
+        """The name that most of its assets use."""
         return self.spellings[0]
 
 

@@ -24,10 +24,10 @@ from typing import Any, Literal
 from dispatch_core.builder.conditions import (
     Condition,
     conditions_of,
+    item_at,
     joined,
     match_filters,
     replaced_at,
-    value_of,
     with_operand,
 )
 from dispatch_core.builder.spelling import (
@@ -117,14 +117,14 @@ def advise(
     calls = [partial(_advise, one) for one in asked[:MOST_CONDITIONS]]
     answers = ask_together(calls, "advice", progress)
     unknown = [
-        one.place + one.condition.place
+        one.place + one.condition.json_path
         for one, advice in zip(asked, answers, strict=False)
         if advice is not None and advice.kind == "unknown field"
     ]
     return tuple(
         advice
         for one, advice in zip(asked, answers, strict=False)
-        if advice is not None and not _is_inside(one.place + one.condition.place, unknown)
+        if advice is not None and not _is_inside(one.place + one.condition.json_path, unknown)
     ) + tuple(_hints(source, query))
 
 
@@ -206,9 +206,9 @@ def _either(asking: _Asking, *paths: str) -> Iterator[Suggestion]:
     if condition.path != condition.key:
         return
     branches = {"$or": [{path: condition.operand} for path in paths]}
-    document = value_of(asking.filter_query, condition.place[:-1])
+    document = item_at(asking.filter_query, condition.json_path[:-1])
     rest = {key: item for key, item in document.items() if key != condition.key}
-    new = replaced_at(asking.filter_query, condition.place[:-1], joined(rest, branches))
+    new = replaced_at(asking.filter_query, condition.json_path[:-1], joined(rest, branches))
     yield asking.with_filter("either spelling", new)
 
 

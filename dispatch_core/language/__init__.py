@@ -1,1 +1,1 @@
-"""MongoDB's query language over JSON values: filters, regular expressions, expressions."""
+"""MongoDB's query language over JSON values: filters, expressions, aggregation pipelines."""

@@ -1,8 +1,8 @@
 """MongoDB aggregation pipelines over records in memory.
 
 Each stage is a function from records to records. ``$match``, ``$project``,
-``$unwind`` and ``$limit`` work on a stream, one record at a time; ``$sort`` and
-``$group`` need them all. Records that come in are never changed.
+``$unwind`` and ``$limit`` process one record at a time; ``$sort`` and ``$group`` need
+all records. Input records are never modified.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final, NoReturn, TypeAlias
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import (
-    ABSENT_RANK,
     MISSING,
+    MISSING_RANK,
     date_text,
     is_number,
-    shape_fault,
+    json_problem,
     sort_key,
     type_name,
 )
@@ -41,11 +41,11 @@ _LONGEST = 2**63 - 1
 
 
 def run_pipeline(records: Iterable[Record], pipeline: Pipeline) -> list[Record]:
-    """The results of a pipeline, in its order; ``[]`` gives the records themselves.
+    """The results of a pipeline, in its order; ``[]`` returns the records themselves.
 
-    Dates come back as ISO text in UTC. Stages and operators that are not
-    supported raise `InvalidInput` before the first record is read; a value that
-    an operator cannot work on (``$size`` of a string) raises it on the way.
+    Dates are returned as ISO 8601 text in UTC. An unsupported stage or operator raises
+    `InvalidInput` before the first record is read; a value that an operator does not
+    accept (``$size`` of a string) raises it while records are read.
     """
     for stage in compile_stages(pipeline):
         records = stage(records)
@@ -54,17 +54,17 @@ def run_pipeline(records: Iterable[Record], pipeline: Pipeline) -> list[Record]:
 
 
 def compile_stages(pipeline: Pipeline) -> list[Stage]:
-    """The stages of a pipeline as functions; `InvalidInput` where one cannot be."""
+    """The stages of a pipeline as functions; `InvalidInput` for an unsupported or invalid one."""
     if not isinstance(pipeline, list):
         _refuse("pipeline", "a pipeline is a list of stages", "Write [{...}]")
-    fault = shape_fault(pipeline, MAX_DEPTH)
-    if fault:
-        _refuse("pipeline", f"the pipeline cannot be used: {fault}")
+    problem = json_problem(pipeline, MAX_DEPTH)
+    if problem:
+        _refuse("pipeline", f"the pipeline cannot be used: {problem}")
     return [_stage(number, spec) for number, spec in enumerate(pipeline, start=1)]
 
 
 def supported_stages() -> list[str]:
-    """The names of all stages, sorted."""
+    """The names of all supported stages, sorted."""
     return sorted(_STAGES)
 
 
@@ -82,7 +82,7 @@ def _stage(number: int, spec: JsonValue) -> Stage:
     return _STAGES[name](argument, f"stage {number}, {name}")
 
 
-# Dates exist only between stages, and only where an operator makes one.
+# JSON has no dates: they exist only between stages, if an operator creates them.
 
 
 def _makes_dates(spec: JsonValue) -> bool:
@@ -103,7 +103,7 @@ def _with_text_dates(value: JsonValue) -> JsonValue:
     return value
 
 
-# Stages that look at one record at a time
+# Stages that process one record at a time
 
 
 def _each(change: Callable[[Record], Record]) -> Stage:
@@ -147,7 +147,7 @@ def _replace_with(spec: JsonValue, where: str) -> Stage:
 
 def _count_of(spec: JsonValue, where: str, least: int) -> int:
     if not is_number(spec) or spec % 1 != 0 or not least <= spec <= _LONGEST:
-        _refuse(where, f"needs a whole number of at least {least} that 64 bits hold")
+        _refuse(where, f"needs a whole number of at least {least} that fits in 64 bits")
     return int(spec)
 
 
@@ -216,7 +216,10 @@ def _indexed(record: Record, index_names: list[str], number: int | None) -> Reco
 
 
 def _replaced(record: JsonValue, names: list[str], value: JsonValue) -> Record:
-    """A copy of a record with one path set, or removed by `MISSING`; the rest is shared."""
+    """A copy of a record with one path set, or removed if `value` is `MISSING`.
+
+    Unchanged parts are shared with the record.
+    """
     copy = dict(record) if isinstance(record, dict) else {}
     if len(names) > 1:
         copy[names[0]] = _replaced(copy.get(names[0]), names[1:], value)
@@ -233,10 +236,10 @@ def _replaced(record: JsonValue, names: list[str], value: JsonValue) -> Record:
 def sort_records(
     records: Iterable[Record], spec: dict[str, int], where: str = "sort"
 ) -> list[Record]:
-    """Records in the order of a sort document, ``{"path": 1 or -1}``; equal ones stay put.
+    """Records sorted by a sort document, ``{"path": 1 or -1}``; the sort is stable.
 
-    Types order as null, numbers, text, documents, arrays, bools; of an array the
-    least element counts, or the greatest where the order is descending.
+    Types sort as null, numbers, text, documents, arrays, bools. An array sorts by its
+    least element, in descending order by its greatest.
     """
     if not isinstance(spec, dict) or not spec:
         _refuse(where, "needs a document of at least one path")
@@ -259,7 +262,7 @@ def _sort_keys(value: JsonValue, names: list[str], start: int = 0) -> list[tuple
             return _sort_keys_in_array(value, names, position)
         value = value.get(names[position]) if isinstance(value, dict) else None
     if isinstance(value, list):
-        return [sort_key(item) for item in value] or [(ABSENT_RANK,)]
+        return [sort_key(item) for item in value] or [(MISSING_RANK,)]
     return [sort_key(value)]
 
 

@@ -1,7 +1,7 @@
-"""How MongoDB orders and tells apart values: the ground of `match` and `expressions`.
+"""MongoDB's types, equality and sort order over JSON values.
 
-Two values are equal where their `sort_key` is equal: 1 is 1.0, True is not 1,
-and the order of a document's fields counts.
+Two values are equal if their `sort_key` is equal: 1 equals 1.0, True does not equal
+1, and the order of a document's fields matters.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dispatch_core.types import JsonValue
 
 
 class Missing:
-    """The value of a path that leads nowhere; only `MISSING` is one."""
+    """The type of `MISSING`, the value of a path that does not exist."""
 
     __slots__ = ()
 
@@ -27,7 +27,7 @@ MISSING: Final = Missing()
 
 SortKey: TypeAlias = tuple[Any, ...]
 
-ABSENT_RANK: Final = 0
+MISSING_RANK: Final = 0
 NULL_RANK: Final = 5
 NUMBER_RANK: Final = 10
 STRING_RANK: Final = 15
@@ -37,7 +37,7 @@ BOOL_RANK: Final = 40
 DATE_RANK: Final = 45
 
 _RANKS: Final[dict[type, int]] = {
-    Missing: ABSENT_RANK,
+    Missing: MISSING_RANK,
     type(None): NULL_RANK,
     int: NUMBER_RANK,
     float: NUMBER_RANK,
@@ -50,7 +50,7 @@ _RANKS: Final[dict[type, int]] = {
 
 
 def rank_of(value: JsonValue) -> int:
-    """The bracket of a value's type; values compare only within one.
+    """The rank of a value's type in the sort order; ``$gt`` and ``$lt`` compare within one rank.
 
     Missing 0, null 5, number 10, string 15, document 20, array 25, bool 40, date 45.
     """
@@ -62,14 +62,14 @@ def _rank_by_base(value: JsonValue) -> int:
     for base, rank in _RANKS.items():
         if isinstance(value, base) and not (base is int and isinstance(value, bool)):
             return rank
-    raise TypeError(f"no JSON value: {type(value).__name__}")
+    raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 
 def sort_key(value: JsonValue) -> SortKey:
-    """A hashable tuple that sorts and equals as MongoDB compares values.
+    """A hashable tuple that sorts and compares equal as the value does in MongoDB.
 
-    NaN sorts before every other number; strings sort by code point, which is
-    the order of their UTF-8 bytes.
+    NaN sorts before every other number; strings sort by code point, which is the
+    order of their UTF-8 bytes.
     """
     rank = rank_of(value)
     if rank == DOCUMENT_RANK:
@@ -116,10 +116,10 @@ TYPE_CODES: Final[dict[str, int]] = {
     "decimal": 19,
     "maxKey": 127,
 }
-"""Every type alias that ``$type`` knows; JSON values have nine of these types."""
+"""Every type alias that ``$type`` accepts; JSON values have nine of these types."""
 
 _NAMES: Final[dict[int, str]] = {
-    ABSENT_RANK: "missing",
+    MISSING_RANK: "missing",
     NULL_RANK: "null",
     STRING_RANK: "string",
     DOCUMENT_RANK: "object",
@@ -140,30 +140,30 @@ def type_name(value: JsonValue) -> str:
 
 
 def date_text(date: datetime) -> str:
-    """A date as ISO text in UTC with milliseconds, ``2025-01-31T09:30:00.000Z``."""
+    """A date as ISO 8601 text in UTC with milliseconds, ``2025-01-31T09:30:00.000Z``."""
     utc = date.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
-def shape_fault(value: JsonValue, limit: int) -> str:
-    """What makes a value no JSON of at most `limit` levels, or ``""``.
+def json_problem(value: JsonValue, limit: int) -> str:
+    """Why a value is not JSON of at most `limit` levels, or ``""`` if it is.
 
-    Asked first of everything that people write, so that what follows may recurse.
+    Iterative, and called before any other check, so that later code can recurse safely.
     """
     level: list[JsonValue] = [value]
     for _ in range(limit + 1):
-        fault = next(filter(None, map(_fault_of, level)), "")
+        problem = next(filter(None, map(_own_problem, level)), "")
         level = [item for part in level for item in _parts_of(part)]
-        if fault or not level:
-            return fault
+        if problem or not level:
+            return problem
     return f"it nests deeper than {limit} levels"
 
 
-def _fault_of(value: JsonValue) -> str:
+def _own_problem(value: JsonValue) -> str:
     if value.__class__ not in _RANKS or value is MISSING:
-        return f"it holds a value of the type {type(value).__name__}, which JSON has not"
-    names = value if isinstance(value, dict) else ()
-    return next((f"the name {name!r} is no string" for name in names if type(name) is not str), "")
+        return f"it contains a value of type {type(value).__name__}, which is not a JSON type"
+    keys = value if isinstance(value, dict) else ()
+    return next((f"the key {key!r} is not a string" for key in keys if type(key) is not str), "")
 
 
 def _parts_of(value: JsonValue) -> Iterable[JsonValue]:

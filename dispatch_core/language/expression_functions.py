@@ -1,7 +1,7 @@
-"""What each aggregation operator computes from its evaluated arguments.
+"""Aggregation operators as functions of their evaluated arguments.
 
-The operators that evaluate lazily or name variables are in `expressions`.
-Null and missing pass through most of them as null.
+Operators that evaluate lazily or define variables are in `expressions`. Most of these
+return null for an argument that is null or missing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dispatch_core.language.bson import MISSING, date_text, is_number, sort_key,
 from dispatch_core.types import JsonValue
 
 
-class UnfitError(Exception):
-    """An argument that the operator cannot work on; `expressions` adds name and place."""
+class OperandError(Exception):
+    """An argument that an operator does not accept; `expressions` adds operator and position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """An operator whose arguments are all evaluated first, and how many it takes."""
+    """An operator with eagerly evaluated arguments, and how many of them it takes."""
 
     call: Callable[..., JsonValue]
     least: int = 1
@@ -31,44 +31,45 @@ class Function:
 
     @property
     def arity(self) -> str:
+        """The number of arguments in words: "1 value", "2 values", "1 to 2 values"."""
         if self.least == self.most:
             return "1 value" if self.least == 1 else f"{self.least} values"
-        most = "more" if self.most == math.inf else self.most
-        return f"{self.least} to {most} values"
+        return f"{self.least} to {self.most} values"
 
 
-def _absent(value: JsonValue) -> bool:
+def _is_nullish(value: JsonValue) -> bool:
+    """Whether a value is null or missing ("nullish" in MongoDB's terms)."""
     return value is None or value is MISSING
 
 
 def _array_of(value: JsonValue) -> list[JsonValue]:
     if not isinstance(value, list):
-        raise UnfitError(f"needs an array, and finds {type_name(value)}")
+        raise OperandError(f"needs an array, not {type_name(value)}")
     return value
 
 
 def _text_of(value: JsonValue) -> str:
     if not isinstance(value, str):
-        raise UnfitError(f"needs a string, and finds {type_name(value)}")
+        raise OperandError(f"needs a string, not {type_name(value)}")
     return value
 
 
 def _number_of(value: JsonValue) -> Any:
     if not is_number(value):
-        raise UnfitError(f"needs a number, and finds {type_name(value)}")
+        raise OperandError(f"needs a number, not {type_name(value)}")
     return value
 
 
 def _whole_number_of(value: JsonValue) -> int:
     number = _number_of(value)
     if number != number or number in (math.inf, -math.inf) or number != int(number):
-        raise UnfitError(f"needs a whole number, and finds {number}")
+        raise OperandError(f"needs a whole number, not {number}")
     return int(number)
 
 
 def _date_of(value: JsonValue) -> datetime:
     if not isinstance(value, datetime):
-        raise UnfitError(f"needs a date, and finds {type_name(value)}")
+        raise OperandError(f"needs a date, not {type_name(value)}")
     return value
 
 
@@ -76,17 +77,17 @@ def _date_of(value: JsonValue) -> datetime:
 
 
 def _add(*values: JsonValue) -> JsonValue:
-    if any(map(_absent, values)):
+    if any(map(_is_nullish, values)):
         return None
     dates = [value for value in values if isinstance(value, datetime)]
     if len(dates) > 1:
-        raise UnfitError("takes only one date")
+        raise OperandError("takes only one date")
     total = sum(_number_of(value) for value in values if not isinstance(value, datetime))
     return dates[0] + timedelta(milliseconds=total) if dates else total
 
 
 def _subtract(left: JsonValue, right: JsonValue) -> JsonValue:
-    if _absent(left) or _absent(right):
+    if _is_nullish(left) or _is_nullish(right):
         return None
     if isinstance(left, datetime) and isinstance(right, datetime):
         return (left - right) // timedelta(milliseconds=1)
@@ -96,36 +97,36 @@ def _subtract(left: JsonValue, right: JsonValue) -> JsonValue:
 
 
 def _multiply(*values: JsonValue) -> JsonValue:
-    return None if any(map(_absent, values)) else math.prod(map(_number_of, values))
+    return None if any(map(_is_nullish, values)) else math.prod(map(_number_of, values))
 
 
 def _divide(left: JsonValue, right: JsonValue) -> JsonValue:
-    if _absent(left) or _absent(right):
+    if _is_nullish(left) or _is_nullish(right):
         return None
     if _number_of(right) == 0:
-        raise UnfitError("cannot divide by zero")
+        raise OperandError("cannot divide by zero")
     return float(_number_of(left) / right)
 
 
 def _mod(left: JsonValue, right: JsonValue) -> JsonValue:
-    if _absent(left) or _absent(right):
+    if _is_nullish(left) or _is_nullish(right):
         return None
     if _number_of(right) == 0:
-        raise UnfitError("cannot divide by zero")
+        raise OperandError("cannot divide by zero")
     if isinstance(_number_of(left), int) and isinstance(right, int):
         return remainder(left, right)
     return math.fmod(left, right)
 
 
 def remainder(dividend: int, divisor: int) -> int:
-    """The remainder with the sign of the dividend, as MongoDB has it: -7 by 3 is -1."""
+    """The remainder with the sign of the dividend, as in MongoDB: -7 by 3 is -1."""
     rest = abs(dividend) % abs(divisor)
     return -rest if dividend < 0 else rest
 
 
 def _rounded(how: Callable[[Any], Any]) -> Callable[[JsonValue], JsonValue]:
     def call(value: JsonValue) -> JsonValue:
-        if _absent(value):
+        if _is_nullish(value):
             return None
         return how(value) if math.isfinite(_number_of(value)) else value
 
@@ -133,7 +134,7 @@ def _rounded(how: Callable[[Any], Any]) -> Callable[[JsonValue], JsonValue]:
 
 
 def _round(value: JsonValue, place: JsonValue = 0) -> JsonValue:
-    return None if _absent(value) else round(_number_of(value), _whole_number_of(place))
+    return None if _is_nullish(value) else round(_number_of(value), _whole_number_of(place))
 
 
 # Arrays and documents
@@ -144,7 +145,7 @@ def _size(value: JsonValue) -> JsonValue:
 
 
 def _array_elem_at(value: JsonValue, index: JsonValue) -> JsonValue:
-    if _absent(value) or _absent(index):
+    if _is_nullish(value) or _is_nullish(index):
         return None
     elements, position = _array_of(value), _whole_number_of(index)
     return elements[position] if -len(elements) <= position < len(elements) else MISSING
@@ -164,41 +165,41 @@ def _in(value: JsonValue, array: JsonValue) -> JsonValue:
 
 
 def _concat_arrays(*values: JsonValue) -> JsonValue:
-    if any(map(_absent, values)):
+    if any(map(_is_nullish, values)):
         return None
     return [element for value in values for element in _array_of(value)]
 
 
 def _slice(value: JsonValue, first: JsonValue, count: JsonValue = MISSING) -> JsonValue:
-    if _absent(value) or _absent(first):
+    if _is_nullish(value) or _is_nullish(first):
         return None
     elements, start = _array_of(value), _whole_number_of(first)
     if count is MISSING:
         return elements[:start] if start >= 0 else elements[start:]
     if _whole_number_of(count) <= 0:
-        raise UnfitError("needs a positive count")
+        raise OperandError("needs a positive count")
     begin = max(start + len(elements), 0) if start < 0 else start
     return elements[begin : begin + _whole_number_of(count)]
 
 
 def _object_to_array(value: JsonValue) -> JsonValue:
-    if _absent(value):
+    if _is_nullish(value):
         return None
     if not isinstance(value, dict):
-        raise UnfitError(f"needs a document, and finds {type_name(value)}")
+        raise OperandError(f"needs a document, not {type_name(value)}")
     return [{"k": name, "v": item} for name, item in value.items()]
 
 
 def _merge_objects(*values: JsonValue) -> JsonValue:
     merged: dict[str, JsonValue] = {}
     for value in values:
-        if not _absent(value) and not isinstance(value, dict):
-            raise UnfitError(f"needs documents, and finds {type_name(value)}")
+        if not _is_nullish(value) and not isinstance(value, dict):
+            raise OperandError(f"needs documents, not {type_name(value)}")
         merged.update(value or {})
     return merged
 
 
-# Over many values: an array as the only argument counts as its elements
+# Operators over many values: an array as the only argument is replaced by its elements
 
 
 def _spread(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
@@ -206,24 +207,24 @@ def _spread(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
 
 
 def total_of(values: Sequence[JsonValue]) -> JsonValue:
-    """The sum of the numbers among the values; 0 where there are none."""
+    """The sum of the numbers among the values; 0 if there are none."""
     return sum(value for value in values if is_number(value))
 
 
 def average_of(values: Sequence[JsonValue]) -> JsonValue:
-    """The mean of the numbers among the values; None where there are none."""
+    """The mean of the numbers among the values; None if there are none."""
     numbers = [value for value in values if is_number(value)]
     return sum(numbers) / len(numbers) if numbers else None
 
 
 def least_of(values: Sequence[JsonValue]) -> JsonValue:
-    """The least value in MongoDB's order over all types, without null and missing."""
-    return min((value for value in values if not _absent(value)), key=sort_key, default=None)
+    """The least value in MongoDB's sort order, ignoring null and missing; None if none is left."""
+    return min((value for value in values if not _is_nullish(value)), key=sort_key, default=None)
 
 
 def greatest_of(values: Sequence[JsonValue]) -> JsonValue:
-    """The greatest value in MongoDB's order over all types, without null and missing."""
-    return max((value for value in values if not _absent(value)), key=sort_key, default=None)
+    """The greatest value in MongoDB's sort order, ignoring null and missing; else None."""
+    return max((value for value in values if not _is_nullish(value)), key=sort_key, default=None)
 
 
 def _over(fold: Callable[[Sequence[JsonValue]], JsonValue]) -> Function:
@@ -234,23 +235,23 @@ def _over(fold: Callable[[Sequence[JsonValue]], JsonValue]) -> Function:
 
 
 def _concat(*values: JsonValue) -> JsonValue:
-    return None if any(map(_absent, values)) else "".join(map(_text_of, values))
+    return None if any(map(_is_nullish, values)) else "".join(map(_text_of, values))
 
 
 def _split(value: JsonValue, separator: JsonValue) -> JsonValue:
-    if _absent(value) or _absent(separator):
+    if _is_nullish(value) or _is_nullish(separator):
         return None
     if not _text_of(separator):
-        raise UnfitError("needs a separator that is not empty")
+        raise OperandError("needs a separator that is not empty")
     return _text_of(value).split(separator)
 
 
 def as_text(value: JsonValue) -> str:
-    """A value as the string operators read it: null is ``""``, a date ISO text."""
-    if _absent(value):
+    """A value as the string operators read it: null is ``""``, a date is ISO 8601 text."""
+    if _is_nullish(value):
         return ""
     if isinstance(value, dict | list | bool):
-        raise UnfitError(f"needs a string, and finds {type_name(value)}")
+        raise OperandError(f"needs a string, not {type_name(value)}")
     return str(_to_string(value))
 
 
@@ -261,13 +262,13 @@ def _substr_bytes(value: JsonValue, start: JsonValue, length: JsonValue) -> Json
     try:
         return (text[first:] if count < 0 else text[first : first + count]).decode()
     except UnicodeDecodeError:
-        raise UnfitError("cuts through a character; use $substrCP") from None
+        raise OperandError("cuts through a character; use $substrCP") from None
 
 
 def _substr_cp(value: JsonValue, start: JsonValue, length: JsonValue) -> JsonValue:
     first, count = _whole_number_of(start), _whole_number_of(length)
     if first < 0 or count < 0:
-        raise UnfitError("needs a start and a length of at least 0")
+        raise OperandError("needs a start and a length of at least 0")
     return as_text(value)[first : first + count]
 
 
@@ -283,8 +284,8 @@ def _to_upper(value: JsonValue) -> JsonValue:
 
 
 def _to_string(value: JsonValue) -> JsonValue:
-    if _absent(value) or isinstance(value, str):
-        return None if _absent(value) else value
+    if _is_nullish(value) or isinstance(value, str):
+        return None if _is_nullish(value) else value
     if isinstance(value, datetime):
         return date_text(value)
     if isinstance(value, bool):
@@ -298,39 +299,39 @@ _DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?
 
 
 def _to_double(value: JsonValue) -> JsonValue:
-    if _absent(value):
+    if _is_nullish(value):
         return None
     if isinstance(value, datetime):
         return value.timestamp() * 1000
     if isinstance(value, str):
         if not _DECIMAL.fullmatch(value):
-            raise UnfitError(f"cannot read {value[:60]!r} as a number")
+            raise OperandError(f"cannot read {value[:60]!r} as a number")
         return float(value)
     return float(value if isinstance(value, bool) else _number_of(value))
 
 
 def _to_int(value: JsonValue) -> JsonValue:
-    if _absent(value):
+    if _is_nullish(value):
         return None
     if isinstance(value, str):
         if not re.fullmatch(r"[+-]?\d{1,19}", value):
-            raise UnfitError(f"cannot read {value[:60]!r} as a whole number")
+            raise OperandError(f"cannot read {value[:60]!r} as a whole number")
         return int(value)
     number = value if isinstance(value, bool) else _number_of(value)
     return _whole_number_of(math.trunc(number) if math.isfinite(number) else number)
 
 
 def _not(value: JsonValue) -> JsonValue:
-    return _absent(value) or (isinstance(value, bool | int | float) and not value)
+    return _is_nullish(value) or (isinstance(value, bool | int | float) and not value)
 
 
 # Dates
 
 
 def parse_date(text: JsonValue, form: JsonValue = None) -> datetime:
-    """A UTC date with milliseconds from text; text without an offset is UTC.
+    """The date of a text, in UTC and truncated to milliseconds; without an offset it is UTC.
 
-    `form` is a MongoDB format (``%Y-%m-%d %H:%M:%S.%L``); without one, ISO 8601 is read.
+    `form` is a MongoDB format (``%Y-%m-%d %H:%M:%S.%L``); the default is ISO 8601.
     """
     try:
         if isinstance(form, str):
@@ -340,32 +341,32 @@ def parse_date(text: JsonValue, form: JsonValue = None) -> datetime:
         aware = date if date.tzinfo else date.replace(tzinfo=UTC)
         utc = aware.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UnfitError(f"cannot read {str(text)[:60]!r} as a date") from None
+        raise OperandError(f"cannot read {str(text)[:60]!r} as a date") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
 def _to_date(value: JsonValue) -> JsonValue:
-    if _absent(value) or isinstance(value, datetime):
-        return None if _absent(value) else value
+    if _is_nullish(value) or isinstance(value, datetime):
+        return None if _is_nullish(value) else value
     if isinstance(value, str):
         return parse_date(value)
     if type_name(value) == "int":
-        raise UnfitError("takes a long or a double, and finds int")
+        raise OperandError("takes a long or a double, not int")
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_number_of(value))
 
 
 def _part(read: Callable[[datetime], JsonValue]) -> Function:
     def call(value: JsonValue) -> JsonValue:
         date = value.get("date", MISSING) if isinstance(value, dict) else value
-        return None if _absent(date) else read(_date_of(date))
+        return None if _is_nullish(date) else read(_date_of(date))
 
     return Function(call)
 
 
 def _date_to_string(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict) or value.keys() - {"date", "format", "onNull"}:
-        raise UnfitError("needs a document of date, format and onNull")
-    if _absent(value.get("date")):
+        raise OperandError("needs a document of date, format and onNull")
+    if _is_nullish(value.get("date")):
         return value.get("onNull")
     date, form = _date_of(value["date"]), value.get("format")
     if form is None:
@@ -425,4 +426,4 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "$minute": _part(lambda date: date.minute),
     "$second": _part(lambda date: date.second),
 }
-"""The operators by name; every argument is evaluated before the call."""
+"""Operator name -> its function."""

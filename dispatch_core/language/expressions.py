@@ -1,9 +1,8 @@
 """Aggregation expressions, compiled into functions of a scope.
 
-A scope holds the variables: the record itself as ``ROOT`` and ``CURRENT``, and
-what ``$map``, ``$filter``, ``$reduce`` and ``$let`` name. A path that leads nowhere
-gives `MISSING`, which is less than null and not equal to it; a written result
-leaves it out.
+A scope contains the variables: the record as ``ROOT`` and ``CURRENT``, and those of
+``$map``, ``$filter``, ``$reduce`` and ``$let``. A path that does not exist gives
+`MISSING`, which sorts before null and is not equal to it; a result document omits it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,12 @@ from typing import Final, NoReturn, TypeAlias
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING, sort_key, type_name
-from dispatch_core.language.expression_functions import FUNCTIONS, Function, UnfitError, parse_date
+from dispatch_core.language.expression_functions import (
+    FUNCTIONS,
+    Function,
+    OperandError,
+    parse_date,
+)
 from dispatch_core.language.paths import value_along
 from dispatch_core.language.pcre import Budget, compile_pattern
 from dispatch_core.types import JsonValue, Record
@@ -24,29 +28,29 @@ Expression: TypeAlias = Callable[[Scope], JsonValue]
 
 
 def scope_of(record: Record) -> Scope:
-    """The variables that every expression over a record starts with."""
+    """The initial variables of every expression over a record."""
     return {"ROOT": record, "CURRENT": record, "REMOVE": MISSING}
 
 
 def compile_expression(spec: JsonValue, where: str) -> Expression:
     """A function from a scope to the value of an expression.
 
-    `where` names the expression in errors, both now and when it meets a record
-    that it cannot work on (``$size`` of a string): `InvalidInput` either way.
+    `where` names the expression in `InvalidInput`, which is raised both now for an
+    invalid expression and later for an unsuitable record (``$size`` of a string).
     """
-    return _Site(where).compile(spec)
+    return _Context(where).compile(spec)
 
 
 def is_true(value: JsonValue) -> bool:
-    """Truth as expressions see it: only false, 0, null and missing are false."""
+    """Whether an expression treats the value as true: all but false, 0, null and missing."""
     if isinstance(value, bool | int | float):
         return bool(value)
     return value is not None and value is not MISSING
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
-    """Where an expression stands and which variables it may use."""
+class _Context:
+    """The position of an expression, for errors, and the variables it may use."""
 
     where: str
     variables: frozenset[str] = frozenset({"ROOT", "CURRENT", "REMOVE"})
@@ -63,7 +67,7 @@ class _Site:
             return self.document(spec)
         return _constant(spec)
 
-    def naming(self, *variables: str) -> _Site:
+    def with_variables(self, *variables: str) -> _Context:
         return replace(self, variables=self.variables | set(variables))
 
     def path(self, text: str) -> Expression:
@@ -84,16 +88,16 @@ class _Site:
     def document(self, spec: dict[str, JsonValue]) -> Expression:
         operators = [name for name in spec if name.startswith("$")]
         if operators and len(spec) > 1:
-            self.refuse(f"{operators[0]} stands beside other fields", "Give it its own braces")
+            self.refuse(f"{operators[0]} is used beside other fields", "Put it in its own braces")
         if operators:
             return self.operator(operators[0], spec[operators[0]])
         if any("." in name for name in spec):
-            self.refuse("a field name of a built document holds a dot", "Nest the documents")
+            self.refuse("a field name of a new document contains a dot", "Nest the documents")
         return _built({name: self.compile(item) for name, item in spec.items()})
 
     def operator(self, name: str, argument: JsonValue) -> Expression:
-        if name in _FORMS:
-            return _FORMS[name](self, name, argument)
+        if name in _SPECIAL_FORMS:
+            return _SPECIAL_FORMS[name](self, name, argument)
         if name not in FUNCTIONS:
             supported = ", ".join(supported_operators())
             self.refuse(f"the expression {name} is not supported", f"Supported: {supported}")
@@ -102,14 +106,14 @@ class _Site:
     def function(self, name: str, function: Function, argument: JsonValue) -> Expression:
         given = argument if isinstance(argument, list) else [argument]
         if not function.least <= len(given) <= function.most:
-            self.refuse(f"{name} takes {function.arity}, and {len(given)} are given")
+            self.refuse(f"{name} takes {function.arity}, but {len(given)} were given")
         arguments = [self.compile(item) for item in given]
         call = function.call
 
         def run(scope: Scope) -> JsonValue:
             try:
                 return call(*[item(scope) for item in arguments])
-            except UnfitError as error:
+            except OperandError as error:
                 self.refuse(f"{name} {error}")
             except (OverflowError, ValueError):
                 self.refuse(f"{name} has no result for these values")
@@ -123,20 +127,21 @@ class _Site:
             self.refuse(f"{name} needs a document", f"Give it {', '.join(required)}")
         for key in required:
             if key not in argument:
-                self.refuse(f"{name} lacks {key!r}")
+                self.refuse(f"{name} needs {key!r}")
         for key in argument.keys() - {*required, *optional}:
             self.refuse(f"{name} does not take {key!r}")
         return argument
 
     def constant_name(self, name: str, value: JsonValue) -> str:
         if not isinstance(value, str) or not value[:1].islower() or not value.isidentifier():
-            self.refuse(f"{name} names a variable {value!r}", "Start it with a lower-case letter")
+            what = f"{name} has a variable named {value!r}"
+            self.refuse(what, "Start the name with a lower-case letter")
         return value
 
 
 def supported_operators() -> list[str]:
-    """The names of all expression operators, sorted."""
-    return sorted({*_FORMS, *FUNCTIONS})
+    """The names of all supported expression operators, sorted."""
+    return sorted({*_SPECIAL_FORMS, *FUNCTIONS})
 
 
 def _constant(value: JsonValue) -> Expression:
@@ -175,38 +180,40 @@ def _reader(variable: str, segments: list[str]) -> Expression:
     return read
 
 
-def _all_true(site: _Site, name: str, argument: JsonValue) -> Expression:
-    items = _operands(site, argument)
+def _all_true(context: _Context, name: str, argument: JsonValue) -> Expression:
+    items = _operands(context, argument)
     return lambda scope: all(is_true(item(scope)) for item in items)
 
 
-def _any_true(site: _Site, name: str, argument: JsonValue) -> Expression:
-    items = _operands(site, argument)
+def _any_true(context: _Context, name: str, argument: JsonValue) -> Expression:
+    items = _operands(context, argument)
     return lambda scope: any(is_true(item(scope)) for item in items)
 
 
-def _operands(site: _Site, argument: JsonValue) -> list[Expression]:
-    return [site.compile(item) for item in (argument if isinstance(argument, list) else [argument])]
+def _operands(context: _Context, argument: JsonValue) -> list[Expression]:
+    return [
+        context.compile(item) for item in (argument if isinstance(argument, list) else [argument])
+    ]
 
 
-def _literal(site: _Site, name: str, argument: JsonValue) -> Expression:
+def _literal(context: _Context, name: str, argument: JsonValue) -> Expression:
     return _constant(argument)
 
 
-def _cond(site: _Site, name: str, argument: JsonValue) -> Expression:
+def _cond(context: _Context, name: str, argument: JsonValue) -> Expression:
     if isinstance(argument, list):
         if len(argument) != 3:
-            site.refuse(f"$cond takes 3 values, and {len(argument)} are given")
+            context.refuse(f"$cond takes 3 values, but {len(argument)} were given")
         argument = dict(zip(("if", "then", "else"), argument, strict=True))
-    parts = site.named(name, argument, ("if", "then", "else"))
-    test, then, otherwise = (site.compile(parts[key]) for key in ("if", "then", "else"))
+    parts = context.named(name, argument, ("if", "then", "else"))
+    test, then, otherwise = (context.compile(parts[key]) for key in ("if", "then", "else"))
     return lambda scope: then(scope) if is_true(test(scope)) else otherwise(scope)
 
 
-def _if_null(site: _Site, name: str, argument: JsonValue) -> Expression:
-    items = _operands(site, argument)
+def _if_null(context: _Context, name: str, argument: JsonValue) -> Expression:
+    items = _operands(context, argument)
     if len(items) < 2:
-        site.refuse("$ifNull takes at least 2 values")
+        context.refuse("$ifNull takes at least 2 values")
 
     def choose(scope: Scope) -> JsonValue:
         for item in items[:-1]:
@@ -218,45 +225,46 @@ def _if_null(site: _Site, name: str, argument: JsonValue) -> Expression:
     return choose
 
 
-def _switch(site: _Site, name: str, argument: JsonValue) -> Expression:
-    parts = site.named(name, argument, ("branches",), ("default",))
+def _switch(context: _Context, name: str, argument: JsonValue) -> Expression:
+    parts = context.named(name, argument, ("branches",), ("default",))
     if not isinstance(parts["branches"], list) or not parts["branches"]:
-        site.refuse("$switch needs a list of branches")
+        context.refuse("$switch needs a list of branches")
     branches = [
-        (site.compile(branch["case"]), site.compile(branch["then"]))
+        (context.compile(branch["case"]), context.compile(branch["then"]))
         for branch in (
-            site.named("a branch of $switch", item, ("case", "then")) for item in parts["branches"]
+            context.named("a branch of $switch", item, ("case", "then"))
+            for item in parts["branches"]
         )
     ]
-    default = site.compile(parts["default"]) if "default" in parts else None
+    default = context.compile(parts["default"]) if "default" in parts else None
 
     def choose(scope: Scope) -> JsonValue:
         for case, then in branches:
             if is_true(case(scope)):
                 return then(scope)
         if default is None:
-            site.refuse("$switch has no default, and no branch is true")
+            context.refuse("$switch has no default, and no branch is true")
         return default(scope)
 
     return choose
 
 
-def _elements(site: _Site, name: str, value: JsonValue) -> list[JsonValue] | None:
+def _elements(context: _Context, name: str, value: JsonValue) -> list[JsonValue] | None:
     if value is None or value is MISSING:
         return None
     if not isinstance(value, list):
-        site.refuse(f"{name} needs an array, and finds {type_name(value)}")
+        context.refuse(f"{name} needs an array, not {type_name(value)}")
     return value
 
 
-def _map(site: _Site, name: str, argument: JsonValue) -> Expression:
-    parts = site.named(name, argument, ("input", "in"), ("as",))
-    source = site.compile(parts["input"])
-    variable = site.constant_name(name, parts.get("as", "this"))
-    body = site.naming(variable).compile(parts["in"])
+def _map(context: _Context, name: str, argument: JsonValue) -> Expression:
+    parts = context.named(name, argument, ("input", "in"), ("as",))
+    source = context.compile(parts["input"])
+    variable = context.constant_name(name, parts.get("as", "this"))
+    body = context.with_variables(variable).compile(parts["in"])
 
     def run(scope: Scope) -> JsonValue:
-        elements = _elements(site, name, source(scope))
+        elements = _elements(context, name, source(scope))
         if elements is None:
             return None
         values = [body({**scope, variable: element}) for element in elements]
@@ -265,15 +273,15 @@ def _map(site: _Site, name: str, argument: JsonValue) -> Expression:
     return run
 
 
-def _filter(site: _Site, name: str, argument: JsonValue) -> Expression:
-    parts = site.named(name, argument, ("input", "cond"), ("as", "limit"))
-    source = site.compile(parts["input"])
-    variable = site.constant_name(name, parts.get("as", "this"))
-    keep = site.naming(variable).compile(parts["cond"])
-    limit = site.compile(parts.get("limit"))
+def _filter(context: _Context, name: str, argument: JsonValue) -> Expression:
+    parts = context.named(name, argument, ("input", "cond"), ("as", "limit"))
+    source = context.compile(parts["input"])
+    variable = context.constant_name(name, parts.get("as", "this"))
+    keep = context.with_variables(variable).compile(parts["cond"])
+    limit = context.compile(parts.get("limit"))
 
     def run(scope: Scope) -> JsonValue:
-        elements = _elements(site, name, source(scope))
+        elements = _elements(context, name, source(scope))
         if elements is None:
             return None
         kept = [element for element in elements if is_true(keep({**scope, variable: element}))]
@@ -283,13 +291,13 @@ def _filter(site: _Site, name: str, argument: JsonValue) -> Expression:
     return run
 
 
-def _reduce(site: _Site, name: str, argument: JsonValue) -> Expression:
-    parts = site.named(name, argument, ("input", "initialValue", "in"))
-    source, initial = site.compile(parts["input"]), site.compile(parts["initialValue"])
-    body = site.naming("this", "value").compile(parts["in"])
+def _reduce(context: _Context, name: str, argument: JsonValue) -> Expression:
+    parts = context.named(name, argument, ("input", "initialValue", "in"))
+    source, initial = context.compile(parts["input"]), context.compile(parts["initialValue"])
+    body = context.with_variables("this", "value").compile(parts["in"])
 
     def run(scope: Scope) -> JsonValue:
-        elements = _elements(site, name, source(scope))
+        elements = _elements(context, name, source(scope))
         if elements is None:
             return None
         value = initial(scope)
@@ -300,12 +308,14 @@ def _reduce(site: _Site, name: str, argument: JsonValue) -> Expression:
     return run
 
 
-def _let(site: _Site, name: str, argument: JsonValue) -> Expression:
-    parts = site.named(name, argument, ("vars", "in"))
+def _let(context: _Context, name: str, argument: JsonValue) -> Expression:
+    parts = context.named(name, argument, ("vars", "in"))
     if not isinstance(parts["vars"], dict):
-        site.refuse("$let needs a document of variables")
-    variables = {site.constant_name(name, key): site.compile(v) for key, v in parts["vars"].items()}
-    body = site.naming(*variables).compile(parts["in"])
+        context.refuse("$let needs a document of variables")
+    variables = {
+        context.constant_name(name, key): context.compile(v) for key, v in parts["vars"].items()
+    }
+    body = context.with_variables(*variables).compile(parts["in"])
 
     def run(scope: Scope) -> JsonValue:
         return body({**scope, **{key: value(scope) for key, value in variables.items()}})
@@ -313,10 +323,10 @@ def _let(site: _Site, name: str, argument: JsonValue) -> Expression:
     return run
 
 
-def _regex_match(site: _Site, name: str, argument: JsonValue) -> Expression:
-    parts = site.named(name, argument, ("input", "regex"), ("options",))
-    source, pattern = site.compile(parts["input"]), site.compile(parts["regex"])
-    options = site.compile(parts.get("options", ""))
+def _regex_match(context: _Context, name: str, argument: JsonValue) -> Expression:
+    parts = context.named(name, argument, ("input", "regex"), ("options",))
+    source, pattern = context.compile(parts["input"]), context.compile(parts["regex"])
+    options = context.compile(parts.get("options", ""))
     budget = Budget()
 
     def run(scope: Scope) -> JsonValue:
@@ -324,17 +334,17 @@ def _regex_match(site: _Site, name: str, argument: JsonValue) -> Expression:
         if text is None or text is MISSING or form is None or form is MISSING:
             return False
         if not (isinstance(text, str) and isinstance(form, str) and isinstance(letters, str)):
-            site.refuse(f"$regexMatch needs strings, and finds {type_name(text)}")
-        return compile_pattern(form, letters, site.where, budget).search(text) is not None
+            context.refuse(f"$regexMatch needs strings, not {type_name(text)}")
+        return compile_pattern(form, letters, context.where, budget).search(text) is not None
 
     return run
 
 
-def _date_from_string(site: _Site, name: str, argument: JsonValue) -> Expression:
-    parts = site.named(name, argument, ("dateString",), ("format", "onError", "onNull"))
-    source, form = site.compile(parts["dateString"]), site.compile(parts.get("format"))
-    on_null = site.compile(parts.get("onNull"))
-    on_error = site.compile(parts["onError"]) if "onError" in parts else None
+def _date_from_string(context: _Context, name: str, argument: JsonValue) -> Expression:
+    parts = context.named(name, argument, ("dateString",), ("format", "onError", "onNull"))
+    source, form = context.compile(parts["dateString"]), context.compile(parts.get("format"))
+    on_null = context.compile(parts.get("onNull"))
+    on_error = context.compile(parts["onError"]) if "onError" in parts else None
 
     def run(scope: Scope) -> JsonValue:
         text = source(scope)
@@ -342,19 +352,19 @@ def _date_from_string(site: _Site, name: str, argument: JsonValue) -> Expression
             return on_null(scope)
         try:
             return parse_date(text, form(scope))
-        except UnfitError as error:
+        except OperandError as error:
             if on_error is None:
-                site.refuse(f"{name} {error}")
+                context.refuse(f"{name} {error}")
             return on_error(scope)
 
     return run
 
 
-def _compared(holds: Callable[[int], bool]) -> Callable[[_Site, str, JsonValue], Expression]:
-    def form(site: _Site, name: str, argument: JsonValue) -> Expression:
+def _compared(holds: Callable[[int], bool]) -> Callable[[_Context, str, JsonValue], Expression]:
+    def form(context: _Context, name: str, argument: JsonValue) -> Expression:
         if not isinstance(argument, list) or len(argument) != 2:
-            site.refuse(f"{name} takes 2 values in a list")
-        left, right = (site.compile(item) for item in argument)
+            context.refuse(f"{name} takes 2 values in a list")
+        left, right = (context.compile(item) for item in argument)
 
         def run(scope: Scope) -> JsonValue:
             first, second = sort_key(left(scope)), sort_key(right(scope))
@@ -365,7 +375,7 @@ def _compared(holds: Callable[[int], bool]) -> Callable[[_Site, str, JsonValue],
     return form
 
 
-_FORMS: Final[dict[str, Callable[[_Site, str, JsonValue], Expression]]] = {
+_SPECIAL_FORMS: Final[dict[str, Callable[[_Context, str, JsonValue], Expression]]] = {
     "$and": _all_true,
     "$or": _any_true,
     "$literal": _literal,

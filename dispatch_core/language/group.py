@@ -1,4 +1,4 @@
-"""The ``$group`` stage: records gathered by key, each group folded by accumulators."""
+"""The ``$group`` stage: records grouped by key, each group reduced by accumulators."""
 
 from __future__ import annotations
 
@@ -39,58 +39,58 @@ ACCUMULATORS: Final[dict[str, Callable[[Sequence[JsonValue]], JsonValue]]] = {
     "$addToSet": _distinct,
     "$count": len,
 }
-"""What each accumulator makes of a group's values, in the order the records came."""
+"""Accumulator -> function of a group's values, which are in the order of the records."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One output field: what to take of each record, how to fold what was taken."""
+    """One output field: the value of each record, and the accumulator over these values."""
 
     name: str
-    take: Expression
-    fold: Callable[[Sequence[JsonValue]], JsonValue]
+    value_of: Expression
+    accumulate: Callable[[Sequence[JsonValue]], JsonValue]
 
 
 def compile_group(spec: JsonValue, where: str) -> Callable[[Iterable[Record]], Iterator[Record]]:
-    """A function from records to one record per group, in the order of first appearance.
+    """A function from records to one record per group, in order of first appearance.
 
-    Missing keys count as null. `InvalidInput` names the field that is no accumulator.
+    A missing key counts as null. A field that is not an accumulator raises `InvalidInput`.
     """
     if not isinstance(spec, dict) or "_id" not in spec:
-        _refuse(where, "$group needs an _id", 'Write {"_id": null} for one group of all')
+        _refuse(where, "$group needs an _id", 'Write {"_id": null} for a single group')
     key_of = compile_expression(spec["_id"], f"{where}._id")
     fields = [_field(name, spec[name], where) for name in spec if name != "_id"]
-    return lambda records: _gathered(records, key_of, fields)
+    return lambda records: _grouped(records, key_of, fields)
 
 
-def _gathered(
+def _grouped(
     records: Iterable[Record], key_of: Expression, fields: list[_Field]
 ) -> Iterator[Record]:
     groups: dict[tuple[object, ...], tuple[JsonValue, list[list[JsonValue]]]] = {}
     for record in records:
         scope: Scope = scope_of(record)
         key = _null_if_missing(key_of(scope))
-        _, taken = groups.setdefault(sort_key(key), (key, [[] for _ in fields]))
-        for field, values in zip(fields, taken, strict=True):
-            values.append(field.take(scope))
-    for key, taken in groups.values():
-        folded = {f.name: f.fold(values) for f, values in zip(fields, taken, strict=True)}
-        yield {"_id": key, **folded}
+        _, columns = groups.setdefault(sort_key(key), (key, [[] for _ in fields]))
+        for field, values in zip(fields, columns, strict=True):
+            values.append(field.value_of(scope))
+    for key, columns in groups.values():
+        results = {f.name: f.accumulate(values) for f, values in zip(fields, columns, strict=True)}
+        yield {"_id": key, **results}
 
 
 def _field(name: str, spec: JsonValue, where: str) -> _Field:
-    place = f"{where}.{name}"
+    where = f"{where}.{name}"
     if "." in name or name.startswith("$"):
-        _refuse(place, f"the output field {name!r} holds a dot or a $")
+        _refuse(where, f"the output field {name!r} contains a dot or starts with $")
     if not isinstance(spec, dict) or len(spec) != 1 or next(iter(spec)) not in ACCUMULATORS:
         supported = ", ".join(sorted(ACCUMULATORS))
-        _refuse(place, f"{name!r} is not one accumulator", f"Supported: {supported}")
+        _refuse(where, f"{name!r} is not one accumulator", f"Supported: {supported}")
     ((accumulator, argument),) = spec.items()
     if accumulator == "$count" and argument != {}:
-        _refuse(place, "$count takes an empty document")
+        _refuse(where, "$count takes an empty document")
     if isinstance(argument, list):
-        _refuse(place, f"{accumulator} takes one expression, not a list")
-    return _Field(name, compile_expression(argument, place), ACCUMULATORS[accumulator])
+        _refuse(where, f"{accumulator} takes one expression, not a list")
+    return _Field(name, compile_expression(argument, where), ACCUMULATORS[accumulator])
 
 
 def _refuse(where: str, what: str, action: str = "") -> NoReturn:

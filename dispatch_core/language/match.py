@@ -1,8 +1,8 @@
-"""Which records a MongoDB filter matches, exactly, over JSON values.
+"""MongoDB filters over JSON values, with the exact semantics of MongoDB.
 
-A filter becomes `Clause` values: what must all hold, each with the path it asks
-about and its own text, so that a reader can be told which clause a record fails.
-What MongoDB refuses is refused here, as `InvalidInput` with path and operator.
+A filter is compiled into `Clause` values that must all match. Each has its path and
+its own JSON text, so that an explanation can show which clause a record fails. A
+filter that MongoDB refuses raises `InvalidInput` with path and operator.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dispatch_core.language.bson import (
     STRING_RANK,
     TYPE_CODES,
     is_number,
+    json_problem,
     rank_of,
-    shape_fault,
     sort_key,
     type_name,
 )
@@ -36,7 +36,9 @@ Test: TypeAlias = Callable[[JsonValue], bool]
 RecordTest: TypeAlias = Callable[[Record], bool]
 
 MAX_DEPTH: Final = 100
-"""Filters that nest deeper are refused, as MongoDB refuses them."""
+"""Levels of nesting; a deeper filter is refused, as in MongoDB."""
+
+_LONE_OPTIONS: Final = "$options is used without $regex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,11 @@ class Clause:
     Attributes
     ----------
     path
-        The dotted path asked about, or ``""`` where there is none (``$or``, ``$expr``).
+        The dotted path, or ``""`` if there is none (``$or``, ``$expr``).
     query
-        The condition alone: a filter by itself.
+        The condition, as a complete filter.
     test
-        Whether a record meets it.
+        Whether a record matches.
     """
 
     path: str
@@ -64,19 +66,19 @@ class Clause:
 
 
 def compile_filter(filter_query: Filter) -> RecordTest:
-    """A test whether a record matches a filter; ``{}`` matches every record.
+    """A function that tells whether a record matches a filter; ``{}`` matches every record.
 
-    Raises `InvalidInput` for what MongoDB refuses; the test itself never raises it,
-    but for an ``$expr`` that has no value for a record (``$size`` of a string).
+    Raises `InvalidInput` for a filter that MongoDB refuses. The function itself raises
+    only for an ``$expr`` that cannot be evaluated for a record (``$size`` of a string).
     """
     return _all_of([clause.test for clause in compile_clauses(filter_query)])
 
 
 def compile_clauses(filter_query: Filter) -> tuple[Clause, ...]:
-    """What must all hold for a record to match, in the filter's order.
+    """The clauses that must all match, in the filter's order.
 
-    Each operator of a field is a clause of its own (``$regex`` beside ``$not`` are
-    two), and the members of an ``$and`` count as if they stood outside it.
+    Each operator of a field is a separate clause (``$regex`` beside ``$not`` are two),
+    and the members of an ``$and`` count as clauses of the filter itself.
     """
     _check_shape(filter_query)
     return tuple(_clauses(filter_query, top=True))
@@ -85,9 +87,9 @@ def compile_clauses(filter_query: Filter) -> tuple[Clause, ...]:
 def _check_shape(filter_query: Filter) -> None:
     if not isinstance(filter_query, dict):
         raise _refusal("a filter is a document", "", 'Write {"field": value}')
-    fault = shape_fault(filter_query, MAX_DEPTH)
-    if fault:
-        raise _refusal(f"the filter cannot be used: {fault}", "")
+    problem = json_problem(filter_query, MAX_DEPTH)
+    if problem:
+        raise _refusal(f"the filter cannot be used: {problem}", "")
 
 
 def _refusal(what: str, path: str, action: str = "") -> InvalidInput:
@@ -102,7 +104,7 @@ def _all_of(tests: list[RecordTest]) -> RecordTest:
         return lambda record: first(record) and second(record)
 
     def match(record: Record) -> bool:
-        for test in tests:  # noqa: SIM110 - a generator costs twice the time
+        for test in tests:  # noqa: SIM110 - a generator takes twice the time
             if not test(record):
                 return False
         return True
@@ -112,7 +114,7 @@ def _all_of(tests: list[RecordTest]) -> RecordTest:
 
 def _any_of(tests: list[RecordTest]) -> RecordTest:
     def match(record: Record) -> bool:
-        for test in tests:  # noqa: SIM110 - a generator costs twice the time
+        for test in tests:  # noqa: SIM110 - a generator takes twice the time
             if test(record):
                 return True
         return False
@@ -156,7 +158,7 @@ def _logical_clauses(name: str, condition: JsonValue, *, top: bool) -> Iterator[
 def _unknown_top(name: str) -> InvalidInput:
     if name in _OPERATORS or name == "$options":
         action = f'It belongs to a field: {{"field": {{"{name}": ...}}}}'
-        return _refusal(f"{name} stands where a field is expected", name, action)
+        return _refusal(f"{name} is used where a field is expected", name, action)
     action = "Supported beside fields: $and, $or, $nor, $expr, $comment"
     return _refusal(f"the operator {name} is not supported here", name, action)
 
@@ -166,7 +168,7 @@ def _members(name: str, condition: JsonValue) -> list[Filter]:
         raise _refusal(f"{name} needs a list of at least one filter", name)
     for member in condition:
         if not isinstance(member, dict):
-            raise _refusal(f"{name} holds {_text(member)}, which is not a filter", name)
+            raise _refusal(f"{name} contains {_text(member)}, which is not a filter", name)
     return condition
 
 
@@ -188,13 +190,13 @@ def _field_clauses(path: str, condition: JsonValue) -> Iterator[Clause]:
             test = _path_test(path, name, argument, condition)
             yield Clause(path, _clause_query(path, name, condition), test)
         elif "$regex" not in condition:
-            raise _refusal("$options stands without $regex", path, "Add $regex beside it")
+            raise _refusal(_LONE_OPTIONS, path, "Add $regex beside it")
 
 
 def is_operator_document(condition: JsonValue) -> bool:
-    """Whether a field's condition holds operators; else it is a value to equal.
+    """Whether a field's condition is a document of operators, not a value to compare with.
 
-    The first name decides, as in MongoDB, and ``{"$ref": .., "$id": ..}`` is a value.
+    The first key decides, as in MongoDB; ``{"$ref": .., "$id": ..}`` is a value.
     """
     if not isinstance(condition, dict) or not condition:
         return False
@@ -216,7 +218,7 @@ def _text(value: JsonValue) -> str:
 
 
 def _path_test(path: str, name: str, argument: JsonValue, beside: Filter) -> RecordTest:
-    """The test of one operator on a path, over everything that the path reaches."""
+    """The test of one operator on a path, over every value that the path reaches."""
     if name in _NEGATIONS:
         positive = _path_test(path, _NEGATIONS[name], argument, beside)
         return lambda record: not positive(record)
@@ -246,7 +248,7 @@ def _negated_operators(path: str, argument: JsonValue) -> dict[str, JsonValue]:
 
 
 def _leaf_test(path: str, test: Test) -> RecordTest:
-    """`test` on the value at a path; of an array there, on each element and on the whole."""
+    """`test` on the value at a path; for an array, on each element and on the array itself."""
     names = path.split(".")
     if len(names) > MAX_DEPTH:
         raise _refusal(f"the path has more than {MAX_DEPTH} parts", path[:80])
@@ -291,10 +293,10 @@ def _array_test(path: str, test: Callable[[list[JsonValue]], bool]) -> RecordTes
 def _reached(
     document: Record, names: list[str], start: int = 0, *, spread: bool = True
 ) -> Iterator[JsonValue]:
-    """Every value at a path, `MISSING` where a document lacks it.
+    """Every value at a path, and `MISSING` for a document without it.
 
-    An array at the end gives its elements too, if `spread`; one in the middle
-    gives what its documents hold, and nothing at all where it holds none.
+    An array at the end also gives its elements, if `spread`. An array in the middle
+    gives the values of its documents, and nothing if it has no documents.
     """
     value: JsonValue = document
     for position in range(start, len(names)):
@@ -313,11 +315,11 @@ def _reached(
 def _reached_in_array(
     array: list[JsonValue], names: list[str], position: int, *, spread: bool
 ) -> Iterator[JsonValue]:
-    """What a path reaches from inside an array.
+    """Every value that a path reaches from inside an array.
 
-    The next name is a field of each document in it and, if a number, also an
-    index. An array reached by index at the end of a path is one value, not spread;
-    an array in an array is entered only by index.
+    The next name is a field of each document in the array and, if it is a number, also
+    an index. An array reached by index at the end of a path is one value and not spread;
+    a nested array is entered only by index.
     """
     index = names[position]
     is_last = position + 1 == len(names)
@@ -348,10 +350,10 @@ def _element_test(path: str, name: str, argument: JsonValue, beside: Filter) -> 
 def _unknown_operator(path: str, name: str) -> InvalidInput:
     if not name.startswith("$"):
         action = "Write conditions on inner fields as dotted paths"
-        return _refusal(f"the field {name!r} stands beside or in place of operators", path, action)
+        return _refusal(f"the field {name!r} is used where an operator is expected", path, action)
     if name in ("$and", "$or", "$nor", "$expr"):
         action = "Move it out of the field, and name the field inside it"
-        return _refusal(f"{name} stands under a field", path, action)
+        return _refusal(f"{name} is used under a field", path, action)
     supported = ", ".join(sorted(_OPERATORS))
     return _refusal(f"the operator {name} is not supported", path, f"Supported: {supported}")
 
@@ -404,7 +406,7 @@ def _in(path: str, argument: JsonValue) -> Test:
         raise _refusal("$in needs a list", path, "Put the values in [ ]")
     for item in argument:
         if is_operator_document(item):
-            raise _refusal(f"$in holds the operator document {_text(item)}", path, "Use $or")
+            raise _refusal(f"$in contains the operator document {_text(item)}", path, "Use $or")
     strings = frozenset(item for item in argument if isinstance(item, str))
     if len(strings) == len(argument):
         return lambda value: isinstance(value, str) and value in strings
@@ -478,7 +480,7 @@ def _type_names(path: str, item: JsonValue) -> set[str]:
     found = {name for name, code in TYPE_CODES.items() if is_number(item) and code == item}
     if not found:
         known = ", ".join(["number", *TYPE_CODES])
-        raise _refusal(f"$type does not know {_text(item)}", path, f"Types: {known}")
+        raise _refusal(f"$type does not accept {_text(item)}", path, f"Types: {known}")
     return found
 
 
@@ -503,7 +505,7 @@ def _elem_match(path: str, argument: JsonValue) -> Callable[[list[JsonValue]], b
 
 
 def _documents_in(array: Iterable[JsonValue]) -> Iterator[Record]:
-    """The documents of an array; an array in it counts as one with the fields 0, 1, .."""
+    """The documents of an array; a nested array counts as a document with fields 0, 1, .."""
     for element in array:
         if isinstance(element, dict):
             yield element
@@ -512,9 +514,9 @@ def _documents_in(array: Iterable[JsonValue]) -> Iterator[Record]:
 
 
 def _value_test(path: str, operators: dict[str, JsonValue]) -> Test:
-    """The test of an operator document on one value, which is not looked into."""
+    """The test of an operator document on one value; an array is not expanded."""
     if "$options" in operators and "$regex" not in operators:
-        raise _refusal("$options stands without $regex", path, "Add $regex beside it")
+        raise _refusal(_LONE_OPTIONS, path, "Add $regex beside it")
     return _all_of(
         [
             _value_operator(path, name, argument, operators)
@@ -546,8 +548,8 @@ def _all_items(path: str, argument: JsonValue) -> list[JsonValue]:
     kinds = {_is_elem_match(item) for item in argument}
     others = [item for item in argument if is_operator_document(item) and not _is_elem_match(item)]
     if others or len(kinds) > 1:
-        raise _refusal("$all holds operators other than $elemMatch, or both", path)
-    # Nothing has all of no values: an empty $in matches nothing.
+        raise _refusal("$all contains operators other than $elemMatch, or mixes them", path)
+    # An empty $all matches nothing, as an empty $in does.
     return argument or [_NOTHING]
 
 

@@ -1,4 +1,4 @@
-"""Dotted paths into records, read as an aggregation expression reads ``"$a.b"``."""
+"""Dotted paths into records, evaluated as the aggregation expression ``"$a.b"``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def value_at(value: JsonValue, path: str) -> JsonValue:
 
 
 def value_along(value: JsonValue, segments: Sequence[str], start: int = 0) -> JsonValue:
-    """What an expression's path gives: through an array, the list of what its documents hold.
+    """The value at a path of an expression; through an array, the list of its documents' values.
 
-    A number in the path is a field name, never an index; elements without the
-    field are left out, so ``$a.b`` of ``{"a": [{"b": 1}, {}, 2]}`` is ``[1]``.
+    A number in the path is a field name, never an index. Elements without the field
+    are skipped: ``$a.b`` of ``{"a": [{"b": 1}, {}, 2]}`` is ``[1]``.
     """
     for position in range(start, len(segments)):
         if isinstance(value, list):
@@ -31,12 +31,12 @@ def value_along(value: JsonValue, segments: Sequence[str], start: int = 0) -> Js
 
 
 def is_below(path: str, parent: str) -> bool:
-    """Whether `path` is `parent` or lies below it."""
+    """Whether `path` is `parent` or a path inside it."""
     return path == parent or path.startswith(parent + ".")
 
 
 def outermost_paths(paths: Iterable[str]) -> list[str]:
-    """`paths` without those below another one: a projection may not hold both."""
+    """`paths`, sorted, without those below another one: a projection cannot contain both."""
     kept: list[str] = []
     for path in sorted(set(paths)):
         if not any(is_below(path, parent) for parent in kept):

@@ -1,13 +1,13 @@
-"""MongoDB's regular expressions (PCRE) in terms of Python's.
+"""MongoDB's regular expressions (PCRE), translated to Python's.
 
-The two agree on nearly everything that filters use. Where they differ, the
-pattern is rewritten: ``\\Z`` and ``\\z``, ASCII-only ``\\w \\d \\s \\b``, an inline
-``(?i)`` in mid-pattern, ``(?<name>``, ``\\Q..\\E``, POSIX classes. What ``re``
-cannot express (recursion, ``\\K``, ``\\p{..}``) is refused with the pattern named.
+The two agree on nearly everything that filters use. The differences are rewritten:
+``\\Z`` and ``\\z``, ASCII-only ``\\w \\d \\s \\b``, an inline ``(?i)`` inside a pattern,
+``(?<name>``, ``\\Q..\\E``, POSIX classes. A construct that ``re`` cannot express
+(recursion, ``\\K``, ``\\p{..}``) is refused with the pattern in the message.
 
-A pattern that cannot branch often runs on ``re``. Any other may backtrack for
-years (``(a|aa)+$``) and runs on ``regex``, which can be stopped: two seconds in all
-for one clause of one query, then the query is refused.
+A pattern with little backtracking runs on ``re``. Any other may backtrack
+exponentially (``(a|aa)+$``) and runs on ``regex`` with a time limit: two seconds in
+total for one clause of a query, then the query is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CODE_POINT: Final = re.compile(r"\\x\{([0-9a-fA-F]{1,6})\}")
 _NAMED_BACK: Final = re.compile(r"\\k(?:<(\w+)>|\{(\w+)\}|'(\w+)')")
 _NUMBERED_BACK: Final = re.compile(r"\\g(?:\{(\d{1,2})\}|(\d{1,2}))")
 _WORD: Final = "a-zA-Z0-9_"
-# ASCII only, and spelled out: (?a:\W) at the start of a pattern misses letters like é.
+# ASCII only, as explicit ranges: (?a:\W) at the start of a pattern misses letters like é.
 _CATEGORIES: Final = {
     "w": _WORD,
     "W": r"\x00-/:-@\[-^`{-\U0010ffff",
@@ -74,63 +74,63 @@ _REPEAT: Final = re.compile(r"[*+]|\{\d|(?<![(*+}])\?")
 _MOST_BRANCHES: Final = 8
 
 LONGEST_PATTERN = 32_764
-"""Bytes of a pattern that MongoDB takes."""
+"""Bytes of a pattern; the limit of MongoDB."""
 
 
 class Pattern(Protocol):
-    """What is left of a compiled pattern: whether a text holds a match."""
+    """The one method of a compiled pattern that is used here."""
 
     def search(self, text: str, /) -> object | None:
-        """The match, or None."""
+        """The first match in `text`, or None."""
         ...
 
 
 @dataclass
 class Budget:
-    """Seconds that the patterns of one clause may still search, over all texts."""
+    """The search time that is left for the patterns of one clause, over all texts."""
 
     seconds: float = 2.0
 
 
 def text_test(pattern: str, options: str, path: str) -> Callable[[str], bool]:
-    """A test whether a string holds a match anywhere.
+    """A function that tells whether a string contains a match.
 
-    ``.*text.*`` without options is a plain substring test, 20 times as fast.
+    ``.*text.*`` without options becomes a substring test, which is 20 times as fast.
     """
     plain = _PLAIN.fullmatch(pattern)
     if plain and not options:
-        return _holds(plain.group(1))
+        return _contains(plain.group(1))
     search = compile_pattern(pattern, options, path).search
     return lambda text: search(text) is not None
 
 
-def _holds(part: str) -> Callable[[str], bool]:
+def _contains(part: str) -> Callable[[str], bool]:
     return lambda text: part in text
 
 
 def compile_pattern(pattern: str, options: str, path: str, budget: Budget | None = None) -> Pattern:
-    """The compiled pattern; `path` is only for the message of `InvalidInput`.
+    """The compiled pattern, or `InvalidInput` with `path` in its message.
 
-    A search raises `InvalidInput` too, once `budget` (a new one unless given) is used up.
+    A search also raises `InvalidInput` once `budget` (two seconds by default) is used up.
     """
     for option in options:
         if option not in "imsxu":
             raise InvalidInput(
-                Issue(f"$options has the letter {option!r}", path, "Use only i, m, s and x")
+                Issue(f"$options contains the letter {option!r}", path, "Use only i, m, s and x")
             )
     try:
         compiled = _compile(pattern, "".join(sorted(set(options) - {"u"})))
     except (re.error, regex.error, OverflowError, RecursionError, ValueError) as error:
         raise InvalidInput(
             Issue(
-                f"$regex {_shown(pattern)} is not a pattern that can be used: {error}",
+                f"$regex {_shown(pattern)} is not a valid pattern: {error}",
                 path,
                 "Correct the pattern; a literal ( [ { . * + ? needs a \\ before it",
             )
         ) from None
     if isinstance(compiled, re.Pattern):
         return compiled
-    return _Bounded(compiled, _shown(pattern), path, budget or Budget())
+    return _TimeLimited(compiled, _shown(pattern), path, budget or Budget())
 
 
 def _shown(pattern: str) -> str:
@@ -138,8 +138,8 @@ def _shown(pattern: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bounded:
-    """A pattern that may take for ever, and is not let to."""
+class _TimeLimited:
+    """A pattern that may backtrack exponentially, run with a time limit."""
 
     compiled: regex.Pattern[str]
     shown: str
@@ -155,29 +155,29 @@ class _Bounded:
             pass
         finally:
             self.budget.seconds -= time.perf_counter() - started
-        what = f"$regex {self.shown} takes too long: it was stopped"
-        action = "Write it without a repeat inside a repeat, as in (a|aa)+, or beside another"
+        what = f"$regex {self.shown} takes too long and was stopped"
+        action = "Avoid nested or adjacent repeats, as in (a|aa)+"
         raise InvalidInput(Issue(what, self.path, action))
 
 
 @lru_cache(maxsize=256)
 def _compile(pattern: str, options: str) -> re.Pattern[str] | regex.Pattern[str]:
     if "\0" in pattern:
-        raise re.error("it holds a null character")
+        raise re.error("it contains a null character")
     if len(pattern) > LONGEST_PATTERN:
         raise re.error(f"it has more than {LONGEST_PATTERN:,} characters")
     flags = re.NOFLAG
     for option in options:
         flags |= _FLAGS[option]
     text = _Translation(pattern, verbose="x" in options).text()
-    quick = re.compile(text, flags)  # first, so that both take the same patterns
-    if _is_always_quick(text):
-        return quick
+    compiled = re.compile(text, flags)  # always, so that `re` decides what is valid
+    if _is_always_fast(text):
+        return compiled
     return regex.compile(text, int(flags) | regex.VERSION0, cache_pattern=False)
 
 
-def _is_always_quick(text: str) -> bool:
-    """Whether a search cannot branch often: one repeat of one character, few alternatives."""
+def _is_always_fast(text: str) -> bool:
+    """Whether a search cannot backtrack much: one repeat of one character, few alternatives."""
     repeats, branches = len(_REPEAT.findall(text)), text.count("|")
     return repeats <= 1 and branches <= _MOST_BRANCHES and not _REPEATED_GROUP.search(text)
 
@@ -191,10 +191,10 @@ def _long_escape(found: re.Match[str]) -> str:
 
 @dataclass
 class _Translation:
-    """One walk over a pattern, copying it and rewriting what differs.
+    """One pass over a pattern that copies it and rewrites the differences.
 
-    ``opened`` has one entry for each open group: the ``(?i:`` heads that an inline
-    ``(?i)`` became, which hold to the end of that group, over its ``|`` too.
+    ``opened`` has one entry for each open group: the ``(?i:`` heads that replace an
+    inline ``(?i)``, which applies to the end of that group, across its ``|`` too.
     """
 
     pattern: str
@@ -297,7 +297,7 @@ class _Translation:
         character = self.pattern[self.at]
         if character == "\\":
             return self.class_escape()
-        # Python warns of nested sets and set operators; these are literals in PCRE.
+        # Python warns about nested sets and set operators, which are literals in PCRE.
         is_second_dash = character == "-" and self.pattern[self.at - 1] == "-"
         self.copy("\\" + character if character in "[&|~" or is_second_dash else character, 1)
 

@@ -1,7 +1,7 @@
-"""What a projection leaves of a record: the ``$project`` stage and the find projection.
+"""Projections of records: the find projection and the stages that set or remove fields.
 
-A projection becomes a tree of field names; arrays on the way are walked, so a
-path means "in each document of the array". Records are copied where they change.
+A projection is compiled into a tree of field names. A path through an array applies to
+each document in it. Only the changed parts of a record are copied.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _FIND_ONLY: Final = ("$slice", "$elemMatch", "$meta")
 
 
 def project_record(record: Record, projection: dict[str, JsonValue]) -> Record:
-    """What a find projection (dotted path -> 1 or 0) gives of a record.
+    """`record` under a find projection (dotted path -> 1 or 0).
 
-    ``_id`` stays unless it is 0; ``{"a.b": 1}`` of ``{"a": [{"b": 1, "c": 2}, 3]}`` is
-    ``{"a": [{"b": 1}]}``; an empty projection gives the record itself.
+    ``_id`` is kept unless it is 0; ``{"a.b": 1}`` of ``{"a": [{"b": 1, "c": 2}, 3]}`` is
+    ``{"a": [{"b": 1}]}``; an empty projection returns the record itself.
     """
     return compile_projection(projection)(record) if projection else record
 
@@ -31,35 +31,35 @@ def project_record(record: Record, projection: dict[str, JsonValue]) -> Record:
 def compile_projection(
     projection: dict[str, JsonValue], where: str = "projection"
 ) -> Callable[[Record], Record]:
-    """A function that projects a record; raises `InvalidInput` on what MongoDB refuses."""
+    """A function that projects a record; `InvalidInput` if MongoDB refuses the projection."""
     if not isinstance(projection, dict) or not projection:
         _refuse(where, "needs a document of at least one field", 'Write {"field": 1}')
     tree = _Fields(where)
     for path, value in projection.items():
         for names, leaf in _leaves(where, [*_names(where, path)], value):
-            tree.put(names, leaf)
+            tree.add(names, leaf)
     return _excluder(tree) if _is_exclusion(where, tree, projection) else _includer(tree)
 
 
 def compile_additions(spec: JsonValue, where: str) -> Callable[[Record], Record]:
-    """The ``$addFields`` stage: the record with computed fields set, the rest as it was."""
+    """A function that sets computed fields of a record, the ``$addFields`` stage."""
     if not isinstance(spec, dict) or not spec:
         _refuse(where, "needs a document of at least one field")
     tree = _Fields(where)
     for path, value in spec.items():
         for names, leaf in _additions(where, [*_names(where, path)], value):
-            tree.put(names, leaf)
+            tree.add(names, leaf)
     return lambda record: tree.compute(record, scope_of(record))
 
 
 def compile_removals(paths: JsonValue, where: str) -> Callable[[Record], Record]:
-    """The ``$unset`` stage: the record without some paths."""
+    """A function that removes paths from a record, the ``$unset`` stage."""
     given = paths if isinstance(paths, list) else [paths]
     if not given or not all(isinstance(path, str) for path in given):
         _refuse(where, "needs a field path or a list of them")
     tree = _Fields(where)
     for path in given:
-        tree.put([*_names(where, path)], False)
+        tree.add([*_names(where, path)], False)
     return _excluder(tree)
 
 
@@ -75,12 +75,12 @@ def _names(where: str, path: str) -> list[str]:
 
 
 Leaf: TypeAlias = bool | Expression
-"""Keep it, drop it, or compute it."""
+"""True to keep a field, False to drop it, an expression to compute it."""
 
 
 @dataclass
 class _Fields:
-    """One level of a projection: what happens to each name of a document."""
+    """One level of a projection: the action for each field name of a document."""
 
     where: str
     leaves: dict[str, bool] = field(default_factory=dict)
@@ -88,22 +88,23 @@ class _Fields:
     inner: dict[str, _Fields] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
 
-    def put(self, names: list[str], leaf: Leaf) -> None:
+    def add(self, names: list[str], leaf: Leaf) -> None:
+        """Add the action for one path; two actions for the same path raise `InvalidInput`."""
         name, rest = names[0], names[1:]
         if name in self.leaves or name in self.computed or (not rest and name in self.inner):
-            _refuse(self.where, f"two entries meet in {'.'.join(names)!r}", "Keep one of them")
+            _refuse(self.where, f"two entries conflict at {'.'.join(names)!r}", "Keep one of them")
         if name not in self.inner:
             self.order.append(name)
         if rest:
             below = self.inner.setdefault(name, _Fields(f"{self.where}.{name}"))
-            below.put(rest, leaf)
+            below.add(rest, leaf)
         elif isinstance(leaf, bool):
             self.leaves[name] = leaf
         else:
             self.computed[name] = leaf
 
     def kinds(self) -> Iterator[tuple[str, bool | None]]:
-        """Each leaf with True (keep), False (drop) or None (compute)."""
+        """(path, action) of each leaf: True to keep, False to drop, None to compute."""
         yield from self.leaves.items()
         yield from ((name, None) for name in self.computed)
         for name, below in self.inner.items():
@@ -111,12 +112,13 @@ class _Fields:
 
     @cached_property
     def computes(self) -> bool:
+        """Whether any field at this level or below is computed."""
         return bool(self.computed) or any(below.computes for below in self.inner.values())
 
     def keep(self, value: JsonValue) -> JsonValue:
-        """The named parts of a value; `MISSING` for what has no fields.
+        """The named parts of a value; `MISSING` for a value without fields.
 
-        Where parts are to be computed, `MISSING` stands for `compute` to fill.
+        If parts are computed, `MISSING` items of a list are kept for `compute` to fill.
         """
         if isinstance(value, list):
             kept = [self.keep(item) for item in value]
@@ -127,6 +129,7 @@ class _Fields:
         return {name: part for name, part in parts if part is not MISSING}
 
     def keep_field(self, name: str, value: JsonValue) -> JsonValue:
+        """The kept part of one field, or `MISSING` if the projection does not name it."""
         if name in self.leaves:
             return value
         return self.inner[name].keep(value) if name in self.inner else MISSING
@@ -144,7 +147,7 @@ class _Fields:
         }
 
     def compute(self, value: JsonValue, scope: Scope) -> JsonValue:
-        """A value with the computed parts set; what has no fields becomes a document."""
+        """A value with the computed parts set; a value without fields becomes a document."""
         if isinstance(value, list):
             return [self.compute(item, scope) for item in value]
         document = dict(value) if isinstance(value, dict) else {}
@@ -169,7 +172,10 @@ def _excluder(tree: _Fields) -> Callable[[Record], Record]:
 
 
 def _is_exclusion(where: str, tree: _Fields, projection: dict[str, JsonValue]) -> bool:
-    """Whether the fields named are dropped; settles ``_id``, which may differ from the rest."""
+    """Whether the named fields are dropped; also sets the action for ``_id``.
+
+    ``_id`` is the only field whose action may differ from the others.
+    """
     kinds = dict(tree.kinds())
     own = kinds.pop("_id", True)
     if not kinds:
@@ -207,8 +213,8 @@ def _additions(where: str, names: list[str], value: JsonValue) -> Iterator[tuple
 
 
 def _computed(where: str, names: list[str], value: JsonValue) -> Expression:
-    place = f"{where}.{'.'.join(names)}"
+    field = f"{where}.{'.'.join(names)}"
     operator = next(iter(value)) if isinstance(value, dict) and value else ""
     if where == "projection" and operator in _FIND_ONLY:
-        _refuse(place, f"the projection operator {operator} is not supported", "Use a path and 1")
-    return compile_expression(value, place)
+        _refuse(field, f"the projection operator {operator} is not supported", "Use a path and 1")
+    return compile_expression(value, field)

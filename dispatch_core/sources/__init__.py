@@ -1,1 +1,1 @@
-"""Where records come from and where objects are listed: the Protocols and every edge."""
+"""Sources of records and listers of objects: the Protocols and every implementation."""

@@ -1,8 +1,8 @@
-"""A folder on this machine in the place of object storage, for trying things out.
+"""A local folder as an object store, for trials without S3.
 
-``s3://bucket/key`` is the file ``bucket/key`` below the root. Keys come in S3's
-order and only as far as a page needs them; a directory that a delimiter rolls up
-is looked into just far enough to know that it is not empty.
+``s3://bucket/key`` is the file ``bucket/key`` below the root. Keys are generated in
+S3's order and only as far as a page needs them; a directory that becomes a common
+prefix is only checked for not being empty.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from dispatch_core.sources.protocols import ListPage, StoredObject, time_text
 class FolderLister:
     """An `ObjectLister` over the folders below `root`, one bucket each.
 
-    Hidden files are keys like others. A symbolic link is followed only to a place
-    below `root`, and never in a circle. Names that are not UTF-8 and anything that
-    is neither file nor folder cannot be keys and are left out.
+    Hidden files are listed too. A symbolic link is followed only to a target below
+    `root`, and never in a loop. Names that are not UTF-8, and anything that is neither
+    a file nor a folder, cannot be keys and are skipped.
     """
 
     def __init__(self, root: Path) -> None:
@@ -32,7 +32,7 @@ class FolderLister:
 
     @property
     def label(self) -> str:
-        """What it is, for a person."""
+        """A one-line description for display."""
         return f"folder {self._root}"
 
     def list_page(
@@ -54,13 +54,13 @@ class FolderLister:
         try:
             return page_of(seek, prefix, delimiter=delimiter, start_after=start_after, token=token)
         except PermissionError as error:
-            action = "Give the account that runs this the right to read it"
-            raise AccessDenied(Issue("may not be read", str(error.filename), action)) from None
+            action = "Grant read permission to the account that runs this program"
+            raise AccessDenied(Issue("permission denied", str(error.filename), action)) from None
         except OSError as error:
             raise ServiceError(Issue(f"could not be read ({error})", str(folder))) from None
 
     def _bucket(self, bucket: str) -> Path:
-        """The folder of `bucket`, where it is one and not a way out of the root."""
+        """The folder of `bucket`, which must be a folder inside the root."""
         try:
             folder = _real(self._root / bucket)
             if (
@@ -70,16 +70,16 @@ class FolderLister:
             ):
                 return folder
         except PermissionError:
-            raise AccessDenied(Issue("may not be read", str(self._root))) from None
+            raise AccessDenied(Issue("permission denied", str(self._root))) from None
         except (OSError, ValueError):
             pass
-        action = "Make a folder of that name below the root"
+        action = "Create a folder of that name below the root"
         raise NoSuchBucket(Issue(f"no folder {bucket!r}", str(self._root), action))
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One walk in key order, for a listing with this prefix and delimiter, from `floor` on."""
+    """A traversal in key order for one listing, starting at the key `floor`."""
 
     root: Path
     prefix: str
@@ -87,9 +87,9 @@ class _Walk:
     floor: str
 
     def below(self, folder: Path, key: str, trail: tuple[Path, ...]) -> Iterator[StoredObject]:
-        """What the listing sees below `folder`, whose key is `key`.
+        """The objects of the listing below `folder`, whose key is `key`.
 
-        `trail` holds the real folders on the way down, `folder` last.
+        `trail` has the real paths of the folders on the way down, `folder` last.
         """
         for name, entry in _children(folder, self.root):
             child = key + name
@@ -114,13 +114,13 @@ class _Walk:
             yield first
 
     def _may_hold(self, key: str) -> bool:
-        """Whether keys below the folder `key` can be in the listing, not before `floor`."""
+        """Whether the listing can contain keys below the folder `key`."""
         wanted = key.startswith(self.prefix) or self.prefix.startswith(key)
         return wanted and (key >= self.floor or self.floor.startswith(key))
 
 
 def _children(folder: Path, root: Path) -> list[tuple[str, os.DirEntry[str]]]:
-    """Files and folders in key order, where a folder's name ends with its slash."""
+    """Files and folders in key order; the name of a folder ends with a slash."""
     try:
         with os.scandir(folder) as entries:
             found = [(_key_part(entry, root), entry) for entry in entries]
@@ -130,7 +130,7 @@ def _children(folder: Path, root: Path) -> list[tuple[str, os.DirEntry[str]]]:
 
 
 def _key_part(entry: os.DirEntry[str], root: Path) -> str:
-    """The entry's part of a key, "" where it cannot be one."""
+    """The entry's part of a key, or "" if it cannot be part of one."""
     try:
         entry.name.encode()
     except UnicodeEncodeError:
@@ -148,7 +148,7 @@ def _key_part(entry: os.DirEntry[str], root: Path) -> str:
 
 
 def _real(path: str | Path) -> Path:
-    # unlike Path.resolve, realpath does not raise on links in a circle (Python < 3.13)
+    # Unlike Path.resolve, realpath does not raise for a loop of links (Python < 3.13).
     return Path(os.path.realpath(path))
 
 

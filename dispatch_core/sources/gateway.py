@@ -1,9 +1,9 @@
-"""The gateway edge: the real `MetadataDbClient`, made safe to depend on.
+"""The metadata gateway as a source, through the real `MetadataDbClient`.
 
-The client has no timeout and no retry, and its own loop pages by skip, which
-loses records where others are written meanwhile. So one page is one request
-here, every request has a timeout and up to five attempts with jitter, and the
-walk over pages is `dispatch_core.find`'s. Filters that make a URL too long go by POST.
+The client has no timeouts and no retries, and its own loop pages by skip, which loses
+records when others are written meanwhile. Here one page is one request, and each
+request has a timeout and up to five attempts with jitter; `dispatch_core.find` loops
+over the pages. A filter that is too long for a URL is sent by POST.
 """
 
 from __future__ import annotations
@@ -36,72 +36,71 @@ DATABASE = "metadata_index"
 COLLECTION = "data_assets"
 VERSION = "v1"
 MAX_URL_FILTER = 6_000
-"""Bytes of a quoted filter that still fit a GET; the gateway cuts URLs near 8 kB."""
-MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of an unpacked answer; the gateway sends 10 MB at most."""
+"""Bytes of a quoted filter that fit in a GET; the gateway limits URLs to about 8 kB."""
+MAX_RESPONSE = 64 * 1024 * 1024
+"""Bytes of a decompressed response; the gateway sends at most 10 MB."""
 
 _T = TypeVar("_T")
 _TRANSIENT = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait and how often to ask: seconds and attempts.
+class RetryPolicy:
+    """Timeouts and waits in seconds, and the number of attempts.
 
-    ``read`` is for the next bytes of an answer, ``whole`` for all of them.
+    ``read`` limits the wait for the next bytes of a response, ``total`` the time for the
+    whole response. ``max_wait`` limits the wait between two attempts.
     """
 
     connect: float = 5.0
     read: float = 60.0
-    whole: float = 120.0
+    total: float = 120.0
     attempts: int = 5
-    longest_wait: float = 8.0
+    max_wait: float = 8.0
 
 
 class _TimeoutAdapter(HTTPAdapter):
-    """Bounds what an answer may cost: seconds without a byte, seconds in all, bytes in all.
+    """An adapter with timeouts and a size limit for each response.
 
-    A redirect is refused: it would send the query to an address that nobody named.
+    A redirect is refused: it would send the query to a host that is not configured.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, policy: RetryPolicy) -> None:
         super().__init__()
-        self._timeout = (patience.connect, patience.read)
-        self._whole = patience.whole
+        self._timeout = (policy.connect, policy.read)
+        self._total = policy.total
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         kwargs |= {"timeout": kwargs.get("timeout") or self._timeout, "stream": True}
-        deadline = time.monotonic() + self._whole
+        deadline = time.monotonic() + self._total
         response = super().send(request, **kwargs)
         if response.is_redirect:
             response.close()
-            action = "Name the host that it leads to in DOCDB_HOST, if that one is meant"
+            action = "Set DOCDB_HOST to the target host, if that is the intended one"
             where = urlsplit(str(request.url)).netloc
             raise ServiceError(Issue("it redirects to another address", where, action))
-        _read_whole(response, deadline)
+        _read_body(response, deadline)
         return response
 
 
-def _read_whole(response: requests.Response, deadline: float) -> None:
-    """Read the body now, unpacked in steps: a small packed one may unpack to gigabytes."""
+def _read_body(response: requests.Response, deadline: float) -> None:
+    """Read the body in steps: a small compressed body may decompress to gigabytes."""
     parts: list[bytes] = []
     size = 0
     for part in response.iter_content(1 << 16):
         size += len(part)
-        if size > MAX_ANSWER:
+        if size > MAX_RESPONSE:
             response.close()
-            raise AnswerTooLarge(
-                Issue("the answer is too large", str(response.url), "Ask for less")
-            )
+            raise AnswerTooLarge(Issue(_TOO_LARGE, str(response.url), "Request less"))
         if time.monotonic() > deadline:
             response.close()
             raise requests.Timeout
         parts.append(part)
-    response._content = b"".join(parts)  # what reading it without a bound would have set
+    response._content = b"".join(parts)  # as reading without a limit would have set it
 
 
-class _Passing(Exception):
-    """A fault that another attempt may not meet; ``wait`` is the service's own wish."""
+class _Transient(Exception):
+    """A failure that a retry may avoid; ``wait`` is the Retry-After of the service."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
         super().__init__(message)
@@ -114,10 +113,10 @@ class GatewaySource:
     Parameters
     ----------
     host
-        Host name, with a port where it is not 443. Credentials in it are refused:
-        reads are public, and a host is shown.
+        Host name, with a port unless it is 443. Credentials are refused: reads are
+        public, and the host is displayed.
     adapter
-        What carries HTTPS requests; the embedded demo answers in process.
+        The transport for HTTPS requests; the embedded demo responds in process.
     """
 
     def __init__(
@@ -128,12 +127,12 @@ class GatewaySource:
         database: str = DATABASE,
         collection: str = COLLECTION,
         adapter: BaseAdapter | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         label: str = "",
     ) -> None:
-        patience = patience or Patience()
+        policy = retry_policy or RetryPolicy()
         session = requests.Session()
-        session.mount("https://", adapter or _TimeoutAdapter(patience))
+        session.mount("https://", adapter or _TimeoutAdapter(policy))
         host = _host_name(host)
         self._client = MetadataDbClient(
             host=host, version=version, database=database, collection=collection, session=session
@@ -141,9 +140,9 @@ class GatewaySource:
         self._where = f"{host}/{version}/{database}/{collection}"
         self.label = label or f"gateway {self._where}"
         self._retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(patience.attempts),
-            wait=_wait(patience),
-            retry=tenacity.retry_if_exception_type(_Passing),
+            stop=tenacity.stop_after_attempt(policy.attempts),
+            wait=_wait(policy),
+            retry=tenacity.retry_if_exception_type(_Transient),
             reraise=True,
         )
 
@@ -155,7 +154,7 @@ class GatewaySource:
             shape: Pipeline = [{"$match": filter_query}, {"$sort": {"_id": 1}}, {"$limit": limit}]
             shape += [{"$project": dict(projection)}] if projection else []
             return self._ask(lambda: self._client.aggregate_docdb_records(shape), _identified)
-        # the public method of the client pages by skip after a short page
+        # The client's public method pages by skip after a short page.
         return self._ask(
             lambda: self._client._find_records(
                 filter_query=filter_query,
@@ -178,69 +177,72 @@ class GatewaySource:
                 lambda: self._client.aggregate_docdb_records(shape),
                 lambda body: _count(rows[0]) if (rows := _records(body)) else 0,
             )
-        # the client has no public method that counts
+        # The client has no public method for counting.
         return self._ask(lambda: self._client._count_records(filter_query), _count)
 
     def _ask(self, call: Callable[[], Any], read: Callable[[Any], _T]) -> _T:
         try:
-            answer: _T = self._retrying(self._once, call, read)
-        except _Passing as error:
+            result: _T = self._retrying(self._once, call, read)
+        except _Transient as error:
             action = "Check the host (DOCDB_HOST) and the network, or try again later"
             raise ServiceError(Issue(str(error), self._where, action)) from None
-        return answer
+        return result
 
     def _once(self, call: Callable[[], Any], read: Callable[[Any], _T]) -> _T:
         try:
             return read(call())
         except requests.HTTPError as error:
-            raise self._refusal(error.response) from None
+            raise self._error_for_status(error.response) from None
         except (requests.exceptions.InvalidURL, UnicodeError, LocationParseError):
             raise _not_a_host(self._where) from None
         except requests.exceptions.JSONDecodeError:
-            raise _Passing("the answer is not JSON (a proxy's page, or a cut answer)") from None
+            raise _Transient("the response is not JSON (a proxy page, or truncated)") from None
         except RecursionError:
-            raise _Passing("the answer nests too deep to be read") from None
+            raise _Transient("the response is nested too deep") from None
         except requests.Timeout:
-            raise _Passing("no answer in time") from None
+            raise _Transient("the request timed out") from None
         except requests.RequestException as error:
-            raise self._transport_fault(error) from None
-        except OSError as error:  # requests raises a plain one for a bundle that is not there
-            action = "Name a PEM file in REQUESTS_CA_BUNDLE, or unset it"
+            raise self._transport_error(error) from None
+        except OSError as error:  # what requests raises for a missing CA bundle
+            action = "Set REQUESTS_CA_BUNDLE to a PEM file, or unset it"
             raise InvalidInput(Issue(str(error), "REQUESTS_CA_BUNDLE", action)) from None
 
-    def _transport_fault(self, error: Exception) -> DispatchError | _Passing:
+    def _transport_error(self, error: Exception) -> DispatchError | _Transient:
         if "CERTIFICATE_VERIFY_FAILED" not in str(error):
-            return _Passing(f"the connection failed ({_cause(error)})")
+            return _Transient(f"the connection failed ({_cause(error)})")
         what = f"the certificate is not trusted ({_cause(error)})"
-        action = "Name the authority's file in REQUESTS_CA_BUNDLE"
+        action = "Set REQUESTS_CA_BUNDLE to the certificate file of the authority"
         return ServiceError(Issue(what, self._where, action))
 
-    def _refusal(self, response: requests.Response) -> DispatchError | _Passing:
-        status, said = response.status_code, _said(response)
+    def _error_for_status(self, response: requests.Response) -> DispatchError | _Transient:
+        status, detail = response.status_code, _detail(response)
         if status in (413, 414):
-            return AnswerTooLarge(Issue("the answer is too large", self._where, "Ask for less"))
+            return AnswerTooLarge(Issue(_TOO_LARGE, self._where, "Request less"))
         if status in (401, 403):
-            action = "Ask for access, or use another host"
+            action = "Request access, or use another host"
             return AccessDenied(Issue(f"access denied ({status})", self._where, action))
         if status == 404:
             action = "Check DOCDB_VERSION, DOCDB_DATABASE and DOCDB_COLLECTION"
             return ServiceError(Issue(f"not found ({status})", self._where, action))
         if status in _TRANSIENT or status >= 500:
-            return _Passing(f"it answered {status}{said}", _retry_after(response))
-        action = "" if said else "Correct it"
-        return InvalidInput(Issue(f"the service refuses the query{said}", "query", action))
+            return _Transient(f"it responded with {status}{detail}", _retry_after(response))
+        action = "" if detail else "Correct it"
+        return InvalidInput(Issue(f"the service refuses the query{detail}", "query", action))
+
+
+_TOO_LARGE = "the response is too large"
 
 
 def _host_name(text: str) -> str:
-    """The host of `text`, which may be a whole https:// address."""
+    """The host in `text`, which may be an https:// URL."""
     host = text.strip().removeprefix("https://").rstrip("/")
     if not host or "://" in host or "@" in host:
-        raise _not_a_host("host")  # without the text, which may hold a password
+        raise _not_a_host("host")  # without the text, which may contain a password
     return host
 
 
 def _not_a_host(where: str) -> InvalidInput:
-    action = "Write a name such as docdb.example.org, with a port if need be, and no credentials"
+    action = "Write a name such as docdb.example.org, with an optional port and no credentials"
     return InvalidInput(Issue("this is not the host of a metadata gateway", where, action))
 
 
@@ -248,13 +250,13 @@ def _is_long(*parts: Any) -> bool:
     return len(quote_plus("".join(map(json.dumps, parts)))) > MAX_URL_FILTER
 
 
-def _wait(patience: Patience) -> Callable[[tenacity.RetryCallState], float]:
-    jittered = tenacity.wait_random_exponential(multiplier=0.25, max=patience.longest_wait)
+def _wait(policy: RetryPolicy) -> Callable[[tenacity.RetryCallState], float]:
+    jittered = tenacity.wait_random_exponential(multiplier=0.25, max=policy.max_wait)
 
     def wait(state: tenacity.RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
-        asked = fault.wait if isinstance(fault, _Passing) else 0.0
-        return max(jittered(state), min(asked, patience.longest_wait))
+        error = state.outcome.exception() if state.outcome else None
+        requested = error.wait if isinstance(error, _Transient) else 0.0
+        return max(jittered(state), min(requested, policy.max_wait))
 
     return wait
 
@@ -264,8 +266,8 @@ def _retry_after(response: requests.Response) -> float:
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
-def _said(response: requests.Response) -> str:
-    """The service's own words, where its error body is JSON as the gateway's is."""
+def _detail(response: requests.Response) -> str:
+    """``: `` and the service's error message, or "" if the body is not the gateway's JSON."""
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -274,29 +276,29 @@ def _said(response: requests.Response) -> str:
 
 
 def _error_text(body: Mapping[str, Any]) -> str:
-    said = next((body[key] for key in ("error", "message", "errorMessage") if body.get(key)), "")
-    return f": {str(said)[:300]}" if said else ""
+    text = next((body[key] for key in ("error", "message", "errorMessage") if body.get(key)), "")
+    return f": {str(text)[:300]}" if text else ""
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason of a nested transport error, in a few words."""
+    """The innermost cause of a nested transport error, at most 160 characters."""
     text = str(error).rpartition("Caused by ")[2]
-    said = text.partition("): ")[2].partition('"')[0]  # X("HTTPSConnection(...): said")
-    quoted = re.findall(r"'([^']+)'", text)  # X(104, 'said')
-    return (said or (quoted[-1] if quoted else type(error).__name__))[:160]
+    cause = text.partition("): ")[2].partition('"')[0]  # X("HTTPSConnection(...): cause")
+    quoted = re.findall(r"'([^']+)'", text)  # X(104, 'cause')
+    return (cause or (quoted[-1] if quoted else type(error).__name__))[:160]
 
 
 def _records(body: Any) -> list[Record]:
     if isinstance(body, list) and all(isinstance(one, dict) for one in body):
         return body
-    said = _error_text(body) if isinstance(body, dict) else ""
-    raise _Passing(f"the answer is not a list of records{said}")
+    detail = _error_text(body) if isinstance(body, dict) else ""
+    raise _Transient(f"the response is not a list of records{detail}")
 
 
 def _identified(body: Any) -> list[Record]:
     records = _records(body)
     if not all("_id" in one for one in records):
-        raise _Passing("a record of the answer has no _id")
+        raise _Transient("a record of the response has no _id")
     return records
 
 
@@ -304,5 +306,5 @@ def _count(body: Any) -> int:
     number = body.get("filtered_record_count") if isinstance(body, dict) else None
     if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
         return number
-    said = _error_text(body) if isinstance(body, dict) else ""
-    raise _Passing(f"the answer holds no count{said}")
+    detail = _error_text(body) if isinstance(body, dict) else ""
+    raise _Transient(f"the response contains no count{detail}")

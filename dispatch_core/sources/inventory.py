@@ -1,9 +1,9 @@
-"""S3 Inventory in the place of listing: what S3 itself wrote down, read by DuckDB.
+"""Listing from S3 Inventory reports, read with DuckDB, instead of from S3.
 
-For each delimiter that is asked for, one query over all rows makes a sorted table of
-what a listing would show: a store of a million chunks is one row of it. Every page of
-every asset then comes from that table. Nothing is asked of S3, nothing newer than the
-inventory is seen, and the label says how old it is.
+For each requested delimiter, one query over all rows builds a sorted table of what a
+listing would show; a store of a million chunks is one row. Every page of every asset
+is read from that table. No listing request is sent to S3, objects newer than the
+inventory are not seen, and the label shows its age.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CURRENT = {
     "is_latest": "coalesce(lower(CAST(is_latest AS VARCHAR)), 'true') = 'true'",
     "is_delete_marker": "coalesce(lower(CAST(is_delete_marker AS VARCHAR)), 'false') <> 'true'",
 }
-"""Column -> what holds for a current object; an inventory of current ones has neither."""
+"""Column -> SQL test for a current object; an inventory of current versions has neither."""
 
 
 class InventoryLister:
@@ -38,15 +38,15 @@ class InventoryLister:
 
     Parameters
     ----------
-    places
-        Manifests, folders or Parquet files, on this machine or ``s3://``.
+    locations
+        Manifests, folders or Parquet files; local paths or ``s3://`` locations.
     """
 
-    def __init__(self, places: Sequence[str]) -> None:
-        self._places = tuple(places)
+    def __init__(self, locations: Sequence[str]) -> None:
+        self._locations = tuple(locations)
         self._duckdb = _import_duckdb()
         self._folder = tempfile.TemporaryDirectory(prefix="inventory-", ignore_cleanup_errors=True)
-        self._inventories = [read_inventory(place, self._fetch) for place in self._places]
+        self._inventories = [read_inventory(location, self._fetch) for location in self._locations]
         _refuse_repeats(self._inventories)
         self._lock = threading.Lock()
         self._connection: Any = None
@@ -54,13 +54,13 @@ class InventoryLister:
         self._buckets = {one.bucket for one in self._inventories} - {""}
 
     def __reduce__(self) -> tuple[Callable[..., InventoryLister], tuple[tuple[str, ...]]]:
-        return _inventory_here, (self._places,)
+        return _process_lister, (self._locations,)
 
     @property
     def label(self) -> str:
-        """How many buckets, and how old the oldest inventory is."""
+        """The bucket or number of buckets, and the age of the oldest inventory."""
         named = sorted(self._buckets)
-        what = named[0] if len(named) == 1 else f"{len(named) or len(self._places):,} buckets"
+        what = named[0] if len(named) == 1 else f"{len(named) or len(self._locations):,} buckets"
         return f"S3 Inventory of {what}, {as_of(self._inventories, datetime.now(UTC))}"
 
     def list_page(
@@ -74,11 +74,12 @@ class InventoryLister:
     ) -> ListPage:
         """One page of at most 1,000 entries; see `ObjectLister.list_page`."""
         rolled_up = "" if _begins_inside(prefix, delimiter) else delimiter
-        with self._own_errors():
+        with self._mapped_errors():
             table = self._table(rolled_up)
             if bucket not in self._buckets:
-                action = f"Name its inventory in {OPTION} too"
-                raise NoSuchBucket(Issue("no inventory holds the bucket", f"s3://{bucket}", action))
+                action = f"Add its inventory to {OPTION}"
+                what = "no inventory contains the bucket"
+                raise NoSuchBucket(Issue(what, f"s3://{bucket}", action))
             return page_of(
                 lambda floor: self._rows(table, bucket, prefix, floor),
                 prefix,
@@ -88,7 +89,7 @@ class InventoryLister:
             )
 
     def _rows(self, table: str, bucket: str, prefix: str, floor: str) -> Iterator[StoredObject]:
-        """The rows of `table` from `floor` on, as far as they start with `prefix`."""
+        """The rows of `table` that start with `prefix`, from the key `floor` on."""
         query = (
             f"SELECT entry, size, modified, last FROM {table} WHERE bucket = ? AND last >= ? "
             f"AND entry <= ? ORDER BY entry LIMIT {_ROWS}"
@@ -103,7 +104,7 @@ class InventoryLister:
             floor = rows[-1][3] + "\0"
 
     def _table(self, delimiter: str) -> str:
-        """The table of what a listing with this delimiter shows, made when first asked for."""
+        """The table for a listing with this delimiter, created on first use."""
         with self._lock:
             if delimiter not in self._tables:
                 if self._connection is None:
@@ -116,14 +117,14 @@ class InventoryLister:
             return self._tables[delimiter]
 
     def _open(self) -> None:
-        """A database of its own, in a file, so that a large inventory need not fit in memory."""
+        """Open a database in a temporary file: a large inventory need not fit in memory."""
         connection = self._duckdb.connect(str(Path(self._folder.name) / "inventory.duckdb"))
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET preserve_insertion_order = false")
         selects = []
         for one in self._inventories:
             files = [str(self._fetch(file)) for file in one.files]
-            if files:  # an empty bucket has an inventory without files
+            if files:  # the inventory of an empty bucket has no files
                 selects.append(_select(connection, one, files))
         nothing = "SELECT '' AS bucket, '' AS key, 0 AS size, '' AS modified WHERE false"
         connection.execute("CREATE VIEW objects AS " + " UNION ALL ".join([*selects, nothing]))
@@ -133,7 +134,7 @@ class InventoryLister:
         if not location.startswith("s3://"):
             return Path(location)
         bucket, _, key = location.removeprefix("s3://").partition("/")
-        # The key is a manifest's word: it must not lead out of the folder.
+        # The key comes from a manifest; a hash keeps the copy inside the folder.
         name = sha256(location.encode()).hexdigest() + "".join(Path(key).suffixes[-2:])
         path = Path(self._folder.name) / name
         if not path.exists():
@@ -141,13 +142,13 @@ class InventoryLister:
         return path
 
     @contextmanager
-    def _own_errors(self) -> Iterator[None]:
+    def _mapped_errors(self) -> Iterator[None]:
         try:
             yield
         except (self._duckdb.Error, OSError) as error:
             what = f"The inventory cannot be read ({type(error).__name__})"
-            action = "Copy it again, and see that the disk for temporary files has room"
-            raise ServiceError(Issue(what, self._places[0], action)) from error
+            action = "Copy it again, and check for free space on the disk of temporary files"
+            raise ServiceError(Issue(what, self._locations[0], action)) from error
 
 
 def _import_duckdb() -> Any:
@@ -160,9 +161,9 @@ def _import_duckdb() -> Any:
 
 
 @cache
-def _inventory_here(places: tuple[str, ...]) -> InventoryLister:
-    """The lister of this process, for work that comes from another one."""
-    return InventoryLister(places)
+def _process_lister(locations: tuple[str, ...]) -> InventoryLister:
+    """The shared lister of this process, for a lister that was pickled in another one."""
+    return InventoryLister(locations)
 
 
 def _refuse_repeats(inventories: Sequence[Inventory]) -> None:
@@ -170,17 +171,17 @@ def _refuse_repeats(inventories: Sequence[Inventory]) -> None:
     repeated = sorted({bucket for bucket in buckets if buckets.count(bucket) > 1})
     if repeated:
         what = f"there are two inventories of {', '.join(repeated)}"
-        raise InvalidInput(Issue(what, OPTION, "Name only the latest one"))
+        raise InvalidInput(Issue(what, OPTION, "Keep only the latest one"))
 
 
 def _begins_inside(prefix: str, delimiter: str) -> bool:
-    """Whether a delimiter may begin inside the prefix, where a listing does not look for it."""
+    """Whether a delimiter may start inside the prefix, which a listing does not search."""
     ends = range(1, len(delimiter))
     return delimiter in prefix or any(prefix.endswith(delimiter[:end]) for end in ends)
 
 
 def _rolled_up(name: str) -> str:
-    """SQL for a table of keys cut after the first delimiter: entries with their last key."""
+    """SQL that creates a table of entries (keys cut after the delimiter) with their last key."""
     cut = "CASE WHEN $1 <> '' AND found > 0 THEN left(key, found + length($1) - 1) ELSE key END"
     return (
         f"CREATE TABLE {name} AS SELECT bucket, {cut} AS entry, any_value(size) AS size, "
@@ -191,7 +192,7 @@ def _rolled_up(name: str) -> str:
 
 
 def _select(connection: Any, one: Inventory, files: list[str]) -> str:
-    """SQL for the current objects of one inventory: bucket, key, size, modified."""
+    """SQL that selects the current objects of one inventory: bucket, key, size, modified."""
     listed = ", ".join(_quoted(file) for file in files)
     if one.kind == "CSV":
         types = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in one.columns)
@@ -205,7 +206,7 @@ def _select(connection: Any, one: Inventory, files: list[str]) -> str:
         columns, key = {row[0] for row in described}, "key"
         modified = "strftime(last_modified_date, '%Y-%m-%dT%H:%M:%S.%gZ')"
     if not {"bucket", "key"} <= columns:
-        raise InvalidInput(Issue(f"{one.place}: it has no columns bucket and key", OPTION))
+        raise InvalidInput(Issue(f"{one.location}: it has no columns bucket and key", OPTION))
     size = "TRY_CAST(size AS BIGINT)" if "size" in columns else "NULL"
     modified = modified if "last_modified_date" in columns else "NULL"
     current = [test for name, test in _CURRENT.items() if name in columns]

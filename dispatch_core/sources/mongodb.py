@@ -1,8 +1,8 @@
-"""The MongoDB edge: a ``mongodb://`` URI through pymongo, which is an extra.
+"""MongoDB as a source of records, through pymongo, which is an optional extra.
 
-Record ids may be ObjectIds here. They leave as texts, as everywhere else, and a
-filter that comes back with such a text under ``_id`` asks for both types, because
-``$gt`` of a text never reaches an ObjectId and a walk over pages would end early.
+Record ids may be ObjectIds here. They are returned as strings, as from every other
+source. A filter with such a string under ``_id`` therefore matches both types: ``$gt``
+of a string never matches an ObjectId, and paging would end early.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _DEFAULTS = {
     "socketTimeoutMS": 60_000,
     "appname": "dispatch_core",
 }
-"""Options of the connection, where the URI does not set them."""
+"""Connection options for what the URI does not set."""
 _OBJECT_ID = re.compile("[0-9a-f]{24}")
 _POSITIVE = frozenset({"$eq", "$in", "$gt", "$gte", "$lt", "$lte"})
 _REFUSED_QUERY = frozenset({2, 9, 14, 168})
 _FIRST_ASSERTION = 15_000
-"""Codes from here on are assertions about what was asked, such as 40324 for an unknown stage."""
+"""Error codes from here on mean an invalid query, such as 40324 for an unknown stage."""
 _UNAUTHORISED = frozenset({13, 18})
 
 
 class MongoSource:
     """A `MetadataSource` over one collection of a MongoDB or DocumentDB.
 
-    The connection is made by the first request. The label never holds the
-    credentials of the URI.
+    The first request opens the connection. The label never contains the credentials of
+    the URI.
     """
 
     def __init__(self, uri: str, *, database: str, collection: str) -> None:
@@ -48,7 +48,7 @@ class MongoSource:
         except self._errors as error:
             action = "Write mongodb://HOST:PORT/ with credentials quoted"
             raise InvalidInput(
-                Issue(f"cannot connect to it: {_scrubbed(error)}", "MongoDB URI", action)
+                Issue(f"cannot connect: {_scrubbed(error)}", "MongoDB URI", action)
             ) from None
         shown = ",".join(f"{host}:{port}" if port else host for host, port in parsed["nodelist"])
         self.label = f"MongoDB {shown}/{database}.{collection}"
@@ -91,12 +91,12 @@ class MongoSource:
         if code in _UNAUTHORISED:
             action = "Check the user and the password of the URI"
             return AccessDenied(Issue(f"access denied: {text}", self.label, action))
-        action = "Check that the database runs and can be reached"
+        action = "Check that the database is running and can be reached"
         return ServiceError(Issue(f"the database failed: {text}", self.label, action))
 
 
 def _import_pymongo() -> tuple[Any, tuple[type[Exception], ...], Callable[[str], Any]]:
-    """pymongo, the errors of values that BSON cannot hold, and ObjectId."""
+    """pymongo, the errors for values that BSON cannot encode, and ObjectId."""
     try:
         import pymongo
         import pymongo.errors
@@ -110,7 +110,7 @@ def _import_pymongo() -> tuple[Any, tuple[type[Exception], ...], Callable[[str],
 
 
 def _either_id(query: Any, object_id: Callable[[str], Any]) -> Any:
-    """`query` where each condition on ``_id`` takes its texts as ObjectIds, too."""
+    """`query` in which each condition on ``_id`` also matches its strings as ObjectIds."""
     if not isinstance(query, dict):
         return query
     query = {
@@ -128,7 +128,7 @@ def _either_id(query: Any, object_id: Callable[[str], Any]) -> Any:
 
 
 def _native_ids(value: Any, object_id: Callable[[str], Any]) -> Any:
-    """`value` with ObjectIds for their texts; unchanged under a negation or a regex."""
+    """`value` with strings converted to ObjectIds; unchanged under a negation or a regex."""
     if isinstance(value, str) and _OBJECT_ID.fullmatch(value):
         return object_id(value)
     if isinstance(value, list):
@@ -139,7 +139,7 @@ def _native_ids(value: Any, object_id: Callable[[str], Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """ObjectIds as texts and dates as ISO 8601, as the gateway writes them."""
+    """`value` with ObjectIds as strings and dates as ISO 8601, as the gateway writes them."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -150,6 +150,6 @@ def _plain(value: Any) -> Any:
 
 
 def _scrubbed(error: Exception) -> str:
-    """The first sentence of an error, without what stands before an @ in an address."""
+    """The first sentence of an error, without the part before an @ in an address."""
     text = str(error).partition(", full error:")[0].partition(", Timeout:")[0][:200]
     return text.rpartition("@")[2] if "@" in text else text

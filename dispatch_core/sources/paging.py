@@ -1,6 +1,6 @@
-"""One page of a listing, as ListObjectsV2 defines it, over keys that are already sorted.
+"""Pages of a listing, as ListObjectsV2 defines them, over keys that are already sorted.
 
-`page_of` takes the keys from a `Seek`, so that a lister need not hold all of them.
+`page_of` reads the keys through a `Seek`, so that a lister need not keep all in memory.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dispatch_core.sources.protocols import ListPage, StoredObject
 
 MAX_KEYS = 1000
-_READ_ON = 16
-"""Keys of one common prefix that are read past before seeking behind it."""
+_MAX_SKIPPED = 16
+"""Keys of one common prefix that are skipped one by one before seeking past it."""
 
 
 Seek = Callable[[str], Iterator[StoredObject]]
-"""Gives objects ascending by key, from the first key that is not before the one named."""
+"""Function from a key to the objects from that key on, ascending by key."""
 
 
 def page_of(
@@ -30,13 +30,13 @@ def page_of(
 ) -> ListPage:
     """One page of a listing, as ListObjectsV2 defines it.
 
-    `objects` ascend by key in code point order, which is the order of their UTF-8
-    bytes. Objects and common prefixes together are at most `max_keys`, never more
-    than 1,000. A common prefix is listed when any key below it comes after
-    `start_after`. A token is the next key to look at; it overrules `start_after`.
+    `objects` are sorted by key in code point order, which is the order of their UTF-8
+    bytes. Objects and common prefixes together are at most `max_keys`, never more than
+    1,000. A common prefix is listed if any key below it is after `start_after`. A token
+    is the next key to list; it overrides `start_after`.
     """
     seek = objects if callable(objects) else seek_in(objects)
-    floor = max(prefix, _behind_key(start_after)) if token is None else token
+    floor = max(prefix, _after_key(start_after)) if token is None else token
     found: list[StoredObject] = []
     prefixes: list[str] = []
     limit = min(max_keys, MAX_KEYS)
@@ -51,7 +51,7 @@ def page_of(
 
 
 def seek_in(objects: Sequence[StoredObject]) -> Seek:
-    """A `Seek` over objects that ascend by key."""
+    """A `Seek` over objects that are sorted by key."""
 
     def seek(floor: str) -> Iterator[StoredObject]:
         return (objects[index] for index in range(first_index(objects, floor), len(objects)))
@@ -60,37 +60,38 @@ def seek_in(objects: Sequence[StoredObject]) -> Seek:
 
 
 def first_index(objects: Sequence[StoredObject], floor: str) -> int:
+    """The index of the first object whose key is at least `floor`."""
     return bisect_left(objects, floor, key=lambda stored: stored.key)
 
 
 def _entries(
     seek: Seek, floor: str, prefix: str, delimiter: str
 ) -> Iterator[tuple[StoredObject, str]]:
-    """The (first) object and the common prefix ("" for none) of each entry of a listing."""
+    """(first object, common prefix or "") of each entry of a listing."""
     stream = seek(floor)
-    behind, passed = "", 0
+    common, skipped = "", 0
     while (found := next(stream, None)) is not None and found.key.startswith(prefix):
         key = found.key
-        if behind and key.startswith(behind):
-            passed += 1
-            if passed > _READ_ON:
-                stream = seek(_behind_prefix(behind))
+        if common and key.startswith(common):
+            skipped += 1
+            if skipped > _MAX_SKIPPED:
+                stream = seek(_after_prefix(common))
             continue
         cut = key.find(delimiter, len(prefix)) if delimiter else -1
-        behind, passed = key[: cut + len(delimiter)] if cut >= 0 else "", 0
-        yield found, behind
+        common, skipped = key[: cut + len(delimiter)] if cut >= 0 else "", 0
+        yield found, common
 
 
-def _behind_key(key: str) -> str:
+def _after_key(key: str) -> str:
     """The first text after `key`, or "" for no key."""
     return f"{key}\0" if key else ""
 
 
-def _behind_prefix(prefix: str) -> str:
+def _after_prefix(prefix: str) -> str:
     """The first text after everything that starts with `prefix`."""
     head = prefix.rstrip("\U0010ffff")
     if not head:
         return prefix + "\U0010ffff"
     following = ord(head[-1]) + 1
-    # surrogates are no characters: no key holds one
+    # Skip the surrogates, which are not characters and never occur in a key.
     return head[:-1] + chr(0xE000 if following == 0xD800 else following)

@@ -1,7 +1,7 @@
-"""The two ends that can be swapped: where records come from, where objects are listed.
+"""The two interchangeable inputs: a source of records and a lister of objects.
 
-The same walking, paging and retrying code (`find`, `locate`) runs over every
-implementation, so these Protocols are as low as they can be: one request each.
+The same code for pages and retries (`find`, `locate`) runs over every implementation,
+so each method of these Protocols is a single request.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from dispatch_core.types import Filter, Pipeline, Record
 class MetadataSource(Protocol):
     """A collection of metadata records that answers MongoDB queries.
 
-    Every method raises `InvalidInput` where the service refuses the query,
-    `AnswerTooLarge` where the answer passes its limit and `ServiceError` for
-    anything else that goes wrong; no foreign exception leaves it.
+    Every method raises `InvalidInput` if the service refuses the query,
+    `AnswerTooLarge` if the response exceeds a limit and `ServiceError` for any other
+    failure. Exceptions of other libraries never leave it.
     """
 
     @property
     def label(self) -> str:
-        """What it is, for a person: one line without credentials."""
+        """A one-line description for display, without credentials."""
         ...
 
     def find_page(
         self, filter_query: Filter, projection: Mapping[str, Any], limit: int
     ) -> list[Record]:
-        """The first records that match, ascending by ``_id``.
+        """The first matching records, ascending by ``_id``; at most `limit`.
 
-        At most `limit`; fewer does not mean that there are no more (the gateway
-        sends short pages), only an empty page does. `projection` holds
-        dotted paths -> 1; an empty one means whole records.
+        Fewer than `limit` does not mean that there are no more (the gateway sends
+        short pages); only an empty page does. `projection` maps dotted paths to 1; an
+        empty one means whole records.
         """
         ...
 
@@ -43,12 +43,12 @@ class MetadataSource(Protocol):
         ...
 
     def count(self, filter_query: Filter) -> int:
-        """How many records match."""
+        """The number of matching records."""
         ...
 
 
 class StoredObject(NamedTuple):
-    """One object of a listing: key, bytes, and when it was written (`time_text`)."""
+    """One object of a listing: key, size in bytes, and time of last change (`time_text`)."""
 
     key: str
     size: int | None = None
@@ -69,20 +69,19 @@ def _unknown(index: int) -> StoredObject:
 class ListPage:
     """One page of a listing.
 
-    Of a thousand objects a few are of interest, so a page holds the keys, and what
-    else is known of an object is read when it is asked for.
+    Usually only a few of a thousand objects matter, so a page contains the keys, and
+    size and time of an object are read on demand.
 
     Attributes
     ----------
     keys
-        Of the objects, ascending in UTF-8 order.
+        Keys of the objects, ascending in UTF-8 order.
     prefixes
-        The common prefixes that the delimiter rolled up, each with it at the end;
-        ascending too.
+        The common prefixes, ascending; each ends with the delimiter.
     token
-        Continues the listing; None ends it.
+        Token of the next page; None on the last page.
     read
-        The object whose key is ``keys[index]``.
+        Function from ``index`` to the object whose key is ``keys[index]``.
     """
 
     keys: list[str]
@@ -94,18 +93,18 @@ class ListPage:
     def of(
         cls, objects: Sequence[StoredObject], prefixes: list[str], token: str | None = None
     ) -> Self:
-        """A page of objects that are at hand."""
+        """A page of objects that are already in memory."""
         return cls([found.key for found in objects], prefixes, token, objects.__getitem__)
 
     def is_below(self, prefix: str) -> bool:
-        """Whether every entry starts with `prefix`: the least and the greatest do."""
-        # As all() over the keys it would take a tenth of what a key costs in all.
+        """Whether every entry starts with `prefix`."""
+        # Checking only least and greatest is enough; all() would add 10 % to the time per key.
         ends = [end(names) for names in (self.keys, self.prefixes) if names for end in (min, max)]
         return all(name.startswith(prefix) for name in ends)
 
     @property
     def objects(self) -> list[StoredObject]:
-        """Every object of the page, read."""
+        """Every object of the page, with size and time."""
         return [self.read(index) for index in range(len(self.keys))]
 
 
@@ -117,7 +116,7 @@ class ObjectLister(Protocol):
 
     @property
     def label(self) -> str:
-        """What it is, for a person: one line without credentials."""
+        """A one-line description for display, without credentials."""
         ...
 
     def list_page(
@@ -129,10 +128,10 @@ class ObjectLister(Protocol):
         start_after: str = "",
         token: str | None = None,
     ) -> ListPage:
-        """One page (at most 1,000 entries) of the keys that start with `prefix`.
+        """One page of at most 1,000 entries: the keys that start with `prefix`.
 
-        `delimiter` is any string: keys that hold it after the prefix come back
-        once, as the common prefix up to and including its first occurrence.
-        `start_after` skips keys up to and including it; `token` continues.
+        `delimiter` is any string: all keys that contain it after the prefix are
+        returned as one common prefix, up to and including its first occurrence.
+        `start_after` skips keys up to and including it; `token` requests the next page.
         """
         ...

@@ -1,10 +1,9 @@
-"""Amazon S3, and whatever speaks its protocol, as an object lister.
+"""Amazon S3, or any service with its protocol, as an object lister.
 
-This is the edge: boto3 is imported here and only when the first request is made
-(importing it and making a client take a third of a second), and its exceptions
-end here. Signing, credentials, region redirects and the retrying of transient
-failures are boto3's; what this module adds is reading public buckets without
-credentials, and errors in our own words.
+boto3 is imported only here and only for the first request, because the import and the
+creation of a client take a third of a second. Its exceptions never leave this module.
+boto3 does the signing, credentials, region redirects and retries; this module adds
+unsigned access to public buckets and our own errors.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
-from dispatch_core.sources.list_answer import IS_LISTING, LEAN, before_parse
+from dispatch_core.sources.list_response import IS_LISTING, PAGE, before_parse
 from dispatch_core.sources.protocols import ListPage, StoredObject, time_text
 
 CONNECT_TIMEOUT = 5
@@ -49,19 +48,19 @@ _REFUSED = {"InvalidArgument", "InvalidRequest", "NotImplemented", "400", "501"}
 class S3Lister:
     """Lists the keys of S3 buckets through boto3; one instance serves many threads.
 
-    ``AWS_ENDPOINT_URL_S3`` and the usual places for credentials are honoured. With
-    no credentials at all every bucket is read unsigned; with credentials that a
-    bucket denies, it is asked unsigned, and from an answer on that comes first: so a
-    public bucket costs one request more than a private one. A denial is not remembered,
-    for what is denied of one prefix may be open to all of another.
+    ``AWS_ENDPOINT_URL_S3`` and boto3's sources of credentials apply. Without
+    credentials every request is unsigned. If a bucket denies the credentials, the
+    request is repeated unsigned; once that succeeds, unsigned requests go first for this
+    bucket, so a public bucket costs one extra request. A denial is not remembered,
+    because another prefix of the same bucket may be public.
 
     Parameters
     ----------
     threads
-        How many requests may be open at once; the size of the connection pool.
+        Size of the connection pool: the number of concurrent requests.
     attempts
-        How often a request is sent at most, the first time included, where it meets
-        a transient failure; boto3 waits half a second on average, then twice that.
+        Maximum number of attempts per request for transient failures, including the
+        first; boto3 waits half a second on average, then twice that.
     """
 
     def __init__(self, threads: int = 16, attempts: int = ATTEMPTS) -> None:
@@ -74,17 +73,17 @@ class S3Lister:
         self._public: set[str] = set()
 
     def __reduce__(self) -> tuple[Callable[..., S3Lister], tuple[int, int, str]]:
-        # A client cannot be sent to another process; one is made there, for all that is sent.
-        return _lister_here, (self._threads, self._attempts, _label())
+        # A client cannot be pickled; the receiving process creates one and shares it.
+        return _process_lister, (self._threads, self._attempts, _label())
 
     @property
     def label(self) -> str:
-        """``Amazon S3``, or the host and port of the endpoint that stands in for it."""
+        """``Amazon S3``, or the host and port of the configured endpoint."""
         return _label()
 
     def prepare(self) -> None:
-        """Makes the client in a thread of its own, while something else is waited for."""
-        # What fails here fails again, and is told, at the first request.
+        """Start creating the client in a background thread."""
+        # A failure here occurs again at the first request, which reports it.
         threading.Thread(target=self._prepare, name="prepare-s3", daemon=True).start()
 
     def _prepare(self) -> None:
@@ -118,18 +117,18 @@ class S3Lister:
         raise denied
 
     def _ways(self, bucket: str) -> tuple[bool, ...]:
-        """Unsigned or not, in the order to try."""
+        """The values of ``unsigned`` to try, in order."""
         if not self._has_credentials():
             return (True,)
         return (True, False) if bucket in self._public else (False, True)
 
     def _request(self, unsigned: bool, arguments: dict[str, str]) -> ListPage:
-        """The one place that makes a request."""
+        """Send one ListObjectsV2 request."""
         try:
-            answer = self._client(unsigned).list_objects_v2(**arguments)
+            response = self._client(unsigned).list_objects_v2(**arguments)
         except _foreign_errors() as error:
             raise _translate(error, arguments) from error
-        return _read_page(answer, arguments)
+        return _read_page(response, arguments)
 
     def download(self, bucket: str, key: str, path: Path) -> None:
         """Copy one object to `path`; raises as `list_page` does."""
@@ -141,7 +140,7 @@ class S3Lister:
 
     def _has_credentials(self) -> bool:
         with self._lock:
-            # Kept, for boto3 looks everywhere again each time that it found none.
+            # Cached: boto3 searches all sources again whenever it has found none.
             if self._signs is None:
                 self._signs = self._find_credentials()
             return self._signs
@@ -171,8 +170,8 @@ class S3Lister:
 
 
 @cache
-def _lister_here(threads: int, attempts: int, endpoint: str) -> S3Lister:
-    """The lister of this process, for work that comes from another one."""
+def _process_lister(threads: int, attempts: int, endpoint: str) -> S3Lister:
+    """The shared lister of this process, for a lister that was pickled in another one."""
     return S3Lister(threads, attempts)
 
 
@@ -185,7 +184,7 @@ def _label() -> str:
         host = urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
         host = ""
-    return f"S3 at {host or 'an endpoint that is no URL'}"
+    return f"S3 at {host or 'an endpoint that is not a URL'}"
 
 
 def _config(unsigned: bool, threads: int, attempts: int) -> Any:
@@ -195,7 +194,7 @@ def _config(unsigned: bool, threads: int, attempts: int) -> Any:
     return Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        # "total" counts the first attempt too; plain max_attempts would be one more.
+        # total_max_attempts includes the first attempt; max_attempts does not.
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=threads,
         signature_version=UNSIGNED if unsigned else None,
@@ -207,8 +206,8 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-    # ValueError: an endpoint that is no URL. OSError: a configuration file that
-    # cannot be read. The others have no base in common.
+    # ValueError: an endpoint that is not a URL. OSError: an unreadable configuration
+    # file. The others have no common base class.
     return (BotoCoreError, ClientError, ResponseParserError, ValueError, OSError)
 
 
@@ -219,30 +218,31 @@ def _transfer_error() -> type[Exception]:
     return error
 
 
-def _read_page(answer: dict[str, Any], arguments: dict[str, str]) -> ListPage:
-    # A proxy's page with status 200 parses as a listing without any keys, which
-    # would read as "no files here". Every true listing says whether it goes on.
-    token = answer.get("NextContinuationToken")
-    goes_on = answer.get("IsTruncated")
-    if goes_on is None or (goes_on and not token) or not answer.get(IS_LISTING):
+def _read_page(response: dict[str, Any], arguments: dict[str, str]) -> ListPage:
+    # A proxy page with status 200 parses as a listing without keys, which would mean
+    # "no files". A real listing always has IsTruncated.
+    token = response.get("NextContinuationToken")
+    is_truncated = response.get("IsTruncated")
+    if is_truncated is None or (is_truncated and not token) or not response.get(IS_LISTING):
         raise ServiceError(
             Issue(
-                f"The answer of {_label()} is not a complete listing",
+                f"The response of {_label()} is not a complete listing",
                 _where(arguments),
-                "Try again; if it stays, look at what stands between here and the store",
+                "Try again; if the error persists, check any proxy in front of the store",
             )
         )
-    token = token if goes_on else None
-    page = answer.get(LEAN)
+    token = token if is_truncated else None
+    page = response.get(PAGE)
     if not isinstance(page, ListPage):
-        objects = [_read_object(entry) for entry in answer.get("Contents", ())]
-        page = ListPage.of(objects, [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())])
+        objects = [_read_object(entry) for entry in response.get("Contents", ())]
+        prefixes = [entry["Prefix"] for entry in response.get("CommonPrefixes", ())]
+        page = ListPage.of(objects, prefixes)
     if not page.is_below(arguments.get("Prefix", "")):
         raise ServiceError(
             Issue(
-                f"The answer of {_label()} holds keys of another place",
+                f"The response of {_label()} contains keys outside the requested prefix",
                 _where(arguments),
-                "Look at what stands between here and the store: it answers for another request",
+                "Check any proxy in front of the store: it responds to a different request",
             )
         )
     return replace(page, token=token)
@@ -260,7 +260,7 @@ def _where(arguments: dict[str, str]) -> str:
 
 
 def _translate(error: Exception, arguments: dict[str, str]) -> ServiceError:
-    """Our error for one of botocore's; none of its text is kept, for it may hold a URL."""
+    """Our error for one of botocore's, without its text, which may contain a URL."""
     from botocore.exceptions import ClientError
 
     where = _where(arguments)
@@ -268,13 +268,13 @@ def _translate(error: Exception, arguments: dict[str, str]) -> ServiceError:
         return _from_botocore(error, where)
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
     if code in _REFUSED and arguments.get("Delimiter", "/") != "/":
-        return DelimiterRefused(Issue(f"{_label()} takes no such delimiter ({code})", where))
+        return DelimiterRefused(Issue(f"{_label()} does not accept the delimiter ({code})", where))
     return _from_code(code, where)
 
 
 def _from_code(code: str, where: str) -> ServiceError:
     if code in _DENIED:
-        ask = "Ask for permission to list it (s3:ListBucket), or use other credentials"
+        ask = "Request permission to list it (s3:ListBucket), or use other credentials"
         return AccessDenied(Issue(f"Listing is denied ({code})", where, ask))
     if code in _BAD_CREDENTIALS:
         return _credentials_refused(code, where)
@@ -301,9 +301,9 @@ def _from_botocore(error: Exception, where: str) -> ServiceError:
     if isinstance(error, UnicodeError):
         return ServiceError(Issue("This is not valid Unicode", where, "Correct the location"))
     if isinstance(error, ValueError):
-        check = "Check AWS_ENDPOINT_URL_S3: it begins with https:// or http://"
-        return ServiceError(Issue(f"{_label()} cannot be asked ({kind})", where, check))
-    return ServiceError(Issue(f"{_label()} gave no usable answer ({kind})", where, "Try again"))
+        check = "Check AWS_ENDPOINT_URL_S3: it must start with https:// or http://"
+        return ServiceError(Issue(f"{_label()} cannot be used ({kind})", where, check))
+    return ServiceError(Issue(f"{_label()} sent an unusable response ({kind})", where, "Try again"))
 
 
 def _credentials_refused(kind: str, where: str) -> AccessDenied:

@@ -1,8 +1,8 @@
-"""A cache in front of a source: equal requests at the same time are sent once.
+"""A metadata source that shares responses among concurrent identical requests.
 
-While a request is under way, equal requests wait for its answer, which is then cached
-for a short time. Answers are cached as bytes, so that each caller gets its own copy of
-the records and the size of the cache has an exact limit.
+A wrapper around one `MetadataSource`: a request that is already in progress is not sent
+again, and its response is cached for a short time. Responses are cached as bytes, so
+that each caller gets its own records and the size of the cache is exact.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Pipeline, Record
 
 SECONDS = 20.0
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 _LARGEST_SHARE = 4
+"""A response may take at most one quarter of the cache."""
 
 
 class SharedAnswers:
-    """A `MetadataSource` that sends equal requests to `source` once at a time.
-
-    Make one for each source, so that the answers of two sources are never mixed.
+    """A `MetadataSource` that caches the responses of one other source.
 
     Parameters
     ----------
     seconds
-        How long an answer is cached. An error is not cached; only the requests that
-        waited for it get it.
-    most_bytes
-        Limit of the cache. The oldest answers are removed first, and an answer larger
+        How long a response is cached. An error is raised for all callers that wait for
+        it, and never cached.
+    max_bytes
+        Size limit of the cache. The oldest responses are removed first, and one larger
         than a quarter of the limit is not cached.
     """
 
@@ -44,16 +43,16 @@ class SharedAnswers:
         source: MetadataSource,
         *,
         seconds: float = SECONDS,
-        most_bytes: int = MOST_BYTES,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._seconds = seconds
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._clock = clock
         self._lock = threading.Lock()
-        self._under_way: dict[str, Future[bytes]] = {}
-        self._cache: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._in_progress: dict[str, Future[bytes]] = {}
+        self._cached: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self.cached_bytes = 0
 
     @property
@@ -66,63 +65,63 @@ class SharedAnswers:
     ) -> list[Record]:
         """See `MetadataSource.find_page`."""
         request = ["find", filter_query, dict(projection), limit]
-        send = self._source.find_page
-        answer = self._answer(request, lambda: send(filter_query, projection, limit))
-        return cast(list[Record], answer)
+        call = self._source.find_page
+        response = self._shared(request, lambda: call(filter_query, projection, limit))
+        return cast(list[Record], response)
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
         """See `MetadataSource.aggregate`."""
-        send = self._source.aggregate
-        answer = self._answer(["aggregate", pipeline], lambda: send(pipeline))
-        return cast(list[Record], answer)
+        call = self._source.aggregate
+        response = self._shared(["aggregate", pipeline], lambda: call(pipeline))
+        return cast(list[Record], response)
 
     def count(self, filter_query: Filter) -> int:
         """See `MetadataSource.count`."""
-        send = self._source.count
-        return cast(int, self._answer(["count", filter_query], lambda: send(filter_query)))
+        call = self._source.count
+        return cast(int, self._shared(["count", filter_query], lambda: call(filter_query)))
 
-    def _answer(self, request: list[Any], send: Callable[[], Any]) -> object:
+    def _shared(self, request: list[Any], call: Callable[[], Any]) -> object:
         key = json.dumps(request, default=repr)
         with self._lock:
             content = self._fresh(key)
             if content is None:
-                waiting = self._under_way.get(key)
-                mine = self._under_way.setdefault(key, Future())
+                waiting = self._in_progress.get(key)
+                mine = self._in_progress.setdefault(key, Future())
         if content is None:
             if waiting is None:
-                self._send(key, mine, send)
+                self._send(key, mine, call)
             content = mine.result()
-        return marshal.loads(content)  # noqa: S302 - our own bytes
+        return marshal.loads(content)  # noqa: S302 - only our own bytes
 
-    def _send(self, key: str, future: Future[bytes], send: Callable[[], Any]) -> None:
+    def _send(self, key: str, future: Future[bytes], call: Callable[[], Any]) -> None:
         try:
-            content = marshal.dumps(send())
-        except BaseException as error:  # noqa: BLE001 - the waiting requests must get it
+            content = marshal.dumps(call())
+        except BaseException as error:  # noqa: BLE001 - every waiting caller must get it
             with self._lock:
-                del self._under_way[key]
+                del self._in_progress[key]
             future.set_exception(error)
             return
         with self._lock:
-            del self._under_way[key]
-            self._keep(key, content)
+            del self._in_progress[key]
+            self._cache(key, content)
         future.set_result(content)
 
     def _fresh(self, key: str) -> bytes | None:
-        """The cached answer, after the expired ones are removed."""
+        """The cached response, or None; expired ones are removed first."""
         now = self._clock()
-        while self._cache and next(iter(self._cache.values()))[0] <= now:
+        while self._cached and next(iter(self._cached.values()))[0] <= now:
             self._remove_oldest()
-        cached = self._cache.get(key)
+        cached = self._cached.get(key)
         return cached[1] if cached else None
 
-    def _keep(self, key: str, content: bytes) -> None:
-        if len(content) > self._most_bytes // _LARGEST_SHARE:
+    def _cache(self, key: str, content: bytes) -> None:
+        if len(content) > self._max_bytes // _LARGEST_SHARE:
             return
-        self._cache[key] = (self._clock() + self._seconds, content)
+        self._cached[key] = (self._clock() + self._seconds, content)
         self.cached_bytes += len(content)
-        while self.cached_bytes > self._most_bytes:
+        while self.cached_bytes > self._max_bytes:
             self._remove_oldest()
 
     def _remove_oldest(self) -> None:
-        _, (_, content) = self._cache.popitem(last=False)
+        _, (_, content) = self._cached.popitem(last=False)
         self.cached_bytes -= len(content)

@@ -1,1 +1,1 @@
-"""Text in, values out: strict JSON, spreadsheets, words."""
+"""Conversions between text and values: strict JSON, JSON edits, CSV cells, file extensions."""

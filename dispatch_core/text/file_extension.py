@@ -1,4 +1,4 @@
-"""The file extension: the end of the names of files and directory stores to be found."""
+"""The file extension: the end of the names of the files and directory stores to find."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Literal
 from dispatch_core.errors import InvalidInput, Issue
 
 NestedStores = Literal["outermost", "all"]
-"""Whether a matching directory store is one entry, or is searched for more inside."""
+"""Whether a matching directory store is one entry, or is also searched for entries inside."""
 
 
 def check_extension(text: str) -> str:
-    """The extension without spaces around it; empty means that no files are asked for.
+    """The extension without surrounding spaces; empty means that no files are requested.
 
-    Any end of a name will do (``.ome.zarr``, ``_sorted.nwb``), but no pattern and
-    no path: ``*.nwb`` and ``nwb/x.nwb`` raise `InvalidInput`.
+    Any end of a name is valid (``.ome.zarr``, ``_sorted.nwb``). A pattern or a path
+    (``*.nwb``, ``nwb/x.nwb``) raises `InvalidInput`.
     """
     extension = text.strip()
     if "/" in extension or extension.startswith(("*", "?", "[")):
@@ -32,7 +32,7 @@ def check_extension(text: str) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether `text` can be written as UTF-8; half of a surrogate pair cannot."""
+    """Whether `text` can be encoded as UTF-8; a lone surrogate cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
-"""Change one value of a JSON text, and nothing else of it.
+"""Change one value in a JSON text and leave the rest of the text untouched.
 
-What a form edits is a text that a person may have written: their order of keys,
-their line breaks, ``1e-3`` and ``0.10`` stay as they are wherever the change does
-not lead. Each function takes a valid text and gives the text with the change.
+A form edits text that a person may have written. Outside the change, the order of
+keys, line breaks and spellings such as ``1e-3`` and ``0.10`` are preserved. Each
+function takes a valid JSON text and returns the changed text.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dispatch_core.text.strict_json import scan_tokens
 from dispatch_core.types import JsonPath, JsonValue
 
 _STEP = 2
-"""Spaces of one level where a text gives no example."""
+"""Default indentation in spaces, for a text that has none of its own to follow."""
 
 
 @dataclass(slots=True)
 class Span:
-    """Where one value stands in a text; `key_start` is where its key does, if it has one."""
+    """The position of one value in a text; `key_start` is that of its key, -1 without one."""
 
     start: int
     end: int = 0
@@ -31,17 +31,17 @@ class Span:
 
     @property
     def first(self) -> int:
-        """Where the member as a whole begins: at its key, or at its value in a list."""
+        """Where the whole member starts: at its key, or at its value in a list."""
         return self.start if self.key_start < 0 else self.key_start
 
     def deepest(self, path: Sequence[str | int]) -> Span:
-        """The value at `path`, or what holds the part of the path that is missing."""
+        """The value at `path`, or the innermost existing value on the way to it."""
         below = self.members.get(path[0]) if path else None
         return self if below is None else below.deepest(path[1:])
 
 
 def read_spans(text: str) -> Span:
-    """The places of all values in `text`, which must be valid JSON."""
+    """The positions of all values in `text`, which must be valid JSON."""
     tokens = scan_tokens(text)
     at, token = next(tokens)
     return _read(tokens, at, token)
@@ -67,7 +67,7 @@ def _read(tokens: Iterator[tuple[int, str]], at: int, token: str, key_start: int
 
 
 def span_at(text: str, path: Sequence[str | int]) -> Span | None:
-    """Where the value at `path` stands, or None where the text has none."""
+    """The position of the value at `path`, or None if there is none."""
     return _follow(read_spans(text), path)
 
 
@@ -78,9 +78,9 @@ def _follow(span: Span | None, path: Sequence[str | int]) -> Span | None:
 
 
 def put_value(text: str, path: JsonPath, value: JsonValue) -> str:
-    """`text` with `value` at `path`; objects on the way are made where they are missing.
+    """`text` with `value` at `path`; missing objects on the way are created.
 
-    Where an object takes the place of an object, only the members that differ change.
+    When an object replaces an object, only the members that differ change.
     """
     root = read_spans(text)
     depth = next(n for n in range(len(path), -1, -1) if _follow(root, path[:n]) is not None)
@@ -101,7 +101,7 @@ def put_value(text: str, path: JsonPath, value: JsonValue) -> str:
 
 
 def _keeps_order(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether `new` is `old` with members changed, taken out, or put at the end."""
+    """Whether `new` is `old` with members changed, removed, or added at the end."""
     kept = [key for key in old if key in new]
     return bool(kept) and list(new)[: len(kept)] == kept
 
@@ -117,12 +117,12 @@ def _put_members(text: str, path: JsonPath, old: Mapping[str, Any], new: Mapping
 
 
 def is_same(one: JsonValue, other: JsonValue) -> bool:
-    """Whether both are written alike: 1, 1.0, true and "1" are four values."""
+    """Whether both are written as the same JSON: 1, 1.0, true and "1" are four values."""
     return json.dumps(one) == json.dumps(other)
 
 
 def remove_value(text: str, path: JsonPath) -> str:
-    """`text` without the member at `path` and its comma; `text` itself where there is none."""
+    """`text` without the member at `path` and its comma; unchanged if there is none."""
     root = read_spans(text)
     parent, span = _follow(root, path[:-1]), _follow(root, path)
     if parent is None or span is None:
@@ -137,7 +137,7 @@ def remove_value(text: str, path: JsonPath) -> str:
 
 
 def rename_key(text: str, path: JsonPath, name: str) -> str:
-    """`text` with the key of the member at `path` spelt `name`."""
+    """`text` with the key at `path` renamed to `name`; unchanged if `name` is taken."""
     root = read_spans(text)
     parent, span = _follow(root, path[:-1]), _follow(root, path)
     if span is None or parent is None or span.key_start < 0 or name in parent.members:
@@ -148,7 +148,7 @@ def rename_key(text: str, path: JsonPath, name: str) -> str:
 
 
 def insert_item(text: str, path: JsonPath, index: int, raw: str) -> str:
-    """`text` with the JSON `raw` as item `index` of the list at `path`, written as it is."""
+    """`text` with the JSON text `raw` inserted as item `index` of the list at `path`."""
     span = span_at(text, path)
     assert span is not None
     if index >= len(span.members):
@@ -158,7 +158,7 @@ def insert_item(text: str, path: JsonPath, index: int, raw: str) -> str:
 
 
 def append_items(text: str, path: JsonPath, values: Sequence[JsonValue]) -> str:
-    """`text` with `values` at the end of the list at `path`."""
+    """`text` with `values` appended to the list at `path`."""
     span = span_at(text, path)
     assert span is not None
     column = _child_indent(text, span)
@@ -167,7 +167,7 @@ def append_items(text: str, path: JsonPath, values: Sequence[JsonValue]) -> str:
 
 
 def swap_items(text: str, path: JsonPath, first: int, second: int) -> str:
-    """`text` with two items of the list at `path` in each other's place."""
+    """`text` with two items of the list at `path` swapped."""
     span = span_at(text, path)
     assert span is not None
     one, other = (span.members[index] for index in sorted((first, second)))
@@ -181,7 +181,7 @@ def swap_items(text: str, path: JsonPath, first: int, second: int) -> str:
 
 
 def raw_value(text: str, path: JsonPath) -> str:
-    """The value at `path` as it is written."""
+    """The JSON text of the value at `path`, exactly as written; "" if there is none."""
     span = span_at(text, path)
     return "" if span is None else text[span.start : span.end]
 
@@ -204,13 +204,13 @@ def _append(text: str, span: Span, raw: str) -> str:
 
 
 def _gap(text: str, span: Span) -> str:
-    """What stands between two members: a line break and spaces, or one space."""
+    """The separator after a comma: a line break and indentation, or one space."""
     column = _child_indent(text, span)
     return " " if column is None else "\n" + " " * column
 
 
 def _child_indent(text: str, span: Span) -> int | None:
-    """The column of the members' lines; None where all stand in the line of the bracket."""
+    """The column where members start; None if they share the line of the bracket."""
     if span.members:
         first = next(iter(span.members.values())).first
         if "\n" not in text[span.start : first]:
@@ -227,7 +227,7 @@ def _line_indent(text: str, position: int) -> int:
 
 
 def _dump(text: str, position: int, value: JsonValue) -> str:
-    """`value` written for its place: over several lines where the text around it is."""
+    """`value` as JSON, on several lines if the surrounding text is."""
     return _dump_at(value, _line_indent(text, position) if "\n" in text.strip() else None)
 
 
@@ -239,6 +239,6 @@ def _dump_at(value: JsonValue, column: int | None) -> str:
 
 
 def _is_short(value: Any) -> bool:
-    """A list of scalars stands in one line where it fits."""
+    """Whether `value` is a list of scalars that fits on one line of 80 characters."""
     is_flat = isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
     return is_flat and len(json.dumps(value)) <= 80

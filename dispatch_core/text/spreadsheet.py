@@ -1,8 +1,8 @@
-"""CSV that a spreadsheet opens as what it says, and that is read back as it was.
+"""CSV that is safe to open in a spreadsheet and reads back unchanged.
 
-A cell that begins with ``= + - @``, a tab or a line break is a formula to Excel,
-LibreOffice and Google Sheets, and a name from a database may begin so. Such a
-cell gets an apostrophe in front, which they take for "this is text".
+Excel, LibreOffice and Google Sheets run a cell that starts with ``= + - @``, a tab
+or a line break as a formula, and a name from a database may start that way. Such a
+cell gets a leading apostrophe, which marks it as text.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# apostrophes before the sign count too: else '=1 as it was and =1 made safe would be one
+# Also matches leading apostrophes: otherwise the text '=1 and the escaped =1 would be equal.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
 def safe_cell(text: str) -> str:
-    """`text` with an apostrophe in front where a spreadsheet would run it.
+    """`text`, with a leading apostrophe if a spreadsheet would run it as a formula.
 
-    Numbers such as ``-0.5`` are left as they are. `plain_cell` takes it back.
+    Numbers such as ``-0.5`` stay unchanged. `plain_cell` reverses it.
     """
     if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
         return f"'{text}"
@@ -29,12 +29,12 @@ def safe_cell(text: str) -> str:
 
 
 def plain_cell(text: str) -> str:
-    """The text that `safe_cell` made `text` from; any other text as it is."""
+    """The original of a text that `safe_cell` escaped; any other text unchanged."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A CSV with a header; None is an empty cell, numbers are numbers."""
+    """A CSV text with a header; None becomes an empty cell, numbers stay numbers."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(safe_cell(name) for name in header)
@@ -44,8 +44,8 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def csv_file(text: str) -> bytes:
-    """`text` as a file that Excel too reads as UTF-8.
+    """`text` as UTF-8 with a BOM, so that Excel detects the encoding.
 
-    Half a surrogate pair, which a record may hold, becomes its JSON escape.
+    A lone surrogate, which a record may contain, becomes its JSON escape.
     """
     return text.encode("utf-8-sig", "backslashreplace")

@@ -1,9 +1,9 @@
-"""One strict JSON loader for every door: queries, parameters, schemas, saved requests.
+"""One strict JSON loader for every input: queries, parameters, schemas, saved requests.
 
-`json.loads` takes NaN and Infinity, keeps the last of two equal keys in silence
-and dies of deep nesting. Here each is an `InvalidInput` with line, column and a
-caret. The fast path is the standard parser; text is scanned a second time only
-to say where the trouble is.
+`json.loads` accepts NaN and Infinity, silently keeps the last of two equal keys
+and raises `RecursionError` on deep nesting. Here each is an `InvalidInput` with line,
+column and a caret. The standard parser does the work; the text is scanned a second
+time only to locate an error.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.types import JsonValue
 
 MAX_DEPTH = 100
-"""Levels of nesting that MongoDB itself takes."""
+"""Levels of nesting; the limit of MongoDB."""
 
-# possessive, and a string may lack its end: one pass over any text, however broken
+# Possessive, and the closing quote is optional: one pass over any text, however malformed.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
 _LONG_INTEGER = re.compile(r"-?[0-9]{4300}")
 _EXCERPT = 72
 
 
 def load_json(text: str | bytes, where: str) -> JsonValue:
-    """The value that `text` holds, or every reason why it holds none.
+    """The value of a JSON text.
 
     Parameters
     ----------
     text
         JSON as text, or as bytes in UTF-8, UTF-16 or UTF-32, with or without a BOM.
     where
-        What the text is, for messages: "query", "analysis_parameters.json".
+        Name of the input in messages: "query", "analysis_parameters.json".
 
     Raises
     ------
     InvalidInput
-        For a syntax error, a duplicate key, NaN, Infinity, a number beyond a
-        double, more than 100 levels, or half of a surrogate pair.
+        For a syntax error, a duplicate key, NaN, Infinity, a number outside the
+        range of a double, more than 100 levels, or a lone surrogate.
     """
     text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     if not text.strip():
@@ -59,7 +59,7 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
         raise InvalidInput(_syntax_issue(text, error, where)) from None
     except _Refused as refused:
         raise InvalidInput(_refused_issue(text, refused, where)) from None
-    except ValueError:  # CPython refuses to parse integers of over 4,300 digits
+    except ValueError:  # CPython does not parse integers of more than 4,300 digits
         at = next((at for at, token in scan_tokens(text) if _LONG_INTEGER.match(token)), 0)
         what = "an integer has too many digits"
         raise InvalidInput(issue_at(text, at, what, where, "Write it as a string")) from None
@@ -68,7 +68,7 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
 
 
 def readable_json(value: JsonValue, width: int = 88) -> str:
-    """`value` as JSON for a person: what fits in `width` characters is one line."""
+    """`value` as indented JSON; nested values that fit in `width` characters take one line."""
 
     def write(item: JsonValue, indent: int) -> str:
         line = json.dumps(item, ensure_ascii=False)
@@ -93,7 +93,7 @@ def readable_json(value: JsonValue, width: int = 88) -> str:
 
 
 def decode_json(data: bytes, where: str) -> str:
-    """`data` as text, by its BOM or by the pattern of its first bytes."""
+    """`data` as text; the encoding is detected from its BOM or its first bytes."""
     encoding = json.detect_encoding(data)
     try:
         return data.decode(encoding).removeprefix("\ufeff")
@@ -105,7 +105,7 @@ def decode_json(data: bytes, where: str) -> str:
 def issue_at(
     text: str, position: int, what: str, where: str, action: str = "", *, caret: bool = True
 ) -> Issue:
-    """An `Issue` with the line, the column and a caret under `position`."""
+    """An `Issue` with the line and column of `position`, and a caret below it."""
     line = text.count("\n", 0, position) + 1
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
@@ -117,7 +117,7 @@ def issue_at(
 
 
 class _Refused(Exception):
-    """Valid for the standard parser, not for us."""
+    """Accepted by the standard parser, but not by this module."""
 
 
 @dataclass
@@ -153,6 +153,7 @@ def _finite(token: str) -> float:
 
 
 def scan_tokens(text: str) -> Iterator[tuple[int, str]]:
+    """(position, token) of each JSON token in `text`, which may be malformed."""
     return ((match.start(), match.group()) for match in _TOKEN.finditer(text))
 
 
@@ -174,7 +175,7 @@ def _check_surrogates(text: str, value: JsonValue, where: str) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         at = next((at for at, token in scan_tokens(text) if _is_broken(token)), 0)
-        what = "the text holds half of a surrogate pair, which is no character"
+        what = "the text contains half of a surrogate pair, which is not a character"
         raise InvalidInput(issue_at(text, at, what, where, "Write the whole character")) from None
 
 
@@ -188,7 +189,7 @@ def _is_broken(token: str) -> bool:
 
 def _refused_issue(text: str, refused: _Refused, where: str) -> Issue:
     if isinstance(refused, _Duplicate):
-        what = f"the key {json.dumps(refused.key)} stands twice in one object"
+        what = f"the key {json.dumps(refused.key)} appears twice in one object"
         at = _second_key(text, refused.key)
         return issue_at(text, at, what, where, "Keep one of them")
     assert isinstance(refused, _Number)
@@ -208,7 +209,7 @@ def _second_key(text: str, key: str) -> int:
 
 
 def _keys(text: str) -> Iterator[tuple[int, str, tuple[int, ...]]]:
-    """(position, key, positions of the brackets around it) of each key in `text`."""
+    """(position, key, positions of the enclosing brackets) of each key in `text`."""
     stack: list[int] = []
     tokens = list(scan_tokens(text))
     for (at, token), (_, following) in pairwise(tokens):
@@ -221,7 +222,7 @@ def _keys(text: str) -> Iterator[tuple[int, str, tuple[int, ...]]]:
 
 
 def _syntax_issue(text: str, error: json.JSONDecodeError, where: str) -> Issue:
-    """What is wrong in words, with what to do for the slips that people make."""
+    """The syntax error in words, with a remedy for common mistakes."""
     at = error.pos
     rest = text[at:].lstrip()
     before = text[:at].rstrip()
@@ -230,16 +231,16 @@ def _syntax_issue(text: str, error: json.JSONDecodeError, where: str) -> Issue:
         rest = text[at:]
     if re.match(r",\s*[}\]]", rest):
         close = rest[1:].lstrip()[:1]
-        what = f"a comma stands before the closing {close}"
+        what = f"there is a comma before the closing {close}"
         return issue_at(text, at, what, where, "Remove the comma")
     if not rest:
-        return issue_at(text, at, "the text ends too early", where, "Close what is open")
-    what, action = _slip(rest, error.msg)
+        return issue_at(text, at, "the text ends too early", where, "Close the open brackets")
+    what, action = _explain(rest, error.msg)
     return issue_at(text, at, what, where, action)
 
 
-def _slip(rest: str, message: str) -> tuple[str, str]:
-    for pattern, what, action in _SLIPS:
+def _explain(rest: str, message: str) -> tuple[str, str]:
+    for pattern, what, action in _MISTAKES:
         if re.match(pattern, rest):
             return what, action
     if message == "Extra data":
@@ -250,17 +251,17 @@ def _slip(rest: str, message: str) -> tuple[str, str]:
 
 
 _MESSAGES = {
-    "Invalid control": ("a line break or tab stands inside a string", "Write \\n or \\t"),
-    "Invalid \\escape": ("this backslash starts no JSON escape", "Write \\\\ for a backslash"),
+    "Invalid control": ("a string contains a line break or a tab", "Write \\n or \\t"),
+    "Invalid \\escape": ("this is not a JSON escape", "Write \\\\ for a backslash"),
     "Invalid \\u": ("this is not four hexadecimal digits", "Write it as in \\u00e9"),
     "Unterminated": ("the string that starts here does not end", 'Close it with "'),
-    "Expecting ','": ("a comma or a closing bracket is missing before this", "Put it in"),
+    "Expecting ','": ("a comma or a closing bracket is missing before this", "Add it"),
     "Expecting ':'": ("a colon is missing after the key", 'Write "key": value'),
     "Expecting property": ("a key in double quotes is missing here", 'Write "key": value'),
     "Expecting value": ("this is not a JSON value", "Write a string, number, object or list"),
 }
 
-_SLIPS = (
+_MISTAKES = (
     (r"'", "strings are in single quotes", 'Write "double quotes"'),
     ("[\u201c\u201d\u2018\u2019]", "smart quotes are not JSON", 'Write "straight quotes"'),
     (r"(True|False|None)\b", "this is Python, not JSON", "Write true, false or null"),

@@ -1,8 +1,8 @@
-"""One value as a person types it into a field, and back.
+"""Conversion between a JSON value and the text of an input field.
 
-In a field of text what is typed is the text. Everywhere else what reads as JSON
-is that value and other words are a text, so ``5`` is a number, ``"5"`` and ``five``
-are texts. Whatever `write_value` gives, `read_value` reads as the same value.
+In a string field the typed text is the value. In any other field, text that parses
+as JSON is that value and other text is a string: ``5`` is a number, ``"5"`` and
+``five`` are strings. `read_value` reads the output of `write_value` as the same value.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OPENS_JSON = ("{", "[", '"')
 
 
 def write_value(value: JsonValue, *, is_text: bool = False, takes_null: bool = False) -> str:
-    """`value` as it stands in a field: bare words for a text where these read back."""
+    """`value` as the text of a field: a string without quotes if that reads back the same."""
     if isinstance(value, str) and _reads_back(value, is_text, takes_null):
         return value
     return json.dumps(value, ensure_ascii=False)
@@ -46,12 +46,13 @@ def _reads_back(text: str, is_text: bool, takes_null: bool) -> bool:
 def read_value(
     text: str, where: str = "", *, is_text: bool = False, takes_null: bool = False
 ) -> JsonValue:
-    """The value that `text` stands for; see the module for the two rules.
+    """The value of a typed text; the module docstring has the two rules.
 
     Raises
     ------
     InvalidInput
-        For broken JSON behind ``{``, ``[`` or ``"``, and for words of Python.
+        For malformed JSON that starts with ``{``, ``[`` or ``"``, and for Python
+        literals such as ``True`` or ``NaN``.
     """
     text = text.strip()
     if is_text and not text.startswith('"'):
@@ -59,7 +60,7 @@ def read_value(
     if text.startswith(_OPENS_JSON):
         return load_json(text, where)
     if text in _NOT_JSON:
-        action = f'Write {_NOT_JSON[text]}, or "{text}" for the text'
+        action = f'Write {_NOT_JSON[text]}, or "{text}" for the string'
         raise InvalidInput(Issue(f"{text} is not a JSON value", where, action))
     try:
         return load_json(text, where) if text else text

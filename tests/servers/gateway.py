@@ -27,12 +27,12 @@ from typing import Any, Literal, get_args
 
 import trustme
 
-from dispatch_core.demo.gateway import DemoGateway, GatewayLimits, HttpAnswer
+from dispatch_core.demo.gateway import DemoGateway, GatewayLimits, HttpResponse
 from dispatch_core.types import Record
 
 FaultKind = Literal["status", "html", "error", "truncated", "stall", "reset", "raw", "drip"]
 
-_BODIES: dict[str, HttpAnswer] = {
+_BODIES: dict[str, HttpResponse] = {
     "html": (200, "text/html", b"<html><body>Sign in to continue</body></html>"),
     "error": (200, "application/json", b'{"error": "cursor was killed"}'),
 }
@@ -189,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(answer, cut=fault is not None and fault.kind == "truncated")
 
-    def _answer(self, fault: Fault | None, body: bytes) -> HttpAnswer | None:
+    def _answer(self, fault: Fault | None, body: bytes) -> HttpResponse | None:
         """Return the response, or None to reset the connection."""
         if fault and fault.kind == "status":
             return fault.status, "application/json", b'{"message": "try again"}'
@@ -201,16 +201,16 @@ class _Handler(BaseHTTPRequestHandler):
             return fault.status, "application/json", fault.body
         if fault and fault.kind == "stall":
             self.server.owner.closing.wait(fault.seconds)
-        return self.server.owner.gateway.answer_target(self.command, self.path, body)
+        return self.server.owner.gateway.handle_target(self.command, self.path, body)
 
     def _send(
-        self, answer: HttpAnswer, *, cut: bool = False, headers: tuple[tuple[str, str], ...] = ()
+        self, answer: HttpResponse, *, cut: bool = False, headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         content = self._send_head(answer, headers)
         self.wfile.write(content[: len(content) // 2] if cut else content)
         self.close_connection = self.close_connection or cut
 
-    def _send_head(self, answer: HttpAnswer, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    def _send_head(self, answer: HttpResponse, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
         status, content_type, content = answer
         self.send_response(status)
         self.send_header("Content-Type", content_type)
@@ -220,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         return content
 
-    def _drip(self, answer: HttpAnswer, seconds: float) -> None:
+    def _drip(self, answer: HttpResponse, seconds: float) -> None:
         content = self._send_head(answer)
         with contextlib.suppress(OSError):
             for number in range(len(content)):

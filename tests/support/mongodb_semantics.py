@@ -1,4 +1,4 @@
-"""What MongoDB answers: (filter, document, whether it matches), by the rule at work."""
+"""MongoDB's semantics: (filter, document, whether it matches), by rule."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": 1, "b": 2}, {"a": 1, "b": 2}, True),
         ({"a": 1, "b": 2}, {"a": 1, "b": 3}, False),
     ],
-    "a bool is no number": [
+    "a bool is not a number": [
         ({"a": True}, {"a": True}, True),
         ({"a": True}, {"a": 1}, False),
         ({"a": 1}, {"a": True}, False),
@@ -101,7 +101,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$in": [{"b": 1}]}}, {"a": {"b": 1}}, True),
         ({"a": {"b.c": 1}}, {"a": {"b": {"c": 1}}}, False),
     ],
-    "a dotted path goes through documents and arrays of documents": [
+    "a dotted path traverses documents and arrays of documents": [
         ({"a.b": 1}, {"a": {"b": 1}}, True),
         ({"a.b": 1}, {"a": {"b": [1, 2]}}, True),
         ({"a.b": 1}, {"a": [{"b": 2}, {"b": 1}]}, True),
@@ -141,7 +141,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"links.Code Ocean": "y"}, {"links": [{"Code Ocean": "x"}, {"Code Ocean": "y"}]}, True),
         ({"links.0.Code Ocean": "x"}, {"links": [{"Code Ocean": "x"}]}, True),
     ],
-    "an order holds only within one type": [
+    "values compare only within one type": [
         ({"a": {"$gt": 1}}, {"a": 2}, True),
         ({"a": {"$gt": 1}}, {"a": 1}, False),
         ({"a": {"$gte": 1}}, {"a": 1.0}, True),
@@ -168,7 +168,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$lt": {"b": "x"}}}, {"a": {"b": 5}}, True),
         ({"a": {"$gt": {"b": 1}}}, {"a": {"b": 1, "c": 1}}, True),
     ],
-    "$in is equality with any, $nin with none": [
+    "$in matches any of the values, $nin none": [
         ({"a": {"$in": ["x", "y"]}}, {"a": "y"}, True),
         ({"a": {"$in": ["x", "y"]}}, {"a": "z"}, False),
         ({"a": {"$in": ["x", "y"]}}, {"a": ["z", "x"]}, True),
@@ -184,7 +184,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$nin": ["x"]}}, {"a": ["x", "y"]}, False),
         ({"a": {"$nin": []}}, {"a": 1}, True),
     ],
-    "$exists asks for the field, whatever it holds": [
+    "$exists tests for the field, whatever its value": [
         ({"a": {"$exists": True}}, {"a": None}, True),
         ({"a": {"$exists": True}}, {}, False),
         ({"a": {"$exists": False}}, {}, True),
@@ -197,7 +197,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a.b": {"$exists": False}}, {"a": 5}, True),
         ({"a.b": {"$exists": False}}, {"a": []}, True),
     ],
-    "$type knows the types by name and number": [
+    "$type accepts types by name and number": [
         ({"a": {"$type": "string"}}, {"a": "x"}, True),
         ({"a": {"$type": 2}}, {"a": "x"}, True),
         ({"a": {"$type": "int"}}, {"a": 1}, True),
@@ -216,7 +216,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$type": ["string", "null"]}}, {"a": None}, True),
         ({"a": {"$type": ["string", 10]}}, {"a": 1}, False),
     ],
-    "$size counts an array and nothing else": [
+    "$size counts only arrays": [
         ({"a": {"$size": 2}}, {"a": [1, 2]}, True),
         ({"a": {"$size": 2}}, {"a": [1]}, False),
         ({"a": {"$size": 0}}, {"a": []}, True),
@@ -267,7 +267,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$regex": "(?<n>x)\\k<n>"}}, {"a": "xx"}, True),
         ({"a": {"$regex": "\\Qa.b\\E"}}, {"a": "axb"}, False),
     ],
-    "$not turns one field's condition round, missing included": [
+    "$not negates the condition of one field, missing fields included": [
         ({"a": {"$not": {"$gt": 3}}}, {"a": 1}, True),
         ({"a": {"$not": {"$gt": 3}}}, {"a": 5}, False),
         ({"a": {"$not": {"$gt": 3}}}, {}, True),
@@ -283,7 +283,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$not": {"$elemMatch": {"b": 1}}}}, {"a": [{"b": 1}]}, False),
         ({"a": {"$not": {"$size": 1}}}, {"a": 5}, True),
     ],
-    "$elemMatch needs one element that meets everything": [
+    "$elemMatch needs one element that meets every condition": [
         ({"a": {"$elemMatch": {"b": 1, "c": 2}}}, {"a": [{"b": 1, "c": 2}]}, True),
         ({"a": {"$elemMatch": {"b": 1, "c": 2}}}, {"a": [{"b": 1}, {"c": 2}]}, False),
         ({"a": {"$elemMatch": {"b": 1}}}, {"a": {"b": 1}}, False),
@@ -309,7 +309,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ({"a": {"$elemMatch": {"b.c": {"$gt": 1}}}}, {"a": [{"b": [{"c": 2}]}]}, True),
         ({"a": {"$elemMatch": {"0": 1}}}, {"a": [[1]]}, True),
     ],
-    "$all needs every value, each anywhere": [
+    "$all needs every value, in any order": [
         ({"a": {"$all": ["x", "y"]}}, {"a": ["y", "z", "x"]}, True),
         ({"a": {"$all": ["x", "y"]}}, {"a": ["x"]}, False),
         ({"a": {"$all": ["x"]}}, {"a": "x"}, True),
@@ -332,7 +332,7 @@ SEMANTICS: dict[str, list[Row]] = {
         ),
         ({"a": {"$not": {"$all": ["x"]}}}, {"a": ["y"]}, True),
     ],
-    "$and, $or and $nor join whole filters": [
+    "$and, $or and $nor combine whole filters": [
         ({"$and": [{"a": 1}, {"b": 2}]}, {"a": 1, "b": 2}, True),
         ({"$and": [{"a": 1}, {"b": 2}]}, {"a": 1}, False),
         ({"$or": [{"a": 1}, {"b": 2}]}, {"b": 2}, True),
@@ -397,7 +397,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"a": {"$all": [{"$elemMatch": {"b": 1}}, 2]}}, "a", "$all"),
     ({"$expr": {"$foo": 1}}, "$expr", "$foo"),
 ]
-"""(filter that MongoDB refuses, where the refusal points, what it names)"""
+"""(filter that MongoDB refuses, path in the error, operator in the error)"""
 
 
 def all_rows() -> list[Row]:

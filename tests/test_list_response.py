@@ -1,4 +1,4 @@
-"""Reading LIST answers leanly, against botocore's own parser on the same bytes."""
+"""The fast parser of list responses, compared with botocore's parser on the same bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError, create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.sources.list_answer import LeanAnswer, read_answer
+from dispatch_core.sources.list_response import ParsedResponse, parse_response
 from dispatch_core.sources.protocols import ListPage
 
 SHAPE = (
@@ -29,10 +29,10 @@ def object_xml(key: str, size: int = 7, time: str = TIME) -> str:
     return f"<Contents><Key>{key}</Key>{rest}<StorageClass>STANDARD</StorageClass></Contents>"
 
 
-def answer(
+def response(
     keys: list[str], prefixes: list[str], encoded: bool = True, count: int | None = None
 ) -> bytes:
-    """An answer as S3 writes it: url-encoded, or with the entities of XML where it must."""
+    """A response as S3 writes it: url-encoded, or with XML entities where needed."""
 
     def text(name: str) -> str:
         return quote_plus(name, safe="/") if encoded else escape(name)
@@ -48,7 +48,7 @@ def answer(
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """What botocore makes of an answer."""
+    """The response as botocore parses it."""
     response = {"status_code": 200, "headers": {}, "body": body}
     found: dict[str, Any] = create_parser("rest-xml").parse(response, SHAPE)
     decode_list_object_v2(found, {"encoding_type_auto_set": True})
@@ -61,8 +61,8 @@ def names(body: bytes) -> tuple[list[str], list[str]]:
     return keys, [entry["Prefix"] for entry in found.get("CommonPrefixes", ())]
 
 
-def lean(body: bytes) -> LeanAnswer:
-    found = read_answer(body)
+def fast(body: bytes) -> ParsedResponse:
+    found = parse_response(body)
     assert found is not None, "read by botocore instead"
     return found
 
@@ -78,12 +78,10 @@ NAMES = st.text(
 
 
 @given(st.lists(NAMES, max_size=6), st.lists(NAMES, max_size=4))
-def test_url_encoded_names_are_those_that_botocore_reads(
-    keys: list[str], prefixes: list[str]
-) -> None:
-    body = answer(keys, prefixes)
+def test_url_encoded_names_are_decoded_as_by_botocore(keys: list[str], prefixes: list[str]) -> None:
+    body = response(keys, prefixes)
 
-    found = read_answer(body)
+    found = parse_response(body)
 
     assert found is not None or not (keys or prefixes)
     assert names(body) == (keys, prefixes)
@@ -92,26 +90,26 @@ def test_url_encoded_names_are_those_that_botocore_reads(
 
 
 @given(st.lists(NAMES, min_size=1, max_size=4), st.lists(NAMES, max_size=4), st.booleans())
-def test_an_answer_is_read_as_botocore_reads_it_or_left_to_botocore(
+def test_a_response_is_read_as_by_botocore_or_left_to_botocore(
     keys: list[str], prefixes: list[str], encoded: bool
 ) -> None:
-    body = answer(keys, prefixes, encoded)
+    body = response(keys, prefixes, encoded)
 
-    found = read_answer(body)
+    found = parse_response(body)
 
     if found is not None:
         assert (found.page.keys, found.page.prefixes) == names(body)
 
 
 @given(st.data())
-def test_a_damaged_answer_is_read_as_botocore_reads_it_or_with_every_key(
+def test_a_corrupt_response_is_read_as_by_botocore_or_with_every_key(
     data: st.DataObject,
 ) -> None:
-    body = bytearray(answer(["a/b+c.nwb", "a/ü", "b&c/<d>"], ["p/x.zarr/", "p/y.zarr/"]))
+    body = bytearray(response(["a/b+c.nwb", "a/ü", "b&c/<d>"], ["p/x.zarr/", "p/y.zarr/"]))
     for _ in range(data.draw(st.integers(1, 3))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
 
-    found = read_answer(bytes(body))
+    found = parse_response(bytes(body))
 
     if found is not None:
         try:
@@ -123,28 +121,28 @@ def test_a_damaged_answer_is_read_as_botocore_reads_it_or_with_every_key(
 
 
 @given(st.integers(0, 700))
-def test_a_cut_answer_is_never_read(end: int) -> None:
-    body = answer(["a/1", "a/2", "a/3"], ["p/"])
+def test_a_truncated_response_is_never_read(end: int) -> None:
+    body = response(["a/1", "a/2", "a/3"], ["p/"])
 
-    found = read_answer(body[: min(end, len(body) - 1)])
+    found = parse_response(body[: min(end, len(body) - 1)])
 
     assert found is None
 
 
-def test_the_hull_has_all_that_is_not_a_key_and_no_key() -> None:
-    body = answer(["a/1", "a/2"], ["p/", "q/"])
+def test_the_envelope_has_everything_except_the_keys() -> None:
+    body = response(["a/1", "a/2"], ["p/", "q/"])
 
-    hull = parsed(lean(body).hull)
+    envelope = parsed(fast(body).envelope)
 
     whole = parsed(body)
     assert "Contents" in whole
-    assert hull == {
+    assert envelope == {
         name: value for name, value in whole.items() if name not in ("Contents", "CommonPrefixes")
     }
 
 
-def test_size_and_time_are_those_of_the_object_and_read_when_asked_for() -> None:
-    page = lean(answer(["a/1", "a b"], [])).page
+def test_size_and_time_of_an_object_are_read_on_demand() -> None:
+    page = fast(response(["a/1", "a b"], [])).page
 
     assert page.read(1) == ("a b", 1, TIME)
     assert page.objects == [("a/1", 0, TIME), ("a b", 1, TIME)]
@@ -159,47 +157,47 @@ def test_size_and_time_are_those_of_the_object_and_read_when_asked_for() -> None
         ("yesterday", None),
     ],
 )
-def test_times_are_written_in_one_way_whatever_the_server_writes(
-    written: str, read: str | None
-) -> None:
+def test_times_have_one_format_whatever_the_server_sends(written: str, read: str | None) -> None:
     body = f"{ROOT}{object_xml('a', 7, written)}</ListBucketResult>".encode()
 
-    assert lean(body).page.read(0).modified == read
+    assert fast(body).page.read(0).modified == read
 
 
 LEFT_TO_BOTOCORE = {
-    "no keys": answer([], []),
-    "another count of keys": answer(["a"], [], count=2),
-    "an entity in a key": answer(["a&b"], [], encoded=False),
-    "a comment": answer(["a"], []).replace(b"<Name>", b"<!-- <Contents> --><Name>"),
-    "a tag with an attribute": answer(["a", "b"], []).replace(b"<Contents>", b"<Contents x=''>", 1),
-    "a tag with a namespace": answer(["a", "b"], [])
+    "no keys": response([], []),
+    "a different key count": response(["a"], [], count=2),
+    "an entity in a key": response(["a&b"], [], encoded=False),
+    "a comment": response(["a"], []).replace(b"<Name>", b"<!-- <Contents> --><Name>"),
+    "a tag with an attribute": response(["a", "b"], []).replace(
+        b"<Contents>", b"<Contents x=''>", 1
+    ),
+    "a tag with a namespace": response(["a", "b"], [])
     .replace(b"<Contents>", b"<s3:Contents>", 1)
     .replace(b"</Contents>", b"</s3:Contents>", 1),
-    "elements between the objects": answer(["a", "b"], []).replace(
+    "elements between the objects": response(["a", "b"], []).replace(
         b"</Contents><Contents>", b"</Contents><MaxKeys>2</MaxKeys><Contents>"
     ),
-    "spaces between the tags": answer(["a", "b"], []).replace(b"><", b"> <"),
-    "the key is not first": answer(["a"], []).replace(
+    "spaces between the tags": response(["a", "b"], []).replace(b"><", b"> <"),
+    "the key is not first": response(["a"], []).replace(
         b"<Key>a</Key><LastModified>", b"<Size>1</Size><Key>a</Key><LastModified>"
     ),
-    "two keys in one object": answer(["a", "b"], []).replace(b"</Contents><Contents>", b""),
-    "another encoding": answer(["a"], []).replace(b"UTF-8", b"latin1"),
-    "bytes that are no text": answer(["a"], []).replace(b"<Key>a", b"<Key>\xff"),
-    "more after the end": answer(["a"], []) + b"<ListBucketResult/>",
-    "a page for people": b"<html><p>Please sign in</p></html>",
-    "another root": answer(["a"], []).replace(b"ListBucketResult", b"ListResult"),
+    "two keys in one object": response(["a", "b"], []).replace(b"</Contents><Contents>", b""),
+    "a different encoding": response(["a"], []).replace(b"UTF-8", b"latin1"),
+    "bytes that are not UTF-8": response(["a"], []).replace(b"<Key>a", b"<Key>\xff"),
+    "content after the end": response(["a"], []) + b"<ListBucketResult/>",
+    "an HTML page": b"<html><p>Please sign in</p></html>",
+    "a different root element": response(["a"], []).replace(b"ListBucketResult", b"ListResult"),
     "nothing": b"",
 }
 
 
 @pytest.mark.parametrize("body", LEFT_TO_BOTOCORE.values(), ids=LEFT_TO_BOTOCORE)
-def test_what_is_not_plainly_an_answer_of_s3_is_left_to_botocore(body: bytes) -> None:
-    assert read_answer(body) is None
+def test_a_response_in_any_other_form_is_left_to_botocore(body: bytes) -> None:
+    assert parse_response(body) is None
 
 
 @given(st.lists(NAMES, max_size=5), st.lists(NAMES, max_size=3), st.sampled_from(["", "a", "a/"]))
-def test_a_page_is_below_a_prefix_where_all_its_entries_are(
+def test_a_page_is_below_a_prefix_if_all_its_entries_are(
     keys: list[str], prefixes: list[str], prefix: str
 ) -> None:
     page = ListPage(keys, prefixes)

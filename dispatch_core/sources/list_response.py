@@ -1,10 +1,10 @@
-"""The answer to ListObjectsV2, read without building an object for each of its keys.
+"""A fast parser for ListObjectsV2 responses that creates no object per key.
 
-boto3 makes a dictionary of every element of the XML: 50 to 100 microseconds a key,
-for names of which a few are wanted. Here the keys are cut out of the text, and what
-is left, the hull (is it the end? how does it go on?), goes through botocore's own
-parser. Only an answer that is plainly what S3 sends is read so: with anything else in
-it (entities, comments, other tags, another count of keys) it is left to botocore.
+botocore builds a dictionary of every XML element, which takes 50 to 100 microseconds
+per key although only a few keys matter. This parser extracts the keys from the text and
+passes the remaining envelope (truncated or not, continuation token) to botocore's
+parser. It reads only responses in exactly the form that S3 sends; any other content
+(entities, comments, other tags, a different key count) is left to botocore.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from urllib.parse import unquote_plus
 
 from dispatch_core.sources.protocols import ListPage, StoredObject, time_text
 
-LEAN, IS_LISTING = "LeanPage", "IsListing"
-"""Where `before_parse` leaves the page, and whether the answer is a listing at all."""
+PAGE, IS_LISTING = "FastPage", "IsListing"
+"""Keys under which `before_parse` stores the page, and whether the response is a listing."""
 
 _DECLARATION = re.compile(rb'<\?xml version="1\.0" encoding="UTF-8"\?>\s*', re.IGNORECASE)
 _END = b"</ListBucketResult>"
@@ -36,56 +36,56 @@ _LINE_BREAK = re.compile(r"\n|%0A", re.IGNORECASE)
 def before_parse(
     response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
 ) -> None:
-    """Takes keys and prefixes out of an answer; a handler of botocore's ``before-parse``."""
+    """Replace a response body by its envelope; a handler of botocore's ``before-parse``."""
     body = response_dict["body"]
     if response_dict["status_code"] != 200 or not isinstance(body, bytes):
         return
     customized_response_dict[IS_LISTING] = b"ListBucketResult" in body[:1000]
-    lean = read_answer(body)
-    if lean is not None:
-        response_dict["body"] = lean.hull
-        customized_response_dict[LEAN] = lean.page
+    parsed = parse_response(body)
+    if parsed is not None:
+        response_dict["body"] = parsed.envelope
+        customized_response_dict[PAGE] = parsed.page
 
 
 @dataclass(frozen=True, slots=True)
-class LeanAnswer:
-    """The keys and prefixes of an answer, and the XML without them."""
+class ParsedResponse:
+    """The keys and prefixes of a response as a page, and the XML without them."""
 
     page: ListPage
-    hull: bytes
+    envelope: bytes
 
 
-def read_answer(body: bytes) -> LeanAnswer | None:
-    """The answer in two parts, or None where it is for an XML parser to say what it holds."""
+def parse_response(body: bytes) -> ParsedResponse | None:
+    """The page and the envelope of a response, or None if it needs a real XML parser."""
     text = _plain_text(body)
     if text is None:
         return None
-    text, objects = _take_out(text, "Contents")
-    hull, rolled_up = _take_out(text, "CommonPrefixes")
+    text, objects = _extract(text, "Contents")
+    envelope, rolled_up = _extract(text, "CommonPrefixes")
     keys, prefixes = _KEYS.findall(objects), _PREFIXES.findall(rolled_up)
-    counted = _KEY_COUNT.search(hull)
+    counted = _KEY_COUNT.search(envelope)
     if (
         not (keys or prefixes)
         or len(keys) != objects.count("</Contents><Contents>") + bool(objects)
         or len(prefixes) != rolled_up.count("</CommonPrefixes>")
-        or "Contents" in hull
-        or "CommonPrefixes" in hull
+        or "Contents" in envelope
+        or "CommonPrefixes" in envelope
         or (counted and int(counted[1]) != len(keys) + len(prefixes))
     ):
         return None
-    if "<EncodingType>url</EncodingType>" in hull:
+    if "<EncodingType>url</EncodingType>" in envelope:
         keys, prefixes = _decoded(keys), _decoded(prefixes)
     read = partial(_read_object, keys, objects, [])
-    return LeanAnswer(ListPage(keys, prefixes, read=read), hull.encode())
+    return ParsedResponse(ListPage(keys, prefixes, read=read), envelope.encode())
 
 
 def _plain_text(body: bytes) -> str | None:
-    """The text of an answer that ends as it should and holds no XML beyond plain tags."""
+    """The text of a complete response that has only plain XML tags; otherwise None."""
     declaration = _DECLARATION.match(body)
     start = declaration.end() if declaration else 0
     if not body.startswith(b"<ListBucketResult", start) or not body.endswith(_END):
         return None
-    # To look for one character first takes a tenth of the time, and most answers have none.
+    # Searching one byte first takes a tenth of the time, and most responses have none.
     if (b"!" in body and b"<!" in body) or (
         body.find(b"?", start) >= 0 and body.find(b"<?", start) >= 0
     ):
@@ -96,8 +96,8 @@ def _plain_text(body: bytes) -> str | None:
         return None
 
 
-def _take_out(text: str, tag: str) -> tuple[str, str]:
-    """The text without what lies from the first to the last element of this name, and that."""
+def _extract(text: str, tag: str) -> tuple[str, str]:
+    """The text without the range from the first to the last such element, and that range."""
     start, end = text.find(f"<{tag}>"), text.rfind(f"</{tag}>")
     if not 0 <= start < end:
         return text, ""
