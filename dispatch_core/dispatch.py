@@ -22,13 +22,9 @@ from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.locate import AssetFiles, Located, check_locations, locate_files
+from dispatch_core.options import DEFAULT_WORKERS
 from dispatch_core.parameter_sets.document import ParameterSets
-from dispatch_core.request import (
-    DEFAULT_WORKERS,
-    CheckedRequest,
-    DispatchRequest,
-    check_request,
-)
+from dispatch_core.request import CheckedRequest, DispatchRequest, check_request
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.text.words import counted
 from dispatch_core.trial import take_trial

@@ -33,8 +33,8 @@ from dispatch_core.listing.scan import (
     single_runs,
 )
 from dispatch_core.sources.protocols import ObjectLister
-from dispatch_core.text.file_extension import NestedStores, check_extension, is_utf8
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, exclude
+from dispatch_core.text.file_extension import check_extension, is_utf8
+from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, NestedStores, exclude
 
 DEAD_AFTER = 20
 """So many listings that failed before any succeeded, and the endpoint is dead."""

@@ -17,20 +17,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.job_model import JobFormat
+from dispatch_core.options import option_of
 from dispatch_core.parameter_sets.document import ParameterSets, build_parameter_sets
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import Query, check_query
-from dispatch_core.text.file_extension import NestedStores, check_extension
+from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.strict_json import load_json
+from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
 
 WHERE = "dispatch request"
 
-DEFAULT_WORKERS = 50
-
 Positive = Annotated[int, Field(ge=1, strict=True)]
-SeveralFiles = Literal["each", "together", "newest", "largest", "only_one"]
 FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+def _option(name: str) -> Any:
+    """A field whose default and description are those of its option."""
+    option = option_of(name)
+    return Field(option.default, description=option.description)
 
 
 class Trial(BaseModel):
@@ -42,10 +46,10 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first: Positive | None = None
-    random: Positive | None = None
-    seed: Annotated[int, Field(strict=True)] = 0
-    one_per: Annotated[str, Field(min_length=1)] | None = None
+    first: Positive | None = _option("trial.first")
+    random: Positive | None = _option("trial.random")
+    seed: Annotated[int, Field(strict=True)] = _option("trial.seed")
+    one_per: Annotated[str, Field(min_length=1)] | None = _option("trial.one_per")
 
     @model_validator(mode="after")
     def _has_one_rule(self) -> Self:
@@ -76,31 +80,31 @@ class DispatchRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
-    query: dict[str, Any] | list[dict[str, Any]] | None = None
-    asset_rows: tuple[AssetRow, ...] | None = None
-    excluded: tuple[str, ...] = ()
+    version: Literal[1] = _option("version")
+    query: dict[str, Any] | list[dict[str, Any]] | None = _option("query")
+    asset_rows: tuple[AssetRow, ...] | None = _option("asset_rows")
+    excluded: tuple[str, ...] = _option("excluded")
 
-    group_by: FieldPaths = ()
-    filter_latest: str | None = None
-    filter_by: FieldPaths = ()
-    unwind_list_fields: FieldPaths = ()
-    drop_null_groups: bool = True
-    trial: Trial | None = None
+    group_by: FieldPaths = _option("group_by")
+    filter_latest: str | None = _option("filter_latest")
+    filter_by: FieldPaths = _option("filter_by")
+    unwind_list_fields: FieldPaths = _option("unwind_list_fields")
+    drop_null_groups: bool = _option("drop_null_groups")
+    trial: Trial | None = _option("trial")
 
-    file_extension: str = ""
-    nested_stores: NestedStores = "outermost"
-    split_files: bool | None = None
-    several_files: SeveralFiles | None = None
+    file_extension: str = _option("file_extension")
+    nested_stores: NestedStores = _option("nested_stores")
+    split_files: bool | None = _option("split_files")
+    several_files: SeveralFiles | None = _option("several_files")
 
-    parameters: dict[str, Any] | None = None
-    parameters_schema: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = _option("parameters")
+    parameters_schema: dict[str, Any] | None = _option("parameters_schema")
 
-    num_parallel_workers: Positive = DEFAULT_WORKERS
-    tasks_per_job: Positive | None = None
-    max_number_of_tasks_dispatched: Positive | None = None
-    job_format: JobFormat = "seed"
-    on_missing: Literal["report", "fail"] = "report"
+    num_parallel_workers: Positive = _option("num_parallel_workers")
+    tasks_per_job: Positive | None = _option("tasks_per_job")
+    max_number_of_tasks_dispatched: Positive | None = _option("max_number_of_tasks_dispatched")
+    job_format: JobFormat = _option("job_format")
+    on_missing: OnMissing = _option("on_missing")
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -20,13 +20,14 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "language": "text language job_model",
-    "readers": "query asset_list parameter_sets builder job_text grouping sources",
+    "language": "options text language job_model",
+    "readers": "arguments query asset_list parameter_sets builder job_text grouping sources",
     "request": "request walk listing jobs demo",
     "steps": "find trial locate choose connect",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
-    "surface": "cli __init__",
+    "surface": "command",
+    "door": "cli __init__",
     "entry": "__main__",
 }
 """A module imports from floors below its own, and from its own folder."""

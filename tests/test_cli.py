@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.cli import build_parser
+from dispatch_core.arguments import build_parser
 from tests.fakes import record, record_v2
 from tests.servers.gateway import GatewayServer
 from tests.servers.s3 import S3Server
@@ -397,7 +397,7 @@ def test_workers_are_filled_as_the_option_says(
 
 def test_a_blank_value_of_every_option_means_unset(run: CommandLine, tmp_path: Path) -> None:
     dispatch(run, "1")
-    named = ("--help", "--docdb_query", "--file_extension", "--output_directory")
+    named = ("--help", "--version", "--docdb_query", "--file_extension", "--output_directory")
     options = [a.option_strings[-1] for a in build_parser()._actions]
     blank = [f"{option}=" for option in options if option not in named]
 
@@ -868,12 +868,12 @@ def test_a_request_that_cannot_be_used_is_bad_input(
         (["--split_files=2"], "'2' is neither 0 nor 1"),
         (["--trial_first=0"], "0 is less than 1"),
         (["--trial_first=1", "--trial_random=1"], "a trial has one rule"),
-        (["--trial_seed=1"], "a seed chooses nothing by itself"),
-        (["--trial_first=1", "--no_trial"], "it asks for a trial and for none"),
+        (["--trial_seed=1"], "it needs --trial_random"),
+        (["--trial_first=1", "--no_trial"], "it contradicts --trial_"),
         (["--num_parallel_workers=0"], "0 is less than 1"),
         (["--tasks_per_job=1.5"], "'1.5' is not a whole number"),
-        (["--on_missing=stop"], "'stop' is none of report, fail"),
-        (["--nested_stores=none"], "'none' is none of outermost, all"),
+        (["--on_missing=stop"], "'stop' is not one of report, fail"),
+        (["--nested_stores=none"], "'none' is not one of outermost, all"),
         (["--num_parallel_worker=3"], "Did you mean --num_parallel_workers?"),
         (["--docdb_query"], "expected one argument"),
         (["surplus"], "unrecognized arguments: surplus"),

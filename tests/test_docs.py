@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_core.cli import build_parser
+from dispatch_core.arguments import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -10,14 +10,13 @@ import pytest
 from dispatch_core.job_model import (
     MAX_QUERY_TEXT,
     Job,
-    JobFormat,
     job_bytes,
     job_document,
     make_job,
     query_for_jobs,
     refusing_readers,
 )
-from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
+from dispatch_core.types import DataAsset, FileEntry, JobFormat, LocatedAsset
 
 ASSET = DataAsset("r1", "behavior_1", "s3://data/behavior_1", ("id-1",))
 FILE = FileEntry("s3://data/behavior_1/a.nwb", size=7)

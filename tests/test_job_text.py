@@ -17,7 +17,6 @@ from dispatch_core.job_model import (
     NAMESPACE,
     READERS,
     Job,
-    JobFormat,
     job_bytes,
     job_document,
     make_job,
@@ -26,7 +25,7 @@ from dispatch_core.job_model import (
 )
 from dispatch_core.job_text import JobTexts
 from dispatch_core.request import make_request
-from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
+from dispatch_core.types import DataAsset, FileEntry, JobFormat, LocatedAsset
 from tests.fakes import Buckets, Records, record
 
 TEXT = st.text(max_size=6) | st.sampled_from(["a\n    b", '"', "\\", "\u2028", "é🐭", "\x00", ""])

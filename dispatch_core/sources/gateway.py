@@ -30,11 +30,9 @@ from dispatch_core.errors import (
     Issue,
     ServiceError,
 )
+from dispatch_core.options import option_of
 from dispatch_core.types import Filter, Pipeline, Record
 
-DATABASE = "metadata_index"
-COLLECTION = "data_assets"
-VERSION = "v1"
 MAX_URL_FILTER = 6_000
 """Bytes of a quoted filter that still fit a GET; the gateway cuts URLs near 8 kB."""
 MAX_ANSWER = 64 * 1024 * 1024
@@ -124,9 +122,9 @@ class GatewaySource:
         self,
         host: str,
         *,
-        version: str = VERSION,
-        database: str = DATABASE,
-        collection: str = COLLECTION,
+        version: str = option_of("docdb_version").default,
+        database: str = option_of("docdb_database").default,
+        collection: str = option_of("docdb_collection").default,
         adapter: BaseAdapter | None = None,
         patience: Patience | None = None,
         label: str = "",

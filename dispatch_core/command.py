@@ -1,0 +1,253 @@
+"""One command: a request from the arguments, a plan of it, and what is written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from dispatch_core.asset_list import FILE_NAME as CSV_NAME
+from dispatch_core.asset_list import read_asset_csv
+from dispatch_core.connect import (
+    SourceSettings,
+    open_cluster,
+    open_metadata_source,
+    open_object_lister,
+    settings_from,
+)
+from dispatch_core.dispatch import DispatchPlan, plan_dispatch, require_jobs
+from dispatch_core.errors import DispatchError, InvalidInput, Issue
+from dispatch_core.options import OPTIONS, every_option, option_of
+from dispatch_core.output.folder import write_folder
+from dispatch_core.output.record import dispatch_record, record_beside
+from dispatch_core.output.text_file import write_text_file
+from dispatch_core.output.zip import write_zip_file
+from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
+from dispatch_core.parameter_sets.schema import compile_schema
+from dispatch_core.query import read_query
+from dispatch_core.request import DispatchRequest, edit_request, load_request
+from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.strict_json import decode_json, load_json
+from dispatch_core.text.words import counted, one_line
+from dispatch_core.types import Filter, Pipeline
+from dispatch_core.views.report import ledger_text
+from dispatch_core.views.terminal import print_plan, shown_progress
+
+
+def run_command(given: argparse.Namespace) -> int:
+    """Plan what the arguments say, write it unless ``--plan`` is given, and return 0."""
+    settings = _settings(given)
+    source = open_metadata_source(settings)
+    lister = open_object_lister(settings, soon=bool(given.file_extension))
+    cluster = open_cluster(settings)
+    print(f"source: {source.label}\nbuckets: {lister.label}", flush=True)
+    if cluster is not None:
+        print(f"cluster: {cluster.address}", flush=True)
+    request = _request(given)
+    outputs = _outputs(given)
+    with shown_progress(sys.stderr) as progress, cluster or nullcontext():
+        plan = plan_dispatch(request, source, lister, progress, cluster)
+    print_plan(plan, whole=bool(given.plan))
+    if given.ledger:
+        write_text_file(Path(given.ledger), ledger_text(plan.exclusions, given.ledger))
+        print(f"ledger: {given.ledger} ({len(plan.exclusions):,} rows)")
+    if request.query is not None and not plan.found.matched:
+        _print_why_nothing(source, request.query)
+    require_jobs(plan)
+    if given.save_request:
+        write_text_file(Path(given.save_request), request.to_json())
+        print(f"request: {given.save_request}")
+    if given.plan:
+        print("no job was written (--plan)")
+    else:
+        _write(plan, given, outputs)
+    return 0
+
+
+def _settings(given: argparse.Namespace) -> SourceSettings:
+    """What the command line says, else the environment."""
+    named = {one.variable: getattr(given, one.argument) for one in OPTIONS["sources"]}
+    return settings_from({**os.environ, **{name: text for name, text in named.items() if text}})
+
+
+def _request(given: argparse.Namespace) -> DispatchRequest:
+    """The request of the command line, over a saved one where --request names it."""
+    base = DispatchRequest()
+    if given.request:
+        base = load_request(_read(given.request, "--request"), Path(given.request).name)
+    same = (one.field for one in every_option() if one.field == one.argument)
+    changes = {
+        name: getattr(given, name)
+        for name in same
+        if name != "parameters_schema" and getattr(given, name) not in (None, ())
+    }
+    if "job_format" not in changes and not given.request:
+        changes |= _format_of_environment()
+    if "num_parallel_workers" in changes:
+        changes.setdefault("tasks_per_job", None)  # of a saved request: the option wins
+    if "split_files" in changes and base.several_files in ("each", "together"):
+        changes.setdefault("several_files", None)
+    changes |= _chosen_trial(given)
+    changes |= _chosen_assets(given)
+    changes |= _chosen_parameters(given)
+    return edit_request(base, **changes)
+
+
+def _format_of_environment() -> dict[str, str]:
+    option = option_of("job_format")
+    text = os.environ.get(option.variable, "").strip()
+    if text and text not in option.choices:
+        action = f"Write one of {', '.join(option.choices)}, or unset it"
+        raise InvalidInput(Issue(f"{text[:40]!r} is not a job format", option.variable, action))
+    return {"job_format": text} if text else {}
+
+
+def _chosen_trial(given: argparse.Namespace) -> dict[str, Any]:
+    """The trial of the command line, which replaces a saved one."""
+    rules = {rule: getattr(given, f"trial_{rule}") for rule in ("first", "random", "one_per")}
+    trial = {rule: value for rule, value in rules.items() if value is not None}
+    if given.no_trial and trial:
+        raise InvalidInput(Issue("it contradicts --trial_...", "--no_trial", "Remove one of them"))
+    if given.trial_seed is not None:
+        if "random" not in trial:
+            action = "Give --trial_random too"
+            raise InvalidInput(Issue("it needs --trial_random", "--trial_seed", action))
+        trial["seed"] = given.trial_seed
+    return {"trial": trial or None} if trial or given.no_trial else {}
+
+
+def _chosen_assets(given: argparse.Namespace) -> dict[str, Any]:
+    if given.use_data_asset_csv:
+        if given.docdb_query:
+            print("note: --docdb_query is ignored: --use_data_asset_csv is set", file=sys.stderr)
+        path = _input_directory(given) / CSV_NAME
+        return {"asset_rows": read_asset_csv(_read(path, CSV_NAME)), "query": None}
+    if given.docdb_query:
+        return {"query": read_query(given.docdb_query, "--docdb_query").value, "asset_rows": None}
+    return {}
+
+
+def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
+    """The parameters file of the input folder; a saved request has its own."""
+    found: dict[str, Any] = {}
+    schema = None
+    if given.parameters_schema:
+        name = given.parameters_schema
+        found["parameters_schema"] = load_json(_read(name, "--parameters_schema"), Path(name).name)
+        schema = compile_schema(found["parameters_schema"], Path(name).name)
+    if given.request and given.input_directory is None:
+        return found
+    path = find_parameters_file(_input_directory(given))
+    if path is not None:
+        text = decode_json(_read(path, path.name), path.name)
+        found["parameters"] = parse_parameters(text, schema, path.name)[0]
+    return found
+
+
+def _input_directory(given: argparse.Namespace) -> Path:
+    folder = Path(given.input_directory or option_of("input_directory").default)
+    if given.input_directory and not folder.is_dir():
+        action = "Name the folder of the parameters file and the CSV"
+        raise InvalidInput(Issue(f"{folder} is not a folder", "--input_directory", action))
+    return folder
+
+
+def _read(path: str | Path, where: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read()
+    path = Path(path)
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        action = (
+            f"Put it there{_tables_beside(path)}" if path.name == CSV_NAME else "Check the path"
+        )
+        raise InvalidInput(Issue(f"cannot read {path}: {reason}", where, action)) from None
+
+
+def _tables_beside(path: Path) -> str:
+    others = sorted(other.name for other in path.parent.glob("*.csv"))[:5]
+    return f" (rename one of {', '.join(others)})" if others else ""
+
+
+def _outputs(given: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """(folder, zip) to write; with --zip alone, no folder."""
+    archive = Path(given.zip) if given.zip else None
+    folder = None
+    if given.output_directory or archive is None:
+        folder = Path(given.output_directory or option_of("output_directory").default)
+    if folder is not None:
+        for name in ("ledger", "save_request", "zip", "record"):
+            _refuse_inside(folder, name, getattr(given, name))
+    return folder, archive
+
+
+def _refuse_inside(folder: Path, name: str, value: str | None) -> None:
+    if value and folder.resolve() in Path(value).resolve().parents:
+        what = f"{value} lies inside the output folder, where only job files may be"
+        raise InvalidInput(Issue(what, f"--{name}", "Put it beside the folder"))
+
+
+def _write(
+    plan: DispatchPlan, given: argparse.Namespace, outputs: tuple[Path | None, Path | None]
+) -> None:
+    folder, archive = outputs
+    if folder is not None:
+        _write_worker_folders(plan, given, folder)
+    if archive is not None:
+        write_zip_file(plan.files(), archive, replace=bool(given.replace))
+        print(f"zip: {archive} ({counted(len(plan.jobs), 'job')})")
+        if folder is None and given.record:
+            _write_record(plan, Path(given.record), "written")
+
+
+def _write_worker_folders(plan: DispatchPlan, given: argparse.Namespace, folder: Path) -> None:
+    total = len(plan.jobs)
+    with shown_progress(sys.stderr) as progress:
+        result = write_folder(
+            plan.files,
+            folder,
+            replace=bool(given.replace),
+            progress=lambda done: progress("writing", done, total),
+        )
+    aside = f"; what was there is now {result.moved_aside}" if result.moved_aside else ""
+    held = f"{counted(total, 'job')} in {counted(len(plan.workers), 'folder')}"
+    print(f"{result.status}: {folder} ({held}){aside}")
+    record = record_beside(result.target)
+    if result.moved_aside:
+        with suppress(OSError):  # the old record goes with its folder, where there is one
+            record.replace(record_beside(result.moved_aside))
+    if result.status == "confirmed" and not given.record and record.exists():
+        print(f"record: {record} (kept: it says who dispatched this, and when)")
+        return
+    _write_record(plan, Path(given.record) if given.record else record, result.status)
+
+
+def _write_record(plan: DispatchPlan, path: Path, status: str) -> None:
+    """Our record, beside the folder: a file in it would become a bogus job."""
+    text = json.dumps(dispatch_record(plan, status), indent=2, ensure_ascii=False) + "\n"
+    try:
+        write_text_file(path, text)
+    except DispatchError as error:
+        print(f"note: the jobs are written, their record is not: {error}", file=sys.stderr)
+    else:
+        print(f"record: {path}")
+
+
+def _print_why_nothing(source: MetadataSource, query: Filter | Pipeline) -> None:
+    """Print the clause that matches nothing and near values; the error itself follows."""
+    # imported here: a command that finds assets does not need these modules
+    from dispatch_core.insight.advice import advise
+    from dispatch_core.insight.explain import explain
+    from dispatch_core.insight.fields import sample_fields
+
+    with suppress(DispatchError):  # the search has its result; this only explains it
+        print(one_line(explain(source, query).summary))
+        for advice in advise(source, query, sample_fields(source)):
+            near = "; ".join(one.label for one in advice.suggestions)
+            print(one_line(f"  {advice.message}" + (f". Try {near}" if near else "")))
