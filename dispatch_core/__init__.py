@@ -1,5 +1,12 @@
 """Dispatch analysis jobs over data assets: a request in, worker folders out.
 
+::
+
+    import dispatch_core as dispatch
+
+    plan = dispatch.plan(query={"subject.subject_id": "900003"}, file_extension=".nwb")
+    plan.write("out")
+
 Importing this package imports no other module: each name below is loaded when it is first used.
 """
 
@@ -7,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dispatch_core.api import Plan, plan
     from dispatch_core.dispatch import plan_dispatch
     from dispatch_core.errors import (
         AccessDenied,
@@ -37,16 +45,19 @@ __all__ = [
     "NoSuchBucket",
     "NothingFound",
     "ObjectLister",
+    "Plan",
     "ServiceError",
     "WriteFailed",
     "__version__",
     "edit_request",
     "load_request",
     "make_request",
+    "plan",
     "plan_dispatch",
 ]
 
 _MODULES = {
+    "api": "Plan plan",
     "dispatch": "plan_dispatch",
     "errors": "AccessDenied AnswerTooLarge DelimiterRefused DispatchError InvalidInput Issue "
     "NoSuchBucket NothingFound ServiceError WriteFailed",

@@ -29,7 +29,7 @@ from dispatch_core.output.zip import write_zip_file
 from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import read_query
-from dispatch_core.request import DispatchRequest, edit_request, load_request
+from dispatch_core.request import DispatchRequest, fields_from, load_request, override_request
 from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.text.strict_json import decode_json, load_json
 from dispatch_core.text.words import counted, one_line
@@ -85,25 +85,12 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
         for name in same
         if name != "parameters_schema" and getattr(given, name) not in (None, ())
     }
-    if "job_format" not in changes and not given.request:
-        changes |= _format_of_environment()
-    if "num_parallel_workers" in changes:
-        changes.setdefault("tasks_per_job", None)  # of a saved request: the option wins
-    if "split_files" in changes and base.several_files in ("each", "together"):
-        changes.setdefault("several_files", None)
+    if not given.request and not given.job_format:
+        changes |= fields_from(os.environ)
     changes |= _chosen_trial(given)
     changes |= _chosen_assets(given)
     changes |= _chosen_parameters(given)
-    return edit_request(base, **changes)
-
-
-def _format_of_environment() -> dict[str, str]:
-    option = option_of("job_format")
-    text = os.environ.get(option.variable, "").strip()
-    if text and text not in option.choices:
-        action = f"Write one of {', '.join(option.choices)}, or unset it"
-        raise InvalidInput(Issue(f"{text[:40]!r} is not a job format", option.variable, action))
-    return {"job_format": text} if text else {}
+    return override_request(base, **changes)
 
 
 def _chosen_trial(given: argparse.Namespace) -> dict[str, Any]:
@@ -125,9 +112,9 @@ def _chosen_assets(given: argparse.Namespace) -> dict[str, Any]:
         if given.docdb_query:
             print("note: --docdb_query is ignored: --use_data_asset_csv is set", file=sys.stderr)
         path = _input_directory(given) / CSV_NAME
-        return {"asset_rows": read_asset_csv(_read(path, CSV_NAME)), "query": None}
+        return {"asset_rows": read_asset_csv(_read(path, CSV_NAME))}
     if given.docdb_query:
-        return {"query": read_query(given.docdb_query, "--docdb_query").value, "asset_rows": None}
+        return {"query": read_query(given.docdb_query, "--docdb_query").value}
     return {}
 
 

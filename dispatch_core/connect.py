@@ -127,7 +127,7 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     root = Path(buckets)
     if not root.is_dir():
         action = "Write demo, s3, or a folder whose sub-folders stand for buckets"
-        raise InvalidInput(Issue(f"{buckets!r} is not a folder", "--buckets", action))
+        raise InvalidInput(Issue(f"{buckets!r} is not a folder", "buckets", action))
     from dispatch_core.sources.folder import FolderLister
 
     return FolderLister(root)

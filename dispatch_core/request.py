@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -148,6 +148,16 @@ def make_request(**fields: Any) -> DispatchRequest:
     return _validated(fields, "")
 
 
+def fields_from(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that environment variables give a request: the job format, if it is set."""
+    option = option_of("job_format")
+    text = environment.get(option.variable, "").strip()
+    if text and text not in option.choices:
+        action = f"Write one of {', '.join(option.choices)}, or unset it"
+        raise InvalidInput(Issue(f"{text[:40]!r} is not a job format", option.variable, action))
+    return {option.field: text} if text else {}
+
+
 def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
     """The request that a saved file holds; unknown keys are errors."""
     document = load_json(text, where)
@@ -162,6 +172,16 @@ def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
     """A copy of `request` with `changes`, checked as a whole."""
     fields = {name: getattr(request, name) for name in request.model_fields_set}
     return make_request(**{**fields, **changes})
+
+
+def override_request(saved: DispatchRequest, **changes: Any) -> DispatchRequest:
+    """A copy of a saved request with `changes`, each of which replaces what it contradicts."""
+    for name, other in _CONTRADICTS.items():
+        if changes.get(name) is not None:
+            changes.setdefault(other, None)
+    if changes.get("split_files") is not None and saved.several_files in ("each", "together"):
+        changes.setdefault("several_files", None)
+    return edit_request(saved, **changes)
 
 
 def check_request(request: DispatchRequest) -> CheckedRequest:
@@ -181,6 +201,13 @@ def check_request(request: DispatchRequest) -> CheckedRequest:
     if issues:
         raise InvalidInput(issues)
     return CheckedRequest(request=request, **parts)
+
+
+_CONTRADICTS = {
+    "query": "asset_rows",
+    "asset_rows": "query",
+    "num_parallel_workers": "tasks_per_job",
+}
 
 
 def _parameter_sets(request: DispatchRequest) -> ParameterSets:

@@ -26,7 +26,7 @@ FLOORS = {
     "steps": "find trial locate choose connect",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
-    "surface": "command",
+    "surface": "api command",
     "door": "cli __init__",
     "entry": "__main__",
 }
