@@ -993,6 +993,41 @@ def test_help_names_every_option_and_teaches_by_examples_that_parse() -> None:
     assert "exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed" in text
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--nonsense"]])
+def test_help_and_wrong_arguments_import_no_client_and_no_model(arguments: list[str]) -> None:
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, sep='\\n'))\n"
+        "from dispatch_core.cli import main\n"
+        f"main({arguments!r})"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    modules = {line.partition(".")[0] for line in done.stdout.splitlines()}
+    assert {"dispatch_core", "argparse"} <= modules
+    assert modules & {"pydantic", "boto3", "requests", "aind_data_access_api", "regex"} == set()
+
+
+def test_a_plan_of_the_demo_without_files_imports_no_pandas_and_no_progress_bar(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import sys\n"
+        "from dispatch_core.cli import main\n"
+        f"main(['--plan', '--docdb_query', {subject('900003')!r}])\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+
+    printed = subprocess.check_output(
+        [sys.executable, "-c", code], cwd=ROOT, env=clean_environment(), text=True
+    )
+
+    modules = set(printed.splitlines())
+    assert {"dispatch_core.dispatch", "pydantic"} <= modules
+    assert modules & {"pandas", "streamlit", "rich", "pymongo", "duckdb", "distributed"} == set()
+
+
 def test_the_query_of_the_help_finds_assets_in_the_demo(run_demo: CommandLine) -> None:
     command = commands_of(build_parser().format_help())[0]
 
