@@ -72,7 +72,7 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What may not be as intended."""
-        return self._planned.warnings
+        return tuple(map(str, self._planned.warnings))
 
     @property
     def jobs(self) -> Sequence[JobRow]:

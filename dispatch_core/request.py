@@ -1,8 +1,8 @@
 """The dispatch request: everything that a person decides, as one frozen value.
 
 Pages edit it by copying, the command line parses it, it is saved as JSON and
-replayed. What it does not hold is where records and objects come from: the same
-request runs on the demo, on the gateway and on a test's fake.
+replayed. It does not say where records and objects come from: the same request
+runs on the demo, on the gateway and on the fakes of the tests.
 """
 
 from __future__ import annotations
@@ -66,16 +66,12 @@ class Trial(BaseModel):
 
 
 class DispatchRequest(BaseModel):
-    """What to dispatch. Exactly one of ``query`` and ``asset_rows`` is set.
+    """What to dispatch; exactly one of ``query`` and ``asset_rows`` is set.
 
-    The names are those of the command line. ``split_files`` None means one job
-    per file, or one per group where assets are grouped. ``several_files`` is the rule
-    for an asset with more than one match: ``each`` and ``together`` say what
-    ``split_files`` does and win over it, ``newest`` and ``largest`` use one of them,
-    and with ``only_one`` such an asset is out. ``tasks_per_job``, where
-    it is set, takes the place of ``num_parallel_workers``. ``excluded`` holds
-    record ids that a person took out by hand. ``trial`` is of the groups that are
-    left then, before files are located.
+    Each field is described in `OPTIONS`. ``split_files`` None means one job per file, or one
+    per group if assets are grouped; ``several_files`` overrides it. ``tasks_per_job`` overrides
+    ``num_parallel_workers``. ``excluded`` applies before ``trial``, and both before files are
+    located. Outside the core a request is made by `make_request`, which raises `InvalidInput`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -235,12 +231,13 @@ def _validated(fields: dict[str, Any], where: str) -> DispatchRequest:
 def _issue_of(error: Any, where: str) -> Issue:
     path = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
-    action = ""
-    if path.startswith("query."):  # one of two shapes: pydantic tells of both
+    action = nearest = ""
+    if path.startswith("query."):  # one of two shapes: pydantic reports both
         path, message = "query", "it is neither a filter (object) nor a pipeline (array of them)"
     if error["type"] == "extra_forbidden":
         message = "this is not a field of a dispatch request"
-        near = difflib.get_close_matches(path, DispatchRequest.model_fields, 1)
-        action = f"Did you mean {near[0]}?" if near else "Remove it"
+        model = DispatchRequest if len(error["loc"]) == 1 else Trial
+        nearest = "".join(difflib.get_close_matches(str(error["loc"][-1]), model.model_fields, 1))
+        action = f"Did you mean {nearest}?" if nearest else "Remove it"
     at = ", ".join(part for part in (where, path) if part)
-    return Issue(message[:1].lower() + message[1:], at or WHERE, action)
+    return Issue(message[:1].lower() + message[1:], at or WHERE, action, nearest=nearest)

@@ -95,7 +95,7 @@ def plan_html(plan: DispatchPlan) -> str:
     parts = [
         f"<p><b>{escape(str(plan.equation))}</b></p>",
         f"<p>source: {escape(plan.source)}<br>buckets: {escape(plan.buckets)}</p>",
-        *(f"<p>Warning: {escape(warning)}</p>" for warning in plan.warnings),
+        *(f"<p>Warning: {escape(str(warning))}</p>" for warning in plan.warnings),
         _table(title, ("worker", "assets", "files"), first),
         _table("Excluded", ("count", "stage", "reason"), excluded),
     ]

@@ -22,7 +22,7 @@ def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     print(f"plan: {plan.equation}")
     print(f"fingerprint: {plan.fingerprint}")
     for warning in plan.warnings:
-        print(f"warning: {one_line(warning)}")
+        print(f"warning: {one_line(str(warning))}")
     _print_ledger(plan.exclusions)
     if whole and plan.jobs:
         _print_jobs(plan)
