@@ -69,28 +69,30 @@ def run_command(given: argparse.Namespace) -> int:
 
 
 def _settings(given: argparse.Namespace) -> SourceSettings:
-    """What the command line says, else the environment."""
+    """Where records and files come from: arguments, else the environment."""
     named = {one.variable: getattr(given, one.argument) for one in OPTIONS["sources"]}
     return settings_from({**os.environ, **{name: text for name, text in named.items() if text}})
 
 
 def _request(given: argparse.Namespace) -> DispatchRequest:
-    """The request of the command line, over a saved one where --request names it."""
+    """The request of the command line, based on a saved one if --request names it."""
     base = DispatchRequest()
     if given.request:
         base = load_request(_read(given.request, "--request"), Path(given.request).name)
-    same = (one.field for one in every_option() if one.field == one.argument)
-    changes = {
-        name: getattr(given, name)
-        for name in same
-        if name != "parameters_schema" and getattr(given, name) not in (None, ())
-    }
+    changes = _given_fields(given)
     if not given.request and not given.job_format:
         changes |= fields_from(os.environ)
     changes |= _chosen_trial(given)
     changes |= _chosen_assets(given)
     changes |= _chosen_parameters(given)
     return override_request(base, **changes)
+
+
+def _given_fields(given: argparse.Namespace) -> dict[str, Any]:
+    """The fields whose value is that of the argument with the same name."""
+    options = (one for one in every_option() if one.field == one.argument and one.kind != "file")
+    values = {one.field: getattr(given, one.argument) for one in options}
+    return {name: value for name, value in values.items() if value not in (None, ())}
 
 
 def _chosen_trial(given: argparse.Namespace) -> dict[str, Any]:

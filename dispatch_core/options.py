@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
 
-Kind = Literal["text", "integer", "positive", "switch", "flag", "choice", "paths", "object"]
+Kind = Literal["text", "integer", "positive", "switch", "flag", "choice", "paths", "file", "object"]
 """How a value is written: ``positive`` is a whole number from 1, ``switch`` 0 or 1, ``flag`` a
-switch that may stand alone, ``paths`` a list of field paths, ``object`` a value that only a
-request and a notebook take."""
+switch that may stand alone, ``paths`` a list of field paths, ``file`` a path on the command line
+and its content in a request, ``object`` a value that only a request and a notebook take."""
 
 DEFAULT_WORKERS = 50
 
@@ -66,7 +66,7 @@ _SWITCH: Any = {"kind": "switch", "metavar": "0|1"}
 _FLAG: Any = {"kind": "flag", "metavar": "0|1"}
 _PATHS: Any = {"kind": "paths", "metavar": "FIELD,...", "default": ()}
 _FIELD: Any = {"metavar": "FIELD"}
-_FILE: Any = {"metavar": "FILE"}
+_FILE: Any = {"kind": "file", "metavar": "FILE"}
 
 
 def _same(name: str, description: str, **more: Any) -> Option:

@@ -17,6 +17,7 @@ WORKERS_SHOWN = 20
 
 
 def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
+    """Print the numbers, the warnings and the head of the ledger; with `whole` the jobs too."""
     sets = len(plan.parameter_sets.sets)
     print(f"parameters: {counted(sets, 'set')}" if sets else "parameters: none, jobs carry null")
     print(f"plan: {plan.equation}")
@@ -29,7 +30,7 @@ def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
 
 
 def _print_ledger(exclusions: tuple[Exclusion, ...]) -> None:
-    """The number of rows for each reason, and its first ones: no reason hides another."""
+    """Print the number of rows of each reason and the first of them, so that none is hidden."""
     is_cut = False
     for (stage, reason), count in ledger_counts(exclusions).items():
         print(f"excluded: {count:,} at {stage}: {reason}")
@@ -43,7 +44,7 @@ def _print_ledger(exclusions: tuple[Exclusion, ...]) -> None:
 
 
 def _print_rows(rows: Sequence[Exclusion]) -> None:
-    """Rows of one reason; what to do stands once below those that it is said of."""
+    """Print rows of one reason; an action that several share is printed once, below them."""
     for action, alike in groupby(rows, key=attrgetter("action")):
         for row in alike:
             print(one_line(f"  {row.name or row.record_id}: {row.message}"))
@@ -68,7 +69,7 @@ def _print_jobs(plan: DispatchPlan) -> None:
 
 @contextmanager
 def shown_progress(stream: TextIO) -> Iterator[Progress]:
-    """A progress bar on a terminal, and nothing elsewhere."""
+    """A callback that draws a progress bar on a terminal, and nothing elsewhere."""
     if not stream.isatty():
         yield no_progress
         return
