@@ -63,7 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"job-dispatch {__version__}")
+    version = f"job-dispatch {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print the version")
     for title, options in OPTIONS.items():
         group = parser.add_argument_group(title)
         for option in options:

@@ -18,12 +18,12 @@ from dispatch_core.text.words import one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     given = parse_arguments(arguments)
-    # Imported only now: --help and a wrong argument end above, and need none of it.
-    from dispatch_core.command import run_command
-
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in an ASCII terminal
     try:
+        # Imported only now: --help and a wrong argument end above, and need none of it.
+        from dispatch_core.command import run_command
+
         code = run_command(given)
         sys.stdout.flush()
     except DispatchError as error:

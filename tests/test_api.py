@@ -340,6 +340,13 @@ def test_importing_the_package_imports_no_other_module() -> None:
     assert printed == "[]\n"
 
 
+def test_no_module_has_the_name_of_something_that_is_exported() -> None:
+    modules = {path.stem for path in (ROOT / "dispatch_core").iterdir()}
+
+    assert {"api", "request", "sources"} <= modules
+    assert modules & set(dispatch.__all__) == set()
+
+
 def test_every_exported_name_is_there_and_every_error_is_exported() -> None:
     ours = {
         name
@@ -350,5 +357,5 @@ def test_every_exported_name_is_there_and_every_error_is_exported() -> None:
     assert [name for name in dispatch.__all__ if not hasattr(dispatch, name)] == []
     assert len(ours) == 9
     assert ours <= set(dispatch.__all__)
-    assert set(dispatch.__all__) <= set(dir(dispatch))
+    assert dir(dispatch) == sorted(dispatch.__all__)
     assert not hasattr(dispatch, "plam")
