@@ -13,7 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
@@ -68,10 +76,11 @@ class Trial(BaseModel):
 class DispatchRequest(BaseModel):
     """What to dispatch; exactly one of ``query`` and ``asset_rows`` is set.
 
+    Wrong fields raise `InvalidInput` with every issue, also where a request is made directly.
     Each field is described in `OPTIONS`. ``split_files`` None means one job per file, or one
     per group if assets are grouped; ``several_files`` overrides it. ``tasks_per_job`` overrides
     ``num_parallel_workers``. ``excluded`` applies before ``trial``, and both before files are
-    located. Outside the core a request is made by `make_request`, which raises `InvalidInput`.
+    located.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -114,6 +123,18 @@ class DispatchRequest(BaseModel):
             raise ValueError("filter_by needs filter_latest: the field that tells which is latest")
         return self
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _raises_own_errors(
+        cls, fields: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        try:
+            return validate(fields)
+        except ValidationError as error:
+            where = (info.context or {}).get("where", "")
+            issues = dict.fromkeys(_issue_of(one, where) for one in error.errors())
+            raise InvalidInput(list(issues)) from None
+
     @property
     def is_split(self) -> bool:
         """Whether each file becomes a job of its own."""
@@ -141,7 +162,7 @@ class CheckedRequest:
 
 def make_request(**fields: Any) -> DispatchRequest:
     """A request of these fields; raises `InvalidInput` with every issue at once."""
-    return _validated(fields, "")
+    return DispatchRequest.model_validate(fields)
 
 
 def fields_from(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -161,7 +182,8 @@ def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
         raise InvalidInput(Issue("it is not a JSON object", where, "Give a saved request"))
     # a record of an earlier dispatch holds its request: both can be replayed
     inner = document.get("request")
-    return _validated(inner if isinstance(inner, dict) else document, where)
+    fields = inner if isinstance(inner, dict) else document
+    return DispatchRequest.model_validate(fields, context={"where": where})
 
 
 def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
@@ -218,14 +240,6 @@ def _missing_input(request: DispatchRequest) -> Iterator[Issue]:
     if request.query is None and request.asset_rows is None:
         action = "Give a query (--docdb_query) or a list of ids (--use_data_asset_csv=1)"
         yield Issue("nothing says which data assets to dispatch", "", action)
-
-
-def _validated(fields: dict[str, Any], where: str) -> DispatchRequest:
-    try:
-        return DispatchRequest.model_validate(fields)
-    except ValidationError as error:
-        issues = dict.fromkeys(_issue_of(one, where) for one in error.errors())
-        raise InvalidInput(list(issues)) from None
 
 
 def _issue_of(error: Any, where: str) -> Issue:

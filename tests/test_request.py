@@ -141,6 +141,13 @@ def test_a_query_that_is_no_json_query_is_one_issue(query: Any) -> None:
     )
 
 
+def test_a_request_that_is_made_directly_raises_the_same_error() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        DispatchRequest(querry={}, file_extension=3)
+
+    assert str(caught.value) == refusal(querry={}, file_extension=3)
+
+
 def test_all_wrong_fields_are_reported_at_once() -> None:
     assert len(refusal(querry={}, num_parallel_workers=0, on_missing="x").splitlines()) == 3
 
