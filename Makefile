@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test pictures load soak bench corpora check lock licences format clean
+.PHONY: app test pictures load soak bench corpora check docs wheel lock licences format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -38,6 +38,14 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The tables of docs/reference.md, from the options of the code.
+docs: .venv/dev
+	$(BIN)/python -m tests.support.reference
+
+# dist/job_dispatch-VERSION-py3-none-any.whl and the source distribution.
+wheel: .venv/dev
+	$(BIN)/uv build -q --no-build-isolation --python $(BIN)/python
+
 # After a change of a requirements file, or with ARGS=--upgrade for newer versions; then make licences.
 LOCK = $(BIN)/uv pip compile -q --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS)
@@ -59,7 +67,7 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-readers .venv-bench .corpora test-artefacts
+	rm -rf .venv .venv-readers .venv-bench .corpora test-artefacts dist
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/it"; exit 1; }

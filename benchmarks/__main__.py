@@ -25,6 +25,7 @@ from benchmarks.listing import Form, cost_of_a_key, listing, upstream
 from benchmarks.planning import growth, planning
 from benchmarks.report import Report, as_text, machine, merged, write_json, write_page
 from benchmarks.reruns import reruns
+from benchmarks.startup import startup
 from benchmarks.writing import writing, writing_counts
 
 PARTS: dict[str, Callable[[Form], Report]] = {
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[Form], Report]] = {
     "keys": cost_of_a_key,
     "upstream": upstream,
     "command": whole_command,
+    "startup": startup,
     "inventory": inventory,
     "planning": planning,
     "writing": writing,

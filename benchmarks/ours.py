@@ -18,8 +18,7 @@ def locate(task: Task) -> Callable[[], dict[str, Any]]:
     """Call ``locate_files`` as a dispatch does; `task` has locations, extension, nested."""
     from dispatch_core.locate import locate_files
     from dispatch_core.sources.s3 import S3Lister
-    from dispatch_core.text.file_extension import NestedStores
-    from dispatch_core.types import DataAsset
+    from dispatch_core.types import DataAsset, NestedStores
 
     lister = S3Lister()
     lister.list_page(BUCKET, "none/")  # connects
@@ -68,8 +67,9 @@ def boto3_pages(task: Task) -> Callable[[], int]:
 
 def plan(task: Task) -> Callable[[], dict[str, Any]]:
     """Plan a query over the embedded demo; `task` has assets, sets and query."""
-    from dispatch_core import DispatchRequest, plan_dispatch
     from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
+    from dispatch_core.dispatch import plan_dispatch
+    from dispatch_core.request import DispatchRequest
 
     settings = SourceSettings(demo_assets=task["assets"])
     source, lister = open_metadata_source(settings), open_object_lister(settings)

@@ -13,8 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch_core.grouping import moment_of
-from dispatch_core.request import SeveralFiles
-from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, Reason, exclude
+from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, Reason, SeveralFiles, exclude
 
 
 @dataclass(frozen=True, slots=True)

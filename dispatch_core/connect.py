@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.listing.cluster import DaskCluster
-from dispatch_core.sources import gateway as docdb
+from dispatch_core.options import option_of
 from dispatch_core.sources.mongodb import SCHEMES, MongoSource
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 
 if TYPE_CHECKING:
     from dispatch_core.demo.catalogue import DemoCatalogue
+
+# Each client is imported where its source is opened: they take most of a command's start.
 
 DEMO, S3 = "demo", "s3"
 DEMO_ASSETS = 2_400
@@ -38,9 +40,9 @@ class SourceSettings:
     """
 
     host: str = field(default="", repr=False)  # a mongodb:// URI may hold a password
-    version: str = docdb.VERSION
-    database: str = docdb.DATABASE
-    collection: str = docdb.COLLECTION
+    version: str = option_of("docdb_version").default
+    database: str = option_of("docdb_database").default
+    collection: str = option_of("docdb_collection").default
     buckets: str = ""
     demo_assets: int = DEMO_ASSETS
     dask_scheduler: str = ""
@@ -55,39 +57,44 @@ class SourceSettings:
 def settings_from(environment: Mapping[str, str]) -> SourceSettings:
     """The settings that environment variables give; a blank one counts as unset."""
 
-    def get(name: str, default: str = "") -> str:
-        return environment.get(name, "").strip() or default
+    def get(argument: str) -> str:
+        option = option_of(argument)
+        return environment.get(option.variable, "").strip() or option.default or ""
 
     return SourceSettings(
-        host=get("DOCDB_HOST"),
-        version=get("DOCDB_VERSION", docdb.VERSION),
-        database=get("DOCDB_DATABASE", docdb.DATABASE),
-        collection=get("DOCDB_COLLECTION", docdb.COLLECTION),
-        buckets=get("DISPATCH_BUCKETS"),
-        inventory=get("DISPATCH_S3_INVENTORY"),
-        dask_scheduler=get("DISPATCH_DASK_SCHEDULER"),
-        demo_assets=_demo_assets(get("DISPATCH_DEMO_ASSETS", str(DEMO_ASSETS))),
+        host=get("docdb_host"),
+        version=get("docdb_version"),
+        database=get("docdb_database"),
+        collection=get("docdb_collection"),
+        buckets=get("buckets"),
+        inventory=get("s3_inventory"),
+        dask_scheduler=get("dask_scheduler"),
+        demo_assets=_demo_assets(environment.get("DISPATCH_DEMO_ASSETS", "").strip()),
     )
 
 
 def _demo_assets(text: str) -> int:
+    if not text:
+        return DEMO_ASSETS
     if re.fullmatch("[0-9]{1,7}", text) and int(text):
         return int(text)
     action = "Write a whole number from 58, such as 2400"
     raise InvalidInput(
-        Issue(f"{text[:40]!r} is no number of assets", "DISPATCH_DEMO_ASSETS", action)
+        Issue(f"{text[:40]!r} is not a number of assets", "DISPATCH_DEMO_ASSETS", action)
     )
 
 
 def open_metadata_source(settings: SourceSettings) -> MetadataSource:
-    """The source of records; nothing is asked of it yet."""
+    """The source of records; no request is sent yet."""
     if settings.is_demo:
         return _demo_source(settings)
     if settings.host.startswith(SCHEMES):
         return MongoSource(
             settings.host, database=settings.database, collection=settings.collection
         )
-    return docdb.GatewaySource(
+    from dispatch_core.sources.gateway import GatewaySource
+
+    return GatewaySource(
         settings.host,
         version=settings.version,
         database=settings.database,
@@ -96,9 +103,9 @@ def open_metadata_source(settings: SourceSettings) -> MetadataSource:
 
 
 def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLister:
-    """The object store; nothing is asked of it yet, but for the manifest of an inventory.
+    """The object store; no request is sent yet, except for the manifest of an inventory.
 
-    Where it is `soon` used, boto3 gets ready meanwhile, which takes a third of a second.
+    If it is used `soon`, boto3 is prepared in the background, which takes a third of a second.
     """
     if settings.inventory:
         from dispatch_core.sources.inventory import InventoryLister
@@ -120,23 +127,24 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     root = Path(buckets)
     if not root.is_dir():
         action = "Write demo, s3, or a folder whose sub-folders stand for buckets"
-        raise InvalidInput(Issue(f"{buckets!r} is not a folder", "--buckets", action))
+        raise InvalidInput(Issue(f"{buckets!r} is not a folder", "buckets", action))
     from dispatch_core.sources.folder import FolderLister
 
     return FolderLister(root)
 
 
 def open_cluster(settings: SourceSettings) -> DaskCluster | None:
-    """The cluster that files are located on, if any; nothing is asked of it yet."""
+    """The cluster on which files are located, if any; no request is sent yet."""
     return DaskCluster(settings.dask_scheduler) if settings.dask_scheduler else None
 
 
 def _demo_source(settings: SourceSettings) -> MetadataSource:
     from dispatch_core.demo.gateway import DemoGateway, GatewayAdapter
+    from dispatch_core.sources.gateway import GatewaySource
 
     catalogue = _catalogue(settings.demo_assets)
     gateway = DemoGateway(catalogue.records)
-    return docdb.GatewaySource(
+    return GatewaySource(
         "demo.invalid",
         adapter=GatewayAdapter(gateway),
         label=f"embedded demo, {len(catalogue.records):,} generated assets"

@@ -18,8 +18,9 @@ from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
 from dispatch_core.locate import Located
+from dispatch_core.options import DEFAULT_WORKERS
 from dispatch_core.parameter_sets.document import ParameterSets
-from dispatch_core.request import DEFAULT_WORKERS, CheckedRequest, DispatchRequest
+from dispatch_core.request import CheckedRequest, DispatchRequest
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, LocatedAsset, Notice, Reason
 

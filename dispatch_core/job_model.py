@@ -14,12 +14,11 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
-from typing import Any, Literal
+from typing import Any, get_args
 
-from dispatch_core.types import LocatedAsset
+from dispatch_core.types import JobFormat, LocatedAsset
 
-JobFormat = Literal["seed", "pipeline"]
-JOB_FORMATS: tuple[JobFormat, ...] = ("seed", "pipeline")
+JOB_FORMATS: tuple[JobFormat, ...] = get_args(JobFormat)
 
 NAMESPACE = uuid.UUID("6f1d3f0e-6a55-5b0f-9c5e-2b1d8a4f7c30")
 MAX_QUERY_TEXT = 16_384

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from dispatch_core.job_model import Job, JobFormat
-from dispatch_core.types import LocatedAsset
+from dispatch_core.job_model import Job
+from dispatch_core.types import JobFormat, LocatedAsset
 
 MOST_HELD = 32 << 20
 """Size of the cache of encoded parameter sets, in characters; other sets are encoded for

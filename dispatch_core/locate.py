@@ -34,8 +34,8 @@ from dispatch_core.listing.scan import (
     single_runs,
 )
 from dispatch_core.sources.protocols import ObjectLister
-from dispatch_core.text.file_extension import NestedStores, check_extension, is_utf8
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, Reason, exclude
+from dispatch_core.text.file_extension import check_extension, is_utf8
+from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, NestedStores, Reason, exclude
 
 UNREACHABLE_AFTER = 20
 """If this many listings fail before one succeeds, the endpoint is treated as unreachable."""

@@ -10,30 +10,42 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.grouping import GroupingRules
-from dispatch_core.job_model import JobFormat
+from dispatch_core.options import option_of
 from dispatch_core.parameter_sets.document import ParameterSets, build_parameter_sets
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import Query, check_query
-from dispatch_core.text.file_extension import NestedStores, check_extension
+from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.strict_json import load_json
+from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
 
 WHERE = "dispatch request"
 
-DEFAULT_WORKERS = 50
-
 Positive = Annotated[int, Field(ge=1, strict=True)]
 _T = TypeVar("_T")
-SeveralFiles = Literal["each", "together", "newest", "largest", "only_one"]
 FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+def _option(name: str) -> Any:
+    """A field whose default and description are those of its option."""
+    option = option_of(name)
+    return Field(option.default, description=option.description)
 
 
 class Trial(BaseModel):
@@ -45,10 +57,10 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first: Positive | None = None
-    random: Positive | None = None
-    seed: Annotated[int, Field(strict=True)] = 0
-    one_per: Annotated[str, Field(min_length=1)] | None = None
+    first: Positive | None = _option("trial.first")
+    random: Positive | None = _option("trial.random")
+    seed: Annotated[int, Field(strict=True)] = _option("trial.seed")
+    one_per: Annotated[str, Field(min_length=1)] | None = _option("trial.one_per")
 
     @model_validator(mode="after")
     def _has_one_rule(self) -> Self:
@@ -65,45 +77,42 @@ class Trial(BaseModel):
 
 
 class DispatchRequest(BaseModel):
-    """What to dispatch. Exactly one of ``query`` and ``asset_rows`` is set.
+    """What to dispatch; exactly one of ``query`` and ``asset_rows`` is set.
 
-    The names are those of the command line. ``split_files`` None means one job
-    per file, or one per group where assets are grouped. ``several_files`` is the rule
-    for an asset with more than one match: ``each`` and ``together`` say what
-    ``split_files`` does and win over it, ``newest`` and ``largest`` use one of them,
-    and with ``only_one`` such an asset is out. ``tasks_per_job``, where
-    it is set, takes the place of ``num_parallel_workers``. ``excluded`` holds
-    record ids that a person took out by hand. ``trial`` is of the groups that are
-    left then, before files are located.
+    Wrong fields raise `InvalidInput` with every issue, also where a request is made directly.
+    Each field is described in `OPTIONS`. ``split_files`` None means one job per file, or one
+    per group if assets are grouped; ``several_files`` overrides it. ``tasks_per_job`` overrides
+    ``num_parallel_workers``. ``excluded`` applies before ``trial``, and both before files are
+    located.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
-    query: dict[str, Any] | list[dict[str, Any]] | None = None
-    asset_rows: tuple[AssetRow, ...] | None = None
-    excluded: tuple[str, ...] = ()
+    version: Literal[1] = _option("version")
+    query: dict[str, Any] | list[dict[str, Any]] | None = _option("query")
+    asset_rows: tuple[AssetRow, ...] | None = _option("asset_rows")
+    excluded: tuple[str, ...] = _option("excluded")
 
-    group_by: FieldPaths = ()
-    filter_latest: str | None = None
-    filter_by: FieldPaths = ()
-    unwind_list_fields: FieldPaths = ()
-    drop_null_groups: bool = True
-    trial: Trial | None = None
+    group_by: FieldPaths = _option("group_by")
+    filter_latest: str | None = _option("filter_latest")
+    filter_by: FieldPaths = _option("filter_by")
+    unwind_list_fields: FieldPaths = _option("unwind_list_fields")
+    drop_null_groups: bool = _option("drop_null_groups")
+    trial: Trial | None = _option("trial")
 
-    file_extension: str = ""
-    nested_stores: NestedStores = "outermost"
-    split_files: bool | None = None
-    several_files: SeveralFiles | None = None
+    file_extension: str = _option("file_extension")
+    nested_stores: NestedStores = _option("nested_stores")
+    split_files: bool | None = _option("split_files")
+    several_files: SeveralFiles | None = _option("several_files")
 
-    parameters: dict[str, Any] | None = None
-    parameters_schema: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = _option("parameters")
+    parameters_schema: dict[str, Any] | None = _option("parameters_schema")
 
-    num_parallel_workers: Positive = DEFAULT_WORKERS
-    tasks_per_job: Positive | None = None
-    max_number_of_tasks_dispatched: Positive | None = None
-    job_format: JobFormat = "seed"
-    on_missing: Literal["report", "fail"] = "report"
+    num_parallel_workers: Positive = _option("num_parallel_workers")
+    tasks_per_job: Positive | None = _option("tasks_per_job")
+    max_number_of_tasks_dispatched: Positive | None = _option("max_number_of_tasks_dispatched")
+    job_format: JobFormat = _option("job_format")
+    on_missing: OnMissing = _option("on_missing")
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -116,6 +125,18 @@ class DispatchRequest(BaseModel):
         if self.filter_by and not self.filter_latest:
             raise ValueError("filter_by needs filter_latest: the field that tells which is latest")
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _raises_own_errors(
+        cls, fields: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        try:
+            return validate(fields)
+        except ValidationError as error:
+            where = (info.context or {}).get("where", "")
+            issues = dict.fromkeys(_issue_of(one, where) for one in error.errors())
+            raise InvalidInput(list(issues)) from None
 
     @property
     def is_split(self) -> bool:
@@ -205,7 +226,17 @@ def value_or_raise(part: _T | InvalidInput) -> _T:
 
 def make_request(**fields: Any) -> DispatchRequest:
     """A request of these fields; raises `InvalidInput` with every issue at once."""
-    return _validated(fields, "")
+    return DispatchRequest.model_validate(fields)
+
+
+def fields_from(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that environment variables give a request: the job format, if it is set."""
+    option = option_of("job_format")
+    text = environment.get(option.variable, "").strip()
+    if text and text not in option.choices:
+        action = f"Write one of {', '.join(option.choices)}, or unset it"
+        raise InvalidInput(Issue(f"{text[:40]!r} is not a job format", option.variable, action))
+    return {option.field: text} if text else {}
 
 
 def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
@@ -215,7 +246,8 @@ def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
         raise InvalidInput(Issue("it is not a JSON object", where, "Give a saved request"))
     # a record of an earlier dispatch holds its request: both can be replayed
     inner = document.get("request")
-    return _validated(inner if isinstance(inner, dict) else document, where)
+    fields = inner if isinstance(inner, dict) else document
+    return DispatchRequest.model_validate(fields, context={"where": where})
 
 
 def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
@@ -225,6 +257,16 @@ def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
     """
     kept = {name: getattr(request, name) for name in request.model_fields_set - changes.keys()}
     return make_request(**kept, **changes).model_copy(update=kept)
+
+
+def override_request(saved: DispatchRequest, **changes: Any) -> DispatchRequest:
+    """A copy of a saved request with `changes`, each of which replaces what it contradicts."""
+    for name, other in _CONTRADICTS.items():
+        if changes.get(name) is not None:
+            changes.setdefault(other, None)
+    if changes.get("split_files") is not None and saved.several_files in ("each", "together"):
+        changes.setdefault("several_files", None)
+    return edit_request(saved, **changes)
 
 
 def check_request(request: DispatchRequest) -> CheckedRequest:
@@ -318,6 +360,13 @@ def _grouping_rules(request: DispatchRequest) -> GroupingRules:
     )
 
 
+_CONTRADICTS = {
+    "query": "asset_rows",
+    "asset_rows": "query",
+    "num_parallel_workers": "tasks_per_job",
+}
+
+
 def _parameter_sets(request: DispatchRequest) -> ParameterSets:
     schema = request.parameters_schema
     compiled = None if schema is None else compile_schema(schema)
@@ -326,23 +375,16 @@ def _parameter_sets(request: DispatchRequest) -> ParameterSets:
     return build_parameter_sets(request.parameters, compiled)
 
 
-def _validated(fields: dict[str, Any], where: str) -> DispatchRequest:
-    try:
-        return DispatchRequest.model_validate(fields)
-    except ValidationError as error:
-        issues = dict.fromkeys(_issue_of(one, where) for one in error.errors())
-        raise InvalidInput(list(issues)) from None
-
-
 def _issue_of(error: Any, where: str) -> Issue:
     path = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
-    action = ""
-    if path.startswith("query."):  # one of two shapes: pydantic tells of both
+    action = nearest = ""
+    if path.startswith("query."):  # one of two shapes: pydantic reports both
         path, message = "query", "it is neither a filter (object) nor a pipeline (array of them)"
     if error["type"] == "extra_forbidden":
         message = "this is not a field of a dispatch request"
-        near = difflib.get_close_matches(path, DispatchRequest.model_fields, 1)
-        action = f"Did you mean {near[0]}?" if near else "Remove it"
+        model = DispatchRequest if len(error["loc"]) == 1 else Trial
+        nearest = "".join(difflib.get_close_matches(str(error["loc"][-1]), model.model_fields, 1))
+        action = f"Did you mean {nearest}?" if nearest else "Remove it"
     at = ", ".join(part for part in (where, path) if part)
-    return Issue(message[:1].lower() + message[1:], at or WHERE, action)
+    return Issue(message[:1].lower() + message[1:], at or WHERE, action, nearest=nearest)

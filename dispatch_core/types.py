@@ -28,6 +28,18 @@ Pipeline = list[dict[str, Any]]
 
 Stage = Literal["input", "assets", "grouping", "files", "jobs", "workers"]
 
+JobFormat = Literal["seed", "pipeline"]
+"""The shape of ``distributed_parameters`` in a job: a list of one object, or the object."""
+
+NestedStores = Literal["outermost", "all"]
+"""Whether a matching directory store is one entry, or is searched for more inside."""
+
+SeveralFiles = Literal["each", "together", "newest", "largest", "only_one"]
+"""What to do with an asset that has more than one matching file."""
+
+OnMissing = Literal["report", "fail"]
+"""Whether an excluded asset is only reported, or stops the dispatch."""
+
 Family = Literal["data", "requested", "service"]
 """What an exclusion is due to: the data, the request itself, or a service that failed."""
 

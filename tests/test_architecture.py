@@ -20,15 +20,16 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "language": "text language job_model",
-    "readers": "query asset_list parameter_sets builder job_text grouping sources",
+    "language": "options text language job_model",
+    "readers": "arguments query asset_list parameter_sets builder job_text grouping sources",
     "request": "request walk listing jobs demo",
     "single steps": "find trial locate choose connect",
     "plan": "dispatch_plan",
     "all steps": "steps",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
-    "surface": "cli __init__",
+    "surface": "api command",
+    "door": "cli __init__",
     "entry": "__main__",
 }
 """A module imports from floors below its own, and from its own folder."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dispatch_core.choose import Chosen, choose_files
-from dispatch_core.request import SeveralFiles
-from dispatch_core.types import FileEntry, LocatedAsset
+from dispatch_core.types import FileEntry, LocatedAsset, SeveralFiles
 from tests.fakes import asset
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.cli import build_parser
+from dispatch_core.arguments import build_parser
 from tests.fakes import record, record_v2
 from tests.servers.gateway import GatewayServer
 from tests.servers.s3 import S3Server
@@ -398,7 +398,7 @@ def test_workers_are_filled_as_the_option_says(
 
 def test_a_blank_value_of_every_option_means_unset(run: CommandLine, tmp_path: Path) -> None:
     dispatch(run, "1")
-    named = ("--help", "--docdb_query", "--file_extension", "--output_directory")
+    named = ("--help", "--version", "--docdb_query", "--file_extension", "--output_directory")
     options = [a.option_strings[-1] for a in build_parser()._actions]
     blank = [f"{option}=" for option in options if option not in named]
 
@@ -1072,12 +1072,12 @@ def test_a_request_that_cannot_be_used_is_bad_input(
         (["--split_files=2"], "'2' is neither 0 nor 1"),
         (["--trial_first=0"], "0 is less than 1"),
         (["--trial_first=1", "--trial_random=1"], "a trial has one rule"),
-        (["--trial_seed=1"], "a seed chooses nothing by itself"),
-        (["--trial_first=1", "--no_trial"], "it asks for a trial and for none"),
+        (["--trial_seed=1"], "it needs --trial_random"),
+        (["--trial_first=1", "--no_trial"], "it contradicts --trial_"),
         (["--num_parallel_workers=0"], "0 is less than 1"),
         (["--tasks_per_job=1.5"], "'1.5' is not a whole number"),
-        (["--on_missing=stop"], "'stop' is none of report, fail"),
-        (["--nested_stores=none"], "'none' is none of outermost, all"),
+        (["--on_missing=stop"], "'stop' is not one of report, fail"),
+        (["--nested_stores=none"], "'none' is not one of outermost, all"),
         (["--num_parallel_worker=3"], "Did you mean --num_parallel_workers?"),
         (["--docdb_query"], "expected one argument"),
         (["surplus"], "unrecognized arguments: surplus"),
@@ -1195,6 +1195,41 @@ def test_help_names_every_option_and_teaches_by_examples_that_parse() -> None:
         given = build_parser().parse_args(command)
         assert given.docdb_query or given.use_data_asset_csv or given.request
     assert "exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed" in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--nonsense"]])
+def test_help_and_wrong_arguments_import_no_client_and_no_model(arguments: list[str]) -> None:
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, sep='\\n'))\n"
+        "from dispatch_core.cli import main\n"
+        f"main({arguments!r})"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    modules = {line.partition(".")[0] for line in done.stdout.splitlines()}
+    assert {"dispatch_core", "argparse"} <= modules
+    assert modules & {"pydantic", "boto3", "requests", "aind_data_access_api", "regex"} == set()
+
+
+def test_a_plan_of_the_demo_without_files_imports_no_pandas_and_no_progress_bar(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import sys\n"
+        "from dispatch_core.cli import main\n"
+        f"main(['--plan', '--docdb_query', {subject('900003')!r}])\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+
+    printed = subprocess.check_output(
+        [sys.executable, "-c", code], cwd=ROOT, env=clean_environment(), text=True
+    )
+
+    modules = set(printed.splitlines())
+    assert {"dispatch_core.dispatch", "pydantic"} <= modules
+    assert modules & {"pandas", "streamlit", "rich", "pymongo", "duckdb", "distributed"} == set()
 
 
 def test_the_query_of_the_help_finds_assets_in_the_demo(run_demo: CommandLine) -> None:

@@ -60,7 +60,7 @@ def test_a_blank_variable_counts_as_unset(blank: str) -> None:
 def test_a_number_of_demo_assets_that_is_none_is_bad_input_that_names_the_variable(
     text: str,
 ) -> None:
-    with pytest.raises(InvalidInput, match=r"DISPATCH_DEMO_ASSETS: .* is no number of assets"):
+    with pytest.raises(InvalidInput, match=r"DISPATCH_DEMO_ASSETS: .* is not a number of assets"):
         settings_from({"DISPATCH_DEMO_ASSETS": text})
 
 

@@ -6,19 +6,36 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_core.cli import build_parser
+from dispatch_core.options import every_option
+from dispatch_core.request import DispatchRequest, Trial
+from tests.support.reference import with_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
 VARIABLE = re.compile(r"[\"'](DOCDB_[A-Z]+|DISPATCH_[A-Z_]+|AWS_[A-Z0-9_]+)[\"']")
-FLAGS = [flag for action in build_parser()._actions for flag in action.option_strings]
 
 
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag not in ("-h", "--help")])
-def test_every_flag_is_in_the_table_of_the_reference(flag: str) -> None:
-    assert f"| `{flag}` |" in REFERENCE
+def test_the_tables_of_the_reference_are_made_from_the_options() -> None:
+    assert with_tables(REFERENCE) == REFERENCE, "run make docs"
+    assert REFERENCE.count("| `--file_extension` | `file_extension` | end of the names of") == 1
+    assert REFERENCE.count("| `DOCDB_HOST` | as `--docdb_host` | the embedded demo |") == 1
+
+
+@pytest.mark.parametrize("name", DispatchRequest.model_fields)
+def test_every_field_of_a_request_has_the_description_of_its_option(name: str) -> None:
+    described = {one.field: one.description for one in every_option()}
+
+    assert DispatchRequest.model_fields[name].description == described[name]
+    assert len(described[name]) > 10
+
+
+def test_every_option_of_a_request_is_a_field_of_it() -> None:
+    trial = [f"trial.{name}" for name in Trial.model_fields]
+    fields = [*DispatchRequest.model_fields, *trial]
+
+    assert sorted(one.field for one in every_option() if one.field) == sorted(fields)
 
 
 def test_every_environment_variable_that_the_code_reads_is_in_the_reference() -> None:
@@ -30,11 +47,13 @@ def test_every_environment_variable_that_the_code_reads_is_in_the_reference() ->
     assert {name for name in read if f"`{name}`" not in REFERENCE} == set()
 
 
-def test_the_readme_starts_with_both_commands() -> None:
+def test_the_readme_starts_with_both_commands_and_the_lines_of_a_notebook() -> None:
     first_screen = README[:2400]
 
     assert "make app" in first_screen
     assert "make test" in first_screen
+    assert "import dispatch_core as dispatch" in first_screen
+    assert 'plan.write("out")' in first_screen
     assert "pip install --require-hashes -r requirements.lock" in first_screen
 
 

@@ -11,13 +11,12 @@ from dispatch_core.job_model import (
     MAX_QUERY_TEXT,
     READERS,
     Job,
-    JobFormat,
     accepting_readers,
     job_bytes,
     job_document,
     query_for_jobs,
 )
-from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
+from dispatch_core.types import DataAsset, FileEntry, JobFormat, LocatedAsset
 from tests.fakes import make_job
 
 ASSET = DataAsset("r1", "behavior_1", "s3://data/behavior_1", ("id-1",))

@@ -17,13 +17,12 @@ from dispatch_core.job_model import (
     JOB_FORMATS,
     NAMESPACE,
     Job,
-    JobFormat,
     job_bytes,
     job_document,
 )
 from dispatch_core.job_text import JobTexts
 from dispatch_core.request import make_request
-from dispatch_core.types import DataAsset, FileEntry, LocatedAsset
+from dispatch_core.types import DataAsset, FileEntry, JobFormat, LocatedAsset
 from tests.fakes import Buckets, Records, make_job, record
 
 TEXT = st.text(max_size=6) | st.sampled_from(["a\n    b", '"', "\\", "\u2028", "é🐭", "\x00", ""])

@@ -18,8 +18,10 @@ from dispatch_core.request import (
     DispatchRequest,
     check_request,
     edit_request,
+    fields_from,
     load_request,
     make_request,
+    override_request,
 )
 
 FULL: dict[str, Any] = {
@@ -117,6 +119,14 @@ def test_a_record_of_an_earlier_dispatch_is_replayed_by_the_request_it_holds() -
         ({"trial": {}}, "trial: a trial has one rule: first, random or one_per."),
         ({"trial": {"first": 1, "one_per": "a"}}, "trial: a trial has one rule"),
         ({"trial": {"first": 0}}, "trial.first: input should be greater than"),
+        (
+            {"trial": {"frist": 1}},
+            "request. Did you mean first?",
+        ),
+        (
+            {"file_extention": ""},
+            "request. Did you mean file_extension?",
+        ),
         ({"trial": {"last": 1}}, "trial.last: this is not a field of a dispatch request."),
     ],
 )
@@ -129,6 +139,13 @@ def test_a_query_that_is_no_json_query_is_one_issue(query: Any) -> None:
     assert refusal(query=query) == (
         "query: it is neither a filter (object) nor a pipeline (array of them)."
     )
+
+
+def test_a_request_that_is_made_directly_raises_the_same_error() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        DispatchRequest(querry={}, file_extension=3)
+
+    assert str(caught.value) == refusal(querry={}, file_extension=3)
 
 
 def test_all_wrong_fields_are_reported_at_once() -> None:
@@ -145,6 +162,26 @@ def test_the_rule_for_several_files_wins_over_split_files() -> None:
     assert make_request(split_files=False, several_files="each").is_split
     assert not make_request(split_files=True, several_files="together").is_split
     assert not make_request(split_files=False, several_files="newest").is_split
+
+
+def test_a_change_of_a_saved_request_replaces_what_it_contradicts() -> None:
+    saved = make_request(query={}, tasks_per_job=4, several_files="together")
+
+    changed = override_request(
+        saved, asset_rows=[AssetRow(2, "id-1")], num_parallel_workers=3, split_files=True
+    )
+
+    assert changed == make_request(
+        asset_rows=[AssetRow(2, "id-1")], num_parallel_workers=3, split_files=True
+    )
+    assert override_request(saved, several_files="each").several_files == "each"
+
+
+def test_a_job_format_of_the_environment_is_checked() -> None:
+    assert fields_from({"DISPATCH_JOB_FORMAT": " pipeline "}) == {"job_format": "pipeline"}
+    assert fields_from({"DISPATCH_JOB_FORMAT": " "}) == {}
+    with pytest.raises(InvalidInput, match="DISPATCH_JOB_FORMAT: 'yaml' is not a job format"):
+        fields_from({"DISPATCH_JOB_FORMAT": "yaml"})
 
 
 def test_a_check_reads_every_part() -> None:

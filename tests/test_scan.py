@@ -17,8 +17,7 @@ from dispatch_core.listing.scan import Run, first_runs, list_run
 from dispatch_core.locate import Located, locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject
 from dispatch_core.sources.s3 import S3Lister
-from dispatch_core.text.file_extension import NestedStores
-from dispatch_core.types import DataAsset
+from dispatch_core.types import DataAsset, NestedStores
 from tests.servers.s3 import S3Server
 from tests.support.store import (
     LAST,

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from dispatch_core.errors import DelimiterRefused, Issue, ServiceError
 from dispatch_core.sources.protocols import ListPage, ObjectLister
-from dispatch_core.text.file_extension import NestedStores
-from dispatch_core.types import FileEntry
+from dispatch_core.types import FileEntry, NestedStores
 
 LAST = "\U0010ffff"
 """The last character: every key that sorts after ``a/`` with it is outside ``a/``."""

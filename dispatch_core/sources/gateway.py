@@ -30,11 +30,9 @@ from dispatch_core.errors import (
     Issue,
     ServiceError,
 )
+from dispatch_core.options import option_of
 from dispatch_core.types import Filter, Pipeline, Record
 
-DATABASE = "metadata_index"
-COLLECTION = "data_assets"
-VERSION = "v1"
 MAX_URL_FILTER = 6_000
 """Bytes of a quoted filter that fit in a GET; the gateway limits URLs to about 8 kB."""
 MAX_RESPONSE = 64 * 1024 * 1024
@@ -123,9 +121,9 @@ class GatewaySource:
         self,
         host: str,
         *,
-        version: str = VERSION,
-        database: str = DATABASE,
-        collection: str = COLLECTION,
+        version: str = option_of("docdb_version").default,
+        database: str = option_of("docdb_database").default,
+        collection: str = option_of("docdb_collection").default,
         adapter: BaseAdapter | None = None,
         retry_policy: RetryPolicy | None = None,
         label: str = "",

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from dispatch_core.errors import InvalidInput, Issue
-
-NestedStores = Literal["outermost", "all"]
-"""Whether a matching directory store is one entry, or is also searched for entries inside."""
 
 
 def check_extension(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Counts with their nouns, for messages."""
+"""Counts with their nouns, and text for one line of a terminal."""
 
 from __future__ import annotations
 
@@ -6,3 +6,8 @@ from __future__ import annotations
 def counted(number: int, noun: str) -> str:
     """A count and its noun: "1 job", "2 jobs", "1,000 jobs"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def one_line(text: str) -> str:
+    """`text` on one line of a terminal: a name may hold line breaks and escape codes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -10,11 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 from dispatch_core.choose import count_inputs
 from dispatch_core.errors import InvalidInput
 from dispatch_core.locate import Located
-from dispatch_core.request import SeveralFiles
 from dispatch_core.steps import Steps
 from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.words import counted
-from dispatch_core.types import Exclusion, FileEntry, LocatedAsset
+from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, SeveralFiles
 from dispatch_core.views.columns import count_endings, count_files, count_sizes, held_extensions
 from dispatch_core.views.table import Columns, table_text
 from pages.shared.state.session import Session

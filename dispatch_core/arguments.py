@@ -1,0 +1,165 @@
+"""The arguments of the command line: a parser made from `OPTIONS`.
+
+Nothing heavy is imported here: ``--help`` and a wrong argument need no client and no model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+from dispatch_core import __version__
+from dispatch_core.errors import InvalidInput
+from dispatch_core.options import OPTIONS, Option, every_option
+from dispatch_core.text.strict_json import load_json
+
+_DESCRIPTION = (
+    "Find data assets, locate their files, and write the job models of an analysis into worker "
+    "folders."
+)
+_EPILOG = """\
+examples:
+  # print the jobs for all derived assets of a project, and which assets are excluded
+  python -m dispatch_core --plan --file_extension .nwb \\
+      --docdb_query '{"data_description.project_name": "Thalamic Ephys Survey",
+                      "data_description.data_level": "derived"}'
+
+  # write worker folders for the ids of ./in/data_asset_input.csv, and the ledger
+  python -m dispatch_core --input_directory in --output_directory out \\
+      --use_data_asset_csv 1 --file_extension .nwb --ledger ledger.csv
+
+  # the same dispatch again, from what the first one saved
+  python -m dispatch_core --request out.dispatch.json --output_directory again
+
+Parameters are read from <input_directory>/analysis_parameters/analysis_parameters.json,
+else from <input_directory>/analysis_parameters.json. A blank value (--group_by=) means
+unset. Lists are comma-separated, a JSON list, or the option given several times.
+
+Without DOCDB_HOST everything runs on an embedded demo of generated assets.
+
+exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed
+"""
+_SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was given, by the names of the arguments; what was not given is None.
+
+    A wrong argument ends the process with exit code 2, as argparse does.
+    """
+    return build_parser().parse_args(arguments)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every option that has an argument."""
+    parser = _Parser(
+        prog="python -m dispatch_core",
+        usage="%(prog)s [--option VALUE ...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    version = f"job-dispatch {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print the version")
+    for title, options in OPTIONS.items():
+        group = parser.add_argument_group(title)
+        for option in options:
+            if option.argument:
+                group.add_argument(f"--{option.argument}", **_settings(option))
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Print only what is wrong: the usage of 40 options would push it off the screen."""
+        _, unknown, words = message.partition("unrecognized arguments: ")
+        known = [f"--{option.argument}" for option in every_option() if option.argument]
+        near = difflib.get_close_matches(words.split(" ")[0].split("=")[0], known, 1)
+        hint = f"Did you mean {near[0]}? " if unknown and near else ""
+        self.exit(2, f"error: {message}. {hint}--help explains every option.\n")
+
+
+def _settings(option: Option) -> dict[str, Any]:
+    """The settings of argparse for one option; no default, so that what was given is known."""
+    settings: dict[str, Any] = {"help": _help(option), "metavar": option.metavar, "default": None}
+    if option.kind == "paths":
+        return settings | {"action": _Paths}
+    if option.kind == "flag":
+        settings |= {"nargs": "?", "const": True}
+    return settings | {"type": _reader(option)}
+
+
+def _help(option: Option) -> str:
+    """The description and the default; argparse takes % for a placeholder."""
+    parts = [option.variable, option.default_text]
+    default = ", else ".join(part for part in parts if part)
+    text = f"{option.description} (default: {default})" if default else option.description
+    return text.replace("%", "%%")
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    """How a value of this kind is read from its text; blank text is None."""
+    if option.kind == "choice":
+        return partial(_choice, option.choices)
+    readers: dict[str, Callable[[str], Any]] = {
+        "switch": _switch,
+        "flag": _switch,
+        "integer": _integer,
+        "positive": _positive,
+    }
+    return readers.get(option.kind, _text)
+
+
+def _text(text: str) -> str | None:
+    return text if text.strip() else None
+
+
+def _switch(text: str) -> bool | None:
+    if not text.strip():
+        return None
+    if text.strip().lower() not in _SWITCH:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 0 nor 1")
+    return _SWITCH[text.strip().lower()]
+
+
+def _integer(text: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _positive(text: str) -> int | None:
+    number = _integer(text)
+    if number is not None and number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def _choice(choices: Sequence[str], text: str) -> str | None:
+    if text.strip() and text.strip() not in choices:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(choices)}")
+    return text.strip() or None
+
+
+class _Paths(argparse.Action):
+    """Collects field paths: ``a,b``, ``["a", "b"]``, or the option several times."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        values = values or ""
+        try:
+            more = load_json(values, str(option)) if values.lstrip().startswith("[") else None
+        except InvalidInput as error:
+            parser.error(str(error))
+        if more is None:
+            more = values.split(",")
+        if not all(isinstance(path, str) for path in more):
+            parser.error(f"{option}: write field paths, such as subject.subject_id")
+        found = tuple(path.strip() for path in more if path.strip())
+        setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *found))

@@ -1,0 +1,314 @@
+"""Every option of a dispatch, once: its name, kind, default, description and variable.
+
+The fields of `DispatchRequest`, the arguments of the command line, the tables of
+``docs/reference.md`` and the docstring of `dispatch_core.plan` are made from `OPTIONS`.
+Only the standard library is imported here, so that ``--help`` is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple, get_args
+
+from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
+
+Kind = Literal["text", "integer", "positive", "switch", "flag", "choice", "paths", "file", "object"]
+"""How a value is written: ``positive`` is a whole number from 1, ``switch`` 0 or 1, ``flag`` a
+switch that may stand alone, ``paths`` a list of field paths, ``file`` a path on the command line
+and its content in a request, ``object`` a value that only a request and a notebook take."""
+
+DEFAULT_WORKERS = 50
+
+
+class Option(NamedTuple):
+    """One option of the request, of the command line, or of both.
+
+    Attributes
+    ----------
+    field
+        Name in a request and in a notebook; a rule of the trial is ``trial.first``. Empty
+        for what only the command line takes.
+    argument
+        Name on the command line, without its dashes; empty for what it does not take.
+    default
+        The value where the option is not given.
+    otherwise
+        The same in words, where the value itself says too little.
+    variable
+        Environment variable that gives the value where the option does not.
+    """
+
+    field: str
+    argument: str
+    description: str
+    kind: Kind = "text"
+    metavar: str = ""
+    default: Any = None
+    otherwise: str = ""
+    choices: tuple[str, ...] = ()
+    variable: str = ""
+
+    @property
+    def default_text(self) -> str:
+        """The default in words; empty where there is none."""
+        if self.otherwise or self.default is None or self.default == ():
+            return self.otherwise
+        return f"{self.default:d}" if isinstance(self.default, bool) else str(self.default)
+
+    @property
+    def name(self) -> str:
+        """The name in a notebook: ``file_extension``, ``trial_first``."""
+        return self.field.replace(".", "_")
+
+
+_NUMBER: Any = {"kind": "positive", "metavar": "N"}
+_SWITCH: Any = {"kind": "switch", "metavar": "0|1"}
+_FLAG: Any = {"kind": "flag", "metavar": "0|1"}
+_PATHS: Any = {"kind": "paths", "metavar": "FIELD,...", "default": ()}
+_FIELD: Any = {"metavar": "FIELD"}
+_FILE: Any = {"kind": "file", "metavar": "FILE"}
+
+
+def _same(name: str, description: str, **more: Any) -> Option:
+    """An option that has one name in a request and on the command line."""
+    return Option(name, name, description, **more)
+
+
+def _chosen(name: str, literal: Any, description: str, **more: Any) -> Option:
+    choices = get_args(literal)
+    metavar = "|".join(choices) if len(choices) < 3 else "RULE"
+    return _same(name, description, kind="choice", choices=choices, **{"metavar": metavar, **more})
+
+
+def _trial(rule: str, description: str, **more: Any) -> Option:
+    return Option(f"trial.{rule}", f"trial_{rule}", description, **more)
+
+
+def _command(name: str, description: str, **more: Any) -> Option:
+    """An option that only the command line takes."""
+    return Option("", name, description, **more)
+
+
+def _value(name: str, description: str, **more: Any) -> Option:
+    """A value that a request and a notebook take, and the command line reads from files."""
+    return Option(name, "", description, **{"kind": "object", **more})
+
+
+OPTIONS: dict[str, tuple[Option, ...]] = {
+    "which assets": (
+        Option(
+            "query",
+            "docdb_query",
+            "MongoDB filter (an object) or aggregation pipeline (an array) as JSON, or the path "
+            "of a JSON file with one",
+            metavar="JSON|FILE",
+        ),
+        _command(
+            "use_data_asset_csv",
+            "1: use the ids of <input_directory>/data_asset_input.csv, column asset_id",
+            default=False,
+            **_SWITCH,
+        ),
+        _value("asset_rows", "rows of an asset list, each with its number and its id"),
+        _value("excluded", "record ids that are excluded by hand", default=()),
+        _same(
+            "filter_latest",
+            "keep the asset with the greatest value of this field, one for each filter_by",
+            **_FIELD,
+        ),
+        _same("filter_by", "fields of which filter_latest keeps one asset each", **_PATHS),
+        _chosen("on_missing", OnMissing, "fail: stop if any asset is excluded", default="report"),
+    ),
+    "a trial run": (
+        _value("trial", "a few of the assets instead of all; one rule: first, random or one_per"),
+        _trial("first", "only the first N assets, or groups of assets", **_NUMBER),
+        _trial("random", "only N assets chosen at random, by trial_seed", **_NUMBER),
+        _trial(
+            "seed",
+            "the same seed chooses the same assets",
+            kind="integer",
+            metavar="N",
+            default=0,
+        ),
+        _trial(
+            "one_per",
+            "only the first asset for each value of this field, such as subject.subject_id",
+            **_FIELD,
+        ),
+        _command("no_trial", "dispatch everything, although the saved request is a trial", **_FLAG),
+    ),
+    "which files": (
+        _same(
+            "file_extension",
+            "end of the names of files and directory stores, such as .nwb or .ome.zarr; without "
+            "it no file is listed and jobs name assets only",
+            metavar="EXT",
+            default="",
+            otherwise="none",
+        ),
+        _same(
+            "split_files",
+            "1: one job per file; 0: one job per asset with all its files",
+            otherwise="1; 0 with group_by",
+            **_SWITCH,
+        ),
+        _chosen(
+            "several_files",
+            SeveralFiles,
+            "if more than one file of an asset matches: each or together (as split_files), "
+            "newest, largest, or only_one, which excludes the asset",
+            otherwise="as split_files",
+        ),
+        _chosen(
+            "nested_stores",
+            NestedStores,
+            "all: match inside matching directory stores too, which lists every chunk",
+            default="outermost",
+        ),
+    ),
+    "groups of assets": (
+        _same("group_by", "assets that share these fields become one job", **_PATHS),
+        _same("unwind_list_fields", "list fields of which each item counts separately", **_PATHS),
+        _same(
+            "drop_null_groups",
+            "1: exclude assets that lack a grouping field",
+            default=True,
+            **_SWITCH,
+        ),
+    ),
+    "workers and jobs": (
+        _same(
+            "num_parallel_workers",
+            "maximum number of worker folders",
+            default=DEFAULT_WORKERS,
+            **_NUMBER,
+        ),
+        _same(
+            "tasks_per_job",
+            "jobs in each worker folder, instead of num_parallel_workers",
+            **_NUMBER,
+        ),
+        _same(
+            "max_number_of_tasks_dispatched",
+            "maximum number of jobs; the rest is cut after everything else, with a warning",
+            otherwise="none",
+            **_NUMBER,
+        ),
+        _chosen(
+            "job_format",
+            JobFormat,
+            "shape of distributed_parameters in a job: a list of one object (seed), or the "
+            "object itself (pipeline, for analysis-pipeline-utils)",
+            default="seed",
+            variable="DISPATCH_JOB_FORMAT",
+        ),
+        _value("parameters", "the content of analysis_parameters.json"),
+        _same("parameters_schema", "JSON Schema that each parameter set must meet", **_FILE),
+    ),
+    "input and output": (
+        _command(
+            "input_directory",
+            "where the CSV and the parameters are",
+            metavar="DIR",
+            default="/data",
+        ),
+        _command("output_directory", "where worker folders go", metavar="DIR", default="/results"),
+        _command(
+            "replace",
+            "move what the output folder contains aside first, with its record; replace another zip "
+            "or record file",
+            **_FLAG,
+        ),
+        _command("zip", "write a zip; no folder, unless output_directory is given", **_FILE),
+        _command("plan", "print the plan and write nothing", **_FLAG),
+        _command(
+            "ledger",
+            "write the exclusion ledger, as CSV or as .json (-: to standard output)",
+            **_FILE,
+        ),
+        _command(
+            "request",
+            "replay a saved request or record (-: read it from standard input); other options "
+            "change it",
+            **_FILE,
+        ),
+        _command(
+            "save_request", "save the request of this command (-: to standard output)", **_FILE
+        ),
+        _command(
+            "record",
+            "record of the dispatch (-: to standard output)",
+            otherwise="<output>.dispatch.json",
+            **_FILE,
+        ),
+        _value("version", "version of the layout of a saved request", default=1),
+    ),
+    "sources": (
+        _command(
+            "docdb_host",
+            "host of the metadata gateway, with its port unless that is 443, or a mongodb:// URI",
+            metavar="HOST",
+            otherwise="the embedded demo",
+            variable="DOCDB_HOST",
+        ),
+        _command(
+            "docdb_version",
+            "v1 or v2 of the gateway",
+            metavar="V",
+            default="v1",
+            variable="DOCDB_VERSION",
+        ),
+        _command(
+            "docdb_database",
+            "database of the data assets",
+            metavar="NAME",
+            default="metadata_index",
+            variable="DOCDB_DATABASE",
+        ),
+        _command(
+            "docdb_collection",
+            "collection of the data assets",
+            metavar="NAME",
+            default="data_assets",
+            variable="DOCDB_COLLECTION",
+        ),
+        _command(
+            "buckets",
+            "where files are listed: the demo, S3, or a folder whose sub-folders stand for buckets",
+            metavar="demo|s3|DIR",
+            otherwise="demo with the demo, else s3",
+            variable="DISPATCH_BUCKETS",
+        ),
+        _command(
+            "s3_inventory",
+            "find files in these S3 inventories instead of listing: manifest.json, folder or "
+            "Parquet file, local or s3://",
+            metavar="MANIFEST,..",
+            variable="DISPATCH_S3_INVENTORY",
+        ),
+        _command(
+            "dask_scheduler",
+            "locate files on this Dask cluster, tcp://HOST:8786",
+            metavar="ADDRESS",
+            otherwise="threads of this process",
+            variable="DISPATCH_DASK_SCHEDULER",
+        ),
+    ),
+}
+"""Title of a group -> its options, in the order in which they are shown."""
+
+
+def every_option() -> Iterator[Option]:
+    """The options of all groups."""
+    for group in OPTIONS.values():
+        yield from group
+
+
+def option_of(name: str) -> Option:
+    """The option of a field (``query``, ``trial.first``) or of an argument (``docdb_host``)."""
+    return _BY_NAME[name]
+
+
+_BY_NAME = {
+    name: option for option in every_option() for name in (option.argument, option.field) if name
+}

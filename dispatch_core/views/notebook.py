@@ -1,0 +1,141 @@
+"""A plan for a notebook: its jobs and its ledger as rows of a table, and the plan as HTML."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from html import escape
+from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.text.words import counted
+from dispatch_core.types import Exclusion
+
+JOBS_SHOWN = 5
+TEXTS_SHOWN = 2
+
+_T = TypeVar("_T")
+
+
+class JobRow(NamedTuple):
+    """One job as a row of a table; lists run in parallel, one item for each asset.
+
+    ``files`` and ``parameters`` are None where the request asks for none.
+    """
+
+    job: str
+    worker: int
+    asset_names: list[str]
+    record_ids: list[str]
+    asset_ids: list[str]
+    locations: list[str]
+    files: list[str] | None
+    parameters: dict[str, Any] | None
+
+
+class LedgerRow(NamedTuple):
+    """One row of the exclusion ledger: which asset is excluded, at which stage, and why."""
+
+    stage: str
+    reason: str
+    name: str
+    record_id: str
+    location: str
+    message: str
+    action: str
+
+
+class Rows(Sequence[_T], Generic[_T]):
+    """A sequence whose rows are made when they are read; ``pandas.DataFrame`` takes it as it is."""
+
+    def __init__(self, noun: str, count: int, row: Callable[[int], _T]) -> None:
+        self._noun = noun
+        self._indices = range(count)
+        self._row = row
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
+    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self._row, self._indices[index]))
+        return self._row(self._indices[index])
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} rows of {self._noun}; pandas.DataFrame(...) makes a table of them>"
+
+
+def job_rows(plan: DispatchPlan) -> Sequence[JobRow]:
+    """A row for each job, worker by worker."""
+    starts = [worker.start for worker in plan.workers]
+    return Rows("jobs", len(plan.jobs), partial(_job_row, plan, starts))
+
+
+def ledger_rows(plan: DispatchPlan) -> Sequence[LedgerRow]:
+    """A row for each excluded asset or job, in the order of the ledger."""
+    exclusions = plan.exclusions
+    return Rows("the ledger", len(exclusions), lambda index: _ledger_row(exclusions[index]))
+
+
+def plan_html(plan: DispatchPlan) -> str:
+    """The equation, the sources, the warnings, the first jobs, and the excluded by reason."""
+    reasons = Counter((row.stage, str(row.reason)) for row in plan.exclusions)
+    excluded = [(f"{count:,}", *why) for why, count in reasons.most_common()]
+    first = [
+        (str(row.worker), _shortened(row.asset_names), _shortened(row.files or row.locations))
+        for row in job_rows(plan)[:JOBS_SHOWN]
+    ]
+    title = f"First {len(first)} of {counted(len(plan.jobs), 'job')}"
+    parts = [
+        f"<p><b>{escape(str(plan.equation))}</b></p>",
+        f"<p>source: {escape(plan.source)}<br>buckets: {escape(plan.buckets)}</p>",
+        *(f"<p>Warning: {escape(str(warning))}</p>" for warning in plan.warnings),
+        _table(title, ("worker", "assets", "files"), first),
+        _table("Excluded", ("count", "stage", "reason"), excluded),
+    ]
+    return "".join(parts)
+
+
+def _job_row(plan: DispatchPlan, starts: Sequence[int], index: int) -> JobRow:
+    job = plan.jobs[index]
+    assets = [one.asset for one in job.assets]
+    has_files = any(one.files is not None for one in job.assets)
+    files = [file.location for one in job.assets for file in one.files or ()]
+    return JobRow(
+        job=job.name,
+        worker=bisect_right(starts, index) - 1,
+        asset_names=[asset.name for asset in assets],
+        record_ids=[asset.record_id for asset in assets],
+        asset_ids=[asset.asset_id for asset in assets],
+        locations=[asset.location for asset in assets],
+        files=files if has_files else None,
+        parameters=None if job.parameters is None else dict(job.parameters),
+    )
+
+
+def _ledger_row(row: Exclusion) -> LedgerRow:
+    which = (row.name, row.record_id, row.location)
+    return LedgerRow(row.stage, str(row.reason), *which, row.message, row.action)
+
+
+def _shortened(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - TEXTS_SHOWN:,} more" if len(texts) > TEXTS_SHOWN else ""
+    return f"{', '.join(texts[:TEXTS_SHOWN])}{more}"
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table; empty where there are no rows."""
+    if not rows:
+        return ""
+    lines = [f"<tr>{_cells('th', header)}</tr>", *(f"<tr>{_cells('td', row)}</tr>" for row in rows)]
+    return f"<table><caption>{escape(title)}</caption>{''.join(lines)}</table>"
+
+
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)

@@ -1,0 +1,57 @@
+"""The tables of ``docs/reference.md`` that are made from `OPTIONS`; ``make docs`` writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from dispatch_core.options import OPTIONS, Option, every_option
+from tests.support.world import ROOT
+
+PAGE = ROOT / "docs" / "reference.md"
+
+_MARKED = "<!-- {name}: made by make docs -->\n\n{table}\n<!-- {name}: end -->"
+
+
+def with_tables(page: str) -> str:
+    """`page` with each marked table as the options have it now."""
+    for name, table in (("options", _argument_table()), ("variables", _variable_table())):
+        marked = _MARKED.format(name=name, table=table)
+        pattern = rf"<!-- {name}: made by make docs -->.*?<!-- {name}: end -->"
+        page = re.sub(pattern, lambda found, marked=marked: marked, page, flags=re.DOTALL)
+    return page
+
+
+def _argument_table() -> str:
+    rows = [("`--version`", "", "print the version", "")]
+    for options in OPTIONS.values():
+        rows += map(_row, options)
+    return _table(("option", "in a notebook", "meaning", "default"), rows)
+
+
+def _row(option: Option) -> tuple[str, str, str, str]:
+    argument = f"`--{option.argument}`" if option.argument else ""
+    name = f"`{option.name}`" if option.name else ""
+    return argument, name, option.description, option.default_text
+
+
+def _variable_table() -> str:
+    rows = [
+        (f"`{option.variable}`", f"as `--{option.argument}`", option.default_text)
+        for option in every_option()
+        if option.variable
+    ]
+    return _table(("variable", "meaning", "if it is not set"), rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
