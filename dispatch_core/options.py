@@ -215,8 +215,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _command("output_directory", "where worker folders go", metavar="DIR", default="/results"),
         _command(
             "replace",
-            "move what the output folder contains aside first, with its record; replace another zip "
-            "or record file",
+            "move what the output folder contains aside first, with its record; replace another "
+            "zip or record file",
             **_FLAG,
         ),
         _command("zip", "write a zip; no folder, unless output_directory is given", **_FILE),

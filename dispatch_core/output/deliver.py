@@ -19,7 +19,7 @@ from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, WriteFailed
 from dispatch_core.output.folder import write_folder
 from dispatch_core.output.record import read_record, record_text
-from dispatch_core.output.stream import WriteResult
+from dispatch_core.output.stream import Status, WriteResult
 from dispatch_core.output.target import Target, check_target
 from dispatch_core.output.text_file import write_text_file
 from dispatch_core.output.zip import StagedZip, staged_zip
@@ -52,6 +52,13 @@ class Delivery:
     record: str | Path | None = None
     is_record_kept: bool = False
     record_error: WriteFailed | None = None
+
+    @property
+    def status(self) -> Status:
+        """What happened to the folder, or to a zip alone: written, confirmed, ..."""
+        result = self.folder or self.archive
+        assert result is not None, "a target has a folder or a zip"
+        return result.status
 
     def lines(self) -> Iterator[str]:
         """What is in place, one line for each output: ``written: out (3 jobs in 2 folders)``."""
