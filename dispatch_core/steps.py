@@ -2,8 +2,8 @@
 
 Each step is made from the one before: checked, found, grouped, located, chosen, plan.
 Three of them may be slow: `Steps.find` and `Steps.list_files` ask a source, `Steps.assemble`
-makes every job. A caller runs them where it wants and gives the answer back; the quick
-steps are made at once. What a change of the request does not touch is reused.
+makes every job. A caller runs them where it wants and hands the result back; the quick
+steps are made at once. A step whose input is unchanged is reused.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ LocateKey = tuple[FindKey, str, str]
 class Steps:
     """A request and the steps that are made of it; None where a step is not made yet.
 
-    Two of them are equal only where they are the same object: a value of 100,000 rows is
-    never compared.
+    Compared by identity, because comparing 100,000 rows would be slow.
 
     Attributes
     ----------
@@ -114,7 +113,8 @@ class Steps:
         arrived
             Called with the result of some assets as soon as it is known.
         """
-        assets = self._grouped_assets()
+        assert self.grouped is not None
+        assets = _assets_of(self.grouped)
         locate = locate_files
         if executor is not None:
             locate = partial(locate_files, executor=executor, threads=executor.threads)
@@ -128,7 +128,7 @@ class Steps:
         )
 
     def assemble(self, buckets: str) -> DispatchPlan:
-        """The plan of these steps, for `with_plan`; slow where it has many jobs."""
+        """The plan of these steps, for `with_plan`; slow if it has many jobs."""
         assert self.found is not None
         assert self.grouped is not None
         assert self.located is not None
@@ -138,7 +138,7 @@ class Steps:
         )
 
     def with_request(self, request: DispatchRequest) -> Steps:
-        """The steps of `request`: those of this one, as far as their input is the same."""
+        """The steps of `request`; those whose input is unchanged are reused."""
         if request is self.request:
             return self
         after = Steps(check_parts(request, self.parts), self.columns)
@@ -148,13 +148,13 @@ class Steps:
         return replace(after, answer=self.answer, listed=listed)._advanced_from(self)
 
     def with_found(self, answer: FoundAssets) -> Steps:
-        """These steps after `find`: grouped, and located too where no file is asked for."""
+        """These steps after `find`: grouped, and also located if no file is asked for."""
         if answer is self.answer:
             return self
         return replace(self.without_found(), answer=answer)._advanced_from(self)
 
     def with_listed(self, listed: Located) -> Steps:
-        """These steps after `list_files`; not located where a group was not listed."""
+        """These steps after `list_files`; not located if an asset was not listed."""
         if listed is self.listed:
             return self
         return replace(self.without_plan(), listed=listed)._advanced_from(self)
@@ -181,12 +181,6 @@ class Steps:
         after = replace(after, grouped=_grouped(after, before))
         after = replace(after, located=_located(after, before))
         return replace(after, chosen=_chosen(after, before))
-
-    def _grouped_assets(self) -> tuple[DataAsset, ...]:
-        """The assets of all groups, each once."""
-        assert self.grouped is not None
-        assets = {one.record_id: one for group in self.grouped.groups for one in group.assets}
-        return tuple(assets.values())
 
 
 def begin_steps(request: DispatchRequest, columns: tuple[str, ...] = ()) -> Steps:
@@ -219,9 +213,10 @@ def _located(steps: Steps, before: Steps) -> Located | None:
     is_same = steps.grouped is before.grouped and extension == before.parts.file_extension
     if is_same and steps.listed is before.listed:
         return before.located
+    assets = _assets_of(steps.grouped)
     if not extension:
-        return _without_files(steps._grouped_assets())
-    return _narrowed(steps.listed, steps._grouped_assets()) if steps.listed else None
+        return _without_files(assets)
+    return _narrowed(steps.listed, assets) if steps.listed is not None else None
 
 
 def _chosen(steps: Steps, before: Steps) -> Chosen | None:
@@ -233,16 +228,22 @@ def _chosen(steps: Steps, before: Steps) -> Chosen | None:
     return choose_files(steps.located.located, rule)
 
 
+def _assets_of(grouped: Grouped) -> tuple[DataAsset, ...]:
+    """The assets of all groups, each once."""
+    assets = {one.record_id: one for group in grouped.groups for one in group.assets}
+    return tuple(assets.values())
+
+
 def _without_files(assets: Sequence[DataAsset]) -> Located:
-    """The assets whose location is usable, where no file is asked for."""
+    """The assets with a usable location, if no file is asked for."""
     usable, unusable = check_locations(assets)
     return Located(tuple(LocatedAsset(asset) for asset in usable), unusable)
 
 
 def _narrowed(listed: Located, assets: Sequence[DataAsset]) -> Located | None:
-    """What `listed` says of these assets, in their order; None where one was not listed.
+    """The part of `listed` about these assets, in their order; None if one was not listed.
 
-    So an exclusion by hand or a trial lists nothing again.
+    So an exclusion by hand or a trial does not list files again.
     """
     wanted = [asset.record_id for asset in assets]
     files = {one.asset.record_id: one for one in listed.located}

@@ -277,12 +277,10 @@ def _index(field: FormField, value: Any) -> int | None:
 def _table(
     session: Session, field: FormField, value: Any, draft: str | None, options: dict[str, Any]
 ) -> None:
-    key = options["key"]
-    if (
-        key not in session.typed.table_rows
-    ):  # a table widget counts its edits from what it began with
-        began = write_rows(field, value) if draft is None else json.loads(draft)
-        session.keep_typed(table_rows={**session.typed.table_rows, key: began})
+    key, began = options["key"], session.typed.table_rows
+    if key not in began:  # a table widget counts its edits from what it began with
+        rows = write_rows(field, value) if draft is None else json.loads(draft)
+        session.keep_typed(table_rows={**began, key: rows})
     rows, columns = session.typed.table_rows[key], columns_of(field, value)
     st.markdown(f":small[{options.pop('label')}]", help=options.pop("help"))
     cells = [[row.get(name) for name in columns] for row in rows]

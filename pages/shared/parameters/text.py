@@ -158,7 +158,7 @@ def take_field(
     """Put the value of the widget `key` into the text; an invalid one is kept as a draft."""
     typed = widget_value(key)
     draft = (target, field.path)
-    drafts = {one: kept for one, kept in session.typed.drafts.items() if one != draft}
+    drafts = dict(session.typed.drafts)
     try:
         value = _typed_value(session, field, key, typed)
     except InvalidInput:
@@ -166,6 +166,7 @@ def take_field(
         kept = json.dumps(_rows(session, key, typed)) if is_table else typed
         session.keep_typed(drafts={**drafts, draft: kept})
         return
+    drafts.pop(draft, None)
     text = session.typed.parameters_text
     if value is MISSING:
         text = unset_value(text, target, field.path, required)
