@@ -23,6 +23,7 @@ from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import KeyPath
 from pages.shared.state import session as state
 from pages.shared.state.session import Session
+from pages.shared.widgets.cell_typing import keep_cell_text
 from pages.shared.widgets.messages import escaped
 
 FEW_FIELDS = 12
@@ -62,6 +63,7 @@ class FormPosition:
 
 def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
     """Every field of the schema; those of a large one in sections, with a search."""
+    keep_cell_text()
     place = _place(session, form, check)
     count = sum(1 for _ in leaves(form))
     found = _search(form) if count > FEW_FIELDS else None
