@@ -1,17 +1,22 @@
 # make app: install, then start the app on the embedded demo.   make test: install, then run everything.
+# make quick: the tests of the core, without browser and further environments; about a minute.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test pictures load soak bench corpora check docs wheel lock licences format clean
+.PHONY: app quick test pictures load soak bench corpora check docs wheel lock licences format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: .venv/dev corpora .venv-readers/done .venv/browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+quick: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not slow" \
+		--hypothesis-profile quick $(ARGS)
 
 load: .venv/dev
 	$(BIN)/python -m benchmarks.load $(ARGS)

@@ -1,10 +1,40 @@
-"""Fixtures shared by several test files."""
+"""Fixtures that several test files use, and the tiers that they belong to."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 from tests.support.browser import browser, context, server, server_environment, tab
 
 __all__ = ["browser", "context", "server", "server_environment", "tab"]
 
-settings.register_profile("not timed by the clock", deadline=None)
-settings.load_profile("not timed by the clock")
+# The clock of a busy machine is not what these tests are about, so there is no deadline.
+settings.register_profile("full", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile("full")
+
+SLOW_FILES = frozenset(
+    f"test_{name}.py"
+    for name in (
+        # pages, drawn by Streamlit
+        *("app", "app_fields", "app_interrupted", "app_parameters", "app_without_services"),
+        *("query_builder", "sign_in", "load"),
+        # processes and servers
+        *("cli_killed", "cluster", "mongodb", "outbound"),
+        *("output_power", "proxy", "secrets", "web"),
+        # comparisons with other tools, and measurements
+        *("benchmarks", "corpora", "fields_mongodb", "match_oracle", "readers", "supply"),
+        # many generated inputs
+        *("fuzz", "output_crash", "large_list", "hostile_gateway"),
+    )
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files as slow."""
+    for item in items:
+        if Path(item.path).name in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)

@@ -217,6 +217,7 @@ def test_advice_can_be_cancelled_by_its_progress() -> None:
     assert advise(WORLD, {}, sample_fields(WORLD), no_progress) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real queries is not here")
 def test_no_real_query_is_told_that_a_field_is_missing_which_a_record_holds() -> None:
     with gzip.open(CORPUS / "records.jsonl.gz", "rt") as lines:

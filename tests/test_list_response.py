@@ -101,6 +101,7 @@ def test_a_response_is_read_as_by_botocore_or_left_to_botocore(
         assert (found.page.keys, found.page.prefixes) == names(body)
 
 
+@pytest.mark.filterwarnings("ignore::dateutil.parser.UnknownTimezoneWarning")  # a damaged date
 @given(st.data())
 def test_a_corrupt_response_is_read_as_by_botocore_or_with_every_key(
     data: st.DataObject,

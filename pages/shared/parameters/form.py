@@ -22,6 +22,7 @@ from dispatch_core.types import JsonPath, JsonValue
 from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import KeyPath
 from pages.shared.state.session import Session
+from pages.shared.widgets.cell_typing import keep_cell_text
 from pages.shared.widgets.messages import escaped
 
 FEW_FIELDS = 12
@@ -61,6 +62,7 @@ class FormPosition:
 
 def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
     """Draw every field of the schema; a large schema gets sections and a search."""
+    keep_cell_text()
     place = _place(session, form, check)
     count = sum(1 for _ in leaves(form))
     found = _search(form) if count > FEW_FIELDS else None

@@ -4,8 +4,8 @@ import streamlit as st
 
 _STYLE = """
 <style>
-/* has no text: it exchanges ids with the browser */
-.st-key-browser-tab { display: none; }
+/* scripts that draw nothing */
+.st-key-browser-tab, .st-key-cell-typing { display: none; }
 /* a browser that does not answer leaves a way out, after a while */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
