@@ -126,8 +126,8 @@ def test_a_page_opened_first_says_that_assets_are_missing_and_links_to_them(page
     app.switch_page(page).run()
 
     assert not app.exception
-    assert [one.value for one in app.info] == ["No assets are chosen yet."]
-    assert links(app) == ["Choose the assets"]
+    assert [one.value for one in app.info] == ["No assets are selected yet."]
+    assert links(app) == ["Select the assets"]
 
 
 def test_assets_opened_first_say_what_to_press(app: AppTest) -> None:
@@ -181,7 +181,7 @@ def test_assets_times_files_times_sets_are_the_jobs_in_the_side_bar(app: AppTest
     assert list(views.options)[:3] == [
         f"Jobs ({2 * files})",
         f"Workers ({2 * files})",
-        "Not in (1)",
+        "Excluded (1)",
     ]
     assert equation(app).split("  \n") == [
         "**3** assets",
@@ -211,7 +211,7 @@ def test_files_of_an_asset_can_be_one_job(app: AppTest) -> None:
 
     assert files > 1
     assert rule.proto.captions[1] == "1 job"
-    assert rule.proto.captions[4] == "0 jobs, 1 asset out"
+    assert rule.proto.captions[4] == "0 jobs, 1 asset excluded"
     assert "→ **1** input" in equation(app)
     assert "= **1** job" in equation(app)
 
@@ -234,7 +234,7 @@ def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: App
     assert app.warning[0].value.startswith("No record matches")
     go(app, JOBS)
     assert [one.value for one in app.info] == ["No asset matches."]
-    assert links(app) == ["Choose the assets"]
+    assert links(app) == ["Select the assets"]
 
 
 def test_an_empty_query_needs_an_explicit_yes_with_the_count(app: AppTest) -> None:
@@ -263,7 +263,7 @@ def test_jobs_for_each_worker_do_not_warn_of_a_number_of_workers_nobody_chose(
     find_awkward(app, "nwb file", "nwb directory", "several nwb")
     go(app, JOBS)
 
-    app.radio(key=f"mode-{session_of(app).epoch}").set_value("this many jobs per worker").run()
+    app.radio(key=f"mode-{session_of(app).epoch}").set_value("N jobs per worker").run()
 
     assert "→ **3** workers" in equation(app)
     assert [one.value for one in app.warning if "ignored" in one.value] == []
@@ -404,12 +404,12 @@ def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> N
     app.button(key="example-Some subjects").click().run()
 
     assert not app.subheader
-    assert "assets are of an earlier choice" in app.warning[0].value
+    assert "assets match an earlier request" in app.warning[0].value
     assert len(app.dataframe) == 1
     assert "exclude" not in {button.key for button in app.button}
     assert "**–** assets" in equation(app)
     go(app, DELIVER)
-    assert links(app) == ["Choose the assets"]
+    assert links(app) == ["Select the assets"]
 
 
 def test_found_assets_are_current_again_when_the_query_is_again_the_same(app: AppTest) -> None:
@@ -454,7 +454,7 @@ def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None
     app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".zarr").run()
 
     assert not app.subheader
-    assert "These files of 1 asset are of an earlier choice" in app.warning[0].value
+    assert "Out of date: these are files of 1 asset" in app.warning[0].value
     assert "→ **–** files" in equation(app)
 
 
@@ -484,7 +484,7 @@ def test_a_search_that_fails_keeps_what_was_found_and_says_so(app: AppTest) -> N
     find(app)
 
     assert app.error
-    assert "The search for the present one failed" in app.warning[-1].value
+    assert "the search failed" in app.warning[-1].value
     assert len(app.dataframe) == 1
 
 
@@ -522,10 +522,10 @@ def test_assets_taken_out_stay_in_the_table_as_out_and_can_be_put_back(app: AppT
     app.run()
 
     assert [one.value for one in app.subheader][-1] == "1 asset"
-    assert list(app.dataframe[-1].value["In"]) == ["out", "in"]
+    assert list(app.dataframe[-1].value["Excluded"]) == ["excluded", ""]
     app.button(key="include-all").click().run()
     assert [one.value for one in app.subheader][-1] == "2 assets"
-    assert "In" not in app.dataframe[-1].value.columns
+    assert "Excluded" not in app.dataframe[-1].value.columns
 
 
 def test_all_that_a_search_keeps_are_taken_out_or_kept_at_once(app: AppTest) -> None:
@@ -535,7 +535,7 @@ def test_all_that_a_search_keeps_are_taken_out_or_kept_at_once(app: AppTest) -> 
     nwb = sum("_nwb_" in name for name in names)
     subject = sum("_nwb_" not in name and "_900002_" in name for name in names)
     app.text_input(key=f"assets-search-{session.epoch}").set_value("_nwb_").run()
-    assert app.button(key="exclude").label == f"Take {nwb} that match out"
+    assert app.button(key="exclude").label == f"Exclude {nwb} that match"
 
     app.button(key="exclude").click().run()
     app.text_input(key=f"assets-search-{session.epoch}").set_value("_900002_").run()
@@ -552,7 +552,7 @@ def test_a_table_of_many_rows_sends_a_page_and_says_how_many_there_are(app: AppT
     session = session_of(app)
 
     app.selectbox(key=f"assets-sort-{session.epoch}").set_value("Subject, descending").run()
-    page = next(one for one in app.number_input if one.label == "Page of 5")
+    page = next(one for one in app.number_input if one.label == "Page (of 5)")
     page.set_value(2).run()
 
     assert len(app.dataframe[-1].value) == 500
@@ -648,7 +648,7 @@ def test_the_effect_of_latest_only_and_groups_is_told_in_numbers(app: AppTest) -
 
     assert len(grouped.groups) + len(grouped.exclusions) == 357
     assert told == (
-        f"{len(grouped.groups)} assets left; {len(grouped.exclusions)} superseded by a later one"
+        f"{len(grouped.groups)} assets left; {len(grouped.exclusions)} superseded by a later asset"
     )
 
 
@@ -793,7 +793,7 @@ def test_a_row_of_the_list_that_finds_nothing_is_in_the_ledger_and_off_no_sum(
     find(app)
 
     assert equation(app).split("  \n")[:2] == ["**1** asset", "→ **1** input"]
-    assert app.button(key="see-excluded").label == "Exclusion ledger (1)"
+    assert app.button(key="see-excluded").label == "Excluded (1)"
 
 
 def test_who_is_excluded_and_why_is_one_click_from_every_page(app: AppTest) -> None:

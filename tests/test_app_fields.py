@@ -150,7 +150,7 @@ def test_zero_results_name_the_clause_and_one_click_leaves_it_out() -> None:
     run_until(app, lambda: app.warning.len)
 
     assert 'meets {"subject.sex": "Unknown"}' in app.warning[0].value.replace("\\", "")
-    (table,) = [one.value for one in app.dataframe if "To blame" in one.value]
+    (table,) = [one.value for one in app.dataframe if "Blocks the result" in one.value]
     assert table.values.tolist()[2] == ["yes", '{"subject.sex": "Unknown"}', "0", "1"]
     app.button(key="leave-out-2").click().run()
     assert session_of(app).request.query == {**EDGE_CASES, "data_description.data_level": "raw"}

@@ -102,13 +102,13 @@ def test_what_is_no_number_keeps_the_last_value_and_stays_after_a_change_of_page
 
     app.text_input(key=key_of(app, "isi_violations_cutoff")).set_value("abc").run()
     assert text_of(app) == TEXT
-    assert "abc is not a value of isi_violations_cutoff" in errors(app)[0]
+    assert "abc is not a valid value of isi_violations_cutoff" in errors(app)[0]
     assert "parameters" in session_of(app).inputs.errors
     app.switch_page("pages/plan/files.py").run()
     app.switch_page(PAGE).run()
 
     assert app.text_input(key=key_of(app, "isi_violations_cutoff")).value == "abc"
-    press(app, "Discard what was typed")
+    press(app, "Discard invalid values")
     assert app.text_input(key=key_of(app, "isi_violations_cutoff")).value == "0.05"
     assert errors(app) == []
 
@@ -204,13 +204,13 @@ def test_without_a_schema_there_is_json_and_a_hint() -> None:
     app = open_page("", schema=None)
 
     assert "every job gets null" in app.main.info[0].value
-    assert any("there is a form here too" in one.value for one in app.main.caption)
+    assert any("to get a form here" in one.value for one in app.main.caption)
 
 
 def test_text_that_does_not_parse_is_shown_as_json_with_its_place() -> None:
     app = open_page('{"analysis_parameter": {"a": 1,}}')
 
-    assert "The form comes back" in app.main.info[0].value
+    assert "The form is shown again" in app.main.info[0].value
     assert "line 1, column 31: a comma stands before the closing }" in errors(app)[0]
 
 

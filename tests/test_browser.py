@@ -103,7 +103,7 @@ def test_a_query_that_does_not_parse_is_told_with_its_place_and_stays(tab: Tab) 
 
     expect(tab.editor().locator(".ace_content")).to_contain_text('{"name": [1, }')
     tab.press("Find assets")
-    tab.see("Nothing was looked for yet")
+    tab.see("The search did not start")
 
 
 def test_a_list_with_duplicates_and_second_ids_is_answered_row_by_row(

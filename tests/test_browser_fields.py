@@ -91,7 +91,7 @@ def test_zero_results_are_explained_to_the_clause_and_one_click_leaves_it_out(ta
     tab.see('no record of the collection meets {"subject.sex": "Unknown"}')
     tab.keep_picture("zero-results")
 
-    tab.press("Leave out subject.sex")
+    tab.press("Remove subject.sex")
 
     expect(tab.editor().locator(".ace_content")).not_to_contain_text("subject.sex")
     tab.press("Find assets")
@@ -103,13 +103,13 @@ def test_why_not_names_the_clause_the_stage_or_the_job(tab: Tab) -> None:
     tab.type_text('{"data_description.project_name": "Edge Case Collection"}')
     tab.press("Find assets")
     tab.see_heading("56 assets")
-    tab.page.get_by_text("Why not this one?").click()
+    tab.page.get_by_text("Why is an asset missing?").click()
 
     ask_why_not(tab, AWKWARD["respelled project"])
     tab.see('data_description.project_name is "edge-case collection"')
 
     tab.go("Jobs")
-    tab.page.get_by_text("Why not this one?").click()
+    tab.page.get_by_text("Why is an asset missing?").click()
     ask_why_not(tab, AWKWARD["location missing"])
     tab.see("Dropped at the stage files: The record has no location")
     tab.keep_picture("why-not")

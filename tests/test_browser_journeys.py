@@ -130,12 +130,12 @@ def test_rows_taken_out_stay_out_over_reloads_and_in_the_saved_request(
     tab.page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 52})
     tab.see("Record of")
 
-    tab.press("Take 1 out")
+    tab.press("Exclude 1")
     tab.see_heading("356 assets")
     tab.page.reload()
 
     tab.see_heading("356 assets")
-    tab.see("1 of 357 taken out by hand")
+    tab.see("1 of 357 excluded by hand")
     tab.go("Deliver")
     request = json.loads(tab.download("Save the request", tmp_path / "r.json").read_text())
     assert len(request["excluded"]) == 1

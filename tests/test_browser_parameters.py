@@ -147,7 +147,7 @@ def test_rows_of_a_dictionary_are_typed_into_its_table(tab: Tab) -> None:
     expect(tab.page.locator(".gdg-input")).to_be_visible()
     tab.page.keyboard.type("G_0", delay=40)  # the widget drops what is typed in no time
     tab.page.keyboard.press("Tab")
-    tab.see("G_0 has no value. The value before is kept")
+    tab.see("G_0 has no value. The previous value is kept")
     tab.settle()
     tab.page.keyboard.type("NAcc: DA", delay=40)
     tab.page.keyboard.press("Enter")

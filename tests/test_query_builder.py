@@ -151,12 +151,12 @@ def test_a_text_edited_beside_an_unfinished_condition_offers_the_form_that_held_
     app = open_app({"name": "x"})
     press_condition(app)
     app.segmented_control(key=f"view-{session_of(app).epoch}").set_value(JSON).run()
-    assert "1 unfinished part of the form, not in this text" in app.main.caption[0].value
+    assert "1 unfinished condition of the form, absent from this text" in app.main.caption[0].value
 
     session_of(app).keep_typed(query_text='{"name": "y"}')
     session_of(app).reload_editors()
     app.run()
-    assert "1 unfinished part of the form before this edit" in app.main.caption[0].value
+    assert "This edit removed 1 unfinished condition of the" in app.main.caption[0].value
     app.button(key="restore-form").click().run()
 
     assert session_of(app).views.query_view == FORM

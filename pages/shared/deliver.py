@@ -39,7 +39,9 @@ _LONGEST_COMMAND = 3_000
 def say_no_job() -> None:
     """Say why there is nothing to deliver."""
     st.warning("The plan has no job, so there is nothing to write.", icon=":material/warning:")
-    st.page_link("pages/dispatch/jobs.py", label="See who is not in", icon=":material/list_alt:")
+    st.page_link(
+        "pages/dispatch/jobs.py", label="See the excluded assets", icon=":material/list_alt:"
+    )
 
 
 def is_seen(session: Session, plan: DispatchPlan) -> bool:

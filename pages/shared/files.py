@@ -31,7 +31,7 @@ _RULES: dict[SeveralFiles, str] = {
     "together": "one job for each asset, with all its files",
     "newest": "only the newest file",
     "largest": "only the largest file",
-    "only_one": "leave such an asset out",
+    "only_one": "exclude such an asset",
 }
 
 
@@ -71,7 +71,7 @@ def _extension(session: Session, column: DeltaGenerator) -> str:
         accept_new_options=True,
         placeholder="no files: whole assets",
         key=f"extension-{session.epoch}",
-        help="Files and directory stores below the asset's location. Any other ending: type it, "
+        help="Files and directory stores below the asset's location. Type any other ending, "
         "then press Enter.",
     )
     return chosen or ""
@@ -87,14 +87,14 @@ def _several_files(session: Session, steps: Steps, column: DeltaGenerator) -> Se
     if now not in ("newest", "largest", "only_one"):
         now = "each" if request.is_split else "together"
     rule: SeveralFiles = column.radio(
-        "Where an asset has several such files",
+        "If an asset has several such files",
         rules,
         rules.index(now),
         format_func=_RULES.__getitem__,
         captions=_effects(session, steps, rules),
         disabled=not session.typed.extension_text,
         key=f"several-{session.epoch}",
-        help="Where assets are grouped, all files of a group are one job.",
+        help="If assets are grouped, all files of a group are one job.",
     )
     return rule
 
@@ -115,7 +115,7 @@ def _effects(session: Session, steps: Steps, rules: list[SeveralFiles]) -> list[
 
 def _effect(inputs: int, out: int, sets: int) -> str:
     told = counted(inputs * sets, "job")
-    return f"{told}, {counted(out, 'asset')} out" if out else told
+    return f"{told}, {counted(out, 'asset')} excluded" if out else told
 
 
 def say_how_to_locate(session: Session, steps: Steps) -> None:
@@ -135,7 +135,7 @@ def next_page(steps: Steps, line: DeltaGenerator) -> None:
 def say_nothing_is_listed() -> None:
     """Say what an empty extension means."""
     st.info(
-        "Without an extension nothing is listed: each job names its asset, and file_location "
+        "Without an extension no file is listed: each job names its asset, and file_location "
         "is null.",
         icon=":material/info:",
     )
@@ -152,7 +152,7 @@ def arriving_files(session: Session) -> None:
         assets = [one for one in list(session.work.arrived) if isinstance(one, LocatedAsset)]
         rows = _rows(tuple(assets))[:_ARRIVING]
         if rows:
-            st.caption(f"The first {counted(len(rows), 'file')}, in the order in which they come")
+            st.caption(f"The first {counted(len(rows), 'file')}, as they arrive")
             titles = ("Kind", "File", "Asset")
             small_table(
                 [{title: _COLUMNS[title](row) for title in titles} for row in rows],
@@ -173,8 +173,8 @@ def located_files(session: Session, steps: Steps) -> None:
             _without_files(session, located.exclusions)
     elif before is not None:
         st.warning(
-            f"These files of {counted(len(before.located), 'asset')} are of an earlier choice. "
-            "Press **Locate files** for those of the present one.",
+            f"Out of date: these are files of {counted(len(before.located), 'asset')} of an "
+            "earlier request; locate files again.",
             icon=":material/history:",
         )
         with st.container(key="stale-files"):
@@ -251,7 +251,7 @@ def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
     held = session.memo.remember_of("held", exclusions, None, lambda: held_extensions(exclusions))
     if held:
         line = st.container(horizontal=True, vertical_alignment="center")
-        line.caption("They hold, instead:", width="content")
+        line.caption("They have:", width="content")
         for extension, assets in held[:6]:
             label = f"{extension} ({counted(assets, 'asset')})"
             if line.button(label, key=f"use-{extension}", help=f"Ask for {extension} instead"):

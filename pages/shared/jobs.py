@@ -25,7 +25,7 @@ from pages.shared.widgets.charts import order_chart
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import download_csv, ledger_table, paged_table
 
-_BY_WORKERS, _BY_SIZE = "at most this many workers", "this many jobs per worker"
+_BY_WORKERS, _BY_SIZE = "N workers", "N jobs per worker"
 _MOST_BARS = 100
 
 
@@ -35,7 +35,7 @@ def job_options(session: Session) -> None:
     request, key = session.request, session.epoch
     start = _BY_WORKERS if request.tasks_per_job is None else _BY_SIZE
     modes = [_BY_WORKERS, _BY_SIZE]
-    chosen = mode.radio("Share the jobs out as", modes, modes.index(start), key=f"mode-{key}")
+    chosen = mode.radio("Split into", modes, modes.index(start), key=f"mode-{key}")
     name = "num_parallel_workers" if chosen == _BY_WORKERS else "tasks_per_job"
     amount = number.number_input(
         "Workers" if chosen == _BY_WORKERS else "Jobs each",
@@ -53,10 +53,10 @@ def job_options(session: Session) -> None:
         key=f"cap-{key}",
     )
     job_format = shape.radio(
-        "Format",
+        "Job format",
         JOB_FORMATS,
         JOB_FORMATS.index(request.job_format),
-        captions=["distributed_parameters is a list of one", "it is the object itself"],
+        captions=["distributed_parameters: a list (original)", "an object (pipeline utils)"],
         key=f"format-{key}",
     )
     changes = {"tasks_per_job": amount if chosen == _BY_SIZE else None}
@@ -66,10 +66,10 @@ def job_options(session: Session) -> None:
 
 
 _TRIALS = {
-    "": "everything",
-    "first": "the first ones",
-    "random": "some at random",
-    "one_per": "one for each value of a field",
+    "": "all assets",
+    "first": "the first assets",
+    "random": "assets at random",
+    "one_per": "one asset for each value of a field",
 }
 
 
@@ -85,8 +85,8 @@ def trial_options(session: Session) -> None:
             list(_TRIALS).index(rule),
             format_func=_TRIALS.__getitem__,
             key=f"trial-{session.epoch}",
-            help="A trial is chosen before files are located; where assets are grouped, groups "
-            "are counted. Its jobs are jobs of the whole dispatch, under the same names.",
+            help="A trial is selected before files are located; if assets are grouped, groups "
+            "are counted. Its jobs are jobs of the whole dispatch, with the same names.",
         )
         session.edit(trial=_trial(session, rule, amount, more))
 
@@ -110,7 +110,7 @@ def _trial(
         value=trial.seed if trial else 0,
         step=1,
         key=f"trial-seed-{key}",
-        help="The same seed chooses the same ones again.",
+        help="The same seed selects the same assets again.",
     )
     return Trial(random=number, seed=int(seed))
 
@@ -118,7 +118,7 @@ def _trial(
 _VIEWS: dict[str, Callable[[DispatchPlan], str]] = {
     "jobs": lambda plan: f"Jobs ({len(plan.jobs):,})",
     "workers": lambda plan: f"Workers ({len(plan.workers):,})",
-    "not in": lambda plan: f"Not in ({len(plan.exclusions):,})",
+    "excluded": lambda plan: f"Excluded ({len(plan.exclusions):,})",
     "readers": lambda _: "Readers",
 }
 
@@ -143,7 +143,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
         job_table(session, plan)
     elif view == "workers":
         worker_chart(plan)
-    elif view == "not in":
+    elif view == "excluded":
         ledger(plan)
     else:
         reader_check(session, plan)
@@ -152,7 +152,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
 def job_table(session: Session, plan: DispatchPlan) -> None:
     """Show one row per job, and the JSON of the selected job as it will be written."""
     if not plan.jobs:
-        st.warning("No job can be made: see who is not in, and why.", icon=":material/warning:")
+        st.warning("No job can be made: see the excluded assets.", icon=":material/warning:")
         return
     rows = session.memo.remember_of("job rows", plan, None, lambda: range(len(plan.jobs)))
     worker_of, columns = session.memo.remember_of(
@@ -231,7 +231,7 @@ def _by_size(sizes: list[int]) -> list[tuple[str, int]]:
 def ledger(plan: DispatchPlan) -> None:
     """Show the exclusion ledger with its counts and its download."""
     if not plan.exclusions:
-        st.success("Every matched asset is in.", icon=":material/check:")
+        st.success("No asset is excluded.", icon=":material/check:")
         return
     counts = ledger_counts(plan.exclusions)
     told = (

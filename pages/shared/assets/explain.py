@@ -67,14 +67,19 @@ def _show_explanation(session: Session, query: Query, found: Explanation) -> Non
             [{"Stage": f"{one.number} {one.stage}", "Results": one.count} for one in found.stages]
         )
     if found.left_out:
-        st.caption(f"{found.left_out:,} more clauses were not counted alone.")
+        st.caption(f"{found.left_out:,} more clauses were not counted.")
     if isinstance(query.value, dict):
         _offer_without(session, query.value, found)
 
 
 def _row(blame: str, clause: str, alone: int, without: int | None = None) -> dict[str, object]:
     left = "" if without is None else f"{without:,}"
-    return {"To blame": blame, "Clause": clause, "Alone": f"{alone:,}", "Without it": left}
+    return {
+        "Blocks the result": blame,
+        "Clause": clause,
+        "Matches alone": f"{alone:,}",
+        "Matches without it": left,
+    }
 
 
 def _table(rows: list[dict[str, object]]) -> None:
@@ -89,7 +94,7 @@ def _offer_without(session: Session, query: dict[str, object], found: Explanatio
     for number in helping[:3]:
         name = ", ".join(found.clauses[number].clause)
         buttons.button(
-            f"Leave out {escaped(name)}: {found.clauses[number].without:,} match",
+            f"Remove {escaped(name)}: {found.clauses[number].without:,} match",
             icon=":material/content_cut:",
             on_click=take_query,
             args=(session, left_out(query, number)),

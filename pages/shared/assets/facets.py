@@ -42,7 +42,9 @@ def _facets(session: Session) -> None:
     if answer is None:
         return
     count, facets = answer
-    st.markdown(f"**{count:,}** records match. A number beside a value says how many would.")
+    st.markdown(
+        f"**{count:,}** records match. The number beside a value is the number of matches with it."
+    )
     columns = itertools.cycle(st.columns(_COLUMNS))
     for facet in facets:
         with next(columns):

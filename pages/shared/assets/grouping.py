@@ -15,10 +15,10 @@ from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import ledger_table
 
 _REASONS = {
-    "superseded": "superseded by a later one",
+    "superseded": "superseded by a later asset",
     "null_group_field": "without one of the fields",
     "nothing_to_unwind": "with an empty list",
-    "not_in_trial": "not in the trial",
+    "not_in_trial": "excluded by the trial",
 }
 
 
@@ -63,7 +63,7 @@ def _details(grouped: Grouped, sizes: Counter[int], is_grouped: bool) -> None:
         counts = [(f"{size:,}", count) for size, count in sorted(sizes.items())]
         order_chart(counts, "Groups by number of assets", "groups", "chart-groups")
     if grouped.exclusions:
-        st.markdown("**Who dropped out**")
+        st.markdown("**Excluded**")
         ledger_table(grouped.exclusions, "grouping-ledger")
     else:
-        st.caption("Nobody dropped out.")
+        st.caption("No asset is excluded.")

@@ -103,7 +103,7 @@ def query_state(session: Session) -> bool:
     if lacking is not None:
         session.refuse("query", lacking)
         lines = "  \n".join(escaped(str(issue)) for issue in lacking.issues)
-        st.info(f"To finish first:  \n{lines}", icon=":material/pending:")
+        st.info(f"Complete these first:  \n{lines}", icon=":material/pending:")
         return False
     session.accept("query")
     session.edit(query=query.value, asset_rows=None)
@@ -130,18 +130,18 @@ def _offer_unfinished_form(session: Session) -> None:
         return
     if session.typed.form_text == session.typed.query_text:
         st.caption(
-            f"{counted(lacking, 'unfinished part')} of the form, not in this text: "
-            "once the text is edited, the form is made of the text alone."
+            f"{counted(lacking, 'unfinished condition')} of the form, absent from this text: "
+            "after an edit, the form is made from the text alone."
         )
         return
     line = st.container(horizontal=True, vertical_alignment="center")
     line.caption(
-        f":material/warning: {counted(lacking, 'unfinished part')} of the form before this edit "
-        "will not be in the form of this text.",
+        f":material/warning: This edit removed {counted(lacking, 'unfinished condition')} of the "
+        "form.",
         width="content",
     )
     line.button(
-        "Back to that form",
+        "Restore the form",
         icon=":material/undo:",
         on_click=_restore_form,
         args=(session,),
@@ -199,9 +199,7 @@ def _is_whole_collection_meant(query: Query) -> bool:
     except DispatchError as error:
         show_error(error)
         return False
-    return st.checkbox(
-        f"The query is empty: yes, all {count:,} records of the collection", key="all-records"
-    )
+    return st.checkbox(f"Select all {count:,} records (no filter)", key="all-records")
 
 
 # The form
@@ -212,7 +210,7 @@ def _form(session: Session) -> None:
     if form is None:
         st.warning(
             "The text of the query does not parse: correct it under **JSON** first. "
-            "It is kept as it is.",
+            "The text is kept.",
             icon=":material/edit_off:",
         )
         return
@@ -240,7 +238,7 @@ def _same_in_other_words(session: Session) -> None:
         if is_form:
             st.code(session.typed.query_text, language="json", wrap_lines=True)
         if value is None:
-            st.caption("The text has to be corrected first.")
+            st.caption("Correct the text first.")
         else:
             st.code(snippet_of(value, current_settings()), language="python")
 
@@ -281,11 +279,11 @@ _NEGATED: dict[forms.ConditionKind, str] = {
 }
 _KIND_LABELS = {"true or false": "true/false"}
 _GROUP_LABELS = {
-    "all": "All of these hold",
-    "any": "Any of these holds",
-    "none": "None of these holds",
+    "all": "Match all of these",
+    "any": "Match any of these",
+    "none": "Match none of these",
 }
-_ITEM_LABELS = {False: "has an item for which all hold", True: "has no item for which all hold"}
+_ITEM_LABELS = {False: "has an item that matches all", True: "has no item that matches all"}
 _WIDTHS = [3.4, 2.1, 1.5, 3.0, 0.9]
 
 
@@ -304,7 +302,7 @@ class _Drawing:
         box = st.container(border=True, key="query-form")
         with box:
             if form.root.members:
-                st.caption("Assets for which all of these hold")
+                st.caption("Match all of these")
             else:
                 st.caption("No condition yet: every record of the collection matches.")
             root = self.members(form.root)

@@ -80,7 +80,7 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
         start_find(session)
     session.answer("find")
     if "find" in asked and not is_valid:
-        st.toast("Nothing was looked for yet: see below what is missing.", icon=":material/info:")
+        st.toast("The search did not start: see below what is missing.", icon=":material/info:")
 
 
 def id_list(session: Session) -> bool:
@@ -99,7 +99,7 @@ def id_list(session: Session) -> bool:
 def _kept_list(session: Session) -> tuple[AssetRow, ...]:
     line = st.container(horizontal=True, vertical_alignment="center")
     line.markdown(f"{escaped(session.typed.list_name)}: **{len(session.typed.list_rows):,}** rows")
-    if line.button("Take another list", icon=":material/swap_horiz:", key="forget-list"):
+    if line.button("Use another list", icon=":material/swap_horiz:", key="forget-list"):
         keep_list(session, "", ())
         st.rerun()
     return session.typed.list_rows
@@ -136,19 +136,19 @@ _GROUPING_FIELDS = {
     "filter_latest": (
         "Keep the latest by this field",
         "data_description.creation_time",
-        "of the assets that agree in the fields on the right, only the one with the greatest "
-        "value here is kept.",
+        "of the assets with the same values in the fields on the right, only the one with the "
+        "greatest value here is kept.",
     ),
     "filter_by": ("One for each", "subject.subject_id", "fields, with commas between."),
     "group_by": (
         "Group assets into one job by",
         "subject.subject_id, session.session_type",
-        "assets that agree in all of these fields become one job.",
+        "assets with the same values in all of these fields become one job.",
     ),
     "unwind_list_fields": (
-        "List fields of which each item counts alone",
+        "List fields to split into items",
         "data_description.modality",
-        "an asset is in the group of each item of its list.",
+        "an asset joins the group of each item of its list.",
     ),
 }
 """Field of the request -> label, example and what it does."""
@@ -163,7 +163,7 @@ def grouping_options(session: Session) -> bool:
         typed = {name: _field_paths(session, name, next(columns)) for name in _GROUPING_FIELDS}
         typed["filter_latest"] = ", ".join(typed["filter_latest"]) or None
         typed["drop_null_groups"] = st.checkbox(
-            "Leave out assets that lack one of these fields",
+            "Exclude assets that lack one of these fields",
             request.drop_null_groups,
             key=f"drop-{session.epoch}",
         )
@@ -217,4 +217,4 @@ def match_report(found: FoundAssets) -> None:
 
 def say_how_to_find() -> None:
     """Say what to press before the first search."""
-    st.caption("Press **Find assets** to see what matches; nothing is written by looking.")
+    st.caption("Press **Find assets** to see what matches; a search writes nothing.")

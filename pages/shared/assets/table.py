@@ -78,12 +78,12 @@ def assets_found_before(session: Session, found: FoundAssets) -> None:
     """Show the assets of an earlier request, dimmed, below a line that says so."""
     work = session.work.found
     is_running = work is not None and not work.is_done
-    reason = "is under way" if is_running else "comes when you press **Find assets**"
+    reason = "the search is running" if is_running else "find assets again"
     if current_find(session) is not None and not is_running:
-        reason = "failed"  # its error is shown above
+        reason = "the search failed"  # its error is shown above
     st.warning(
-        f"These {len(found.assets):,} assets are of an earlier choice. The search for the "
-        f"present one {reason}.",
+        f"Out of date: these {counted(len(found.assets), 'asset')} match an earlier request; "
+        f"{reason}.",
         icon=":material/history:",
     )
     with st.container(key="stale-assets"):
@@ -94,7 +94,7 @@ def _heading(session: Session, count: int, matched: int) -> None:
     line = st.container(horizontal=True, vertical_alignment="center")
     line.subheader(counted(count, "asset"), width="content")
     if count < matched:
-        line.caption(f"{matched - count:,} of {matched:,} taken out by hand", width="content")
+        line.caption(f"{matched - count:,} of {matched:,} excluded by hand", width="content")
     line.space("stretch")
     view = line.segmented_control(
         "Look at",
@@ -157,8 +157,8 @@ def _table(
     """The rows shown, the selection event, and all rows that match the search."""
     excluded = frozenset(session.request.excluded)
     if excluded:
-        said = {True: "out", False: "in"}
-        columns = {"In": lambda asset: said[asset.record_id in excluded], **columns}
+        said = {True: "excluded", False: ""}
+        columns = {"Excluded": lambda asset: said[asset.record_id in excluded], **columns}
     changes = (session.request.excluded, session.work.columns and session.work.columns.is_done)
     shown, event = paged_table(
         found.assets, columns, "assets", changes=changes, on_select=on_select
@@ -176,11 +176,11 @@ def _exclusion(
     outside = frozenset(one.record_id for one in chosen if one.record_id in are_out)
     line = st.container(horizontal=True)
     if line.button(
-        f"Take {len(inside):,}{which} out" if inside else "Take selected out",
+        f"Exclude {len(inside):,}{which}" if inside else "Exclude selected",
         disabled=not inside,
         icon=":material/remove_circle:",
         key="exclude",
-        help="Select rows by the boxes at their left, or search: then all that match are meant.",
+        help="Select rows with the boxes at their left, or search to exclude all that match.",
     ):
         _exclude(session, [*excluded, *inside])
     if inside and line.button(f"Keep only {len(inside):,}{which}", key="keep-only"):
@@ -188,10 +188,10 @@ def _exclusion(
         others = (one.record_id for one in found.assets if one.record_id not in kept)
         _exclude(session, [*excluded, *others])
     if outside and line.button(
-        f"Put {len(outside):,}{which} back", icon=":material/undo:", key="include"
+        f"Restore {len(outside):,}{which}", icon=":material/undo:", key="include"
     ):
         _exclude(session, [one for one in excluded if one not in outside])
-    if excluded and line.button(f"Put all {len(excluded):,} back", key="include-all"):
+    if excluded and line.button(f"Restore all {len(excluded):,}", key="include-all"):
         _exclude(session, [])
 
 

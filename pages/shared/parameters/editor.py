@@ -69,7 +69,7 @@ def _toolbar(session: Session) -> None:
                 "Undo",
                 icon=":material/undo:",
                 type="tertiary",
-                help="Bring back what the last button replaced; once more to redo",
+                help="Restore what the last button replaced; press again to redo",
                 on_click=text_of.undo,
                 args=(session,),
             )
@@ -160,7 +160,9 @@ def _file_popover(session: Session) -> None:
 def _json(session: Session, is_instead_of_form: bool) -> ParameterCheck:
     """Show the editor; rerun if the hints around it changed with the text."""
     if is_instead_of_form:
-        st.info("The form comes back when the text is a parameters file.", icon=":material/info:")
+        st.info(
+            "The form is shown again when the text is a parameters file.", icon=":material/info:"
+        )
     elif not session.typed.parameters_text.strip():
         st.info(
             "No parameters: every job gets null. Write analysis\\_parameters.json here, upload it "
@@ -236,7 +238,7 @@ def _offer_conversion(session: Session, is_form: bool) -> None:
 def _offer_to_discard(session: Session) -> None:
     if session.typed.drafts:
         st.button(
-            "Discard what was typed",
+            "Discard invalid values",
             icon=":material/backspace:",
             on_click=_discard,
             args=(session,),

@@ -226,7 +226,7 @@ def _field(session: Session, place: FormPosition, field: FormField, name: str) -
     else:
         _text(place, field, draft if draft is not None else write_field(field, value), options)
     if draft is not None:
-        _say(f"{text_of.draft_fault(field, draft)}. The value before is kept")
+        _say(f"{text_of.draft_fault(field, draft)}. The previous value is kept")
     for message in place.messages(field.path):
         _say(message)
 

@@ -100,4 +100,4 @@ def schema_line(session: Session, form: FormField | InvalidInput | None) -> None
             parts.append(f"{len(figures.as_json) - 3} more stay JSON")
         st.caption(escaped(" · ".join(parts)))
     elif not session.typed.schema_text.strip():
-        st.caption("With the JSON Schema of the wrapper's model there is a form here too.")
+        st.caption("Add the JSON Schema of the wrapper's model to get a form here.")

@@ -68,7 +68,7 @@ def set_picker(session: Session, check: ParameterCheck) -> None:
         with st.container(horizontal=True, gap="small", key="set-buttons"):
             _set_buttons(session, count)
     if session.typed.drafts:
-        st.caption("Correct or discard what was typed before sets are added, moved or removed.")
+        st.caption("Correct or discard the invalid values before you add, move or remove sets.")
 
 
 def _choose(session: Session, check: ParameterCheck, count: int) -> None:

@@ -127,7 +127,7 @@ def _outcome(session: Session, steps: Steps, form: FormField | None, check: Para
         (key, values) for key, values in session.typed.sweep_rows if key.strip() or values.strip()
     ]
     if not rows:
-        st.caption("Choose a key and write its values; the sets are shown before they are taken.")
+        st.caption("Choose a key and write its values; a preview of the sets is shown.")
         return
     try:
         keys = _read(rows, form)
@@ -156,7 +156,7 @@ def _base(session: Session, check: ParameterCheck) -> tuple[int, ...]:
         default=ALONE,
         required=True,
         key=f"sweep-base-{session.epoch}-{session.views.chosen_set}",
-        help="The other values of each new set. What is fixed lies under all of them.",
+        help="The other values of each new set. Fixed parameters apply to all sets.",
     )
     if chosen == EVERY:
         return tuple(range(count))

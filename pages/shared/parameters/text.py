@@ -91,9 +91,14 @@ def take_over(session: Session) -> ParameterCheck:
 
 
 def _draft_issues(session: Session) -> list[Issue]:
-    action = "The value before is kept; correct it in the form, or discard what was typed"
+    action = "The previous value is kept; correct it in the form, or discard the invalid values"
     return [
-        Issue(f"{_excerpt(text)} is not a value of {'.'.join(path)}", "form", action, path=target)
+        Issue(
+            f"{_excerpt(text)} is not a valid value of {'.'.join(path)}",
+            "form",
+            action,
+            path=target,
+        )
         for (target, path), text in session.typed.drafts.items()
     ]
 

@@ -42,7 +42,7 @@ def needs_assets(session: Session, steps: Steps) -> bool:
     else:
         st.info(_why_no_assets(session, steps), icon=":material/info:")
         st.page_link(
-            "pages/plan/assets.py", label="Choose the assets", icon=":material/database_search:"
+            "pages/plan/assets.py", label="Select the assets", icon=":material/database_search:"
         )
     return True
 
@@ -51,8 +51,8 @@ def _why_no_assets(session: Session, steps: Steps) -> str:
     if steps.found is not None:
         return "No asset matches."
     if session.work.found is None:
-        return "No assets are chosen yet."
-    return "The choice of assets changed since they were looked for."
+        return "No assets are selected yet."
+    return "Out of date: the selection of assets changed. Find assets again."
 
 
 def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
@@ -82,4 +82,4 @@ def _say_it_is_planned(session: Session) -> None:
     if work is not None and work.is_done:
         show_error(work.error)
     elif work is not None:
-        st.info("The jobs are being put together.", icon=":material/hourglass_top:")
+        st.info("The jobs are being assembled.", icon=":material/hourglass_top:")

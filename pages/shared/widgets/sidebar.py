@@ -87,14 +87,14 @@ def _cuts(session: Session, equation: Equation) -> None:
     if equation.capped:
         st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
     if equation.excluded and st.button(
-        f"Exclusion ledger ({equation.excluded:,})",
-        help="Who is not in, at which stage and why: repeated rows and records, ids that "
+        f"Excluded ({equation.excluded:,})",
+        help="Every exclusion with its stage and reason: repeated rows and records, ids that "
         "were not found, assets without a usable file.",
         icon=":material/remove_circle:",
         type="tertiary",
         key="see-excluded",
     ):
-        session.keep_view(job_view="not in")
+        session.keep_view(job_view="excluded")
         session.reload_editors()
         st.switch_page("pages/dispatch/jobs.py")
 
@@ -159,5 +159,5 @@ def _next_step(session: Session, steps: Steps) -> str:
     if steps.found is None:
         return "Next: find the assets, on the page Assets."
     if current_planning(session) is not None:
-        return "The jobs are being put together."
+        return "The jobs are being assembled."
     return "Next: locate the files, on the page Files."

@@ -91,7 +91,7 @@ def _cell(value: Any) -> Any:
     return safe_cell(value) if isinstance(value, str) else value
 
 
-_ANYWHERE, _AS_IS = "any column", "as it came"
+_ANYWHERE, _AS_IS = "any column", "original order"
 
 
 def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
@@ -102,7 +102,7 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
         f"Search all {len(rows):,} rows",
         kept.search,
         key=f"{key}-search-{session.epoch}",
-        placeholder="any part of a cell, then Enter",
+        placeholder="Filter rows",
     )
     places = [_ANYWHERE, *columns]
     place = where.selectbox(
@@ -138,7 +138,7 @@ def _turn_pages(
     if pages > 1:
         version = hash(replace(view, page=0))
         number = line.number_input(
-            f"Page of {pages:,}",
+            f"Page (of {pages:,})",
             1,
             pages,
             min(view.page + 1, pages),

@@ -28,7 +28,10 @@ _ICONS = {
 def ask_why_not(session: Session, steps: Steps) -> None:
     """Show an expander: a name or an id in, the clause or the stage that excludes it."""
     opened = st.expander(
-        "Why not this one?", icon=":material/contact_support:", on_change="rerun", key="why-not"
+        "Why is an asset missing?",
+        icon=":material/contact_support:",
+        on_change="rerun",
+        key="why-not",
     )
     if not opened.open:
         return
@@ -72,7 +75,7 @@ def _show_answer(answer: WhyNot, number: int) -> None:
     st.markdown(escaped(answer.message))
     if answer.failed:
         rows = [
-            {"Clause it fails": one.text, "Field": path, "This record holds": value}
+            {"Failed clause": one.text, "Field": path, "Value in this record": value}
             for one in answer.failed
             for path, value in one.held or (("", ""),)
         ]
