@@ -259,7 +259,7 @@ def _documented(option: Option) -> str:
 
 
 def _signature() -> inspect.Signature:
-    """The signature of `plan` with every option in the place of ``**options``."""
+    """The signature of `plan` with every option instead of ``**options``."""
     own = inspect.signature(plan)
     named = [one for one in own.parameters.values() if one.kind is one.KEYWORD_ONLY]
     options = [

@@ -71,7 +71,7 @@ def read_pasted_ids(text: str, where: str = "pasted ids") -> tuple[AssetRow, ...
     tokens = [token.strip(" \"'[]") for token in re.split(r"[\n\r,;\t]+", text)]
     rows = tuple(AssetRow(number, token) for number, token in enumerate(filter(None, tokens), 1))
     if not rows:
-        raise InvalidInput(Issue("there is no id", where, "Paste one id on each line"))
+        raise InvalidInput(Issue("it contains no id", where, "Paste one id on each line"))
     return rows
 
 

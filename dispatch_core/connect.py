@@ -1,7 +1,7 @@
 """Where records and objects come from: settings in, sources out.
 
 Without ``DOCDB_HOST`` everything is the embedded demo and the label says so. With
-it, records come from the gateway (or from MongoDB, where the host is such a URI)
+it, records come from the gateway (or from MongoDB, if the host is a MongoDB URI)
 and files from S3.
 """
 
@@ -33,9 +33,9 @@ DEMO_ASSETS = 2_400
 class SourceSettings:
     """Which document database and which object store; hashable, so a cache key.
 
-    ``host`` "" is the embedded demo. ``buckets`` is "demo", "s3" or a folder
-    whose sub-folders stand for buckets; "" is "demo" with the demo host, else "s3".
-    ``inventory`` holds places of S3 inventories, comma-separated, to read instead;
+    ``host`` "" is the embedded demo. ``buckets`` is "demo", "s3" or a folder with a
+    sub-folder for each bucket; "" is "demo" with the demo host, else "s3".
+    ``inventory`` has the locations of S3 inventories, comma-separated, to read instead;
     ``dask_scheduler`` "" locates files with threads of this process.
     """
 
@@ -126,7 +126,7 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
         return lister
     root = Path(buckets)
     if not root.is_dir():
-        action = "Write demo, s3, or a folder whose sub-folders stand for buckets"
+        action = "Write demo, s3, or a folder with a sub-folder for each bucket"
         raise InvalidInput(Issue(f"{buckets!r} is not a folder", "buckets", action))
     from dispatch_core.sources.folder import FolderLister
 

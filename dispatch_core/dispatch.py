@@ -65,17 +65,17 @@ def require_jobs(plan: DispatchPlan) -> None:
     if not plan.jobs:
         families = {row.reason.family for row in plan.exclusions} - {"requested"}
         error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
-        counted = f"{plan.found.matched:,} matched assets ({_told(plan.exclusions)})"
+        counted = f"{plan.found.matched:,} matched assets ({_counts(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
         raise error(Issue(f"no job can be made of {counted}", f"source {plan.source}", action))
     missing = [row for row in plan.exclusions if row.reason.family != "requested"]
     if plan.request.on_missing == "fail" and missing:
         first = missing[0]
-        what = f"{len(missing):,} are excluded ({_told(missing)}), first: {first.name}"
+        what = f"{len(missing):,} are excluded ({_counts(missing)}), first: {first.name}"
         action = f"{first.action}; or set --on_missing=report. Nothing was written"
         raise NothingFound(Issue(f"{what}: {first.message}", "--on_missing=fail", action))
 
 
-def _told(exclusions: Sequence[Exclusion]) -> str:
+def _counts(exclusions: Sequence[Exclusion]) -> str:
     reasons = Counter(row.reason for row in exclusions)
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())

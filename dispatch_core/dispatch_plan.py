@@ -29,9 +29,9 @@ from dispatch_core.types import Exclusion, LocatedAsset, Notice, Reason
 class Equation:
     """The job equation: assets, inputs, parameter sets, excluded, jobs, workers.
 
-    ``inputs`` are files where files are split, else assets or groups; times
-    ``sets`` (1 where there are none), minus repeats and jobs over the cap, it
-    gives ``jobs``. ``excluded`` counts the rows of the ledger.
+    ``jobs`` is ``inputs`` times ``sets`` (1 without parameter sets), minus repeats and
+    jobs over the cap. An input is a file if files are split, else an asset or a group.
+    ``excluded`` counts the rows of the ledger.
     """
 
     matched: int
@@ -50,11 +50,11 @@ class Equation:
         size = counted(self.smallest, "job")
         if self.largest != self.smallest:
             size = f"{self.smallest:,} to {counted(self.largest, 'job')}"
-        left_out = f" - {self.capped:,} over the cap" if self.capped else ""
+        cut = f" - {self.capped:,} over the cap" if self.capped else ""
         return (
             f"{counted(self.matched, 'asset')} matched, {self.assets:,} usable -> "
             f"{counted(self.inputs, self.input_kind)} x {counted(self.sets, 'parameter set')}"
-            f"{left_out} = {counted(self.jobs, 'job')} -> {counted(self.workers, 'worker')} "
+            f"{cut} = {counted(self.jobs, 'job')} -> {counted(self.workers, 'worker')} "
             f"({size} each); {self.excluded:,} excluded"
         )
 

@@ -274,7 +274,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command(
             "buckets",
-            "where files are listed: the demo, S3, or a folder whose sub-folders stand for buckets",
+            "where files are listed: the demo, S3, or a folder with a sub-folder for each bucket",
             metavar="demo|s3|DIR",
             otherwise="demo with the demo, else s3",
             variable="DISPATCH_BUCKETS",

@@ -184,7 +184,7 @@ class Steps:
 
 
 def begin_steps(request: DispatchRequest, columns: tuple[str, ...] = ()) -> Steps:
-    """The steps of `request` with its parts checked and nothing asked of a source yet."""
+    """The steps of `request` with its parts checked; no source is read yet."""
     return Steps(check_parts(request), columns)
 
 

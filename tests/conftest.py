@@ -11,7 +11,7 @@ from tests.support.browser import browser, context, server, server_environment, 
 
 __all__ = ["browser", "context", "server", "server_environment", "tab"]
 
-# The clock of a busy machine is not what these tests are about, so there is no deadline.
+# These tests do not measure time, so a busy machine does not fail them: no deadline.
 settings.register_profile("full", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("full")

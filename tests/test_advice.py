@@ -219,7 +219,7 @@ def test_advice_can_be_cancelled_by_its_progress() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real queries is not here")
-def test_no_real_query_is_told_that_a_field_is_missing_which_a_record_holds() -> None:
+def test_no_advice_on_a_real_query_calls_a_field_missing_that_a_record_has() -> None:
     with gzip.open(CORPUS / "records.jsonl.gz", "rt") as lines:
         records = [json.loads(line)["record"] for line in lines]
     records = [{**one, "_id": f"r{number}"} for number, one in enumerate(records)]

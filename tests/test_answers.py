@@ -18,7 +18,7 @@ def answers(**limits: float) -> Answers:
     return Answers(POOL, most=most, **{"seconds": 60, "seconds_failed": 60, **limits})
 
 
-def test_the_same_question_is_worked_out_once() -> None:
+def test_the_same_question_is_computed_once() -> None:
     calls: list[int] = []
     asked = answers()
 
@@ -32,7 +32,7 @@ def test_the_same_question_is_worked_out_once() -> None:
     assert calls == [1]
 
 
-def test_the_least_lately_asked_goes_first() -> None:
+def test_the_least_recently_used_answer_is_dropped_first() -> None:
     asked = answers(most=2)
     first = asked.ask("a", lambda progress: 1)
     asked.ask("b", lambda progress: 2)
@@ -47,14 +47,14 @@ def test_the_least_lately_asked_goes_first() -> None:
 @pytest.mark.parametrize(
     ("limits", "second"), [({"seconds": 0}, 2), ({"seconds": 60}, 1)], ids=["old", "fresh"]
 )
-def test_an_old_answer_is_worked_out_again(limits: dict[str, float], second: int) -> None:
+def test_an_old_answer_is_computed_again(limits: dict[str, float], second: int) -> None:
     asked = answers(**limits)
     asked.ask("a", lambda progress: 1).future.result(5)
 
     assert asked.ask("a", lambda progress: 2).future.result(5) == second
 
 
-def test_a_failure_is_asked_for_again_sooner_than_an_answer() -> None:
+def test_a_failure_is_retried_sooner_than_an_answer_is_computed_again() -> None:
     asked = answers(seconds_failed=0)
 
     def fail(progress: Progress) -> int:

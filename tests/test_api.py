@@ -86,7 +86,7 @@ def test_a_job_of_many_files_is_cut_in_a_notebook() -> None:
     assert len(page) < 2_000
 
 
-def test_rows_say_how_many_they_are_and_not_what_they_hold() -> None:
+def test_the_text_of_rows_has_their_number_and_not_their_content() -> None:
     assert repr(plan().jobs).startswith("<3 rows of jobs;")
 
 
@@ -305,7 +305,7 @@ def test_every_misspelled_argument_is_reported_at_once() -> None:
 
 @pytest.mark.parametrize("value", [object(), float("nan"), -1, "\ud800", [[]], {"a": 1}, b"x"])
 @pytest.mark.parametrize("name", [one.name for one in every_option() if one.field])
-def test_a_bad_value_of_an_option_raises_no_error_but_ours(name: str, value: object) -> None:
+def test_a_bad_value_of_an_option_raises_only_our_errors(name: str, value: object) -> None:
     with suppress(dispatch.DispatchError):
         plan(**{name: value})
 

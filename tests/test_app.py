@@ -79,7 +79,7 @@ def may_find(app: AppTest) -> bool:
 
 
 def paste(app: AppTest, *ids: str) -> None:
-    """Choose assets by a list of ids, as a person does on the page Assets."""
+    """Select assets by a list of ids, as a user does on the page Assets."""
     session = session_of(app)
     session.keep_typed(source=LIST)
     session.reload_editors()
@@ -219,7 +219,7 @@ def test_files_of_an_asset_can_be_one_job(app: AppTest) -> None:
 def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
     name = AWKWARD["nwb file"]
 
-    paste(app, name, "nobody", name)
+    paste(app, name, "unknown", name)
     find(app)
 
     assert "1 matched, 1 not found, 1 duplicate" in [one.value for one in app.caption]
@@ -227,11 +227,11 @@ def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
 
 
 def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: AppTest) -> None:
-    type_text(app, ASSETS, query_text='{"name": "nobody"}')
+    type_text(app, ASSETS, query_text='{"name": "unknown"}')
 
     find(app)
 
-    assert app.warning[0].value.startswith("No record matches")
+    assert app.warning[0].value.startswith("No record of the collection matches")
     go(app, JOBS)
     assert [one.value for one in app.info] == ["No asset matches."]
     assert links(app) == ["Select the assets"]
@@ -257,7 +257,7 @@ def test_a_cap_is_shown_in_red_with_the_number_of_jobs_it_cuts(app: AppTest) -> 
     assert app.main.error[0].value.startswith("THE CAP CUT 2 JOBS")
 
 
-def test_jobs_for_each_worker_do_not_warn_of_a_number_of_workers_nobody_chose(
+def test_jobs_for_each_worker_give_no_warning_about_the_number_of_workers(
     app: AppTest,
 ) -> None:
     find_awkward(app, "nwb file", "nwb directory", "several nwb")
@@ -274,13 +274,13 @@ def test_writing_twice_says_written_and_then_confirmed(app: AppTest, tmp_path: P
     go(app, DELIVER)
     app.text_input(key="target").set_value("mine").run()
 
-    told = []
+    statuses = []
     for _ in range(2):
         app.button(key="write").click().run()
         finish(app, session_of(app).work.write)
-        told.append(app.success[0].value.partition(":")[0])
+        statuses.append(app.success[0].value.partition(":")[0])
 
-    assert told == ["Written", "Already there, byte for byte"]
+    assert statuses == ["Written", "Already there, byte for byte"]
     assert len(list((tmp_path / "out" / "mine").rglob("*.json"))) == 1
 
 
@@ -420,7 +420,7 @@ def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> N
     app.button(key="example-Some subjects").click().run()
 
     assert not app.subheader
-    assert "assets match an earlier request" in app.warning[0].value
+    assert app.warning[0].value == "Out of date: the query changed. Find assets again."
     assert len(app.dataframe) == 1
     assert "exclude" not in {button.key for button in app.button}
     assert "**–** assets" in equation(app)
@@ -438,7 +438,7 @@ def test_found_assets_are_current_again_when_the_query_is_again_the_same(app: Ap
     assert [one.value for one in app.subheader] == before
 
 
-def test_a_query_for_true_is_another_one_than_for_1(app: AppTest) -> None:
+def test_queries_for_true_and_for_1_differ(app: AppTest) -> None:
     type_text(app, ASSETS, query_text='{"name": 1}')
     find(app)
 
@@ -447,7 +447,7 @@ def test_a_query_for_true_is_another_one_than_for_1(app: AppTest) -> None:
     assert now(session_of(app)).found is None
 
 
-def test_files_are_located_on_the_cluster_and_the_page_says_where_there_is_none(
+def test_files_are_located_on_the_cluster_and_the_page_reports_a_missing_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("distributed", reason="requirements-dask.txt is not installed")
@@ -470,7 +470,8 @@ def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None
     app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".zarr").run()
 
     assert not app.subheader
-    assert "Out of date: these are files of 1 asset" in app.warning[0].value
+    changed = "Out of date: the assets or the file options changed. Locate files again."
+    assert app.warning[0].value == changed
     assert "→ **–** files" in equation(app)
 
 
@@ -500,7 +501,7 @@ def test_a_search_that_fails_keeps_what_was_found_and_says_so(app: AppTest) -> N
     find(app)
 
     assert app.error
-    assert "the search failed" in app.warning[-1].value
+    assert app.warning[-1].value == "Out of date: the query changed. The search failed."
     assert len(app.dataframe) == 1
 
 
@@ -530,7 +531,7 @@ def test_a_column_chosen_is_still_there_after_another_search(app: AppTest) -> No
     assert list(app.dataframe[-1].value.columns) == ["Name", "Record id"]
 
 
-def test_assets_taken_out_stay_in_the_table_as_out_and_can_be_put_back(app: AppTest) -> None:
+def test_excluded_assets_stay_in_the_table_and_can_be_restored(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     session = session_of(app)
     first = session.work.found.result.assets[0].record_id
@@ -544,7 +545,7 @@ def test_assets_taken_out_stay_in_the_table_as_out_and_can_be_put_back(app: AppT
     assert "Excluded" not in app.dataframe[-1].value.columns
 
 
-def test_all_that_a_search_keeps_are_taken_out_or_kept_at_once(app: AppTest) -> None:
+def test_all_matches_of_a_search_are_excluded_or_kept_at_once(app: AppTest) -> None:
     find(app)
     session = session_of(app)
     names = [asset.name for asset in session.work.found.result.assets]
@@ -581,20 +582,20 @@ def test_a_search_is_over_all_rows_and_kept_over_a_change_of_page(app: AppTest) 
     find(app)
     session = session_of(app)
     app.text_input(key=f"assets-search-{session.epoch}").set_value("_nwb_").run()
-    told = app.main.caption[-1].value
+    range_shown = app.main.caption[-1].value
 
     go(app, FILES)
     go(app, ASSETS)
 
-    assert "that match, of 357" in told
-    assert app.main.caption[-1].value == told
+    assert "that match, of 357" in range_shown
+    assert app.main.caption[-1].value == range_shown
     assert all("_nwb_" in name for name in app.dataframe[-1].value["Name"])
 
 
 # Files
 
 
-def test_assets_without_a_match_say_what_they_hold_and_one_click_asks_for_it(
+def test_assets_without_a_match_list_their_extensions_and_one_click_uses_one(
     app: AppTest,
 ) -> None:
     find_awkward(app, "no matching file")
@@ -624,7 +625,7 @@ def test_the_first_files_are_shown_while_others_are_still_being_listed(app: AppT
     assert [one.asset.name for one in arrived] == list(files["Asset"]) == [AWKWARD["nwb file"]]
 
 
-def test_taking_an_asset_out_or_a_trial_lists_nothing_again(app: AppTest) -> None:
+def test_an_exclusion_or_a_trial_lists_no_file_again(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory", "several nwb")
     locate(app, ".nwb")
     session = session_of(app)
@@ -638,7 +639,7 @@ def test_taking_an_asset_out_or_a_trial_lists_nothing_again(app: AppTest) -> Non
     assert "= **–** jobs" not in equation(app)
 
 
-def test_an_asset_put_back_that_was_never_listed_asks_for_listing(app: AppTest) -> None:
+def test_a_restored_asset_that_was_never_listed_must_be_listed(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     session = session_of(app)
     session.edit(excluded=(session.work.found.result.assets[0].record_id,))
@@ -653,22 +654,22 @@ def test_an_asset_put_back_that_was_never_listed_asks_for_listing(app: AppTest) 
 # Groups
 
 
-def test_the_effect_of_latest_only_and_groups_is_told_in_numbers(app: AppTest) -> None:
+def test_the_effect_of_latest_only_and_groups_is_shown_in_numbers(app: AppTest) -> None:
     epoch = session_of(app).epoch
     app.text_input(key=f"filter_latest-{epoch}").set_value("data_description.creation_time")
     app.text_input(key=f"filter_by-{epoch}").set_value("subject.subject_id").run()
     find(app)
     grouped = now(session_of(app)).grouped
 
-    told = next(one.label for one in app.expander if "left" in one.label)
+    label = next(one.label for one in app.expander if "left" in one.label)
 
     assert len(grouped.groups) + len(grouped.exclusions) == 357
-    assert told == (
+    assert label == (
         f"{len(grouped.groups)} assets left; {len(grouped.exclusions)} superseded by a later asset"
     )
 
 
-def test_group_sizes_are_told_from_smallest_to_largest(app: AppTest) -> None:
+def test_group_sizes_are_shown_from_smallest_to_largest(app: AppTest) -> None:
     app.text_input(key=f"group_by-{session_of(app).epoch}").set_value("subject.subject_id").run()
     find(app)
     sizes = [len(group.assets) for group in now(session_of(app)).grouped.groups]
@@ -696,7 +697,7 @@ def test_a_large_plan_is_made_beside_the_page_and_then_shown(app: AppTest) -> No
     assert not app.info
 
 
-def test_a_plan_that_changed_since_it_was_seen_must_be_looked_at_before_it_is_written(
+def test_a_plan_that_changed_since_it_was_seen_must_be_reviewed_before_it_is_written(
     app: AppTest,
 ) -> None:
     find_awkward(app, "nwb file", "nwb directory")
@@ -705,15 +706,15 @@ def test_a_plan_that_changed_since_it_was_seen_must_be_looked_at_before_it_is_wr
 
     go(app, DELIVER)
 
-    assert "The plan changed since you looked at it" in app.warning[0].value
+    assert "The plan changed since you last saw it" in app.warning[0].value
     assert app.button(key="write").disabled
-    assert app.button(key="write").label == "The plan changed: look at it first"
+    assert app.button(key="write").label == "The plan changed: review it first"
     app.button(key="use-plan").click().run()
     assert not app.button(key="write").disabled
     assert not app.warning
 
 
-def test_the_jobs_page_is_a_look_at_the_plan(app: AppTest) -> None:
+def test_a_visit_to_the_jobs_page_reviews_the_plan(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory")
     go(app, DELIVER)
     session_of(app).edit(num_parallel_workers=1)
@@ -750,9 +751,7 @@ def test_a_name_typed_just_before_the_press_is_the_one_that_is_written(
     assert (tmp_path / "out" / "typed-last").is_dir()
 
 
-def test_a_press_on_write_under_a_name_that_is_none_writes_nothing(
-    app: AppTest, tmp_path: Path
-) -> None:
+def test_a_press_on_write_with_an_invalid_name_writes_nothing(app: AppTest, tmp_path: Path) -> None:
     find_awkward(app, "nwb file")
     go(app, DELIVER)
 
@@ -764,14 +763,14 @@ def test_a_press_on_write_under_a_name_that_is_none_writes_nothing(
     assert app.error
 
 
-def test_a_long_request_goes_by_its_file_and_a_short_one_stands_in_the_command(
+def test_a_long_request_is_a_file_and_a_short_one_is_in_the_command(
     app: AppTest,
 ) -> None:
     find_awkward(app, "nwb file")
     go(app, DELIVER)
     short = app.code[0].value
 
-    session_of(app).edit(excluded=tuple(f"nobody-{number}" for number in range(300)))
+    session_of(app).edit(excluded=tuple(f"unknown-{number}" for number in range(300)))
     app.run()
 
     assert short.startswith("python -m dispatch_core --request - --output_directory my-dispatch")
@@ -780,7 +779,7 @@ def test_a_long_request_goes_by_its_file_and_a_short_one_stands_in_the_command(
     )
 
 
-def test_a_trial_is_chosen_on_the_jobs_page_and_stands_in_the_side_bar(app: AppTest) -> None:
+def test_a_trial_is_chosen_on_the_jobs_page_and_shown_in_the_side_bar(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory", "several nwb")
     go(app, JOBS)
 
@@ -792,7 +791,7 @@ def test_a_trial_is_chosen_on_the_jobs_page_and_stands_in_the_side_bar(app: AppT
     assert any("THIS IS A TRIAL" in one.value for one in app.warning)
 
 
-def test_a_trial_of_one_for_each_subject_looks_for_nothing_again(app: AppTest) -> None:
+def test_a_trial_of_one_for_each_subject_starts_no_search(app: AppTest) -> None:
     find(app)
     go(app, JOBS)
 
@@ -802,7 +801,7 @@ def test_a_trial_of_one_for_each_subject_looks_for_nothing_again(app: AppTest) -
     assert f"= **{len(subjects)}** jobs" in equation(app)
 
 
-def test_a_row_of_the_list_that_finds_nothing_is_in_the_ledger_and_off_no_sum(
+def test_a_row_of_the_list_that_finds_nothing_is_in_the_ledger_and_changes_no_sum(
     app: AppTest,
 ) -> None:
     paste(app, AWKWARD["nwb file"], "no-such-asset")
@@ -812,7 +811,7 @@ def test_a_row_of_the_list_that_finds_nothing_is_in_the_ledger_and_off_no_sum(
     assert app.button(key="see-excluded").label == "Excluded (1)"
 
 
-def test_who_is_excluded_and_why_is_one_click_from_every_page(app: AppTest) -> None:
+def test_the_exclusions_are_one_click_from_every_page(app: AppTest) -> None:
     find_awkward(app, "nwb file", "no matching file")
     locate(app, ".nwb")
 

@@ -188,7 +188,7 @@ def test_why_not_answers_for_an_asset_of_the_plan(case: str, words: str) -> None
     assert words in texts(app).replace("\\", "")
 
 
-def test_a_dead_source_is_said_to_give_no_suggestions_and_the_page_works(
+def test_without_suggestions_of_a_dead_source_the_page_says_so_and_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DOCDB_HOST", "127.0.0.1:1")
@@ -214,13 +214,13 @@ def form() -> None:
 
 
 def misspelt() -> None:
-    """A page with a field that is none."""
+    """A page with an unknown field."""
     from pages.shared.assets.fields import field_input
 
     field_input("Field", "session typ", "field")
 
 
-def test_fields_and_values_are_offered_with_counts_and_never_too_many() -> None:
+def test_fields_and_values_are_offered_with_counts_up_to_a_limit() -> None:
     ask_fields().wait(30)
     app = AppTest.from_function(form, default_timeout=30).run()
     run_until(app, lambda: len(app.get("menu_button")) == 2)
@@ -251,13 +251,15 @@ def test_an_unknown_field_is_searched_for_and_the_near_ones_are_offered() -> Non
         ("no.such.field", "text"),
     ],
 )
-def test_the_kind_of_a_field_is_what_its_records_hold(path: str, kind: str) -> None:
+def test_the_kind_of_a_field_is_that_of_its_values(path: str, kind: str) -> None:
     ask_fields().wait(30)
 
     assert kind_of(path) == kind
 
 
-def test_inputs_of_a_source_that_is_silent_take_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inputs_accept_any_text_without_an_answer_of_the_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DOCDB_HOST", "127.0.0.1:1")
     ask_fields().wait(30)
 

@@ -86,7 +86,7 @@ async def press_and_interrupt(url: str, name: str, offset: float, interrupt: Int
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTIONS, ids=lambda one: one.__name__)
-def test_a_dispatch_is_absent_or_whole_and_written_once_whatever_a_person_does(
+def test_a_dispatch_is_absent_or_whole_and_written_once_whatever_the_user_does(
     server: AppServer, interrupt: Interruption
 ) -> None:
     whole = whole_dispatch(1)

@@ -81,7 +81,7 @@ def test_a_field_that_was_filled_and_emptied_leaves_the_text_as_it_was() -> None
     assert text_of(app) == TEXT
 
 
-def test_null_true_and_choices_are_values_and_unset_is_none() -> None:
+def test_null_true_and_choices_are_values_and_unset_has_no_value() -> None:
     app = open_page('{"analysis_parameter": {}}')
 
     app.text_input(key=key_of(app, "fit_options", "folds")).set_value("null").run()
@@ -97,7 +97,7 @@ def test_null_true_and_choices_are_values_and_unset_is_none() -> None:
     }
 
 
-def test_what_is_no_number_keeps_the_last_value_and_stays_after_a_change_of_page() -> None:
+def test_text_that_is_not_a_number_keeps_the_last_value_and_stays_after_a_change_of_page() -> None:
     app = open_page(TEXT)
 
     app.text_input(key=key_of(app, "isi_violations_cutoff")).set_value("abc").run()
@@ -113,7 +113,7 @@ def test_what_is_no_number_keeps_the_last_value_and_stays_after_a_change_of_page
     assert errors(app) == []
 
 
-def test_a_misspelt_key_is_put_right_with_one_click() -> None:
+def test_a_misspelt_key_is_corrected_with_one_click() -> None:
     app = open_page(TEXT.replace("isi_violations_cutoff", "isi_violation_cutof"))
     assert "parameter set 1: unknown key 'isi_violation_cutof'" in errors(app)[0]
 
@@ -123,7 +123,7 @@ def test_a_misspelt_key_is_put_right_with_one_click() -> None:
     assert errors(app) == []
 
 
-def test_a_nested_misspelt_key_and_one_of_the_file_are_put_right_too() -> None:
+def test_a_nested_misspelt_key_and_one_of_the_file_are_corrected_too() -> None:
     app = open_page(
         '{"analysis_paramter": {"analysis_name": "x", "analysis_tag": "y",'
         ' "isi_violations_cutoff": 0, "fit_options": {"sed": 1}}}'
@@ -137,7 +137,7 @@ def test_a_nested_misspelt_key_and_one_of_the_file_are_put_right_too() -> None:
     assert errors(app) == []
 
 
-def test_what_the_set_inherits_is_shown_in_its_field_and_comes_along_when_changed() -> None:
+def test_inherited_values_are_shown_in_a_field_and_copied_when_it_changes() -> None:
     app = open_page(SETS)
     seed = app.text_input(
         key=key_of(app, "fit_options", "seed", target=("distributed_parameters", 0))
@@ -178,7 +178,7 @@ def test_one_set_becomes_several_and_back() -> None:
     assert json.loads(text_of(app)) == json.loads(TEXT)
 
 
-def test_values_that_differ_and_values_that_are_shared_stand_apart() -> None:
+def test_differing_and_shared_values_are_in_separate_tables() -> None:
     app = open_page(SETS)
 
     differing, shared = (one.value for one in app.dataframe[-2:])
@@ -228,7 +228,7 @@ def test_a_large_schema_folds_what_is_not_set_and_finds_a_field_by_words() -> No
 
 
 @pytest.mark.parametrize("name", ["x*y_[z]", "<b>bold</b>", "a.b:red[c]"])
-def test_names_of_a_schema_are_no_markup(name: str) -> None:
+def test_names_of_a_schema_are_not_markup(name: str) -> None:
     app = open_page('{"analysis_parameter": {}}', {"properties": {name: {"type": "string"}}})
 
     (label,) = [one.label for one in app.text_input]
@@ -240,14 +240,14 @@ def test_names_of_a_schema_are_no_markup(name: str) -> None:
 def test_an_object_that_may_be_null_is_set_to_null_and_back() -> None:
     app = open_page(TEXT)
 
-    press(app, "Set all of it to null")
+    press(app, "Set to null")
     assert json.loads(text_of(app))["analysis_parameter"]["fit_options"] is None
-    press(app, "Not null, but not set")
+    press(app, "Unset instead of null")
 
     assert text_of(app) == TEXT
 
 
-def test_what_stands_in_the_place_of_an_object_is_shown_as_json() -> None:
+def test_a_value_that_is_not_an_object_is_shown_as_json() -> None:
     app = open_page(TEXT.replace("5e-2", '5e-2, "fit_options": [7]'))
 
     field = app.text_area(key=key_of(app, "fit_options"))
@@ -266,7 +266,7 @@ def test_a_bare_set_is_wrapped_with_one_click() -> None:
     assert errors(app) == []
 
 
-def test_fixed_parameters_can_be_begun_where_there_are_none() -> None:
+def test_fixed_parameters_can_be_added() -> None:
     app = open_page('{"distributed_parameters": [{"isi_violations_cutoff": 0}, {}]}')
     app.segmented_control(key=f"set-{session_of(app).epoch}-2").set_value(-1).run()
 
@@ -304,7 +304,7 @@ def test_one_of_many_sets_is_chosen_by_its_number() -> None:
 @pytest.mark.parametrize(
     "text", [listed(15), listed(2), '{"fixed_parameters": {}, "analysis_parameter": {}}', ""]
 )
-def test_the_chosen_set_is_one_that_is_there_when_there_are_fewer(text: str) -> None:
+def test_the_chosen_set_exists_after_sets_are_removed(text: str) -> None:
     app = open_page(listed(20))
     app.number_input(key=f"set-{session_of(app).epoch}-20").set_value(20).run()
 

@@ -58,7 +58,7 @@ def test_pages_uploads_and_parameters_do_not_wait_for_a_gateway_that_stalls(
     check(seen)
 
 
-def test_a_gateway_that_is_not_there_is_said_and_the_rest_works(tmp_path: Path) -> None:
+def test_a_missing_gateway_is_reported_and_the_rest_works(tmp_path: Path) -> None:
     async def find(url: str) -> list[str]:
         async with Tab(url) as tab:
             await tab.open()

@@ -88,7 +88,7 @@ def floor_of(name: str) -> int:
     return next(n for n, floor in enumerate(FLOORS.values()) if top_of(name) in floor.split())
 
 
-def test_every_module_stands_on_one_floor_and_no_floor_names_another() -> None:
+def test_every_module_is_on_one_floor_and_every_name_is_a_module() -> None:
     named = sorted(" ".join(FLOORS.values()).split())
 
     assert named == sorted({top_of(name) for name in TREES})

@@ -44,7 +44,7 @@ def test_the_delimiter_is_the_one_that_parts_the_header(delimiter: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_blank_rows_spaces_and_any_line_end_are_survived(end: str) -> None:
+def test_blank_rows_spaces_and_any_line_end_are_accepted(end: str) -> None:
     text = end.join(["", "asset_id , note", " id-1 ,a", "", " , ", '"id-2"', ""])
 
     assert read_asset_csv(text.encode()) == (AssetRow(3, "id-1"), AssetRow(6, "id-2"))
@@ -82,7 +82,7 @@ def test_a_column_without_an_id_is_an_error(text: str) -> None:
     assert "the column asset_id is empty. Give it one id in each row" in refusal(text)
 
 
-def test_an_open_quote_is_an_error_because_it_would_take_in_the_rows_below() -> None:
+def test_an_open_quote_is_an_error_because_it_would_include_the_rows_below() -> None:
     assert refusal('asset_id\nid-1\n"id-2\nid-3\nid-4\n') == (
         "data_asset_input.csv: the id in row 3 contains a line break. "
         "Look for a quote that is not closed."
@@ -127,5 +127,5 @@ def test_pasted_ids_are_separated_by_lines_commas_or_tabs(text: str) -> None:
 
 
 def test_pasted_text_without_an_id_is_an_error() -> None:
-    with pytest.raises(InvalidInput, match=r"there is no id\. Paste one id on each line"):
+    with pytest.raises(InvalidInput, match=r"it contains no id\. Paste one id on each line"):
         read_pasted_ids(" \n, ,")

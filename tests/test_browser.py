@@ -92,7 +92,7 @@ def test_find_pressed_right_after_typing_acts_on_the_new_text(tab: Tab) -> None:
         tab.see_heading(f"{demo.count(query)} assets")
 
 
-def test_a_query_that_does_not_parse_is_told_with_its_place_and_stays(tab: Tab) -> None:
+def test_a_query_that_does_not_parse_is_reported_with_its_position_and_stays(tab: Tab) -> None:
     tab.open()
     tab.type_text('{"name": [1, }')
     tab.see("line 1, column 12")
@@ -112,7 +112,7 @@ def test_a_list_with_duplicates_and_second_ids_is_answered_row_by_row(
     wanted = AWKWARD["second code ocean id"]
     record = next(one for one in DemoCatalogue().records if one["name"] == wanted)
     second = record["external_links"]["Code Ocean"][1]
-    rows = ["\ufeffAsset_ID,note", f"{second},it", "", "nobody,", f" {wanted} ,again"]
+    rows = ["\ufeffAsset_ID,note", f"{second},it", "", "unknown,", f" {wanted} ,again"]
     (tmp_path / "list.csv").write_bytes("\r\n".join(rows).encode())
     tab.open()
 

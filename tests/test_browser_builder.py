@@ -144,7 +144,7 @@ def test_a_messy_python_dict_is_pasted_converted_and_dispatched(tab: Tab, tmp_pa
 def test_either_spelling_of_a_field_is_built_by_hand(tab: Tab) -> None:
     tab.open()
     known_values = tab.page.locator('[class*="st-key-value-"][class*="-known"]')
-    expect(known_values).to_have_count(2)  # what comes late may close a menu that is open
+    expect(known_values).to_have_count(2)  # a late answer may close an open menu
     for _ in range(2):
         tools = tab.page.locator('[class*="st-key-tools-"]').first
         use_menu(tab, tools.get_by_role("button"), "Remove")

@@ -71,7 +71,7 @@ def test_the_form_offers_fields_and_values_with_counts(tab: Tab) -> None:
     expect(tab.editor().locator(".ace_content")).to_contain_text('"raw"')
 
 
-def test_advice_replaces_what_no_record_can_meet(tab: Tab) -> None:
+def test_advice_replaces_what_no_record_can_match(tab: Tab) -> None:
     tab.open()
     tab.type_text('{"subject.subject_id": 900003}')
     tab.see("900003 is a number and equals none of them")
@@ -84,7 +84,7 @@ def test_advice_replaces_what_no_record_can_meet(tab: Tab) -> None:
     tab.see_heading(re.compile(r"^\d+ assets$"))
 
 
-def test_zero_results_are_explained_to_the_clause_and_one_click_leaves_it_out(tab: Tab) -> None:
+def test_zero_results_are_explained_to_the_clause_and_one_click_removes_it(tab: Tab) -> None:
     tab.open()
     tab.type_text('{"data_description.data_level": "raw", "subject.sex": "Unknown"}')
     tab.press("Find assets")

@@ -178,7 +178,7 @@ def check(tab: Tab, where: str) -> None:
         assert drawn.count() == 0, f"{where}: Markdown of the data was drawn"
 
 
-def test_the_look_for_injected_nodes_sees_them(browser: Browser) -> None:
+def test_the_search_for_injected_nodes_finds_them(browser: Browser) -> None:
     page = browser.new_page()
     page.set_content(
         "<a href='http://evil.invalid/'>x</a><img src=x><b onload='1'>y</b>"

@@ -121,7 +121,7 @@ def test_every_page_fits_its_window_in_both_themes(
     assert tab.faults == []
 
 
-def test_rows_taken_out_stay_out_over_reloads_and_in_the_saved_request(
+def test_excluded_rows_stay_excluded_after_a_reload_and_in_the_saved_request(
     tab: Tab, tmp_path: Path
 ) -> None:
     tab.open()
@@ -141,7 +141,7 @@ def test_rows_taken_out_stay_out_over_reloads_and_in_the_saved_request(
     assert len(request["excluded"]) == 1
 
 
-def test_a_plan_that_changed_must_be_looked_at_before_it_is_written(
+def test_a_plan_that_changed_must_be_reviewed_before_it_is_written(
     tab: Tab, server: Server
 ) -> None:
     tab.open()
@@ -156,10 +156,10 @@ def test_a_plan_that_changed_must_be_looked_at_before_it_is_written(
     tab.see_heading(re.compile(r"^\d+ files in \d+ assets$"))
 
     tab.go("Deliver")
-    tab.see("The plan changed since you looked at it.")
-    locked = tab.page.get_by_role("button", name="The plan changed: look at it first")
+    tab.see("The plan changed since you last saw it.")
+    locked = tab.page.get_by_role("button", name="The plan changed: review it first")
     expect(locked).to_have_count(2)
-    tab.press("Use the plan as it is now")
+    tab.press("Use the new plan")
     expect(locked).to_have_count(0)
     tab.settle()
     name_folder(tab, "seen")

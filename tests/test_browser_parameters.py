@@ -84,7 +84,7 @@ def test_a_form_and_its_json_are_one_value(tab: Tab) -> None:
     tab.keep_picture("parameters-form")
 
 
-def test_a_typo_is_told_at_its_place_and_put_right_with_one_click(tab: Tab) -> None:
+def test_a_typo_is_reported_at_its_position_and_corrected_with_one_click(tab: Tab) -> None:
     open_form(tab)
     show_json(tab)
 

@@ -45,7 +45,7 @@ def test_what_was_typed_and_found_is_there_after_a_reload(tab: Tab) -> None:
     tab.see_heading(ASSETS)
 
 
-def test_a_tab_opened_after_the_last_one_was_closed_goes_on_with_it(
+def test_a_tab_opened_after_the_last_one_was_closed_continues_its_session(
     context: BrowserContext, server: Server, tabs: list[Tab]
 ) -> None:
     first, _ = tabs
@@ -96,7 +96,7 @@ def test_a_write_is_seen_again_after_a_reload(tab: Tab, server: Server, tmp_path
     assert (server.output_root / "again.dispatch.json").exists()
 
 
-def test_the_id_of_a_session_stands_in_no_address_and_no_cookie(tab: Tab) -> None:
+def test_the_id_of_a_session_is_in_no_address_and_no_cookie(tab: Tab) -> None:
     tab.open()
     tab.go("Files")
 
@@ -109,7 +109,7 @@ def test_the_id_of_a_session_stands_in_no_address_and_no_cookie(tab: Tab) -> Non
     assert kept.strip('"') not in json.dumps(cookies)
 
 
-def test_starting_over_takes_two_clicks_and_brings_the_first_form_back(tab: Tab) -> None:
+def test_starting_over_takes_two_clicks_and_restores_the_first_form(tab: Tab) -> None:
     tab.open()
     tab.type_text(QUERY)
     tab.settle()

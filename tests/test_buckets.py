@@ -246,7 +246,7 @@ def test_the_denied_bucket_raises_access_denied() -> None:
         DEMO.list_page(DENIED_BUCKET, "anything/")
 
 
-def test_a_deleted_bucket_is_no_such_bucket() -> None:
+def test_a_deleted_bucket_raises_no_such_bucket() -> None:
     with pytest.raises(NoSuchBucket, match=MISSING_BUCKET):
         DEMO.list_page(MISSING_BUCKET, "anything/")
 

@@ -152,7 +152,7 @@ def pairs(folder: Path) -> list[tuple[str, list[str]]]:
 # The contract's ten checks
 
 
-def test_split_files_lie_under_their_own_assets_location(run: CommandLine, tmp_path: Path) -> None:
+def test_each_split_file_is_under_its_own_asset(run: CommandLine, tmp_path: Path) -> None:
     dispatch(run, "1")
 
     assert pairs(tmp_path / "out") == [
@@ -232,14 +232,14 @@ def test_an_inline_query_of_433_characters_is_never_taken_for_a_path(
 
 
 def test_no_match_is_a_clear_stop_and_makes_no_folder(run: CommandLine, tmp_path: Path) -> None:
-    ran = run("--docdb_query", subject("nobody"), "--output_directory", "out")
+    ran = run("--docdb_query", subject("unknown"), "--output_directory", "out")
 
     assert ran.code == 3
     assert "no asset matches" in ran.err
     assert os.listdir(tmp_path) == []
 
 
-def test_no_match_names_the_clause_that_leaves_nothing_and_what_may_be_meant(
+def test_no_match_names_the_blocking_clause_and_a_suggestion(
     run_demo: CommandLine,
 ) -> None:
     ran = run_demo('--docdb_query={"subject.subject_idd": "900120"}', "--plan")
@@ -325,7 +325,7 @@ def test_a_misspelt_parameter_is_an_error_that_names_the_nearest_field(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_matching_directory_counts_once_and_its_children_are_no_jobs(
+def test_a_matching_directory_counts_once_and_its_children_make_no_jobs(
     run: CommandLine, tmp_path: Path
 ) -> None:
     dispatch(run, "9")
@@ -411,7 +411,7 @@ def test_a_blank_value_of_every_option_means_unset(run: CommandLine, tmp_path: P
 
 
 @pytest.mark.parametrize("query", ["", "  "])
-def test_a_blank_query_is_no_query(run: CommandLine, query: str) -> None:
+def test_a_blank_query_means_unset(run: CommandLine, query: str) -> None:
     ran = run("--docdb_query", query, "--plan")
 
     assert ran.code == 2
@@ -431,7 +431,7 @@ def test_a_list_option_has_three_spellings(option: str, values: list[str]) -> No
 
 
 @pytest.mark.parametrize("value", ['["a"', "[1]", '[{"a": 1}]'])
-def test_a_list_option_that_is_no_list_of_paths_is_an_error(run: CommandLine, value: str) -> None:
+def test_a_list_option_must_be_a_list_of_paths(run: CommandLine, value: str) -> None:
     ran = run("--docdb_query", subject("1"), "--plan", "--group_by", value)
 
     assert ran.code == 2
@@ -558,7 +558,7 @@ def test_parameters_may_be_saved_in_any_unicode_encoding(
     assert jobs_of(tmp_path / "out")[0]["distributed_parameters"] == [{"site": "Tromsø"}]
 
 
-def test_parameters_that_are_no_unicode_are_refused_rather_than_guessed(
+def test_parameters_that_are_not_unicode_are_refused(
     run: CommandLine, inputs: Callable[..., Path]
 ) -> None:
     folder = inputs()
@@ -577,7 +577,7 @@ def test_an_input_folder_that_is_not_there_is_an_error(run: CommandLine) -> None
     assert "--input_directory: nowhere is not a folder" in ran.err
 
 
-def test_a_missing_csv_names_the_ones_that_lie_there(
+def test_a_missing_csv_names_the_csv_files_that_exist(
     run: CommandLine, inputs: Callable[..., Path]
 ) -> None:
     folder = inputs()
@@ -1160,7 +1160,7 @@ def test_names_reach_the_terminal_without_their_escape_codes(run: CommandLine) -
     assert "\x1b" not in ran.out
 
 
-def test_nothing_is_drawn_where_no_terminal_is(run: CommandLine) -> None:
+def test_no_progress_is_drawn_without_a_terminal(run: CommandLine) -> None:
     ran = dispatch(run, "1")
 
     assert ran.err == ""
@@ -1259,7 +1259,7 @@ def elsewhere(gateway: GatewayServer, buckets: Path) -> dict[str, str]:
     [
         (["--docdb_query", subject("1")], 0),
         (["--docdb_query", "{"], 2),
-        (["--docdb_query", subject("nobody")], 3),
+        (["--docdb_query", subject("unknown")], 3),
         (["--docdb_query", subject("1"), "--docdb_version=v9"], 4),
     ],
 )
@@ -1275,7 +1275,7 @@ def test_the_process_ends_with_the_exit_code(
     assert "Traceback" not in ran.err
 
 
-def test_a_name_that_the_terminal_cannot_show_is_no_crash(elsewhere: dict[str, str]) -> None:
+def test_a_name_that_the_terminal_cannot_show_does_not_crash(elsewhere: dict[str, str]) -> None:
     environment = {**elsewhere, "PYTHONIOENCODING": "ascii"}
 
     ran = run_process(
@@ -1286,7 +1286,7 @@ def test_a_name_that_the_terminal_cannot_show_is_no_crash(elsewhere: dict[str, s
     assert "Traceback" not in ran.err
 
 
-def test_a_reader_that_goes_away_is_never_told_that_jobs_were_written(
+def test_a_closed_reader_of_the_output_is_exit_code_141(
     elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
     gone, written = os.pipe()
@@ -1345,7 +1345,7 @@ def test_each_reason_shows_its_first_rows_however_many_rows_another_has(
     assert shown.count("-> Dispatch without the trial") == 1
 
 
-def test_a_request_that_is_not_there_is_an_error_that_names_the_option(run: CommandLine) -> None:
+def test_a_missing_request_file_is_an_error_that_names_the_option(run: CommandLine) -> None:
     ran = run("--request", "nowhere.json")
 
     assert ran.code == 2

@@ -30,7 +30,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tree, float]:
-    """What the dispatch is where nobody kills it, and how many seconds it takes."""
+    """The dispatch if it is not killed, and how many seconds it takes."""
     took = []
     for _ in range(2):  # the first run may compile the modules
         target = tmp_path_factory.mktemp("whole") / "results"

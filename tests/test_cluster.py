@@ -153,7 +153,7 @@ def test_any_other_error_of_a_worker_becomes_a_service_error(local_cluster: Loca
     assert "lost the work (ValueError)" in str(caught.value)
 
 
-def test_a_cluster_that_cannot_import_this_code_is_told_where_to_start() -> None:
+def test_a_cluster_that_cannot_import_this_code_is_an_error_that_says_where_to_start() -> None:
     cause = ModuleNotFoundError("No module named 'dispatch_core'", name="dispatch_core")
     error = RuntimeError("Error during deserialization of the task graph")
     error.__cause__ = cause

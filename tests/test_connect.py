@@ -57,7 +57,7 @@ def test_a_blank_variable_counts_as_unset(blank: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "0", "1.5", "1e3", "²", "9" * 8, "9" * 5_000])
-def test_a_number_of_demo_assets_that_is_none_is_bad_input_that_names_the_variable(
+def test_an_invalid_number_of_demo_assets_is_bad_input_that_names_the_variable(
     text: str,
 ) -> None:
     with pytest.raises(InvalidInput, match=r"DISPATCH_DEMO_ASSETS: .* is not a number of assets"):
@@ -72,7 +72,7 @@ def test_a_host_without_a_choice_of_buckets_reads_from_s3(monkeypatch: pytest.Mo
     assert "S3" in lister.label
 
 
-def test_a_folder_may_stand_for_the_object_store(tmp_path: Path) -> None:
+def test_a_folder_can_be_the_object_store(tmp_path: Path) -> None:
     (tmp_path / "bucket").mkdir()
     (tmp_path / "bucket" / "x.nwb").touch()
 
@@ -82,7 +82,7 @@ def test_a_folder_may_stand_for_the_object_store(tmp_path: Path) -> None:
     assert lister.list_page("bucket", "").keys == ["x.nwb"]
 
 
-def test_buckets_that_are_nowhere_are_bad_input(tmp_path: Path) -> None:
+def test_missing_buckets_are_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="is not a folder"):
         open_object_lister(settings_from({"DISPATCH_BUCKETS": str(tmp_path / "nowhere")}))
 

@@ -27,20 +27,20 @@ def blamed(found: Explanation) -> list[str]:
 
 
 def test_a_clause_that_no_record_meets_is_named() -> None:
-    found = explain(WORLD, {"kind": "raw", "name": "nobody"})
+    found = explain(WORLD, {"kind": "raw", "name": "unknown"})
 
-    assert blamed(found) == ['{"name": "nobody"}']
-    assert found.summary == ('No record of the collection matches {"name": "nobody"}.')
+    assert blamed(found) == ['{"name": "unknown"}']
+    assert found.summary == ('No record of the collection matches {"name": "unknown"}.')
 
 
 def test_each_clause_is_counted_alone_and_removed() -> None:
-    found = explain(WORLD, {"kind": "raw", "level": {"$gte": 1, "$lt": 3}, "name": "nobody"})
+    found = explain(WORLD, {"kind": "raw", "level": {"$gte": 1, "$lt": 3}, "name": "unknown"})
 
     assert [(one.text, one.alone, one.without) for one in found.clauses] == [
         ('{"kind": "raw"}', 2, 0),
         ('{"level": {"$gte": 1}}', 4, 0),
         ('{"level": {"$lt": 3}}', 3, 0),
-        ('{"name": "nobody"}', 0, 2),
+        ('{"name": "unknown"}', 0, 2),
     ]
 
 
@@ -63,7 +63,7 @@ def test_with_two_conflicts_a_smallest_one_is_found() -> None:
     assert found.summary.endswith("There are other conflicts, too.")
 
 
-def test_few_results_are_explained_by_the_clause_that_leaves_out_the_most() -> None:
+def test_few_results_are_explained_by_the_clause_that_excludes_the_most() -> None:
     found = explain(WORLD, {"kind": "raw", "level": 1})
 
     assert found.summary == (
@@ -73,12 +73,12 @@ def test_few_results_are_explained_by_the_clause_that_leaves_out_the_most() -> N
 
 
 def test_each_branch_of_an_or_that_no_record_matches_is_counted() -> None:
-    found = explain(WORLD, {"$or": [{"kind": "raw", "level": 3}, {"name": "nobody"}]})
+    found = explain(WORLD, {"$or": [{"kind": "raw", "level": 3}, {"name": "unknown"}]})
 
     assert [(one.text, one.alone) for one in found.clauses[0].branches] == [
         ('{"kind": "raw"}', 2),
         ('{"level": 3}', 1),
-        ('{"name": "nobody"}', 0),
+        ('{"name": "unknown"}', 0),
     ]
 
 
@@ -122,7 +122,7 @@ def test_no_clause_blocks_a_query_with_many_results(query: Filter, summary: str)
     assert (found.blocking, found.summary) == ((), summary)
 
 
-def test_an_empty_collection_is_said_to_be_empty() -> None:
+def test_an_empty_collection_is_reported_as_empty() -> None:
     assert explain(Records([]), {"a": 1}).summary == "The collection has no records."
 
 
@@ -146,7 +146,7 @@ class Counted(Records):
 def test_a_long_conjunction_costs_a_bounded_number_of_requests() -> None:
     source = Counted(WORLD.records)
     query: Filter = {"$and": [{"level": {"$ne": number}} for number in range(10, 200)]}
-    query["name"] = "nobody"
+    query["name"] = "unknown"
 
     found = explain(source, query)
 
@@ -154,14 +154,14 @@ def test_a_long_conjunction_costs_a_bounded_number_of_requests() -> None:
     assert source.requests <= 4 * MOST_CLAUSES
 
 
-def test_progress_is_told_and_may_cancel() -> None:
-    told: list[tuple[str, int, int]] = []
+def test_progress_is_reported_and_can_cancel() -> None:
+    reported: list[tuple[str, int, int]] = []
 
     def stop(step: str, done: int, total: int) -> None:
-        told.append((step, done, total))
+        reported.append((step, done, total))
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         explain(WORLD, {"kind": "raw", "level": 3}, stop)
-    assert told == [("clauses", 0, 4), ("clauses", 1, 4), ("clauses", 2, 4)]
+    assert reported == [("clauses", 0, 4), ("clauses", 1, 4), ("clauses", 2, 4)]

@@ -80,7 +80,7 @@ def test_an_answer_that_is_too_large_is_requested_in_halves_and_a_huge_record_on
     assert "rig.blob" not in found
 
 
-def test_a_sample_asks_for_no_more_than_its_size_however_many_records_there_are() -> None:
+def test_a_sample_requests_at_most_its_size_however_many_records_there_are() -> None:
     source = Capped([record(f"a{number:04}") for number in range(1_000)])
 
     found = sample_fields(source, SampleSize(records=20, page=10, whole_records=4, whole_page=2))

@@ -1,4 +1,4 @@
-"""Questions about a collection, asked of a MongoDB server and of the demo: equal answers."""
+"""The same questions to a MongoDB server and to the demo have equal answers."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_records_of_both_schemas_at_one_location_are_one_asset() -> None:
     assert ledger(found) == [("duplicate", "the same location as record r-a")]
 
 
-def test_a_slash_at_the_end_makes_no_other_location() -> None:
+def test_a_slash_at_the_end_does_not_change_the_location() -> None:
     source = Records([record("a"), record("b", location="s3://data/a/")])
 
     assert names(find_assets(source, EVERY)) == ["a"]
@@ -313,11 +313,11 @@ def test_a_pipeline_that_removes_a_field_of_some_results_is_refused() -> None:
         find_assets(Records([record("a"), record("b")]), query)
 
 
-@pytest.mark.parametrize("taken_out", ["r-a", "v2-a"])
-def test_any_record_of_an_asset_takes_it_out_by_hand(taken_out: str) -> None:
+@pytest.mark.parametrize("excluded", ["r-a", "v2-a"])
+def test_any_record_of_an_asset_excludes_it_by_hand(excluded: str) -> None:
     source = Records([record("a"), record_v2("a"), record("b")])
 
-    found = find_assets(source, EVERY, excluded=[taken_out])
+    found = find_assets(source, EVERY, excluded=[excluded])
 
     assert [one.name for one in found.assets] == ["b"]
     assert [(row.name, row.reason) for row in found.exclusions] == [
@@ -415,7 +415,7 @@ def test_a_long_list_is_matched_in_chunks_and_reported_in_its_order() -> None:
     assert [line.status for line in found.match_report[2_399:2_401]] == ["matched", "not found"]
 
 
-def test_a_search_that_is_cancelled_asks_for_no_further_page() -> None:
+def test_a_cancelled_search_requests_no_further_page() -> None:
     source = Records(numbered(9_500))
 
     def cancel(step: str, done: int, total: int) -> None:
@@ -428,11 +428,11 @@ def test_a_search_that_is_cancelled_asks_for_no_further_page() -> None:
 
 
 def test_progress_gets_the_number_done_and_the_total() -> None:
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
 
-    find_assets(Records(numbered(1_500)), EVERY, progress=lambda *step: told.append(step))
+    find_assets(Records(numbered(1_500)), EVERY, progress=lambda *step: reported.append(step))
 
-    assert told == [("assets", 1_000, 1_500), ("assets", 1_500, 1_500)]
+    assert reported == [("assets", 1_000, 1_500), ("assets", 1_500, 1_500)]
 
 
 def test_a_field_whose_name_starts_with_another_field_is_requested_too() -> None:

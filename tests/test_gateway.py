@@ -117,7 +117,7 @@ def test_a_long_filter_that_matches_nothing_counts_nothing(
     serve: Callable[..., GatewayServer],
 ) -> None:
     server = serve()
-    query = {"_id": {"$in": [f"nobody-{number}" for number in range(500)]}}
+    query = {"_id": {"$in": [f"unknown-{number}" for number in range(500)]}}
 
     count = GatewaySource(server.host).count(query)
 

@@ -71,7 +71,7 @@ BODIES = {
     "numbers": b"[1, 2, 3]",
     "a record without an id": b'[{"name": "x"}]',
     "a count that is a text": b'{"filtered_record_count": "12"}',
-    "a count below nought": b'{"filtered_record_count": -1}',
+    "a count below zero": b'{"filtered_record_count": -1}',
     "an error": b'{"error": {"nested": ["very", {"much": 1}]}}',
     "a long error": b'{"error": "' + b"x" * 100_000 + b'"}',
 }

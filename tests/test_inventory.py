@@ -289,7 +289,7 @@ def test_an_unusable_inventory_is_invalid_input_with_the_reason(tmp_path: Path) 
     (tmp_path / "inventories/data/daily/data/1.csv.gz").unlink()
     wrong = {
         str(tmp_path / "missing"): "it is not a manifest, a Parquet file or a folder",
-        str(tmp_path / "empty"): "there is no manifest.json and no Parquet file",
+        str(tmp_path / "empty"): "it contains no manifest.json and no Parquet file",
         str(tmp_path / "orc.json"): "its format is 'ORC'; only CSV and Parquet are supported",
         str(tmp_path / "other.json"): "it is not the manifest of an inventory",
         str(path): "1 of its 2 files are missing, first: 1.csv.gz",

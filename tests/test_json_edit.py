@@ -128,7 +128,7 @@ def test_a_change_of_any_value_leaves_all_others(
 
 
 @given(json_values)
-def test_the_span_of_every_value_holds_that_value(value: Any) -> None:
+def test_the_span_of_every_value_contains_it(value: Any) -> None:
     text = json.dumps({"x": [value]}, indent=1)
 
     span = span_at(text, ("x", 0))

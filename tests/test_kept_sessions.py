@@ -55,7 +55,7 @@ def world() -> World:
     return World()
 
 
-def test_a_reloaded_tab_goes_on_with_its_own_session(world: World) -> None:
+def test_a_reloaded_tab_continues_its_own_session(world: World) -> None:
     draft = Draft("typed")
     name = world.visit(draft, "first")
     world.open.remove("first")
@@ -63,7 +63,7 @@ def test_a_reloaded_tab_goes_on_with_its_own_session(world: World) -> None:
     assert world.come_back(name) is draft
 
 
-def test_a_new_tab_goes_on_with_the_last_one_that_was_closed(world: World) -> None:
+def test_a_new_tab_continues_the_session_that_was_closed_last(world: World) -> None:
     older, newer = Draft("older"), Draft("newer")
     names = [world.visit(older, "a"), world.visit(newer, "b")]
     world.open.clear()
@@ -71,13 +71,13 @@ def test_a_new_tab_goes_on_with_the_last_one_that_was_closed(world: World) -> No
     assert world.come_back("", names[1], names[0]) is newer
 
 
-def test_a_second_tab_beside_an_open_one_starts_afresh(world: World) -> None:
+def test_a_second_tab_beside_an_open_one_starts_a_new_session(world: World) -> None:
     name = world.visit(Draft("typed"), "first")
 
     assert world.come_back("", name) is None
 
 
-def test_a_duplicated_tab_goes_on_with_a_copy(world: World) -> None:
+def test_a_duplicated_tab_continues_with_a_copy(world: World) -> None:
     draft = Draft("typed")
     name = world.visit(draft, "first")
 
@@ -88,7 +88,7 @@ def test_a_duplicated_tab_goes_on_with_a_copy(world: World) -> None:
     assert len(world.kept) == 2
 
 
-def test_an_id_that_nobody_was_given_opens_nothing(world: World) -> None:
+def test_an_unknown_id_opens_nothing(world: World) -> None:
     world.visit(Draft("typed"), "first")
     world.open.clear()
 
@@ -128,7 +128,7 @@ def test_a_session_that_is_shown_is_kept_however_old() -> None:
     assert world.come_back(name) is not None
 
 
-def test_above_the_most_the_ones_not_shown_for_longest_go() -> None:
+def test_above_the_limit_the_sessions_not_shown_for_longest_are_dropped() -> None:
     world = World(most=3)
     names = [world.visit(Draft(str(n)), str(n)) for n in range(3)]
     world.open.clear()
@@ -140,7 +140,7 @@ def test_above_the_most_the_ones_not_shown_for_longest_go() -> None:
     assert world.come_back(names[0]) == Draft("0")
 
 
-def test_where_memory_is_short_results_go_before_what_was_typed() -> None:
+def test_if_memory_is_short_results_are_dropped_before_what_was_typed() -> None:
     world = World(rows=100)
     name = world.visit(Draft("typed", rows=80), "first")
     world.open.clear()

@@ -310,7 +310,7 @@ def test_the_exclusion_of_an_empty_location_says_that_nothing_is_stored_there() 
     )
 
 
-def test_a_denied_asset_does_not_speak_for_the_others_of_its_bucket() -> None:
+def test_a_denied_asset_does_not_affect_the_others_of_its_bucket() -> None:
     store = Store("data/a2/x.nwb")
     store.trouble = lambda ask: None if ask.prefix == "a2/" else AccessDenied("no")
 
@@ -320,7 +320,7 @@ def test_a_denied_asset_does_not_speak_for_the_others_of_its_bucket() -> None:
     assert reasons(result) == [("r0", "access_denied"), ("r1", "access_denied")]
 
 
-def test_a_bucket_that_does_not_exist_is_not_asked_again() -> None:
+def test_a_bucket_that_does_not_exist_is_requested_once() -> None:
     store = Store()
     store.trouble = lambda ask: NoSuchBucket("none of this name")
 
@@ -343,7 +343,7 @@ def failing(times: int, *prefixes: str) -> Callable[[Ask], Exception | None]:
     return trouble
 
 
-def test_a_listing_that_failed_is_tried_once_more() -> None:
+def test_a_failed_listing_is_retried_once() -> None:
     store = Store("data/a0/x.nwb", "data/a1/x.nwb")
     store.own_prefix_only = True
     store.trouble = failing(1, "a0/")
@@ -437,11 +437,11 @@ def test_progress_counts_assets_up_to_all_of_them() -> None:
     store = Store("data/a/x.nwb", "data/b/x.nwb")
     store.own_prefix_only = True
     store.trouble = failing(1, "b/")
-    told: list[int] = []
+    reported: list[int] = []
 
-    locate(store, ".nwb", "s3://data/a", "", "s3://data/a", "s3://data/b", progress=told.append)
+    locate(store, ".nwb", "s3://data/a", "", "s3://data/a", "s3://data/b", progress=reported.append)
 
-    assert told == [3, 4]
+    assert reported == [3, 4]
 
 
 def wait_for_threads() -> None:
@@ -561,7 +561,7 @@ def test_a_bucket_that_refused_the_delimiter_is_not_asked_with_it_again() -> Non
 
 
 @pytest.mark.parametrize("delimiters", ["ignore", "only slash"])
-def test_a_server_that_mishandles_the_delimiter_is_found_out(
+def test_a_server_that_mishandles_the_delimiter_is_detected(
     delimiters: Literal["ignore", "only slash"],
 ) -> None:
     store = Store("data/a/s/x.zarr/0/1", "data/a/s/x.zarr/1/1", "data/a/s/y.zarr", "data/a/z.zarr")
@@ -605,7 +605,7 @@ def test_a_walk_by_delimiter_reaches_the_end_where_a_token_repeats(kind: type[St
     assert not found.delimiter_refused
 
 
-def test_keys_beyond_the_last_character_of_a_jump_do_not_hold_up_a_walk() -> None:
+def test_keys_beyond_the_last_character_of_a_jump_do_not_stop_a_walk() -> None:
     store = Store("data/a/x.zarr/0", f"data/a/x.zarr/{LAST}{LAST}", "data/a/z.zarr", page_size=1)
 
     found = past_stores(store)

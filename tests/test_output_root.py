@@ -59,7 +59,7 @@ def test_a_link_in_the_root_is_not_followed(tmp_path: Path, name: str, goal: str
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_the_message_gives_the_rule_for_a_name(tmp_path: Path) -> None:
+def test_the_message_says_the_rule_for_a_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         folder_below(tmp_path, "../etc")
 

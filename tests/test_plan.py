@@ -100,7 +100,7 @@ def test_3_an_inline_query_of_433_characters_works() -> None:
 
 
 def test_4_no_match_is_a_clear_stop() -> None:
-    made = plan(TWO, query={"name": "nobody"})
+    made = plan(TWO, query={"name": "unknown"})
 
     assert list(made.files()) == []
     with pytest.raises(NothingFound, match="source records in memory: no asset matches"):
@@ -362,7 +362,7 @@ def test_the_field_of_a_trial_is_read_from_the_records() -> None:
 
 
 def test_a_list_of_which_nothing_matches_keeps_its_match_report() -> None:
-    made = plan(TWO, query=None, asset_rows=[AssetRow(2, "nobody")])
+    made = plan(TWO, query=None, asset_rows=[AssetRow(2, "unknown")])
 
     assert [line.status for line in made.found.match_report] == ["not found"]
     assert [row.reason for row in made.exclusions] == ["not_found"]
@@ -370,7 +370,7 @@ def test_a_list_of_which_nothing_matches_keeps_its_match_report() -> None:
         require_jobs(made)
 
 
-def test_split_files_of_groups_is_ignored_and_said() -> None:
+def test_split_files_of_groups_is_ignored_with_a_warning() -> None:
     made = plan(TWO, query={"name": "a0"}, group_by=["name"], split_files=True)
 
     assert len(made.jobs) == 1
@@ -419,7 +419,7 @@ def test_the_files_of_a_group_are_the_chosen_ones_of_its_assets() -> None:
         ({"several_files": "newest", "file_extension": ""}, "does nothing without file_extension"),
     ],
 )
-def test_an_option_for_several_files_that_does_nothing_is_said(
+def test_an_option_for_several_files_that_does_nothing_is_a_warning(
     fields: dict[str, Any], warning: str
 ) -> None:
     made = plan(TWO, FILES, **{"query": {"name": "a1"}, "file_extension": ".nwb", **fields})
@@ -444,7 +444,7 @@ def test_a_record_excluded_by_hand_that_did_not_match_is_a_warning() -> None:
     assert warnings(made) == ["1 record excluded by hand did not match the query"]
 
 
-def test_unwinding_without_groups_is_said_to_do_nothing() -> None:
+def test_unwinding_without_groups_is_a_warning() -> None:
     made = plan(TWO, query={"name": "a0"}, unwind_list_fields=["name"])
 
     assert warnings(made) == ["unwind_list_fields does nothing without group_by"]

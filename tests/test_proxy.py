@@ -40,7 +40,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("proxy")
-    folder.chmod(0o755)  # the worker of nginx runs as the user "nobody"
+    folder.chmod(0o755)  # the worker of nginx runs as another user
     options = ("--server.baseUrlPath", PREFIX)
     environment = {"STREAMLIT_SERVER_ALLOWED_HOSTS": f"{NAME} analysis.example.org"}
     server = AppServer(folder, environment=environment, options=options, prefix=PREFIX)

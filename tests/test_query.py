@@ -53,7 +53,7 @@ def test_other_text_is_the_path_of_a_file_in_any_unicode_encoding(tmp_path: Path
 
 
 @pytest.mark.parametrize("text", ["no-such-file.json", "x" * 5_000, "a\0b", ".", "\ud800"])
-def test_a_path_that_cannot_be_read_is_said_in_one_sentence(text: str) -> None:
+def test_a_path_that_cannot_be_read_is_reported_in_one_sentence(text: str) -> None:
     with pytest.raises(InvalidInput, match="is neither JSON nor a file that can be read"):
         read_query(text)
 

@@ -57,7 +57,7 @@ def write_value(app: AppTest, text: str, number: int = 0) -> None:
     app.text_input(key=f"value-{found.key}-{found.kind}").set_value(text).run()
 
 
-def told(app: AppTest) -> str:
+def info_of(app: AppTest) -> str:
     """The first box of information, without the signs that keep it from being markup."""
     return str(app.info[0].value).replace("\\", "")
 
@@ -113,13 +113,13 @@ def test_a_new_condition_holds_find_back_until_it_is_finished() -> None:
     app = open_app({"name": "x"})
 
     press_condition(app)
-    assert "condition 2: the field is missing" in told(app)
+    assert "condition 2: the field is missing" in info_of(app)
     assert query_of(app) == {"name": "x"}
     app.button(key="find").click().run()
     assert session_of(app).work.found is None
 
     app.selectbox(key=f"field-{row(app, 1).key}").set_value("subject.subject_id").run()
-    assert "condition 2: the value is missing" in told(app)
+    assert "condition 2: the value is missing" in info_of(app)
     app.selectbox(key=f"condition-{row(app, 1).key}").set_value(("exists", False)).run()
     assert query_of(app) == {"name": "x", "subject.subject_id": {"$exists": True}}
     assert not app.info
@@ -131,7 +131,7 @@ def test_a_number_that_is_not_one_yet_stays_as_typed_and_the_rest_stays_the_quer
     write_value(app, "1o", 1)
 
     assert row(app, 1).texts == ("1o",)
-    assert "condition 2: '1o' is not a number" in told(app)
+    assert "condition 2: '1o' is not a number" in info_of(app)
     assert query_of(app) == {"name": "x"}
 
 
@@ -222,7 +222,7 @@ def test_what_cannot_be_converted_without_a_guess_offers_no_button() -> None:
 def test_a_query_of_very_many_conditions_is_edited_as_json() -> None:
     app = open_app({"$or": [{"name": str(number)} for number in range(100)]})
 
-    assert "more than 60 conditions" in told(app)
+    assert "more than 60 conditions" in info_of(app)
 
 
 def test_an_empty_query_says_what_it_matches() -> None:

@@ -135,7 +135,7 @@ def test_a_wrong_field_is_refused_by_its_name(fields: dict[str, Any], message: s
 
 
 @pytest.mark.parametrize("query", [[7], "x", 7, [{}, []]])
-def test_a_query_that_is_no_json_query_is_one_issue(query: Any) -> None:
+def test_a_query_that_is_neither_an_object_nor_an_array_is_one_issue(query: Any) -> None:
     assert refusal(query=query) == (
         "query: it is neither a filter (object) nor a pipeline (array of them)."
     )

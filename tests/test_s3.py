@@ -173,12 +173,12 @@ def test_every_failure_is_one_of_our_errors_and_never_an_empty_listing(
     assert "s3://data/a/" in str(caught.value)
 
 
-def test_a_missing_bucket_is_no_such_bucket(server: S3Server) -> None:
+def test_a_missing_bucket_raises_no_such_bucket(server: S3Server) -> None:
     with pytest.raises(NoSuchBucket, match="s3://other/a/"):
         S3Lister().list_page("other", "a/")
 
 
-def test_an_invalid_bucket_name_is_no_such_bucket(server: S3Server) -> None:
+def test_an_invalid_bucket_name_raises_no_such_bucket(server: S3Server) -> None:
     with pytest.raises(NoSuchBucket, match="not the name of a bucket"):
         S3Lister().list_page("no bucket", "a/")
 
@@ -338,7 +338,7 @@ def test_an_endpoint_that_is_not_a_url_is_an_error_that_names_the_setting(
 def test_a_profile_that_does_not_exist_is_a_service_error_that_names_the_setting(
     server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_PROFILE", "unknown")
 
     with pytest.raises(ServiceError, match="Check AWS_PROFILE"):
         S3Lister().list_page("data", "a/")

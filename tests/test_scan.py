@@ -72,7 +72,7 @@ KINDS = st.sampled_from([Store, OneToken, NoStartAfter, Unordered])
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[set[str], list[str]]:
-    """Keys, and the places of assets, of which some are prefixes of others or lie inside them."""
+    """Keys, and the places of assets, some of which are prefixes of others or inside them."""
     places = draw(st.lists(PLACES, min_size=1, max_size=8))
     below = st.tuples(st.sampled_from(places), PATHS).map("/".join)
     return draw(st.sets(st.one_of(below, PATHS), max_size=40)), places
@@ -105,7 +105,7 @@ def test_each_asset_has_the_files_of_the_definition_on_any_server(
 ) -> None:
     keys, places = world
     assume(kind is not Unordered or page_size > 1)  # one entry is always in order
-    # behind a store such a server is asked for what comes after the last character in it
+    # past a store, such a server is asked for the keys after its last possible character
     assume(kind is not OneToken or not any(f".z/{LAST}/" in key for key in keys))
     store = kind(*(f"data/{key}" for key in keys), page_size=page_size)
     store.delimiters = delimiters
@@ -119,7 +119,7 @@ def test_each_asset_has_the_files_of_the_definition_on_any_server(
 
 @settings(max_examples=100, deadline=None)
 @given(worlds(), st.integers(1, 7), st.data())
-def test_a_denied_asset_is_denied_and_no_other_asset_pays_for_it(
+def test_a_denied_asset_affects_no_other_asset(
     world: tuple[set[str], list[str]], page_size: int, data: st.DataObject
 ) -> None:
     keys, places = world
@@ -277,7 +277,7 @@ def test_neighbours_that_fit_into_a_page_are_one_request() -> None:
     assert (len(result.located), result.requests) == (20, 1)
 
 
-def test_assets_far_apart_are_listed_by_their_own_prefix_and_drag_in_few_strangers() -> None:
+def test_sparse_assets_are_listed_by_their_own_prefix_with_few_other_keys() -> None:
     store = Even(100_000, *FIFTY)
 
     result = locate(store, ".nwb", *numbered(*range(0, 100_000, 500)), threads=8)
@@ -296,7 +296,7 @@ def test_assets_of_medium_density_cost_one_request_per_page() -> None:
     assert result.requests == 204  # 20 assets to a page, 4 of them ours: 200 at the least
 
 
-def test_a_crowd_among_assets_that_are_far_apart_is_still_found_to_be_one() -> None:
+def test_dense_assets_among_sparse_ones_are_still_listed_together() -> None:
     store = Even(100_000, *FIFTY)
     far, crowd = range(0, 60_000, 1000), range(60_000, 62_000)
 
@@ -316,7 +316,7 @@ def test_the_shared_prefix_of_a_bucket_that_denies_it_is_requested_once() -> Non
     assert result.exclusions == ()
 
 
-def test_a_failure_that_passes_does_not_part_neighbours() -> None:
+def test_a_temporary_failure_does_not_separate_neighbours() -> None:
     store = Even(1000, *FIFTY[:10])
     troubled = Failing(store, {1, 5})
 
@@ -367,7 +367,7 @@ def test_a_place_inside_a_store_that_matches_is_listed_alone() -> None:
     assert sorted(ask.prefix for ask in store.asked) == ["", "a.zarr/sub/"]
 
 
-def test_what_becomes_of_assets_is_told_as_it_comes_each_asset_once() -> None:
+def test_results_are_reported_as_they_arrive_each_asset_once() -> None:
     store = Store("data/a/x.nwb", "data/b/x.txt", "data/c/x.nwb", page_size=1)
     batches: list[list[str]] = []
 
@@ -376,14 +376,14 @@ def test_what_becomes_of_assets_is_told_as_it_comes_each_asset_once() -> None:
 
     result = locate(store, ".nwb", "a", "b", "c", "", found=tell)
 
-    told = [name for batch in batches for name in batch]
+    reported = [name for batch in batches for name in batch]
     assert batches[0] == ["Exclusion"], "the asset without a place, before any request"
     assert len(batches) > 2
-    assert told.count("LocatedAsset") == len(result.located) == 2
-    assert told.count("Exclusion") == len(result.exclusions) == 2
+    assert reported.count("LocatedAsset") == len(result.located) == 2
+    assert reported.count("Exclusion") == len(result.exclusions) == 2
 
 
-def test_work_done_twice_gives_the_same_answer() -> None:
+def test_work_done_twice_gives_the_same_result() -> None:
     store = Store(*(f"data/a{number}/x.nwb" for number in range(9)), page_size=2)
     places = [S3Prefix("data", f"a{number}/") for number in range(9)]
     (run,) = first_runs(places, Search(".nwb"), 4)

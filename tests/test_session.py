@@ -148,7 +148,7 @@ def test_a_loaded_request_replaces_texts_and_errors() -> None:
     assert session.typed.drafts == {}
 
 
-def test_a_value_is_made_anew_for_other_rows_even_if_they_are_equal() -> None:
+def test_a_value_is_made_again_for_other_rows_even_if_they_are_equal() -> None:
     memo = Memo()
     rows, equal_rows = [1, 2], [1, 2]
 

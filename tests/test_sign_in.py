@@ -142,11 +142,11 @@ def test_a_trusted_proxy_header_signs_a_user_in(tmp_path: Path) -> None:
 
     assert "Signed in as ada@example.org" in known
     assert "Find assets" in known
-    assert "did not say who you are" in unknown
+    assert "did not send your name" in unknown
     assert "Find assets" not in unknown
 
 
-def test_without_a_section_auth_there_is_no_sign_in(tmp_path: Path) -> None:
+def test_without_a_section_auth_sign_in_is_off(tmp_path: Path) -> None:
     async def first_page(url: str) -> str:
         async with Tab(url, headers={"X-Remote-User": "mallory@example.org"}) as tab:
             return (await tab.open()).text

@@ -55,7 +55,7 @@ def test_a_change_of_workers_reuses_every_step_up_to_the_chosen_files() -> None:
     assert after.plan is None
 
 
-def test_a_change_of_parameters_reads_the_selection_no_second_time() -> None:
+def test_a_change_of_parameters_reuses_the_selection() -> None:
     steps = located(Buckets({"data": KEYS}))
 
     after = edited(steps, parameters={"analysis_parameter": {"a": 1}})
@@ -64,7 +64,7 @@ def test_a_change_of_parameters_reads_the_selection_no_second_time() -> None:
     assert after.located is steps.located
 
 
-def test_an_exclusion_by_hand_groups_anew_and_lists_nothing_again() -> None:
+def test_an_exclusion_by_hand_groups_again_and_lists_no_file_again() -> None:
     lister = Buckets({"data": KEYS})
     steps = located(lister)
     requests = lister.requests
@@ -103,7 +103,7 @@ def test_without_an_extension_assets_are_located_as_soon_as_they_are_found() -> 
     assert names(steps) == ["a", "b", "c", "d"]
 
 
-def test_another_rule_for_several_files_chooses_anew_among_the_same_files() -> None:
+def test_another_rule_for_several_files_chooses_again_among_the_same_files() -> None:
     steps = located(Buckets({"data": KEYS}))
 
     after = edited(steps, several_files="only_one")
@@ -120,7 +120,7 @@ def test_another_query_drops_the_assets() -> None:
     assert (after.answer, after.found, after.grouped) == (None, None, None)
 
 
-def test_one_and_true_are_not_one_filter() -> None:
+def test_filters_for_1_and_true_differ() -> None:
     one, true, again = (begin_steps(make_request(query={"k": k})) for k in (1, True, 1))
 
     assert one.find_key == again.find_key

@@ -170,11 +170,11 @@ def test_standard_columns_and_columns_read_later_say_the_same() -> None:
     query = parse_query("{}")
     found = find_assets(source, query, fields=STANDARD_PATHS)
     ids = [one.record_id for one in found.assets]
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
 
-    later = read_columns(source, ids, PROJECT.paths, lambda *step: told.append(step))
+    later = read_columns(source, ids, PROJECT.paths, lambda *step: reported.append(step))
 
-    assert len(ids) == 2_399  # one record stands in the collection twice
+    assert len(ids) == 2_399  # one record is in the collection twice
     assert later == {
         PROJECT.paths[0]: {
             one.record_id: cell_of(one.fields, PROJECT)
@@ -182,4 +182,4 @@ def test_standard_columns_and_columns_read_later_say_the_same() -> None:
             if cell_of(one.fields, PROJECT) is not None
         }
     }
-    assert told[-1] == ("columns", len(ids), len(ids))
+    assert reported[-1] == ("columns", len(ids), len(ids))

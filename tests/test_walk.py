@@ -180,7 +180,7 @@ def test_a_failing_range_is_an_error_and_not_a_smaller_answer() -> None:
         read(Failing(with_uuids(100)))
 
 
-def test_calls_give_their_answers_in_order_and_none_is_made_far_ahead() -> None:
+def test_calls_return_in_order_and_none_is_made_far_ahead() -> None:
     made: list[int] = []
 
     def calls() -> Iterator[Any]:

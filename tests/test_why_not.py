@@ -64,7 +64,7 @@ def test_the_second_code_ocean_id_is_as_good_as_the_first() -> None:
 
 
 def test_an_unknown_name_is_not_found_and_an_empty_one_is_refused() -> None:
-    answer = ask("nobody", {})
+    answer = ask("unknown", {})
 
     assert answer.verdict == "not found"
     with pytest.raises(InvalidInput, match="Enter a name or an id"):
@@ -131,7 +131,7 @@ def test_an_excluded_asset_names_the_stage(request_: dict[str, Any], text: str, 
     assert (answer.verdict, answer.exclusions[0].stage) == ("excluded", stage)
 
 
-def test_a_match_that_the_source_did_not_return_is_told_from_one_it_did() -> None:
+def test_a_match_that_the_source_did_not_return_is_distinguished_from_one_it_did() -> None:
     query = check_query({"kind": "raw"})
     found = find_assets(WORLD, query)
     late = StepsSoFar(found=replace(found, assets=found.assets[1:]))

@@ -240,7 +240,7 @@ class GatewayAdapter(BaseAdapter):
         return _response(request, status, content_type, content)
 
     def close(self) -> None:
-        """Do nothing: there is no connection to close."""
+        """Do nothing: the demo has no connection to close."""
 
 
 def _response(

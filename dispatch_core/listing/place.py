@@ -63,7 +63,7 @@ class Matches:
         Extension -> number of listed entries that did not match, most frequent first;
         a directory store counts once. Empty if anything matched.
     is_empty
-        There is no key under the prefix.
+        Whether the prefix has no keys.
     delimiter_refused
         The server supports no delimiter such as ``.zarr/``, and the listing was flat.
     """

@@ -10,8 +10,8 @@ file system, and then moved into place:
 - the target holds anything else: it is refused, or moved aside as a whole, together
   with the record beside it.
 
-A stage and a target in use are locked with ``flock``, which ends with its process.
-So stages that a dead process left are told apart from those in use.
+A stage and a target in use are locked with ``flock``. The lock ends with its process, so a
+stage without a lock was left by a dead process.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def is_text(field: FormField | None) -> bool:
 
 
 def write_field(field: FormField, value: JsonValue | Missing) -> str:
-    """Return `value` as the text of `field`; blank if there is no value."""
+    """Return `value` as the text of `field`; blank without a value."""
     if value is MISSING:
         return ""
     if field.kind == "json":

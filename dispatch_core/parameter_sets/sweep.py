@@ -144,7 +144,7 @@ def count_sets(keys: Sequence[SweptKey], mode: SweepMode) -> int:
     Raises
     ------
     InvalidInput
-        If there is no key, two keys change the same value, lists of different lengths
+        If no key is given, two keys change the same value, lists of different lengths
         are zipped, or the sweep makes more than 2,000 sets.
     """
     lengths = [len(key.values) for key in keys]

@@ -89,7 +89,7 @@ def _in_folder(folder: Path) -> Path:
 def _from_parquet(location: str, path: Path) -> Inventory:
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
-        raise _unusable(location, f"there is no {MANIFEST} and no Parquet file")
+        raise _unusable(location, f"it contains no {MANIFEST} and no Parquet file")
     return Inventory(location, tuple(map(str, files)), "Parquet")
 
 

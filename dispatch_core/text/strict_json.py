@@ -2,7 +2,7 @@
 
 `json.loads` accepts NaN and Infinity, silently keeps the last of two equal keys
 and raises `RecursionError` on deep nesting. Here each is an `InvalidInput` with line,
-column and a caret. The standard parser does the work; the text is scanned a second
+column and a caret. The standard parser does the work; the text is scanned again
 time only to locate an error.
 """
 

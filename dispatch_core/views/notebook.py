@@ -130,7 +130,7 @@ def _shortened(texts: Sequence[str]) -> str:
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """An HTML table; empty where there are no rows."""
+    """An HTML table; empty without rows."""
     if not rows:
         return ""
     lines = [f"<tr>{_cells('th', header)}</tr>", *(f"<tr>{_cells('td', row)}</tr>" for row in rows)]

@@ -27,7 +27,7 @@ from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 
 _SAMPLE = 500
-_LOOK_FIRST = "The plan changed: look at it first"
+_REVIEW_FIRST = "The plan changed: review it first"
 _LONGEST_COMMAND = 3_000
 """Up to this many characters a request is shown inside the command; else as a file."""
 
@@ -52,15 +52,15 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
     if before is None or before[0] == plan.fingerprint:
         return True
     st.warning(
-        f"**The plan changed since you looked at it.**  \nIt was: {escaped(before[1])}  \n"
-        f"It is now: {escaped(str(plan.equation))}",
+        f"**The plan changed since you last saw it.**  \nBefore: {escaped(before[1])}  \n"
+        f"Now: {escaped(str(plan.equation))}",
         icon=":material/difference:",
     )
     line = st.container(horizontal=True)
     if line.button("See the jobs", icon=":material/list_alt:", key="see-jobs"):
         st.switch_page("pages/dispatch/jobs.py")
     line.button(
-        "Use the plan as it is now",
+        "Use the new plan",
         icon=":material/check:",
         key="use-plan",
         on_click=see_plan,
@@ -76,7 +76,7 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
     st.write(f"{jobs} in {folders}, {size}")
     st.download_button(
-        "Download the zip" if is_open else _LOOK_FIRST,
+        "Download the zip" if is_open else _REVIEW_FIRST,
         lambda: _zip(plan),
         f"{_folder_name(session)}.zip",
         "application/zip",
@@ -130,7 +130,7 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     key = (plan.fingerprint, folder)
     work = session.work.write if session.work.write and session.work.write.key == key else None
     st.button(
-        "Write the worker folders" if is_open else _LOOK_FIRST,
+        "Write the worker folders" if is_open else _REVIEW_FIRST,
         icon=":material/save:",
         disabled=not is_open or bool(work and not work.is_done),
         on_click=_press_write,
@@ -180,7 +180,7 @@ def _show_delivery(delivery: Delivery) -> None:
         return
     said = {
         "written": "Written",
-        "finished": "Completed what was begun",
+        "finished": "Completed",
         "confirmed": "Already there, byte for byte",
         "replaced": "Replaced",
     }[result.status]
@@ -230,5 +230,5 @@ def load_saved_request(session: Session) -> None:
         except DispatchError as error:
             show_error(error)
         else:
-            session.keep_view(notice=f"{file.name} is loaded. Find the assets to go on.")
+            session.keep_view(notice=f"{file.name} is loaded. Find the assets to continue.")
             st.switch_page("pages/plan/assets.py")

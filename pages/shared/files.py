@@ -30,7 +30,7 @@ _RULES: dict[SeveralFiles, str] = {
     "together": "one job for each asset, with all its files",
     "newest": "only the newest file",
     "largest": "only the largest file",
-    "only_one": "exclude such an asset",
+    "only_one": "exclude the asset",
 }
 
 
@@ -86,7 +86,7 @@ def _several_files(session: Session, steps: Steps, column: DeltaGenerator) -> Se
     if now not in ("newest", "largest", "only_one"):
         now = "each" if request.is_split else "together"
     rule: SeveralFiles = column.radio(
-        "If an asset has several such files",
+        "If an asset has several matching files",
         rules,
         rules.index(now),
         format_func=_RULES.__getitem__,
@@ -112,15 +112,15 @@ def _effects(session: Session, steps: Steps, rules: list[SeveralFiles]) -> list[
     return [_effect(*counts[rule], sets) for rule in rules]
 
 
-def _effect(inputs: int, out: int, sets: int) -> str:
-    told = counted(inputs * sets, "job")
-    return f"{told}, {counted(out, 'asset')} excluded" if out else told
+def _effect(inputs: int, excluded: int, sets: int) -> str:
+    jobs = counted(inputs * sets, "job")
+    return f"{jobs}, {counted(excluded, 'asset')} excluded" if excluded else jobs
 
 
 def say_how_to_locate(session: Session, steps: Steps) -> None:
     """Say what to press if the files of the current request are not located."""
     if current_locate(session) is None and not located_before(session, steps):
-        st.caption("Press **Locate files** to see the files of each asset; listing reads nothing.")
+        st.caption("Press **Locate files** to list the files of each asset; none is read.")
 
 
 def next_page(steps: Steps, line: DeltaGenerator) -> None:
@@ -172,8 +172,7 @@ def located_files(session: Session, steps: Steps) -> None:
             _without_files(session, located.exclusions)
     elif before is not None:
         st.warning(
-            f"Out of date: these are files of {counted(len(before.located), 'asset')} of an "
-            "earlier request; locate files again.",
+            "Out of date: the assets or the file options changed. Locate files again.",
             icon=":material/history:",
         )
         with st.container(key="stale-files"):
@@ -197,8 +196,8 @@ def _files_found(session: Session, located: Located) -> None:
     )
     session.keep_view(file_view=view)
     st.caption(
-        f"{located.requests:,} requests, {located.keys_listed:,} keys listed; inside a directory "
-        "store nothing is listed, so it has no size"
+        f"{located.requests:,} requests, {located.keys_listed:,} keys listed; the content of a "
+        "directory store is not listed, so its size is unknown"
     )
     if view == CHARTS:
         _file_charts(session, located)
@@ -253,7 +252,7 @@ def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
         line.caption("They have:", width="content")
         for extension, assets in held[:6]:
             label = f"{extension} ({counted(assets, 'asset')})"
-            if line.button(label, key=f"use-{extension}", help=f"Ask for {extension} instead"):
+            if line.button(label, key=f"use-{extension}", help=f"Use {extension} instead"):
                 session.keep_typed(extension_text=extension)
                 session.reload_editors()
                 st.rerun()

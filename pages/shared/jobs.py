@@ -57,7 +57,8 @@ def job_options(session: Session) -> None:
         "Job format",
         JOB_FORMATS,
         JOB_FORMATS.index(request.job_format),
-        captions=["distributed_parameters: a list (original)", "an object (pipeline utils)"],
+        captions=["list (original)", "object (analysis-pipeline-utils)"],
+        help="The shape of distributed_parameters in each job.",
         key=f"format-{key}",
     )
     changes = {"tasks_per_job": amount if chosen == _BY_SIZE else None}
@@ -87,7 +88,7 @@ def trial_options(session: Session) -> None:
             format_func=_TRIALS.__getitem__,
             key=f"trial-{session.epoch}",
             help="A trial is selected before files are located; if assets are grouped, groups "
-            "are counted. Its jobs are jobs of the whole dispatch, with the same names.",
+            "are counted. Its jobs have the same names in the whole dispatch.",
         )
         session.edit(trial=_trial(session, rule, amount, more))
 
@@ -235,11 +236,11 @@ def ledger(plan: DispatchPlan) -> None:
         st.success("No asset is excluded.", icon=":material/check:")
         return
     counts = ledger_counts(plan.exclusions)
-    told = (
+    parts = (
         f"{count:,} {reason.replace('_', ' ')} ({stage})"
         for (stage, reason), count in counts.items()
     )
-    st.caption(escaped("; ".join(told)))
+    st.caption(escaped("; ".join(parts)))
     ledger_table(plan.exclusions, "ledger")
     download_csv(
         f"Download all {len(plan.exclusions):,} rows of the ledger",

@@ -35,7 +35,7 @@ def _facets(session: Session) -> None:
     if not isinstance(query, dict):
         st.caption("Facets change a filter; this query is an aggregation pipeline.")
         return
-    fields = await_answer(ask_fields(), "Looking at which fields there are")
+    fields = await_answer(ask_fields(), "Sampling the fields")
     if fields is None:
         return
     answer = await_answer(ask_facets(query, fields), "Counting")
@@ -90,4 +90,4 @@ def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
 def _more(facet: FacetCounts) -> str | None:
     if not facet.more:
         return None
-    return f"The {len(facet.values):,} most common are listed, {facet.more:,} more can be typed."
+    return f"The {len(facet.values):,} most common are listed; type any of {facet.more:,} others."

@@ -38,7 +38,7 @@ def grouping_effects(session: Session, steps: Steps) -> None:
         ),
     )
     opened = st.expander(
-        escaped(_told(sizes, reasons, bool(request.group_by))),
+        escaped(_summary(sizes, reasons, bool(request.group_by))),
         icon=":material/stacks:",
         key=f"grouping-effects-{session.epoch}",
         on_change="rerun",
@@ -48,7 +48,7 @@ def grouping_effects(session: Session, steps: Steps) -> None:
             _details(grouped, sizes, bool(request.group_by))
 
 
-def _told(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) -> str:
+def _summary(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) -> str:
     groups = sum(sizes.values())
     kept = f"{counted(groups, 'asset')} left"
     if is_grouped:

@@ -408,7 +408,7 @@ class _Drawing:
         if row.condition in forms.VALUELESS:
             return row
         if row.kind == "null":
-            st.caption("null, or no such field")
+            st.caption("null or missing")
             return row
         if row.kind == "true or false":
             truth = st.segmented_control(

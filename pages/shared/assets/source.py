@@ -27,7 +27,7 @@ def choose_source(session: Session) -> str:
     """Show the switch between query and list of ids; the text of the other one is kept."""
     key = f"source-{session.epoch}"
     st.segmented_control(
-        "Choose assets by",
+        "Select assets by",
         [QUERY, LIST],
         default=session.typed.source,
         required=True,

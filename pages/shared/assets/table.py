@@ -30,6 +30,7 @@ from pages.shared.assets.grouping import grouping_effects
 from pages.shared.state.services import asset_links, current_settings, record_of
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_find, start_columns
+from pages.shared.state.typed import QUERY
 from pages.shared.state.views import CHARTS, TABLE
 from pages.shared.widgets.charts import count_chart, order_chart
 from pages.shared.widgets.messages import escaped, show_error
@@ -78,14 +79,11 @@ def assets_found_before(session: Session, found: FoundAssets) -> None:
     """Show the assets of an earlier request, dimmed, below a line that says so."""
     work = session.work.found
     is_running = work is not None and not work.is_done
-    reason = "the search is running" if is_running else "find assets again"
+    action = "The search is running." if is_running else "Find assets again."
     if current_find(session) is not None and not is_running:
-        reason = "the search failed"  # its error is shown above
-    st.warning(
-        f"Out of date: these {counted(len(found.assets), 'asset')} match an earlier request; "
-        f"{reason}.",
-        icon=":material/history:",
-    )
+        action = "The search failed."  # its error is shown above
+    changed = "query" if session.typed.source == QUERY else "list of ids"
+    st.warning(f"Out of date: the {changed} changed. {action}", icon=":material/history:")
     with st.container(key="stale-assets"):
         _table(session, found, _fixed_columns(session))
 
@@ -247,7 +245,7 @@ def asset_record(asset: DataAsset) -> None:
                 address,
                 icon=":material/open_in_new:",
                 disabled=current_settings().is_demo,
-                help="Generated assets are on no portal" if current_settings().is_demo else None,
+                help="Not for generated assets" if current_settings().is_demo else None,
             )
         line.download_button(
             "Download the record",

@@ -63,7 +63,7 @@ SCHEMA: dict[str, Any] = {
             "type": "number",
             "minimum": 0,
             "maximum": 1,
-            "description": "Units with more inter-spike-interval violations are left out",
+            "description": "Units with more inter-spike-interval violations are excluded",
         },
         "method": {"$ref": "#/$defs/Method", "default": "isolation_distance"},
         "dry_run": {"type": "boolean", "default": False},

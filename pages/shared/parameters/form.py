@@ -68,7 +68,7 @@ def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> 
     found = _search(form) if count > FEW_FIELDS else None
     if found is not None:
         if not found:
-            st.info("No field has this in its name or description.", icon=":material/info:")
+            st.info("No field name or description contains this.", icon=":material/info:")
         _grid(session, place, found[:_MOST_FOUND], full_names=True)
         return
     for section, fields in _sections(form):
@@ -172,7 +172,7 @@ def _null_button(
 ) -> None:
     """Draw the button that sets an object that may be null to null and back."""
     st.button(
-        "Not null, but not set" if is_null else "Set all of it to null",
+        "Unset instead of null" if is_null else "Set to null",
         type="tertiary",
         key=f"null-{session.epoch}-{place.target}-{section.path}",
         on_click=text_of.put_null,

@@ -20,8 +20,8 @@ def schema_popover(session: Session) -> None:
     label = "Schema" if session.typed.schema_text.strip() else "Add a schema"
     with st.popover(label, icon=":material/schema:", key=f"schema-box-{session.epoch}"):
         st.caption(
-            "Paste what the wrapper's model_json_schema() gives. It makes a form, each merged set "
-            "is checked, and keys that it does not name are errors."
+            "Paste the output of model_json_schema() of the wrapper's model. The schema gives a "
+            "form, each merged set is checked, and unknown keys are errors."
         )
         typed = st.text_area(
             "JSON Schema of one set",
@@ -95,9 +95,9 @@ def schema_line(session: Session, form: FormField | InvalidInput | None) -> None
         figures = form_figures(form)
         total = figures.as_form + len(figures.as_json)
         parts = [f"Schema {form.title or 'without a title'}", f"{total} fields"]
-        parts += [f"{'.'.join(one.path)} stays JSON: {one.reason}" for one in figures.as_json[:3]]
+        parts += [f"{'.'.join(one.path)} is JSON: {one.reason}" for one in figures.as_json[:3]]
         if len(figures.as_json) > 3:
-            parts.append(f"{len(figures.as_json) - 3} more stay JSON")
+            parts.append(f"{len(figures.as_json) - 3} more are JSON")
         st.caption(escaped(" · ".join(parts)))
     elif not session.typed.schema_text.strip():
         st.caption("Add the JSON Schema of the wrapper's model to get a form here.")

@@ -42,7 +42,7 @@ def mode_switch(session: Session, check: ParameterCheck) -> None:
         required=True,
         key=key,
         disabled=not text_of.is_well_formed(check) or count > 1 or bool(session.typed.drafts),
-        help="One set becomes the first of several. Several become one when one is left.",
+        help="One set becomes the first of several. Several become one if only one remains.",
         on_change=_ask,
         args=(session, to_single if count else to_distributed),
         label_visibility="collapsed",
@@ -95,7 +95,7 @@ def _set_name(check: ParameterCheck, index: int) -> str:
 def _choose_by_number(session: Session, check: ParameterCheck, count: int) -> None:
     text_of.target_of(session, check)  # there may be fewer sets than when one was chosen
     number = st.number_input(
-        f"Set of {count:,}; 0: the fixed parameters",
+        f"Set (of {count:,}); 0: the fixed parameters",
         0,
         count,
         session.views.chosen_set + 1,

@@ -41,7 +41,7 @@ _HELP = (
 _MOST_KEYS = 300
 """Keys to choose from; any other can be typed."""
 
-ALONE, EVERY = "The swept keys alone", "Every set"
+ALONE, EVERY = "Only the swept keys", "Every set"
 
 
 def sweep_panel(

@@ -39,13 +39,12 @@ def require_sign_in() -> None:
 
 def _ask(*, can_sign_in: bool) -> None:
     if can_sign_in:
-        st.write("Sign in to choose assets and to dispatch jobs.")
+        st.write("Sign in to select assets and dispatch jobs.")
         st.button(
             "Sign in", type="primary", icon=":material/login:", on_click=st.login, key="sign-in"
         )
     else:
         st.error(
-            "The proxy that signs people in did not say who you are. Open the app by the proxy's "
-            "address.",
+            "The sign-in proxy did not send your name. Open the app at the proxy's address.",
             icon=":material/lock:",
         )

@@ -32,8 +32,8 @@ def begin_session() -> Session:
 
 
 def _is_asked_for_a_fresh_one() -> bool:
-    """Whether a person gave up waiting; the button is shown by the style sheet, late."""
-    return st.button("Opening what you had here. Start afresh instead", key="start-afresh")
+    """Whether the user stopped waiting; the style sheet shows the button after 4 s."""
+    return st.button("Restoring your session. Start a new one instead", key="start-afresh")
 
 
 def _resume() -> None:

@@ -24,7 +24,7 @@ def no_steps() -> Steps:
 
 @dataclass(frozen=True)
 class UnderWay:
-    """What was started, and what came of it.
+    """What was started, and its results.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class UnderWay:
     arrived
         The first results of `listed` while it runs; the work appends to it.
     last_found, last_listed
-        The results before those of the works, shown dimmed while there are no others.
+        The results of earlier works, shown dimmed until the current works end.
     """
 
     steps: Steps = field(default_factory=no_steps)

@@ -52,7 +52,7 @@ class Work(Generic[T]):
         if error is None or isinstance(error, DispatchError):
             return error
         log.error("work failed", exc_info=error)
-        return ServiceError(f"Something unexpected failed ({type(error).__name__}); see the log")
+        return ServiceError(f"Unexpected error ({type(error).__name__}); see the log")
 
     @property
     def result(self) -> T | None:
@@ -82,7 +82,7 @@ def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T])
 
     def progress(step: str, done: int, total: int) -> None:
         if work.is_cancelled:
-            raise CancelledError("Cancelled. What was found before is kept")
+            raise CancelledError("Cancelled. Earlier results are kept")
         work.step, work.done, work.total = step, done, total
 
     work.future = executor.submit(call, progress)

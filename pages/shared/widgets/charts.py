@@ -32,8 +32,8 @@ def order_chart(counts: Counts, title: str, unit: str, key: str) -> None:
 
 def _draw(counts: Counts, unit: str, key: str, spec: dict[str, Any], height: int) -> None:
     table = pd.DataFrame(counts, columns=["value", "count"])
-    told = ", ".join(f"{value}: {number:,}" for value, number in counts[:MOST_BARS])
-    st.vega_lite_chart(table, spec, height=height, key=key, alt=f"Number of {unit}. {told}")
+    numbers = ", ".join(f"{value}: {number:,}" for value, number in counts[:MOST_BARS])
+    st.vega_lite_chart(table, spec, height=height, key=key, alt=f"Number of {unit}. {numbers}")
 
 
 _TIP = [{"field": "value", "title": " "}, {"field": "count", "title": "number", "format": ",d"}]

@@ -30,7 +30,7 @@ def source_badge(session: Session) -> None:
         if settings.is_demo:
             st.badge("Embedded demo", icon=":material/science:", color="orange")
             st.caption(
-                f"{settings.demo_assets:,} generated assets. Set DOCDB_HOST before the start "
+                f"{settings.demo_assets:,} generated assets. Set DOCDB_HOST and restart the app "
                 "to use a real database."
             )
             if settings.inventory or settings.dask_scheduler:
@@ -100,8 +100,8 @@ def _cuts(session: Session, equation: Equation) -> None:
 
 
 def _term(sign: str, number: int | None, name: str) -> str:
-    told = "–" if number is None else f"{number:,}"
-    return f"{sign} **{told}** {name}{'' if number == 1 or name == _EXCLUDED else 's'}"
+    amount = "–" if number is None else f"{number:,}"
+    return f"{sign} **{amount}** {name}{'' if number == 1 or name == _EXCLUDED else 's'}"
 
 
 def _less_excluded(found: FoundAssets | None, plan: DispatchPlan | None) -> list[_Number]:
@@ -120,7 +120,7 @@ def input_name(request: DispatchRequest) -> str:
 def start_over_button() -> None:
     """Offer to start over, in two clicks."""
     with st.sidebar.popover("Start over", icon=":material/restart_alt:", type="tertiary"):
-        st.write("Forget the choice of assets, files and parameters of this tab?")
+        st.write("Discard the assets, files and parameters of this tab?")
         if st.button("Yes, start over", key="start-over", on_click=start_over):
             st.switch_page("pages/plan/assets.py")
 
