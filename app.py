@@ -33,5 +33,5 @@ source_badge(session)
 st.title(page.title)
 show_notice(session)
 page.run()
-equation_bar(session)  # last, so that it shows what the page has just changed
+equation_bar(session)  # last, so that it shows the changes of the page
 start_over_button()

@@ -44,9 +44,9 @@ _DOCUMENTS = frozenset({"query", "parameters", "parameters_schema"})
 
 
 class Plan:
-    """What will be written, and which assets are excluded and why; nothing is written yet.
+    """The jobs to write, and the excluded assets with the reasons; nothing is written yet.
 
-    In a notebook the last line of a cell shows it as a table.
+    As the last line of a notebook cell it is shown as a table.
     """
 
     def __init__(self, planned: DispatchPlan) -> None:
@@ -54,7 +54,7 @@ class Plan:
 
     @property
     def request(self) -> DispatchRequest:
-        """What was asked for; ``request.to_json()`` saves it."""
+        """The request of the plan; ``request.to_json()`` saves it."""
         return self._planned.request
 
     @property
@@ -69,7 +69,7 @@ class Plan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What may not be as intended."""
+        """The warnings: what may be unintended."""
         return tuple(map(str, self._planned.warnings))
 
     @property
@@ -89,7 +89,7 @@ class Plan:
     def write(self, folder: str | os.PathLike[str], *, replace: bool = False) -> Delivery:
         """Write the worker folders into `folder`, and the record of the dispatch beside it.
 
-        The same plan twice confirms what is there. Anything else in `folder` is an
+        If `folder` has the same dispatch, it is confirmed. Anything else in it is an
         `InvalidInput`, or with `replace` it is moved aside.
 
         Raises
@@ -97,7 +97,7 @@ class Plan:
         NothingFound
             The plan has no job.
         WriteFailed
-            The disk refused; nothing partial is left.
+            The disk failed; no partial output is left.
         """
         return deliver(self._planned, Target(folder=Path(folder), replace=replace))
 
@@ -132,8 +132,8 @@ def plan(
         Where records come from: a host, a mongodb:// URI, "demo", or an object with the
         methods of `MetadataSource`.
     buckets
-        Where files are listed: "demo", "s3", a folder that holds buckets, or an object with
-        the methods of `ObjectLister`.
+        Where files are listed: "demo", "s3", a folder with a sub-folder for each bucket, or
+        an object with the methods of `ObjectLister`.
     asset_ids
         Ids of the assets instead of a query.
     request
@@ -191,7 +191,7 @@ def _as_json(value: object, where: str) -> Any:
 
 def _trial(given: object, rules: Mapping[str, Any]) -> dict[str, Any]:
     if given is not None:
-        what = "it is given beside trial_first, trial_random or the like"
+        what = "it is given together with trial_first, trial_random or trial_one_per"
         raise InvalidInput(Issue(what, "trial", "Remove one of them"))
     return {rule: value for rule, value in rules.items() if value is not None}
 
@@ -221,11 +221,11 @@ def _saved(request: DispatchRequest | str | os.PathLike[str] | None) -> Dispatch
 
 
 def _settings(source: object, buckets: object) -> SourceSettings:
-    """The settings of the environment, with what the arguments say instead."""
+    """The settings of the environment, overridden by the arguments."""
     settings = settings_from(os.environ)
     if isinstance(source, str):
         settings = replace(settings, host="" if source == DEMO else source)
-    elif source is not None:  # whose records they are is unknown, but it is not the demo
+    elif source is not None:  # an object of the caller, so not the demo
         settings = replace(settings, buckets=settings.buckets or S3)
     if isinstance(buckets, str | os.PathLike):
         settings = replace(settings, buckets=os.fspath(buckets), inventory="")

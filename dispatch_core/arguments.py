@@ -31,7 +31,7 @@ examples:
   python -m dispatch_core --input_directory in --output_directory out \\
       --use_data_asset_csv 1 --file_extension .nwb --ledger ledger.csv
 
-  # the same dispatch again, from what the first one saved
+  # the same dispatch again, from the record of the first one
   python -m dispatch_core --request out.dispatch.json --output_directory again
 
 Parameters are read from <input_directory>/analysis_parameters/analysis_parameters.json,
@@ -46,7 +46,7 @@ _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What was given, by the names of the arguments; what was not given is None.
+    """The values of the arguments by name; None for an argument that is not given.
 
     A wrong argument ends the process with exit code 2, as argparse does.
     """
@@ -75,7 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Print only what is wrong: the usage of 40 options would push it off the screen."""
+        """Print only the error: the usage of 40 options would push it off the screen."""
         _, unknown, words = message.partition("unrecognized arguments: ")
         known = [f"--{option.argument}" for option in every_option() if option.argument]
         near = difflib.get_close_matches(words.split(" ")[0].split("=")[0], known, 1)
@@ -84,7 +84,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _settings(option: Option) -> dict[str, Any]:
-    """The settings of argparse for one option; no default, so that what was given is known."""
+    """The settings of argparse for one option; None is the default, so that it shows as unset."""
     settings: dict[str, Any] = {"help": _help(option), "metavar": option.metavar, "default": None}
     if option.kind == "paths":
         return settings | {"action": _Paths}
@@ -102,7 +102,7 @@ def _help(option: Option) -> str:
 
 
 def _reader(option: Option) -> Callable[[str], Any]:
-    """How a value of this kind is read from its text; blank text is None."""
+    """The function that reads a value of this kind from its text; blank text is None."""
     if option.kind == "choice":
         return partial(_choice, option.choices)
     readers: dict[str, Callable[[str], Any]] = {

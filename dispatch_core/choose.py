@@ -1,8 +1,8 @@
 """Which files of an asset are used if more than one matches.
 
 A rule selects files by their size or time in the listing. A directory store has
-neither, because its content is not listed. If one is among several matches, the rule
-cannot decide, and the asset is excluded for that reason.
+neither, because its content is not listed: with one among several matches, the rule
+cannot decide, and the asset is excluded.
 """
 
 from __future__ import annotations

@@ -30,10 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("error:", "\n".join(map(one_line, str(error).split("\n"))), file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
-        print("error: interrupted; nothing partial was left in place", file=sys.stderr)
+        print("error: interrupted; no partial output is left", file=sys.stderr)
         code = 130
     except BrokenPipeError:
-        # as a shell reports it; 0 would say that the jobs are written, which they may not be
+        # as a shell reports it; 0 would say that the jobs are written, which may be false
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     return code

@@ -1,4 +1,4 @@
-"""One command: a request from the arguments, a plan of it, and what is written."""
+"""One command: a request from the arguments, its plan, and the outputs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from dispatch_core.views.terminal import print_plan, shown_progress
 
 
 def run_command(given: argparse.Namespace) -> int:
-    """Plan what the arguments say, write it unless ``--plan`` is given, and return 0."""
+    """Plan a dispatch from the arguments, write it unless ``--plan`` is given, and return 0."""
     with _messages_apart(given):
         return _run(given)
 
@@ -179,7 +179,7 @@ def _tables_beside(path: Path) -> str:
 
 
 def _outputs(given: argparse.Namespace) -> Target:
-    """Where the dispatch goes, checked before anything is listed; a zip alone has no folder."""
+    """The outputs of the dispatch, checked before anything is listed."""
     archive = Path(given.zip) if given.zip else None
     folder = None
     if given.output_directory or archive is None:

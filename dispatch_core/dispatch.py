@@ -33,9 +33,9 @@ def plan_dispatch(
     Raises
     ------
     InvalidInput
-        With all that is wrong with the request.
+        The request has errors; the error has every issue.
     ServiceError
-        Where a service fails as a whole; one asset's trouble goes to the ledger.
+        A service fails as a whole; a problem of one asset is a row of the ledger.
     """
     steps = begin_steps(request)
     if steps.error is not None:
@@ -47,17 +47,17 @@ def plan_dispatch(
 
 
 def require_jobs(plan: DispatchPlan) -> None:
-    """Raise if the plan has no job, or if an asset is missing that the request requires.
+    """Raise if the plan has no job, or if a required asset is missing.
 
-    With ``on_missing="fail"`` an exclusion that the request itself asks for (a cap, a
-    trial, an older version or file, a repeat, an asset excluded by hand) is not missing.
+    With ``on_missing="fail"`` every asset is required, except those that the request
+    itself excludes (a cap, a trial, an older version or file, a repeat, by hand).
 
     Raises
     ------
     NothingFound
-        For a plan without jobs, and for ``on_missing="fail"`` with a missing asset.
+        The plan has no job, or ``on_missing="fail"`` and an asset is missing.
     ServiceError
-        For a plan without jobs because the object store answered for no asset.
+        The plan has no job because the object store failed for every asset.
     """
     if not plan.found.matched and not plan.found.match_report:
         action = "Loosen the query, or check the names of its fields. Nothing was written"

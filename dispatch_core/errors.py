@@ -35,13 +35,13 @@ _UNSHOWABLE = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e
 class Issue:
     """One problem: what is wrong, where, and what to do.
 
-    ``line`` and ``column`` count from 1 and are 0 where the text has no
+    ``line`` and ``column`` count from 1 and are 0 if the text has no
     meaningful position (a command-line flag, a row of a table). A message may quote
     user input, so unsafe characters are replaced by their escapes, and text longer
     than `LONGEST` is cut in the middle.
-    ``path`` leads to the value in the document that the issue is about. Where
+    ``path`` leads to the value in the document that the issue is about. If
     ``is_unknown_key`` is set, the issue is about the key itself, and ``nearest`` is the
-    known key that was likely meant, for a page that offers to correct it.
+    most similar known key, for a page that offers to correct it.
     """
 
     what: str

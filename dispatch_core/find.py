@@ -318,7 +318,7 @@ def _match_texts(
 
 
 def _spellings(texts: Iterable[str]) -> list[str]:
-    """`texts`, where those with a slash are given with and without a trailing one."""
+    """`texts`; one with a slash is given with and without a trailing slash."""
     paths = [text.rstrip("/") for text in texts if "/" in text]
     return list(dict.fromkeys([*texts, *paths, *(f"{path}/" for path in paths)]))
 

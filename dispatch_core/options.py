@@ -14,7 +14,7 @@ from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
 
 Kind = Literal["text", "integer", "positive", "switch", "flag", "choice", "paths", "file", "object"]
 """How a value is written: ``positive`` is a whole number from 1, ``switch`` 0 or 1, ``flag`` a
-switch that may stand alone, ``paths`` a list of field paths, ``file`` a path on the command line
+switch that needs no value, ``paths`` a list of field paths, ``file`` a path on the command line
 and its content in a request, ``object`` a value that only a request and a notebook take."""
 
 DEFAULT_WORKERS = 50
@@ -27,15 +27,15 @@ class Option(NamedTuple):
     ----------
     field
         Name in a request and in a notebook; a rule of the trial is ``trial.first``. Empty
-        for what only the command line takes.
+        if only the command line has the option.
     argument
-        Name on the command line, without its dashes; empty for what it does not take.
+        Name on the command line, without dashes; empty if the command line lacks the option.
     default
-        The value where the option is not given.
+        The value if the option is not given.
     otherwise
-        The same in words, where the value itself says too little.
+        The default in words, if the value itself says too little.
     variable
-        Environment variable that gives the value where the option does not.
+        Environment variable with the value if the option is not given.
     """
 
     field: str
@@ -50,7 +50,7 @@ class Option(NamedTuple):
 
     @property
     def default_text(self) -> str:
-        """The default in words; empty where there is none."""
+        """The default in words; empty without a default."""
         if self.otherwise or self.default is None or self.default == ():
             return self.otherwise
         return f"{self.default:d}" if isinstance(self.default, bool) else str(self.default)
@@ -116,11 +116,11 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "keep the asset with the greatest value of this field, one for each filter_by",
             **_FIELD,
         ),
-        _same("filter_by", "fields of which filter_latest keeps one asset each", **_PATHS),
+        _same("filter_by", "filter_latest keeps one asset for each value of these", **_PATHS),
         _chosen("on_missing", OnMissing, "fail: stop if any asset is excluded", default="report"),
     ),
     "a trial run": (
-        _value("trial", "a few of the assets instead of all; one rule: first, random or one_per"),
+        _value("trial", "some of the assets; one rule: first, random or one_per"),
         _trial("first", "only the first N assets, or groups of assets", **_NUMBER),
         _trial("random", "only N assets chosen at random, by trial_seed", **_NUMBER),
         _trial(
@@ -168,7 +168,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     ),
     "groups of assets": (
         _same("group_by", "assets that share these fields become one job", **_PATHS),
-        _same("unwind_list_fields", "list fields of which each item counts separately", **_PATHS),
+        _same("unwind_list_fields", "list fields whose items count separately", **_PATHS),
         _same(
             "drop_null_groups",
             "1: exclude assets that lack a grouping field",
@@ -190,7 +190,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _same(
             "max_number_of_tasks_dispatched",
-            "maximum number of jobs; the rest is cut after everything else, with a warning",
+            "maximum number of jobs; jobs over it are cut last, with a warning",
             otherwise="none",
             **_NUMBER,
         ),

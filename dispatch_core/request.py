@@ -49,10 +49,10 @@ def _option(name: str) -> Any:
 
 
 class Trial(BaseModel):
-    """A few of the assets instead of all; exactly one of three rules is set.
+    """Some of the assets; exactly one of three rules is set.
 
-    ``first`` k in source order, ``random`` k chosen by ``seed``, or the first one of
-    each value of the field ``one_per``. Where assets are grouped, groups are counted.
+    The ``first`` N in source order, N at ``random`` by ``seed``, or the first asset for
+    each value of the field ``one_per``. If assets are grouped, groups are counted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,7 +79,7 @@ class Trial(BaseModel):
 class DispatchRequest(BaseModel):
     """What to dispatch; exactly one of ``query`` and ``asset_rows`` is set.
 
-    Wrong fields raise `InvalidInput` with every issue, also where a request is made directly.
+    Wrong fields raise `InvalidInput` with every issue, also if a request is made directly.
     Each field is described in `OPTIONS`. ``split_files`` None means one job per file, or one
     per group if assets are grouped; ``several_files`` overrides it. ``tasks_per_job`` overrides
     ``num_parallel_workers``. ``excluded`` applies before ``trial``, and both before files are
@@ -120,10 +120,10 @@ class DispatchRequest(BaseModel):
             raise ValueError("it has a query and an asset list; keep one of them")
         if self.filter_latest and not self.filter_by:
             raise ValueError(
-                "filter_latest needs filter_by: the fields of which to keep one asset each"
+                "filter_latest needs filter_by: one asset is kept for each value of these fields"
             )
         if self.filter_by and not self.filter_latest:
-            raise ValueError("filter_by needs filter_latest: the field that tells which is latest")
+            raise ValueError("filter_by needs filter_latest: the field to compare")
         return self
 
     @model_validator(mode="wrap")
@@ -140,7 +140,7 @@ class DispatchRequest(BaseModel):
 
     @property
     def is_split(self) -> bool:
-        """Whether each file becomes a job of its own."""
+        """Whether each file becomes one job."""
         if self.group_by:
             return False
         if self.several_files in ("each", "together"):
@@ -155,7 +155,7 @@ class DispatchRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which assets a dispatch is about and how they are grouped; nothing of files or parameters.
+    """Which assets are dispatched and how they are grouped; no files, no parameters.
 
     ``key`` is a digest of query and rows: two selections with one key ask a source for
     the same assets.
@@ -185,13 +185,13 @@ class CheckedRequest:
 
     @property
     def query(self) -> Query | None:
-        """The query, or None where a list of ids selects the assets."""
+        """The query, or None if a list of ids selects the assets."""
         return self.selection.query
 
 
 @dataclass(frozen=True, slots=True)
 class RequestParts:
-    """The parts of a request, each checked apart from the others: its value or its error."""
+    """The parts of a request, each checked separately: its value or its error."""
 
     request: DispatchRequest
     selection: Selection | InvalidInput
@@ -200,7 +200,7 @@ class RequestParts:
 
     @property
     def error(self) -> InvalidInput | None:
-        """The issues of all parts, or None where the request is valid."""
+        """The issues of all parts, or None if the request is valid."""
         parts = (self.selection, self.parameter_sets, self.file_extension)
         issues = [one for part in parts if isinstance(part, InvalidInput) for one in part.issues]
         return InvalidInput(issues) if issues else None
@@ -218,7 +218,7 @@ class RequestParts:
 
 
 def value_or_raise(part: _T | InvalidInput) -> _T:
-    """The value of a checked part; raises its error where it has none."""
+    """The value of a checked part; raises its error if it is invalid."""
     if isinstance(part, InvalidInput):
         raise part
     return part
@@ -277,7 +277,7 @@ def check_request(request: DispatchRequest) -> CheckedRequest:
 def check_parts(request: DispatchRequest, before: RequestParts | None = None) -> RequestParts:
     """Each part of `request`, read or with its error.
 
-    A part of `before` is reused where every field it was read from is the same object.
+    A part of `before` is reused if every field it was read from is the same object.
     """
 
     def part(name: str, check: Callable[[DispatchRequest], _T]) -> _T | InvalidInput:

@@ -30,17 +30,17 @@ LocateKey = tuple[FindKey, str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
-    """A request and the steps that are made of it; None where a step is not made yet.
+    """A request and its steps; None for a step that is not made yet.
 
     Compared by identity, because comparing 100,000 rows would be slow.
 
     Attributes
     ----------
     parts
-        The request, each part checked apart, so that assets can be found and files located
-        while the parameters are wrong.
+        The request, each part checked separately, so that assets can be found and files
+        located while the parameters are wrong.
     columns
-        Paths of a record that are read with every asset, beside those that the steps need.
+        Paths of a record that are read with every asset, in addition to those that steps need.
     answer, found
         The assets as the source gave them, and without those excluded by hand.
     listed, located
@@ -59,12 +59,12 @@ class Steps:
 
     @property
     def request(self) -> DispatchRequest:
-        """The request that the steps are of."""
+        """The request of these steps."""
         return self.parts.request
 
     @property
     def error(self) -> InvalidInput | None:
-        """What is wrong with the request, or None."""
+        """The errors of the request, or None."""
         return self.parts.error
 
     @property

@@ -125,7 +125,7 @@ class FileEntry:
 
     ``location`` is the full ``s3://`` path, without a trailing slash for a
     directory store. ``size`` is in bytes, and ``modified`` is the time of the last
-    write, such as ``2025-06-07T14:31:15.000Z``. Both are None where unknown, and for
+    write, such as ``2025-06-07T14:31:15.000Z``. Both are None if unknown, and for
     a directory store, because its content is not listed.
     """
 

@@ -277,7 +277,10 @@ def test_the_rules_of_a_trial_have_the_names_of_the_command_line() -> None:
         ({"asset_ids": "id-0"}, "asset_ids: it is not a list of ids"),
         ({"asset_ids": [7]}, "asset_ids: it is not a list of ids"),
         ({"asset_ids": ["id-0"]}, "it has a query and an asset list; keep one of them."),
-        ({"trial": {"first": 1}, "trial_random": 2}, "trial: it is given beside trial_first"),
+        (
+            {"trial": {"first": 1}, "trial_random": 2},
+            "trial: it is given together with trial_first",
+        ),
         ({"trial_seed": 3}, "trial: a trial has one rule"),
         ({"source": 7}, "source: a value of the type int cannot be used"),
         ({"buckets": 7}, "buckets: a value of the type int cannot be used"),

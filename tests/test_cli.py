@@ -782,7 +782,7 @@ def test_a_file_in_place_of_the_record_stops_before_anything_is_listed(
     ran = run("--docdb_query", subject("1"), "--output_directory=out", option)
 
     assert ran.code == 2
-    assert "this file cannot be read as a dispatch record. Move it" in ran.err
+    assert "the existing file is not a dispatch record. Move it" in ran.err
     assert "plan: " not in ran.out
     assert sorted(os.listdir(tmp_path)) == ["notes.dispatch.json", "notes.json"]
 
@@ -839,7 +839,7 @@ def test_two_outputs_with_one_path_are_refused(run: CommandLine, tmp_path: Path)
     ran = run("--docdb_query", subject("1"), "--ledger=x.json", "--zip=x.json")
 
     assert ran.code == 2
-    assert f"--zip: {tmp_path}/x.json is the path of --ledger, too" in ran.err
+    assert f"--zip: {tmp_path}/x.json is also the path of --ledger" in ran.err
     assert os.listdir(tmp_path) == []
 
 

@@ -1,4 +1,4 @@
-"""The real command line, killed at any moment: nothing partial is left, and a rerun completes."""
+"""The real command line, killed at any moment: no partial output is left, and a rerun completes."""
 
 from __future__ import annotations
 

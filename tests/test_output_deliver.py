@@ -209,8 +209,8 @@ def test_a_file_that_is_not_a_record_is_not_overwritten_by_one(tmp_path: Path, t
         deliver(PLAN, Target(tmp_path / "out"))
 
     assert str(error.value) == (
-        f"{tmp_path}/out.dispatch.json: the record goes here, and this file cannot be read as "
-        "a dispatch record. Move it, choose another place for the dispatch, or use --replace."
+        f"{tmp_path}/out.dispatch.json: the record is written here, but the existing file is "
+        "not a dispatch record. Move it, choose another path for the dispatch, or use --replace."
     )
     assert names(tmp_path) == ["out.dispatch.json"]
     assert (tmp_path / "out.dispatch.json").read_text() == text
@@ -249,7 +249,7 @@ def test_an_empty_file_and_an_older_record_are_replaced_by_the_record(
         (Target(archive=Path("file")), "file: another file is there"),
         (Target(archive=Path("file/jobs.zip")), "is a file, not a folder"),
         (Target(record="folder"), "folder: this is a folder, not a file"),
-        (Target(record="file"), "file: the record goes here, and this file cannot be read"),
+        (Target(record="file"), "file: the record is written here, but the existing file"),
     ],
 )
 def test_a_target_of_another_kind_is_refused_before_anything_is_written(
@@ -315,7 +315,7 @@ def test_an_output_that_is_an_input_is_refused_under_any_name(tmp_path: Path, na
 def test_two_outputs_with_one_path_are_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "out")
 
-    with pytest.raises(InvalidInput, match=r"--zip: .*/out is the path of --ledger, too"):
+    with pytest.raises(InvalidInput, match=r"--zip: .*/out is also the path of --ledger"):
         check_separate({"--ledger": tmp_path / "out", "--zip": tmp_path / "link"}, [])
 
 

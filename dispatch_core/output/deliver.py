@@ -34,16 +34,16 @@ class Delivery:
     Attributes
     ----------
     target
-        Where the dispatch was to go.
+        The requested outputs.
     folder, archive
-        The results of the folder and the zip, where they were asked for.
+        The results of the folder and the zip; None for one that was not requested.
     record
-        Where the record is; None where none was asked for or it could not be written.
+        The path of the record; None if it was not requested or could not be written.
     is_record_kept
-        Whether the record is the one of an earlier dispatch of the same jobs, which
+        Whether the record is that of an earlier dispatch of the same jobs, which
         says who dispatched them and when.
     record_error
-        Why the record could not be written, in a sentence that says that the jobs are.
+        Why the record could not be written; the message says that the jobs are written.
     """
 
     target: Target
@@ -61,7 +61,7 @@ class Delivery:
         return result.status
 
     def lines(self) -> Iterator[str]:
-        """What is in place, one line for each output: ``written: out (3 jobs in 2 folders)``."""
+        """One line for each output in place: ``written: out (3 jobs in 2 folders)``."""
         if self.folder is not None:
             aside = self.folder.moved_aside
             moved = f"; the folder that was there is now {aside}" if aside else ""
@@ -91,9 +91,9 @@ def deliver(
     NothingFound, ServiceError
         The plan has no job to write, or another dispatch writes into the same folder.
     InvalidInput
-        A target holds something else; nothing was written.
+        A target contains something else; nothing was written.
     WriteFailed
-        The disk refused; the message says which outputs are there.
+        The disk failed; the message says which outputs are written.
     """
     require_jobs(plan)
     check_target(target)

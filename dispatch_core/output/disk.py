@@ -61,7 +61,7 @@ def nearest_existing(path: Path) -> Path:
 
 
 def check_accepts_entries(folder: Path, wanted: Wanted, target: Path) -> None:
-    """Raises `WriteFailed` where `folder`, which exists, takes no new files or folders."""
+    """Raises `WriteFailed` if the existing `folder` takes no new files or folders."""
     with disk_errors(target, wanted):
         if not os.access(folder, os.W_OK | os.X_OK):
             is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
@@ -69,14 +69,14 @@ def check_accepts_entries(folder: Path, wanted: Wanted, target: Path) -> None:
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Writes all of `content`, also where the system takes it in several parts."""
+    """Writes all of `content`, also if the system takes it in several parts."""
     written = 0
     while written < len(content):
         written += os.write(descriptor, content[written:])
 
 
 def sync_where_possible(descriptor: int) -> None:
-    """Makes a folder or a device durable; nothing happens where its kind cannot be synced."""
+    """Makes a folder or a device durable; does nothing if its kind cannot be synced."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -85,7 +85,7 @@ def sync_where_possible(descriptor: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in `folder` durable, where the file system can."""
+    """Makes the names in `folder` durable, if the file system can."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         sync_where_possible(descriptor)
@@ -99,7 +99,7 @@ def real_target(target: Path) -> Path:
 
 
 def status_of(path: Path) -> os.stat_result | None:
-    """The status of what `path` leads to, or None where nothing is there."""
+    """The status of the target of `path`, or None if it does not exist."""
     try:
         return os.stat(path)
     except FileNotFoundError:

@@ -5,9 +5,9 @@ file system, and then moved into place:
 
 - the target is absent: one rename, which also decides races, because a folder
   cannot be renamed onto one that has entries;
-- the target is empty, or holds a part of the same dispatch: worker folders are
+- the target is empty, or contains a part of the same dispatch: worker folders are
   renamed into it one by one, each of them complete;
-- the target holds anything else: it is refused, or moved aside as a whole, together
+- the target contains anything else: it is refused, or moved aside as a whole, together
   with the record beside it.
 
 A stage and a target in use are locked with ``flock``. The lock ends with its process, so a
@@ -62,7 +62,7 @@ _NAMED = 5
 
 # An fsync mostly waits, and several threads share one commit of the file system:
 # 16 threads write three to four times as fast as one. A batch is large enough that
-# handing it to a thread costs little where an fsync costs nothing (a RAM disk). One
+# handing it to a thread costs little if an fsync costs nothing (a RAM disk). One
 # syncfs after all files took as long (ext4), also waits for the files of other
 # processes, and does not report which file failed or, on older kernels, that one did.
 _THREADS = 16
@@ -81,9 +81,9 @@ def write_folder(
 ) -> WriteResult:
     """The dispatch as worker folders in `target`, complete and durable, or an error.
 
-    The same dispatch twice is the same tree: missing files are added, and files that
-    are there are not written again. A failure leaves `target` as it was; after a crash
-    it holds only complete worker folders, and the next run adds the others.
+    The same dispatch twice is the same tree: missing files are added, and existing files
+    are not written again. A failure leaves `target` unchanged; after a crash it contains
+    only complete worker folders, and the next run adds the others.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def write_folder(
         The folder, absent, empty, or with a part of the same dispatch. A symbolic
         link is followed. Missing parents are made.
     replace
-        Move a folder that holds anything else to ``<name>.replaced-<n>``, with the
+        Move a folder that contains anything else to ``<name>.replaced-<n>``, with the
         record beside it, instead of refusing it.
     progress
         Called with the number of files that are synced in the stage so far. An
@@ -103,11 +103,11 @@ def write_folder(
     Raises
     ------
     InvalidInput
-        `target` holds something else, or is not a folder; nothing was changed.
+        `target` contains something else, or is not a folder; nothing was changed.
     ServiceError
         Another dispatch still writes into `target` after half a minute.
     WriteFailed
-        The disk refused; nothing partial was left in place.
+        The disk failed; no partial output is left.
     """
     with disk_errors(target, "folder"):
         order = _Order(files, real_target(target), replace, progress)
@@ -156,7 +156,7 @@ class _Order:
 
 
 def _attempt(order: _Order) -> WriteResult | None:
-    """The result, or None where another dispatch changed the target meanwhile."""
+    """The result, or None if another dispatch changed the target meanwhile."""
     try:
         descriptor = os.open(order.target, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:

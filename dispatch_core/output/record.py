@@ -1,4 +1,4 @@
-"""The record of a dispatch: our own account of it, beside the worker folders."""
+"""The record of a dispatch, written beside the worker folders."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dispatch_core.text.strict_json import load_json
 
 
 def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") -> dict[str, Any]:
-    """Our own record of a dispatch, which is kept beside the worker folders.
+    """The record of a dispatch as a JSON object.
 
-    ``dispatched_by`` is null where people do not sign in.
+    ``dispatched_by`` is null if users do not sign in.
     """
     return {
         "record": 1,
@@ -30,7 +30,7 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
         "request": json.loads(plan.request.to_json()),
         "warnings": list(map(str, plan.warnings)),
         "exclusions": [
-            # a name may hold half a surrogate pair, and a record is read again
+            # a name may contain half a surrogate pair, and a record is read again
             {column: showable(text) for column, text in row.texts().items()}
             for row in plan.exclusions
         ],
@@ -49,7 +49,7 @@ def record_beside(folder: Path) -> Path:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """The dispatch record in the file `path`, or None where the file holds something else."""
+    """The dispatch record in the file `path`, or None if the file is something else."""
     try:
         record = load_json(path.read_bytes(), path.name)
     except (InvalidInput, OSError):

@@ -19,8 +19,8 @@ def check_folder_name(name: str) -> str:
     """`name`, if it is valid as the name of one folder; else raises `InvalidInput`.
 
     Letters, digits, dots, dashes and underscores, at most 64, the first one a
-    letter or a digit: no separator, no ``..``, no hidden folder, and not a name that
-    records or replaced folders have.
+    letter or a digit: no separator, no ``..``, no hidden folder. Names of records and
+    of replaced folders are reserved.
     """
     if not _NAME.fullmatch(name):
         what = f"{name[:LONGEST_NAME]!r} is not a valid folder name"
@@ -38,7 +38,7 @@ def check_folder_name(name: str) -> str:
 def folder_below(root: Path, name: str) -> Path:
     """The folder `name` in `root`; a write into it stays in `root`.
 
-    Raises `InvalidInput` for an invalid name, and where the folder or the record
+    Raises `InvalidInput` for an invalid name, and if the folder or the record
     beside it is a symbolic link, which could lead out of `root`.
     """
     folder = root / check_folder_name(name)

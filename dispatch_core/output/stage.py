@@ -52,7 +52,7 @@ def entries_of(folder: Path) -> dict[str, os.DirEntry[str]]:
 
 
 class Moves:
-    """Renames that are all undone where the block ends with an exception."""
+    """Renames that are all undone if the block ends with an exception."""
 
     def __init__(self) -> None:
         self._moves: list[tuple[Path, Path]] = []
@@ -89,7 +89,7 @@ class Race:
 
 @contextmanager
 def watch_race() -> Iterator[Race]:
-    """A `Race` that is lost, instead of an error, where the goal of a rename is occupied."""
+    """A `Race` that is lost, instead of an error, if the goal of a rename is occupied."""
     race = Race()
     try:
         yield race
@@ -113,7 +113,7 @@ class Lock:
 
     def release(self) -> None:
         """Closes the descriptor, which ends the lock."""
-        # Nothing was written through it, so nothing is lost where closing fails.
+        # Nothing was written through it, so nothing is lost if closing fails.
         with suppress(OSError):
             os.close(self.descriptor)
 
@@ -135,7 +135,7 @@ def locked(lock: Lock) -> Iterator[Lock]:
 def _still_in_use(target: Path) -> ServiceError:
     return ServiceError(
         Issue(
-            f"another dispatch is writing here, and did not end within {LOCK_TIMEOUT:g} s",
+            f"another dispatch is writing here and did not end within {LOCK_TIMEOUT:g} s",
             str(target),
             "Run again when it has ended, or choose another folder.",
         )
@@ -143,7 +143,7 @@ def _still_in_use(target: Path) -> ServiceError:
 
 
 def _try_lock(descriptor: int, *, without_locks: bool = True) -> bool:
-    """Whether the lock was free; `without_locks` where the file system has no locks."""
+    """Whether the lock was free; `without_locks` if the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -26,13 +26,13 @@ class WriteResult:
     Attributes
     ----------
     status
-        ``written`` into an empty place; ``finished`` where a part of this dispatch was
-        there; ``confirmed`` where all of it was there and nothing was written;
-        ``replaced`` where something else was there.
+        ``written``: the target was absent or empty. ``finished``: it had a part of this
+        dispatch. ``confirmed``: it had all of it, and nothing was written.
+        ``replaced``: it had something else.
     file_count, worker_count
-        Of the whole dispatch, including what was there before.
+        Of the whole dispatch, including files that existed before.
     moved_aside
-        Where the replaced folder is now; nothing in it was changed.
+        The new path of the replaced folder; nothing in it was changed.
     """
 
     target: Path
@@ -45,7 +45,7 @@ class WriteResult:
 class JobStream:
     """The job files in order, each path checked, with counts of the files and workers so far.
 
-    The first file is read at once, so that an empty or failing stream is known before
+    The first file is read at once, so that an empty or failing stream is an error before
     anything is made on the disk.
     """
 
@@ -55,7 +55,7 @@ class JobStream:
         self._files = self._checked(files)
         first = next(self._files, None)
         if first is None:
-            raise ValueError("a dispatch without files is not written")
+            raise ValueError("the dispatch has no files")
         self._first = first
 
     def __iter__(self) -> Iterator[JobFile]:

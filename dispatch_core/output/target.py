@@ -1,4 +1,4 @@
-"""Where a dispatch goes, and what is refused before anything is listed or written."""
+"""The outputs of a dispatch, and their checks before anything is listed or written."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from dispatch_core.output.zip import check_zip_file
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a dispatch goes: a folder, a zip or both, and its record.
+    """The outputs of a dispatch: a folder, a zip or both, and its record.
 
     Attributes
     ----------
     record
-        A path, or ``-`` for standard output. None is beside the folder, and no record
+        A path, or ``-`` for standard output. None means beside the folder, and no record
         for a zip alone.
     replace
-        Move aside what the folder holds, together with its record; overwrite another
-        zip, and a record file that is not a dispatch record.
+        Move the folder aside, together with its record; overwrite another zip, and a
+        record file that is not a dispatch record.
     """
 
     folder: Path | None = None
@@ -44,10 +44,10 @@ class Target:
 
 
 def check_target(target: Target) -> None:
-    """Raises for a target that cannot be written, as far as it is known before a write.
+    """Raises if a target cannot be written, as far as that is known before a write.
 
-    Whether the entries of an existing folder or zip belong to the dispatch is known
-    only when the jobs are.
+    Whether the content of an existing folder or zip belongs to the dispatch is known
+    only when the jobs are known.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def check_target(target: Target) -> None:
         The folder is a file or the other way round; without `replace`, the zip or the
         record would overwrite a file of another kind.
     WriteFailed
-        A folder or file system that takes no new files.
+        The folder or file system takes no new files.
     """
     if target.folder is not None:
         check_folder(target.folder)
@@ -68,7 +68,7 @@ def check_target(target: Target) -> None:
 
 
 def check_outside(folder: Path, files: Mapping[str, str | Path | None]) -> None:
-    """Raises `InvalidInput` where one of the files would be inside the output folder.
+    """Raises `InvalidInput` if one of the files would be inside the output folder.
 
     `files` maps the name that messages use, such as ``--ledger``, to a path or to None.
     """
@@ -81,7 +81,7 @@ def check_outside(folder: Path, files: Mapping[str, str | Path | None]) -> None:
 
 
 def check_separate(outputs: Mapping[str, str | Path], inputs: Iterable[Path]) -> None:
-    """Raises `InvalidInput` where an output is an input of this run, or another output.
+    """Raises `InvalidInput` if an output is an input of this run, or another output.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def check_separate(outputs: Mapping[str, str | Path], inputs: Iterable[Path]) ->
             what = f"{path} is or contains a file that this run reads"
             raise InvalidInput(Issue(what, name, "Choose another path."))
         if path in taken:
-            what = f"{path} is the path of {taken[path]}, too"
+            what = f"{path} is also the path of {taken[path]}"
             raise InvalidInput(Issue(what, name, "Choose another path."))
         taken[path] = name
 
@@ -121,10 +121,10 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def _refuse_other_file(record: str | Path) -> None:
-    """Raises for a file with content that is not a dispatch record; it may be a person's own."""
+    """Raises if the file has content that is not a dispatch record: a user may need it."""
     if record == STANDARD_OUTPUT or not os.path.isfile(record) or not os.path.getsize(record):
         return
     if read_record(Path(record)) is None:
-        what = "the record goes here, and this file cannot be read as a dispatch record"
-        action = "Move it, choose another place for the dispatch, or use --replace."
+        what = "the record is written here, but the existing file is not a dispatch record"
+        action = "Move it, choose another path for the dispatch, or use --replace."
         raise InvalidInput(Issue(what, str(record), action))

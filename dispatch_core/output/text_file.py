@@ -39,11 +39,11 @@ def write_text_file(target: str | Path, text: str) -> None:
     InvalidInput
         `target` is a folder or a socket.
     WriteFailed
-        The disk refused; a regular file is as it was, or has all of `text`.
+        The disk failed; a regular file is unchanged, or has all of `text`.
     BrokenPipeError
         The reader of standard output closed it.
     """
-    # half a surrogate pair, which a record may hold, becomes its JSON escape
+    # half a surrogate pair, which a record may contain, becomes its JSON escape
     content = text.encode("utf-8", errors="backslashreplace")
     if target == STANDARD_OUTPUT:
         _write_standard_output(content)

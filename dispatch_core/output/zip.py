@@ -46,8 +46,8 @@ def write_zip(files: Iterable[JobFile], destination: BinaryIO) -> None:
 def write_zip_file(files: Iterable[JobFile], target: Path, *, replace: bool = False) -> WriteResult:
     """The dispatch as a zip in the file `target`, complete and durable, or an error.
 
-    The same zip in place is confirmed. Anything else there is refused, or with
-    `replace` exchanged in one step and not kept.
+    If `target` is the same zip, it is confirmed. Any other file is refused, or with
+    `replace` overwritten in one step.
     """
     with staged_zip(files, target, replace=replace) as staged:
         return staged.publish()
@@ -129,7 +129,7 @@ def _zip(stream: Iterable[JobFile], destination: BinaryIO) -> None:
             archive.writestr(_zip_entry(path), content)
         archive.close()
     except BaseException:
-        # Closing, which also happens on deletion, would end a part like a whole zip.
+        # Closing, which also happens on deletion, would make a partial zip look complete.
         archive.fp = None
         raise
 
@@ -143,7 +143,7 @@ def _zip_entry(path: str) -> zipfile.ZipInfo:
 
 
 def _compare(stage: Path, target: Path, replace: bool) -> Status:
-    """What the zip does with the file in its place; raises `InvalidInput` for a refusal."""
+    """``confirmed`` or ``replaced`` for an existing file; raises `InvalidInput` otherwise."""
     _refuse_other_kinds(target)
     if filecmp.cmp(stage, target, shallow=False):
         return "confirmed"
@@ -164,7 +164,7 @@ def _occupied(target: Path) -> InvalidInput:
 
 
 def _link_new(stage: Path, target: Path) -> None:
-    """Gives the file its name, durably; raises `FileExistsError` where the name is taken.
+    """Gives the file its name, durably; raises `FileExistsError` if the name is taken.
 
     A rename would replace what is there.
     """

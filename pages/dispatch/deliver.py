@@ -1,4 +1,4 @@
-"""Write the worker folders, or download them: the same bytes as the command line writes."""
+"""The page Deliver: write or download the worker folders, as the command line does."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The jobs that will be made, their workers, and the excluded assets with the reasons."""
+"""The page Jobs: the planned jobs, their workers, and the excluded assets with the reasons."""
 
 from pages.shared import jobs as parts
 from pages.shared.state.steps import now, see_plan

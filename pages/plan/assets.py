@@ -1,4 +1,4 @@
-"""Which data assets: a query or a list of ids in, the matched assets in a table."""
+"""The page Assets: a query or a list of ids in, the matched assets in a table."""
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
     source = parts.choose_source(session)
     if source == QUERY:
         query_toolbar(session)
-above = st.container()  # filled later: facets are of the query as it is then
+above = st.container()  # filled later: facets count under the edited query
 if source == QUERY:
     query_builder(session)
 is_valid = source == QUERY or parts.id_list(session)

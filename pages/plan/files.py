@@ -1,4 +1,4 @@
-"""Which files in each asset: an extension in, the files in a table."""
+"""The page Files: an extension in, the files of each asset in a table."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""With which parameters: a form or JSON over one text, sweeps, the sets side by side."""
+"""The page Parameters: one text as a form or as JSON, sweeps, the sets side by side."""
 
 import streamlit as st
 
@@ -8,8 +8,8 @@ from pages.shared.state.tab import open_session
 session = open_session()
 
 st.caption(
-    "analysis_parameters.json: one set for every asset, or several sets, each for every asset, "
-    "with fixed parameters under each."
+    "analysis_parameters.json: one parameter set for every asset, or several sets for every "
+    "asset, which inherit the fixed parameters."
 )
 parts.parameters_editor(session)
 st.page_link("pages/dispatch/jobs.py", label="Next: jobs", icon=":material/arrow_forward:")

@@ -41,10 +41,10 @@ def say_no_job() -> None:
 
 
 def is_seen(session: Session, plan: DispatchPlan) -> bool:
-    """Whether the plan that was looked at last is this one.
+    """Whether the user saw this plan.
 
-    The first plan counts as seen here; a plan that replaced another must be looked at
-    first, so that no person writes a plan they did not see.
+    The first plan counts as seen here. A plan that replaced another must be reviewed
+    first, so that no user writes a plan without having seen it.
     """
     if session.views.seen is None:
         see_plan(session, plan)
@@ -70,7 +70,7 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
 
 
 def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
-    """Offer the zip, which is made on download, with its size before packing."""
+    """Show the download button of the zip, which is made on download, and its unpacked size."""
     st.subheader("Download")
     size = session.memo.remember("size", plan.fingerprint, lambda: _size(plan))
     jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
@@ -103,7 +103,7 @@ def _zip(plan: DispatchPlan) -> bytes:
 
 
 def _size(plan: DispatchPlan) -> str:
-    """The bytes of all jobs before packing, from the first 500 where there are more."""
+    """The unpacked size of all jobs; with more than 500, estimated from the first 500."""
     sizes = [len(content) for _, content in itertools.islice(plan.files(), _SAMPLE)]
     kilobytes = sum(sizes) * len(plan.jobs) / len(sizes) / 1000
     about = "about " if len(sizes) < len(plan.jobs) else ""
@@ -112,7 +112,7 @@ def _size(plan: DispatchPlan) -> str:
 
 
 def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
-    """Write below the configured root; a person chooses a name, never a path."""
+    """Show the inputs to write below the configured root; the user gives a name, not a path."""
     st.subheader("Write")
     root = output_root()
     name = st.text_input(
@@ -143,10 +143,10 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
 
 
 def _press_write(session: Session, plan: DispatchPlan) -> None:
-    """Write under the name of the folder as it is typed now.
+    """Write into the folder whose name is typed now.
 
-    The callback of a button: unlike the script, which the next click ends in the middle,
-    nothing interrupts it, so a press is never lost.
+    This is the callback of a button: the next click interrupts a script, but not a
+    callback, so no press is lost.
     """
     typed = widget_value("target")
     name = session.typed.target_name if typed is None else str(typed)
@@ -155,7 +155,7 @@ def _press_write(session: Session, plan: DispatchPlan) -> None:
 
 
 def _start(session: Session, plan: DispatchPlan, name: str) -> None:
-    """Write the plan that was on the screen; an invalid name is reported by the page."""
+    """Write the plan that was shown; the page reports an invalid name."""
     try:
         folder = folder_below(output_root(), name)
     except InvalidInput:
@@ -174,7 +174,7 @@ def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> Deliv
 
 
 def _show_delivery(delivery: Delivery) -> None:
-    """The folder that was written, and why its record is missing if it is."""
+    """Show the written folder, and the reason if the record is missing."""
     result = delivery.folder
     if result is None:
         return

@@ -77,7 +77,7 @@ def _extension(session: Session, column: DeltaGenerator) -> str:
 
 
 def _several_files(session: Session, steps: Steps, column: DeltaGenerator) -> SeveralFiles:
-    """The rule for an asset with several matches, each with the number of inputs it makes."""
+    """The chosen rule for an asset with several matches; each rule shows its number of jobs."""
     request = session.request
     rules = list(get_args(SeveralFiles))
     if request.group_by:
@@ -124,7 +124,7 @@ def say_how_to_locate(session: Session, steps: Steps) -> None:
 
 
 def next_page(steps: Steps, line: DeltaGenerator) -> None:
-    """Show the link to the next page, beside the button: long tables come below it."""
+    """Show the link to the next page, beside the button and above long tables."""
     if steps.located is not None:
         line.page_link(
             "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
@@ -244,7 +244,7 @@ def _file_charts(session: Session, located: Located) -> None:
 
 
 def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
-    """Show the assets without a usable file, and buttons for the extensions they hold."""
+    """Show the assets without a usable file, and buttons for the extensions they have."""
     st.subheader(f"{counted(len(exclusions), 'asset')} without a usable file")
     held = session.memo.remember_of("held", exclusions, None, lambda: held_extensions(exclusions))
     if held:

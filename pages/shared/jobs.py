@@ -76,7 +76,7 @@ _TRIALS = {
 
 
 def trial_options(session: Session) -> None:
-    """Edit the trial: a few of the assets instead of all of them."""
+    """Edit the trial: a dispatch of some of the assets."""
     trial = session.request.trial
     rule = next((name for name in _TRIALS if name and getattr(trial, name, None)), "")
     with st.expander("Trial run", expanded=bool(trial), icon=":material/experiment:"):
@@ -152,7 +152,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
 
 
 def job_table(session: Session, plan: DispatchPlan) -> None:
-    """Show one row per job, and the JSON of the selected job as it will be written."""
+    """Show one row per job, and the file of the selected job."""
     if not plan.jobs:
         st.warning("No job can be made: see the excluded assets.", icon=":material/warning:")
         return

@@ -1,4 +1,4 @@
-"""Advice on the current query: what no record can match, and what to use instead."""
+"""Advice on the current query: conditions that no record can match, and replacements."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
         return None
     counts = {one.value: one.count for one in facet.values}
     options = list(dict.fromkeys([*facet.chosen, *counts]))
-    # a browser sends labels back, so other counts or another choice need another widget
+    # a browser sends labels back, so new counts or another choice need a new widget
     version = version_of(facet.chosen, facet.values)
     return st.multiselect(
         name,

@@ -1,4 +1,4 @@
-"""Inputs for the path of a field and for its values: suggestions with counts, free to type.
+"""Inputs for a field path and for values: any text, and suggestions with counts.
 
 Suggestions come from the source and are searched on the server: a widget gets at most
 100 of the thousands of paths, and at most 50 values. Before the source answers, or if it
@@ -145,7 +145,7 @@ def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> No
 def value_input(path: str, value: str, key: str) -> str:
     """The one text that the field `path` is compared with, as typed; known values in a menu.
 
-    A select box would lose a text that was typed and not chosen when the focus leaves it.
+    A select box would lose a typed text that was not chosen when it loses the focus.
     """
     known = known_values(path, value)
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
@@ -231,7 +231,7 @@ def version_of(*labelled: object) -> str:
 
 
 def text_of(one: ValueCount) -> str:
-    """A value as a person types it: texts as they are, anything else as JSON."""
+    """A value as a user types it: a text unchanged, anything else as JSON."""
     return one.value if isinstance(one.value, str) else json.dumps(one.value)
 
 

@@ -228,8 +228,8 @@ def _form(session: Session) -> None:
 def _same_in_other_words(session: Session) -> None:
     """Show the query as JSON, beside a form, and as Python for the gateway's client.
 
-    The box is always there: one that comes and goes would move the button below it while
-    a person presses that button.
+    The box is always shown: otherwise the button below it could move while the user
+    presses it.
     """
     value = _value_of_text(session)
     is_form = session.views.query_view == FORM
@@ -500,7 +500,7 @@ class _Drawing:
                 self.tools(node.key, can_move=can_move)
 
     def stages(self, stages: tuple[Locked, ...]) -> None:
-        st.caption("Then the pipeline goes on")
+        st.caption("Next stages of the pipeline")
         for stage in stages:
             self.locked(stage, can_move=False)
 
@@ -556,7 +556,7 @@ class _Drawing:
             self.change(partial(forms.add, holder=holder, node=_NEW[choice]()))
 
     def change(self, change: Change) -> None:
-        """Change the kept form, from the callback of a button; texts just typed arrive later."""
+        """Change the kept form, in a button's callback; a text typed just before arrives later."""
         if self.session.typed.query_form is not None:
             keep_form(self.session, change(self.session.typed.query_form))
 

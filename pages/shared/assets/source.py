@@ -1,4 +1,4 @@
-"""The parts of the page Assets."""
+"""The inputs of the page Assets: query or list of ids, grouping, the Find button."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
 
 
 def act_when_settled(session: Session, *, is_valid: bool) -> None:
-    """Act on what was pressed, with the text that has arrived by now."""
+    """Do the actions of the pressed buttons, on the latest text of the editor."""
     asked = settled(session)
     if "convert" in asked:
         convert_text(session)
@@ -75,7 +75,7 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
         session.reload_editors()
     session.answer("convert", "view", "source")
     if asked.keys() & {"convert", "view", "source"}:
-        st.rerun()  # then find, if that was pressed too, with the text as it is now
+        st.rerun()  # the next run finds, if that was pressed too, with the new text
     if "find" in asked and is_valid:
         start_find(session)
     session.answer("find")
@@ -122,8 +122,8 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
         st.rerun()
     if not text.strip():
         st.info(
-            "Upload data_asset_input.csv, or paste what you have: Code Ocean ids, record ids, "
-            "asset names or s3:// locations.",
+            "Upload data_asset_input.csv, or paste Code Ocean ids, record ids, asset names or "
+            "s3:// locations.",
             icon=":material/info:",
         )
         return None
@@ -151,7 +151,7 @@ _GROUPING_FIELDS = {
         "an asset joins the group of each item of its list.",
     ),
 }
-"""Field of the request -> label, example and what it does."""
+"""Field of the request -> label, example and effect."""
 
 
 def grouping_options(session: Session) -> bool:
@@ -216,5 +216,5 @@ def match_report(found: FoundAssets) -> None:
 
 
 def say_how_to_find() -> None:
-    """Say what to press before the first search."""
+    """Show which button to press before the first search."""
     st.caption("Press **Find assets** to see what matches; a search writes nothing.")

@@ -181,7 +181,7 @@ def _json(session: Session, is_instead_of_form: bool) -> ParameterCheck:
 
 
 def _shown(session: Session) -> tuple[object, ...]:
-    """What the gutter, the hints and the tools above the editor depend on."""
+    """The inputs of the gutter, the hints and the tools above the editor."""
     check, error = text_of.read(session), session.inputs.errors.get("parameters")
     empty = not session.typed.parameters_text.strip()
     return (error and error.issues, text_of.set_count(check), text_of.is_well_formed(check), empty)
@@ -198,7 +198,7 @@ def _issues(session: Session) -> None:
         st.button(
             "Wrap it as a parameters file",
             icon=":material/data_object:",
-            help="A bare set, or a bare list of sets, gets the key that it needs",
+            help="Adds the key that a set, or a list of sets, needs",
             on_click=act,
             args=(session, is_form, _wrap),
         )

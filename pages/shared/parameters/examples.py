@@ -1,4 +1,4 @@
-"""What an empty page of parameters offers to start from; all names are invented."""
+"""The examples of the page Parameters; all names are invented."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ SCHEMA: dict[str, Any] = {
         "channels": {
             "type": "object",
             "additionalProperties": {"type": "string"},
-            "description": "Channel name, and what it measures where",
+            "description": "Channel name, and what it measures",
         },
         "fit_options": {
             "anyOf": [{"$ref": "#/$defs/FitOptions"}, {"type": "null"}],

@@ -124,7 +124,7 @@ def _top(session: Session, place: FormPosition, fields: Sequence[FormField]) -> 
     if len(fields) <= FEW_FIELDS:
         _grid(session, place, fields)
         return
-    # decided once per epoch, so that no field moves while a person types
+    # decided once per epoch, so that no field moves while the user types
     key = (session.epoch, session.typed.schema_text, place.target)
     first = session.memo.remember(
         "first fields", key, lambda: [one.path for one in fields if _is_needed(place, one)]
@@ -170,7 +170,7 @@ def _section(
 def _null_button(
     session: Session, place: FormPosition, section: FormField, *, is_null: bool
 ) -> None:
-    """Draw the button that sets an object that may be null to null and back."""
+    """Draw the button that sets an optional object to null and back."""
     st.button(
         "Unset instead of null" if is_null else "Set to null",
         type="tertiary",
@@ -280,7 +280,7 @@ def _table(
     session: Session, field: FormField, value: Any, draft: str | None, options: dict[str, Any]
 ) -> None:
     key, began = options["key"], session.typed.table_rows
-    if key not in began:  # a table widget counts its edits from what it began with
+    if key not in began:  # a table widget sends its edits relative to its initial rows
         rows = write_rows(field, value) if draft is None else json.loads(draft)
         session.keep_typed(table_rows={**began, key: rows})
     rows, columns = session.typed.table_rows[key], columns_of(field, value)
@@ -301,7 +301,7 @@ def _table(
 
 
 def _help(field: FormField) -> str:
-    """What the schema says about the field, and what may be typed."""
+    """The schema's description of the field, and the values that it accepts."""
     title = field.title if field.title.lower().replace(" ", "_") != field.name.lower() else ""
     parts = [title, field.description, _typing(field)]
     return "  \n".join(escaped(part) for part in parts if part)

@@ -1,4 +1,4 @@
-"""Parameter sets: which one the form shows, and all of them side by side."""
+"""Parameter sets: the choice of the set that the form shows, and all sets side by side."""
 
 from __future__ import annotations
 

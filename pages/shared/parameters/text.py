@@ -1,4 +1,4 @@
-"""The text of the parameters in a session: parsed once for each text, changed here."""
+"""The text of the parameters in a session: parsed once, and all its changes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def is_well_formed(check: ParameterCheck) -> bool:
 
 
 def shows_form(session: Session) -> bool:
-    """Whether the form is shown; else the editor, which sends what is typed after a delay."""
+    """Whether the form is shown; otherwise the editor is, which sends its text after a delay."""
     has_form = isinstance(form_of(session), FormField) and session.views.parameter_view == FORM
     return has_form and is_well_formed(read(session))
 

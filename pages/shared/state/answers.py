@@ -1,7 +1,7 @@
 """Answers about the collection, shared by all sessions, within bounds.
 
 Each answer is computed once, outside the script threads. A failure expires sooner than an
-answer, so that a source that works again is noticed.
+answer, so that a source is soon retried.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Answers:
-    """Works by their question, least recently used dropped first; thread-safe.
+    """A bounded, thread-safe cache of works by their question; drops the least recently used.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the browser of a tab keeps: the id of its session, and nothing else.
+"""The browser's storage of session ids; nothing else is stored.
 
 The id of this tab is in the tab's session storage, those of the last tabs in the browser's
 local storage; neither is sent with requests or appears in a URL. A cookie says only
@@ -51,12 +51,12 @@ class KeptIds:
 
 
 def may_have_ids() -> bool:
-    """Whether this browser was here before; known at once, without asking it."""
+    """Whether this browser used the app before; its cookie says so at once."""
     return st.context.cookies.to_dict().get(HINT) == "1"
 
 
 def ask_for_ids() -> KeptIds | None:
-    """The ids that the browser holds; None until it has answered, which starts a new run."""
+    """The ids that the browser stores; None until it answers, which starts a new run."""
     answer = _mount({"id": ""}).kept
     if answer is None:
         return None
@@ -65,7 +65,7 @@ def ask_for_ids() -> KeptIds | None:
 
 
 def keep_id(name: str, seconds: int) -> None:
-    """Let the browser keep the id of the session that this tab shows."""
+    """Make the browser store the id of the session that this tab shows."""
     _mount({"id": name, "most": MOST_IDS, "hint": HINT, "seconds": seconds})
 
 

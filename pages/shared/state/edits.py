@@ -26,13 +26,13 @@ def take_query(session: Session, query: Filter | Pipeline) -> None:
 
 
 def keep_list(session: Session, name: str, rows: tuple[AssetRow, ...]) -> None:
-    """Keep the rows of a file, which an upload widget forgets when its page is left."""
+    """Keep the rows of a file: an upload widget loses its file when the user leaves the page."""
     session.keep_typed(list_name=name, list_rows=rows)
     session.reload_editors()
 
 
 def load(session: Session, request: DispatchRequest) -> None:
-    """Take over a saved request; raises `InvalidInput` where it has an error."""
+    """Use a saved request; raises `InvalidInput` if it has an error."""
     check_request(request)
     session.replace_request(request)
     session.keep_typed(

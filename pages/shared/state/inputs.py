@@ -1,4 +1,4 @@
-"""The request as far as the inputs are valid, and the errors of those that are not."""
+"""The request made of the valid inputs, and the errors of the invalid ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dispatch_core.errors import InvalidInput
 from dispatch_core.request import DispatchRequest, edit_request
 
 ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
-"""The inputs that found assets depend on; the others are files' and parameters'."""
+"""The inputs that found assets depend on; the others are for files and parameters."""
 
 _ALTERNATIVES = frozenset(("query", "list of ids"))
 """Only the chosen one of these counts."""
@@ -27,7 +27,7 @@ class Inputs:
     def edited(self, **changes: Any) -> Inputs:
         """These inputs with fields of the request changed.
 
-        The request stays the same object where nothing changes. Raises `InvalidInput`.
+        The request stays the same object if nothing changes. Raises `InvalidInput`.
         """
         changed = {
             name: value
@@ -37,7 +37,7 @@ class Inputs:
         return replace(self, request=edit_request(self.request, **changed)) if changed else self
 
     def refused(self, name: str, error: InvalidInput) -> Inputs:
-        """These inputs, blocked by the input `name`; the request stays as it was."""
+        """These inputs, blocked by the input `name`; the request is unchanged."""
         return replace(self, errors={**self.errors, name: error})
 
     def accepted(self, name: str) -> Inputs:
@@ -50,7 +50,7 @@ class Inputs:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Equality that tells true from 1 and one order of keys from another, as MongoDB does."""
+    """Equality that distinguishes true from 1 and two orders of keys, as MongoDB does."""
     if one is other:
         return True
     if isinstance(one, dict | list) and isinstance(other, dict | list):

@@ -32,13 +32,13 @@ class KeptSessions:
     Parameters
     ----------
     is_connected
-        Tells whether a connection still shows its session; such a session is never
-        given to another one, and never shortened.
+        Whether a connection still shows its session; such a session is never given to
+        another connection, and keeps its results.
     most, seconds
         How many sessions are kept, and for how long after each was last shown.
     rows
-        The most rows that sessions without a browser may hold together; above it the
-        results of those not shown for longest are dropped, then whole sessions.
+        The most rows in all sessions without a browser. Above it, results of the least
+        recently shown sessions are dropped, then whole sessions.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class KeptSessions:
     def resume(
         self, own: str, recent: Sequence[str], connection: str, owner: str
     ) -> tuple[str, Session] | None:
-        """The id and the session that a tab continues with, or None if it starts afresh.
+        """The id and the session that a tab continues with, or None for a new session.
 
         ``own`` is the id that the tab itself had before a reload. If another tab shows
         that session (a duplicated tab has the id of the first), this tab gets a copy, so
         that two tabs never write into one session. A tab without an id gets the most
         recent session of its browser that no tab shows. A session with another ``owner``
-        is never used: it is of another person at the same browser.
+        is never used: it belongs to another user of the same browser.
         """
         with self._lock:
             self._tidy()
@@ -121,7 +121,7 @@ class KeptSessions:
         return other != connection and self._is_connected(other)
 
     def _tidy(self) -> None:
-        """Apply the bounds: drop old sessions first, then those not shown for longest."""
+        """Apply the bounds: drop old sessions first, then the least recently shown ones."""
         now, unseen = self._clock(), []
         for name, kept in self._kept.items():
             if self._is_connected(kept.connection):

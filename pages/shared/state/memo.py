@@ -1,4 +1,4 @@
-"""Values that are worked out once for each input and kept between the runs of a page."""
+"""Values that are computed once for each input and kept between the runs of a page."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Memo:
         self.values.clear()
 
     def remember(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gave for `key`; one value for each `name` is kept."""
+        """The result of `make` for `key`; one value for each `name` is kept."""
         if name not in self.values or self.values[name][0] != key:
             self.values[name] = (key, make())
         value: T = self.values[name][1]
         return value
 
     def remember_of(self, name: str, rows: object, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gave for these very `rows` and `key`: comparing many rows would cost more."""
+        """The result of `make` for `key` and the object `rows`, which is compared by identity."""
         return self.remember(name, (Same(rows), key), make)
 
 
 class Same:
-    """Equal to another one only where both hold the very same object."""
+    """A key that equals another one only if both contain the same object."""
 
     def __init__(self, held: object) -> None:
         self._held = held

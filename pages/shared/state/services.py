@@ -1,4 +1,4 @@
-"""Clients and caches, all of them here; each is bounded and keyed by source."""
+"""All clients and caches; each is bounded and keyed by source."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def current_settings() -> SourceSettings:
 
 
 def output_root() -> Path:
-    """The folder below which the app may write; people choose only a name in it."""
+    """The folder in which the app may write; a user gives only a name in it."""
     return Path(os.environ.get("DISPATCH_OUTPUT_ROOT") or "dispatches").resolve()
 
 
@@ -80,17 +80,17 @@ def writing_executor() -> Executor:
 
 @st.cache_data(max_entries=16, ttl=300, show_spinner=False)
 def count_of_collection(settings: SourceSettings) -> int:
-    """How many records the collection holds."""
+    """The number of records in the collection."""
     return open_sources(settings).metadata.count({})
 
 
 @st.cache_data(max_entries=32, ttl=300, show_spinner="Reading the record")
 def record_of(settings: SourceSettings, record_id: str) -> Record:
-    """The whole record of an asset; raises `NothingFound` where it is gone."""
+    """The whole record of an asset; raises `NothingFound` if it was deleted."""
     source = open_sources(settings).metadata
     records = source.find_page({"_id": record_id}, {}, 1)
     if not records:
-        raise NothingFound(Issue("the record is no longer there", source.label, "Find again"))
+        raise NothingFound(Issue("the record was deleted", source.label, "Find assets again"))
     return records[0]
 
 
@@ -137,7 +137,7 @@ def ask_fields() -> Work[FieldCatalogue]:
 
 
 def ask_values(path: str, fields: FieldCatalogue, search: str = "") -> Work[FieldValues]:
-    """The values of one field, with counts; only those that hold `search`."""
+    """The values of one field, with counts; only those that contain `search`."""
     settings = current_settings()
 
     def call(progress: Progress) -> FieldValues:

@@ -23,7 +23,7 @@ from pages.shared.state.views import Views
 
 @dataclass
 class Session:
-    """What was typed, the request, work under way, views and timing of one tab."""
+    """The typed texts, the request, the work under way, the views and the timing of one tab."""
 
     owner: str = ""
     typed: Typed = field(default_factory=Typed)
@@ -45,19 +45,19 @@ class Session:
 
     @property
     def weight(self) -> int:
-        """About how many rows it holds: list rows, assets, files and jobs."""
+        """About how many rows it contains: list rows, assets, files and jobs."""
         return len(self.typed.list_rows) + self.work.weight
 
     def keep_typed(self, **texts: Any) -> None:
-        """Keep fields of `Typed` as they are now."""
+        """Replace fields of `Typed`."""
         self.typed = replace(self.typed, **texts)
 
     def keep_view(self, **views: Any) -> None:
-        """Keep fields of `Views` as they are now."""
+        """Replace fields of `Views`."""
         self.views = replace(self.views, **views)
 
     def keep_work(self, **works: Any) -> None:
-        """Keep fields of `UnderWay` as they are now."""
+        """Replace fields of `UnderWay`."""
         self.work = replace(self.work, **works)
 
     def edit(self, **changes: Any) -> None:
@@ -65,23 +65,23 @@ class Session:
         self.inputs = self.inputs.edited(**changes)
 
     def replace_request(self, request: DispatchRequest) -> None:
-        """Take over a whole request, which no input blocks."""
+        """Use a whole request, which no input blocks."""
         self.inputs = Inputs(request)
 
     def refuse(self, name: str, error: InvalidInput) -> None:
-        """Block the request with `error` of the input `name`; what was typed stays."""
+        """Block the request with `error` of the input `name`; the typed text stays."""
         self.inputs = self.inputs.refused(name, error)
 
     def accept(self, name: str) -> None:
-        """Note that the input `name` is well formed."""
+        """Note that the input `name` is valid."""
         self.inputs = self.inputs.accepted(name)
 
     def ask(self, what: str, value: Any = None) -> None:
-        """Note that something was pressed; as a callback, which nothing can interrupt."""
+        """Note that `what` was pressed; used as a callback, which nothing interrupts."""
         self.timing = self.timing.asking(what, value)
 
     def answer(self, *what: str) -> None:
-        """Note that this is done; what else was asked for is not yet."""
+        """Note that these presses are done; others remain."""
         self.timing = self.timing.answered(what)
 
     def defer(self, deferred: Deferred | None) -> None:
@@ -89,23 +89,23 @@ class Session:
         self.timing = replace(self.timing, deferred=deferred)
 
     def reload_editors(self) -> None:
-        """Give editors a new key: the only way to make one show a text not typed into it."""
+        """Give editors a new key: only a new editor shows a text that was not typed into it."""
         self.timing = replace(self.timing, epoch=self.epoch + 1)
         self.keep_typed(table_rows={})
 
     def enter_page(self, page: str) -> None:
-        """Note the page; editors start afresh, from the kept text, on each visit."""
+        """Note the page; on each visit, editors are reset to the kept text."""
         if self.views.page != page:
             self.keep_view(page=page)
             self.reload_editors()
 
     def duplicate(self) -> Session:
-        """A copy that is edited apart from this one; results and work are shared."""
+        """A copy that is edited separately; results and work are shared."""
         twin = copy.copy(self)
         twin.memo = self.memo.copy()
         return twin
 
     def drop_results(self) -> None:
-        """Forget what can be looked for again; what was typed, and a write, stay."""
+        """Drop results that can be found again; typed texts and a running write stay."""
         self.work = self.work.without_results()
         self.memo.clear()

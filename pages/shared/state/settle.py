@@ -1,7 +1,7 @@
 """Acting on a press only after the editor has sent what was typed before it.
 
-Until then the run ends and starts again: a button that acts at once would act on the text
-before, and an editor that goes at once would take the text with it.
+Until then the run ends and starts again: a button that acted at once would use the
+previous text, and an editor that was removed at once would lose its text.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pages.shared.state.views import JSON
 
 
 def settled(session: Session) -> dict[str, Any]:
-    """What was asked for, once the editor of the query has sent what was typed before.
+    """The presses to act on, after the editor of the query has sent its text.
 
-    What is asked for stays until `Session.answer`, so it has to be safe to do twice.
+    A press remains until `Session.answer`, so its action must be safe to repeat.
     """
     has_editor = session.typed.source == QUERY and session.views.query_view == JSON
     if session.timing.asked and has_editor:
@@ -30,7 +30,7 @@ def settled(session: Session) -> dict[str, Any]:
 
 
 def act(session: Session, is_settled: bool, action: Callable[..., None], *arguments: Any) -> None:
-    """Do `action` of a button; beside an editor, once that has sent what was typed before."""
+    """Do the `action` of a button; beside an editor, after the editor has sent its text."""
     if is_settled:
         action(session, *arguments)
     else:
@@ -38,7 +38,7 @@ def act(session: Session, is_settled: bool, action: Callable[..., None], *argume
 
 
 def act_when_settled(session: Session) -> None:
-    """Do what a button beside an editor asked for, on the text as it was at the click."""
+    """Do the deferred action of a button, on the text of the editor at the click."""
     deferred = session.timing.deferred
     if deferred is None:
         return
@@ -49,7 +49,7 @@ def act_when_settled(session: Session) -> None:
 
 
 def _wait(session: Session) -> None:
-    """End the run while a press is too young, and start it again."""
+    """Restart the run until the last press is old enough."""
     seconds = session.timing.seconds_to_settle
     if seconds > 0:
         time.sleep(seconds)

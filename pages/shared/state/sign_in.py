@@ -1,7 +1,7 @@
 """The user: anonymous, signed in with OpenID Connect, or named by a proxy.
 
 Sign-in is off until ``.streamlit/secrets.toml`` has a section ``[auth]`` (docs/deploy.md); then
-no page is drawn before a person signs in. Behind a proxy that signs people in,
+no page is drawn before a user signs in. Behind a proxy that signs users in,
 ``server.trustedUserHeaders`` does the same with the name that the proxy sends.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 import streamlit as st
 
 _NAMES = ("email", "preferred_username", "name", "sub")
-"""The claims of OpenID Connect that may name a person, the best first."""
+"""The claims of OpenID Connect that may name a user, the best first."""
 
 
 def current_user() -> str:
-    """The name of the person who is signed in; ``""`` without sign-in."""
+    """The name of the user who is signed in; ``""`` without sign-in."""
     user = st.user.to_dict()
     if user.get("is_logged_in") is False:
         return ""
@@ -22,7 +22,7 @@ def current_user() -> str:
 
 
 def require_sign_in() -> None:
-    """End the run with a sign-in button, if sign-in is set up and no person is signed in."""
+    """End the run with a sign-in button, if sign-in is set up and no user is signed in."""
     user = st.user.to_dict()
     if not user:
         return

@@ -1,8 +1,8 @@
-"""The steps of a session: what is known of its request now, and the work that goes on.
+"""The steps of a session: the results for its current request, and the work under way.
 
-A page asks for them once its inputs are drawn, with `now`, and hands them down. The slow
-steps run outside the script thread; each `Work` has the key of the input that made it, so
-that a result of another input is never shown as current.
+A page calls `now` after its inputs are drawn, and passes the steps on. The slow steps run
+outside the script thread; each `Work` has the key of its input, so that a result of
+another input is never shown as current.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from pages.shared.state.work import Work, result_of, start_work
 T = TypeVar("T")
 
 PLANNED_AT_ONCE = 5_000
-"""Up to this many jobs are planned within a run of a page; more are planned beside it."""
+"""Up to this many jobs are planned within a run of a page; more are planned in the background."""
 
 MOST_ARRIVED = 1_000
-"""How many assets are kept as their files arrive, to be shown before all are listed."""
+"""The most assets that are shown before all files are listed."""
 
 _EXTENSION = "file extension"
 
 
 def now(session: Session) -> Steps:
-    """The steps of the request as it is now, without those that an invalid input blocks.
+    """The steps of the current request, without those that an invalid input blocks.
 
     A plan with few jobs is made at once; a large one is made in the background, and is
-    None until it is there.
+    None until it is ready.
     """
     steps, errors = _with_results(session), session.inputs.errors
     if not errors.keys().isdisjoint(ASSET_INPUTS):
@@ -57,12 +57,12 @@ def now(session: Session) -> Steps:
 
 
 def _requested(session: Session) -> Steps:
-    """The kept steps, taken on to the request as it is now."""
+    """The kept steps, updated to the current request."""
     return _kept(session, session.work.steps.with_request(session.request))
 
 
 def _with_results(session: Session) -> Steps:
-    """The kept steps, with the results of the works that are of the same input."""
+    """The kept steps, with the results of the works on the same input."""
     steps = _requested(session)
     found = _result_for(session.work.found, _find_key(steps))
     if found is not None:
@@ -122,7 +122,7 @@ def set_count(session: Session, steps: Steps) -> int | None:
 
 
 def current_find(session: Session) -> Work[FoundAssets] | None:
-    """The work on the assets of the request as it is now."""
+    """The work on the assets of the current request."""
     work = session.work.found
     if work is None or work.key != _find_key(_requested(session)):
         return None
@@ -130,7 +130,7 @@ def current_find(session: Session) -> Work[FoundAssets] | None:
 
 
 def current_locate(session: Session) -> Work[Located] | None:
-    """The work on the files of the request as it is now."""
+    """The work on the files of the current request."""
     work = session.work.listed
     if work is None or work.key != _locate_key(_requested(session)):
         return None
@@ -144,21 +144,21 @@ def current_planning(session: Session) -> Work[DispatchPlan] | None:
 
 
 def found_before(session: Session, steps: Steps) -> FoundAssets | None:
-    """The assets found last, where they are not those of the request as it is now."""
+    """The assets found last, if they are out of date."""
     if steps.found is not None:
         return None
     return result_of(session.work.found) or session.work.last_found
 
 
 def located_before(session: Session, steps: Steps) -> Located | None:
-    """The files located last, where they are not those of the request as it is now."""
+    """The files located last, if they are out of date."""
     if steps.located is not None:
         return None
     return result_of(session.work.listed) or session.work.last_listed
 
 
 def start_find(session: Session) -> None:
-    """Look for the assets of the request, unless they are found or being looked for."""
+    """Start the search for assets, unless it is done or running."""
     steps = _requested(session)
     key, work = _find_key(steps), session.work.found
     if work is not None and work.key == key and not (work.is_done and work.error):
@@ -171,7 +171,7 @@ def start_find(session: Session) -> None:
 
 
 def start_locate(session: Session) -> None:
-    """List the files of the grouped assets, unless that is done or under way."""
+    """Start the listing of files of the grouped assets, unless it is done or running."""
     steps = now(session)
     key, work = _locate_key(steps), session.work.listed
     if steps.grouped is None or steps.located is not None:
@@ -196,7 +196,7 @@ def _listing(steps: Steps, arrived: list[AssetFiles]) -> Callable[[Progress], Lo
 
 
 def start_columns(session: Session, found: FoundAssets, paths: frozenset[str]) -> None:
-    """Read these paths of the found assets, unless they are read or being read."""
+    """Start to read these paths of the found assets, unless that is done or running."""
     key, work = (Same(found), paths), session.work.columns
     if work is not None and work.key == key:
         return
@@ -212,7 +212,7 @@ def start_columns(session: Session, found: FoundAssets, paths: frozenset[str]) -
 def start_write(
     session: Session, key: Hashable, write: Callable[[Progress], Delivery]
 ) -> Work[Delivery]:
-    """Write in the background; a second click on the same plan and place joins the first."""
+    """The write in the background; a second click with the same key joins the first."""
     work = session.work.write
     if work is None or work.key != key or work.is_done:
         work = start_work(writing_executor(), key, write)
@@ -221,5 +221,5 @@ def start_write(
 
 
 def see_plan(session: Session, plan: DispatchPlan) -> None:
-    """Note that this plan was on the screen: only a plan that was seen is written."""
+    """Note that this plan was shown: only a plan that was seen is written."""
     session.keep_view(seen=(plan.fingerprint, str(plan.equation)))

@@ -16,9 +16,9 @@ _SESSION, _ID = "dispatch", "dispatch-id"
 
 
 def begin_session() -> Session:
-    """The session of this browser tab, the kept one after a reload; notes that it is shown.
+    """The session of this browser tab, after a reload the kept one; notes that it is shown.
 
-    Ends the run while a browser that was here before is asked for its ids.
+    Ends the run until a returning browser has sent its ids.
     """
     if _SESSION not in st.session_state:
         if may_have_ids() and not _is_asked_for_a_fresh_one():
@@ -57,33 +57,33 @@ def _start(session: Session) -> None:
 
 
 def start_over() -> None:
-    """Forget everything typed and found in this tab; what is being written goes on."""
+    """Drop everything typed and found in this tab; a running write continues."""
     kept_sessions().forget(st.session_state[_ID])
     _start(Session(owner=current_user(), timing=Timing(open_session().epoch + 1)))
 
 
 def open_session() -> Session:
-    """The session of this browser tab, as the frame began it."""
+    """The session of this browser tab, which `begin_session` made."""
     session: Session = st.session_state[_SESSION]
     return session
 
 
 def widget_value(key: str) -> Any:
-    """What a widget shows now, for its own callback."""
+    """The current value of a widget, for its own callback."""
     return st.session_state.get(key)
 
 
 def first_value(key: str, value: str) -> str:
-    """What a text input with this key starts with; "" in the run in which `put_widget` set it.
+    """The default of a text input with this key; "" in the run after `put_widget` set it.
 
-    Streamlit objects to a default beside a value that was set. In every other run the default
-    is needed: a browser that was not sent an earlier run, because a click cut that run short,
-    takes the widget's value from it, and sends it back as if it had been typed.
+    Streamlit warns about a default for a widget whose value was set. Every other run needs
+    the default: if a click interrupted an earlier run, the browser did not receive it. Then
+    the browser takes the value of the widget from the default, and sends it back as typed.
     """
     return "" if st.session_state.pop(f"{key}-put", False) else value
 
 
 def put_widget(key: str, value: Any) -> None:
-    """Set what a widget shows, from the callback of another one."""
+    """Set the value of a widget, from the callback of another one."""
     st.session_state[key] = value
     st.session_state[f"{key}-put"] = True

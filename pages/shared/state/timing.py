@@ -1,4 +1,4 @@
-"""What waits for a text that is still on its way, and when editors start afresh."""
+"""Presses that wait until an editor has sent its text, and the epoch that resets editors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 SETTLE_SECONDS = 0.35
-"""Longer than the 200 ms after which the editor sends what was typed."""
+"""Longer than the 200 ms after which the editor sends its text."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Timing:
     Attributes
     ----------
     epoch
-        Part of the key of every editor; another number makes each one start afresh.
+        Part of the key of every editor; a new number resets each editor.
     asked
-        What was pressed -> (when, with which value), for a page that acts on it itself.
+        Name of the button -> (time, value) of its press, for a page that acts on it itself.
     deferred
         The action of a button beside an editor.
     """
@@ -39,18 +39,18 @@ class Timing:
     deferred: Deferred | None = None
 
     def asking(self, what: str, value: Any) -> Timing:
-        """This, with one more press."""
+        """A copy with one more press."""
         return replace(self, asked={**self.asked, what: (time.monotonic(), value)})
 
     def answered(self, what: tuple[str, ...]) -> Timing:
-        """This, without the presses that are acted on now."""
+        """A copy without the presses `what`."""
         if self.asked.keys().isdisjoint(what):
             return self
         return replace(self, asked={one: at for one, at in self.asked.items() if one not in what})
 
     @property
     def seconds_to_settle(self) -> float:
-        """How long until an editor has sent what was typed before the last press."""
+        """The seconds until an editor has sent the text typed before the last press."""
         times = [since for since, _ in self.asked.values()]
         if self.deferred is not None:
             times.append(self.deferred.since)

@@ -1,4 +1,4 @@
-"""What a person typed, as it was typed, also where it does not parse."""
+"""The texts that a user typed, unchanged, also if they do not parse."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ Draft = tuple[JsonPath, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Typed:
-    """Texts, uploaded lists and half-filled forms of a session.
+    """Texts, uploaded lists and unfinished forms of a session.
 
     Attributes
     ----------
     query_form, form_text
         The form of the query, and the text that it was made from or wrote.
     conversion, converted_text
-        What the last conversion to JSON changed, and the text that it gave.
+        The changes of the last conversion to JSON, and its result.
     parameters_before
         The parameters that a button replaced, for Undo.
     drafts
-        Texts of form fields that are not a value of their field.
+        Texts of form fields that are not valid values.
     table_rows
-        The rows that a table widget began with, by the key of the widget.
+        The initial rows of each table widget, by the key of the widget.
     """
 
     source: str = QUERY

@@ -29,9 +29,9 @@ class UnderWay:
     Attributes
     ----------
     steps
-        The steps of the request as it was last looked at.
+        The steps of the request at the last run.
     arrived
-        The first results of `listed` while it runs; the work appends to it.
+        The first results of `listed` while it runs; the work appends to them.
     last_found, last_listed
         The results of earlier works, shown dimmed until the current works end.
     """
@@ -50,7 +50,7 @@ class UnderWay:
 
     @property
     def weight(self) -> int:
-        """About how many rows the results hold: assets, files and jobs."""
+        """About how many rows the results have: assets, files and jobs."""
         plan = result_of(self.plan) or self.steps.plan
         return (
             sum(len(one.assets) for one in (result_of(self.found), self.last_found) if one)
@@ -59,5 +59,5 @@ class UnderWay:
         )
 
     def without_results(self) -> UnderWay:
-        """Without what can be looked for again; a write that runs stays."""
+        """A copy without results that can be found again; a running write stays."""
         return replace(UnderWay(), write=self.write)

@@ -1,4 +1,4 @@
-"""How a person looks at things: pages, tabs, columns, searches."""
+"""The view settings of a session: pages, tabs, columns, searches."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TABLE, CHARTS = "Table", "Charts"
 """The two ways to see assets and files."""
 
 DEFAULT_COLUMNS = tuple(column.title for column in STANDARD)
-"""The columns of the asset table beside the name, to begin with."""
+"""The initial columns of the asset table, in addition to the name."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """What is shown of a session, and how.
+    """The page, the tabs, the columns and the searches that a session shows.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Views:
     tables
         Search, order and page of each table, by the key of the table.
     seen
-        Fingerprint and equation of the plan that was looked at last.
+        Fingerprint and equation of the plan that the user saw last.
     """
 
     page: str = ""

@@ -1,7 +1,7 @@
 """Long work, outside Streamlit's script thread.
 
-A rerun, a double click or a closed tab ends a script in the middle of a line. Work started
-here continues, is started once for the same input, and can be cancelled. A page polls it.
+A rerun, a double click or a closed tab ends a script at any line. Work started here
+continues, is started once for the same input, and can be cancelled. A page polls it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 
 class CancelledError(DispatchError):
-    """A person pressed cancel."""
+    """The user cancelled the work."""
 
 
 @dataclass(eq=False)
 class Work(Generic[T]):
-    """One piece of work and its input (`key`), by which a stale result is recognized."""
+    """One piece of work and its input (`key`), which tells whether its result is out of date."""
 
     key: Hashable
     future: Future[T]
@@ -45,7 +45,7 @@ class Work(Generic[T]):
 
     @property
     def error(self) -> DispatchError | None:
-        """Its error, in words for a person, or None."""
+        """Its error, with a message for a user, or None."""
         if not self.is_done:
             return None
         error = self.future.exception()
@@ -64,12 +64,12 @@ class Work(Generic[T]):
         wait_for([self.future], seconds)
 
     def cancel(self) -> None:
-        """End the work when it next reports its progress."""
+        """End the work at its next progress report."""
         self.is_cancelled = True
 
     @property
     def seconds_left(self) -> float | None:
-        """The seconds until its end at the pace so far; None if the pace is not known."""
+        """The estimated seconds until its end; None without progress."""
         if not self.total or not self.done:
             return None
         pace = (time.monotonic() - self.started) / self.done
@@ -90,5 +90,5 @@ def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T])
 
 
 def result_of(work: Work[T] | None) -> T | None:
-    """The result of `work`, or None where there is none yet."""
+    """The result of `work`, or None without a result."""
     return work.result if work is not None else None

@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 MOST_BARS = 12
-"""The most bars of a chart of values; the rest is one bar with their number."""
+"""The most bars of a chart of values; other values share one bar."""
 
 Counts = Sequence[tuple[str, int]]
 
 
 def count_chart(counts: Counts, title: str, unit: str, key: str) -> None:
-    """A bar for each value with its number, the most frequent first; ``unit`` is counted."""
+    """Draw a bar for each value, the most frequent first; ``unit`` names what is counted."""
     shown = list(counts[:MOST_BARS])
     others = counts[MOST_BARS:]
     if others:
@@ -25,7 +25,7 @@ def count_chart(counts: Counts, title: str, unit: str, key: str) -> None:
 
 
 def order_chart(counts: Counts, title: str, unit: str, key: str) -> None:
-    """A column for each value, in the order given: months, sizes."""
+    """Draw a column for each value, in the given order: months, sizes."""
     st.markdown(f"**{title}**")
     _draw(counts, unit, key, _upright(unit), height=260)
 

@@ -1,4 +1,4 @@
-"""Hints on what is missing, for pages that need assets, files or a plan."""
+"""Hints for pages that lack assets, files or a plan."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _link_to_inputs(session: Session, names: Iterable[str]) -> None:
 
 
 def needs_assets(session: Session, steps: Steps) -> bool:
-    """Whether assets are missing; says what to do, with a link."""
+    """Whether assets are missing; if so, shows what to do, with a link."""
     if steps.found is not None and steps.found.matched:
         return False
     refused = [name for name in session.inputs.errors if name in ASSET_INPUTS]
@@ -56,7 +56,7 @@ def _why_no_assets(session: Session, steps: Steps) -> str:
 
 
 def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
-    """The plan; if there is none yet, None and a hint on what is missing, with a link."""
+    """The plan, or None; without a plan, shows what is missing, with a link."""
     if needs_assets(session, steps):
         return None
     work = current_locate(session)

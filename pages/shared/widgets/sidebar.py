@@ -20,7 +20,7 @@ from pages.shared.widgets.progress import run_again_when_done
 _EXCLUDED = "excluded"
 
 _Number = tuple[str, int | None, str]
-"""A sign, how many, and of what."""
+"""A sign, a number and a noun."""
 
 
 def source_badge(session: Session) -> None:
@@ -111,7 +111,7 @@ def _less_excluded(found: FoundAssets | None, plan: DispatchPlan | None) -> list
 
 
 def input_name(request: DispatchRequest) -> str:
-    """What a job is made for: a file, a group or an input."""
+    """The noun for what a job is made of: file, group or input."""
     if request.file_extension and request.is_split:
         return "file"
     return "group" if request.group_by else "input"

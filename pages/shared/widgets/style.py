@@ -1,4 +1,4 @@
-"""The few rules of style that the app adds to its theme."""
+"""The style rules that the app adds to its theme."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ _STYLE = """
 <style>
 /* scripts that draw nothing */
 .st-key-browser-tab, .st-key-cell-typing { display: none; }
-/* a browser that does not answer leaves a way out, after a while */
+/* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
 [data-testid="stMainBlockContainer"] { padding-top: 3.5rem; padding-bottom: 4rem; }
@@ -35,5 +35,5 @@ _STYLE = """
 
 
 def use_style() -> None:
-    """Add them to this page."""
+    """Add the style rules to this page."""
     st.html(_STYLE)

@@ -28,8 +28,8 @@ def paged_table(
 ) -> tuple[list[Any], Any]:
     """A table of at most `MOST_ROWS` rows, searched and sorted on the server over all of them.
 
-    `columns` maps a title to a function of a row, and `changes` is what the cells
-    depend on beside the row. Returns (shown rows, event).
+    `columns` maps a title to a function of a row, and `changes` is the other input of
+    the cells. Returns (shown rows, event).
     """
     session = open_session()
     view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
@@ -78,7 +78,7 @@ def _picked(
 def _page(
     rows: Sequence[Any], columns: Columns, indices: Sequence[int]
 ) -> tuple[pd.DataFrame, int]:
-    """The cells of a page, and a number that tells it from every other page.
+    """The cells of a page, and a number that identifies the page.
 
     A browser keeps a selection by position, so other rows need another widget.
     """
@@ -87,7 +87,7 @@ def _page(
 
 
 def _cell(value: Any) -> Any:
-    """A cell that is safe in a spreadsheet: tables are copied there and saved as CSV."""
+    """A cell that is safe in a spreadsheet: users copy tables and save them as CSV."""
     return safe_cell(value) if isinstance(value, str) else value
 
 
@@ -95,7 +95,7 @@ _ANYWHERE, _AS_IS = "any column", "original order"
 
 
 def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
-    """The search and the order of a table, which are kept over pages and reloads."""
+    """The search and the order of a table, which are kept across pages and reloads."""
     kept = session.views.tables.get(key, TableView())
     search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
     text = search.text_input(
