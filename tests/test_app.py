@@ -20,7 +20,7 @@ from pages.shared.state.session import Session
 from pages.shared.state.work import Work
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted((ROOT / "pages").glob("*/*.py"))
+PAGES = [*ROOT.glob("pages/**/*.py")]
 SCRIPTS = [path for path in PAGES if path.parent.name != "shared"]
 
 ASSETS = "pages/plan/assets.py"
