@@ -11,6 +11,8 @@ from tests.support.browser import browser, context, server, server_environment, 
 
 __all__ = ["browser", "context", "server", "server_environment", "tab"]
 
+pytest.register_assert_rewrite("tests.conformance")
+
 # These tests do not measure time, so a busy machine does not fail them: no deadline.
 settings.register_profile("full", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)

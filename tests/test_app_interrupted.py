@@ -23,7 +23,7 @@ from dispatch_core.output.record import record_beside
 from tests.support.tier import amount
 from tests.support.world import Tree, tree_of
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("interrupted")]
 
 ASSETS, SETS = 50, 8
 OFFSETS = [0.02 * number for number in range(amount(2, 20))]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from dispatch_core.errors import AccessDenied, NoSuchBucket
 from dispatch_core.sources.folder import FolderLister
 from dispatch_core.sources.paging import page_of, seek_in
 from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject, time_text
+from tests.conformance.lister import ListerTests
 
 CATALOGUE = DemoCatalogue(asset_count=300)
 DEMO = DemoLister(CATALOGUE)
@@ -190,13 +190,21 @@ def demo_objects(bucket: str) -> Objects:
     return [StoredObject(key, found[key]) for key in sorted(found)]
 
 
-@pytest.mark.parametrize("bucket", [OPEN_BUCKET, CODE_OCEAN_BUCKET])
-@pytest.mark.parametrize("delimiter", ["", "/", ".nwb/", ".zarr/"])
-@pytest.mark.parametrize("prefix", ["", "b", "behavior_99", "ecephys_9000", "no such thing"])
-def test_a_demo_bucket_lists_exactly_its_keys(bucket: str, delimiter: str, prefix: str) -> None:
-    found = list_all(DEMO, bucket, prefix, delimiter)
+class TestOpenDemoBucket(ListerTests):
+    BUCKET, MISSING_BUCKET = OPEN_BUCKET, MISSING_BUCKET
+    KEYS = [found.key for found in demo_objects(OPEN_BUCKET)]
+    PREFIXES = ("", "b", "behavior_99", "ecephys_9000", "no such thing")
+    DELIMITERS = ("", "/", ".nwb/", ".zarr/")
+    STARTS = ("",)
 
-    assert found == model(demo_objects(bucket), prefix, delimiter, "")
+    @pytest.fixture
+    def lister(self) -> DemoLister:
+        return DEMO
+
+
+class TestCodeOceanDemoBucket(TestOpenDemoBucket):
+    BUCKET = CODE_OCEAN_BUCKET
+    KEYS = [found.key for found in demo_objects(CODE_OCEAN_BUCKET)]
 
 
 def test_an_asset_is_listed_without_a_neighbour_whose_name_starts_with_its_name() -> None:
@@ -251,12 +259,6 @@ def test_a_deleted_bucket_raises_no_such_bucket() -> None:
         DEMO.list_page(MISSING_BUCKET, "anything/")
 
 
-def test_a_demo_lister_can_be_pickled() -> None:
-    lister = pickle.loads(pickle.dumps(DEMO))
-
-    assert lister.list_page(OPEN_BUCKET, "b") == DEMO.list_page(OPEN_BUCKET, "b")
-
-
 FOLDER_KEYS = (
     "asset1/data.nwb",
     "asset1/store.zarr/.zgroup",
@@ -269,41 +271,19 @@ FOLDER_KEYS = (
 )
 
 
-def make_bucket(root: Path, keys: tuple[str, ...] = FOLDER_KEYS) -> None:
+def make_bucket(root: Path, keys: Sequence[str] = FOLDER_KEYS) -> None:
     for key in keys:
         path = root / "bucket" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(key)
 
 
-def folder_objects() -> Objects:
-    return sorted(StoredObject(key, len(key.encode())) for key in FOLDER_KEYS)
-
-
-@pytest.mark.parametrize("delimiter", ["", "/", ".zarr/", ".nwb/", "a"])
-@pytest.mark.parametrize("prefix", ["", "asset1", "asset1/", "asset1/store.zarr/", "asset1/d", "x"])
-@pytest.mark.parametrize("start_after", ["", "asset1.nwb", "asset1/store.zarr/0", "asset10"])
-def test_a_folder_lists_exactly_its_keys(
-    tmp_path: Path, delimiter: str, prefix: str, start_after: str
-) -> None:
-    make_bucket(tmp_path)
-
-    page = FolderLister(tmp_path).list_page(
-        "bucket", prefix, delimiter=delimiter, start_after=start_after
-    )
-
-    assert entries_of(page) == model(folder_objects(), prefix, delimiter, start_after)
-
-
-def test_a_folder_pages_by_token(tmp_path: Path) -> None:
-    make_bucket(tmp_path, tuple(f"a/{n:04}" for n in range(1500)))
-    lister = FolderLister(tmp_path)
-
-    first = lister.list_page("bucket", "a/")
-    second = lister.list_page("bucket", "a/", token=first.token)
-
-    assert (len(first.objects), len(second.objects)) == (1000, 500)
-    assert second.token is None
+class TestFolderLister(ListerTests):
+    @pytest.fixture
+    def lister(self, tmp_path: Path) -> FolderLister:
+        make_bucket(tmp_path, self.KEYS)
+        (tmp_path / "bucket").rename(tmp_path / self.BUCKET)
+        return FolderLister(tmp_path)
 
 
 def test_an_empty_directory_store_is_not_listed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import certifi
 import pytest
 
-from dispatch_core.demo.gateway import GatewayLimits
+from dispatch_core.demo.gateway import DemoGateway, GatewayAdapter, GatewayLimits
 from dispatch_core.errors import (
     AccessDenied,
     AnswerTooLarge,
@@ -21,6 +21,8 @@ from dispatch_core.errors import (
 )
 from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
 from dispatch_core.walk import walk_records
+from tests.conformance.source import SourceTests
+from tests.fakes import Records
 from tests.servers.gateway import Fault, GatewayServer, flaky
 from tests.support.tier import amount
 
@@ -54,6 +56,29 @@ def walked(source: GatewaySource, page_size: int = 100) -> list[Any]:
 
 def of_ids(count: int) -> dict[str, Any]:
     return {"_id": {"$in": IDS[:count]}}
+
+
+class TestGatewaySource(SourceTests):
+    @pytest.fixture
+    def source(self, serve: Callable[..., GatewayServer]) -> GatewaySource:
+        return GatewaySource(serve(self.RECORDS).host, retry_policy=QUICK)
+
+
+class TestGatewaySourceInProcess(SourceTests):
+    """The way to the embedded demo."""
+
+    @pytest.fixture
+    def source(self) -> GatewaySource:
+        adapter = GatewayAdapter(DemoGateway(self.RECORDS))
+        return GatewaySource("demo.example.org", adapter=adapter)
+
+
+class TestRecordsInMemory(SourceTests):
+    """The stand-in that other tests use keeps the rules of the real ones."""
+
+    @pytest.fixture
+    def source(self) -> Records:
+        return Records(self.RECORDS)
 
 
 # Requests

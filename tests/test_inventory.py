@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from dispatch_core.sources.inventory_manifest import as_of, read_inventory
 from dispatch_core.sources.protocols import ListPage
 from dispatch_core.sources.s3 import S3Lister
 from dispatch_core.types import DataAsset
+from tests.conformance.lister import ListerTests
 from tests.fakes import Buckets
 
 duckdb = pytest.importorskip("duckdb", reason="the extra requirements-inventory.txt is missing")
@@ -180,16 +180,17 @@ def test_only_current_versions_without_delete_markers_are_listed(
     assert [tuple(found) for found in page.objects] == [("a/kept.nwb", 5, WRITTEN)]
 
 
-def test_pages_have_a_thousand_entries_and_continue_by_token(tmp_path: Path) -> None:
-    keys = [f"a/{number:05}" for number in range(2_500)]
-    lister = InventoryLister([str(csv_inventory(tmp_path, versions_of(*keys)))])
+class TestCsvInventory(ListerTests):
+    write = staticmethod(csv_inventory)
 
-    pages = [lister.list_page("data", "a/")]
-    while pages[-1].token:
-        pages.append(lister.list_page("data", "a/", token=pages[-1].token))
+    @pytest.fixture(scope="class")
+    def lister(self, tmp_path_factory: pytest.TempPathFactory) -> InventoryLister:
+        folder = tmp_path_factory.mktemp("inventory")
+        return InventoryLister([str(self.write(folder, versions_of(*self.KEYS)))])
 
-    assert [len(page.keys) for page in pages] == [1_000, 1_000, 500]
-    assert [key for page in pages for key in page.keys] == keys
+
+class TestParquetInventory(TestCsvInventory):
+    write = staticmethod(parquet_inventory)
 
 
 def test_a_store_of_any_size_is_one_row_and_all_assets_share_one_query(tmp_path: Path) -> None:
@@ -249,15 +250,6 @@ def test_parquet_files_are_read_without_a_manifest(tmp_path: Path) -> None:
 
     assert keys_of(lister.list_page("data", "")) == ["a/x"]
     assert lister.label == "S3 Inventory of data, of unknown date"
-
-
-def test_a_pickled_lister_reads_the_same(tmp_path: Path) -> None:
-    lister = InventoryLister([str(csv_inventory(tmp_path, versions_of("a/x")))])
-
-    copy = pickle.loads(pickle.dumps(lister))
-
-    assert keys_of(copy.list_page("data", "")) == ["a/x"]
-    assert pickle.loads(pickle.dumps(lister)) is copy
 
 
 def test_an_inventory_is_read_from_where_s3_wrote_it(

@@ -14,6 +14,7 @@ from dispatch_core.find import find_assets
 from dispatch_core.query import check_query
 from dispatch_core.sources.mongodb import MongoSource
 from dispatch_core.walk import walk_records
+from tests.conformance.source import SourceTests
 from tests.fakes import record
 
 pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning"
 )  # caused by the server's own patterns
 
-ASSETS = [record(f"a{number:02}", n=number) for number in range(25)]
+ASSETS = SourceTests.RECORDS
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +61,10 @@ def dead_port() -> Iterator[int]:
         yield unheard.getsockname()[1]
 
 
-def test_a_page_has_the_first_matches_by_id_with_only_the_projected_fields(
-    source: MongoSource,
-) -> None:
-    page = source.find_page({"n": {"$gte": 20}}, {"name": 1}, 2)
-
-    assert page == [{"_id": "r-a20", "name": "a20"}, {"_id": "r-a21", "name": "a21"}]
-
-
-def test_an_empty_projection_means_whole_records(source: MongoSource) -> None:
-    assert source.find_page({"name": "a03"}, {}, 5) == [ASSETS[3]]
-
-
-@pytest.mark.parametrize("page_size", [1, 7, 25, 1_000])
-def test_paging_finds_every_record_once(source: MongoSource, page_size: int) -> None:
-    found = [one["n"] for one in walk_records(source, {}, {"n": 1}, page_size=page_size)]
-
-    assert found == list(range(25))
+class TestMongoSource(SourceTests):
+    @pytest.fixture
+    def source(self, uri: str) -> MongoSource:
+        return MongoSource(uri, database="lab", collection="assets")
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 25])
@@ -125,30 +113,6 @@ def test_dates_and_object_ids_are_returned_as_strings(native: MongoSource) -> No
     assert one["when"] == "2025-06-07T00:00:00"
     assert isinstance(one["_id"], str)
     assert len(one["_id"]) == 24
-
-
-def test_the_results_of_a_pipeline_keep_its_order(source: MongoSource) -> None:
-    stages: list[dict[str, Any]] = [
-        {"$match": {"n": {"$lt": 3}}},
-        {"$sort": {"n": -1}},
-        {"$project": {"n": 1}},
-    ]
-
-    found = source.aggregate(stages)
-
-    assert [one["n"] for one in found] == [2, 1, 0]
-
-
-def test_matches_are_counted(source: MongoSource) -> None:
-    assert source.count({"n": {"$lt": 10}}) == 10
-    assert source.count({}) == 25
-
-
-def test_assets_are_found_in_mongodb(source: MongoSource) -> None:
-    found = find_assets(source, check_query({"n": {"$in": [1, 2]}}))
-
-    assert [asset.location for asset in found.assets] == ["s3://data/a01", "s3://data/a02"]
-    assert found.source == source.label
 
 
 @pytest.mark.parametrize(
