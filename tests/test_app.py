@@ -21,7 +21,7 @@ from pages.shared.state.work import Work
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("pages/**/*.py")]
-SCRIPTS = [path for path in PAGES if path.parent.name != "shared"]
+SCRIPTS = [path for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared"]
 
 ASSETS = "pages/plan/assets.py"
 FILES = "pages/plan/files.py"
