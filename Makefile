@@ -12,7 +12,7 @@ app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: .venv/dev corpora .venv-readers/done .venv/browser
-	$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 quick: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not slow" \
