@@ -1,7 +1,7 @@
-"""The app's pages, run without a browser: hints, blocks, stale results, and who sees what.
+"""The app's pages without a browser: hints, blocked steps, out-of-date results, sessions.
 
-The editor is a custom component and takes no keys here: query texts come from the
-Examples, ids from the text area. Typing, downloads and clicks are `test_browser`'s.
+The editor is a custom component and accepts no keys here: query texts come from the
+Examples, ids from the text area. `test_browser` tests typing, downloads and clicks.
 """
 
 from __future__ import annotations
@@ -411,7 +411,7 @@ def test_one_of_two_fields_that_belong_together_blocks_finding(app: AppTest) -> 
     assert not may_find(app)
 
 
-# Stale results
+# Out-of-date results
 
 
 def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> None:

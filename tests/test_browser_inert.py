@@ -1,8 +1,8 @@
-"""Whatever data says is text: naughty names on every page of the app, in a real browser.
+"""Data is shown as text: dangerous names on every page of the app, in a real browser.
 
 Names of assets, fields, values, keys, parameters, schema titles, queries, lists and files are
-strings that run, link or draw where they are taken for markup. The walk opens every page, tab
-and expander that there is, so that it also meets pages and widgets that are added later.
+strings that would run, link or draw as markup. The test opens every page, tab and expander,
+so that it includes pages and widgets that are added later.
 """
 
 from __future__ import annotations
