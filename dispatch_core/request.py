@@ -1,4 +1,4 @@
-"""The dispatch request: everything that a person decides, as one frozen value.
+"""The dispatch request: everything that a user decides, as one frozen value.
 
 Pages edit it by copying, the command line parses it, it is saved as JSON and
 replayed. It does not contain the sources of records and objects: the same request

@@ -1,4 +1,4 @@
-"""Answers about the collection: shared, bounded, and asked again after a failure."""
+"""Answers about the collection: shared, bounded, and retried after a failure."""
 
 from __future__ import annotations
 

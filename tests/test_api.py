@@ -31,7 +31,7 @@ HERE: dict[str, Any] = {"source": RECORDS, "buckets": FILES}
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment without settings, and a working folder of its own."""
+    """An environment without settings, and a separate working folder."""
     for name in [name for name in os.environ if name.startswith(SETTINGS)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -224,7 +224,7 @@ def test_the_job_format_comes_from_the_environment_as_on_the_command_line(
     assert plan(request=DispatchRequest()).request.job_format == "seed"
 
 
-# What is asked for
+# Requests
 
 
 def test_a_query_may_be_text_and_ids_may_be_given_instead() -> None:

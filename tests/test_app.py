@@ -1,7 +1,7 @@
-"""The app's pages, run without a browser: hints, blocks, stale results, and who sees what.
+"""The app's pages without a browser: hints, blocked steps, out-of-date results, sessions.
 
-The editor is a custom component and takes no keys here: query texts come from the
-Examples, ids from the text area. Typing, downloads and clicks are `test_browser`'s.
+The editor is a custom component and accepts no keys here: query texts come from the
+Examples, ids from the text area. `test_browser` tests typing, downloads and clicks.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def find(app: AppTest) -> None:
 
 
 def may_find(app: AppTest) -> bool:
-    """Whether Find looks for assets; it is never greyed out, and says what is missing."""
+    """Whether Find starts a search; the button is never disabled, and says what is missing."""
     before = session_of(app).work.found
     app.button(key="find").click().run()
     return session_of(app).work.found is not before
@@ -164,7 +164,7 @@ def test_the_next_missing_step_is_named_once_assets_are_found(app: AppTest) -> N
     assert links(app) == ["Locate the files"]
 
 
-# The way once through
+# From a query to jobs
 
 
 def test_assets_times_files_times_sets_are_the_jobs_in_the_side_bar(app: AppTest) -> None:
@@ -411,7 +411,7 @@ def test_one_of_two_fields_that_belong_together_blocks_finding(app: AppTest) -> 
     assert not may_find(app)
 
 
-# Stale results
+# Out-of-date results
 
 
 def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> None:
@@ -821,7 +821,7 @@ def test_the_exclusions_are_one_click_from_every_page(app: AppTest) -> None:
     assert list(app.dataframe[0].value["Reason"]) == ["no matching file"]
 
 
-# Sessions and the shape of the code
+# Sessions and rules of the code
 
 
 def test_two_sessions_do_not_see_each_others_request(app: AppTest) -> None:
@@ -879,7 +879,7 @@ def test_no_page_or_widget_assigns_a_field_of_anything_but_itself() -> None:
 
 
 def targets_of(tree: ast.Module) -> Iterator[ast.expr]:
-    """Everything that is assigned or deleted in a module, tuples taken apart."""
+    """Everything that is assigned or deleted in a module; the items of tuples separately."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.Delete):
             for target in node.targets:
@@ -914,11 +914,11 @@ FLOORS = {
     ),
     "page scripts": "pages.plan pages.dispatch",
 }
-"""A module of the pages imports from floors below its own, and from its own room."""
+"""A module of the pages imports from lower floors and from its own folder."""
 
 
 def room_of(name: str) -> str:
-    """The room that a module of the pages is in, or belongs to as one."""
+    """The folder of a module of the pages, or the module itself."""
     rooms = " ".join(FLOORS.values()).split()
     return next(room for room in rooms if f"{name}.".startswith(f"{room}."))
 

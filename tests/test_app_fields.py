@@ -1,4 +1,4 @@
-"""What the pages know about the collection, without a browser: facets, advice, explanations."""
+"""The app's facets, advice and explanations, without a browser."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Write is pressed, and then a person does something else: the dispatch is whole all the same.
+"""A user presses Write and then does something else: the dispatch is complete anyway.
 
-Each interruption comes at many moments after the press. Streamlit ends a script that is
-running when any of these happens; where it happens in the first milliseconds, before
-Streamlit has called the button's callback, it forgets the press: then nothing is there,
-and the next press writes.
+Each interruption is tried at many moments after the press. Each ends the running script.
+In the first milliseconds, before Streamlit calls the callback of the button, the press is
+lost: then no folder exists, and the next press writes it.
 """
 
 from __future__ import annotations

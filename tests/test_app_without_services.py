@@ -1,4 +1,4 @@
-"""The app where nothing answers: it opens, says so, and what needs no service works."""
+"""The app without services: it opens and says so, and everything that needs none works."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def check(seen: dict[str, str]) -> None:
 def test_pages_uploads_and_parameters_do_not_wait_for_a_gateway_that_stalls(
     tmp_path: Path,
 ) -> None:
-    # five attempts of 60 s each would take longer than the tab has patience
+    # five attempts of 60 s each would exceed the timeout of the tab
     with GatewayServer([]) as gateway:
         gateway.faults = itertools.repeat(Fault("stall", seconds=900))
         environment = {"DOCDB_HOST": gateway.host, "REQUESTS_CA_BUNDLE": gateway.ca_file}
         with AppServer(tmp_path, environment=environment) as server:
             seen = asyncio.run(use(server.url))
 
-        assert gateway.requests == []  # not one was answered meanwhile
+        assert gateway.requests == []  # none was answered in the meantime
     check(seen)
 
 

@@ -1,4 +1,4 @@
-"""The query builder in a real browser: pasting, building by hand, locked clauses, quick hands."""
+"""The query builder in a real browser: pasting, building by hand, locked clauses, fast clicks."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def write_value(tab: Tab, row: Locator, value: str) -> None:
 
 
 def use_menu(tab: Tab, button: Locator, item: str) -> None:
-    """Choose from a menu; an answer of the source that comes meanwhile may close it again."""
+    """Choose from a menu; an answer that arrives in the meantime may close it."""
     entry = tab.page.get_by_role("menuitem", name=item)
     button.click()
     try:
@@ -193,7 +193,7 @@ def test_a_locked_clause_survives_editing_around_it(tab: Tab) -> None:
 def test_find_clicked_right_after_a_text_became_valid_acts_on_it(
     tab: Tab, milliseconds: int
 ) -> None:
-    # the editor sends 200 ms after the last key; a hand holds a button down for some 80 ms
+    # the editor sends 200 ms after the last key; a user holds a button down for about 80 ms
     query = {"subject.subject_id": "900007"}
     tab.open()
     paste(tab, '{"subject.subject_id": ')

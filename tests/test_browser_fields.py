@@ -1,4 +1,4 @@
-"""What the app knows about the collection, in a browser: browse, advice, zero results, why not."""
+"""Facets, advice, empty results and missing assets, in a real browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SURVEY = '{"data_description.project_name": "Thalamic Ephys Survey"}'
 
 
 def choose_facet(tab: Tab, name: str, value: str) -> None:
-    """Choose a value of a facet, by its name and its count, as `value` says them."""
+    """Choose a value of a facet by its label, `value`: the name and the count."""
     tab.settle()
     box = tab.page.get_by_role("combobox", name=name)
     box.click()

@@ -1,8 +1,8 @@
-"""Whatever data says is text: naughty names on every page of the app, in a real browser.
+"""Data is shown as text: dangerous names on every page of the app, in a real browser.
 
 Names of assets, fields, values, keys, parameters, schema titles, queries, lists and files are
-strings that run, link or draw where they are taken for markup. The walk opens every page, tab
-and expander that there is, so that it also meets pages and widgets that are added later.
+strings that would run, link or draw as markup. The test opens every page, tab and expander,
+so that it includes pages and widgets that are added later.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def test_nothing_in_the_data_runs_links_or_draws(
 
 
 def walk(tab: Tab, kind: str) -> str:
-    """Open every page, and on it every tab and expander; the text of them all."""
+    """Open every page, and on it every tab and expander; returns their text."""
     shown = ""
     links = tab.page.get_by_test_id("stSidebarNav").get_by_role("link").all_inner_texts()
     titles = [link.strip().splitlines()[-1] for link in links]
@@ -166,7 +166,7 @@ def open_part(tab: Tab, opener: Locator) -> None:
 
 
 def check(tab: Tab, where: str) -> None:
-    """No frame holds anything that came from data as more than text."""
+    """Assert that every frame shows data as text only."""
     found = {
         f"{where}: {frame.url}": frame.evaluate(INJECTED)
         for frame in tab.page.frames

@@ -48,7 +48,7 @@ def choose_key(tab: Tab, number: int, name: str, values: str) -> None:
     option = tab.page.get_by_role("option", name=name, exact=True)
 
     def is_offered() -> bool:
-        if not option.is_visible():  # a panel that is just opening may draw the box anew
+        if not option.is_visible():  # a panel that is opening may redraw the box
             box.click()
         return option.is_visible()
 

@@ -87,7 +87,7 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment that leads nowhere, and a working folder of its own."""
+    """An environment without services, and a separate working folder."""
     for name in [name for name in os.environ if name.startswith(SETTINGS)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -747,7 +747,7 @@ def test_a_named_record_that_cannot_be_written_is_exit_code_4_and_the_jobs_are_t
 
 
 def full_device(path: Path) -> Path:
-    """A device of our own that is always full, as /dev/full is."""
+    """A test device that is always full, like /dev/full."""
     try:
         os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 7))
         os.close(os.open(path, os.O_WRONLY))
@@ -1241,7 +1241,7 @@ def test_the_query_of_the_help_finds_assets_in_the_demo(run_demo: CommandLine) -
     assert "--plan" in command
 
 
-# In a process of its own
+# In a separate process
 
 
 @pytest.fixture

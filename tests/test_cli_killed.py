@@ -48,7 +48,7 @@ def start(inputs: Path, target: Path) -> subprocess.Popen[bytes]:
 
 
 def visible(folder: Path) -> Tree:
-    """The files below `folder`, those in a hidden stage apart."""
+    """The files below `folder`, and separately those in a hidden stage."""
     return {path: data for path, data in tree_of(folder).items() if path[0] != "."}
 
 
@@ -91,7 +91,7 @@ def test_a_killed_dispatch_leaves_nothing_partial_and_a_rerun_completes_it(
 
 
 def _kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether it was killed before it came to its end."""
+    """Whether it was killed before its end."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Settings in, sources out: which variable leads where, and what a label shows."""
+"""Settings in, sources out: the effect of each variable, and the labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions that outlive a reload: who gets which, for how long, and how many."""
+"""Sessions that outlive a reload: who gets them, for how long, and how many are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pages.shared.state.kept_sessions import KeptSessions
 
 @dataclass
 class Draft:
-    """A session that holds this many rows."""
+    """A session with this many rows."""
 
     text: str
     rows: int = 0

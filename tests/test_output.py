@@ -65,7 +65,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-# What is written
+# Written files
 
 
 def test_an_absent_folder_gets_the_worker_folders_and_nothing_else(target: Path) -> None:
@@ -263,7 +263,7 @@ def test_an_empty_worker_folder_is_filled(target: Path) -> None:
     assert tree(target) == WHOLE
 
 
-# What is refused
+# Refused targets
 
 
 @pytest.mark.parametrize(
@@ -594,7 +594,7 @@ def test_a_file_system_that_cannot_sync_folders_is_written_too(target: Path) -> 
     assert tree(target) == WHOLE
 
 
-# Trouble on the way
+# Failures during a write
 
 
 class Cancelled(Exception):

@@ -103,7 +103,7 @@ CASES = pytest.mark.parametrize(
 
 @pytest.fixture
 def places(tmp_path: Path) -> Iterator[Iterator[Path]]:
-    """A new folder for each crash, on a RAM disk where there is one, for speed."""
+    """A new folder for each crash, on a RAM disk if possible, for speed."""
     memory = Path("/dev/shm")
     base = memory / f"dispatch-test-{os.getpid()}" if os.access(memory, os.W_OK) else tmp_path / "p"
     base.mkdir()
@@ -207,7 +207,7 @@ def test_a_crash_while_replacing_never_leaves_the_old_record_beside_the_new_fold
 
 @dataclass(frozen=True)
 class SmallFile(Case):
-    """A small file, absent or with an older text, in a folder of its own."""
+    """A small file, absent or with an older text, in a new folder."""
 
     def prepare(self, place: Path) -> Path:
         return super().prepare(place) / "ledger.csv"
@@ -374,7 +374,7 @@ RACERS = 4
 
 
 def race(writes: list[Callable[[], WriteResult]]) -> list[str]:
-    """How processes that write at once end: each with a status or an error's name."""
+    """The results of processes that write at the same time: a status or an error's name."""
     context = multiprocessing.get_context("fork")
     start = context.Barrier(len(writes))
     endings: multiprocessing.SimpleQueue[str] = context.SimpleQueue()

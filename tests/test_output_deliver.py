@@ -1,4 +1,4 @@
-"""One delivery for every face: folder, zip and record together, and the words about them."""
+"""One delivery for app, command line and notebook: folder, zip, record, and the messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app writes only into one folder of the root, for any text that a person types."""
+"""The app writes only into one folder of the root, for any text that a user types."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 
 def listed(file: str) -> set[str]:
-    """The requirements of a file, as one way to write each."""
+    """The requirements of a file, each in a normal form."""
     lines = (ROOT / file).read_text("utf-8").splitlines()
     texts = [line.partition("#")[0].strip() for line in lines]
     return {str(Requirement(text)) for text in texts if text and not text.startswith("-")}
@@ -56,7 +56,7 @@ def names_of(requirements: list[str]) -> set[str]:
 
 
 def imported() -> Iterator[str]:
-    """The top name of every module that the package imports, wherever in it."""
+    """The top-level name of every module that the package imports."""
     for path in (ROOT / "dispatch_core").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):

@@ -52,13 +52,13 @@ def row(app: AppTest, number: int = 0) -> FormRow:
 
 
 def write_value(app: AppTest, text: str, number: int = 0) -> None:
-    """Write the value of a row whose field no record has, so that nothing is offered for it."""
+    """Write the value of a row with an unknown field, so that no value is suggested."""
     found = row(app, number)
     app.text_input(key=f"value-{found.key}-{found.kind}").set_value(text).run()
 
 
 def info_of(app: AppTest) -> str:
-    """The first box of information, without the signs that keep it from being markup."""
+    """The text of the first info box, without its Markdown escapes."""
     return str(app.info[0].value).replace("\\", "")
 
 

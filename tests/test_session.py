@@ -1,4 +1,4 @@
-"""The values of a session: what a change touches, and what it leaves as it was."""
+"""The values of a session: what a change affects, and what it leaves unchanged."""
 
 from __future__ import annotations
 

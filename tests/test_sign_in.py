@@ -74,7 +74,7 @@ def test_without_sign_in_no_address_shows_a_page(app: AppServer) -> None:
 
     assert len(seen) >= 9
     for text in seen.values():
-        assert "Sign in to choose assets" in text
+        assert "Sign in to select assets" in text
         assert [word for word in OF_THE_APP if word in text] == []
 
 
@@ -122,7 +122,7 @@ def test_the_next_user_of_a_browser_sees_nothing_of_the_previous_user(
     tab.see_heading(re.compile(r"^[\d,]+ assets$"))
 
     tab.press("Sign out")
-    tab.see("Sign in to choose assets")
+    tab.see("Sign in to select assets")
     sign_in(tab, provider, "grace@example.org")
 
     tab.see("Press Find assets")

@@ -1,4 +1,4 @@
-"""A change of the request makes only the steps anew whose input it touches."""
+"""A change of the request repeats only the steps whose input it changes."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def names(folder: Path) -> list[str]:
 
 
 def device(path: Path, number: int) -> Path:
-    """A character device of our own, so that no test touches one of the machine."""
+    """A test character device, so that no test touches one of the machine."""
     try:
         os.mknod(path, stat.S_IFCHR | 0o666, number)
         os.close(os.open(path, os.O_WRONLY))

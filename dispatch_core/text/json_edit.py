@@ -1,6 +1,6 @@
 """Change one value in a JSON text and leave the rest of the text untouched.
 
-A form edits text that a person may have written. Outside the change, the order of
+A form edits text that a user may have written. Outside the change, the order of
 keys, line breaks and spellings such as ``1e-3`` and ``0.10`` are preserved. Each
 function takes a valid JSON text and returns the changed text.
 """

@@ -1,1 +1,1 @@
-"""A plan and its assets as tables, columns, links and reports for people."""
+"""A plan and its assets as tables, columns, links and reports for users."""

@@ -187,7 +187,7 @@ def _files_found(session: Session, located: Located) -> None:
     )
     line.space("stretch")
     view = line.segmented_control(
-        "Look at",
+        "View",
         [TABLE, CHARTS],
         default=session.views.file_view,
         required=True,

@@ -129,7 +129,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
     """Show one of: jobs, workers, excluded assets, the readers that accept the jobs."""
     line = st.container(horizontal=True, vertical_alignment="center")
     view = line.segmented_control(
-        "Look at",
+        "View",
         list(_VIEWS),
         default=session.views.job_view,
         format_func=lambda name: _VIEWS[name](plan),

@@ -95,7 +95,7 @@ def _heading(session: Session, count: int, matched: int) -> None:
         line.caption(f"{matched - count:,} of {matched:,} excluded by hand", width="content")
     line.space("stretch")
     view = line.segmented_control(
-        "Look at",
+        "View",
         [TABLE, CHARTS],
         default=session.views.asset_view,
         required=True,
