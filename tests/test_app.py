@@ -284,6 +284,15 @@ def test_writing_twice_says_written_and_then_confirmed(app: AppTest, tmp_path: P
     assert len(list((tmp_path / "out" / "mine").rglob("*.json"))) == 1
 
 
+def test_write_is_never_disabled_beside_its_result(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    go(app, DELIVER)
+
+    app.button(key="write").click().run()
+
+    assert not (app.success and app.button(key="write").disabled)
+
+
 @pytest.mark.parametrize("name", ["../evil", "/etc", ".", "", "a/b", "-rf"])
 def test_a_name_that_is_a_path_is_refused_and_nothing_can_be_written(
     app: AppTest, name: str

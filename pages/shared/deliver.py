@@ -129,16 +129,19 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         return
     key = (plan.fingerprint, folder)
     work = session.work.write if session.work.write and session.work.write.key == key else None
+    is_writing = work is not None and not work.is_done
     st.button(
         "Write the worker folders" if is_open else _REVIEW_FIRST,
         icon=":material/save:",
-        disabled=not is_open or bool(work and not work.is_done),
+        disabled=not is_open or is_writing,
         on_click=_press_write,
         args=(session, plan),
         key="write",
     )
     watch(work)
     if work is not None and work.result is not None:
+        if is_writing:
+            st.rerun()  # it is done already: draw the button enabled again
         _show_delivery(work.result)
 
 
