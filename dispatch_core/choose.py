@@ -33,15 +33,15 @@ def choose_files(located: Iterable[LocatedAsset], rule: SeveralFiles | None) -> 
     if rule not in _RULES:
         return Chosen(tuple(located))
     kept: list[LocatedAsset] = []
-    gone: list[Exclusion] = []
+    exclusions: list[Exclusion] = []
     for one in located:
         if len(one.files or ()) > 1:
             best = _RULES[rule](one)
-            gone.extend(best.exclusions)
+            exclusions.extend(best.exclusions)
             kept.extend(best.located)
         else:
             kept.append(one)
-    return Chosen(tuple(kept), tuple(gone))
+    return Chosen(tuple(kept), tuple(exclusions))
 
 
 def count_inputs(located: Sequence[LocatedAsset], rule: SeveralFiles) -> tuple[int, int]:

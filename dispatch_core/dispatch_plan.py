@@ -189,8 +189,8 @@ def _warnings(
     if unknown:
         yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
     if request.trial is not None:
-        gone = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
-        yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(gone, 'asset')}"
+        excluded = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
+        yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(excluded, 'asset')}"
     yield from checked.parameter_sets.notes
     yield from located.warnings
     yield from _file_warnings(request)

@@ -400,14 +400,14 @@ def exclude_by_hand(found: FoundAssets, excluded: Iterable[str]) -> FoundAssets:
         return found
     places = {row.location.rstrip("/") for row in found.exclusions if row.record_id in ids}
     kept: list[DataAsset] = []
-    gone: list[Exclusion] = []
+    exclusions: list[Exclusion] = []
     for asset in found.assets:
         if asset.record_id in ids or _identity(asset) in places:
             message, action = "excluded by hand", "Restore it"
-            gone.append(exclude(asset, Reason.EXCLUDED_BY_HAND, message, action))
+            exclusions.append(exclude(asset, Reason.EXCLUDED_BY_HAND, message, action))
         else:
             kept.append(asset)
-    return replace(found, assets=tuple(kept), exclusions=(*found.exclusions, *gone))
+    return replace(found, assets=tuple(kept), exclusions=(*found.exclusions, *exclusions))
 
 
 def _identity(asset: DataAsset) -> str:
@@ -424,14 +424,14 @@ def _each_once(found: FoundAssets) -> FoundAssets:
     """`found` with each record and each location once."""
     kept: dict[str, DataAsset] = {}
     records: dict[str, DataAsset] = {}
-    gone: list[Exclusion] = []
+    exclusions: list[Exclusion] = []
     for asset in found.assets:
         first = records.get(asset.record_id) or kept.get(_identity(asset))
         if first is None:
             kept[_identity(asset)] = records[asset.record_id] = asset
         else:
-            gone.append(_repeat(asset, first))
-    return replace(found, assets=tuple(kept.values()), exclusions=(*found.exclusions, *gone))
+            exclusions.append(_repeat(asset, first))
+    return replace(found, assets=tuple(kept.values()), exclusions=(*found.exclusions, *exclusions))
 
 
 def _repeat(asset: DataAsset, first: DataAsset) -> Exclusion:

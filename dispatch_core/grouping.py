@@ -52,24 +52,24 @@ class Grouped:
 
 def group_assets(assets: Sequence[DataAsset], rules: GroupingRules) -> Grouped:
     """Each asset in a group or in the exclusions; without rules, groups of one."""
-    kept, gone = list(assets), []
+    kept, exclusions = list(assets), []
     if rules.drop_null:
         kept, nulls = _without_nulls(kept, (*rules.one_per, *rules.group_by))
-        gone += nulls
+        exclusions += nulls
     if rules.latest_field:
         kept, older = _latest(kept, rules.latest_field, rules.one_per)
-        gone += older
+        exclusions += older
     if not rules.group_by:
-        return Grouped(tuple(AssetGroup((asset,)) for asset in kept), tuple(gone))
+        return Grouped(tuple(AssetGroup((asset,)) for asset in kept), tuple(exclusions))
     groups, empty = _groups(kept, rules)
-    return Grouped(groups, (*gone, *empty))
+    return Grouped(groups, (*exclusions, *empty))
 
 
 def _without_nulls(
     assets: Iterable[DataAsset], paths: Sequence[str]
 ) -> tuple[list[DataAsset], list[Exclusion]]:
     kept: list[DataAsset] = []
-    gone: list[Exclusion] = []
+    exclusions: list[Exclusion] = []
     for asset in assets:
         lacking = [path for path in paths if _is_null(value_at(asset.fields, path))]
         if not lacking:
@@ -77,8 +77,8 @@ def _without_nulls(
             continue
         message = f"{', '.join(lacking)} is null or missing"
         action = "Fill the field in, or set --drop_null_groups=0"
-        gone.append(exclude(asset, Reason.NULL_GROUP_FIELD, message, action))
-    return kept, gone
+        exclusions.append(exclude(asset, Reason.NULL_GROUP_FIELD, message, action))
+    return kept, exclusions
 
 
 def _is_null(value: Any) -> bool:
@@ -105,16 +105,16 @@ def _latest(
     for asset in assets:
         sharing.setdefault(shared_key(_values(asset.fields, one_per)), []).append(asset)
     kept: set[str] = set()
-    gone: dict[str, Exclusion] = {}
+    exclusions: dict[str, Exclusion] = {}
     for rivals in sharing.values():
         best = max(rivals, key=lambda asset: (_rank(value_at(asset.fields, field)), asset.name))
         kept.add(best.record_id)
         for asset in rivals:
             if asset is not best:
-                gone[asset.record_id] = _superseded(asset, best, field)
+                exclusions[asset.record_id] = _superseded(asset, best, field)
     return (
         [asset for asset in assets if asset.record_id in kept],
-        [gone[asset.record_id] for asset in assets if asset.record_id in gone],
+        [exclusions[asset.record_id] for asset in assets if asset.record_id in exclusions],
     )
 
 
@@ -152,21 +152,21 @@ def _groups(
 ) -> tuple[tuple[AssetGroup, ...], list[Exclusion]]:
     members: dict[SortKey, dict[str, DataAsset]] = {}
     metadata: dict[SortKey, dict[str, Any]] = {}
-    gone: list[Exclusion] = []
+    exclusions: list[Exclusion] = []
     for asset in assets:
         variants = _unwound(asset.fields, rules.unwind)
         if not variants:
             empty = [path for path in rules.unwind if value_at(asset.fields, path) == []]
             message = f"{', '.join(empty)} is an empty list"
             action = "Remove it from --unwind_list_fields"
-            gone.append(exclude(asset, Reason.NOTHING_TO_UNWIND, message, action))
+            exclusions.append(exclude(asset, Reason.NOTHING_TO_UNWIND, message, action))
         for variant in variants:
             values = [_unwound_value(asset.fields, variant, path) for path in rules.group_by]
             key = shared_key(values)
             members.setdefault(key, {})[asset.record_id] = asset
             metadata.setdefault(key, _metadata(rules.group_by, values))
     groups = (AssetGroup(tuple(m.values()), metadata[key]) for key, m in members.items())
-    return tuple(groups), gone
+    return tuple(groups), exclusions
 
 
 def _unwound(fields: Mapping[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:

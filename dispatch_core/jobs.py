@@ -80,12 +80,12 @@ def cap_jobs(jobs: Sequence[Job], most: int | None) -> CappedJobs:
     """
     if most is None or len(jobs) <= most:
         return CappedJobs(tuple(jobs))
-    gone = (
+    exclusions = (
         _over_the_cap(replace(job, assets=(one,)), most)
         for job in jobs[most:]
         for one in job.assets
     )
-    return CappedJobs(tuple(jobs[:most]), tuple(gone))
+    return CappedJobs(tuple(jobs[:most]), tuple(exclusions))
 
 
 def assign_workers(

@@ -25,8 +25,8 @@ def take_trial(grouped: Grouped, trial: Trial | None) -> Grouped:
     ids = {asset.record_id for group in kept for asset in group.assets}
     others = (asset for group in grouped.groups for asset in group.assets)
     excluded = {asset.record_id: asset for asset in others if asset.record_id not in ids}
-    gone = (_excluded(asset, trial) for asset in excluded.values())
-    return Grouped(tuple(kept), (*grouped.exclusions, *gone))
+    exclusions = (_excluded(asset, trial) for asset in excluded.values())
+    return Grouped(tuple(kept), (*grouped.exclusions, *exclusions))
 
 
 def _choices(trial: Trial) -> Callable[[Sequence[AssetGroup]], Sequence[AssetGroup]]:

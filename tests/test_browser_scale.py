@@ -33,7 +33,7 @@ def found(tab: Tab) -> Tab:
 def test_twenty_thousand_assets_are_searched_and_paged_on_the_server(found: Tab) -> None:
     found.see("Rows 1 to 500 of 19,999")
 
-    box = found.page.get_by_role("textbox", name="Search all 19,999 rows")
+    box = found.page.get_by_role("textbox", name="Filter all 19,999 rows")
     box.fill("900003")
     box.press("Enter")
 

@@ -55,8 +55,8 @@ def _summary(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) ->
         kept = counted(groups, "group")
         if groups:
             kept += f" of {min(sizes):,} to {counted(max(sizes), 'asset')}"
-    gone = [f"{count:,} {_REASONS.get(reason, reason)}" for reason, count in reasons.items()]
-    return "; ".join([kept, *gone])
+    excluded = [f"{count:,} {_REASONS.get(reason, reason)}" for reason, count in reasons.items()]
+    return "; ".join([kept, *excluded])
 
 
 def _details(grouped: Grouped, sizes: Counter[int], is_grouped: bool) -> None:

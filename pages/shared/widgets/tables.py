@@ -99,14 +99,14 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
     kept = session.views.tables.get(key, TableView())
     search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
     text = search.text_input(
-        f"Search all {len(rows):,} rows",
+        f"Filter all {len(rows):,} rows",
         kept.search,
         key=f"{key}-search-{session.epoch}",
         placeholder="Filter rows",
     )
     places = [_ANYWHERE, *columns]
     place = where.selectbox(
-        "in",
+        "In",
         places,
         places.index(kept.column) if kept.column in places else 0,
         key=f"{key}-where-{session.epoch}",
@@ -116,7 +116,7 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
         orders |= {f"{title}, ascending": (title, False), f"{title}, descending": (title, True)}
     now = next((n for n, o in orders.items() if o == (kept.sort, kept.is_descending)), _AS_IS)
     order = sort.selectbox(
-        "sorted by", list(orders), list(orders).index(now), key=f"{key}-sort-{session.epoch}"
+        "Sort by", list(orders), list(orders).index(now), key=f"{key}-sort-{session.epoch}"
     )
     by, is_descending = orders[order]
     view = TableView(text, "" if place == _ANYWHERE else place, by, is_descending)
