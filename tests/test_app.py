@@ -21,6 +21,7 @@ from pages.shared.state.edits import load
 from pages.shared.state.session import Session
 from pages.shared.state.steps import now
 from pages.shared.state.typed import LIST
+from pages.shared.state.views import JSON
 from pages.shared.state.work import Work
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -435,6 +436,17 @@ def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> N
     assert "**–** assets" in equation(app)
     go(app, DELIVER)
     assert links(app) == ["Select the assets"]
+
+
+def test_text_that_the_editor_sends_after_the_press_of_find_is_found_too(app: AppTest) -> None:
+    session = session_of(app)
+    session.keep_view(query_view=JSON)
+    find(app)
+
+    type_text(app, ASSETS, query_text='{"subject.subject_id": "900003"}')
+    finish(app, session.work.found)
+
+    assert "**16** assets" in equation(app)
 
 
 def test_found_assets_are_current_again_when_the_query_is_again_the_same(app: AppTest) -> None:

@@ -41,6 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "test-artefacts"
 HOST = "127.0.0.1"
 PATIENCE = 30_000  # milliseconds; a timeout for hanging tests
+expect.set_options(timeout=PATIENCE)
 # a page that is opened by its address first looks for the server below that address
 STREAMLITS_OWN_PROBES = ("_stcore/health", "_stcore/host-config")
 

@@ -15,8 +15,8 @@ from dispatch_core.views.report import match_report_text
 from pages.shared.assets.query import convert_text
 from pages.shared.state.edits import keep_list
 from pages.shared.state.session import Session
-from pages.shared.state.settle import settled
-from pages.shared.state.steps import start_find
+from pages.shared.state.settle import is_late_text, settled
+from pages.shared.state.steps import current_find, start_find
 from pages.shared.state.tab import widget_value
 from pages.shared.state.typed import LIST, QUERY
 from pages.shared.widgets.messages import escaped, show_error
@@ -76,7 +76,8 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
     session.answer("convert", "view", "source")
     if asked.keys() & {"convert", "view", "source"}:
         st.rerun()  # the next run finds, if that was pressed too, with the new text
-    if "find" in asked and is_valid:
+    is_late = is_late_text(session) and current_find(session) is None
+    if is_valid and ("find" in asked or is_late):
         start_find(session)
     session.answer("find")
     if "find" in asked and not is_valid:

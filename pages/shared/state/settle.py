@@ -23,10 +23,21 @@ def settled(session: Session) -> dict[str, Any]:
 
     A press remains until `Session.answer`, so its action must be safe to repeat.
     """
-    has_editor = session.typed.source == QUERY and session.views.query_view == JSON
-    if session.timing.asked and has_editor:
+    if session.timing.asked and _has_editor(session):
         _wait(session)
     return {what: value for what, (_, value) in session.timing.asked.items()}
+
+
+def is_late_text(session: Session) -> bool:
+    """Whether a query that is new in this run was typed before Find was pressed.
+
+    On a slow machine the editor sends its text after the press: it is what to find.
+    """
+    return _has_editor(session) and session.timing.may_find_late_text
+
+
+def _has_editor(session: Session) -> bool:
+    return session.typed.source == QUERY and session.views.query_view == JSON
 
 
 def act(session: Session, is_settled: bool, action: Callable[..., None], *arguments: Any) -> None:

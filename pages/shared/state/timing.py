@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+LATE_SECONDS = 2.0
+"""A text that arrives this long after a press was typed before it, on a slow machine."""
+
 SETTLE_SECONDS = 0.35
 """Longer than the 200 ms after which the editor sends its text."""
 
@@ -32,21 +35,31 @@ class Timing:
         Name of the button -> (time, value) of its press, for a page that acts on it itself.
     deferred
         The action of a button beside an editor.
+    find_pressed
+        When Find was pressed last.
     """
 
     epoch: int = 0
     asked: Mapping[str, tuple[float, Any]] = field(default_factory=dict)
     deferred: Deferred | None = None
+    find_pressed: float = -LATE_SECONDS
 
     def asking(self, what: str, value: Any) -> Timing:
         """A copy with one more press."""
-        return replace(self, asked={**self.asked, what: (time.monotonic(), value)})
+        now = time.monotonic()
+        found = now if what == "find" else self.find_pressed
+        return replace(self, asked={**self.asked, what: (now, value)}, find_pressed=found)
 
     def answered(self, what: tuple[str, ...]) -> Timing:
         """A copy without the presses `what`."""
         if self.asked.keys().isdisjoint(what):
             return self
         return replace(self, asked={one: at for one, at in self.asked.items() if one not in what})
+
+    @property
+    def may_find_late_text(self) -> bool:
+        """Whether a text that arrives now may have been typed before the last press of Find."""
+        return time.monotonic() - self.find_pressed < LATE_SECONDS
 
     @property
     def seconds_to_settle(self) -> float:
