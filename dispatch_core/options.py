@@ -241,7 +241,6 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             otherwise="<output>.dispatch.json",
             **_FILE,
         ),
-        _value("version", "version of the layout of a saved request", default=1),
     ),
     "sources": (
         _command(
