@@ -20,7 +20,7 @@ LONGEST_SHOWN = 60
 _EXPECTED = {
     "query": ("a filter (object) or a pipeline (array of objects)", 'Give {"field": value}'),
     "asset_rows": ("a list of asset rows", 'Give rows such as {"number": 2, "text": "the id"}'),
-    "excluded": ("a list of record ids", "Give a list, also for one id"),
+    "excluded": ("a list of record ids", "Give a list of ids as text"),
     "trial": ("a trial", 'Give one rule, such as {"first": 3}'),
     "parameters": ("an object", 'Give an object, such as {"analysis_parameter": {"cutoff": 1}}'),
     "parameters_schema": ("an object", "Give the JSON Schema as an object"),

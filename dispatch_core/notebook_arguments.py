@@ -113,8 +113,8 @@ def _check_names(positional: Sequence[object], options: Mapping[str, Any]) -> No
     """Raises `InvalidInput` for arguments that `plan` does not have."""
     issues = [_unknown(name) for name in options if name not in OPTIONS]
     if len(positional) > 1:
-        action = "Only the query may be given without a name; write the name of the other"
-        issues.append(Issue(f"{shown(positional[1])} has no name", "", action))
+        what = f"{shown(positional[1])} is given without a name, as only the query may be"
+        issues.append(Issue(what, "", "Write name=value"))
     if positional and "query" in options:
         issues.append(Issue("it is given twice", "query", "Keep one of them"))
     if issues:

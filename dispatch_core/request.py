@@ -210,13 +210,15 @@ def _contradictions(request: DispatchRequest, where: str) -> Iterator[Issue]:
     at = f"{where}, " if where else ""
     if request.query is not None and request.asset_rows is not None:
         what = "the request has a query and a list of ids"
-        yield Issue(what, f"{at}query", "Keep one of them")
+        yield Issue(what, f"{at}query", "Keep one of them", path=("asset_rows",))
     if request.filter_latest and not request.filter_by:
         action = "Give the fields of which each value keeps one asset"
-        yield Issue("filter_latest needs filter_by", f"{at}filter_by", action)
+        yield Issue("filter_latest needs filter_by", f"{at}filter_by", action, path=("filter_by",))
     if request.filter_by and not request.filter_latest:
         action = "Give the field to compare, such as a date"
-        yield Issue("filter_by needs filter_latest", f"{at}filter_latest", action)
+        yield Issue(
+            "filter_by needs filter_latest", f"{at}filter_latest", action, path=("filter_latest",)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def checked_source(source: object, argument: str = "source") -> MetadataSource:
     if _is_own(source):
         return cast(MetadataSource, source)
     label = _label_of(source, argument, "MetadataSource", ("find_page", "aggregate", "count"))
-    return _CheckedSource(_UserMade(source), label)
+    return _CheckedSource(_UserMade(source, label))
 
 
 def checked_lister(lister: object, argument: str = "lister") -> ObjectLister:
@@ -46,7 +46,7 @@ def checked_lister(lister: object, argument: str = "lister") -> ObjectLister:
     if _is_own(lister):
         return cast(ObjectLister, lister)
     label = _label_of(lister, argument, "ObjectLister", ("list_page",))
-    return _CheckedLister(_UserMade(lister), label)
+    return _CheckedLister(_UserMade(lister, label))
 
 
 def _is_own(value: object) -> bool:
@@ -59,7 +59,7 @@ def _label_of(value: object, argument: str, protocol: str, methods: Iterable[str
         action = f"Give an instance, such as {value.__name__}()"
         raise InvalidInput(Issue(f"{value.__name__} is a class", argument, action))
     lacking = [name for name in methods if not callable(getattr(value, name, None))]
-    label = _UserMade(value).label()
+    label = _UserMade(value).read_label()
     lacking += [] if isinstance(label, str) else ["label (text)"]
     if lacking:
         what = f"a value of type {type(value).__name__} has no {', no '.join(lacking)}"
@@ -72,8 +72,9 @@ class _UserMade:
     """An object that a user wrote, whose exceptions become errors of this package."""
 
     made: Any
+    label: str = ""
 
-    def label(self) -> object:
+    def read_label(self) -> object:
         """Its label, or None if it has none."""
         try:
             return getattr(self.made, "label", None)
@@ -91,12 +92,12 @@ class _UserMade:
 
     def fail(self, method: str, what: str, cause: Exception | None = None) -> NoReturn:
         """Raises a `ServiceError` that names the method."""
-        where = f"{type(self.made).__name__}.{method}"
-        raise ServiceError(Issue(what, where, "Correct this method")) from cause
+        name = f"{type(self.made).__name__}.{method}"
+        raise ServiceError(Issue(f"{name} {what}", self.label, "Correct this method")) from cause
 
 
 def _raised(error: Exception) -> str:
-    return f"it raised {''.join(traceback.format_exception_only(error)).strip()}"
+    return f"raised {''.join(traceback.format_exception_only(error)).strip()}"
 
 
 def _kind(value: object) -> str:
@@ -108,7 +109,11 @@ class _CheckedSource:
     """A `MetadataSource` over an object that a user wrote."""
 
     user: _UserMade
-    label: str
+
+    @property
+    def label(self) -> str:
+        """The label that the object had when it was given."""
+        return self.user.label
 
     def find_page(
         self, filter_query: Filter, projection: Mapping[str, Any], limit: int
@@ -119,7 +124,7 @@ class _CheckedSource:
         )
         for record in records:
             if not isinstance(record.get("_id"), str | int | float):
-                self.user.fail("find_page", "it returned a record whose _id is not text")
+                self.user.fail("find_page", "returned a record whose _id is not text")
         return records
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
@@ -132,19 +137,19 @@ class _CheckedSource:
         try:
             return operator.index(counted)
         except TypeError:
-            self.user.fail("count", f"it returned {_kind(counted)}, not a whole number")
+            self.user.fail("count", f"returned {_kind(counted)}, not a whole number")
 
     def _records(self, method: str, answer: object) -> list[Record]:
         """Copies of the records as JSON has them: the user may change the originals later."""
         if not isinstance(answer, list):
-            self.user.fail(method, f"it returned {_kind(answer)}, not a list of records")
+            self.user.fail(method, f"returned {_kind(answer)}, not a list of records")
         for record in answer:
             if not isinstance(record, dict):
-                self.user.fail(method, f"it returned a list with {_kind(record)}, not a record")
+                self.user.fail(method, f"returned a list with {_kind(record)}, not a record")
         try:
             copies: list[Record] = json.loads(json.dumps(answer))
         except (TypeError, ValueError, RecursionError) as error:
-            self.user.fail(method, f"it returned a record that is not JSON: {error}", error)
+            self.user.fail(method, f"returned a record that is not JSON: {error}", error)
         return copies
 
 
@@ -153,7 +158,11 @@ class _CheckedLister:
     """An `ObjectLister` over an object that a user wrote."""
 
     user: _UserMade
-    label: str
+
+    @property
+    def label(self) -> str:
+        """The label that the object had when it was given."""
+        return self.user.label
 
     def list_page(
         self,
@@ -168,7 +177,7 @@ class _CheckedLister:
         named = {"delimiter": delimiter, "start_after": start_after, "token": token}
         page = self.user.call("list_page", bucket, prefix, **named)
         if not isinstance(page, ListPage):
-            self.user.fail("list_page", f"it returned {_kind(page)}, not a ListPage")
+            self.user.fail("list_page", f"returned {_kind(page)}, not a ListPage")
         if problem := _problem_of(page, delimiter):
             self.user.fail("list_page", problem)
         return replace(page, read=partial(_read, self.user, page))
@@ -177,11 +186,11 @@ class _CheckedLister:
 def _problem_of(page: ListPage, delimiter: str) -> str:
     """What is wrong with a page; empty if nothing is."""
     if not _are_texts(page.keys) or not _are_texts(page.prefixes):
-        return "keys and prefixes of the page are not lists of texts"
+        return "returned a page whose keys and prefixes are not lists of text"
     if not isinstance(page.token, str | None):
-        return f"the token of the page is {_kind(page.token)}, not text or None"
+        return f"returned a page whose token is {_kind(page.token)}, not text or None"
     if page.prefixes and not delimiter:
-        return "the page has prefixes although there is no delimiter"
+        return "returned a page with prefixes, although no delimiter was given"
     return ""
 
 
@@ -191,13 +200,13 @@ def _are_texts(names: object) -> bool:
 
 def _read(user: _UserMade, page: ListPage, index: int) -> StoredObject:
     """The object at `index` of a page of `user`, if it is the one that the page lists."""
-    found = _UserMade(page).call("read", index)
+    found = _UserMade(page, user.label).call("read", index)
     is_object = (
         isinstance(found, StoredObject)
         and isinstance(found.size, int | None)
         and isinstance(found.modified, str | None)
     )
     if not is_object or found.key != page.keys[index]:
-        what = "read of the page does not give the StoredObject of each key, with size and time"
-        user.fail("list_page", f"{what}; ListPage.of(objects, prefixes) makes such a page")
+        what = "returned a page whose read does not return the StoredObject of each key"
+        user.fail("list_page", f"{what}; use ListPage.of(objects, prefixes)")
     return cast(StoredObject, found)
