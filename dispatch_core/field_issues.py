@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
+
+from pydantic import ValidationError
 
 from dispatch_core.errors import Issue
 from dispatch_core.options import Option, every_option
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 LONGEST_SHOWN = 60
 
@@ -43,7 +42,7 @@ _HALF_CHARACTER = "it contains half of a surrogate pair, which is not a characte
 
 
 def issues_of(
-    errors: Sequence[ErrorDetails], where: str, fields: Mapping[str, Sequence[str]]
+    error: ValidationError, where: str, fields: Mapping[str, Sequence[str]]
 ) -> Iterator[Issue]:
     """An issue for each mistake that pydantic found, each once.
 
@@ -54,7 +53,7 @@ def issues_of(
     fields
         The names that are known below each field: ``""`` has those of the request itself.
     """
-    yield from dict.fromkeys(_issue(error, where, fields) for error in errors)
+    yield from dict.fromkeys(_issue(one, where, fields) for one in error.errors())
 
 
 def path_issue(path: str, name: str) -> Issue | None:
@@ -77,7 +76,7 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 4]} ..."
 
 
-def _issue(error: ErrorDetails, where: str, fields: Mapping[str, Sequence[str]]) -> Issue:
+def _issue(error: Mapping[str, Any], where: str, fields: Mapping[str, Sequence[str]]) -> Issue:
     names = [str(name) for name in error["loc"]]
     if error["type"] == "extra_forbidden":
         return _unknown_field(names, where, fields)
@@ -88,6 +87,8 @@ def _issue(error: ErrorDetails, where: str, fields: Mapping[str, Sequence[str]])
         return Issue(error["msg"].removeprefix("Value error, "), at, path=path)
     if error["type"] == "string_unicode":
         return Issue(_HALF_CHARACTER, at, "Write the whole character", path=path)
+    if error["type"] == "less_than_equal":
+        return Issue(f"{shown(error['input'])} is too large", at, "Give a smaller one", path=path)
     if option is not None and option.kind == "choice":
         return _wrong_choice(error["input"], option, at)
     return _wrong_value(error["input"], option, at, path, is_item=len(names) > len(path))

@@ -139,7 +139,7 @@ def _fields(
     """Fields of a request from options by their names: ``trial_first=3`` is ``trial.first``."""
     fields = {name: value for name, value in options.items() if name in OPTIONS.keys() - _RULES}
     for name in _DOCUMENTS:
-        if fields.get(name) is not None:
+        if not is_unset(fields.get(name)):
             fields[name] = mistakes.read(name, partial(_document, fields[name], name))
     rules = {rule: options[name] for name, rule in _RULES.items() if name in options}
     trial = mistakes.read("trial", partial(_trial, fields.get("trial"), saved, rules))

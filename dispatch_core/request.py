@@ -41,6 +41,7 @@ WHERE = "dispatch request"
 
 _DOCUMENTS = ("query", "parameters", "parameters_schema")
 _T = TypeVar("_T")
+_LARGEST = 2**63 - 1  # CPython cannot write integers of more than 4,300 digits
 
 
 def plain_value(value: Any) -> Any:
@@ -66,8 +67,8 @@ def _paths(value: Any) -> Any:
 
 
 Text = Annotated[str, Field(strict=True)]
-Whole = Annotated[int, BeforeValidator(plain_value), Field(strict=True)]
-Positive = Annotated[int, BeforeValidator(plain_value), Field(ge=1, strict=True)]
+Whole = Annotated[int, BeforeValidator(plain_value), Field(ge=-_LARGEST, le=_LARGEST, strict=True)]
+Positive = Annotated[int, BeforeValidator(plain_value), Field(ge=1, le=_LARGEST, strict=True)]
 Switch = Annotated[bool, BeforeValidator(plain_value)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_in_order)]
 FieldPaths = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], BeforeValidator(_paths)]
@@ -182,7 +183,7 @@ class DispatchRequest(_Frozen):
         try:
             request = validate(fields)
         except ValidationError as error:
-            raise InvalidInput(list(issues_of(error.errors(), where, _KNOWN))) from None
+            raise InvalidInput(list(issues_of(error, where, _KNOWN))) from None
         issues = list(_contradictions(request, where))
         if issues:
             raise InvalidInput(issues)

@@ -175,11 +175,15 @@ def test_a_record_of_an_earlier_dispatch_is_replayed_by_the_request_it_holds() -
     [
         ({"querry": {}}, "querry: this is not a field of a dispatch request."),
         ({"version": 2}, "version: 2 is not a version of this layout. Give 1, or read it"),
-        ({"version": 10**5000}, "version: this value of type int is not a version"),
+        pytest.param(
+            {"version": 10**5000}, "version: this value of type int is not a version", id="long"
+        ),
         ({"num_parallel_workers": 0}, "num_parallel_workers: 0 is not a whole number from 1. Give"),
         ({"num_parallel_workers": True}, "True is not a whole number from 1."),
         ({"tasks_per_job": "x"}, "tasks_per_job: 'x' is not a whole number from 1."),
         ({"tasks_per_job": 1.5}, "tasks_per_job: 1.5 is not a whole number from 1."),
+        ({"tasks_per_job": 2**63}, "tasks_per_job: 9223372036854775808 is too large. Give a sma"),
+        pytest.param({"tasks_per_job": 10**5000}, "this value of type int is too large", id="l"),
         ({"job_format": "yaml"}, "job_format: 'yaml' is not one of seed, pipeline. Give one of"),
         ({"job_format": "Seed"}, "job_format: 'Seed' is not one of seed, pipeline. Did you mean s"),
         (
