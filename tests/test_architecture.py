@@ -21,9 +21,10 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 FLOORS = {
     "ground": "errors types",
     "language": "options text language job_model",
-    "readers": "arguments query asset_list parameter_sets builder job_text grouping sources",
+    "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
+    " sources",
     "request": "request walk listing jobs demo",
-    "single steps": "find trial locate choose connect",
+    "single steps": "find trial locate choose connect notebook_arguments",
     "plan": "dispatch_plan",
     "all steps": "steps",
     "pipeline": "dispatch",
