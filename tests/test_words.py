@@ -19,7 +19,7 @@ PLAIN = {
     r"\b(?:is|are|was|were|be) no (?!longer|more\b|less\b|fewer\b|later\b|earlier\b)": (
         "is not a ..., or: there is no ..."
     ),
-    r"\bthat (?:is|are) none\b": "that is not a ..., or: an invalid ...",
+    r"\bthat (?:is|are) (?-i:none)\b": "that is not a ..., or: an invalid ...",
     r"\bbut for\b": "except, without",
     r"\b(?:is|are|was|were|be|been) told\b": "is reported, the message says",
     r"\btold of\b": "reported",
@@ -40,6 +40,10 @@ PLAIN = {
     r"\bask(?:s|ed|ing)? of\b": "ask",
     r"\blies? (?:below|beside|above|under)\b": "is below, is in",
     r"\bin silence\b": "silently, without a warning",
+    r"\b(?:left|leaves?|leaving) (?:it|them|an? \w+|assets?) out\b": "exclude",
+    r"\bstands? (?:for|beside)\b(?!-)": "means, is beside",
+    r"\b(?:lest|thereof|henceforth|whence|amiss|aught|naught)\b": "the everyday word",
+    r"\bwho is not in\b": "which assets are excluded",
     r"\bwhich JSON has not\b": "which is not a JSON type",
 }
 
