@@ -21,6 +21,7 @@ from dispatch_core.connect import (
     DEMO,
     S3,
     SourceSettings,
+    local_inputs,
     open_cluster,
     open_metadata_source,
     open_object_lister,
@@ -49,8 +50,9 @@ class Plan:
     As the last line of a notebook cell it is shown as a table.
     """
 
-    def __init__(self, planned: DispatchPlan) -> None:
+    def __init__(self, planned: DispatchPlan, inputs: tuple[Path, ...] = ()) -> None:
         self._planned = planned
+        self._inputs = inputs
 
     @property
     def request(self) -> DispatchRequest:
@@ -99,11 +101,13 @@ class Plan:
         WriteFailed
             The disk failed; no partial output is left.
         """
-        return deliver(self._planned, Target(folder=Path(folder), replace=replace))
+        return deliver(self._planned, Target(Path(folder), replace=replace, inputs=self._inputs))
 
     def write_zip(self, path: str | os.PathLike[str], *, replace: bool = False) -> Delivery:
         """Write the same files as a zip; raises as `write` does."""
-        return deliver(self._planned, Target(archive=Path(path), replace=replace))
+        return deliver(
+            self._planned, Target(archive=Path(path), replace=replace, inputs=self._inputs)
+        )
 
     def __repr__(self) -> str:
         return f"<Plan {self.fingerprint[:FINGERPRINT_SHOWN]}: {self.equation}>"
@@ -159,7 +163,8 @@ def plan(
     lister = _opened_buckets(buckets, settings, soon=bool(made.file_extension))
     cluster = open_cluster(settings)
     with cluster or nullcontext():
-        return Plan(plan_dispatch(made, records, lister, progress, cluster))
+        planned = plan_dispatch(made, records, lister, progress, cluster)
+    return Plan(planned, local_inputs(settings))
 
 
 def _fields(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from dispatch_core.asset_list import FILE_NAME as CSV_NAME
 from dispatch_core.asset_list import read_asset_csv
 from dispatch_core.connect import (
     SourceSettings,
+    local_inputs,
     open_cluster,
     open_metadata_source,
     open_object_lister,
@@ -24,6 +25,7 @@ from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.options import OPTIONS, every_option, option_of
 from dispatch_core.output.deliver import deliver
+from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
 from dispatch_core.output.target import Target, check_outside, check_separate, check_target
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
@@ -62,7 +64,7 @@ def _run(given: argparse.Namespace) -> int:
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     request = _request(given)
-    target = _outputs(given)
+    target = _outputs(given, (*_inputs(given), *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         plan = plan_dispatch(request, source, lister, progress, cluster)
     print_plan(plan, whole=bool(given.plan))
@@ -178,7 +180,7 @@ def _tables_beside(path: Path) -> str:
     return f" (rename one of {', '.join(others)})" if others else ""
 
 
-def _outputs(given: argparse.Namespace) -> Target:
+def _outputs(given: argparse.Namespace, inputs: Sequence[Path]) -> Target:
     """The outputs of the dispatch, checked before anything is listed."""
     archive = Path(given.zip) if given.zip else None
     folder = None
@@ -189,9 +191,13 @@ def _outputs(given: argparse.Namespace) -> Target:
     texts = {name: path for name, path in texts.items() if path}
     if folder is not None:
         check_outside(folder, {**texts, "--zip": given.zip, "--record": given.record})
-    check_separate(texts if given.plan else texts | _places(target, given), _inputs(given))
+    check_separate(texts if given.plan else texts | _places(target, given), inputs)
     for path in texts.values():
         check_text_file(path)
+    if given.ledger and not given.replace:
+        check_earlier_ledger(given.ledger)
+    if given.save_request and not given.replace:
+        check_earlier_request(given.save_request)
     if not given.plan:
         check_target(target)
     return target
@@ -211,13 +217,13 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
-    """Every file that this command reads."""
-    named = [given.request, given.parameters_schema, *(given.s3_inventory or "").split(",")]
+    """Every file that this command reads, except those of its sources."""
+    named = [given.request, given.parameters_schema]
     if given.use_data_asset_csv:
         yield _input_directory(given) / CSV_NAME
     elif given.docdb_query and not given.docdb_query.strip().startswith(("{", "[")):
         named.append(given.docdb_query.strip())
-    yield from (Path(name) for name in named if name and name != "-" and "://" not in name)
+    yield from (Path(name) for name in named if name and name != "-")
     if not given.request or given.input_directory is not None:
         parameters = find_parameters_file(_input_directory(given))
         yield from [parameters] if parameters else []

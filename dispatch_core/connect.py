@@ -133,6 +133,14 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     return FolderLister(root)
 
 
+def local_inputs(settings: SourceSettings) -> tuple[Path, ...]:
+    """The files and folders of this machine that these sources read."""
+    named = [place.strip() for place in settings.inventory.split(",")]
+    if settings.buckets not in (DEMO, S3):
+        named.append(settings.buckets)
+    return tuple(Path(name) for name in named if name and "://" not in name)
+
+
 def open_cluster(settings: SourceSettings) -> DaskCluster | None:
     """The cluster on which files are located, if any; no request is sent yet."""
     return DaskCluster(settings.dask_scheduler) if settings.dask_scheduler else None

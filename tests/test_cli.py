@@ -766,8 +766,8 @@ def test_a_default_record_that_cannot_be_written_is_a_note_and_exit_code_0(
     assert ran.code == 0
     assert ran.err == (
         f"note: {tmp_path}/out.dispatch.json: the jobs are written, but their record is not: "
-        "this is a folder, not a file. When that is solved, dispatch again: only the record is "
-        "written then.\n"
+        "this is a folder, not a file. Solve this problem and dispatch again, which then writes "
+        "only the record.\n"
     )
     assert len(jobs_of(tmp_path / "out")) == 2
 
@@ -815,7 +815,7 @@ def test_an_output_that_is_an_input_stops_before_anything_is_listed(
 
     assert ran.code == 2
     assert f"{output.partition('=')[0]}: " in ran.err
-    assert "is or contains a file that this run reads" in ran.err
+    assert "is, contains or is inside an input of this run" in ran.err
     assert "plan: " not in ran.out
     assert tree_of(tmp_path) == before
 
@@ -831,15 +831,58 @@ def test_a_query_or_request_file_is_not_overwritten(
     ran = run(f"{option}=in.json", f"{output}=in.json", "--output_directory=out", "--replace")
 
     assert ran.code == 2
-    assert "is or contains a file that this run reads" in ran.err
+    assert "is, contains or is inside an input of this run" in ran.err
     assert tree_of(tmp_path) == {"in.json": text.encode()}
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "--ledger=bk/data/a.nwb",
+        "--zip=bk/data/a.nwb",
+        "--output_directory=bk",
+        "--record=bk/r.json",
+    ],
+)
+def test_local_data_are_not_overwritten_or_moved(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    (tmp_path / "bk" / "data").mkdir(parents=True)
+    (tmp_path / "bk" / "data" / "a.nwb").write_text("precious")
+    monkeypatch.setenv("DISPATCH_BUCKETS", "bk")
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=out", "--replace", output)
+
+    assert ran.code == 2
+    assert f"{output.partition('=')[0]}: " in ran.err
+    assert "is, contains or is inside an input of this run" in ran.err
+    assert tree_of(tmp_path) == {"bk/data/a.nwb": b"precious"}
+
+
+@pytest.mark.parametrize("option", ["--ledger", "--save_request"])
+def test_a_file_of_another_kind_is_replaced_only_on_request(
+    run: CommandLine, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "notes.json").write_text("my notes")
+    command = ["--docdb_query", subject("1"), "--plan", f"{option}=notes.json"]
+
+    refused = run(*command)
+    kept = (tmp_path / "notes.json").read_text()
+    replaced = run(*command, "--replace")
+    again = run(*command)
+
+    assert (refused.code, replaced.code, again.code) == (2, 0, 0)
+    assert "notes.json: the " in refused.err
+    assert "Move it, choose another path, or use --replace." in refused.err
+    assert "plan: " not in refused.out
+    assert kept == "my notes"
 
 
 def test_two_outputs_with_one_path_are_refused(run: CommandLine, tmp_path: Path) -> None:
     ran = run("--docdb_query", subject("1"), "--ledger=x.json", "--zip=x.json")
 
     assert ran.code == 2
-    assert f"--zip: {tmp_path}/x.json is also the path of --ledger" in ran.err
+    assert "--zip: x.json is already the output of --ledger" in ran.err
     assert os.listdir(tmp_path) == []
 
 

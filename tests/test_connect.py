@@ -8,6 +8,7 @@ import pytest
 
 from dispatch_core.connect import (
     SourceSettings,
+    local_inputs,
     open_metadata_source,
     open_object_lister,
     settings_from,
@@ -118,3 +119,22 @@ def test_settings_are_equal_by_value_so_that_they_key_a_cache() -> None:
     table: dict[SourceSettings, Record] = {one: {}, other: {}, SourceSettings(host="a"): {}}
 
     assert len(table) == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "inputs"),
+    [
+        ({}, ()),
+        ({"DISPATCH_BUCKETS": "demo"}, ()),
+        ({"DISPATCH_BUCKETS": "s3"}, ()),
+        ({"DISPATCH_BUCKETS": "bk"}, (Path("bk"),)),
+        (
+            {"DISPATCH_S3_INVENTORY": "a/manifest.json, s3://b/i,c"},
+            (Path("a/manifest.json"), Path("c")),
+        ),
+    ],
+)
+def test_the_local_files_and_folders_of_the_sources_are_known(
+    environment: dict[str, str], inputs: tuple[Path, ...]
+) -> None:
+    assert local_inputs(settings_from(environment)) == inputs
