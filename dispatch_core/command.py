@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -94,7 +95,9 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
     """The request of the command line, based on a saved one if --request names it."""
     base = DispatchRequest()
     if given.request:
-        base = load_request(_read(given.request, "--request"), Path(given.request).name)
+        base = load_request(
+            _read(given.request, "--request"), _shown_name(given.request, "--request")
+        )
     changes = _given_fields(given)
     if not given.request and not given.job_format:
         changes |= fields_from(os.environ)
@@ -141,9 +144,10 @@ def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     schema = None
     if given.parameters_schema:
-        name = given.parameters_schema
-        found["parameters_schema"] = load_json(_read(name, "--parameters_schema"), Path(name).name)
-        schema = compile_schema(found["parameters_schema"], Path(name).name)
+        option = "--parameters_schema"
+        name = _shown_name(given.parameters_schema, option)
+        found["parameters_schema"] = load_json(_read(given.parameters_schema, option), name)
+        schema = compile_schema(found["parameters_schema"], name)
     if given.request and given.input_directory is None:
         return found
     path = find_parameters_file(_input_directory(given))
@@ -162,17 +166,27 @@ def _input_directory(given: argparse.Namespace) -> Path:
 
 
 def _read(path: str | Path, where: str) -> bytes:
-    if path == "-":
-        return sys.stdin.buffer.read()
-    path = Path(path)
+    is_stream, path = path == "-", Path(path)
     try:
-        return path.read_bytes()
+        return _standard_input() if is_stream else path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         action = (
             f"Put it there{_tables_beside(path)}" if path.name == CSV_NAME else "Check the path"
         )
-        raise InvalidInput(Issue(f"cannot read {path}: {reason}", where, action)) from None
+        shown = "standard input" if is_stream else path
+        raise InvalidInput(Issue(f"cannot read {shown}: {reason}", where, action)) from None
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdin.buffer.read()
+
+
+def _shown_name(path: str, option: str) -> str:
+    """The name of a file in messages about its content; the option for standard input."""
+    return option if path == "-" else Path(path).name
 
 
 def _tables_beside(path: Path) -> str:

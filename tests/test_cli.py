@@ -1349,6 +1349,55 @@ def test_a_closed_reader_of_the_output_is_exit_code_141(
     assert (done.returncode, done.stderr) == (141, "")
 
 
+QUERY = ["--docdb_query", subject("900003")]
+FULL = "error: standard output: cannot write to it: no space left on device. "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "code", "said"),
+    [
+        ([*QUERY, "--output_directory=out"], ">&-", 0, ""),
+        ([*QUERY, "--output_directory=out"], ">&- 2>&- <&-", 0, ""),
+        ([*QUERY, "--output_directory=out"], "2>&-", 0, ""),
+        ([*QUERY, "--plan"], ">/dev/full", 4, FULL),
+        (["--help"], ">/dev/full", 4, FULL),
+        ([*QUERY, "--plan", "--ledger=-"], ">/dev/full", 4, "error: standard output: cannot"),
+        ([*QUERY, "--plan", "--ledger=-"], ">&-", 4, "it is closed"),
+        (["--docdb_query", "{"], "2>/dev/full", 2, ""),
+        (["--nonsense"], "2>/dev/full", 2, ""),
+        (["--request=-", "--plan"], "<&-", 2, "--request: cannot read standard input: it is cl"),
+        (["--request=-", "--plan"], "</dev/null", 2, "error: --request: it is empty"),
+        (["--request=-", "--record=-", "--ledger=-"], "", 2, "output is already the output of"),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_or_full_stream_gives_an_exit_code_of_the_table(
+    tmp_path: Path,
+    arguments: list[str],
+    redirection: str,
+    code: int,
+    said: str,
+    unbuffered: str,
+) -> None:
+    if "/dev/full" in redirection and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m dispatch_core "$@" {redirection}', sys.executable, *arguments],
+        cwd=tmp_path,
+        env=clean_environment() | environment,
+        input='{"query": {}}',
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert said in done.stderr
+    assert (tmp_path / "out").exists() == (code == 0)
+
+
 def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(
     elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
