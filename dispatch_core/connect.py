@@ -59,7 +59,11 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
 
     def get(argument: str) -> str:
         option = option_of(argument)
-        return environment.get(option.variable, "").strip() or option.default or ""
+        text = environment.get(option.variable, "").strip() or option.default or ""
+        if option.choices and text not in option.choices:
+            what = f"{text[:40]!r} is not one of {', '.join(option.choices)}"
+            raise InvalidInput(Issue(what, option.variable, "Write one of them, or unset it"))
+        return text
 
     return SourceSettings(
         host=get("docdb_host"),

@@ -466,6 +466,28 @@ def test_assets_without_the_grouping_field_can_be_kept(run: CommandLine, tmp_pat
     assert ["s1_none"] in [job["asset_name"] for job in jobs_of(tmp_path / "out")]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--trial_one_per=subject.subjet_id"],
+        ["--group_by=subject.subjet_id", "--drop_null_groups=0"],
+        ["--filter_latest=subject.subjet_id", "--filter_by=session.type"],
+        ["--filter_latest=name", "--filter_by=subject.subjet_id"],
+    ],
+)
+def test_a_field_that_no_asset_has_is_a_warning(run: CommandLine, options: list[str]) -> None:
+    ran = run("--docdb_query", subject("11"), "--plan", *options)
+
+    warning = "warning: No matched asset has the field subject.subjet_id: check its spelling"
+    assert ran.out.count(warning) == 1
+
+
+def test_a_field_that_only_some_assets_have_gives_no_warning(run: CommandLine) -> None:
+    ran = run("--docdb_query", subject("11"), "--plan", "--trial_one_per=session.type")
+
+    assert "warning: No matched asset" not in ran.out
+
+
 def test_a_list_field_is_unwound_so_that_each_item_counts(run: CommandLine, tmp_path: Path) -> None:
     run(
         *["--docdb_query", subject("11"), "--group_by=session.tags", "--output_directory=out"],
@@ -1124,6 +1146,13 @@ def test_a_request_that_cannot_be_used_is_bad_input(
         (["--num_parallel_worker=3"], "Did you mean --num_parallel_workers?"),
         (["--docdb_query"], "expected one argument"),
         (["surplus"], "unrecognized arguments: surplus"),
+        (["--versoin"], "Did you mean --version? --help explains"),
+        (["--plann", "--docdb_quer=3"], "Did you mean --plan or --docdb_query? --help explains"),
+        (["--x\x1b[2J"], "unrecognized arguments: --x\\x1b[2J. --help explains"),
+        (["--docdb_version=v3"], "'v3' is not one of v1, v2"),
+        (["--dask_scheduler=rubbish"], "'rubbish' is not the address of a scheduler. Write tcp://"),
+        (["--group_by", '["a", b]'], "        ^\n--help explains every option.\n"),
+        (["--group_by", '["a", 1]'], "such as subject.subject_id. --help explains every option."),
         (["--docdb_query", "{'a': 1}"], "strings are in single quotes"),
         (["--docdb_query", "nosuch.json"], "neither JSON nor a file that can be read"),
         (["--docdb_query", '{"$where": "1"}'], "$where is not allowed"),
@@ -1237,7 +1266,41 @@ def test_help_names_every_option_and_teaches_by_examples_that_parse() -> None:
     for command in commands:
         given = build_parser().parse_args(command)
         assert given.docdb_query or given.use_data_asset_csv or given.request
-    assert "exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed" in text
+    assert "exit codes: 0 written or planned, 2 invalid input, 3 nothing found" in text
+
+
+def test_help_starts_with_the_examples_and_the_usual_options() -> None:
+    text = build_parser().format_help()
+
+    parts = [
+        "examples:",
+        "usual options:",
+        "--docdb_query ",
+        "--output_directory DIR",
+        "which assets:",
+    ]
+    places = [text.rindex(f"  {part}" if part.startswith("--") else part) for part in parts]
+
+    assert places == sorted(places)
+    assert text.count("  --output_directory DIR") == 1
+
+
+@pytest.mark.parametrize(
+    ("started_as", "program"),
+    [
+        ("/opt/bin/job-dispatch", "job-dispatch"),
+        ("/opt/dispatch_core/__main__.py", "python -m dispatch_core"),
+    ],
+)
+def test_help_shows_the_program_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, started_as: str, program: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [started_as, "--help"])
+
+    text = build_parser().format_help()
+
+    assert text.startswith(f"usage: {program} [--option VALUE ...]")
+    assert text.count(f"\n  {program} --") == 3
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--nonsense"]])
@@ -1303,7 +1366,7 @@ def elsewhere(gateway: GatewayServer, buckets: Path) -> dict[str, str]:
         (["--docdb_query", subject("1")], 0),
         (["--docdb_query", "{"], 2),
         (["--docdb_query", subject("unknown")], 3),
-        (["--docdb_query", subject("1"), "--docdb_version=v9"], 4),
+        (["--docdb_query", subject("1"), "--docdb_database=nosuch"], 4),
     ],
 )
 def test_the_process_ends_with_the_exit_code(

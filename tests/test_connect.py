@@ -121,6 +121,15 @@ def test_settings_are_equal_by_value_so_that_they_key_a_cache() -> None:
     assert len(table) == 2
 
 
+def test_a_version_that_the_gateway_lacks_names_the_variable() -> None:
+    with pytest.raises(InvalidInput) as error:
+        settings_from({"DOCDB_VERSION": "v3"})
+
+    assert str(error.value) == (
+        "DOCDB_VERSION: 'v3' is not one of v1, v2. Write one of them, or unset it."
+    )
+
+
 @pytest.mark.parametrize(
     ("environment", "inputs"),
     [

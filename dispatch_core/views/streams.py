@@ -63,7 +63,7 @@ def _raise_write_failed(error: OSError) -> None:
 
 
 def _drop(error: OSError) -> None:
-    """Does nothing: there is no other stream to report it to."""
+    """Ignores the failure: the stream that would report it is the one that failed."""
 
 
 def _open_closed_streams() -> None:
