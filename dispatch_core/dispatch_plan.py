@@ -190,8 +190,8 @@ def _warnings(
     unknown = set(request.excluded) - {row.record_id for row in found.exclusions}
     if unknown:
         yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
-    for path in _absent_fields(checked, found):
-        yield f"No matched asset has the field {path}: check its spelling"
+    for path in _empty_fields(checked, found):
+        yield f"No matched asset has a value in the field {path}: check its spelling"
     if request.trial is not None:
         gone = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
         yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(gone, 'asset')}"
@@ -209,11 +209,11 @@ def _warnings(
         )
 
 
-def _absent_fields(checked: CheckedRequest, found: FoundAssets) -> Iterator[str]:
-    """The fields of grouping and trial that no asset has, probably misspelt."""
+def _empty_fields(checked: CheckedRequest, found: FoundAssets) -> Iterator[str]:
+    """The fields of grouping and trial that are empty in all assets, probably misspelt."""
     for path in dict.fromkeys(checked.selection.fields):
         values = (value_at(asset.fields, path) for asset in found.assets)
-        if found.assets and all(value is MISSING or value == [] for value in values):
+        if found.assets and all(value is MISSING or value in (None, []) for value in values):
             yield path
 
 

@@ -478,7 +478,9 @@ def test_assets_without_the_grouping_field_can_be_kept(run: CommandLine, tmp_pat
 def test_a_field_that_no_asset_has_is_a_warning(run: CommandLine, options: list[str]) -> None:
     ran = run("--docdb_query", subject("11"), "--plan", *options)
 
-    warning = "warning: No matched asset has the field subject.subjet_id: check its spelling"
+    warning = (
+        "warning: No matched asset has a value in the field subject.subjet_id: check its spelling"
+    )
     assert ran.out.count(warning) == 1
 
 
