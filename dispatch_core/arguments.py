@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 from dispatch_core import __version__
@@ -90,7 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _program() -> str:
     """How this process was started, so that the examples can be pasted."""
-    return _SCRIPT if Path(sys.argv[0]).stem == _SCRIPT else "python -m dispatch_core"
+    name, _ = os.path.splitext(os.path.basename(sys.argv[0]))  # Windows adds .exe
+    return _SCRIPT if name == _SCRIPT else "python -m dispatch_core"
 
 
 def _groups() -> dict[str, list[Option]]:
