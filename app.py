@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session
-from pages.shared.widgets.messages import show_notice
+from pages.shared.widgets.messages import require_settings, show_notice
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import use_style
 
@@ -27,6 +27,7 @@ PAGES = {
 page = st.navigation(PAGES)
 require_sign_in()
 use_style()
+require_settings()
 session = begin_session()
 session.enter_page(page.title)
 source_badge(session)

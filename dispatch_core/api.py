@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dispatch_core.connect import (
     DEMO,
     S3,
     SourceSettings,
+    local_inputs,
     open_cluster,
     open_metadata_source,
     open_object_lister,
@@ -54,8 +56,9 @@ class Plan:
     As the last line of a notebook cell it is shown as a table.
     """
 
-    def __init__(self, planned: DispatchPlan) -> None:
+    def __init__(self, planned: DispatchPlan, inputs: tuple[Path, ...] = ()) -> None:
         self._planned = planned
+        self._inputs = inputs
 
     @property
     def request(self) -> DispatchRequest:
@@ -110,14 +113,16 @@ class Plan:
         with in_notebook_words():
             path = output_path(folder, "folder")
             is_replacing = true_or_false(replace, "replace")
-            return deliver(self._planned, Target(folder=path, replace=is_replacing))
+            target = Target(folder=path, replace=is_replacing, inputs=self._inputs)
+            return deliver(self._planned, target)
 
     def write_zip(self, path: str | os.PathLike[str], *, replace: bool = False) -> Delivery:
         """Write the same files as a zip; raises as `write` does."""
         with in_notebook_words():
             archive = output_path(path, "path")
             is_replacing = true_or_false(replace, "replace")
-            return deliver(self._planned, Target(archive=archive, replace=is_replacing))
+            target = Target(archive=archive, replace=is_replacing, inputs=self._inputs)
+            return deliver(self._planned, target)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and self._planned == other._planned
@@ -174,19 +179,19 @@ def plan(
         A service failed. One asset's failure is a row of the ledger instead.
     """
     with in_notebook_words():
+        settings = _settings(source, buckets)
         made, report, (records, lister, cluster) = read_all(
             partial(read_request, query, asset_ids, request, options),
             partial(checked_progress, progress),
-            partial(_opened, source, buckets, soon="file_extension" in options),
+            partial(_opened, source, buckets, settings, soon="file_extension" in options),
         )
         with cluster or nullcontext():
-            return Plan(plan_dispatch(made, records, lister, report, cluster))
+            planned = plan_dispatch(made, records, lister, report, cluster)
+        return Plan(planned, local_inputs(settings))
 
 
-def _opened(
-    source: object, buckets: object, *, soon: bool
-) -> tuple[MetadataSource, ObjectLister, DaskCluster | None]:
-    """The sources of the environment, overridden by the arguments."""
+def _settings(source: object, buckets: object) -> SourceSettings:
+    """The settings of the environment, overridden by the arguments."""
     settings = settings_from(os.environ)
     if isinstance(source, str):
         settings = replace(settings, host="" if source == DEMO else source)
@@ -194,6 +199,13 @@ def _opened(
         settings = replace(settings, buckets=settings.buckets or S3)
     if isinstance(buckets, str | os.PathLike):
         settings = replace(settings, buckets=os.fspath(buckets), inventory="")
+    return settings
+
+
+def _opened(
+    source: object, buckets: object, settings: SourceSettings, *, soon: bool
+) -> tuple[MetadataSource, ObjectLister, DaskCluster | None]:
+    """The sources that the arguments give, otherwise those of the settings."""
     return read_all(
         partial(_opened_source, source, settings),
         partial(_opened_buckets, buckets, settings, soon),

@@ -7,41 +7,57 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
 from dispatch_core import __version__
-from dispatch_core.errors import InvalidInput
-from dispatch_core.options import OPTIONS, Option, every_option
+from dispatch_core.errors import InvalidInput, showable
+from dispatch_core.options import OPTIONS, Option, option_of
 from dispatch_core.text.strict_json import load_json
 
-_DESCRIPTION = (
-    "Find data assets, locate their files, and write the job models of an analysis into worker "
-    "folders."
-)
-_EPILOG = """\
+_DESCRIPTION = """\
+Find data assets, locate their files, and write the job models of an analysis into worker folders.
+
 examples:
   # print the jobs for all derived assets of a project, and which assets are excluded
-  python -m dispatch_core --plan --file_extension .nwb \\
+  %(prog)s --plan --file_extension .nwb \\
       --docdb_query '{"data_description.project_name": "Thalamic Ephys Survey",
                       "data_description.data_level": "derived"}'
 
   # write worker folders for the ids of ./in/data_asset_input.csv, and the ledger
-  python -m dispatch_core --input_directory in --output_directory out \\
+  %(prog)s --input_directory in --output_directory out \\
       --use_data_asset_csv 1 --file_extension .nwb --ledger ledger.csv
 
   # the same dispatch again, from the record of the first one
-  python -m dispatch_core --request out.dispatch.json --output_directory again
-
+  %(prog)s --request out.dispatch.json --output_directory again
+"""
+_EPILOG = """\
 Parameters are read from <input_directory>/analysis_parameters/analysis_parameters.json,
 else from <input_directory>/analysis_parameters.json. A blank value (--group_by=) means
 unset. Lists are comma-separated, a JSON list, or the option given several times.
 
 Without DOCDB_HOST everything runs on an embedded demo of generated assets.
 
-exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed
+exit codes: 0 written or planned, 2 invalid input, 3 nothing found (or an asset is excluded with
+--on_missing=fail), 4 a service or the disk failed, 130 interrupted, 141 the reader of the output
+closed it
 """
+_USUAL = (
+    "docdb_query",
+    "file_extension",
+    "plan",
+    "output_directory",
+    "zip",
+    "input_directory",
+    "ledger",
+    "request",
+)
+"""The options that most commands use, which ``--help`` shows first."""
+
+_SCRIPT = "job-dispatch"
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -56,31 +72,53 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def build_parser() -> argparse.ArgumentParser:
     """The parser of every option that has an argument."""
     parser = _Parser(
-        prog="python -m dispatch_core",
+        prog=_program(),
         usage="%(prog)s [--option VALUE ...]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    version = f"job-dispatch {__version__}"
+    version = f"{_SCRIPT} {__version__}"
     parser.add_argument("--version", action="version", version=version, help="print the version")
-    for title, options in OPTIONS.items():
+    for title, options in _groups().items():
         group = parser.add_argument_group(title)
         for option in options:
-            if option.argument:
-                group.add_argument(f"--{option.argument}", **_settings(option))
+            group.add_argument(f"--{option.argument}", **_settings(option))
     return parser
+
+
+def _program() -> str:
+    """How this process was started, so that the examples can be pasted."""
+    name, _ = os.path.splitext(os.path.basename(sys.argv[0]))  # Windows adds .exe
+    return _SCRIPT if name == _SCRIPT else "python -m dispatch_core"
+
+
+def _groups() -> dict[str, list[Option]]:
+    """Title -> the options that have an argument, the usual ones first."""
+    rest = {
+        title: [one for one in options if one.argument and one.argument not in _USUAL]
+        for title, options in OPTIONS.items()
+    }
+    return {"usual options": [option_of(name) for name in _USUAL], **rest}
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print only the error: the usage of 40 options would push it off the screen."""
-        _, unknown, words = message.partition("unrecognized arguments: ")
-        known = [f"--{option.argument}" for option in every_option() if option.argument]
-        near = difflib.get_close_matches(words.split(" ")[0].split("=")[0], known, 1)
-        hint = f"Did you mean {near[0]}? " if unknown and near else ""
-        self.exit(2, f"error: {message}. {hint}--help explains every option.\n")
+        _, _, unknown = message.partition("unrecognized arguments: ")
+        near = dict.fromkeys(map(self._nearest, unknown.split(" ")))
+        hint = " or ".join(name for name in near if name)
+        hint = f"Did you mean {hint}? " if hint else ""
+        # an excerpt with its caret ends with a line of its own
+        end = "\n" if "\n" in message else ". "
+        message = showable(message.rstrip("."))
+        self.exit(2, f"error: {message}{end}{hint}--help explains every option.\n")
+
+    def _nearest(self, word: str) -> str:
+        """The option that is most similar to an unknown one, or empty."""
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        return "".join(difflib.get_close_matches(word.partition("=")[0], known, 1))
 
 
 def _settings(option: Option) -> dict[str, Any]:

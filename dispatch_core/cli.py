@@ -1,30 +1,32 @@
 """The command line: arguments in, an exit code out.
 
-Exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed.
+Exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service or the disk failed,
+130 interrupted, 141 the reader of the output closed it.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 
 from dispatch_core.arguments import parse_arguments
 from dispatch_core.errors import DispatchError
 from dispatch_core.text.words import one_line
+from dispatch_core.views.streams import standard_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    given = parse_arguments(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in an ASCII terminal
-    try:
-        # Imported only now: --help and a wrong argument end above, and need none of it.
-        from dispatch_core.command import run_command
+    with standard_streams():
+        return _exit_code(arguments)
 
-        code = run_command(given)
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    try:
+        code = _run(arguments)
         sys.stdout.flush()
     except DispatchError as error:
         print("error:", "\n".join(map(one_line, str(error).split("\n"))), file=sys.stderr)
@@ -34,6 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = 130
     except BrokenPipeError:
         # as a shell reports it; 0 would say that the jobs are written, which may be false
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        given = parse_arguments(arguments)
+    except SystemExit as ended:  # --help, --version and wrong arguments, printed by argparse
+        return int(ended.code or 0)
+    # Imported only now: --help and a wrong argument end above, and need none of it.
+    from dispatch_core.command import run_command
+
+    return run_command(given)

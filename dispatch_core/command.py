@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dispatch_core.asset_list import FILE_NAME as CSV_NAME
 from dispatch_core.asset_list import read_asset_csv
 from dispatch_core.connect import (
     SourceSettings,
+    local_inputs,
     open_cluster,
     open_metadata_source,
     open_object_lister,
@@ -24,6 +26,7 @@ from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.options import OPTIONS, every_option, option_of
 from dispatch_core.output.deliver import deliver
+from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
 from dispatch_core.output.target import Target, check_outside, check_separate, check_target
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
@@ -69,7 +72,7 @@ def _run(given: argparse.Namespace) -> int:
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     request = _request(given)
-    target = _outputs(given)
+    target = _outputs(given, (*_inputs(given), *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         plan = plan_dispatch(request, source, lister, progress, cluster)
     print_plan(plan, whole=bool(given.plan))
@@ -99,7 +102,9 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
     """The request of the command line, based on a saved one if --request names it."""
     base = DispatchRequest()
     if given.request:
-        base = load_request(_read(given.request, "--request"), Path(given.request).name)
+        base = load_request(
+            _read(given.request, "--request"), _shown_name(given.request, "--request")
+        )
     changes = _given_fields(given)
     if not given.request and not given.job_format:
         changes |= fields_from(os.environ)
@@ -141,9 +146,10 @@ def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     schema = None
     if given.parameters_schema:
-        name = given.parameters_schema
-        found["parameters_schema"] = load_json(_read(name, "--parameters_schema"), Path(name).name)
-        schema = compile_schema(found["parameters_schema"], Path(name).name)
+        option = "--parameters_schema"
+        name = _shown_name(given.parameters_schema, option)
+        found["parameters_schema"] = load_json(_read(given.parameters_schema, option), name)
+        schema = compile_schema(found["parameters_schema"], name)
     if given.request and given.input_directory is None:
         return found
     path = find_parameters_file(_input_directory(given))
@@ -162,17 +168,27 @@ def _input_directory(given: argparse.Namespace) -> Path:
 
 
 def _read(path: str | Path, where: str) -> bytes:
-    if path == "-":
-        return sys.stdin.buffer.read()
-    path = Path(path)
+    is_stream, path = path == "-", Path(path)
     try:
-        return path.read_bytes()
+        return _standard_input() if is_stream else path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         action = (
             f"Put it there{_tables_beside(path)}" if path.name == CSV_NAME else "Check the path"
         )
-        raise InvalidInput(Issue(f"cannot read {path}: {reason}", where, action)) from None
+        shown = "standard input" if is_stream else path
+        raise InvalidInput(Issue(f"cannot read {shown}: {reason}", where, action)) from None
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdin.buffer.read()
+
+
+def _shown_name(path: str, option: str) -> str:
+    """The name of a file in messages about its content; the option for standard input."""
+    return option if path == "-" else Path(path).name
 
 
 def _tables_beside(path: Path) -> str:
@@ -180,7 +196,7 @@ def _tables_beside(path: Path) -> str:
     return f" (rename one of {', '.join(others)})" if others else ""
 
 
-def _outputs(given: argparse.Namespace) -> Target:
+def _outputs(given: argparse.Namespace, inputs: Sequence[Path]) -> Target:
     """The outputs of the dispatch, checked before anything is listed."""
     archive = Path(given.zip) if given.zip else None
     folder = None
@@ -191,9 +207,13 @@ def _outputs(given: argparse.Namespace) -> Target:
     texts = {name: path for name, path in texts.items() if path}
     if folder is not None:
         check_outside(folder, {**texts, "--zip": given.zip, "--record": given.record})
-    check_separate(texts if given.plan else texts | _places(target, given), _inputs(given))
+    check_separate(texts if given.plan else texts | _places(target, given), inputs)
     for path in texts.values():
         check_text_file(path)
+    if given.ledger and not given.replace:
+        check_earlier_ledger(given.ledger)
+    if given.save_request and not given.replace:
+        check_earlier_request(given.save_request)
     if not given.plan:
         check_target(target)
     return target
@@ -213,13 +233,13 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
-    """Every file that this command reads."""
-    named = [given.request, given.parameters_schema, *(given.s3_inventory or "").split(",")]
+    """Every file that this command reads, except those of its sources."""
+    named = [given.request, given.parameters_schema]
     if given.use_data_asset_csv:
         yield _input_directory(given) / CSV_NAME
     elif given.docdb_query and not given.docdb_query.strip().startswith(("{", "[")):
         named.append(given.docdb_query.strip())
-    yield from (Path(name) for name in named if name and name != "-" and "://" not in name)
+    yield from (Path(name) for name in named if name and name != "-")
     if not given.request or given.input_directory is not None:
         parameters = find_parameters_file(_input_directory(given))
         yield from [parameters] if parameters else []

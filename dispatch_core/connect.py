@@ -59,7 +59,11 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
 
     def get(argument: str) -> str:
         option = option_of(argument)
-        return environment.get(option.variable, "").strip() or option.default or ""
+        text = environment.get(option.variable, "").strip() or option.default or ""
+        if option.choices and text not in option.choices:
+            what = f"{text[:40]!r} is not one of {', '.join(option.choices)}"
+            raise InvalidInput(Issue(what, option.variable, "Write one of them, or unset it"))
+        return text
 
     return SourceSettings(
         host=get("docdb_host"),
@@ -131,6 +135,14 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     from dispatch_core.sources.folder import FolderLister
 
     return FolderLister(root)
+
+
+def local_inputs(settings: SourceSettings) -> tuple[Path, ...]:
+    """The files and folders of this machine that these sources read."""
+    named = [place.strip() for place in settings.inventory.split(",")]
+    if settings.buckets not in (DEMO, S3):
+        named.append(settings.buckets)
+    return tuple(Path(name) for name in named if name and "://" not in name)
 
 
 def open_cluster(settings: SourceSettings) -> DaskCluster | None:

@@ -16,6 +16,7 @@ from dispatch_core.request import DispatchRequest, require_request
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.user_made import checked_lister, checked_source
 from dispatch_core.steps import begin_steps
+from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, Progress, no_progress
 
 
@@ -93,9 +94,10 @@ def require_jobs(plan: DispatchPlan) -> None:
     if not plan.jobs:
         families = {row.reason.family for row in plan.exclusions} - {"requested"}
         error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
-        counted = f"{plan.found.matched:,} matched assets ({_counts(plan.exclusions)})"
+        matched = counted(plan.found.matched, "matched asset")
+        what = f"no job can be made from {matched} ({_counts(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
-        raise error(Issue(f"no job can be made of {counted}", f"source {plan.source}", action))
+        raise error(Issue(what, f"source {plan.source}", action))
     missing = [row for row in plan.exclusions if row.reason.family != "requested"]
     if plan.request.on_missing == "fail" and missing:
         first = missing[0]

@@ -17,6 +17,8 @@ from dispatch_core.grouping import Grouped
 from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
+from dispatch_core.language.bson import MISSING
+from dispatch_core.language.paths import value_at
 from dispatch_core.locate import Located
 from dispatch_core.options import DEFAULT_WORKERS
 from dispatch_core.parameter_sets.document import ParameterSets
@@ -188,6 +190,8 @@ def _warnings(
     unknown = set(request.excluded) - {row.record_id for row in found.exclusions}
     if unknown:
         yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
+    for path in _empty_fields(checked, found):
+        yield f"No matched asset has a value in the field {path}: check its spelling"
     if request.trial is not None:
         excluded = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
         yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(excluded, 'asset')}"
@@ -203,6 +207,14 @@ def _warnings(
             f"nested_stores=all listed {located.keys_listed:,} keys in "
             f"{located.requests:,} requests"
         )
+
+
+def _empty_fields(checked: CheckedRequest, found: FoundAssets) -> Iterator[str]:
+    """The fields of grouping and trial that are empty in all assets, probably misspelt."""
+    for path in dict.fromkeys(checked.selection.fields):
+        values = (value_at(asset.fields, path) for asset in found.assets)
+        if found.assets and all(value is MISSING or value in (None, []) for value in values):
+            yield path
 
 
 def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:

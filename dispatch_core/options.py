@@ -226,7 +226,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _command(
             "replace",
             "move what the output folder contains aside first, with its record; replace another "
-            "zip or record file",
+            "zip, record, ledger or request file",
             **_FLAG,
         ),
         _command("zip", "write a zip; no folder, unless output_directory is given", **_FILE),
@@ -263,7 +263,9 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _command(
             "docdb_version",
             "v1 or v2 of the gateway",
-            metavar="V",
+            kind="choice",
+            choices=("v1", "v2"),
+            metavar="v1|v2",
             default="v1",
             variable="DOCDB_VERSION",
         ),

@@ -242,6 +242,19 @@ def test_a_zip_holds_the_files_of_the_folder(tmp_path: Path) -> None:
         assert {name: archive.read(name) for name in archive.namelist()} == dict(made.files())
 
 
+def test_a_write_does_not_move_local_data_aside(tmp_path: Path) -> None:
+    (tmp_path / "bk" / "data" / "a0").mkdir(parents=True)
+    (tmp_path / "bk" / "data" / "a0" / "1.nwb").write_text("precious")
+    made = plan(buckets=tmp_path / "bk")
+
+    with pytest.raises(dispatch.InvalidInput, match="is, contains or is inside an input"):
+        made.write("bk", replace=True)
+    with pytest.raises(dispatch.InvalidInput, match="is, contains or is inside an input"):
+        made.write_zip("bk/data/a0/1.nwb", replace=True)
+
+    assert tree_of(tmp_path) == {"bk/data/a0/1.nwb": b"precious"}
+
+
 def test_a_plan_without_jobs_is_shown_and_not_written(tmp_path: Path) -> None:
     made = plan(file_extension=".tif")
 

@@ -120,6 +120,19 @@ def equation(app: AppTest) -> str:
 # A page opened first
 
 
+def test_an_invalid_environment_variable_is_shown_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCDB_VERSION", "v3")
+
+    app = open_app()
+
+    assert [error.value for error in app.error] == [
+        "DOCDB\\_VERSION\\: 'v3' is not one of v1, v2\\. Write one of them, or unset it\\."
+    ]
+    assert [len(app.exception), len(app.button)] == [0, 0]
+
+
 @pytest.mark.parametrize("page", [FILES, JOBS, DELIVER])
 def test_a_page_opened_first_says_that_assets_are_missing_and_links_to_them(page: str) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)

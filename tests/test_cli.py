@@ -466,6 +466,30 @@ def test_assets_without_the_grouping_field_can_be_kept(run: CommandLine, tmp_pat
     assert ["s1_none"] in [job["asset_name"] for job in jobs_of(tmp_path / "out")]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--trial_one_per=subject.subjet_id"],
+        ["--group_by=subject.subjet_id", "--drop_null_groups=0"],
+        ["--filter_latest=subject.subjet_id", "--filter_by=session.type"],
+        ["--filter_latest=name", "--filter_by=subject.subjet_id"],
+    ],
+)
+def test_a_field_that_no_asset_has_is_a_warning(run: CommandLine, options: list[str]) -> None:
+    ran = run("--docdb_query", subject("11"), "--plan", *options)
+
+    warning = (
+        "warning: No matched asset has a value in the field subject.subjet_id: check its spelling"
+    )
+    assert ran.out.count(warning) == 1
+
+
+def test_a_field_that_only_some_assets_have_gives_no_warning(run: CommandLine) -> None:
+    ran = run("--docdb_query", subject("11"), "--plan", "--trial_one_per=session.type")
+
+    assert "warning: No matched asset" not in ran.out
+
+
 def test_a_list_field_is_unwound_so_that_each_item_counts(run: CommandLine, tmp_path: Path) -> None:
     run(
         *["--docdb_query", subject("11"), "--group_by=session.tags", "--output_directory=out"],
@@ -766,8 +790,8 @@ def test_a_default_record_that_cannot_be_written_is_a_note_and_exit_code_0(
     assert ran.code == 0
     assert ran.err == (
         f"note: {tmp_path}/out.dispatch.json: the jobs are written, but their record is not: "
-        "this is a folder, not a file. When that is solved, dispatch again: only the record is "
-        "written then.\n"
+        "this is a folder, not a file. Solve this problem and dispatch again, which then writes "
+        "only the record.\n"
     )
     assert len(jobs_of(tmp_path / "out")) == 2
 
@@ -815,7 +839,7 @@ def test_an_output_that_is_an_input_stops_before_anything_is_listed(
 
     assert ran.code == 2
     assert f"{output.partition('=')[0]}: " in ran.err
-    assert "is or contains a file that this run reads" in ran.err
+    assert "is, contains or is inside an input of this run" in ran.err
     assert "plan: " not in ran.out
     assert tree_of(tmp_path) == before
 
@@ -831,15 +855,58 @@ def test_a_query_or_request_file_is_not_overwritten(
     ran = run(f"{option}=in.json", f"{output}=in.json", "--output_directory=out", "--replace")
 
     assert ran.code == 2
-    assert "is or contains a file that this run reads" in ran.err
+    assert "is, contains or is inside an input of this run" in ran.err
     assert tree_of(tmp_path) == {"in.json": text.encode()}
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "--ledger=bk/data/a.nwb",
+        "--zip=bk/data/a.nwb",
+        "--output_directory=bk",
+        "--record=bk/r.json",
+    ],
+)
+def test_local_data_are_not_overwritten_or_moved(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    (tmp_path / "bk" / "data").mkdir(parents=True)
+    (tmp_path / "bk" / "data" / "a.nwb").write_text("precious")
+    monkeypatch.setenv("DISPATCH_BUCKETS", "bk")
+
+    ran = run("--docdb_query", subject("1"), "--output_directory=out", "--replace", output)
+
+    assert ran.code == 2
+    assert f"{output.partition('=')[0]}: " in ran.err
+    assert "is, contains or is inside an input of this run" in ran.err
+    assert tree_of(tmp_path) == {"bk/data/a.nwb": b"precious"}
+
+
+@pytest.mark.parametrize("option", ["--ledger", "--save_request"])
+def test_a_file_of_another_kind_is_replaced_only_on_request(
+    run: CommandLine, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "notes.json").write_text("my notes")
+    command = ["--docdb_query", subject("1"), "--plan", f"{option}=notes.json"]
+
+    refused = run(*command)
+    kept = (tmp_path / "notes.json").read_text()
+    replaced = run(*command, "--replace")
+    again = run(*command)
+
+    assert (refused.code, replaced.code, again.code) == (2, 0, 0)
+    assert "notes.json: the " in refused.err
+    assert "Move it, choose another path, or use --replace." in refused.err
+    assert "plan: " not in refused.out
+    assert kept == "my notes"
 
 
 def test_two_outputs_with_one_path_are_refused(run: CommandLine, tmp_path: Path) -> None:
     ran = run("--docdb_query", subject("1"), "--ledger=x.json", "--zip=x.json")
 
     assert ran.code == 2
-    assert f"--zip: {tmp_path}/x.json is also the path of --ledger" in ran.err
+    assert "--zip: x.json is already the output of --ledger" in ran.err
     assert os.listdir(tmp_path) == []
 
 
@@ -1081,6 +1148,13 @@ def test_a_request_that_cannot_be_used_is_bad_input(
         (["--num_parallel_worker=3"], "Did you mean --num_parallel_workers?"),
         (["--docdb_query"], "expected one argument"),
         (["surplus"], "unrecognized arguments: surplus"),
+        (["--versoin"], "Did you mean --version? --help explains"),
+        (["--plann", "--docdb_quer=3"], "Did you mean --plan or --docdb_query? --help explains"),
+        (["--x\x1b[2J"], "unrecognized arguments: --x\\x1b[2J. --help explains"),
+        (["--docdb_version=v3"], "'v3' is not one of v1, v2"),
+        (["--dask_scheduler=rubbish"], "'rubbish' is not the address of a scheduler. Write tcp://"),
+        (["--group_by", '["a", b]'], "        ^\n--help explains every option.\n"),
+        (["--group_by", '["a", 1]'], "such as subject.subject_id. --help explains every option."),
         (["--docdb_query", "{'a': 1}"], "strings are in single quotes"),
         (["--docdb_query", "nosuch.json"], "neither JSON nor a file that can be read"),
         (["--docdb_query", '{"$where": "1"}'], "$where is not allowed"),
@@ -1194,7 +1268,41 @@ def test_help_names_every_option_and_teaches_by_examples_that_parse() -> None:
     for command in commands:
         given = build_parser().parse_args(command)
         assert given.docdb_query or given.use_data_asset_csv or given.request
-    assert "exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service failed" in text
+    assert "exit codes: 0 written or planned, 2 invalid input, 3 nothing found" in text
+
+
+def test_help_starts_with_the_examples_and_the_usual_options() -> None:
+    text = build_parser().format_help()
+
+    parts = [
+        "examples:",
+        "usual options:",
+        "--docdb_query ",
+        "--output_directory DIR",
+        "which assets:",
+    ]
+    places = [text.rindex(f"  {part}" if part.startswith("--") else part) for part in parts]
+
+    assert places == sorted(places)
+    assert text.count("  --output_directory DIR") == 1
+
+
+@pytest.mark.parametrize(
+    ("started_as", "program"),
+    [
+        ("/opt/bin/job-dispatch", "job-dispatch"),
+        ("/opt/dispatch_core/__main__.py", "python -m dispatch_core"),
+    ],
+)
+def test_help_shows_the_program_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, started_as: str, program: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [started_as, "--help"])
+
+    text = build_parser().format_help()
+
+    assert text.startswith(f"usage: {program} [--option VALUE ...]")
+    assert text.count(f"\n  {program} --") == 3
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--nonsense"]])
@@ -1260,7 +1368,7 @@ def elsewhere(gateway: GatewayServer, buckets: Path) -> dict[str, str]:
         (["--docdb_query", subject("1")], 0),
         (["--docdb_query", "{"], 2),
         (["--docdb_query", subject("unknown")], 3),
-        (["--docdb_query", subject("1"), "--docdb_version=v9"], 4),
+        (["--docdb_query", subject("1"), "--docdb_database=nosuch"], 4),
     ],
 )
 def test_the_process_ends_with_the_exit_code(
@@ -1304,6 +1412,55 @@ def test_a_closed_reader_of_the_output_is_exit_code_141(
     os.close(written)
 
     assert (done.returncode, done.stderr) == (141, "")
+
+
+QUERY = ["--docdb_query", subject("900003")]
+FULL = "error: standard output: cannot write to it: no space left on device. "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "code", "said"),
+    [
+        ([*QUERY, "--output_directory=out"], ">&-", 0, ""),
+        ([*QUERY, "--output_directory=out"], ">&- 2>&- <&-", 0, ""),
+        ([*QUERY, "--output_directory=out"], "2>&-", 0, ""),
+        ([*QUERY, "--plan"], ">/dev/full", 4, FULL),
+        (["--help"], ">/dev/full", 4, FULL),
+        ([*QUERY, "--plan", "--ledger=-"], ">/dev/full", 4, "error: standard output: cannot"),
+        ([*QUERY, "--plan", "--ledger=-"], ">&-", 4, "it is closed"),
+        (["--docdb_query", "{"], "2>/dev/full", 2, ""),
+        (["--nonsense"], "2>/dev/full", 2, ""),
+        (["--request=-", "--plan"], "<&-", 2, "--request: cannot read standard input: it is cl"),
+        (["--request=-", "--plan"], "</dev/null", 2, "error: --request: it is empty"),
+        (["--request=-", "--record=-", "--ledger=-"], "", 2, "output is already the output of"),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_or_full_stream_gives_an_exit_code_of_the_table(
+    tmp_path: Path,
+    arguments: list[str],
+    redirection: str,
+    code: int,
+    said: str,
+    unbuffered: str,
+) -> None:
+    if "/dev/full" in redirection and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m dispatch_core "$@" {redirection}', sys.executable, *arguments],
+        cwd=tmp_path,
+        env=clean_environment() | environment,
+        input='{"query": {}}',
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert said in done.stderr
+    assert (tmp_path / "out").exists() == (code == 0)
 
 
 def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(

@@ -8,6 +8,7 @@ import pytest
 
 from dispatch_core.connect import (
     SourceSettings,
+    local_inputs,
     open_metadata_source,
     open_object_lister,
     settings_from,
@@ -118,3 +119,31 @@ def test_settings_are_equal_by_value_so_that_they_key_a_cache() -> None:
     table: dict[SourceSettings, Record] = {one: {}, other: {}, SourceSettings(host="a"): {}}
 
     assert len(table) == 2
+
+
+def test_a_version_that_the_gateway_lacks_names_the_variable() -> None:
+    with pytest.raises(InvalidInput) as error:
+        settings_from({"DOCDB_VERSION": "v3"})
+
+    assert str(error.value) == (
+        "DOCDB_VERSION: 'v3' is not one of v1, v2. Write one of them, or unset it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "inputs"),
+    [
+        ({}, ()),
+        ({"DISPATCH_BUCKETS": "demo"}, ()),
+        ({"DISPATCH_BUCKETS": "s3"}, ()),
+        ({"DISPATCH_BUCKETS": "bk"}, (Path("bk"),)),
+        (
+            {"DISPATCH_S3_INVENTORY": "a/manifest.json, s3://b/i,c"},
+            (Path("a/manifest.json"), Path("c")),
+        ),
+    ],
+)
+def test_the_local_files_and_folders_of_the_sources_are_known(
+    environment: dict[str, str], inputs: tuple[Path, ...]
+) -> None:
+    assert local_inputs(settings_from(environment)) == inputs

@@ -314,7 +314,7 @@ def test_without_the_extra_the_error_names_the_requirements_file(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
 
-    with pytest.raises(InvalidInput, match=r"pip install -r requirements-inventory\.txt"):
+    with pytest.raises(InvalidInput, match=r"pip install 'job-dispatch\[inventory\]', or in a"):
         InventoryLister(["manifest.json"])
 
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import InvalidInput, NothingFound, WriteFailed
 from dispatch_core.output.deliver import deliver
+from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
 from dispatch_core.output.record import read_record, record_text
 from dispatch_core.output.target import Target, check_separate, check_target
 from dispatch_core.request import make_request
@@ -53,7 +55,7 @@ def test_a_folder_a_zip_and_a_record_are_written_together(tmp_path: Path) -> Non
     assert tree_of(tmp_path / "out") == content_of(tmp_path / "jobs.zip") == WHOLE
     assert list(delivery.lines()) == [
         f"written: {tmp_path}/out (3 jobs in 2 folders)",
-        f"zip: {tmp_path}/jobs.zip (3 jobs)",
+        f"zip written: {tmp_path}/jobs.zip (3 jobs)",
         f"record: {tmp_path}/out.dispatch.json",
     ]
     saved = json.loads((tmp_path / "out.dispatch.json").read_text())
@@ -107,6 +109,45 @@ def test_a_replaced_folder_keeps_its_record(tmp_path: Path) -> None:
     assert (moved["dispatched_by"], saved["dispatched_by"]) == ("Ada", "Grace")
 
 
+def test_the_working_directory_is_moved_aside_with_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    deliver(OTHER, Target(Path()), dispatched_by="Ada")
+
+    delivery = deliver(PLAN, Target(Path(), replace=True), dispatched_by="Grace")
+
+    moved = json.loads((tmp_path / "out.replaced-1.dispatch.json").read_text())
+    saved = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert (moved["dispatched_by"], saved["dispatched_by"]) == ("Ada", "Grace")
+    assert saved["fingerprint"] == PLAN.fingerprint
+    assert list(delivery.lines()) == [
+        f"replaced: {tmp_path}/out (3 jobs in 2 folders); the folder that was there is now "
+        f"{tmp_path}/out.replaced-1",
+        f"record: {tmp_path}/out.dispatch.json",
+    ]
+
+
+def test_the_line_of_a_zip_says_what_happened_to_it(tmp_path: Path) -> None:
+    archive = tmp_path / "jobs.zip"
+    runs = [(PLAN, False), (PLAN, False), (OTHER, True)]
+
+    lines = [
+        *(line for plan, replace in runs for line in lines_of(plan, archive, replace)),
+    ]
+
+    assert lines == [
+        f"zip written: {archive} (3 jobs)",
+        f"zip confirmed: {archive} (3 jobs)",
+        f"zip replaced: {archive} (1 job)",
+    ]
+
+
+def lines_of(plan: DispatchPlan, archive: Path, replace: bool) -> list[str]:
+    return list(deliver(plan, Target(archive=archive, replace=replace)).lines())
+
+
 def test_the_record_of_a_linked_folder_is_beside_the_real_one(tmp_path: Path) -> None:
     (tmp_path / "disk" / "out").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "out")
@@ -139,8 +180,8 @@ def test_a_record_that_cannot_be_written_is_a_value_and_the_jobs_are_there(
     assert delivery.record is None
     assert str(delivery.record_error) == (
         f"{tmp_path}/out.dispatch.json: the jobs are written, but their record is not: "
-        "this is a folder, not a file. When that is solved, dispatch again: only the record is "
-        "written then."
+        "this is a folder, not a file. Solve this problem and dispatch again, which then writes "
+        "only the record."
     )
 
 
@@ -210,7 +251,7 @@ def test_a_file_that_is_not_a_record_is_not_overwritten_by_one(tmp_path: Path, t
 
     assert str(error.value) == (
         f"{tmp_path}/out.dispatch.json: the record is written here, but the existing file is "
-        "not a dispatch record. Move it, choose another path for the dispatch, or use --replace."
+        "not a dispatch record. Move it, choose another path, or use --replace."
     )
     assert names(tmp_path) == ["out.dispatch.json"]
     assert (tmp_path / "out.dispatch.json").read_text() == text
@@ -308,21 +349,105 @@ def test_an_output_that_is_an_input_is_refused_under_any_name(tmp_path: Path, na
     (tmp_path / "in.json").write_text("{}")
     output = name_of(tmp_path / "in.json", tmp_path / "other.json")
 
-    with pytest.raises(InvalidInput, match=r"--ledger: .* is or contains a file that this run"):
+    with pytest.raises(InvalidInput, match=r"--ledger: .* is, contains or is inside an input of"):
         check_separate({"--ledger": output}, [tmp_path / "in.json"])
 
 
 def test_two_outputs_with_one_path_are_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "out")
 
-    with pytest.raises(InvalidInput, match=r"--zip: .*/out is also the path of --ledger"):
+    with pytest.raises(InvalidInput, match=r"--zip: .*/link is already the output of --ledger"):
         check_separate({"--ledger": tmp_path / "out", "--zip": tmp_path / "link"}, [])
 
 
-def test_a_pipe_and_standard_output_may_be_named_twice(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    outputs = {"a": "-", "b": "-", "c": tmp_path / "pipe", "d": tmp_path / "pipe"}
+@pytest.mark.parametrize(("output", "shown"), [("-", "standard output"), ("pipe", "pipe")])
+def test_two_outputs_in_one_stream_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, shown: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
 
-    check_separate(outputs, [])
+    with pytest.raises(InvalidInput) as error:
+        check_separate({"--ledger": output, "--record": output}, [])
 
-    assert names(tmp_path) == ["pipe"]
+    assert str(error.value) == (
+        f"--record: {shown} is already the output of --ledger. Choose another path."
+    )
+
+
+def test_the_null_device_may_be_named_twice(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to(os.devnull)
+
+    check_separate({"--ledger": os.devnull, "--record": tmp_path / "null"}, [])
+
+    assert names(tmp_path) == ["null"]
+
+
+@pytest.mark.parametrize("output", ["data", "data/b/raw.nwb", "data/b/new.zip", ".", "link"])
+def test_an_output_may_not_be_in_a_folder_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/b").mkdir(parents=True)
+    Path("data/b/raw.nwb").write_text("precious")
+    Path("link").symlink_to("data/b/raw.nwb")
+
+    with pytest.raises(InvalidInput, match="is, contains or is inside an input of this run"):
+        check_separate({"--zip": output}, [Path("data")])
+
+
+def test_a_delivery_does_not_move_its_inputs_aside(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "raw.nwb").write_text("precious")
+    target = Target(tmp_path / "data", replace=True, inputs=(tmp_path / "data",))
+
+    with pytest.raises(InvalidInput, match=r"folder: .* is, contains or is inside an input"):
+        deliver(PLAN, target)
+
+    assert tree_of(tmp_path) == {"data/raw.nwb": b"precious"}
+
+
+@pytest.mark.parametrize("root", ["/", "//", "/../"])
+def test_the_root_of_the_file_system_is_refused(root: str) -> None:
+    with pytest.raises(InvalidInput, match="this is the root of the file system"):
+        deliver(PLAN, Target(Path(root)))
+
+
+LEDGER = "stage,reason,message,action,record_id,name,location\r\n"
+LEDGERS = [LEDGER, LEDGER.replace("\r", ""), "[]\n", '[\n  {\n    "stage": "files"\n  }\n]\n', ""]
+SAVED = ['{"query": {}}', PLAN.request.to_json(), ""]
+OTHERS = ["stage,reason\n", "notes", "{}", "[1]", record_text(OTHER, "written")]
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        *((check_earlier_ledger, text) for text in LEDGERS),
+        *((check_earlier_request, text) for text in SAVED),
+    ],
+)
+def test_an_earlier_output_may_be_replaced(
+    tmp_path: Path, check: Callable[[Path], None], text: str
+) -> None:
+    (tmp_path / "file").write_bytes(text.encode())
+
+    check(tmp_path / "file")
+
+    assert (tmp_path / "file").read_bytes() == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("check", "said", "texts"),
+    [
+        (check_earlier_ledger, "not an exclusion ledger", [*OTHERS, SAVED[0]]),
+        (check_earlier_request, "not a saved request", [OTHERS[0], *OTHERS[3:], LEDGER]),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(
+    tmp_path: Path, check: Callable[[Path], None], said: str, texts: list[str]
+) -> None:
+    for text in texts:
+        (tmp_path / "file").write_text(text)
+
+        with pytest.raises(InvalidInput, match=said):
+            check(tmp_path / "file")

@@ -261,7 +261,7 @@ def test_a_plan_without_jobs_is_a_value_but_writing_it_stops() -> None:
     made = plan(TWO, Buckets({"data": []}), file_extension=".nwb")
 
     assert list(made.files()) == []
-    with pytest.raises(NothingFound, match=r"no job can be made of 2 matched assets \(2 no_"):
+    with pytest.raises(NothingFound, match=r"no job can be made from 2 matched assets \(2 no_"):
         require_jobs(made)
 
 
@@ -366,7 +366,7 @@ def test_a_list_of_which_nothing_matches_keeps_its_match_report() -> None:
 
     assert [line.status for line in made.found.match_report] == ["not found"]
     assert [row.reason for row in made.exclusions] == ["not_found"]
-    with pytest.raises(NothingFound, match=r"no job can be made of 0 matched assets \(1 not_"):
+    with pytest.raises(NothingFound, match=r"no job can be made from 0 matched assets \(1 not_"):
         require_jobs(made)
 
 

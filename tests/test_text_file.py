@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_synced_is_not_an_error(tmp_path: Path, code: in
     [
         (
             "absent/ledger.csv",
-            "its folder does not exist, or takes no new entries. Make the folder",
+            "its folder does not exist, or no files can be made in it. Make the folder",
         ),
         ("file/ledger.csv", "a part of the path is not a folder. Choose another file"),
         ("a\0b", "embedded null byte. Run again, or choose another file"),

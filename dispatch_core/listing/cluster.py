@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, ServiceError
 from dispatch_core.listing.executor import ListingExecutor
+from dispatch_core.text.words import install_action
 
 CONNECT_SECONDS = 5
 RETRIES = 3
@@ -42,6 +43,7 @@ class DaskCluster(ListingExecutor):
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self._server = _server_of(address)
         self._lock = threading.Lock()
         self._client: Any = None
         self._executor: Any = None
@@ -83,7 +85,9 @@ class DaskCluster(ListingExecutor):
                 return
             distributed = _import_distributed()
             with _own_errors(self.address):
-                _knock(self.address)
+                # the client itself needs long to fail if nothing listens there
+                with socket.create_connection(self._server, timeout=CONNECT_SECONDS):
+                    pass
                 self._client = distributed.Client(
                     self.address, timeout=CONNECT_SECONDS, set_as_default=False
                 )
@@ -95,7 +99,7 @@ def _import_distributed() -> Any:
     try:
         import distributed
     except ImportError:
-        action = "Run: pip install -r requirements-dask.txt"
+        action = install_action("dask")
         what = "the package distributed is not installed"
         raise InvalidInput(Issue(what, _OPTION, action)) from None
     # It logs a lost connection at length; our error reports it in one sentence.
@@ -103,15 +107,15 @@ def _import_distributed() -> Any:
     return distributed
 
 
-def _knock(address: str) -> None:
-    """Raises at once if nothing listens there: the client itself needs long to fail."""
+def _server_of(address: str) -> tuple[str, int]:
+    """Host and port of a scheduler; raises `InvalidInput` if `address` is not that of one."""
     scheme, separator, rest = address.rpartition("://")
     host, _, port = rest.rpartition(":")
-    if (separator and scheme not in ("tcp", "tls")) or not host or not port.isdecimal():
+    is_port = port.isascii() and port.isdecimal() and int(port[:6]) < 1 << 16
+    if (separator and scheme not in ("tcp", "tls")) or not host or not is_port:
         action = "Write tcp://HOST:8786, as the scheduler prints it"
         raise InvalidInput(Issue(f"{address!r} is not the address of a scheduler", _OPTION, action))
-    with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
-        pass
+    return host.strip("[]"), int(port)
 
 
 def _in_own_words(theirs: Future[_T], address: str) -> Future[_T]:

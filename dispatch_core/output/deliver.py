@@ -65,9 +65,13 @@ class Delivery:
         if self.folder is not None:
             aside = self.folder.moved_aside
             moved = f"; the folder that was there is now {aside}" if aside else ""
-            yield f"{self.folder.status}: {self.target.folder} ({_size(self.folder)}){moved}"
+            # "." has no name of its own, and is the old folder if that was moved aside
+            named = self.target.folder and self.target.folder.name
+            folder = self.target.folder if named else self.folder.target
+            yield f"{self.folder.status}: {folder} ({_size(self.folder)}){moved}"
         if self.archive is not None:
-            yield f"zip: {self.target.archive} ({counted(self.archive.file_count, 'job')})"
+            jobs = counted(self.archive.file_count, "job")
+            yield f"zip {self.archive.status}: {self.target.archive} ({jobs})"
         if self.record is not None:
             kept = "kept: it says who dispatched this, and when"
             yield f"record: {self.record}" + (f" ({kept})" if self.is_record_kept else "")
@@ -97,6 +101,8 @@ def deliver(
     """
     require_jobs(plan)
     check_target(target)
+    # Known before the folder is moved aside: it may be the working directory.
+    record = target.record_file
     with ExitStack() as stages:
         staged = None
         if target.archive is not None:
@@ -105,7 +111,7 @@ def deliver(
             )
         folder = _write_folder(plan, target, progress)
         archive = None if staged is None else _publish(staged, folder)
-    return _with_record(plan, target, Delivery(target, folder, archive), dispatched_by)
+    return _with_record(plan, record, Delivery(target, folder, archive), dispatched_by)
 
 
 def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> WriteResult | None:
@@ -135,14 +141,13 @@ def _publish(staged: StagedZip, folder: WriteResult | None) -> WriteResult:
 
 
 def _with_record(
-    plan: DispatchPlan, target: Target, delivery: Delivery, dispatched_by: str
+    plan: DispatchPlan, file: str | Path | None, delivery: Delivery, dispatched_by: str
 ) -> Delivery:
-    """`delivery` with its record, or with the reason why there is none."""
+    """`delivery` with its record in `file`, or with the reason why there is none."""
     result = delivery.folder or delivery.archive
-    file = target.record_file
     if result is None or file is None:
         return delivery
-    if target.record is None and _is_kept(plan, result, Path(file)):
+    if delivery.target.record is None and _is_kept(plan, result, Path(file)):
         return replace(delivery, record=file, is_record_kept=True)
     try:
         write_text_file(file, record_text(plan, result.status, dispatched_by))
@@ -159,5 +164,5 @@ def _is_kept(plan: DispatchPlan, result: WriteResult, record: Path) -> bool:
 def _without_record(error: DispatchError) -> WriteFailed:
     issue = error.issues[0]
     what = f"the jobs are written, but their record is not: {issue.what}"
-    action = "When that is solved, dispatch again: only the record is written then."
+    action = "Solve this problem and dispatch again, which then writes only the record."
     return WriteFailed(replace(issue, what=what, action=action))

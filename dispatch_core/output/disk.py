@@ -134,7 +134,7 @@ _ADVICE = {
     errno.EACCES: ("no permission", "Choose a {wanted} that you may write to."),
     errno.EPERM: ("no permission", "Choose a {wanted} that you may write to."),
     errno.ENOENT: (
-        "its folder does not exist, or takes no new entries",
+        "its folder does not exist, or no files can be made in it",
         "Make the folder, or choose a {wanted} in another one.",
     ),
     errno.ENOTDIR: ("a part of the path is not a folder", "Choose another {wanted}."),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.errors import InvalidInput, showable
+from dispatch_core.errors import InvalidInput, Issue, showable
 from dispatch_core.text.strict_json import load_json
 
 
@@ -44,7 +44,16 @@ def record_text(plan: DispatchPlan, status: str, dispatched_by: str = "") -> str
 
 
 def record_beside(folder: Path) -> Path:
-    """The path of the record of a dispatch into `folder`: beside it, never in it."""
+    """The path of the record of a dispatch into `folder`: beside it, never in it.
+
+    Raises
+    ------
+    InvalidInput
+        `folder` is the root of the file system, and nothing can be beside it.
+    """
+    if not folder.name:
+        what = "this is the root of the file system, which cannot hold the worker folders"
+        raise InvalidInput(Issue(what, str(folder), "Choose another folder"))
     return folder.with_name(f"{folder.name}.dispatch.json")
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.disk import disk_errors, real_target, status_of
+from dispatch_core.output.earlier import check_earlier_record
 from dispatch_core.output.folder import check_folder
-from dispatch_core.output.record import read_record, record_beside
-from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file
+from dispatch_core.output.record import record_beside
+from dispatch_core.output.text_file import (
+    STANDARD_OUTPUT,
+    check_text_file,
+    standard_output_status,
+)
 from dispatch_core.output.zip import check_zip_file
 
 
@@ -28,12 +33,16 @@ class Target:
     replace
         Move the folder aside, together with its record; overwrite another zip, and a
         record file that is not a dispatch record.
+    inputs
+        Files and folders that the plan was read from. No output may be one of them,
+        contain one, or be inside one.
     """
 
     folder: Path | None = None
     archive: Path | None = None
     record: str | Path | None = None
     replace: bool = False
+    inputs: tuple[Path, ...] = ()
 
     @property
     def record_file(self) -> str | Path | None:
@@ -52,8 +61,8 @@ def check_target(target: Target) -> None:
     Raises
     ------
     InvalidInput
-        The folder is a file or the other way round; without `replace`, the zip or the
-        record would overwrite a file of another kind.
+        The folder is a file or the other way round; an output is an input; without
+        `replace`, the zip or the record would overwrite a file of another kind.
     WriteFailed
         The folder or file system takes no new files.
     """
@@ -64,7 +73,9 @@ def check_target(target: Target) -> None:
     if target.record is not None:
         check_text_file(target.record)
     if target.record_file is not None and not target.replace:
-        _refuse_other_file(target.record_file)
+        check_earlier_record(target.record_file)
+    named = {"folder": target.folder, "zip": target.archive, "record": target.record_file}
+    check_separate({name: path for name, path in named.items() if path}, target.inputs)
 
 
 def check_outside(folder: Path, files: Mapping[str, str | Path | None]) -> None:
@@ -86,32 +97,36 @@ def check_separate(outputs: Mapping[str, str | Path], inputs: Iterable[Path]) ->
     Parameters
     ----------
     outputs
-        The name that messages use, such as ``--ledger``, and the path. Devices, pipes
-        and standard output may be named several times.
+        The name that messages use, such as ``--ledger``, and the path. Only the null
+        device may be named several times: two outputs in one stream cannot be separated.
     inputs
-        Files that this run reads. An output folder may not contain one of them.
+        Files and folders that this run reads. An output may not contain one of them, or
+        be inside such a folder.
     """
-    taken: dict[Path, str] = {}
+    taken: dict[Hashable, str] = {}
     read = [real_target(path) for path in inputs]
-    for name, path in _replaceable(outputs):
-        if any(_is_same(path, one) or path in one.parents for one in read):
-            what = f"{path} is or contains a file that this run reads"
-            raise InvalidInput(Issue(what, name, "Choose another path."))
-        if path in taken:
-            what = f"{path} is also the path of {taken[path]}"
-            raise InvalidInput(Issue(what, name, "Choose another path."))
-        taken[path] = name
-
-
-def _replaceable(outputs: Mapping[str, str | Path]) -> Iterator[tuple[str, Path]]:
-    """The outputs that are a file or a folder, or absent, without symbolic links."""
     for name, path in outputs.items():
-        if path == STANDARD_OUTPUT:
-            continue
-        with disk_errors(Path(path), "file"):
-            status = status_of(Path(path))
-        if not status or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
-            yield name, real_target(Path(path))
+        shown = "standard output" if path == STANDARD_OUTPUT else path
+        if path != STANDARD_OUTPUT and any(_overlap(Path(path), one) for one in read):
+            what = f"{path} is, contains or is inside an input of this run"
+            raise InvalidInput(Issue(what, name, "Choose another path."))
+        identity = _identity(path)
+        if identity in taken:
+            what = f"{shown} is already the output of {taken[identity]}"
+            raise InvalidInput(Issue(what, name, "Choose another path."))
+        if identity is not None:
+            taken[identity] = name
+
+
+def _overlap(output: Path, read: Path) -> bool:
+    """Whether writing `output` could change the input `read`, a path without links."""
+    with disk_errors(output, "file"):
+        status = status_of(output)
+    if status and stat.S_ISCHR(status.st_mode):  # a terminal is read and written
+        return False
+    path = real_target(output)
+    is_inside = read in path.parents and read.is_dir()
+    return is_inside or path in read.parents or _is_same(path, read)
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -120,11 +135,21 @@ def _is_same(path: Path, other: Path) -> bool:
     )
 
 
-def _refuse_other_file(record: str | Path) -> None:
-    """Raises if the file has content that is not a dispatch record: a user may need it."""
-    if record == STANDARD_OUTPUT or not os.path.isfile(record) or not os.path.getsize(record):
-        return
-    if read_record(Path(record)) is None:
-        what = "the record is written here, but the existing file is not a dispatch record"
-        action = "Move it, choose another path for the dispatch, or use --replace."
-        raise InvalidInput(Issue(what, str(record), action))
+def _identity(output: str | Path) -> Hashable | None:
+    """What two outputs may not share; None for the null device, which discards everything."""
+    if output == STANDARD_OUTPUT:
+        status = standard_output_status()
+        return STANDARD_OUTPUT if status is None or _is_null(status) else _inode(status)
+    with disk_errors(Path(output), "file"):
+        status = status_of(Path(output))
+    if status is None:
+        return real_target(Path(output))
+    return None if _is_null(status) else _inode(status)
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _is_null(status: os.stat_result) -> bool:
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.stat(os.devnull).st_rdev

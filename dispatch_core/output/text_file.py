@@ -52,7 +52,7 @@ def write_text_file(target: str | Path, text: str) -> None:
     with disk_errors(path, "file"):
         before = status_of(path)
         _refuse_unwritable_kinds(path, before)
-        stream = None if before is None else _standard_stream(before)
+        stream = None if before is None else standard_stream(before)
         if stream is not None:
             _write_stream(stream, content)
         elif before is None or stat.S_ISREG(before.st_mode):
@@ -81,7 +81,14 @@ def _refuse_unwritable_kinds(path: Path, status: os.stat_result | None) -> None:
         raise not_a(path, "file")
 
 
-def _standard_stream(status: os.stat_result) -> TextIO | None:
+def standard_output_status() -> os.stat_result | None:
+    """The status of what standard output writes to, or None if it is closed."""
+    with suppress(OSError, ValueError):
+        return os.fstat(sys.__stdout__.fileno()) if sys.__stdout__ else None
+    return None
+
+
+def standard_stream(status: os.stat_result) -> TextIO | None:
     """The standard stream that is redirected to the file of `status`."""
     for stream in (sys.__stdout__, sys.__stderr__):
         with suppress(OSError, ValueError):

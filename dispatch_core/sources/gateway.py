@@ -224,7 +224,7 @@ class GatewaySource:
             return ServiceError(Issue(f"not found ({status})", self._where, action))
         if status in _TRANSIENT or status >= 500:
             return _Transient(f"it responded with {status}{detail}", _retry_after(response))
-        action = "" if detail else "Correct it"
+        action = "" if detail else "Check its operators and their values"
         return InvalidInput(Issue(f"the service refuses the query{detail}", "query", action))
 
 

@@ -23,6 +23,7 @@ from dispatch_core.sources.inventory_manifest import OPTION, Inventory, as_of, r
 from dispatch_core.sources.paging import page_of
 from dispatch_core.sources.protocols import ListPage, StoredObject
 from dispatch_core.sources.s3 import S3Lister
+from dispatch_core.text.words import install_action
 
 _ROWS = 1_001
 _LAST = "\U0010ffff"
@@ -155,7 +156,7 @@ def _import_duckdb() -> Any:
     try:
         import duckdb
     except ImportError:
-        action = "Install it: pip install -r requirements-inventory.txt"
+        action = install_action("inventory")
         raise InvalidInput(Issue("an inventory needs duckdb", OPTION, action)) from None
     return duckdb
 

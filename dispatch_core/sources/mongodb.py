@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dispatch_core.errors import AccessDenied, DispatchError, InvalidInput, Issue, ServiceError
+from dispatch_core.text.words import install_action
 from dispatch_core.types import Filter, Pipeline, Record
 
 SCHEMES = ("mongodb://", "mongodb+srv://")
@@ -104,7 +105,7 @@ def _import_pymongo() -> tuple[Any, tuple[type[Exception], ...], Callable[[str],
         from bson import ObjectId
         from bson.errors import BSONError
     except ImportError:
-        action = "Install it: pip install -r requirements-mongodb.txt"
+        action = install_action("mongodb")
         raise InvalidInput(Issue("a mongodb:// host needs pymongo", "host", action)) from None
     return pymongo, (BSONError, ValueError, OverflowError), ObjectId
 

@@ -8,6 +8,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def install_action(extra: str) -> str:
+    """What to do if the packages of an optional part are not installed."""
+    return (
+        f"Install it: pip install 'job-dispatch[{extra}]', or in a checkout: "
+        f"pip install -r requirements-{extra}.txt"
+    )
+
+
 def one_line(text: str) -> str:
     """`text` on one line of a terminal: a name may hold line breaks and escape codes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

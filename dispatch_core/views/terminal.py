@@ -19,7 +19,7 @@ WORKERS_SHOWN = 20
 def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     """Print the numbers, the warnings and the head of the ledger; with `whole` the jobs too."""
     sets = len(plan.parameter_sets.sets)
-    print(f"parameters: {counted(sets, 'set')}" if sets else "parameters: none, jobs carry null")
+    print(f"parameters: {counted(sets, 'set')}" if sets else "parameters: none (null in the jobs)")
     print(f"plan: {plan.equation}")
     print(f"fingerprint: {plan.fingerprint}")
     for warning in plan.warnings:

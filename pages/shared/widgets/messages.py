@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from dispatch_core.errors import DispatchError
+from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.types import Notice
+from pages.shared.state.services import current_settings
 from pages.shared.state.session import Session
 
 
@@ -26,6 +27,15 @@ def show_error(error: DispatchError | None) -> None:
         st.error(escaped(text), icon=":material/error:")
         if issue.excerpt:
             st.code(issue.excerpt, language=None)
+
+
+def require_settings() -> None:
+    """Show the error of an environment variable, if there is one, and nothing else."""
+    try:
+        current_settings()
+    except InvalidInput as error:
+        show_error(error)
+        st.stop()
 
 
 def show_warnings(warnings: Iterable[str | Notice]) -> None:
