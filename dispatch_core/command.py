@@ -29,7 +29,14 @@ from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, wri
 from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import read_query
-from dispatch_core.request import DispatchRequest, fields_from, load_request, override_request
+from dispatch_core.request import (
+    DispatchRequest,
+    Trial,
+    changed_trial,
+    fields_from,
+    load_request,
+    override_request,
+)
 from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.text.strict_json import decode_json, load_json
 from dispatch_core.text.words import counted, one_line
@@ -96,7 +103,7 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
     changes = _given_fields(given)
     if not given.request and not given.job_format:
         changes |= fields_from(os.environ)
-    changes |= _chosen_trial(given)
+    changes |= _chosen_trial(given, base.trial)
     changes |= _chosen_assets(given)
     changes |= _chosen_parameters(given)
     return override_request(base, **changes)
@@ -109,18 +116,13 @@ def _given_fields(given: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, ())}
 
 
-def _chosen_trial(given: argparse.Namespace) -> dict[str, Any]:
+def _chosen_trial(given: argparse.Namespace, saved: Trial | None) -> dict[str, Any]:
     """The trial of the command line, which replaces a saved one."""
-    rules = {rule: getattr(given, f"trial_{rule}") for rule in ("first", "random", "one_per")}
-    trial = {rule: value for rule, value in rules.items() if value is not None}
+    rules = {rule: getattr(given, f"trial_{rule}") for rule in Trial.model_fields}
+    trial = changed_trial(saved, rules, "--")
     if given.no_trial and trial:
         raise InvalidInput(Issue("it contradicts --trial_...", "--no_trial", "Remove one of them"))
-    if given.trial_seed is not None:
-        if "random" not in trial:
-            action = "Give --trial_random too"
-            raise InvalidInput(Issue("it needs --trial_random", "--trial_seed", action))
-        trial["seed"] = given.trial_seed
-    return {"trial": trial or None} if trial or given.no_trial else {}
+    return {"trial": trial} if trial or given.no_trial else {}
 
 
 def _chosen_assets(given: argparse.Namespace) -> dict[str, Any]:

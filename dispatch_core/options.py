@@ -116,8 +116,17 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "keep the asset with the greatest value of this field, one for each filter_by",
             **_FIELD,
         ),
-        _same("filter_by", "filter_latest keeps one asset for each value of these", **_PATHS),
-        _chosen("on_missing", OnMissing, "fail: stop if any asset is excluded", default="report"),
+        _same(
+            "filter_by",
+            "keep one asset, chosen by filter_latest, for each value of these fields",
+            **_PATHS,
+        ),
+        _chosen(
+            "on_missing",
+            OnMissing,
+            "report excluded assets (report), or stop if there are any (fail)",
+            default="report",
+        ),
     ),
     "a trial run": (
         _value("trial", "some of the assets; one rule: first, random or one_per"),
@@ -148,7 +157,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _same(
             "split_files",
-            "1: one job per file; 0: one job per asset with all its files",
+            "one job per file (1), or one job per asset with all its files (0)",
             otherwise="1; 0 with group_by",
             **_SWITCH,
         ),
@@ -162,7 +171,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _chosen(
             "nested_stores",
             NestedStores,
-            "all: match inside matching directory stores too, which lists every chunk",
+            "match only the outermost directory stores (outermost), or inside them too (all), "
+            "which lists every chunk",
             default="outermost",
         ),
     ),
@@ -171,7 +181,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _same("unwind_list_fields", "list fields whose items count separately", **_PATHS),
         _same(
             "drop_null_groups",
-            "1: exclude assets that lack a grouping field",
+            "exclude assets that lack a grouping field (1), or group them by null (0)",
             default=True,
             **_SWITCH,
         ),
@@ -241,7 +251,6 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             otherwise="<output>.dispatch.json",
             **_FILE,
         ),
-        _value("version", "version of the layout of a saved request", default=1),
     ),
     "sources": (
         _command(

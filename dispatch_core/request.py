@@ -7,15 +7,16 @@ runs on the demo, on the gateway and on a test's fake.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -26,6 +27,7 @@ from pydantic import (
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.field_issues import issues_of, path_issue, shown
 from dispatch_core.grouping import GroupingRules
 from dispatch_core.options import option_of
 from dispatch_core.parameter_sets.document import ParameterSets, build_parameter_sets
@@ -37,9 +39,39 @@ from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
 
 WHERE = "dispatch request"
 
-Positive = Annotated[int, Field(ge=1, strict=True)]
+_DOCUMENTS = ("query", "parameters", "parameters_schema")
 _T = TypeVar("_T")
-FieldPaths = tuple[Annotated[str, Field(min_length=1)], ...]
+_LARGEST = 2**63 - 1  # CPython cannot write integers of more than 4,300 digits
+
+
+def plain_value(value: Any) -> Any:
+    """`value`, or the Python value of a NumPy scalar, such as a cell of a table."""
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def _in_order(value: Any) -> Any:
+    """A set as a sorted list: its own order differs between two runs."""
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else value
+
+
+def _paths(value: Any) -> Any:
+    """Field paths written as on the command line: ``a,b`` or ``["a", "b"]``."""
+    if not isinstance(value, str):
+        return _in_order(value)
+    if not value.lstrip().startswith("["):
+        return [path.strip() for path in value.split(",") if path.strip()]
+    try:
+        return load_json(value, "")
+    except InvalidInput as error:
+        raise ValueError(f"it is not a JSON list: {error.issues[0].what}") from None
+
+
+Text = Annotated[str, Field(strict=True)]
+Whole = Annotated[int, BeforeValidator(plain_value), Field(ge=-_LARGEST, le=_LARGEST, strict=True)]
+Positive = Annotated[int, BeforeValidator(plain_value), Field(ge=1, le=_LARGEST, strict=True)]
+Switch = Annotated[bool, BeforeValidator(plain_value)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_in_order)]
+FieldPaths = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], BeforeValidator(_paths)]
 
 
 def _option(name: str) -> Any:
@@ -48,19 +80,49 @@ def _option(name: str) -> Any:
     return Field(option.default, description=option.description)
 
 
-class Trial(BaseModel):
+class _Frozen(BaseModel):
+    """A value that is changed by copying; None and blank text mean that a field is unset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_unset(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        known = cls.model_fields
+        return {n: value for n, value in fields.items() if n not in known or not is_unset(value)}
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        """Raises `InvalidInput`."""
+        _refuse_change(name)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Raises `InvalidInput`."""
+        _refuse_change(name)
+
+
+def is_unset(value: object) -> bool:
+    """Whether `value` means that an option is not given: None or blank text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _refuse_change(name: str) -> NoReturn:
+    action = f"Make a changed copy: edit_request(request, {name}=...)"
+    raise InvalidInput(Issue("a request cannot be changed in place", name, action))
+
+
+class Trial(_Frozen):
     """Some of the assets; exactly one of three rules is set.
 
     The ``first`` N in source order, N at ``random`` by ``seed``, or the first asset for
     each value of the field ``one_per``. If assets are grouped, groups are counted.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     first: Positive | None = _option("trial.first")
     random: Positive | None = _option("trial.random")
-    seed: Annotated[int, Field(strict=True)] = _option("trial.seed")
-    one_per: Annotated[str, Field(min_length=1)] | None = _option("trial.one_per")
+    seed: Whole = _option("trial.seed")
+    one_per: Text | None = _option("trial.one_per")
 
     @model_validator(mode="after")
     def _has_one_rule(self) -> Self:
@@ -76,7 +138,7 @@ class Trial(BaseModel):
         return f"one per {self.one_per}"
 
 
-class DispatchRequest(BaseModel):
+class DispatchRequest(_Frozen):
     """What to dispatch; exactly one of ``query`` and ``asset_rows`` is set.
 
     Wrong fields raise `InvalidInput` with every issue, also if a request is made directly.
@@ -86,23 +148,21 @@ class DispatchRequest(BaseModel):
     located.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: Literal[1] = _option("version")
+    version: Literal[1] = Field(default=1, description="version of the layout of a saved request")
     query: dict[str, Any] | list[dict[str, Any]] | None = _option("query")
     asset_rows: tuple[AssetRow, ...] | None = _option("asset_rows")
-    excluded: tuple[str, ...] = _option("excluded")
+    excluded: Texts = _option("excluded")
 
     group_by: FieldPaths = _option("group_by")
-    filter_latest: str | None = _option("filter_latest")
+    filter_latest: Text | None = _option("filter_latest")
     filter_by: FieldPaths = _option("filter_by")
     unwind_list_fields: FieldPaths = _option("unwind_list_fields")
-    drop_null_groups: bool = _option("drop_null_groups")
+    drop_null_groups: Switch = _option("drop_null_groups")
     trial: Trial | None = _option("trial")
 
-    file_extension: str = _option("file_extension")
+    file_extension: Text = _option("file_extension")
     nested_stores: NestedStores = _option("nested_stores")
-    split_files: bool | None = _option("split_files")
+    split_files: Switch | None = _option("split_files")
     several_files: SeveralFiles | None = _option("several_files")
 
     parameters: dict[str, Any] | None = _option("parameters")
@@ -114,29 +174,20 @@ class DispatchRequest(BaseModel):
     job_format: JobFormat = _option("job_format")
     on_missing: OnMissing = _option("on_missing")
 
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        if self.query is not None and self.asset_rows is not None:
-            raise ValueError("it has a query and an asset list; keep one of them")
-        if self.filter_latest and not self.filter_by:
-            raise ValueError(
-                "filter_latest needs filter_by: one asset is kept for each value of these fields"
-            )
-        if self.filter_by and not self.filter_latest:
-            raise ValueError("filter_by needs filter_latest: the field to compare")
-        return self
-
     @model_validator(mode="wrap")
     @classmethod
     def _raises_own_errors(
         cls, fields: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
+        where = (info.context or {}).get("where", "")
         try:
-            return validate(fields)
+            request = validate(fields)
         except ValidationError as error:
-            where = (info.context or {}).get("where", "")
-            issues = dict.fromkeys(_issue_of(one, where) for one in error.errors())
-            raise InvalidInput(list(issues)) from None
+            raise InvalidInput(list(issues_of(error, where, _KNOWN))) from None
+        issues = list(_contradictions(request, where))
+        if issues:
+            raise InvalidInput(issues)
+        return request
 
     @property
     def is_split(self) -> bool:
@@ -151,6 +202,24 @@ class DispatchRequest(BaseModel):
         """The request as JSON that `load_request` reads; only what differs from the defaults."""
         document = {"version": 1, **self.model_dump(mode="json", exclude_defaults=True)}
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+_KNOWN = {"": list(DispatchRequest.model_fields), "trial": list(Trial.model_fields)}
+
+
+def _contradictions(request: DispatchRequest, where: str) -> Iterator[Issue]:
+    at = f"{where}, " if where else ""
+    if request.query is not None and request.asset_rows is not None:
+        what = "the request has a query and a list of ids"
+        yield Issue(what, f"{at}query", "Keep one of them", path=("asset_rows",))
+    if request.filter_latest and not request.filter_by:
+        action = "Give the fields of which each value keeps one asset"
+        yield Issue("filter_latest needs filter_by", f"{at}filter_by", action, path=("filter_by",))
+    if request.filter_by and not request.filter_latest:
+        action = "Give the field to compare, such as a date"
+        yield Issue(
+            "filter_by needs filter_latest", f"{at}filter_latest", action, path=("filter_latest",)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +293,31 @@ def value_or_raise(part: _T | InvalidInput) -> _T:
     return part
 
 
-def make_request(**fields: Any) -> DispatchRequest:
+def make_request(*misplaced: object, **fields: Any) -> DispatchRequest:
     """A request of these fields; raises `InvalidInput` with every issue at once."""
+    _refuse_misplaced(misplaced, "make_request(query={...})")
     return DispatchRequest.model_validate(fields)
+
+
+def _refuse_misplaced(misplaced: Sequence[object], example: str) -> None:
+    """Raises `InvalidInput` for values without a name: Python's own error is a `TypeError`."""
+    if misplaced:
+        action = f"Name each field, such as {example}"
+        raise InvalidInput(Issue(f"a value has no name: {shown(misplaced[0])}", "", action))
+
+
+def require_request(value: object) -> DispatchRequest:
+    """`value`, which is a request; raises `InvalidInput` for anything else."""
+    if isinstance(value, DispatchRequest):
+        return value
+    action = "Make a request with make_request(query={...})"
+    raise InvalidInput(Issue(f"{shown(value)} is not a request", "request", action))
+
+
+def separate_copy(request: DispatchRequest) -> DispatchRequest:
+    """A copy of `request` that shares no object that can be changed."""
+    own = {n: deepcopy(getattr(request, n)) for n in request.model_fields_set & {*_DOCUMENTS}}
+    return request.model_copy(update=own)
 
 
 def fields_from(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -241,6 +332,11 @@ def fields_from(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
     """The request that a saved file holds; unknown keys are errors."""
+    if not isinstance(text, str | bytes):
+        action = "Give the text of the file: Path(...).read_text()"
+        raise InvalidInput(
+            Issue(f"{shown(text)} is not the text of a saved request", where, action)
+        )
     document = load_json(text, where)
     if not isinstance(document, dict):
         raise InvalidInput(Issue("it is not a JSON object", where, "Give a saved request"))
@@ -250,11 +346,13 @@ def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
     return DispatchRequest.model_validate(fields, context={"where": where})
 
 
-def edit_request(request: DispatchRequest, **changes: Any) -> DispatchRequest:
+def edit_request(request: DispatchRequest, *misplaced: object, **changes: Any) -> DispatchRequest:
     """A copy of `request` with `changes`, checked as a whole.
 
     A field that is not changed is the same object in both, which `check_parts` relies on.
     """
+    require_request(request)
+    _refuse_misplaced(misplaced, "edit_request(request, query={...})")
     kept = {name: getattr(request, name) for name in request.model_fields_set - changes.keys()}
     return make_request(**kept, **changes).model_copy(update=kept)
 
@@ -267,6 +365,24 @@ def override_request(saved: DispatchRequest, **changes: Any) -> DispatchRequest:
     if changes.get("split_files") is not None and saved.several_files in ("each", "together"):
         changes.setdefault("several_files", None)
     return edit_request(saved, **changes)
+
+
+def changed_trial(
+    saved: Trial | None, rules: Mapping[str, Any], mark: str = ""
+) -> dict[str, Any] | None:
+    """The fields of a trial with these rules, or None if no rule is given.
+
+    A seed alone changes that of a saved random trial. `mark` precedes the options in
+    messages: ``--`` on the command line.
+    """
+    given = {rule: value for rule, value in rules.items() if not is_unset(value)}
+    if given.keys() == {"seed"} and saved is not None and saved.random is not None:
+        given["random"] = saved.random
+    default = option_of("trial.seed").default
+    if "random" not in given and given.pop("seed", default) != default:
+        action = f"Give {mark}trial_random too"
+        raise InvalidInput(Issue(f"it needs {mark}trial_random", f"{mark}trial_seed", action))
+    return given or None
 
 
 def check_request(request: DispatchRequest) -> CheckedRequest:
@@ -329,18 +445,47 @@ def check_selection(request: DispatchRequest) -> Selection:
     Raises
     ------
     InvalidInput
-        The query has an error, or neither a query nor a list of ids is given.
+        The query or a field path has an error, or neither a query nor an id is given.
     """
-    if request.query is None and request.asset_rows is None:
-        action = "Give a query (--docdb_query) or a list of ids (--use_data_asset_csv=1)"
-        raise InvalidInput(Issue("nothing says which data assets to dispatch", "", action))
+    issues = [*_without_assets(request), *_wrong_paths(request)]
+    query = (
+        None
+        if request.query is None
+        else _value_or_error(lambda one: check_query(one.query), request)
+    )
+    if isinstance(query, InvalidInput):
+        raise InvalidInput([*issues, *query.issues])
+    if issues:
+        raise InvalidInput(issues)
     return Selection(
-        query=None if request.query is None else check_query(request.query),
+        query=query,
         rows=request.asset_rows,
         rules=_grouping_rules(request),
         trial=request.trial,
         key=_digest(request),
     )
+
+
+def _without_assets(request: DispatchRequest) -> Iterator[Issue]:
+    if request.query is None and request.asset_rows is None:
+        action = "Give a query (--docdb_query) or a list of ids (--use_data_asset_csv=1)"
+        yield Issue("nothing says which data assets to dispatch", "", action)
+    if request.asset_rows == ():
+        yield Issue("the list of ids is empty", "asset_rows", "Give at least one id")
+
+
+def _wrong_paths(request: DispatchRequest) -> Iterator[Issue]:
+    """The field paths that no database accepts, by the options that have them."""
+    one_per = request.trial.one_per if request.trial else None
+    paths = {
+        "group_by": request.group_by,
+        "filter_latest": (request.filter_latest,) if request.filter_latest else (),
+        "filter_by": request.filter_by,
+        "unwind_list_fields": request.unwind_list_fields,
+        "trial_one_per": (one_per,) if one_per else (),
+    }
+    found = (path_issue(path, name) for name, held in paths.items() for path in held)
+    yield from (issue for issue in found if issue is not None)
 
 
 def _digest(request: DispatchRequest) -> str:
@@ -369,22 +514,7 @@ _CONTRADICTS = {
 
 def _parameter_sets(request: DispatchRequest) -> ParameterSets:
     schema = request.parameters_schema
-    compiled = None if schema is None else compile_schema(schema)
+    compiled = None if schema is None else compile_schema(schema, "parameters_schema")
     if request.parameters is None:
         return ParameterSets()
-    return build_parameter_sets(request.parameters, compiled)
-
-
-def _issue_of(error: Any, where: str) -> Issue:
-    path = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    action = nearest = ""
-    if path.startswith("query."):  # one of two shapes: pydantic reports both
-        path, message = "query", "it is neither a filter (object) nor a pipeline (array of them)"
-    if error["type"] == "extra_forbidden":
-        message = "this is not a field of a dispatch request"
-        model = DispatchRequest if len(error["loc"]) == 1 else Trial
-        nearest = "".join(difflib.get_close_matches(str(error["loc"][-1]), model.model_fields, 1))
-        action = f"Did you mean {nearest}?" if nearest else "Remove it"
-    at = ", ".join(part for part in (where, path) if part)
-    return Issue(message[:1].lower() + message[1:], at or WHERE, action, nearest=nearest)
+    return build_parameter_sets(request.parameters, compiled, "parameters")

@@ -21,7 +21,8 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 FLOORS = {
     "ground": "errors types",
     "language": "options text language job_model",
-    "readers": "arguments query asset_list parameter_sets builder job_text grouping sources",
+    "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
+    " sources",
     "request": "request walk listing jobs demo",
     "single steps": "find trial locate choose connect",
     "plan": "dispatch_plan",

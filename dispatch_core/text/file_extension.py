@@ -12,18 +12,23 @@ def check_extension(text: str) -> str:
     (``*.nwb``, ``nwb/x.nwb``) raises `InvalidInput`.
     """
     extension = text.strip()
-    if "/" in extension or extension.startswith(("*", "?", "[")):
-        plain = extension.strip("/").rpartition("/")[2].lstrip("*?")
+    if _is_pattern(extension):
+        plain = extension.rstrip("/").rpartition("/")[2].lstrip("*?")
+        is_useful = plain and not _is_pattern(plain)
         raise InvalidInput(
             Issue(
                 f"{extension!r} is a pattern or a path, not the end of a file name",
                 "file extension",
-                f'Did you mean "{plain}"?' if plain else 'Write for example ".nwb"',
+                f'Did you mean "{plain}"?' if is_useful else 'Write for example ".nwb"',
             )
         )
     if not is_utf8(extension):
         raise InvalidInput(Issue("The text is not valid Unicode", "file extension", "Retype it"))
     return extension
+
+
+def _is_pattern(extension: str) -> bool:
+    return "/" in extension or extension.startswith(("*", "?", "["))
 
 
 def is_utf8(text: str) -> bool:
