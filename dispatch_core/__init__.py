@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         WriteFailed,
     )
     from dispatch_core.request import DispatchRequest, edit_request, load_request, make_request
-    from dispatch_core.sources.protocols import MetadataSource, ObjectLister
+    from dispatch_core.sources.protocols import ListPage, MetadataSource, ObjectLister, StoredObject
 
 __version__ = "0.1.0"
 
@@ -41,12 +41,14 @@ __all__ = [
     "DispatchRequest",
     "InvalidInput",
     "Issue",
+    "ListPage",
     "MetadataSource",
     "NoSuchBucket",
     "NothingFound",
     "ObjectLister",
     "Plan",
     "ServiceError",
+    "StoredObject",
     "WriteFailed",
     "__version__",
     "edit_request",
@@ -62,7 +64,7 @@ _MODULES = {
     "errors": "AccessDenied AnswerTooLarge DelimiterRefused DispatchError InvalidInput Issue "
     "NoSuchBucket NothingFound ServiceError WriteFailed",
     "request": "DispatchRequest edit_request load_request make_request",
-    "sources.protocols": "MetadataSource ObjectLister",
+    "sources.protocols": "ListPage MetadataSource ObjectLister StoredObject",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 

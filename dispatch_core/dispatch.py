@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from inspect import signature
+from typing import cast
 
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.errors import DispatchError, Issue, NothingFound, ServiceError
+from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound, ServiceError
+from dispatch_core.field_issues import shown
 from dispatch_core.listing.executor import ListingExecutor
-from dispatch_core.request import DispatchRequest
+from dispatch_core.request import DispatchRequest, require_request
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
+from dispatch_core.sources.user_made import checked_lister, checked_source
 from dispatch_core.steps import begin_steps
 from dispatch_core.types import Exclusion, Progress, no_progress
 
@@ -18,7 +23,7 @@ def plan_dispatch(
     request: DispatchRequest,
     source: MetadataSource,
     lister: ObjectLister,
-    progress: Progress = no_progress,
+    progress: Progress | None = None,
     executor: ListingExecutor | None = None,
 ) -> DispatchPlan:
     """The plan of `request` on these sources; nothing is written.
@@ -37,13 +42,36 @@ def plan_dispatch(
     ServiceError
         A service fails as a whole; a problem of one asset is a row of the ledger.
     """
-    steps = begin_steps(request)
+    source, lister = checked_source(source), checked_lister(lister)
+    progress = checked_progress(progress)
+    steps = begin_steps(require_request(request))
     if steps.error is not None:
         raise steps.error
     steps = steps.with_found(steps.find(source, progress))
     if steps.located is None:
         steps = steps.with_listed(steps.list_files(lister, progress, executor))
     return steps.assemble(lister.label)
+
+
+def checked_progress(progress: object) -> Progress:
+    """`progress`, or a function that reports nothing if it is None.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be called with a step, the number done and the total.
+    """
+    if progress is None:
+        return no_progress
+    action = "Give a function of three values: the step, the number done, and the total"
+    if not callable(progress):
+        raise InvalidInput(Issue(f"{shown(progress)} is not a function", "progress", action))
+    with suppress(ValueError):  # some built-in functions have no signature
+        try:
+            signature(progress).bind("assets", 1, 2)
+        except TypeError as error:
+            raise InvalidInput(Issue(f"it cannot be called: {error}", "progress", action)) from None
+    return cast(Progress, progress)
 
 
 def require_jobs(plan: DispatchPlan) -> None:
