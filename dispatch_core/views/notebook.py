@@ -5,11 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from html import escape
+from operator import eq
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.errors import showable
+from dispatch_core.notebook_arguments import notebook_words
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion
 
@@ -48,12 +52,21 @@ class LedgerRow(NamedTuple):
 
 
 class Rows(Sequence[_T], Generic[_T]):
-    """A sequence whose rows are made when they are read; ``pandas.DataFrame`` takes it as it is."""
+    """A sequence whose rows are made when they are read, each time as a copy.
 
-    def __init__(self, noun: str, count: int, row: Callable[[int], _T]) -> None:
-        self._noun = noun
+    ``pandas.DataFrame(rows, columns=rows.columns)`` makes a table, also of no rows. Rows are
+    equal if their content is.
+    """
+
+    def __init__(self, kind: type[_T], count: int, row: Callable[[int], _T]) -> None:
+        self._kind = kind
         self._indices = range(count)
         self._row = row
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in their order."""
+        return list(getattr(self._kind, "_fields", ()))
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -67,20 +80,27 @@ class Rows(Sequence[_T], Generic[_T]):
             return tuple(map(self._row, self._indices[index]))
         return self._row(self._indices[index])
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rows) or (self._kind, len(self)) != (other._kind, len(other)):
+            return False
+        return all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
-        return f"<{len(self):,} rows of {self._noun}; pandas.DataFrame(...) makes a table of them>"
+        table = "pandas.DataFrame(rows, columns=rows.columns) makes a table"
+        return f"<{counted(len(self), self._kind.__name__)}; {table}>"
 
 
-def job_rows(plan: DispatchPlan) -> Sequence[JobRow]:
+def job_rows(plan: DispatchPlan) -> Rows[JobRow]:
     """A row for each job, worker by worker."""
     starts = [worker.start for worker in plan.workers]
-    return Rows("jobs", len(plan.jobs), partial(_job_row, plan, starts))
+    return Rows(JobRow, len(plan.jobs), partial(_job_row, plan, starts))
 
 
-def ledger_rows(plan: DispatchPlan) -> Sequence[LedgerRow]:
+def ledger_rows(plan: DispatchPlan) -> Rows[LedgerRow]:
     """A row for each excluded asset or job, in the order of the ledger."""
-    exclusions = plan.exclusions
-    return Rows("the ledger", len(exclusions), lambda index: _ledger_row(exclusions[index]))
+    return Rows(LedgerRow, len(plan.exclusions), partial(_ledger_row, plan.exclusions))
 
 
 def plan_html(plan: DispatchPlan) -> str:
@@ -93,9 +113,9 @@ def plan_html(plan: DispatchPlan) -> str:
     ]
     title = f"First {len(first)} of {counted(len(plan.jobs), 'job')}"
     parts = [
-        f"<p><b>{escape(str(plan.equation))}</b></p>",
-        f"<p>source: {escape(plan.source)}<br>buckets: {escape(plan.buckets)}</p>",
-        *(f"<p>Warning: {escape(str(warning))}</p>" for warning in plan.warnings),
+        f"<p><b>{_safe(str(plan.equation))}</b></p>",
+        f"<p>source: {_safe(plan.source)}<br>buckets: {_safe(plan.buckets)}</p>",
+        *(f"<p>Warning: {_safe(str(warning))}</p>" for warning in plan.warnings),
         _table(title, ("worker", "assets", "files"), first),
         _table("Excluded", ("count", "stage", "reason"), excluded),
     ]
@@ -115,13 +135,16 @@ def _job_row(plan: DispatchPlan, starts: Sequence[int], index: int) -> JobRow:
         asset_ids=[asset.asset_id for asset in assets],
         locations=[asset.location for asset in assets],
         files=files if has_files else None,
-        parameters=None if job.parameters is None else dict(job.parameters),
+        parameters=None if job.parameters is None else deepcopy(dict(job.parameters)),
     )
 
 
-def _ledger_row(row: Exclusion) -> LedgerRow:
+def _ledger_row(exclusions: Sequence[Exclusion], index: int) -> LedgerRow:
+    row = exclusions[index]
     which = (row.name, row.record_id, row.location)
-    return LedgerRow(row.stage, str(row.reason), *which, row.message, row.action)
+    return LedgerRow(
+        row.stage, str(row.reason), *which, notebook_words(row.message), notebook_words(row.action)
+    )
 
 
 def _shortened(texts: Sequence[str]) -> str:
@@ -134,8 +157,13 @@ def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     if not rows:
         return ""
     lines = [f"<tr>{_cells('th', header)}</tr>", *(f"<tr>{_cells('td', row)}</tr>" for row in rows)]
-    return f"<table><caption>{escape(title)}</caption>{''.join(lines)}</table>"
+    return f"<table><caption>{_safe(title)}</caption>{''.join(lines)}</table>"
 
 
 def _cells(tag: str, texts: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
+    return "".join(f"<{tag}>{_safe(text)}</{tag}>" for text in texts)
+
+
+def _safe(text: str) -> str:
+    """`text` for HTML: no markup, and no character that hides or reverses others."""
+    return escape(showable(text))
