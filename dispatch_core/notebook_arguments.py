@@ -106,7 +106,8 @@ def read_request(
     made = mistakes.read("", partial(_checked, saved, fields, mistakes.names))
     mistakes.issues = [_as_given(issue, given) for issue in mistakes.issues]
     mistakes.raise_any()
-    return made or saved
+    assert made is not None, "every mistake has an issue"
+    return made
 
 
 def _check_names(positional: Sequence[object], options: Mapping[str, Any]) -> None:
@@ -203,21 +204,21 @@ def _file(path: str | os.PathLike[str], name: str, what: str, action: str) -> by
 def as_json(value: object, where: str) -> Any:
     """`value` as strict JSON reads it back: tuples become lists, and foreign types are errors."""
 
+    def refuse(what: str) -> NoReturn:
+        raise InvalidInput(Issue(what, where, "Convert it, for example to text"))
+
     def converted(other: object) -> object:
         plain = plain_value(other)
         if plain is other:
-            _refuse(f"it contains a value of type {type(other).__name__}, which is not a JSON type")
+            refuse(f"it contains a value of type {type(other).__name__}, which is not a JSON type")
         return plain
-
-    def _refuse(what: str) -> NoReturn:
-        raise InvalidInput(Issue(what, where, "Convert it, for example to text"))
 
     try:
         text = json.dumps(value, default=converted)
     except (TypeError, ValueError, RecursionError) as error:
-        _refuse(f"it is not JSON: {error}")
+        refuse(f"it is not JSON: {error}")
     for key in _foreign_keys(value):
-        _refuse(f"the key {shown(key)} of an object is not text")
+        refuse(f"the key {shown(key)} of an object is not text")
     return load_json(text, where)
 
 
@@ -237,6 +238,7 @@ def _rows(ids: object, options: Mapping[str, Any]) -> tuple[AssetRow, ...]:
     """The rows of a list of ids, or of the column ``asset_id`` of a table."""
     if options.get("asset_rows") is not None:
         raise InvalidInput(Issue("it is given together with asset_rows", "asset_ids", "Keep one"))
+    ids = plain_value(ids)  # an array without dimensions is one value
     if not isinstance(ids, Iterable) or isinstance(ids, str | bytes | Mapping):
         raise InvalidInput(Issue("it is not a list of ids", "asset_ids", "Give a list of ids"))
     texts = _texts(ids)
@@ -256,9 +258,9 @@ def _texts(ids: Iterable[Any]) -> list[Any]:
     columns = getattr(ids, "columns", None)
     if columns is None:
         return list(ids)
-    if COLUMN not in list(columns):
+    if list(columns).count(COLUMN) != 1:
         action = f"Give one column: asset_ids=table[...], or name it {COLUMN}"
-        raise InvalidInput(Issue(f"the table has no column {COLUMN}", "asset_ids", action))
+        raise InvalidInput(Issue(f"the table has no single column {COLUMN}", "asset_ids", action))
     return list(ids[COLUMN])  # type: ignore[index]
 
 

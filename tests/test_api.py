@@ -30,6 +30,7 @@ from tests.support.world import ROOT, SETTINGS, run_process, tree_of
 RECORDS = Records([record("a0", ids=["id-0"]), record("a1"), record("a2")])
 FILES = Buckets({"data": ["a0/1.nwb", "a0/2.nwb", "a1/1.nwb", "a2/x.txt"]})
 SWEEP = (numpy.array([0.25, 0.5]), numpy.arange(1, 3))
+TWO_COLUMNS = pandas.DataFrame([["id-0", "a1"]], columns=["asset_id", "asset_id"])
 HERE: dict[str, Any] = {"source": RECORDS, "buckets": FILES}
 
 
@@ -554,9 +555,14 @@ def test_the_rules_of_a_trial_have_the_names_of_the_command_line() -> None:
         ({"parameters_schema": {"type": "x"}}, "parameters_schema: it is not a JSON Schema"),
         ({"asset_ids": "id-0"}, "asset_ids: it is not a list of ids"),
         ({"asset_ids": {"id-0": 1}}, "asset_ids: it is not a list of ids"),
+        ({"asset_ids": numpy.array("id-0")}, "asset_ids: it is not a list of ids"),
+        ({"asset_ids": TWO_COLUMNS}, "asset_ids: the table has no single column asset_id."),
         ({"asset_ids": [7]}, "asset_ids: it is not a list of ids: item 1 is 7. Give each id as te"),
         ({"asset_ids": []}, "asset_ids: it has no id. Give at least one."),
-        ({"asset_ids": pandas.DataFrame({"n": ["id-0"]})}, "the table has no column asset_id."),
+        (
+            {"asset_ids": pandas.DataFrame({"n": ["id-0"]})},
+            "the table has no single column asset_id.",
+        ),
         ({"asset_ids": ["id-0"], "asset_rows": []}, "asset_ids: it is given together with asset_r"),
         ({"asset_ids": ["id-0"]}, "query: the request has a query and a list of ids. Keep one of"),
         ({"asset_rows": [], "query": None}, "asset_rows: the list of ids is empty."),

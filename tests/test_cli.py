@@ -1099,6 +1099,18 @@ def test_options_beside_a_request_change_it(run: CommandLine, tmp_path: Path) ->
     assert sizes_of(tmp_path / "out") == [5, 5]
 
 
+def test_a_seed_alone_changes_that_of_a_saved_random_trial(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "10", "--trial_random=3", "--save_request=request.json", "--plan")
+
+    ran = run("--request=request.json", "--trial_seed=4", "--plan", "--save_request=new.json")
+
+    assert ran.code == 0
+    saved = json.loads((tmp_path / "new.json").read_text())
+    assert saved["trial"] == {"random": 3, "seed": 4}
+
+
 def test_a_replayed_request_does_not_follow_the_environments_format(
     run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
