@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-LATE_SECONDS = 2.0
+LATE_SECONDS = 5.0
 """A text that arrives this long after a press was typed before it, on a slow machine."""
 
 SETTLE_SECONDS = 0.35
