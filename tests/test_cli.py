@@ -1037,6 +1037,7 @@ def test_a_device_named_as_the_ledger_is_written_into(run: CommandLine, tmp_path
     assert sorted(os.listdir(tmp_path)) == ["null", "out"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "read", "expected"),
     [
@@ -1374,6 +1375,7 @@ def elsewhere(gateway: GatewayServer, buckets: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -1430,6 +1432,7 @@ QUERY = ["--docdb_query", subject("900003")]
 FULL = "error: standard output: cannot write to it: no space left on device. "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "redirection", "code", "said"),
     [
