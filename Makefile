@@ -22,7 +22,7 @@ load: .venv/dev
 	$(BIN)/python -m benchmarks.load $(ARGS)
 
 # The long tier of the trust tests: thousands of examples, kills, races and faults.
-soak: .venv/dev corpora
+soak: .venv/dev corpora .venv/browser
 	SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m soak $(ARGS)
 
 # Public suites of hard cases, where npm is there to fetch them; their tests skip without.

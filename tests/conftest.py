@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.browser import browser, context, server, server_environment, tab
+from tests.support.tier import SOAK
 
 __all__ = ["browser", "context", "server", "server_environment", "tab"]
 
@@ -35,8 +36,14 @@ SLOW_FILES = frozenset(
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files as slow."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files as slow, and leave long ones to ``make soak``."""
     for item in items:
         if Path(item.path).name in SLOW_FILES:
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.soak)
+    if not SOAK:
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]

@@ -52,12 +52,12 @@ async def a_reload(tab: Tab, url: str) -> None:
 
 
 Interruption = Callable[[Tab, str], Awaitable[None]]
-INTERRUPTIONS: list[Interruption] = [
-    another_run,
-    a_second_press,
-    another_page,
-    a_closed_tab,
-    a_reload,
+INTERRUPTIONS = [
+    pytest.param(another_run, id="another_run"),
+    pytest.param(another_page, id="another_page"),
+    pytest.param(a_closed_tab, id="a_closed_tab"),
+    pytest.param(a_second_press, id="a_second_press", marks=pytest.mark.long),
+    pytest.param(a_reload, id="a_reload", marks=pytest.mark.long),
 ]
 
 
@@ -84,7 +84,7 @@ async def press_and_interrupt(url: str, name: str, offset: float, interrupt: Int
         await interrupt(tab, url)
 
 
-@pytest.mark.parametrize("interrupt", INTERRUPTIONS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("interrupt", INTERRUPTIONS)
 def test_a_dispatch_is_absent_or_whole_and_written_once_whatever_the_user_does(
     server: AppServer, interrupt: Interruption
 ) -> None:

@@ -30,6 +30,7 @@ from tests.support.browser import (
     wait_until,
     written_by_command_line,
 )
+from tests.support.tier import amount
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -171,11 +172,12 @@ def test_a_reload_or_a_closed_tab_during_a_write_leaves_it_whole_and_once(
         return any(server.output_root.glob(f".{name}.tmp-*/1*"))
 
     ends: dict[str, tuple[Callable[[str], bool], Callable[[Page], object]]] = {
-        "reloaded-when-staged": (is_staged, lambda page: page.reload()),
         "reloaded-in-the-middle": (has_begun, lambda page: page.reload()),
         "closed-in-the-middle": (has_begun, lambda page: page.close()),
+        "reloaded-when-staged": (is_staged, lambda page: page.reload()),
     }
-    for name, (is_time, end) in ends.items():
+    tried = list(ends)[: amount(1, 3)]
+    for name, (is_time, end) in ((name, ends[name]) for name in tried):
         context = browser.new_context()
         tab = Tab(context.new_page(), server.url)
         load_request(tab, saved)
@@ -187,7 +189,7 @@ def test_a_reload_or_a_closed_tab_during_a_write_leaves_it_whole_and_once(
         end(tab.page)
         context.close()
 
-    for name in ends:
+    for name in tried:
         record = server.output_root / f"{name}.dispatch.json"
         wait_until(record.exists)
         assert tree(server.output_root / name) == expected

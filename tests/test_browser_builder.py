@@ -189,7 +189,10 @@ def test_a_locked_clause_survives_editing_around_it(tab: Tab) -> None:
     see_assets(tab, query)
 
 
-@pytest.mark.parametrize("milliseconds", [0, 60, 120, 160, 200, 240])
+@pytest.mark.parametrize(
+    "milliseconds",
+    [60, 200, *(pytest.param(other, marks=pytest.mark.long) for other in (0, 120, 160, 240))],
+)
 def test_find_clicked_right_after_a_text_became_valid_acts_on_it(
     tab: Tab, milliseconds: int
 ) -> None:

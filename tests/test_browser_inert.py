@@ -108,7 +108,14 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", REQUESTS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "query",
+        pytest.param("groups", marks=pytest.mark.long),
+        pytest.param("list", marks=pytest.mark.long),
+    ],
+)
 def test_nothing_in_the_data_runs_links_or_draws(
     browser: Browser, server: Server, tmp_path: Path, kind: str
 ) -> None:

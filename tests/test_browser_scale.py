@@ -56,6 +56,7 @@ def test_locating_can_be_cancelled_and_what_was_there_before_stays(found: Tab) -
     found.see_heading("19,999 assets")
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_jobs_are_a_page_of_rows(found: Tab) -> None:
     found.go("Parameters")
     sets = ", ".join(f'{{"seed": {seed}}}' for seed in range(5))
