@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +11,7 @@ from pages.shared.state.edits import load
 from pages.shared.state.inputs import Inputs
 from pages.shared.state.memo import Memo
 from pages.shared.state.session import Session
+from pages.shared.state.settle import settled
 from pages.shared.state.timing import SETTLE_SECONDS, Timing
 from pages.shared.state.work import Work
 
@@ -156,3 +157,24 @@ def test_a_value_is_made_again_for_other_rows_even_if_they_are_equal() -> None:
 
     assert memo.remember_of("sum", rows, None, lambda: object()) is first
     assert memo.remember_of("sum", equal_rows, None, lambda: object()) is not first
+
+
+def test_changes_by_two_threads_undo_nothing() -> None:
+    session = Session()
+    names = [f"input {number}" for number in range(200)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: session.refuse(name, InvalidInput("wrong")), names * 5))
+
+    assert session.inputs.errors.keys() == set(names)
+
+
+def test_a_press_during_a_run_is_not_answered_by_that_run() -> None:
+    session = Session()
+    session.ask("view", "JSON")
+    seen = settled(session)
+    session.ask("find")
+
+    session.answer(*seen)
+
+    assert settled(session).keys() == {"find"}

@@ -73,13 +73,13 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
     if asked.get("source") not in (None, session.typed.source):
         session.keep_typed(source=asked["source"])
         session.reload_editors()
-    session.answer("convert", "view", "source")
+    session.answer(*asked.keys() & {"convert", "view", "source"})
     if asked.keys() & {"convert", "view", "source"}:
         st.rerun()  # the next run finds, if that was pressed too, with the new text
     is_late = is_late_text(session) and current_find(session) is None
     if is_valid and ("find" in asked or is_late):
         start_find(session)
-    session.answer("find")
+    session.answer(*asked.keys() & {"find"})  # not a press that came during this run
     if "find" in asked and not is_valid:
         st.toast("The search did not start: see below what is missing.", icon=":material/info:")
 

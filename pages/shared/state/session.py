@@ -3,13 +3,20 @@
 `Typed` is changed by `keep_typed`, `Inputs` by `edit`, `refuse` and `accept`, `UnderWay`
 by `keep_work`, `Views` by `keep_view`, and `Timing` by `ask`, `answer`, `defer` and
 `reload_editors`. Nothing else assigns them.
+
+Streamlit starts the next run in a thread of its own while the last line of the previous one
+is still being executed. So a change reads and replaces a value under a lock: without it, one
+thread could undo what the other has just noted, such as a press.
 """
 
 from __future__ import annotations
 
 import copy
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from dispatch_core.errors import InvalidInput
 from dispatch_core.request import DispatchRequest
@@ -19,6 +26,21 @@ from pages.shared.state.timing import Deferred, Timing
 from pages.shared.state.typed import Typed
 from pages.shared.state.underway import UnderWay
 from pages.shared.state.views import Views
+
+_P = ParamSpec("_P")
+
+
+def _atomic(
+    change: Callable[Concatenate[Session, _P], None],
+) -> Callable[Concatenate[Session, _P], None]:
+    """A method of `Session` that no other change interrupts."""
+
+    @wraps(change)
+    def locked(session: Session, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        with session.lock:
+            change(session, *args, **kwargs)
+
+    return locked
 
 
 @dataclass
@@ -32,6 +54,7 @@ class Session:
     views: Views = field(default_factory=Views)
     timing: Timing = field(default_factory=Timing)
     memo: Memo = field(default_factory=Memo)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def request(self) -> DispatchRequest:
@@ -48,51 +71,63 @@ class Session:
         """About how many rows it contains: list rows, assets, files and jobs."""
         return len(self.typed.list_rows) + self.work.weight
 
-    def keep_typed(self, **texts: Any) -> None:
+    @_atomic
+    def keep_typed(self, /, **texts: Any) -> None:
         """Replace fields of `Typed`."""
         self.typed = replace(self.typed, **texts)
 
-    def keep_view(self, **views: Any) -> None:
+    @_atomic
+    def keep_view(self, /, **views: Any) -> None:
         """Replace fields of `Views`."""
         self.views = replace(self.views, **views)
 
-    def keep_work(self, **works: Any) -> None:
+    @_atomic
+    def keep_work(self, /, **works: Any) -> None:
         """Replace fields of `UnderWay`."""
         self.work = replace(self.work, **works)
 
-    def edit(self, **changes: Any) -> None:
+    @_atomic
+    def edit(self, /, **changes: Any) -> None:
         """Change the request; raises `InvalidInput`, and then nothing is changed."""
         self.inputs = self.inputs.edited(**changes)
 
+    @_atomic
     def replace_request(self, request: DispatchRequest) -> None:
         """Use a whole request, which no input blocks."""
         self.inputs = Inputs(request)
 
+    @_atomic
     def refuse(self, name: str, error: InvalidInput) -> None:
         """Block the request with `error` of the input `name`; the typed text stays."""
         self.inputs = self.inputs.refused(name, error)
 
+    @_atomic
     def accept(self, name: str) -> None:
         """Note that the input `name` is valid."""
         self.inputs = self.inputs.accepted(name)
 
+    @_atomic
     def ask(self, what: str, value: Any = None) -> None:
         """Note that `what` was pressed; used as a callback, which nothing interrupts."""
         self.timing = self.timing.asking(what, value)
 
+    @_atomic
     def answer(self, *what: str) -> None:
         """Note that these presses are done; others remain."""
         self.timing = self.timing.answered(what)
 
+    @_atomic
     def defer(self, deferred: Deferred | None) -> None:
         """Keep the action of a button until the editor beside it has sent its text."""
         self.timing = replace(self.timing, deferred=deferred)
 
+    @_atomic
     def reload_editors(self) -> None:
         """Give editors a new key: only a new editor shows a text that was not typed into it."""
         self.timing = replace(self.timing, epoch=self.epoch + 1)
         self.keep_typed(table_rows={})
 
+    @_atomic
     def enter_page(self, page: str) -> None:
         """Note the page; on each visit, editors are reset to the kept text."""
         if self.views.page != page:
@@ -102,9 +137,11 @@ class Session:
     def duplicate(self) -> Session:
         """A copy that is edited separately; results and work are shared."""
         twin = copy.copy(self)
+        twin.lock = threading.RLock()
         twin.memo = self.memo.copy()
         return twin
 
+    @_atomic
     def drop_results(self) -> None:
         """Drop results that can be found again; typed texts and a running write stay."""
         self.work = self.work.without_results()
