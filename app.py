@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from pages.shared.state.presses import keep_presses
 from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session
 from pages.shared.widgets.messages import require_settings, show_notice
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import use_style
 
+keep_presses()
 st.set_page_config(page_title="Job dispatch", page_icon=".streamlit/icon.png", layout="wide")
 
 PAGES = {
@@ -35,4 +37,4 @@ st.title(page.title)
 show_notice(session)
 page.run()
 equation_bar(session)  # last, so that it shows the changes of the page
-start_over_button()
+start_over_button(session)

@@ -40,6 +40,7 @@ SETTINGS: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "logger.level": "info",
+    "runner.fastReruns": False,
     "runner.postScriptGC": False,
 }
 
@@ -145,6 +146,47 @@ def test_a_rejected_websocket_has_the_status_403(server: AppServer) -> None:
         connect(address, origin=Origin("http://evil.invalid"))
 
     assert caught.value.response.status_code == 403
+
+
+# Actions that follow each other at once
+
+
+def widget_ids(tab: Tab) -> set[str]:
+    kinds = ((one, one.WhichOneof("type") or "empty") for one in tab.last.elements)
+    return {getattr(getattr(one, kind), "id", "") for one, kind in kinds}
+
+
+@pytest.mark.parametrize("wait", [0, 0.001, 0.002, 0.005])
+def test_no_press_is_lost_if_another_action_follows_at_once(server: AppServer, wait: float) -> None:
+    async def lost_presses() -> int:
+        lost = 0
+        async with Tab(server.url) as tab:
+            await tab.open()
+            for _ in range(25):
+                before = widget_ids(tab)
+                await tab.press_and_leave("start-over")
+                await asyncio.sleep(wait)
+                await tab.rerun()
+                await tab.rerun()
+                lost += widget_ids(tab) == before  # starting over gives each widget a new key
+        return lost
+
+    assert asyncio.run(lost_presses()) == 0
+
+
+def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> None:
+    async def shown() -> list[str]:
+        texts = []
+        async with Tab(server.url) as tab:
+            await tab.open()
+            for _ in range(5):
+                await tab.press_and_leave("find")
+                await tab.rerun()
+                texts.append((await tab.settle()).text)
+                await tab.press("start-over")
+        return texts
+
+    assert all("assets match" in text or "357 assets" in text for text in asyncio.run(shown()))
 
 
 # What plain requests get

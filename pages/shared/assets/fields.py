@@ -20,7 +20,8 @@ from dispatch_core.builder.query_form import Kind
 from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
 from dispatch_core.insight.values import FieldValues, ValueCount
 from pages.shared.state.services import ask_fields, ask_values
-from pages.shared.state.tab import first_value, put_widget, widget_value
+from pages.shared.state.session import Session
+from pages.shared.state.tab import apply_put, first_value, widget_value
 from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
 
@@ -78,7 +79,7 @@ def run_again_after(work: Work[T]) -> None:
     wait()
 
 
-def field_input(label: str, value: str, key: str, within: str = "") -> str:
+def field_input(session: Session, label: str, value: str, key: str, within: str = "") -> str:
     """The path of a field, chosen or typed; ``""`` if the input is empty.
 
     For a text that is not a known path, the nearest paths are offered below. With
@@ -86,6 +87,7 @@ def field_input(label: str, value: str, key: str, within: str = "") -> str:
     """
     fields = known_fields()
     offered = _offered_paths(fields, value, within)
+    apply_put(session, key)
     chosen = st.selectbox(
         label,
         offered,
@@ -97,7 +99,7 @@ def field_input(label: str, value: str, key: str, within: str = "") -> str:
     )
     path = (chosen or "").strip()
     if fields is not None and path and joined_path(within, path) not in fields:
-        _near_paths(fields, path, key, within)
+        _near_paths(session, fields, path, key, within)
     return path
 
 
@@ -117,7 +119,9 @@ def _offered_paths(fields: FieldCatalogue | None, value: str, within: str) -> li
     return list(dict.fromkeys([*([value] if value else []), *_below(known, within)]))
 
 
-def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> None:
+def _near_paths(
+    session: Session, fields: FieldCatalogue, typed: str, key: str, within: str
+) -> None:
     """Offer the known paths nearest to an unknown one, in one menu."""
     found = [one.path for one in fields.search(joined_path(within, typed), MOST_NEAR)]
     near = [*fields.nearest(joined_path(within, typed)), *found]
@@ -128,8 +132,9 @@ def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> No
     name = f"{key}-near"
 
     def take() -> None:
-        if widget_value(name) in offered:
-            put_widget(key, widget_value(name))
+        chosen = widget_value(name)
+        if chosen in offered:
+            session.put(key, chosen)
 
     st.menu_button(
         "Not a known field. Did you mean",
@@ -142,7 +147,7 @@ def _near_paths(fields: FieldCatalogue, typed: str, key: str, within: str) -> No
     )
 
 
-def value_input(path: str, value: str, key: str) -> str:
+def value_input(session: Session, path: str, value: str, key: str) -> str:
     """The one text that the field `path` is compared with, as typed; known values in a menu.
 
     A select box would lose a typed text that was not chosen when it loses the focus.
@@ -151,22 +156,22 @@ def value_input(path: str, value: str, key: str) -> str:
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
     typed = line.text_input(
         "Value",
-        first_value(key, value),
+        first_value(session, key, value),
         placeholder="Type or choose a value" if known else "Value",
         label_visibility="collapsed",
         key=key,
     )
     with line:
-        _known_menu(known, key, lambda chosen: put_widget(key, chosen))
+        _known_menu(known, key, lambda chosen: session.put(key, chosen))
     return typed or ""
 
 
-def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...]:
+def values_input(session: Session, path: str, values: tuple[str, ...], key: str) -> tuple[str, ...]:
     """The texts that the field `path` is compared with, one per line; blank lines are ignored."""
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
     text = line.text_area(
         "Values",
-        first_value(key, "\n".join(values)),
+        first_value(session, key, "\n".join(values)),
         placeholder="One value in each line",
         height=max(68, min(240, 24 * (len(values) + 1))),
         label_visibility="collapsed",
@@ -175,7 +180,7 @@ def values_input(path: str, values: tuple[str, ...], key: str) -> tuple[str, ...
 
     def add(chosen: str) -> None:
         lines = str(widget_value(key) or "").splitlines()
-        put_widget(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
+        session.put(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
 
     with line:
         _known_menu(known_values(path), key, add)

@@ -348,7 +348,7 @@ class _Drawing:
         if isinstance(holder, Elements) and holder.of_values:
             st.markdown("the item itself")
             return row
-        path = field_input("Field", row.path, f"field-{row.key}", self.within)
+        path = field_input(self.session, "Field", row.path, f"field-{row.key}", self.within)
         if path != row.path and not row.texts and row.condition not in forms.ONE_KIND:
             kind = kind_of(joined_path(self.within, path))
             row = forms.with_kind(row, kind) if kind in forms.kinds_for(row.condition) else row
@@ -424,7 +424,7 @@ class _Drawing:
             return replace(row, texts=self.lines(row, f"{key}-list"))
         text = row.texts[0] if row.texts else ""
         if row.condition in ("is", "is not") and row.kind == "text":
-            typed = value_input(joined_path(self.within, row.path), text, key)
+            typed = value_input(self.session, joined_path(self.within, row.path), text, key)
         else:
             typed = self.typed(row, text, key)
         return row if not typed and not row.texts else replace(row, texts=(typed,))
@@ -434,7 +434,7 @@ class _Drawing:
         if not is_plain:  # an empty text, or a space at an end, is visible only in JSON
             st.code(json.dumps(list(row.texts), ensure_ascii=False), language="json")
             return row.texts
-        return values_input(joined_path(self.within, row.path), row.texts, key)
+        return values_input(self.session, joined_path(self.within, row.path), row.texts, key)
 
     def typed(self, row: FormRow, text: str, key: str) -> str:
         hints = {"number": "A number", "JSON": "An object or an array, as JSON"}
@@ -476,7 +476,7 @@ class _Drawing:
     def items_head(self, items: Elements) -> Elements:
         path, words, tools = st.columns([3.4, 6.6, 0.9], vertical_alignment="center")
         with path:
-            field = field_input("List", items.path, f"field-{items.key}", self.within)
+            field = field_input(self.session, "List", items.path, f"field-{items.key}", self.within)
         is_negated = words.selectbox(
             "Items",
             [False, True],

@@ -1,8 +1,8 @@
 """The state of one browser tab: five frozen values, and the one way to change each.
 
 `Typed` is changed by `keep_typed`, `Inputs` by `edit`, `refuse` and `accept`, `UnderWay`
-by `keep_work`, `Views` by `keep_view`, and `Timing` by `ask`, `answer`, `defer` and
-`reload_editors`. Nothing else assigns them.
+by `keep_work`, `Views` by `keep_view`, and `Timing` by `ask`, `answer`, `put`, `applied`,
+`defer` and `reload_editors`. Nothing else assigns them.
 
 Streamlit starts the next run in a thread of its own while the last line of the previous one
 is still being executed. So a change reads and replaces a value under a lock: without it, one
@@ -115,6 +115,17 @@ class Session:
     def answer(self, *what: str) -> None:
         """Note that these presses are done; others remain."""
         self.timing = self.timing.answered(what)
+
+    @_atomic
+    def put(self, key: str, value: Any) -> None:
+        """Set the value of the widget `key` when it is drawn next; for callbacks of others."""
+        self.timing = replace(self.timing, puts={**self.timing.puts, key: value})
+
+    @_atomic
+    def applied(self, key: str) -> None:
+        """Note that the widget `key` has the value that was put."""
+        others = {one: value for one, value in self.timing.puts.items() if one != key}
+        self.timing = replace(self.timing, puts=others)
 
     @_atomic
     def defer(self, deferred: Deferred | None) -> None:

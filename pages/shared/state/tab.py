@@ -1,4 +1,10 @@
-"""The session of this tab, and its widgets; only this file touches `st.session_state`."""
+"""The session of this tab, and its widgets; only this file touches `st.session_state`.
+
+Streamlit interrupts a callback where it reads or writes an item of `st.session_state`, if the
+browser has sent another action by then; what the callback had still to do is lost. So a
+callback reads with `widget_value`, which copies all items at once, and notes its changes in
+the session; the next run applies them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +19,7 @@ from pages.shared.state.sign_in import current_user
 from pages.shared.state.timing import Timing
 
 _SESSION, _ID = "dispatch", "dispatch-id"
+_START_OVER = "start over"
 
 
 def begin_session() -> Session:
@@ -25,6 +32,8 @@ def begin_session() -> Session:
             _resume()
         else:
             _start(Session(owner=current_user()))
+    if _START_OVER in open_session().timing.asked:
+        _start_over()
     name = st.session_state[_ID]
     kept_sessions().show(name, current_connection())
     keep_id(name, KEPT_SECONDS)
@@ -52,14 +61,19 @@ def _resume() -> None:
 
 
 def _start(session: Session) -> None:
-    st.session_state[_SESSION] = session
     st.session_state[_ID] = kept_sessions().add(session, current_connection())
+    st.session_state[_SESSION] = session
 
 
-def start_over() -> None:
-    """Drop everything typed and found in this tab; a running write continues."""
-    kept_sessions().forget(st.session_state[_ID])
+def start_over(session: Session) -> None:
+    """Drop everything typed and found in this tab, in the next run; a running write continues."""
+    session.ask(_START_OVER)
+
+
+def _start_over() -> None:
+    former = st.session_state[_ID]
     _start(Session(owner=current_user(), timing=Timing(open_session().epoch + 1)))
+    kept_sessions().forget(former)
 
 
 def open_session() -> Session:
@@ -70,20 +84,23 @@ def open_session() -> Session:
 
 def widget_value(key: str) -> Any:
     """The current value of a widget, for its own callback."""
-    return st.session_state.get(key)
+    return st.session_state.to_dict().get(key)
 
 
-def first_value(key: str, value: str) -> str:
-    """The default of a text input with this key; "" in the run after `put_widget` set it.
+def apply_put(session: Session, key: str) -> bool:
+    """Give the widget `key` the value that another widget put; whether there was one."""
+    if key not in session.timing.puts:
+        return False
+    st.session_state[key] = session.timing.puts[key]
+    session.applied(key)
+    return True
+
+
+def first_value(session: Session, key: str, value: str) -> str:
+    """The default of a text input with this key; "" in the run that applies a put value.
 
     Streamlit warns about a default for a widget whose value was set. Every other run needs
     the default: if a click interrupted an earlier run, the browser did not receive it. Then
     the browser takes the value of the widget from the default, and sends it back as typed.
     """
-    return "" if st.session_state.pop(f"{key}-put", False) else value
-
-
-def put_widget(key: str, value: Any) -> None:
-    """Set the value of a widget, from the callback of another one."""
-    st.session_state[key] = value
-    st.session_state[f"{key}-put"] = True
+    return "" if apply_put(session, key) else value

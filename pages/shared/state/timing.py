@@ -1,4 +1,4 @@
-"""Presses that wait until an editor has sent its text, and the epoch that resets editors."""
+"""Presses and values that the next run uses, and the epoch that resets editors."""
 
 from __future__ import annotations
 
@@ -37,12 +37,15 @@ class Timing:
         The action of a button beside an editor.
     find_pressed
         When Find was pressed last.
+    puts
+        Key of a widget -> the value that another widget's callback gave it.
     """
 
     epoch: int = 0
     asked: Mapping[str, tuple[float, Any]] = field(default_factory=dict)
     deferred: Deferred | None = None
     find_pressed: float = -LATE_SECONDS
+    puts: Mapping[str, Any] = field(default_factory=dict)
 
     def asking(self, what: str, value: Any) -> Timing:
         """A copy with one more press."""

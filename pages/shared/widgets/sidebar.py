@@ -117,11 +117,11 @@ def input_name(request: DispatchRequest) -> str:
     return "group" if request.group_by else "input"
 
 
-def start_over_button() -> None:
+def start_over_button(session: Session) -> None:
     """Offer to start over, in two clicks."""
     with st.sidebar.popover("Start over", icon=":material/restart_alt:", type="tertiary"):
         st.write("Discard the assets, files and parameters of this tab?")
-        if st.button("Yes, start over", key="start-over", on_click=start_over):
+        if st.button("Yes, start over", on_click=start_over, args=(session,), key="start-over"):
             st.switch_page("pages/plan/assets.py")
 
 
