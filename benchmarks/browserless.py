@@ -146,6 +146,7 @@ class Tab:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     last: Run = field(default_factory=Run)
+    kinds: list[str] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
     page: str = ""
     session_id: str = ""
@@ -286,6 +287,7 @@ class Tab:
     def _take(self, message: ForwardMsg, run: Run) -> bool:
         """Record the content of `message`; return True if it ends the run."""
         kind = message.WhichOneof("type")
+        self.kinds.append(kind or "")
         run.content += message.SerializeToString()
         if kind == "new_session":
             self._begin(message, run)

@@ -189,6 +189,38 @@ def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> Non
     assert all("assets match" in text or "357 assets" in text for text in asyncio.run(shown()))
 
 
+# Addresses of pages
+
+
+def test_the_first_visit_after_a_start_may_be_to_any_page(tmp_path: Path) -> None:
+    async def kinds(url: str) -> list[str]:
+        async with Tab(url) as tab:
+            await tab.open("jobs")
+            return tab.kinds
+
+    with AppServer(tmp_path) as server:
+        sent = asyncio.run(kinds(server.url))
+
+    assert "navigation" in sent
+    assert "page_not_found" not in sent
+
+
+def test_each_page_that_has_an_address_can_be_the_first() -> None:
+    app = ast.parse((ROOT / "app.py").read_text("utf-8"))
+    pages = [
+        Path(str(ast.literal_eval(call.args[0])))
+        for call in ast.walk(app)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) == "st.Page"
+        and keyword(call, "default") is None
+    ]
+
+    first = {path.name for path in (ROOT / "pages").glob("*.py") if path.name != "__init__.py"}
+
+    assert len(pages) >= 4
+    assert {path.name for path in pages} == first
+
+
 # What plain requests get
 
 
