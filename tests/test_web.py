@@ -40,7 +40,6 @@ SETTINGS: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "logger.level": "info",
-    "runner.fastReruns": False,
     "runner.postScriptGC": False,
 }
 
@@ -172,6 +171,22 @@ def test_no_press_is_lost_if_another_action_follows_at_once(server: AppServer, w
         return lost
 
     assert asyncio.run(lost_presses()) == 0
+
+
+def test_a_page_opened_right_after_a_press_is_the_one_that_is_shown(server: AppServer) -> None:
+    async def shown() -> list[str]:
+        keys = []
+        async with Tab(server.url) as tab:
+            await tab.open()
+            for wait in (0, 0.01, 0.1, 0.3):
+                await tab.press_and_leave("find")
+                await asyncio.sleep(wait)
+                await tab.go("Files")
+                keys.append(tab.widget("extension"))
+                await tab.go("Assets")
+        return keys
+
+    assert len(asyncio.run(shown())) == 4
 
 
 def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> None:
