@@ -32,8 +32,11 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
     environment = {
         "DOCDB_HOST": " example.org:8443 ",
         "DOCDB_VERSION": "v2",
-        "DOCDB_DATABASE": "database",
-        "DOCDB_COLLECTION": "collection\n",
+        "DISPATCH_DATABASE": "database",
+        "DISPATCH_COLLECTION": "collection\n",
+        "DOCDB_DATABASE": "analysis",
+        "DOCDB_COLLECTION": " project",
+        "DISPATCH_RESULTS_HOST": "results.example.org",
         "DISPATCH_BUCKETS": " s3",
         "DISPATCH_DEMO_ASSETS": " 50 ",
     }
@@ -43,6 +46,9 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
         version="v2",
         database="database",
         collection="collection",
+        results_host="results.example.org",
+        results_database="analysis",
+        results_collection="project",
         buckets="s3",
         demo_assets=50,
     )
