@@ -59,6 +59,11 @@ class SourceSettings:
         return bool(self.results_database and self.results_collection)
 
     @property
+    def can_check(self) -> bool:
+        """Whether jobs can be looked for: in configured results, or in those of the demo."""
+        return self.has_results or not (self.host or self.results_host)
+
+    @property
     def is_demo(self) -> bool:
         """Whether records come from the embedded demo."""
         return not self.host
@@ -125,11 +130,11 @@ def open_results(settings: SourceSettings, *, is_asked: bool = False) -> Metadat
     The demo has results of its own, which are used if they are configured or asked for. A
     gateway is read in v1, where wrappers write.
     """
+    if not settings.can_check or not (is_asked or settings.has_results):
+        return None
     host = settings.results_host or settings.host
     if not host:
-        return _demo_results(settings) if is_asked or settings.has_results else None
-    if not settings.has_results:
-        return None
+        return _demo_results(settings)
     return open_metadata_source(
         replace(
             settings,

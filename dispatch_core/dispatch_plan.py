@@ -20,6 +20,7 @@ from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import (
     BuiltJobs,
+    KeptJobs,
     assign_workers,
     build_jobs,
     cap_jobs,
@@ -171,7 +172,7 @@ def assemble_plan(
         capped=cut,
         warnings=(
             *map(Notice, _warnings(checked, found, grouped, located)),
-            *map(Notice, _processed_warnings(request, processed, built)),
+            *map(Notice, _processed_warnings(request, processed, built, fresh)),
             *_cap_notice(cut, request.max_number_of_tasks_dispatched),
         ),
         query_text=text,
@@ -204,7 +205,7 @@ def _with_findings(built: BuiltJobs, processed: Processed | None) -> tuple[Job, 
 
 
 def _processed_warnings(
-    request: DispatchRequest, processed: Processed | None, built: BuiltJobs
+    request: DispatchRequest, processed: Processed | None, built: BuiltJobs, fresh: KeptJobs
 ) -> Iterator[str]:
     unknown = job_names(request.run_anyway) - {job.name for job in built.jobs}
     if unknown:
@@ -219,7 +220,7 @@ def _processed_warnings(
             f"The results have the panel values {panel}: give them as parameters of "
             "analysis_code, so that the wrapper recognizes its jobs"
         )
-    again = len(processed.findings) - len(_skipped(request, processed))
+    again = len(processed.findings) - len(fresh.exclusions)
     if again:
         verb = "is" if again == 1 else "are"
         yield f"{counted(again, 'job')} that {verb} already processed will be dispatched again"

@@ -202,3 +202,20 @@ def test_results_that_fail_give_no_plan_and_a_way_to_try_again(
 
     assert "the check for processed jobs failed" in " ".join(failed)
     assert "= **2** jobs" in equation(app)
+
+
+def test_a_loaded_rule_without_results_can_be_given_up(
+    gateway: GatewayServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCDB_COLLECTION")
+    app = open_app()
+    session_of(app).edit(skip_processed="exact")
+    find(app)
+    go(app, JOBS)
+    finish(app, session_of(app).work.plan)
+    failed = [one.value for one in app.main.error]
+
+    choose_rule(app, "no")
+
+    assert "needs the results" in " ".join(failed)
+    assert "= **2** jobs" in equation(app)

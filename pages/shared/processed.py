@@ -32,7 +32,7 @@ _UNNAMED = AnalysisCode()
 def processed_options(session: Session) -> None:
     """Edit which processed jobs are excluded, and whose results count."""
     settings = current_settings()
-    if not (settings.has_results or settings.is_demo):
+    if not settings.can_check and session.request.skip_processed is None:
         return
     usual: SkipProcessed = "report" if settings.has_results else "no"
     rule = session.request.skip_processed or usual
@@ -49,7 +49,7 @@ def processed_options(session: Session) -> None:
         )
         is_usual = session.request.skip_processed is None and rule == usual
         session.edit(skip_processed=None if is_usual else rule)
-        if rule != "no":
+        if rule != "no" and settings.can_check:
             _wrapper_menu(session)
 
 
