@@ -214,6 +214,12 @@ def _processed_warnings(
         return
     if processed.note:
         yield f"Already processed: {processed.note}"
+    if processed.attached:
+        urls = ", ".join(processed.attached)
+        yield (
+            f"New jobs differ from results only by further inputs: {urls}. "
+            "If they are attached to the wrapper, give them as input_urls of analysis_code"
+        )
     if processed.panel:
         panel = json.dumps(dict(processed.panel), ensure_ascii=False)
         yield (

@@ -423,6 +423,22 @@ def test_the_panel_values_of_most_results_are_said_if_the_request_has_others() -
     assert verdicts(same) == {"a0": "done", "a1": "done"}
 
 
+def test_further_inputs_by_which_results_differ_from_new_jobs_are_said() -> None:
+    model = "s3://attached/model"
+    results = Records([result(model, A0), result(A1), result(f"{model}/", A1)])
+
+    made = plan(results)
+    given = plan(results, analysis_code={**FRAME, "input_urls": [model]})
+
+    assert verdicts(made) == {"a1": "done"}
+    assert [str(one) for one in made.warnings if "inputs" in str(one)] == [
+        f"New jobs differ from results only by further inputs: {model}. If they are attached to "
+        "the wrapper, give them as input_urls of analysis_code"
+    ]
+    assert verdicts(given) == {"a0": "done", "a1": "done, spelled otherwise"}
+    assert not [one for one in given.warnings if "inputs" in str(one)]
+
+
 def test_empty_results_mean_that_every_job_is_new_and_say_so() -> None:
     made = plan(Records([]), analysis_code=None, skip_processed="exact")
 

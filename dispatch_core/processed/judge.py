@@ -66,6 +66,7 @@ class Processed:
     ``frame`` is None if the results have no record at all, or if nothing was checked: then
     ``note`` says why. ``panel`` has the values that most records of this version have in the
     panel, if the frame has others: with those the wrapper would not recognize its jobs.
+    ``attached`` has the further inputs by which records most often differ from new jobs.
     """
 
     source: str
@@ -73,6 +74,7 @@ class Processed:
     findings: Mapping[str, Finding] = field(default_factory=dict)
     note: str = ""
     panel: Mapping[str, str] = field(default_factory=dict)
+    attached: tuple[str, ...] = ()
 
     def skipped(self, rule: SkipProcessed, run_anyway: Iterable[str]) -> dict[str, Finding]:
         """The processed jobs that `rule` excludes, by name."""
@@ -130,9 +132,15 @@ def check_processed(
     findings = _by_name(jobs, names, results, progress)
     rest = [job for job in jobs if job.name not in findings]
     works = JobWorks(rest, frame)
-    others = _by_meaning(rest, works, names, frame, results, progress)
-    panel = _usual_panel(others, works, frame)
-    return Processed(results.label, frame, findings | others, panel=panel)
+    others, further = _by_meaning(rest, works, names, frame, results, progress)
+    findings |= others
+    return Processed(
+        results.label,
+        frame,
+        findings,
+        panel=_usual_panel(others, works, frame),
+        attached=_usual_inputs(further, findings),
+    )
 
 
 def _by_name(
@@ -157,20 +165,44 @@ def _by_meaning(
     frame: Frame,
     results: MetadataSource,
     progress: Progress,
-) -> dict[str, Finding]:
-    """The jobs that do the work of a record which is written in another way."""
+) -> tuple[dict[str, Finding], dict[str, frozenset[str]]]:
+    """The jobs that do the work of a record which is written in another way.
+
+    And the further inputs of a record, by the name of the job that it equals otherwise.
+    """
     jobs_of: defaultdict[Work, list[Job]] = defaultdict(list)
     for job in jobs:
         jobs_of[works.of(job)].append(job)
     urls = dict.fromkeys(job.assets[0].asset.location for job in jobs)
     findings: dict[str, Finding] = {}
+    further: dict[str, frozenset[str]] = {}
     for record, verdict in _by_wrapper(records_about(results, urls, progress), frame):
         for work in works.of_code(record.code):
             for job in jobs_of.get(work, ()):
                 is_named = record.name in names.of(job, RARE_FORMS)  # not asked by name
                 best = Verdict.DONE if is_named else verdict
                 _keep_best(findings, job.name, Finding(best, record))
-    return findings
+            further.update(_further_inputs(work, jobs_of))
+    return findings, further
+
+
+def _further_inputs(
+    work: Work, jobs_of: Mapping[Work, Sequence[Job]]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each job of one input that does `work` with fewer inputs, and those that it lacks."""
+    inputs, files, text = work
+    if len(inputs) > 1:
+        for url in inputs:
+            for job in jobs_of.get((frozenset((url,)), files, text), ()):
+                yield job.name, inputs - {url}
+
+
+def _usual_inputs(
+    further: Mapping[str, frozenset[str]], findings: Mapping[str, Finding]
+) -> tuple[str, ...]:
+    """The most frequent further inputs of records that equal new jobs otherwise."""
+    counts = Counter(urls for name, urls in further.items() if name not in findings)
+    return tuple(sorted(counts.most_common(1)[0][0])) if counts else ()
 
 
 def _usual_panel(
