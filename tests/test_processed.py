@@ -439,6 +439,26 @@ def test_further_inputs_by_which_results_differ_from_new_jobs_are_said() -> None
     assert not [one for one in given.warnings if "inputs" in str(one)]
 
 
+def test_a_panel_value_that_is_not_text_is_ignored_as_the_label_is() -> None:
+    frame = {**FRAME, "parameters": {"dry run": "0"}}
+
+    made = plan(Records([result(A0, parameters={"dry run": [0]})]), analysis_code=frame)
+
+    assert verdicts(made) == {"a0": "done, spelled otherwise"}
+
+
+def test_a_key_of_a_job_that_is_done_is_not_a_label_of_the_others() -> None:
+    parameters = {"distributed_parameters": [{"a key": "x"}, {"b": 1}]}
+    results = Records(
+        [result(A0, parameters={"a key": "x"}), result(A0, parameters={"a key": "x", "b": 1})]
+    )
+
+    made = plan(results, parameters=parameters)
+
+    assert made.processed is not None
+    assert [str(one.verdict) for one in made.processed.findings.values()] == ["done"]
+
+
 def test_empty_results_mean_that_every_job_is_new_and_say_so() -> None:
     made = plan(Records([]), analysis_code=None, skip_processed="exact")
 

@@ -131,7 +131,7 @@ def check_processed(
     names = CodeNames(frame, fixed, is_merged=request.is_merged)
     findings = _by_name(jobs, names, results, progress)
     rest = [job for job in jobs if job.name not in findings]
-    works = JobWorks(rest, frame)
+    works = JobWorks(jobs, frame)
     others, further = _by_meaning(rest, works, names, frame, results, progress)
     findings |= others
     return Processed(

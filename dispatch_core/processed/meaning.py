@@ -79,7 +79,8 @@ class JobWorks:
     def panel_of(self, code: Mapping[str, Any]) -> dict[str, str]:
         """The labels and values of the panel in the ``code`` of a record of this wrapper."""
         parameters = code.get("parameters") or {}
-        return {key: one for key, one in parameters.items() if self._is_label(key, one)}
+        labels = (key for key, one in parameters.items() if self._is_label(key, one))
+        return {key: parameters[key] for key in labels if isinstance(parameters[key], str)}
 
     def _text(self, parameters: Mapping[str, Any] | None) -> str:
         held = self._texts.get(id(parameters))
