@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -86,6 +88,82 @@ def plan(task: Task) -> Callable[[], dict[str, Any]]:
         return {"matched": made.found.matched, "jobs": len(made.jobs)}
 
     return work
+
+
+def processed(task: Task) -> Callable[[], dict[str, Any]]:
+    """Look for `count` jobs among as many records, half of them written in another way."""
+    from dispatch_core.jobs import LocatedGroup, build_jobs
+    from dispatch_core.processed.judge import Verdict, check_processed
+    from dispatch_core.request import make_request
+    from dispatch_core.types import DataAsset, LocatedAsset
+
+    code = {"url": "https://example.org/capsule/1", "name": "wrapper", "version": "3.0"}
+    request = make_request(query={}, analysis_code=code)
+    places = [f"s3://example-bucket/behavior_{number:07}" for number in range(task["count"])]
+    groups = [LocatedGroup((LocatedAsset(DataAsset(one, one, one)),)) for one in places]
+    jobs = build_jobs(groups, (), split_files=True).jobs
+    results = ResultsInMemory(code, places)
+
+    def work() -> dict[str, Any]:
+        found = check_processed(jobs, {}, request, results).findings.values()
+        verdicts = [one.verdict for one in found]
+        return {
+            "done": verdicts.count(Verdict.DONE),
+            "otherwise": verdicts.count(Verdict.SPELLED_OTHERWISE),
+            "requests": results.requests,
+        }
+
+    return work
+
+
+class ResultsInMemory:
+    """Results that answer from a dictionary: one for each place, every other with a slash."""
+
+    label = "results in memory"
+
+    def __init__(self, code: dict[str, Any], places: list[str]) -> None:
+        self.requests = 0
+        self._records: dict[str, dict[str, Any]] = {}
+        for number, place in enumerate(places):
+            url = place + "/" * (number % 2)
+            whole = _code(code, url)
+            name = hashlib.sha256(json.dumps(whole, separators=(",", ":")).encode()).hexdigest()
+            record = {
+                "name": name,
+                "location": f"s3://example-results/{name}",
+                "processing": {"data_processes": [{"code": whole}]},
+            }
+            self._records |= {name: record, url: record}
+
+    def aggregate(self, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The records whose name, or the url of whose input, is one of the given."""
+        self.requests += 1
+        (wanted,) = pipeline[0]["$match"].values()
+        return [self._records[one] for one in wanted["$in"] if one in self._records]
+
+    def find_page(self, *unused: object) -> list[dict[str, Any]]:
+        """No record: the check asks by `aggregate` only."""
+        return []
+
+    def count(self, filter_query: dict[str, Any]) -> int:
+        """The number of records."""
+        return len(self._records) // 2
+
+
+def _code(code: dict[str, Any], url: str) -> dict[str, Any]:
+    nothing = dict.fromkeys(("language", "language_version"))
+    inputs = [{"object_type": "Data asset", "name": None, "url": url}]
+    return {
+        "object_type": "Code",
+        **code,
+        "commit_hash": None,
+        "container": None,
+        "run_script": "code/run",
+        **nothing,
+        "input_data": inputs,
+        "parameters": {},
+        "core_dependency": None,
+    }
 
 
 def inventory(task: Task) -> Callable[[], dict[str, Any]]:
@@ -190,6 +268,7 @@ if __name__ == "__main__":
         list_pages,
         boto3_pages,
         plan,
+        processed,
         stream_only,
         raw_files,
         our_folder,

@@ -28,7 +28,19 @@ def planning(form: Form) -> Report:
         Figure(f"query to plan, {many:,} assets: peak", wide.megabytes, " MB", 600, at_most=True),
     )
     columns = ("embedded demo", "matched", "jobs", "query to plan", "peak")
-    return Report((Table("Planning", columns, rows),), figures)
+    table, figure = _processed(many)
+    return Report((Table("Planning", columns, rows), table), (*figures, figure))
+
+
+def _processed(count: int) -> tuple[Table, Figure]:
+    """Check as many jobs as there are records, half of them written in another way."""
+    one = measure("benchmarks.ours", "processed", {"count": count})
+    name = f"{count:,} jobs, {count:,} records"
+    done = f"{one.result['done']:,} by name, {one.result['otherwise']:,} by meaning"
+    row = (name, done, f"{one.result['requests']:,}", f"{one.cpu:.2f} s")
+    columns = ("already processed, results in memory", "found", "requests", "CPU")
+    figure = Figure(f"already processed, {name}: CPU", one.cpu, " s", 10, at_most=True)
+    return Table("Already processed", columns, (row,)), figure
 
 
 def plan(assets: int, sets: int) -> Measurement:

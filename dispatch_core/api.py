@@ -23,6 +23,7 @@ from dispatch_core.connect import (
     open_cluster,
     open_metadata_source,
     open_object_lister,
+    open_results,
     settings_from,
 )
 from dispatch_core.dispatch import checked_progress, plan_dispatch
@@ -185,8 +186,9 @@ def plan(
             partial(checked_progress, progress),
             partial(_opened, source, buckets, settings, soon="file_extension" in options),
         )
+        results = _opened_results(source, settings, made)
         with cluster or nullcontext():
-            planned = plan_dispatch(made, records, lister, report, cluster)
+            planned = plan_dispatch(made, records, lister, report, cluster, results)
         return Plan(planned, local_inputs(settings))
 
 
@@ -232,6 +234,16 @@ def _opened_buckets(buckets: object, settings: SourceSettings, soon: bool) -> Ob
     if buckets is not None and not settings.buckets.strip():
         raise InvalidInput(Issue("it is blank", "buckets", 'Give "demo", "s3" or a folder'))
     return open_object_lister(settings, soon=soon)
+
+
+def _opened_results(
+    source: object, settings: SourceSettings, request: DispatchRequest
+) -> MetadataSource | None:
+    """The results that are configured; those of the demo only for the assets of the demo."""
+    is_own = source is not None and not isinstance(source, str)
+    if is_own and not (settings.results_host or settings.host):
+        return None
+    return open_results(settings, is_asked=request.skip_processed not in (None, "no"))
 
 
 def _documented(option: Option) -> str:

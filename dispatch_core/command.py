@@ -19,9 +19,10 @@ from dispatch_core.connect import (
     open_cluster,
     open_metadata_source,
     open_object_lister,
+    open_results,
     settings_from,
 )
-from dispatch_core.dispatch import plan_dispatch, require_jobs
+from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.options import OPTIONS, every_option, option_of
@@ -72,9 +73,13 @@ def _run(given: argparse.Namespace) -> int:
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     request = _request(given)
+    results = open_results(settings, is_asked=request.skip_processed not in (None, "no"))
+    require_results(request, results)
+    if results is not None and request.skip_processed != "no":
+        print(one_line(f"results: {results.label}"), flush=True)
     target = _outputs(given, (*_inputs(given), *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
-        plan = plan_dispatch(request, source, lister, progress, cluster)
+        plan = plan_dispatch(request, source, lister, progress, cluster, results)
     print_plan(plan, whole=bool(given.plan))
     if given.ledger:
         write_text_file(given.ledger, ledger_text(plan.exclusions, given.ledger))
@@ -111,6 +116,7 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
     changes |= _chosen_trial(given, base.trial)
     changes |= _chosen_assets(given)
     changes |= _chosen_parameters(given)
+    changes |= _chosen_code(given)
     return override_request(base, **changes)
 
 
@@ -157,6 +163,16 @@ def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
         text = decode_json(_read(path, path.name), path.name)
         found["parameters"] = parse_parameters(text, schema, path.name)[0]
     return found
+
+
+def _chosen_code(given: argparse.Namespace) -> dict[str, Any]:
+    """The wrapper whose results count: JSON, or the content of a JSON file."""
+    text, option = given.analysis_code, "--analysis_code"
+    if not text:
+        return {}
+    if text.lstrip().startswith(("{", "[")):
+        return {"analysis_code": load_json(text, option)}
+    return {"analysis_code": load_json(_read(text, option), _shown_name(text, option))}
 
 
 def _input_directory(given: argparse.Namespace) -> Path:
@@ -235,6 +251,8 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
     """Every file that this command reads, except those of its sources."""
     named = [given.request, given.parameters_schema]
+    if given.analysis_code and not given.analysis_code.lstrip().startswith(("{", "[")):
+        named.append(given.analysis_code)
     if given.use_data_asset_csv:
         yield _input_directory(given) / CSV_NAME
     elif given.docdb_query and not given.docdb_query.strip().startswith(("{", "[")):

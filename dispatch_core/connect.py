@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ class SourceSettings:
 
     ``host`` "" is the embedded demo. ``buckets`` is "demo", "s3" or a folder with a
     sub-folder for each bucket; "" is "demo" with the demo host, else "s3".
+    ``results_host`` "" is the host of the assets. Results are configured if both
+    ``results_database`` and ``results_collection`` are given.
     ``inventory`` has the locations of S3 inventories, comma-separated, to read instead;
     ``dask_scheduler`` "" locates files with threads of this process.
     """
@@ -47,6 +49,19 @@ class SourceSettings:
     demo_assets: int = DEMO_ASSETS
     dask_scheduler: str = ""
     inventory: str = ""
+    results_host: str = field(default="", repr=False)
+    results_database: str = ""
+    results_collection: str = ""
+
+    @property
+    def has_results(self) -> bool:
+        """Whether the collection of the results is configured."""
+        return bool(self.results_database and self.results_collection)
+
+    @property
+    def can_check(self) -> bool:
+        """Whether jobs can be looked for: in configured results, or in those of the demo."""
+        return self.has_results or not (self.host or self.results_host)
 
     @property
     def is_demo(self) -> bool:
@@ -72,6 +87,9 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
         collection=get("docdb_collection"),
         buckets=get("buckets"),
         inventory=get("s3_inventory"),
+        results_host=get("results_host"),
+        results_database=get("results_database"),
+        results_collection=get("results_collection"),
         dask_scheduler=get("dask_scheduler"),
         demo_assets=_demo_assets(environment.get("DISPATCH_DEMO_ASSETS", "").strip()),
     )
@@ -103,6 +121,28 @@ def open_metadata_source(settings: SourceSettings) -> MetadataSource:
         version=settings.version,
         database=settings.database,
         collection=settings.collection,
+    )
+
+
+def open_results(settings: SourceSettings, *, is_asked: bool = False) -> MetadataSource | None:
+    """The records of processed jobs; None if they are not configured.
+
+    The demo has results of its own, which are used if they are configured or asked for. A
+    gateway is read in v1, where wrappers write.
+    """
+    if not settings.can_check or not (is_asked or settings.has_results):
+        return None
+    host = settings.results_host or settings.host
+    if not host:
+        return _demo_results(settings)
+    return open_metadata_source(
+        replace(
+            settings,
+            host=host,
+            version="v1",
+            database=settings.results_database,
+            collection=settings.results_collection,
+        )
     )
 
 
@@ -161,6 +201,22 @@ def _demo_source(settings: SourceSettings) -> MetadataSource:
         adapter=GatewayAdapter(gateway),
         label=f"embedded demo, {len(catalogue.records):,} generated assets"
         " (set DOCDB_HOST for a real database)",
+    )
+
+
+def _demo_results(settings: SourceSettings) -> MetadataSource:
+    from dispatch_core.demo.gateway import DemoGateway, GatewayAdapter
+    from dispatch_core.demo.results import COLLECTION, DATABASE, demo_results
+    from dispatch_core.sources.gateway import GatewaySource
+
+    records = demo_results(_catalogue(settings.demo_assets))
+    gateway = DemoGateway((), collections={f"{DATABASE}/{COLLECTION}": records})
+    return GatewaySource(
+        "demo.invalid",
+        database=DATABASE,
+        collection=COLLECTION,
+        adapter=GatewayAdapter(gateway),
+        label=f"embedded demo, {len(records):,} generated results",
     )
 
 

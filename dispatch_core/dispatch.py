@@ -26,6 +26,7 @@ def plan_dispatch(
     lister: ObjectLister,
     progress: Progress | None = None,
     executor: ListingExecutor | None = None,
+    results: MetadataSource | None = None,
 ) -> DispatchPlan:
     """The plan of `request` on these sources; nothing is written.
 
@@ -35,6 +36,8 @@ def plan_dispatch(
     ----------
     executor
         Where files are listed; threads of this process unless given.
+    results
+        The records of processed jobs; without them no job is known to be processed.
 
     Raises
     ------
@@ -46,12 +49,29 @@ def plan_dispatch(
     source, lister = checked_source(source), checked_lister(lister)
     progress = checked_progress(progress)
     steps = begin_steps(require_request(request))
+    require_results(request, results)
     if steps.error is not None:
         raise steps.error
     steps = steps.with_found(steps.find(source, progress))
     if steps.located is None:
         steps = steps.with_listed(steps.list_files(lister, progress, executor))
+    if results is not None and request.skip_processed != "no":
+        steps = steps.with_built(steps.build())
+        steps = steps.with_processed(steps.check(checked_source(results), progress))
     return steps.assemble(lister.label)
+
+
+def require_results(request: DispatchRequest, results: object) -> None:
+    """Raise `InvalidInput` if the request asks for processed jobs without results."""
+    if results is None and request.skip_processed not in (None, "no"):
+        raise missing_results(request)
+
+
+def missing_results(request: DispatchRequest) -> InvalidInput:
+    """The error of a request that asks for processed jobs where no results are configured."""
+    what = f"skip_processed={request.skip_processed} needs the results, and none are configured"
+    action = "Name them: --results_database and --results_collection"
+    return InvalidInput(Issue(what, "--skip_processed", action))
 
 
 def checked_progress(progress: object) -> Progress:
@@ -93,6 +113,10 @@ def require_jobs(plan: DispatchPlan) -> None:
         raise NothingFound(Issue("no asset matches the query", f"source {plan.source}", action))
     if not plan.jobs:
         families = {row.reason.family for row in plan.exclusions} - {"requested"}
+        if plan.equation.processed and not families:
+            what = f"every job is already processed ({counted(plan.equation.processed, 'job')})"
+            action = "Nothing was written; --skip_processed=report dispatches them again"
+            raise NothingFound(Issue(what, "skip_processed", action))
         error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
         matched = counted(plan.found.matched, "matched asset")
         what = f"no job can be made from {matched} ({_counts(plan.exclusions)})"

@@ -7,21 +7,32 @@ zip are made from `DispatchPlan.files`, and the fingerprint is the digest of tha
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dispatch_core.choose import Chosen
 from dispatch_core.find import FoundAssets
 from dispatch_core.grouping import Grouped
 from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
-from dispatch_core.jobs import assign_workers, build_jobs, cap_jobs, locate_groups
+from dispatch_core.jobs import (
+    BuiltJobs,
+    KeptJobs,
+    assign_workers,
+    build_jobs,
+    cap_jobs,
+    exclude_processed,
+    locate_groups,
+)
 from dispatch_core.language.bson import MISSING
 from dispatch_core.language.paths import value_at
 from dispatch_core.locate import Located
 from dispatch_core.options import DEFAULT_WORKERS
 from dispatch_core.parameter_sets.document import ParameterSets
+from dispatch_core.processed.judge import Processed, job_names
 from dispatch_core.request import CheckedRequest, DispatchRequest
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, LocatedAsset, Notice, Reason
@@ -31,9 +42,10 @@ from dispatch_core.types import Exclusion, LocatedAsset, Notice, Reason
 class Equation:
     """The job equation: assets, inputs, parameter sets, excluded, jobs, workers.
 
-    ``jobs`` is ``inputs`` times ``sets`` (1 without parameter sets), minus repeats and
-    jobs over the cap. An input is a file if files are split, else an asset or a group.
-    ``excluded`` counts the rows of the ledger.
+    ``jobs`` is ``inputs`` times ``sets`` (1 without parameter sets), minus repeats, jobs
+    that are excluded because they are already processed, and jobs over the cap. An input is
+    a file if files are split, else an asset or a group. ``excluded`` counts the rows of the
+    ledger.
     """
 
     matched: int
@@ -42,6 +54,7 @@ class Equation:
     input_kind: str
     sets: int
     excluded: int
+    processed: int
     capped: int
     jobs: int
     workers: int
@@ -52,7 +65,8 @@ class Equation:
         size = counted(self.smallest, "job")
         if self.largest != self.smallest:
             size = f"{self.smallest:,} to {counted(self.largest, 'job')}"
-        cut = f" - {self.capped:,} over the cap" if self.capped else ""
+        cut = f" - {self.processed:,} already processed" if self.processed else ""
+        cut += f" - {self.capped:,} over the cap" if self.capped else ""
         return (
             f"{counted(self.matched, 'asset')} matched, {self.assets:,} usable -> "
             f"{counted(self.inputs, self.input_kind)} x {counted(self.sets, 'parameter set')}"
@@ -65,7 +79,9 @@ class Equation:
 class DispatchPlan:
     """Exactly what will be written, and every excluded asset with the reason.
 
-    ``workers`` are ranges of indices into ``jobs``; worker n is folder n.
+    ``workers`` are ranges of indices into ``jobs``; worker n is folder n. ``processed`` is
+    None if no results were read; ``processed_jobs`` are those that it found, whether or not
+    they are dispatched again.
     """
 
     request: DispatchRequest
@@ -83,6 +99,8 @@ class DispatchPlan:
     warnings: tuple[Notice, ...]
     query_text: str | None
     fingerprint: str
+    processed: Processed | None = None
+    processed_jobs: tuple[Job, ...] = ()
 
     @property
     def equation(self) -> Equation:
@@ -95,6 +113,7 @@ class DispatchPlan:
             input_kind=_input_kind(self.request),
             sets=len(self.parameter_sets.sets) or 1,
             excluded=len(self.exclusions),
+            processed=sum(row.reason is Reason.ALREADY_PROCESSED for row in self.exclusions),
             capped=self.capped,
             jobs=len(self.jobs),
             workers=len(sizes),
@@ -102,9 +121,14 @@ class DispatchPlan:
             largest=max(sizes, default=0),
         )
 
+    @property
+    def code_parameters(self) -> Mapping[str, Any] | None:
+        """The parameters of ``analysis_code`` in each job; None if all are merged."""
+        return code_parameters(self.request, self.parameter_sets)
+
     def files(self) -> Iterator[tuple[str, bytes]]:
         """(``worker/name.json``, bytes) of each job, worker by worker; the one stream."""
-        texts = JobTexts(self.request.job_format, self.query_text)
+        texts = JobTexts(self.request.job_format, self.query_text, self.code_parameters)
         for number, worker in enumerate(self.workers):
             for index in worker:
                 job = self.jobs[index]
@@ -117,22 +141,22 @@ def assemble_plan(
     grouped: Grouped,
     located: Located,
     chosen: Chosen,
+    built: BuiltJobs,
+    processed: Processed | None,
     buckets: str,
 ) -> DispatchPlan:
-    """The plan of what was found, located and chosen: jobs, workers, ledger, fingerprint."""
+    """The plan of what was found, located, chosen and built: workers, ledger, fingerprint."""
     request = checked.request
-    by_id = {one.asset.record_id: one for one in chosen.located}
-    groups = locate_groups(grouped.groups, by_id)
-    built = build_jobs(groups, checked.parameter_sets.sets, split_files=request.is_split)
-    capped = cap_jobs(built.jobs, request.max_number_of_tasks_dispatched)
-    cut = len(built.jobs) - len(capped.jobs)
+    fresh = exclude_processed(built.jobs, _skipped(request, processed))
+    capped = cap_jobs(fresh.jobs, request.max_number_of_tasks_dispatched)
+    cut = len(fresh.jobs) - len(capped.jobs)
     workers = assign_workers(
         len(capped.jobs),
         num_parallel_workers=request.num_parallel_workers,
         tasks_per_job=request.tasks_per_job,
     )
     text = None if checked.query is None else query_for_jobs(checked.query.text)
-    steps = (found, grouped, located, chosen, built, capped)
+    steps = (found, grouped, located, chosen, built, fresh, capped)
     return DispatchPlan(
         request=request,
         source=found.source,
@@ -140,7 +164,7 @@ def assemble_plan(
         found=found,
         located=chosen.located,
         parameter_sets=checked.parameter_sets,
-        asset_count=len({one.asset.record_id for group in groups for one in group.assets}),
+        asset_count=built.assets,
         input_count=built.inputs,
         jobs=capped.jobs,
         workers=workers,
@@ -148,11 +172,72 @@ def assemble_plan(
         capped=cut,
         warnings=(
             *map(Notice, _warnings(checked, found, grouped, located)),
+            *map(Notice, _processed_warnings(request, processed, built, fresh)),
             *_cap_notice(cut, request.max_number_of_tasks_dispatched),
         ),
         query_text=text,
-        fingerprint=_fingerprint(request, text, capped.jobs, workers),
+        fingerprint=_fingerprint(checked, text, capped.jobs, workers),
+        processed=processed,
+        processed_jobs=_with_findings(built, processed),
     )
+
+
+def build_all(checked: CheckedRequest, grouped: Grouped, chosen: Chosen) -> BuiltJobs:
+    """Every job of the chosen files: none is excluded yet, and none is over the cap."""
+    by_id = {one.asset.record_id: one for one in chosen.located}
+    groups = locate_groups(grouped.groups, by_id)
+    split = checked.request.is_split
+    return build_jobs(groups, checked.parameter_sets.merged, split_files=split)
+
+
+def _skipped(request: DispatchRequest, processed: Processed | None) -> dict[str, str]:
+    """The message for each job that is excluded because it is already processed."""
+    if processed is None:
+        return {}
+    skipped = processed.skipped(request.skip_processed or "report", request.run_anyway)
+    return {name: str(finding) for name, finding in skipped.items()}
+
+
+def _with_findings(built: BuiltJobs, processed: Processed | None) -> tuple[Job, ...]:
+    if processed is None or not processed.findings:
+        return ()
+    return tuple(job for job in built.jobs if job.name in processed.findings)
+
+
+def _processed_warnings(
+    request: DispatchRequest, processed: Processed | None, built: BuiltJobs, fresh: KeptJobs
+) -> Iterator[str]:
+    unknown = job_names(request.run_anyway) - {job.name for job in built.jobs}
+    if unknown:
+        yield f"run_anyway names {counted(len(unknown), 'job')} that this plan does not have"
+    if processed is None:
+        return
+    if processed.note:
+        yield f"Already processed: {processed.note}"
+    if processed.attached:
+        urls = ", ".join(processed.attached)
+        yield (
+            f"New jobs differ from results only by further inputs: {urls}. "
+            "If they are attached to the wrapper, give them as input_urls of analysis_code"
+        )
+    if processed.panel:
+        panel = json.dumps(dict(processed.panel), ensure_ascii=False)
+        yield (
+            f"The results have the panel values {panel}: give them as parameters of "
+            "analysis_code, so that the wrapper recognizes its jobs"
+        )
+    again = len(processed.findings) - len(fresh.exclusions)
+    if again:
+        verb = "is" if again == 1 else "are"
+        yield f"{counted(again, 'job')} that {verb} already processed will be dispatched again"
+
+
+def code_parameters(request: DispatchRequest, sets: ParameterSets) -> Mapping[str, Any] | None:
+    """The panel's values and the fixed parameters, if jobs have them in ``analysis_code``."""
+    if request.is_merged:
+        return None
+    panel = request.analysis_code.parameters if request.analysis_code else {}
+    return {**panel, **sets.fixed}
 
 
 def ledger_counts(exclusions: tuple[Exclusion, ...]) -> Mapping[tuple[str, str], int]:
@@ -167,9 +252,12 @@ def _input_kind(request: DispatchRequest) -> str:
 
 
 def _fingerprint(
-    request: DispatchRequest, text: str | None, jobs: tuple[Job, ...], workers: tuple[range, ...]
+    checked: CheckedRequest, text: str | None, jobs: tuple[Job, ...], workers: tuple[range, ...]
 ) -> str:
-    digest = hashlib.sha256(f"{request.job_format}\n{text}\n".encode())
+    digest = hashlib.sha256(f"{checked.request.job_format}\n{text}\n".encode())
+    code = code_parameters(checked.request, checked.parameter_sets)
+    if code:  # the name of a job does not tell where its fixed parameters are
+        digest.update(f"analysis_code {json.dumps(code)}\n".encode())
     for number, worker in enumerate(workers):
         for index in worker:
             digest.update(f"{number}/{jobs[index].name}\n".encode())

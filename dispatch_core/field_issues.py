@@ -23,11 +23,20 @@ _EXPECTED = {
     "trial": ("a trial", 'Give one rule, such as {"first": 3}'),
     "parameters": ("an object", 'Give an object, such as {"analysis_parameter": {"cutoff": 1}}'),
     "parameters_schema": ("an object", "Give the JSON Schema as an object"),
+    "analysis_code": ("an object", 'Give an object, such as {"url": "https://...", "name": "..."}'),
+    "analysis_code.parameters": ("an object of labels and texts", 'Give {"label": "value"}'),
+    "analysis_code.input_urls": ("a list of urls", 'Give a list such as ["s3://bucket/asset"]'),
+    "run_anyway": ("a list of job names", "Give the names of jobs as text"),
     "version": ("a version of this layout", "Give 1, or read it with a newer job-dispatch"),
 }
 """Field -> what its value should be, and what to do."""
 
-_ITEMS = {"paths": "a field path", "asset_rows": "an asset row", "excluded": "a record id"}
+_ITEMS = {
+    "paths": "a field path",
+    "asset_rows": "an asset row",
+    "excluded": "a record id",
+    "run_anyway": "a job name",
+}
 """Field, or kind of field -> what each item of its list should be."""
 
 _EXPECTED_OF_KIND = {
@@ -81,6 +90,8 @@ def _issue(error: Mapping[str, Any], where: str, fields: Mapping[str, Sequence[s
     if error["type"] == "extra_forbidden":
         return _unknown_field(names, where, fields)
     option = _OPTIONS.get(".".join(names[:2])) or _OPTIONS.get("".join(names[:1]))
+    if names[:1] == ["analysis_code"] and len(names) > 1:
+        option = None  # its fields have no option of their own
     path = tuple(option.field.split(".") if option else names)
     at = _place(where, path)
     if error["type"] == "value_error":
@@ -123,7 +134,7 @@ def _wrong_value(
     expected, action = _EXPECTED.get(".".join(path)) or _EXPECTED_OF_KIND[kind]
     if path == ("query",):  # one of two shapes: pydantic reports both
         return Issue(f"it is not {expected}", at, action, path=path)
-    expected = _ITEMS.get(kind if kind == "paths" else path[0], expected) if is_item else expected
+    expected = _ITEMS.get(path[0], _ITEMS.get(kind, expected)) if is_item else expected
     return Issue(f"{shown(value)} is not {expected}", at, action, path=path)
 
 

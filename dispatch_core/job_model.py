@@ -1,9 +1,11 @@
 """The job model: one job as the JSON that an analysis wrapper reads.
 
 Both formats carry the same keys; only the shape of ``distributed_parameters``
-differs: a list of one object in ``seed``, the object itself in ``pipeline``.
+differs: a list of one object in ``seed``, the object itself in ``pipeline``. The fixed
+parameters are in it, or apart from it in ``analysis_code``.
 The name of a job is a UUID of its content, so the same job always has the same
-name, independent of the format and of the query that found its assets.
+name, independent of the format, of the place of the fixed parameters and of the query
+that found its assets.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from dispatch_core.types import JobFormat, LocatedAsset
 
@@ -30,32 +32,42 @@ query with 20,000 ids would otherwise take 16 GB."""
 class Job:
     """One job: its assets, each with the files of this job, and one parameter set.
 
-    ``parameters`` is None if the request has none.
+    ``parameters`` has the fixed values too, and ``distributed`` has not; both are None if
+    the request has no parameters.
     """
 
     name: str
     assets: tuple[LocatedAsset, ...]
     parameters: Mapping[str, Any] | None = None
     group_metadata: Mapping[str, Any] | None = None
+    distributed: Mapping[str, Any] | None = None
+
+
+class JobSet(NamedTuple):
+    """The parameters of a job, without the fixed ones, and the canonical text of all."""
+
+    parameters: Mapping[str, Any] | None
+    distributed: Mapping[str, Any] | None
+    text: str
 
 
 def make_jobs(
     assets: tuple[LocatedAsset, ...],
-    sets: Iterable[tuple[Mapping[str, Any] | None, str]],
+    sets: Iterable[JobSet],
     group_metadata: Mapping[str, Any] | None,
 ) -> Iterator[Job]:
-    """A job for each parameter set; each set is given with its canonical text.
+    """A job for each parameter set.
 
     The name is ``uuid5`` of the canonical text of the job's content. The part that the
     jobs of one input share is encoded and hashed only once.
     """
     before, after = _canonical_parts(assets, group_metadata)
     begun = hashlib.sha1(NAMESPACE.bytes + before.encode(), usedforsecurity=False)
-    for parameters, text in sets:
+    for one in sets:
         digest = begun.copy()
-        digest.update(f"{text}{after}".encode())
+        digest.update(f"{one.text}{after}".encode())
         name = str(uuid.UUID(bytes=digest.digest()[:16], version=5))
-        yield Job(name, assets, parameters, group_metadata)
+        yield Job(name, assets, one.parameters, group_metadata, one.distributed)
 
 
 canonical_text = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -88,24 +100,54 @@ def _array(texts: Iterable[str]) -> str:
     return f"[{','.join(map(encode_basestring_ascii, texts))}]"
 
 
-def job_document(job: Job, job_format: JobFormat, query: str | None = None) -> dict[str, Any]:
-    """The job as a JSON object, with its keys in the order of the seed format."""
-    document = _common(job.assets, job.parameters)
-    if job_format == "seed" and job.parameters is not None:
-        document["distributed_parameters"] = [job.parameters]
+def written_parameters(
+    job: Job, job_format: JobFormat, code_parameters: Mapping[str, Any] | None
+) -> Any:
+    """The value of ``distributed_parameters`` in the job file."""
+    parameters = job.parameters if code_parameters is None else job.distributed
+    return [parameters] if job_format == "seed" and parameters is not None else parameters
+
+
+def analysis_code(code_parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The value of ``analysis_code`` in the job file; None if the file has no such key.
+
+    The wrapper reads only its parameters, but requires a ``url``.
+    """
+    return {"url": "", "parameters": code_parameters} if code_parameters else None
+
+
+def job_document(
+    job: Job,
+    job_format: JobFormat,
+    query: str | None = None,
+    code_parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The job as a JSON object, with its keys in the order of the seed format.
+
+    ``code_parameters`` are those of ``analysis_code``: the fixed parameters, which are then
+    not repeated in ``distributed_parameters``. None means that both are merged.
+    """
+    document = _common(job.assets, written_parameters(job, job_format, code_parameters))
     if job.group_metadata is not None:
         document["group_metadata"] = job.group_metadata
     if query is not None:
         document["query"] = query
-    return document
+    code = analysis_code(code_parameters)
+    return document if code is None else {**document, "analysis_code": code}
 
 
-def job_bytes(job: Job, job_format: JobFormat, query: str | None = None) -> bytes:
+def job_bytes(
+    job: Job,
+    job_format: JobFormat,
+    query: str | None = None,
+    code_parameters: Mapping[str, Any] | None = None,
+) -> bytes:
     """The job file: UTF-8, indented by four, one newline at the end.
 
     This defines the bytes; `JobTexts` makes the same ones faster for many jobs.
     """
-    text = json.dumps(job_document(job, job_format, query), indent=4, ensure_ascii=False)
+    document = job_document(job, job_format, query, code_parameters)
+    text = json.dumps(document, indent=4, ensure_ascii=False)
     # a lone surrogate, which a record may contain, becomes its JSON escape
     return text.encode(errors="backslashreplace") + b"\n"
 
@@ -118,9 +160,7 @@ def query_for_jobs(text: str) -> str:
     return f"sha256:{digest} ({len(text):,} characters; the dispatch record holds the query)"
 
 
-def _common(
-    assets: tuple[LocatedAsset, ...], parameters: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _common(assets: tuple[LocatedAsset, ...], parameters: Any) -> dict[str, Any]:
     files = [file.location for one in assets for file in one.files or ()]
     return {
         "s3_location": [one.asset.location for one in assets],

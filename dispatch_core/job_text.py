@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from dispatch_core.job_model import Job
+from dispatch_core.job_model import Job, analysis_code, written_parameters
 from dispatch_core.types import JobFormat, LocatedAsset
 
 MOST_HELD = 32 << 20
@@ -27,11 +27,18 @@ class JobTexts:
     """Makes the bytes of each job of one dispatch, fastest in the order of the plan."""
 
     def __init__(
-        self, job_format: JobFormat, query: str | None, most_held: int = MOST_HELD
+        self,
+        job_format: JobFormat,
+        query: str | None,
+        code_parameters: Mapping[str, Any] | None = None,
+        most_held: int = MOST_HELD,
     ) -> None:
         self._room = most_held
-        self._in_list = job_format == "seed"
+        self._job_format = job_format
+        self._code_parameters = code_parameters
         self._end = "" if query is None else f',\n{_INDENT}"query": {encode_basestring(query)}'
+        code = analysis_code(code_parameters)
+        self._end += "" if code is None else f',\n{_INDENT}"analysis_code": {_indented(code)}'
         self._assets: tuple[LocatedAsset, ...] | None = None
         self._head = ""
         # the cache keeps the mapping too, so that its id is not reused
@@ -44,18 +51,17 @@ class JobTexts:
         group = ""
         if job.group_metadata is not None:
             group = f',\n{_INDENT}"group_metadata": {_indented(job.group_metadata)}'
-        text = f"{self._head}{self._text_of(job.parameters)}{group}{self._end}\n}}\n"
+        text = f"{self._head}{self._text_of(job)}{group}{self._end}\n}}\n"
         return text.encode(errors="backslashreplace")
 
-    def _text_of(self, parameters: Mapping[str, Any] | None) -> str:
-        held = self._sets.get(id(parameters))
+    def _text_of(self, job: Job) -> str:
+        held = self._sets.get(id(job.parameters))
         if held is not None:
             return held[1]
-        in_list = self._in_list and parameters is not None
-        text = _indented([parameters] if in_list else parameters)
+        text = _indented(written_parameters(job, self._job_format, self._code_parameters))
         if self._room > 0:
             self._room -= len(text)
-            self._sets[id(parameters)] = (parameters, text)
+            self._sets[id(job.parameters)] = (job.parameters, text)
         return text
 
 

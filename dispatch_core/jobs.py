@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from dispatch_core.job_model import Job, canonical_text, make_jobs
-from dispatch_core.parameter_sets.document import ParameterSet
+from dispatch_core.job_model import Job, JobSet, canonical_text, make_jobs
+from dispatch_core.parameter_sets.document import MergedSet
 from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Reason
 
 
@@ -21,19 +21,21 @@ class LocatedGroup:
 
 @dataclass(frozen=True, slots=True)
 class BuiltJobs:
-    """The jobs in order, each once, the ledger rows of repeats, and the number of inputs.
+    """The jobs in order, each once, the ledger rows of repeats, and what they are made of.
 
-    An input is what each parameter set makes one job of: a file or a group.
+    An input is what each parameter set makes one job of: a file or a group. ``assets`` is
+    the number of different assets.
     """
 
     jobs: tuple[Job, ...]
     exclusions: tuple[Exclusion, ...]
     inputs: int
+    assets: int
 
 
 @dataclass(frozen=True, slots=True)
-class CappedJobs:
-    """The jobs up to the cap, and the ledger rows of those above it."""
+class KeptJobs:
+    """The jobs that are dispatched, and the ledger rows of the others."""
 
     jobs: tuple[Job, ...]
     exclusions: tuple[Exclusion, ...] = ()
@@ -54,7 +56,7 @@ def locate_groups(
 
 
 def build_jobs(
-    groups: Iterable[LocatedGroup], parameter_sets: Sequence[ParameterSet], *, split_files: bool
+    groups: Iterable[LocatedGroup], parameter_sets: Sequence[MergedSet], *, split_files: bool
 ) -> BuiltJobs:
     """N inputs x M sets = N x M jobs, sets innermost; two identical jobs are one.
 
@@ -62,30 +64,45 @@ def build_jobs(
     """
     jobs: dict[str, Job] = {}
     repeats: list[Exclusion] = []
-    sets = [(one, canonical_text(one)) for one in parameter_sets or (None,)]
-    inputs = 0
+    sets = [_job_set(one) for one in parameter_sets] or [JobSet(None, None, "null")]
+    inputs, found = 0, set[str]()
     for group in groups:
+        found.update(one.asset.record_id for one in group.assets)
         for assets in _inputs(group, split_files):
             inputs += 1
             for job in make_jobs(assets, sets, group.metadata):
                 if jobs.setdefault(job.name, job) is not job:
                     repeats.append(_repeat(job))
-    return BuiltJobs(tuple(jobs.values()), tuple(repeats), inputs)
+    return BuiltJobs(tuple(jobs.values()), tuple(repeats), inputs, len(found))
 
 
-def cap_jobs(jobs: Sequence[Job], most: int | None) -> CappedJobs:
+def _job_set(one: MergedSet) -> JobSet:
+    return JobSet(one.values, one.distributed, canonical_text(one.values))
+
+
+def exclude_processed(jobs: Sequence[Job], messages: Mapping[str, str]) -> KeptJobs:
+    """The jobs without a message, with a ledger row for each other one.
+
+    `messages` maps the name of a job to who processed it, when, and where the results are.
+    """
+    kept = tuple(job for job in jobs if job.name not in messages)
+    rows = (_processed(job, messages[job.name]) for job in jobs if job.name in messages)
+    return KeptJobs(kept, tuple(rows))
+
+
+def cap_jobs(jobs: Sequence[Job], most: int | None) -> KeptJobs:
     """The first `most` jobs, with a ledger row for each asset of the others.
 
     None means no cap.
     """
     if most is None or len(jobs) <= most:
-        return CappedJobs(tuple(jobs))
+        return KeptJobs(tuple(jobs))
     exclusions = (
         _over_the_cap(replace(job, assets=(one,)), most)
         for job in jobs[most:]
         for one in job.assets
     )
-    return CappedJobs(tuple(jobs[:most]), tuple(exclusions))
+    return KeptJobs(tuple(jobs[:most]), tuple(exclusions))
 
 
 def assign_workers(
@@ -124,6 +141,11 @@ def _repeat(job: Job) -> Exclusion:
     return replace(
         _job_row(job, Reason.DUPLICATE, message, "Nothing: the job is included once"), stage="jobs"
     )
+
+
+def _processed(job: Job, message: str) -> Exclusion:
+    action = f"Nothing; or dispatch it again with --run_anyway {job.name}"
+    return _job_row(job, Reason.ALREADY_PROCESSED, message, action)
 
 
 def _over_the_cap(job: Job, most: int) -> Exclusion:

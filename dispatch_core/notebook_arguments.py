@@ -22,6 +22,7 @@ from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.field_issues import shown
 from dispatch_core.options import every_option
 from dispatch_core.request import (
+    AnalysisCode,
     DispatchRequest,
     changed_trial,
     check_request,
@@ -40,7 +41,7 @@ OPTIONS = {one.name: one for one in every_option() if one.field}
 OWN_ARGUMENTS = ("query", "source", "buckets", "asset_ids", "request", "progress")
 """The arguments of `plan` that are not only options, in the order of its signature."""
 
-_DOCUMENTS = ("query", "parameters", "parameters_schema")
+_DOCUMENTS = ("query", "parameters", "parameters_schema", "analysis_code")
 _RULES = {
     name: one.field.removeprefix("trial.") for name, one in OPTIONS.items() if "." in one.field
 }
@@ -183,6 +184,8 @@ def _usable(fields: Mapping[str, Any], wrong: set[str]) -> dict[str, Any]:
 
 def _document(value: object, name: str) -> Any:
     """The JSON value of an object, of its JSON text, or of the file at a path."""
+    if isinstance(value, AnalysisCode):
+        return value
     if not isinstance(value, str | os.PathLike):
         return as_json(value, name)
     text = str(value)

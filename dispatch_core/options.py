@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, get_args
 
-from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
+from dispatch_core.types import (
+    FixedParameters,
+    JobFormat,
+    NestedStores,
+    OnMissing,
+    SeveralFiles,
+    SkipProcessed,
+)
 
 Kind = Literal["text", "integer", "positive", "switch", "flag", "choice", "paths", "file", "object"]
 """How a value is written: ``positive`` is a whole number from 1, ``switch`` 0 or 1, ``flag`` a
@@ -212,8 +219,40 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             default="seed",
             variable="DISPATCH_JOB_FORMAT",
         ),
+        _chosen(
+            "fixed_parameters",
+            FixedParameters,
+            "where jobs have the fixed parameters: in distributed_parameters (merged), or apart in "
+            "analysis_code, as the current wrapper identifies an analysis",
+            otherwise="merged; analysis_code in the format pipeline",
+        ),
         _value("parameters", "the content of analysis_parameters.json"),
         _same("parameters_schema", "JSON Schema that each parameter set must meet", **_FILE),
+    ),
+    "already processed": (
+        _chosen(
+            "skip_processed",
+            SkipProcessed,
+            "jobs that are already processed: do not look for them (no), report them, or exclude "
+            "those that the wrapper would skip (exact), the same work by the same version "
+            "(same_version), or by any version of the wrapper (any_version)",
+            otherwise="report where results are configured, else no",
+        ),
+        _same(
+            "analysis_code",
+            "the wrapper whose results count, as JSON or the path of a JSON file: url, name and "
+            "version, parameters (labels and values of its panel), input_urls (further inputs)",
+            kind="file",
+            metavar="JSON|FILE",
+            otherwise="the only one in the results",
+        ),
+        _same(
+            "run_anyway",
+            "names of jobs that are dispatched although they are already processed",
+            kind="paths",
+            metavar="JOB,...",
+            default=(),
+        ),
     ),
     "input and output": (
         _command(
@@ -274,13 +313,34 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "database of the data assets",
             metavar="NAME",
             default="metadata_index",
-            variable="DOCDB_DATABASE",
+            variable="DISPATCH_DATABASE",
         ),
         _command(
             "docdb_collection",
             "collection of the data assets",
             metavar="NAME",
             default="data_assets",
+            variable="DISPATCH_COLLECTION",
+        ),
+        _command(
+            "results_host",
+            "host of the results, a gateway or a mongodb:// URI",
+            metavar="HOST",
+            otherwise="docdb_host",
+            variable="DISPATCH_RESULTS_HOST",
+        ),
+        _command(
+            "results_database",
+            "database of the results: a record for each processed job",
+            metavar="NAME",
+            otherwise="none",
+            variable="DOCDB_DATABASE",
+        ),
+        _command(
+            "results_collection",
+            "collection of the results, usually the name of the project",
+            metavar="NAME",
+            otherwise="none",
             variable="DOCDB_COLLECTION",
         ),
         _command(

@@ -35,11 +35,18 @@ from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import Query, check_query
 from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.strict_json import load_json
-from dispatch_core.types import JobFormat, NestedStores, OnMissing, SeveralFiles
+from dispatch_core.types import (
+    FixedParameters,
+    JobFormat,
+    NestedStores,
+    OnMissing,
+    SeveralFiles,
+    SkipProcessed,
+)
 
 WHERE = "dispatch request"
 
-_DOCUMENTS = ("query", "parameters", "parameters_schema")
+_DOCUMENTS = ("query", "parameters", "parameters_schema", "analysis_code")
 _T = TypeVar("_T")
 _LARGEST = 2**63 - 1  # CPython cannot write integers of more than 4,300 digits
 
@@ -71,6 +78,7 @@ Whole = Annotated[int, BeforeValidator(plain_value), Field(ge=-_LARGEST, le=_LAR
 Positive = Annotated[int, BeforeValidator(plain_value), Field(ge=1, le=_LARGEST, strict=True)]
 Switch = Annotated[bool, BeforeValidator(plain_value)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_in_order)]
+TextList = Annotated[tuple[Text, ...], BeforeValidator(_paths)]
 FieldPaths = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], BeforeValidator(_paths)]
 
 
@@ -138,6 +146,51 @@ class Trial(_Frozen):
         return f"one per {self.one_per}"
 
 
+class AnalysisCode(_Frozen):
+    """The wrapper that processes the jobs, as far as it is known; part of their identity.
+
+    A ``code`` as a record of the results has it is accepted too, without its values of jobs.
+    Panel labels without a value are omitted, as the wrapper omits them.
+    """
+
+    url: Text | None = Field(default=None, description="address of the wrapper's capsule")
+    name: Text | None = Field(default=None, description="name of the wrapper's capsule")
+    version: Text | None = Field(default=None, description="release, such as 3.0, or commit")
+    parameters: dict[str, Text] = Field(default={}, description="labels and texts of its panel")
+    input_urls: tuple[Text, ...] = Field(default=(), description="further assets attached to it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_code(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        kept = {name: value for name, value in fields.items() if not _says_nothing(name, value)}
+        if isinstance(kept.get("input_data"), list) and "input_urls" not in kept:
+            inputs = kept.pop("input_data")
+            kept["input_urls"] = [
+                one.get("url") if isinstance(one, dict) else one for one in inputs
+            ]
+        if isinstance(kept.get("parameters"), dict):
+            labels = kept["parameters"].items()
+            kept["parameters"] = {
+                label: value for label, value in labels if value not in ("", None)
+            }
+        return kept
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether it says neither url nor name nor version."""
+        return (self.url, self.name, self.version) == (None, None, None)
+
+
+def _says_nothing(name: str, value: object) -> bool:
+    """Whether a key of a record's ``code`` is the same for every wrapper."""
+    return value is None or (name, value) in (
+        ("object_type", "Code"),
+        ("run_script", "code/run"),
+    )
+
+
 class DispatchRequest(_Frozen):
     """What to dispatch; exactly one of ``query`` and ``asset_rows`` is set.
 
@@ -167,6 +220,11 @@ class DispatchRequest(_Frozen):
 
     parameters: dict[str, Any] | None = _option("parameters")
     parameters_schema: dict[str, Any] | None = _option("parameters_schema")
+    fixed_parameters: FixedParameters | None = _option("fixed_parameters")
+
+    skip_processed: SkipProcessed | None = _option("skip_processed")
+    analysis_code: AnalysisCode | None = _option("analysis_code")
+    run_anyway: TextList = _option("run_anyway")
 
     num_parallel_workers: Positive = _option("num_parallel_workers")
     tasks_per_job: Positive | None = _option("tasks_per_job")
@@ -198,13 +256,23 @@ class DispatchRequest(_Frozen):
             return self.several_files == "each"
         return self.split_files is not False
 
+    @property
+    def is_merged(self) -> bool:
+        """Whether the fixed parameters are part of each distributed set in the jobs."""
+        default = "analysis_code" if self.job_format == "pipeline" else "merged"
+        return (self.fixed_parameters or default) == "merged"
+
     def to_json(self) -> str:
         """The request as JSON that `load_request` reads; only what differs from the defaults."""
         document = {"version": 1, **self.model_dump(mode="json", exclude_defaults=True)}
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-_KNOWN = {"": list(DispatchRequest.model_fields), "trial": list(Trial.model_fields)}
+_KNOWN = {
+    "": list(DispatchRequest.model_fields),
+    "trial": list(Trial.model_fields),
+    "analysis_code": list(AnalysisCode.model_fields),
+}
 
 
 def _contradictions(request: DispatchRequest, where: str) -> Iterator[Issue]:

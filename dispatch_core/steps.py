@@ -1,9 +1,9 @@
 """How far a request has come on a pair of sources, as one frozen value.
 
-Each step is made from the one before: checked, found, grouped, located, chosen, plan.
-Three of them may be slow: `Steps.find` and `Steps.list_files` ask a source, `Steps.assemble`
-makes every job. A caller runs them where it wants and hands the result back; the quick
-steps are made at once. A step whose input is unchanged is reused.
+Each step is made from the one before: checked, found, grouped, located, chosen, built,
+processed, plan. Some may be slow: `Steps.find`, `Steps.list_files` and `Steps.check` ask a
+source, `Steps.build` makes every job. A caller runs them where it wants and hands the result
+back; the quick steps are made at once. A step whose input is unchanged is reused.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from dispatch_core.choose import Chosen, choose_files
-from dispatch_core.dispatch_plan import DispatchPlan, assemble_plan
+from dispatch_core.dispatch_plan import DispatchPlan, assemble_plan, build_all
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets, exclude_by_hand, find_assets
 from dispatch_core.grouping import Grouped, group_assets
+from dispatch_core.jobs import BuiltJobs
 from dispatch_core.listing.executor import ListingExecutor
 from dispatch_core.locate import AssetFiles, Located, check_locations, locate_files
+from dispatch_core.processed.judge import Processed, check_processed
 from dispatch_core.request import DispatchRequest, RequestParts, check_parts, value_or_raise
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.trial import take_trial
@@ -45,6 +47,8 @@ class Steps:
         The assets as the source gave them, and without those excluded by hand.
     listed, located
         The files as they were listed, and those of the groups as they are now.
+    built, processed
+        Every job, and which of them are already processed, if that was checked.
     """
 
     parts: RequestParts
@@ -55,6 +59,8 @@ class Steps:
     listed: Located | None = None
     located: Located | None = None
     chosen: Chosen | None = None
+    built: BuiltJobs | None = None
+    processed: Processed | None = None
     plan: DispatchPlan | None = None
 
     @property
@@ -127,14 +133,33 @@ class Steps:
             found=arrived,
         )
 
+    def build(self) -> BuiltJobs:
+        """Every job of the chosen files, for `with_built`; slow if there are many."""
+        assert self.grouped is not None
+        assert self.chosen is not None
+        return build_all(self.parts.checked(), self.grouped, self.chosen)
+
+    def check(self, results: MetadataSource, progress: Progress = no_progress) -> Processed:
+        """Which of the built jobs are already processed, for `with_processed`; slow."""
+        assert self.built is not None
+        fixed = value_or_raise(self.parts.parameter_sets).fixed
+        return check_processed(self.built.jobs, fixed, self.request, results, progress)
+
     def assemble(self, buckets: str) -> DispatchPlan:
-        """The plan of these steps, for `with_plan`; slow if it has many jobs."""
+        """The plan of these steps, for `with_plan`; builds the jobs if they are not built."""
         assert self.found is not None
         assert self.grouped is not None
         assert self.located is not None
         assert self.chosen is not None
         return assemble_plan(
-            self.parts.checked(), self.found, self.grouped, self.located, self.chosen, buckets
+            self.parts.checked(),
+            self.found,
+            self.grouped,
+            self.located,
+            self.chosen,
+            self.built or self.build(),
+            self.processed if self.request.skip_processed != "no" else None,
+            buckets,
         )
 
     def with_request(self, request: DispatchRequest) -> Steps:
@@ -159,6 +184,14 @@ class Steps:
             return self
         return replace(self.without_plan(), listed=listed)._advanced_from(self)
 
+    def with_built(self, built: BuiltJobs) -> Steps:
+        """These steps after `build`."""
+        return replace(self, built=built, processed=None, plan=None)
+
+    def with_processed(self, processed: Processed) -> Steps:
+        """These steps after `check`."""
+        return replace(self, processed=processed, plan=None)
+
     def with_plan(self, plan: DispatchPlan) -> Steps:
         """These steps after `assemble`."""
         return replace(self, plan=plan)
@@ -169,7 +202,7 @@ class Steps:
 
     def without_located(self) -> Steps:
         """These steps before files are located."""
-        return replace(self, listed=None, located=None, chosen=None, plan=None)
+        return Steps(self.parts, self.columns, self.answer, self.found, self.grouped)
 
     def without_plan(self) -> Steps:
         """These steps before the plan is assembled."""
@@ -180,7 +213,9 @@ class Steps:
         after = replace(self, found=_found(self, before))
         after = replace(after, grouped=_grouped(after, before))
         after = replace(after, located=_located(after, before))
-        return replace(after, chosen=_chosen(after, before))
+        after = replace(after, chosen=_chosen(after, before))
+        after = replace(after, built=_built(after, before))
+        return replace(after, processed=_processed(after, before))
 
 
 def begin_steps(request: DispatchRequest, columns: tuple[str, ...] = ()) -> Steps:
@@ -226,6 +261,26 @@ def _chosen(steps: Steps, before: Steps) -> Chosen | None:
     if steps.located is before.located and rule == before.request.several_files:
         return before.chosen
     return choose_files(steps.located.located, rule)
+
+
+def _built(steps: Steps, before: Steps) -> BuiltJobs | None:
+    is_same = (
+        steps.chosen is before.chosen
+        and steps.grouped is before.grouped
+        and steps.parts.parameter_sets is before.parts.parameter_sets
+        and steps.request.is_split == before.request.is_split
+    )
+    return before.built if is_same else None
+
+
+def _processed(steps: Steps, before: Steps) -> Processed | None:
+    is_same = steps.built is before.built and _check_key(steps) == _check_key(before)
+    return before.processed if is_same else None
+
+
+def _check_key(steps: Steps) -> tuple[object, ...]:
+    request = steps.request
+    return request.analysis_code, request.is_merged, request.skip_processed is None
 
 
 def _assets_of(grouped: Grouped) -> tuple[DataAsset, ...]:

@@ -26,7 +26,7 @@ Filter = dict[str, Any]
 Pipeline = list[dict[str, Any]]
 """A parsed MongoDB aggregation pipeline."""
 
-Stage = Literal["input", "assets", "grouping", "files", "jobs", "workers"]
+Stage = Literal["input", "assets", "grouping", "files", "jobs", "processed", "workers"]
 
 JobFormat = Literal["seed", "pipeline"]
 """The shape of ``distributed_parameters`` in a job: a list of one object, or the object."""
@@ -36,6 +36,12 @@ NestedStores = Literal["outermost", "all"]
 
 SeveralFiles = Literal["each", "together", "newest", "largest", "only_one"]
 """What to do with an asset that has more than one matching file."""
+
+FixedParameters = Literal["merged", "analysis_code"]
+"""Where a job has the fixed parameters: in each distributed set, or in ``analysis_code``."""
+
+SkipProcessed = Literal["no", "report", "exact", "same_version", "any_version"]
+"""Which of the jobs that are already processed are excluded; ``no`` does not look for them."""
 
 OnMissing = Literal["report", "fail"]
 """Whether an excluded asset is only reported, or stops the dispatch."""
@@ -79,6 +85,7 @@ class Reason(StrEnum):
     CANNOT_CHOOSE = "cannot_choose", "files", "data"
     NOT_NEWEST = "not_newest", "files", "requested"
     NOT_LARGEST = "not_largest", "files", "requested"
+    ALREADY_PROCESSED = "already_processed", "processed", "requested"
     OVER_THE_CAP = "over_the_cap", "workers", "requested"
 
 

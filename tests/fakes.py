@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch_core.errors import AccessDenied, AnswerTooLarge, Issue, NoSuchBucket
-from dispatch_core.job_model import Job, canonical_text, make_jobs
+from dispatch_core.job_model import Job, JobSet, canonical_text, make_jobs
 from dispatch_core.language.aggregate import run_pipeline
 from dispatch_core.language.match import compile_filter
 from dispatch_core.language.projection import project_record
@@ -45,7 +45,8 @@ def make_job(
     group_metadata: Mapping[str, Any] | None,
 ) -> Job:
     """One job with its name."""
-    return next(make_jobs(assets, [(parameters, canonical_text(parameters))], group_metadata))
+    one = JobSet(parameters, parameters, canonical_text(parameters))
+    return next(make_jobs(assets, [one], group_metadata))
 
 
 @dataclass

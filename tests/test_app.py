@@ -944,7 +944,7 @@ FLOORS = {
     "widgets": "pages.shared.widgets",
     "parts of a page": (
         "pages.shared.assets pages.shared.files pages.shared.parameters pages.shared.jobs "
-        "pages.shared.deliver"
+        "pages.shared.deliver pages.shared.processed"
     ),
     "page scripts": "pages.plan pages.dispatch",
 }

@@ -1237,7 +1237,7 @@ def test_flags_choose_another_version_database_and_collection(
 
     assert ran.out.startswith(f"source: gateway {gateway.host}/v2/other/things\n")
     assert ran.code == 4
-    assert "not found (404). Check DOCDB_VERSION" in ran.err
+    assert "not found (404). Check its version" in ran.err
 
 
 def test_names_reach_the_terminal_without_their_escape_codes(run: CommandLine) -> None:

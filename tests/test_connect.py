@@ -11,6 +11,7 @@ from dispatch_core.connect import (
     local_inputs,
     open_metadata_source,
     open_object_lister,
+    open_results,
     settings_from,
 )
 from dispatch_core.errors import InvalidInput
@@ -32,8 +33,11 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
     environment = {
         "DOCDB_HOST": " example.org:8443 ",
         "DOCDB_VERSION": "v2",
-        "DOCDB_DATABASE": "database",
-        "DOCDB_COLLECTION": "collection\n",
+        "DISPATCH_DATABASE": "database",
+        "DISPATCH_COLLECTION": "collection\n",
+        "DOCDB_DATABASE": "analysis",
+        "DOCDB_COLLECTION": " project",
+        "DISPATCH_RESULTS_HOST": "results.example.org",
         "DISPATCH_BUCKETS": " s3",
         "DISPATCH_DEMO_ASSETS": " 50 ",
     }
@@ -43,6 +47,9 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
         version="v2",
         database="database",
         collection="collection",
+        results_host="results.example.org",
+        results_database="analysis",
+        results_collection="project",
         buckets="s3",
         demo_assets=50,
     )
@@ -147,3 +154,36 @@ def test_the_local_files_and_folders_of_the_sources_are_known(
     environment: dict[str, str], inputs: tuple[Path, ...]
 ) -> None:
     assert local_inputs(settings_from(environment)) == inputs
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_asked", "label"),
+    [
+        ({}, False, None),
+        ({}, True, "embedded demo, 76 generated results"),
+        (
+            {"results_database": "a", "results_collection": "p"},
+            False,
+            "embedded demo, 76 generated results",
+        ),
+        ({"host": "h.test"}, True, None),
+        ({"host": "h.test", "results_database": "a"}, True, None),
+        ({"results_host": "r.test"}, True, None),
+        (
+            {"host": "h.test", "version": "v2", "results_database": "a", "results_collection": "p"},
+            False,
+            "gateway h.test/v1/a/p",
+        ),
+        (
+            {"results_host": "r.test", "results_database": "a", "results_collection": "p"},
+            False,
+            "gateway r.test/v1/a/p",
+        ),
+    ],
+)
+def test_results_are_opened_where_they_are_configured_or_those_of_the_demo_on_request(
+    settings: dict[str, str], is_asked: bool, label: str | None
+) -> None:
+    opened = open_results(SourceSettings(demo_assets=120, **settings), is_asked=is_asked)
+
+    assert (opened.label if opened else None) == label

@@ -361,7 +361,7 @@ def test_a_refused_query_is_invalid_input_with_the_message_of_the_service(
         (400, InvalidInput, "the service refuses the query: try again."),
         (401, AccessDenied, "access denied (401)"),
         (403, AccessDenied, "access denied (403)"),
-        (404, ServiceError, "not found (404). Check DOCDB_VERSION"),
+        (404, ServiceError, "not found (404). Check its version"),
         (413, AnswerTooLarge, "the response is too large"),
     ],
 )
@@ -381,7 +381,7 @@ def test_a_permanent_status_is_not_retried_and_has_a_remedy(
 def test_an_unknown_collection_is_not_found(serve: Callable[..., GatewayServer]) -> None:
     server = serve()
 
-    with pytest.raises(ServiceError, match="DOCDB_COLLECTION"):
+    with pytest.raises(ServiceError, match="database and collection"):
         GatewaySource(server.host, collection="no_such", retry_policy=QUICK).count({})
 
 

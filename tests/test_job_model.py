@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from dispatch_core.job_model import (
+    JOB_FORMATS,
     MAX_QUERY_TEXT,
     READERS,
     Job,
+    JobSet,
     accepting_readers,
+    canonical_text,
     job_bytes,
     job_document,
+    make_jobs,
     query_for_jobs,
 )
 from dispatch_core.types import DataAsset, FileEntry, JobFormat, LocatedAsset
@@ -89,6 +93,38 @@ def test_the_formats_differ_in_the_shape_of_distributed_parameters_only() -> Non
     assert seed["distributed_parameters"] == [CUTOFF]
     assert pipeline["distributed_parameters"] == CUTOFF
     assert {**seed, "distributed_parameters": CUTOFF} == pipeline
+
+
+def test_parameters_of_analysis_code_are_not_repeated_in_the_distributed_ones() -> None:
+    one = JobSet({"a": 1, "b": 2}, {"b": 2}, canonical_text({"a": 1, "b": 2}))
+    (apart,) = make_jobs(LOCATED, [one], None)
+
+    pipeline = job_document(apart, "pipeline", None, {"a": 1})
+    seed = job_document(apart, "seed", None, {"a": 1})
+    nothing_fixed = job_document(apart, "pipeline", None, {})
+
+    assert pipeline["distributed_parameters"] == {"b": 2}
+    assert pipeline["analysis_code"] == {"url": "", "parameters": {"a": 1}}
+    assert seed["distributed_parameters"] == [{"b": 2}]
+    assert "analysis_code" not in nothing_fixed
+    assert list(pipeline)[-1] == "analysis_code"
+
+
+def test_fixed_parameters_alone_leave_no_distributed_ones() -> None:
+    one = JobSet({"a": 1}, None, canonical_text({"a": 1}))
+    (only,) = make_jobs(LOCATED, [one], None)
+
+    for job_format in JOB_FORMATS:
+        assert job_document(only, job_format, None, {"a": 1})["distributed_parameters"] is None
+
+
+def test_the_name_of_a_job_does_not_depend_on_where_its_fixed_parameters_are() -> None:
+    both = {"a": 1, "b": 2}
+    sets = [JobSet(both, own, canonical_text(both)) for own in (both, {"b": 2})]
+
+    merged, apart = make_jobs(LOCATED, sets, None)
+
+    assert merged.name == apart.name
 
 
 @pytest.mark.parametrize("job_format", ["seed", "pipeline"])

@@ -37,15 +37,17 @@ LOCATED = st.lists(st.builds(LocatedAsset, ASSETS, FILES), min_size=1, max_size=
 OBJECTS = st.none() | st.dictionaries(TEXT, JSON, max_size=3)
 
 
-@given(st.lists(st.tuples(LOCATED, OBJECTS, OBJECTS), max_size=4), st.none() | TEXT)
-def test_the_text_of_a_job_is_that_of_its_document(parts: list[Any], query: str | None) -> None:
+@given(st.lists(st.tuples(LOCATED, OBJECTS, OBJECTS), max_size=4), st.none() | TEXT, OBJECTS)
+def test_the_text_of_a_job_is_that_of_its_document(
+    parts: list[Any], query: str | None, code: dict[str, Any] | None
+) -> None:
     jobs = [make_job(*one) for one in parts]
 
     for job_format in JOB_FORMATS:
-        texts = JobTexts(job_format, query)
+        texts = JobTexts(job_format, query, code)
 
         assert [texts.bytes_of(one) for one in [*jobs, *jobs]] == [
-            job_bytes(one, job_format, query) for one in [*jobs, *jobs]
+            job_bytes(one, job_format, query, code) for one in [*jobs, *jobs]
         ]
 
 
@@ -99,8 +101,8 @@ def test_every_file_of_a_dispatch_is_read_back_as_the_document_of_its_job(
     for number, worker in enumerate(plan.workers):
         for job in (plan.jobs[index] for index in worker):
             content = written.pop(f"{number}/{job.name}.json")
-            document = job_document(job, job_format, plan.query_text)
-            assert content == job_bytes(job, job_format, plan.query_text)
+            document = job_document(job, job_format, plan.query_text, plan.code_parameters)
+            assert content == job_bytes(job, job_format, plan.query_text, plan.code_parameters)
             assert json.loads(content) == document
     assert written == {}
 

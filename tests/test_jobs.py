@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from dispatch_core.job_model import Job
 from dispatch_core.jobs import (
-    CappedJobs,
+    KeptJobs,
     LocatedGroup,
     assign_workers,
     build_jobs,
     cap_jobs,
     locate_groups,
 )
+from dispatch_core.parameter_sets.document import merge_sets
 from dispatch_core.types import AssetGroup, FileEntry, LocatedAsset
 from tests.fakes import asset
 
@@ -28,6 +29,7 @@ def located(name: str, *files: str) -> LocatedAsset:
 A = located("a", "1.nwb", "2.nwb")
 B = located("b", "1.nwb")
 APART = (LocatedGroup((A,)), LocatedGroup((B,)))
+TWO_SETS = merge_sets({"distributed_parameters": [{"p": 1}, {"p": 2}]})
 
 
 def files_of(job: Job) -> list[str]:
@@ -64,7 +66,7 @@ def test_an_asset_whose_files_were_not_listed_makes_one_job_even_if_split() -> N
 
 
 def test_inputs_times_sets_are_the_jobs_with_the_sets_innermost() -> None:
-    built = build_jobs(APART, [{"p": 1}, {"p": 2}], split_files=True)
+    built = build_jobs(APART, TWO_SETS, split_files=True)
 
     assert [(files_of(job)[0], job.parameters) for job in built.jobs] == [
         ("s3://data/a/1.nwb", {"p": 1}),
@@ -80,7 +82,7 @@ def test_inputs_times_sets_are_the_jobs_with_the_sets_innermost() -> None:
 def test_files_or_groups_are_counted_as_inputs_however_many_sets_there_are(
     is_split: bool, inputs: int
 ) -> None:
-    built = build_jobs(APART, [{"p": 1}, {"p": 2}], split_files=is_split)
+    built = build_jobs(APART, TWO_SETS, split_files=is_split)
 
     assert built.inputs == inputs
 
@@ -127,7 +129,7 @@ def test_each_asset_of_a_group_over_the_cap_has_a_row_of_its_own() -> None:
 def test_a_cap_that_is_not_reached_cuts_nothing(most: int | None) -> None:
     jobs = build_jobs(APART, (), split_files=True).jobs
 
-    assert cap_jobs(jobs, most) == CappedJobs(jobs)
+    assert cap_jobs(jobs, most) == KeptJobs(jobs)
 
 
 def test_10_jobs_over_3_workers_are_4_3_and_3() -> None:

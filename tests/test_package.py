@@ -69,7 +69,7 @@ def test_the_package_imports_only_what_it_requires() -> None:
     homes = metadata.packages_distributions()
     extras = [text for name, texts in EXTRAS.items() if name != "app" for text in texts]
     required = names_of(PROJECT["dependencies"] + extras)
-    parts = {"botocore": "boto3", "urllib3": "requests"}
+    parts = {"botocore": "boto3", "pydantic_core": "pydantic", "urllib3": "requests"}
 
     foreign = set(imported()) - set(sys.stdlib_module_names) - {"dispatch_core"}
     unknown = {

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
 from dispatch_core.parameter_sets.document import (
-    ParameterSets,
     build_parameter_sets,
     check_parameters,
     find_parameters_file,
@@ -67,17 +66,19 @@ def test_fixed_parameters_alone_give_one_set() -> None:
 def test_analysis_parameter_beside_distributed_parameters_is_ignored_with_a_note() -> None:
     document = {"analysis_parameter": {"a": 0}, "distributed_parameters": [{"a": 1}]}
 
-    assert build_parameter_sets(document) == ParameterSets(
-        ({"a": 1},), ("analysis_parameter is ignored: distributed_parameters is present",)
-    )
+    built = build_parameter_sets(document)
+
+    assert built.sets == ({"a": 1},)
+    assert built.notes == ("analysis_parameter is ignored: distributed_parameters is present",)
 
 
 def test_equal_sets_are_merged_with_a_note() -> None:
     document = {"distributed_parameters": [{"a": 1, "b": 2}, {"a": 2}, {"b": 2, "a": 1}]}
 
-    assert build_parameter_sets(document) == ParameterSets(
-        ({"a": 1, "b": 2}, {"a": 2}), ("parameter sets 1 and 3 are the same; one is used",)
-    )
+    built = build_parameter_sets(document)
+
+    assert built.sets == ({"a": 1, "b": 2}, {"a": 2})
+    assert built.notes == ("parameter sets 1 and 3 are the same; one is used",)
 
 
 @pytest.mark.parametrize(

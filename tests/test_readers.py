@@ -16,6 +16,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dispatch_core.cli import main
+from tests.support.readers import real_reader
 from tests.support.world import ROOT, SETTINGS, jobs_of, subject
 
 SCRIPT = ROOT / "tests" / "readers" / "validate_jobs.py"
@@ -58,17 +59,6 @@ def dispatch(out: Path, *options: str) -> None:
         ]
     )
     assert code == 0
-
-
-def real_reader() -> Path:
-    """Return the interpreter of the readers' environment; skips if it is not installed."""
-    default = ROOT / ".venv-readers" / "bin" / "python"
-    python = Path(os.environ.get("READERS_PYTHON") or default)
-    expected = os.environ.get("READERS_PYTHON") or default.parents[1].exists()
-    if not expected and os.environ.get("CI") != "true":
-        pytest.skip("no .venv-readers; `make test` creates it")
-    assert python.exists(), f"{python} is missing; run `make test`"
-    return python
 
 
 @pytest.mark.parametrize(
@@ -137,10 +127,26 @@ def test_a_job_without_parameters_is_accepted_by_both_readers(
     assert SeedModel.model_validate(job).distributed_parameters is None
 
 
-def test_fixed_parameters_reach_the_wrapper_inside_the_distributed_ones(dispatched: Path) -> None:
+def test_fixed_parameters_reach_the_wrapper_apart_from_the_distributed_ones(
+    dispatched: Path,
+) -> None:
     dispatch(dispatched, "--job_format=pipeline", "--docdb_query", subject("900060"))
+
+    jobs = jobs_of(dispatched)
+    fixed = PARAMETERS["fixed_parameters"]
+    assert {"cutoff": 0.03} in [job["distributed_parameters"] for job in jobs]
+    assert {"cutoff": 0.07, "sorter": "ks2"} in [job["distributed_parameters"] for job in jobs]
+    assert [job["analysis_code"] for job in jobs] == [{"url": "", "parameters": fixed}] * len(jobs)
+
+
+def test_merged_fixed_parameters_reach_the_wrapper_inside_the_distributed_ones(
+    dispatched: Path,
+) -> None:
+    merged = "--fixed_parameters=merged"
+    dispatch(dispatched, "--job_format=pipeline", merged, "--docdb_query", subject("900060"))
 
     sets = [job["distributed_parameters"] for job in jobs_of(dispatched)]
     free = PARAMETERS["fixed_parameters"]["free"]  # type: ignore[call-overload]
     assert {"sorter": "ks4", "free": free, "cutoff": 0.03} in sets
     assert {"sorter": "ks2", "free": free, "cutoff": 0.07} in sets
+    assert not any("analysis_code" in job for job in jobs_of(dispatched))

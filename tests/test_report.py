@@ -10,7 +10,8 @@ import pytest
 from aind_data_access_api.document_db import MetadataDbClient
 
 from dispatch_core.connect import SourceSettings
-from dispatch_core.views.report import snippet_of
+from dispatch_core.request import make_request
+from dispatch_core.views.report import command_of, snippet_of
 
 FILTER = {"name": {"$regex": "^b\\d", "$ne": None}, "t": True, "subject.subject_id": "900003"}
 PIPELINE = [{"$match": FILTER}, {"$limit": 5}]
@@ -51,3 +52,23 @@ def test_the_snippet_omits_a_uri_which_may_contain_a_password() -> None:
 
     assert "secret" not in text
     assert "the host of your metadata gateway" in text
+
+
+def test_the_command_names_the_hosts_and_the_results_but_no_uri_and_no_unused_name() -> None:
+    settings = SourceSettings(
+        host="docdb.example.org",
+        results_host="mongodb://user:secret@results",
+        results_database="analysis",
+        results_collection="project",
+    )
+    checking, plain = make_request(query={}), make_request(query={}, skip_processed="no")
+
+    command = command_of(checking, "out", settings, request_file="r.json")
+    without = command_of(plain, "out", settings, request_file="r.json")
+
+    start = "python -m dispatch_core --request r.json --output_directory out"
+    assert command == (
+        f"{start} --docdb_host docdb.example.org --results_database analysis "
+        "--results_collection project"
+    )
+    assert without == f"{start} --docdb_host docdb.example.org"

@@ -80,6 +80,10 @@ class DemoGateway:
         self._collections = {name: RecordCollection(found) for name, found in further.items()}
         self._collections[DATA_ASSETS] = self.assets
 
+    def collection(self, name: str) -> RecordCollection:
+        """The collection ``database/collection``."""
+        return self._collections[name]
+
     def handle_target(self, method: str, target: str, body: bytes = b"") -> HttpResponse:
         """The response to a request for `target`, a path with its query, still encoded."""
         if len(target.encode()) > self.limits.max_url:

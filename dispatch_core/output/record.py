@@ -28,11 +28,35 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
         "fingerprint": plan.fingerprint,
         "equation": asdict(plan.equation),
         "request": json.loads(plan.request.to_json()),
+        "processed": _processed(plan),
         "warnings": list(map(str, plan.warnings)),
         "exclusions": [
             # a name may contain half a surrogate pair, and a record is read again
             {column: showable(text) for column, text in row.texts().items()}
             for row in plan.exclusions
+        ],
+    }
+
+
+def _processed(plan: DispatchPlan) -> dict[str, Any] | None:
+    """Which jobs were already processed, with their records; null if that was not checked."""
+    if plan.processed is None:
+        return None
+    found = plan.processed.findings
+    return {
+        "results": plan.processed.source,
+        "analysis_code": None if plan.processed.frame is None else asdict(plan.processed.frame),
+        "note": plan.processed.note,
+        "jobs": [
+            {
+                "job": job.name,
+                "verdict": found[job.name].verdict,
+                "by": showable(found[job.name].record.by),
+                "record": showable(found[job.name].record.name),
+                "location": showable(found[job.name].record.location),
+                "ended": showable(found[job.name].record.ended),
+            }
+            for job in plan.processed_jobs
         ],
     }
 

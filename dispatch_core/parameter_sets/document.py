@@ -32,11 +32,18 @@ class ParameterSets:
     """The merged sets in their order, without repeats; empty if there are none.
 
     N assets and M sets make N x M jobs; without sets there are N jobs whose
-    ``distributed_parameters`` is null. ``notes`` say what was merged or ignored.
+    ``distributed_parameters`` is null. ``notes`` say what was merged or ignored, and
+    ``fixed`` has the fixed parameters, which each set already contains.
     """
 
-    sets: tuple[ParameterSet, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    merged: tuple[MergedSet, ...] = ()
+    notes: tuple[str, ...] = ()
+    fixed: ParameterSet = field(default_factory=dict)
+
+    @property
+    def sets(self) -> tuple[ParameterSet, ...]:
+        """The values of each merged set."""
+        return tuple(one.values for one in self.merged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,15 @@ class MergedSet:
 
     ``own`` is the path of the set itself; the keys ``inherited`` come from
     ``fixed_parameters``. Merging is shallow, as upstream: a key of the set replaces
-    the whole fixed value. ``number`` counts from 1.
+    the whole fixed value. ``number`` counts from 1. ``distributed`` is the set as it is
+    written, without the fixed values; None if they are the only set.
     """
 
     number: int
     values: ParameterSet
     own: JsonPath
     inherited: frozenset[str] = frozenset()
+    distributed: ParameterSet | None = None
 
     def place(self, path: JsonPath) -> JsonPath:
         """The path in the document of the value at `path` of this set."""
@@ -118,7 +127,7 @@ def check_document(
     kept, repeats = _without_repeats(merged)
     found = {one.number: list(set_issues(one, schema, where)) for one in kept}
     notes = (*_merge_notes(document), *repeats)
-    sets = ParameterSets(tuple(one.values for one in kept), notes)
+    sets = ParameterSets(tuple(kept), notes, document.get(FIXED, {}))
     faulty = {number: len(issues) for number, issues in found.items() if issues}
     every = dict.fromkeys(issue for issues in found.values() for issue in issues)
     error = InvalidInput(list(every)) if every else None
@@ -248,7 +257,8 @@ def merge_sets(document: Mapping[str, Any]) -> tuple[MergedSet, ...]:
 
 
 def _merge(number: int, fixed: ParameterSet, one: ParameterSet, own: JsonPath) -> MergedSet:
-    return MergedSet(number, {**fixed, **one}, own, frozenset(fixed.keys() - one.keys()))
+    inherited = frozenset(fixed.keys() - one.keys())
+    return MergedSet(number, {**fixed, **one}, own, inherited, one)
 
 
 def _merge_notes(document: Mapping[str, Any]) -> Iterator[str]:

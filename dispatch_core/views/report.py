@@ -78,17 +78,27 @@ records = client.{call}({argument})
 
 
 def command_of(
-    request: DispatchRequest, output: str, host: str = "", *, request_file: str = ""
+    request: DispatchRequest,
+    output: str,
+    settings: SourceSettings | None = None,
+    *,
+    request_file: str = "",
 ) -> str:
     """The shell command that repeats `request`, ready to paste.
 
-    It contains the request unless that is saved as `request_file`. `host` is included
+    It contains the request unless that is saved as `request_file`. A host is included
     only if it is not a URI, which may contain a password.
     """
     words = ["python", "-m", "dispatch_core", "--request", request_file or "-"]
     words += ["--output_directory", output]
-    if host and "://" not in host:
-        words += ["--docdb_host", host]
+    settings = settings or SourceSettings()
+    named = {"docdb_host": settings.host, "results_host": settings.results_host}
+    if settings.has_results and request.skip_processed != "no":
+        named["results_database"] = settings.results_database
+        named["results_collection"] = settings.results_collection
+    for name, value in named.items():
+        if value and "://" not in value:
+            words += [f"--{name}", value]
     if request_file:
         return shlex.join(words)
     return f"{shlex.join(words)} <<'REQUEST'\n{request.to_json()}REQUEST"

@@ -22,6 +22,9 @@ def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     print(f"parameters: {counted(sets, 'set')}" if sets else "parameters: none (null in the jobs)")
     print(f"plan: {plan.equation}")
     print(f"fingerprint: {plan.fingerprint}")
+    if plan.processed is not None and not plan.processed.note:
+        jobs = len(plan.jobs) + plan.equation.processed + plan.capped
+        print(one_line(f"processed: {plan.processed.summary(jobs)}"))
     for warning in plan.warnings:
         print(f"warning: {one_line(str(warning))}")
     _print_ledger(plan.exclusions)

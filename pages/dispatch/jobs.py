@@ -1,6 +1,7 @@
 """The page Jobs: the planned jobs, their workers, and the excluded assets with the reasons."""
 
 from pages.shared import jobs as parts
+from pages.shared import processed
 from pages.shared.state.steps import now, see_plan
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.guards import plan_or_hint
@@ -11,10 +12,12 @@ session = open_session()
 
 parts.job_options(session)
 parts.trial_options(session)
+processed.processed_options(session)
 steps = now(session)
 plan = plan_or_hint(session, steps)
 if plan is not None:
     see_plan(session, plan)
     show_warnings(plan.warnings)
     parts.plan_views(session, plan)
+    processed.processed_jobs(session, plan)
     ask_why_not(session, steps)

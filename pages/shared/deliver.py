@@ -205,7 +205,7 @@ def same_as_command(session: Session, plan: DispatchPlan) -> None:
     if is_long:
         st.caption(f"The request is long: save it as {file}, then run this beside it.")
     command = command_of(
-        plan.request, name, current_settings().host, request_file=file if is_long else ""
+        plan.request, name, current_settings(), request_file=file if is_long else ""
     )
     st.code(command, "bash", wrap_lines=True)
     st.download_button(

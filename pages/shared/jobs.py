@@ -176,7 +176,7 @@ def job_table(session: Session, plan: DispatchPlan) -> None:
         index = shown[row]
         job = plan.jobs[index]
         st.caption(f"{worker_of[index]}/{job.name}.json (select another row to see its file)")
-        content = job_bytes(job, plan.request.job_format, plan.query_text)
+        content = job_bytes(job, plan.request.job_format, plan.query_text, plan.code_parameters)
         st.code(content.decode(), language="json", wrap_lines=True)
 
 
@@ -253,7 +253,9 @@ def reader_check(plan: DispatchPlan) -> None:
     """Which readers accept the jobs of this plan; all jobs have the shape of the first."""
     if not plan.jobs:
         return
-    document = job_document(plan.jobs[0], plan.request.job_format, plan.query_text)
+    document = job_document(
+        plan.jobs[0], plan.request.job_format, plan.query_text, plan.code_parameters
+    )
     accepting = accepting_readers(document)
     for reader in READERS:
         if reader in accepting:

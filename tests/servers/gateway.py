@@ -18,7 +18,7 @@ import ssl
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -95,14 +95,24 @@ class GatewayServer:
         ``gateway.assets``.
     """
 
-    def __init__(self, records: Iterable[Record], limits: GatewayLimits | None = None) -> None:
-        self.gateway = DemoGateway(records, limits=limits)
+    def __init__(
+        self,
+        records: Iterable[Record],
+        limits: GatewayLimits | None = None,
+        collections: Mapping[str, Sequence[Record]] | None = None,
+    ) -> None:
+        self.gateway = DemoGateway(records, limits=limits, collections=collections)
         self.requests: list[LoggedRequest] = []
         self.faults: Iterator[Fault | None] = iter(())
         self.on_request: Callable[[int], None] = lambda number: None
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._arrived = 0
+
+    def add(self, collection: str, records: Iterable[Record]) -> None:
+        """Insert records into ``database/collection``."""
+        for record in records:
+            self.gateway.collection(collection).insert(record)
 
     def __enter__(self) -> GatewayServer:
         self._folder = tempfile.TemporaryDirectory()

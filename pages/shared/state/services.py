@@ -17,14 +17,19 @@ from dispatch_core.connect import (
     open_cluster,
     open_metadata_source,
     open_object_lister,
+    open_results,
     settings_from,
 )
+from dispatch_core.dispatch import missing_results
 from dispatch_core.errors import Issue, NothingFound
 from dispatch_core.insight.advice import Advice, Translation, advise, translate
 from dispatch_core.insight.facets import FacetCounts, count_facets
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
 from dispatch_core.listing.cluster import DaskCluster
+from dispatch_core.processed.frame import LearnedFrame
+from dispatch_core.processed.results import learn_frames
+from dispatch_core.request import DispatchRequest
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.shared_answers import SharedAnswers
 from dispatch_core.types import Filter, Pipeline, Progress, Record
@@ -64,6 +69,43 @@ def open_sources(settings: SourceSettings) -> Sources:
     """
     records = SharedAnswers(open_metadata_source(settings))
     return Sources(records, open_object_lister(settings), open_cluster(settings))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)  # also opened outside the script thread
+def open_results_of(settings: SourceSettings, is_asked: bool) -> MetadataSource | None:
+    """The records of processed jobs, or None; no request is sent yet."""
+    return open_results(settings, is_asked=is_asked)
+
+
+def is_checked(request: DispatchRequest) -> bool:
+    """Whether the jobs of `request` are looked for in the results."""
+    rule = request.skip_processed
+    return current_settings().has_results if rule is None else rule != "no"
+
+
+def results_for(request: DispatchRequest) -> MetadataSource:
+    """The results in which the jobs of `request` are looked for.
+
+    Raises
+    ------
+    InvalidInput
+        No results are configured.
+    """
+    results = open_results_of(current_settings(), request.skip_processed is not None)
+    if results is None:
+        raise missing_results(request)
+    return results
+
+
+def ask_frames() -> Work[tuple[LearnedFrame, ...]]:
+    """Every wrapper and version that has results, with counts."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[LearnedFrame, ...]:
+        results = open_results_of(settings, True)
+        return () if results is None else learn_frames(results)
+
+    return answers().ask(("frames", settings), call)
 
 
 @st.cache_resource(max_entries=1)

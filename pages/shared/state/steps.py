@@ -23,7 +23,9 @@ from pages.shared.state.memo import Same
 from pages.shared.state.services import (
     current_settings,
     executor,
+    is_checked,
     open_sources,
+    results_for,
     writing_executor,
 )
 from pages.shared.state.session import Session
@@ -81,21 +83,38 @@ def _with_plan(session: Session, steps: Steps) -> Steps:
     if steps.plan is not None or steps.located is None or steps.error is not None:
         return steps
     label = open_sources(current_settings()).objects.label
+    needs_check = steps.processed is None and is_checked(steps.request)
     sets = set_count(session, steps) or 1
-    if len(steps.located.located) * sets <= PLANNED_AT_ONCE:
+    if not needs_check and len(steps.located.located) * sets <= PLANNED_AT_ONCE:
         session.keep_work(plan=None)
         return _kept(session, steps.with_plan(steps.assemble(label)))
-    plan = _planned_apart(session, steps, label)
-    return steps if plan is None else _kept(session, steps.with_plan(plan))
+    planned = _planned_apart(session, steps, label, needs_check)
+    return steps if planned is None else _kept(session, planned)
 
 
-def _planned_apart(session: Session, steps: Steps, label: str) -> DispatchPlan | None:
+def _planned_apart(session: Session, steps: Steps, label: str, needs_check: bool) -> Steps | None:
     work = session.work.plan
     if work is None or work.key is not steps:
-        work = start_work(executor(), steps, lambda progress: steps.assemble(label))
+        work = start_work(
+            executor(), steps, lambda progress: _planned(steps, label, needs_check, progress)
+        )
         session.keep_work(plan=work)
         work.wait(0.3)
     return work.result
+
+
+def _planned(steps: Steps, label: str, needs_check: bool, progress: Progress) -> Steps:
+    """The steps with their plan, after a check for processed jobs if it is needed."""
+    if needs_check:
+        results = results_for(steps.request)
+        steps = steps.with_built(steps.built or steps.build())
+        steps = steps.with_processed(steps.check(results, progress))
+    return steps.with_plan(steps.assemble(label))
+
+
+def plan_again(session: Session) -> None:
+    """Forget a plan that failed, so that the next run makes it."""
+    session.keep_work(plan=None)
 
 
 def _kept(session: Session, steps: Steps) -> Steps:
@@ -137,8 +156,8 @@ def current_locate(session: Session) -> Work[Located] | None:
     return work if session.inputs.errors.keys().isdisjoint({*ASSET_INPUTS, _EXTENSION}) else None
 
 
-def current_planning(session: Session) -> Work[DispatchPlan] | None:
-    """The work on a large plan that is under way or failed."""
+def current_planning(session: Session) -> Work[Steps] | None:
+    """The work on a plan that is under way or failed: a large one, or one with a check."""
     work = session.work.plan
     return work if work is not None and (not work.is_done or work.error) else None
 

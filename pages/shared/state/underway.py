@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.find import FoundAssets
 from dispatch_core.insight.explain import Explanation
 from dispatch_core.insight.why_not import WhyNot
@@ -40,7 +39,7 @@ class UnderWay:
     found: Work[FoundAssets] | None = None
     listed: Work[Located] | None = None
     arrived: list[AssetFiles] = field(default_factory=list)
-    plan: Work[DispatchPlan] | None = None
+    plan: Work[Steps] | None = None
     write: Work[Delivery] | None = None
     columns: Work[dict[str, dict[str, Cell]]] | None = None
     explain: Work[Explanation] | None = None
@@ -51,7 +50,7 @@ class UnderWay:
     @property
     def weight(self) -> int:
         """About how many rows the results have: assets, files and jobs."""
-        plan = result_of(self.plan) or self.steps.plan
+        plan = (result_of(self.plan) or self.steps).plan
         return (
             sum(len(one.assets) for one in (result_of(self.found), self.last_found) if one)
             + sum(len(one.located) for one in (result_of(self.listed), self.last_listed) if one)

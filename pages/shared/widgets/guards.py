@@ -10,7 +10,7 @@ from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.steps import Steps
 from pages.shared.state.inputs import ASSET_INPUTS
 from pages.shared.state.session import Session
-from pages.shared.state.steps import current_find, current_locate, current_planning
+from pages.shared.state.steps import current_find, current_locate, current_planning, plan_again
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 
@@ -77,9 +77,16 @@ def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
 
 
 def _say_it_is_planned(session: Session) -> None:
-    """Show a line while a large plan is assembled; the side bar reruns the page at the end."""
+    """Show a line while a plan is assembled; the side bar reruns the page at the end."""
     work = current_planning(session)
     if work is not None and work.is_done:
         show_error(work.error)
+        st.button(
+            "Try again",
+            icon=":material/refresh:",
+            on_click=plan_again,
+            args=(session,),
+            key="plan-again",
+        )
     elif work is not None:
         st.info("The jobs are being assembled.", icon=":material/hourglass_top:")

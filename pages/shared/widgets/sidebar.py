@@ -17,7 +17,9 @@ from pages.shared.state.tab import start_over
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.progress import run_again_when_done
 
-_EXCLUDED = "excluded"
+_EXCLUDED, _PROCESSED = "excluded", "already processed"
+
+_UNCOUNTED = (_EXCLUDED, _PROCESSED)
 
 _Number = tuple[str, int | None, str]
 """A sign, a number and a noun."""
@@ -77,6 +79,7 @@ def _numbers(session: Session, steps: Steps) -> list[_Number]:
         *_less_excluded(found, steps.plan),
         ("→", count_of_inputs(steps), input_name(steps.request)),
         ("×", set_count(session, steps), "parameter set"),
+        *([("−", equation.processed, _PROCESSED)] if equation and equation.processed else []),
         ("=", equation.jobs if equation else None, "job"),
         ("→", equation.workers if equation else None, "worker"),
     ]
@@ -101,7 +104,7 @@ def _cuts(session: Session, equation: Equation) -> None:
 
 def _term(sign: str, number: int | None, name: str) -> str:
     amount = "–" if number is None else f"{number:,}"
-    return f"{sign} **{amount}** {name}{'' if number == 1 or name == _EXCLUDED else 's'}"
+    return f"{sign} **{amount}** {name}{'' if number == 1 or name in _UNCOUNTED else 's'}"
 
 
 def _less_excluded(found: FoundAssets | None, plan: DispatchPlan | None) -> list[_Number]:
