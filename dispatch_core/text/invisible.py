@@ -61,6 +61,6 @@ def texts_with_invisible(
 def _misleads(text: str) -> bool:
     if text.isascii() and text.isprintable():
         return False
-    return _INVISIBLE.sub("", text) != text or _BLANK.sub(" ", text).strip() != text.strip(
-        " \t\n\r"
-    )
+    is_sentence = " " in text and text == text.strip()
+    is_odd = _BLANK.search(text) is not None and not is_sentence
+    return is_odd or _INVISIBLE.search(text) is not None

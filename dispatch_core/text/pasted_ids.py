@@ -82,6 +82,11 @@ def _refuse_abbreviated(text: str, where: str) -> None:
         raise InvalidInput(Issue(what, where, "Paste the whole list, such as that of .tolist()"))
 
 
+def replace_id(text: str, old: str, new: str) -> str:
+    """`text` with the id `old` replaced wherever it is not part of a longer one."""
+    return re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", lambda _: new, text)
+
+
 def is_heading(line: str) -> bool:
     """Whether `line` only says that asset ids follow: ``asset_id``, ``Asset IDs:``."""
     return bool(_HEADING.fullmatch(visible(line)))
