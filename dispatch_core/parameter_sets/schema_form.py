@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING, Missing
-from dispatch_core.parameter_sets.schema import WHERE, referenced
+from dispatch_core.parameter_sets.schema import WHERE
+from dispatch_core.parameter_sets.unions import referenced
 from dispatch_core.text.json_edit import is_same
 from dispatch_core.types import JsonValue
 
