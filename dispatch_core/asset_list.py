@@ -32,7 +32,8 @@ MAX_TITLES = 10
 
 _TITLED_COLUMNS = frozenset(("assetid", "dataassetid", "assetids", "dataassetids"))
 _ID_COLUMNS = _TITLED_COLUMNS | frozenset(
-    ("id", "ids", "codeoceanid", "codeoceanassetid", "codeoceandataassetid", "assetuuid", "uuid")
+    "id ids uuid recordid docdbrecordid codeoceanid assetuuid codeoceanassetid"
+    " codeoceandataassetid externallinkscodeocean otheridentifierscodeocean".split()
 )
 """Names of a column that are taken for ``asset_id``, as `_plain` writes them."""
 
@@ -237,12 +238,14 @@ def _column_of(header: list[str], where: str, number: int) -> _Header | None:
 
 
 def _missing_column(header: list[str], where: str, number: int) -> Issue:
-    what = f"row {number} has no column {COLUMN}; it has {shown_list(header)}"
+    what = f"row {number} has no column {COLUMN}; it has {shown_list(header) or 'no text'}"
     near = difflib.get_close_matches(COLUMN.replace("_", ""), map(_plain, header), 1, 0.7)
     action = f"Name the column of ids {COLUMN}"
     if near:
         name = next(cell.strip() for cell in header if _plain(cell) == near[0])
         action = f"If {name!r} has the ids, rename it {COLUMN}"
+    elif header and header[0].lstrip().startswith(("[", "{")):
+        action = "This is JSON: paste the ids in the app, or save them as a CSV"
     elif any(spellings_of(cell) or "_" in cell for cell in header if re.search(r"\d", cell)):
         action = f"If the file has no header, add a first row with {COLUMN}"
     return Issue(what, where, action)

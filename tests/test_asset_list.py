@@ -258,6 +258,10 @@ def test_ids_that_a_spreadsheet_writes_are_read_back(ids: list[str]) -> None:
         "name | asset_id\n--- | ---\nx | id-1\ny | id-2\n",
         "const ids = new Set(['id-1', 'id-2']);",
         "[UUID('id-1'), UUID('id-2')]",
+        "uuid: id-1\nuuid: id-2",
+        "{'asset_id': ['id-1', 'id-2']}",
+        "ASSET_ID=id-1\nASSET_ID=id-2",
+        "1 - id-1\n2 - id-2",
         "id-1  # the first\nid-2  // the second",
     ],
 )

@@ -53,14 +53,17 @@ _BULLET = re.compile(
     r"(?:\[[ xX]\]\s+)?(?:\(?(?:\d{1,7}|[a-zA-Z])[.)]\s+|#\d{1,7}:?\s+|\[\d{1,7}\]\s+|\d{1,7}:\s+"
     rf"|\d{{1,7}}[.)](?={_UUID}))?"
 )
-_INDEXED = re.compile(r"\s*(\d{1,9})\s+(\S.*)")
+_INDEXED = re.compile(r"\s*(\d{1,9})\s+(?:-\s+)?(\S.*)")
 _LABEL = re.compile(
-    r"(?:data[\s_-]*)?(?:asset)?[\s_-]*(?:ids?|names?|locations?)\s*[:=]\s*", re.IGNORECASE
+    r"\A(?:data[\s_-]*)?(?:asset)?[\s_-]*(?:(?:uu)?ids?|names?|locations?)\s*(?:=|:(?!//))\s*(?=\S)",
+    re.IGNORECASE,
 )
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _LINK = re.compile(r"\[([^\[\]]*)\]\((https?://[^\s()]+)\)")
 _COMMENT = re.compile(r"(?<!\s)\s+(?:#|//|--)\s.*$")
-_HEADING = re.compile(r"(?:data[\s_-]*)?asset[\s_-]*ids?\s*:?", re.IGNORECASE)
+_HEADING = re.compile(
+    r"(?:data[\s_-]*)?asset[\s_-]*ids?\s*:?|(?:ids|uuids|names|locations|assets)\s*:", re.IGNORECASE
+)
 _KEYS = ("asset_id", "data_asset_id", "id", "_id", "$oid")
 
 
@@ -135,7 +138,10 @@ def _tokens(line: str) -> Iterator[str]:
     start = 0
     for found in _QUOTED.finditer(line):
         yield from _words(line[start : found.start()])
-        yield found[found.lastindex or 0].strip()
+        text = found[found.lastindex or 0].strip()
+        is_key = line[found.end() :].lstrip().startswith(":") and not _CERTAIN.fullmatch(text)
+        if not is_key:
+            yield text
         start = found.end()
     yield from _words(line[start:])
 
