@@ -506,7 +506,10 @@ def test_a_schema_that_its_own_draft_refuses_is_an_error() -> None:
             {"kind": "threshold", "cutoff": 5, "count": 3},
             ["set, detector: unknown key 'count'. Known keys: kind, cutoff."],
         ),
-        ({"count": 3}, ["set, detector: 'kind' is missing. Add it."]),
+        (
+            {"count": 3},
+            ['set, detector: \'kind\' is missing. Add it: "threshold", "template".'],
+        ),
         (5, ["set, detector: 5 is not an object. Correct the value."]),
     ],
 )
@@ -560,6 +563,24 @@ def test_a_value_of_no_type_of_a_union_gets_all_of_them_in_words() -> None:
         "set, u: 5 is not a string or a list or null. Correct the value."
     ]
     assert issues_of(schema, {"u": ["a", 5]}) == ["set, u.1: 5 is not a string. Correct the value."]
+
+
+def test_a_discriminator_is_needed_even_if_each_model_has_a_default_for_it() -> None:
+    models = [
+        {"properties": {"kind": {"const": "a", "default": "a"}, "x": {"type": "integer"}}},
+        {"properties": {"kind": {"const": "b", "default": "b"}, "y": {"type": "integer"}}},
+    ]
+    schema = {"properties": {"m": {"discriminator": {"propertyName": "kind"}, "oneOf": models}}}
+
+    assert issues_of(schema, {"m": {"x": 1}}) == ['set, m: \'kind\' is missing. Add it: "a", "b".']
+
+
+def test_a_misspelt_choice_of_a_union_gets_the_nearest_one() -> None:
+    schema = {"properties": {"bins": {"anyOf": [{"type": "integer"}, {"const": "auto"}]}}}
+
+    assert issues_of(schema, {"bins": "atuo"}) == [
+        'set, bins: "atuo" is not an integer or "auto". Did you mean auto?'
+    ]
 
 
 def test_keys_of_conditions_are_known_keys() -> None:

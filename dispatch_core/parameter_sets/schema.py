@@ -18,7 +18,14 @@ from typing import Any
 import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.parameter_sets.unions import Branch, choose_branch, referenced, union_of
+from dispatch_core.parameter_sets.unions import (
+    Branch,
+    choose_branch,
+    referenced,
+    tag_named_by,
+    tag_values,
+    union_of,
+)
 from dispatch_core.text.invisible import invisible_in
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonPath, JsonValue
@@ -75,12 +82,13 @@ def _value_issues(
 ) -> Iterator[Issue]:
     """The issues of a validator's `error`; for a union, those of the branch that is meant."""
     path: JsonPath = tuple(error.instance_path)
-    if error.kind.name in ("anyOf", "oneOfNotValid", "oneOf"):
+    if error.kind.name in _UNIONS:
         yield from _union_issues(root, error, where, reported)
     elif error.kind.name == "required":
         missing = error.kind.property
-        what = f"{missing!r} is missing"
-        yield Issue(what, _at(where, path), "Add it", path=(*path, missing))
+        if (*path, missing) not in reported:
+            what = f"{missing!r} is missing"
+            yield Issue(what, _at(where, path), "Add it", path=(*path, missing))
     elif error.kind.name != "additionalProperties" or not _are_reported(error, path, reported):
         hidden = invisible_in(error.instance) if isinstance(error.instance, str) else ""
         what = f"{_what(error)}; it contains {hidden}" if hidden else _what(error)
@@ -96,12 +104,17 @@ def _union_issues(
     if chosen is not None and chosen.index is None:
         yield _wrong_tag(error.instance[chosen.tag], chosen, where, (*path, chosen.tag))
         return
+    tag = tag_named_by(union) if isinstance(union, Mapping) else ""
+    if tag and (*path, tag) in reported:
+        return  # which branch is meant is not known
     branches = list(getattr(error.kind, "context", ()))
     index = chosen.index if chosen else None
     inner = list(branches[index]) if index is not None and index < len(branches) else []
-    for one in inner or _errors_of_the_one(error):
+    if not inner and not _taken_by(error):
+        inner = _errors_of_the_one(error)
+    for one in inner:
         yield from _value_issues(root, one, where, reported)
-    if not inner and not _errors_of_the_one(error):
+    if not inner:
         yield Issue(_what(error), _at(where, path), _advice(error), path=path)
 
 
@@ -127,23 +140,38 @@ def _wrong_tag(value: JsonValue, branch: Branch, where: str, path: JsonPath) -> 
 
 
 def _what(error: Any) -> str:
-    """The message; for a wrong type and for a union, in words."""
-    errors = [error]
-    if error.kind.name in ("anyOf", "oneOfNotValid", "oneOf"):
-        errors = [one for branch in getattr(error.kind, "context", ()) for one in branch]
-    here = list(error.instance_path)
-    if not errors or any(
-        one.kind.name != "type" or list(one.instance_path) != here for one in errors
-    ):
-        return str(error.message)
-    kinds = [
-        kind for one in errors for kind in re.findall(r'"(\w+)"', one.message.rpartition("type")[2])
-    ]
-    names = dict.fromkeys(_KINDS.get(kind, kind) for kind in kinds)
+    """The message; for a wrong type and for a union of values, in words."""
+    names = _taken_by(error)
     shown = json.dumps(error.instance, ensure_ascii=False)
     return f"{shown} is not {' or '.join(names)}" if names else str(error.message)
 
 
+def _taken_by(error: Any) -> dict[str, None]:
+    """What a value may be instead, if only its type or its choice is wrong; else nothing."""
+    is_union = error.kind.name in _UNIONS
+    context = getattr(error.kind, "context", ()) if is_union else ([error],)
+    errors = [one for branch in context for one in branch]
+    here = list(error.instance_path)
+    if any(list(one.instance_path) != here for one in errors):
+        return {}
+    if not all(one.kind.name == "type" or (is_union and _choices(one)) for one in errors):
+        return {}
+    return dict.fromkeys(name for one in errors for name in _choices(one) or _types(one))
+
+
+def _types(error: Any) -> list[str]:
+    kinds = re.findall(r'"(\w+)"', error.message.rpartition("type")[2])
+    return [_KINDS.get(kind, kind) for kind in kinds]
+
+
+def _choices(error: Any) -> list[str]:
+    if error.kind.name == "const":
+        return [json.dumps(error.kind.expected_value, ensure_ascii=False)]
+    options = error.kind.options if error.kind.name == "enum" else ()
+    return [json.dumps(one, ensure_ascii=False) for one in options]
+
+
+_UNIONS = ("anyOf", "oneOfNotValid", "oneOf")
 _KINDS = {
     "number": "a number",
     "integer": "an integer",
@@ -170,8 +198,9 @@ def _are_reported(error: Any, path: JsonPath, reported: set[JsonPath]) -> bool:
 
 
 def _advice(error: Any) -> str:
-    if error.kind.name == "enum" and isinstance(error.instance, str):
-        choices = [one for one in error.kind.options if isinstance(one, str)]
+    names = _taken_by(error) if error.kind.name in _UNIONS else _choices(error)
+    if isinstance(error.instance, str):
+        choices = [json.loads(one) for one in names if one.startswith('"')]
         near = difflib.get_close_matches(error.instance, choices, 1)
         if near:
             return f"Did you mean {near[0]}?"
@@ -306,6 +335,7 @@ def _unknown_keys(
         return
     if not isinstance(value, dict):
         return
+    yield from _missing_tags(root, parts, value, path)
     known: dict[str, Any] = {}
     for part in parts:
         known |= part.get("properties", {})
@@ -318,6 +348,19 @@ def _unknown_keys(
             yield from _unknown_keys(root, below, item, (*path, key), strict=False)
         if key not in known and known and (strict or not is_open):
             yield _unknown_key((*path, key), key, known)
+
+
+def _missing_tags(
+    root: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], value: JsonValue, path: JsonPath
+) -> Iterator[Issue]:
+    """The key of a discriminator is needed even if each model has a default for it."""
+    assert isinstance(value, dict)
+    for part in parts:
+        tag = tag_named_by(part)
+        if tag and tag not in value:
+            choices = ", ".join(json.dumps(one) for one in tag_values(root, part, tag))
+            yield Issue(f"{tag!r} is missing", "", f"Add it: {choices}", path=(*path, tag))
+            return  # a union inside a union has the same tag
 
 
 def _schema_of_item(parts: Sequence[Mapping[str, Any]], number: int) -> Any:

@@ -51,8 +51,7 @@ def choose_branch(root: Mapping[str, Any], schema: Mapping[str, Any], value: Any
         allowed = {n: _allowed(root, schema, branches[n], tag) for n in objects}
         fitting = [n for n in objects if _is_among(value[tag], allowed[n])]
         if not fitting:
-            every = [one for choices in allowed.values() for one in choices]
-            return Branch(None, tag, tuple(every))
+            return Branch(None, tag, tuple(tag_values(root, schema, tag)))
         objects = fitting
     return Branch(max(objects, key=lambda n: _likeness(root, branches[n], value)))
 
@@ -111,9 +110,8 @@ def _properties(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _tag_of(root: Mapping[str, Any], schema: Mapping[str, Any], branches: Sequence[Any]) -> str:
     """The key that says which branch is meant; empty if none differs in each branch."""
-    named = schema.get("discriminator")
-    if isinstance(named, Mapping) and isinstance(named.get("propertyName"), str):
-        return str(named["propertyName"])
+    if named := tag_named_by(schema):
+        return named
     leaves = [leaf for one in branches for leaf in _leaves(root, one)]
     for key in _properties(leaves[0]):
         values = [_constants(root, _properties(leaf).get(key)) for leaf in leaves]
@@ -121,6 +119,18 @@ def _tag_of(root: Mapping[str, Any], schema: Mapping[str, Any], branches: Sequen
         if len(leaves) > 1 and all(values) and len(set(every)) == len(every):
             return key
     return ""
+
+
+def tag_named_by(schema: Mapping[str, Any]) -> str:
+    """The key that the ``discriminator`` of a schema names; empty without one."""
+    named = schema.get("discriminator")
+    name = named.get("propertyName") if isinstance(named, Mapping) else None
+    return name if isinstance(name, str) and union_of(schema) else ""
+
+
+def tag_values(root: Mapping[str, Any], schema: Mapping[str, Any], tag: str) -> list[JsonValue]:
+    """The values of `tag` that name a branch of the union `schema`."""
+    return [one for branch in union_of(schema) for one in _allowed(root, schema, branch, tag)]
 
 
 def _constants(root: Mapping[str, Any], schema: Any) -> list[JsonValue]:
