@@ -278,7 +278,9 @@ def test_pasted_ids_are_read_from_any_everyday_list(text: str) -> None:
         ("O'Brien_1, d'Arc_2", ["O'Brien_1", "d'Arc_2"]),
         ("['id-1', None, 'id-2']", ["id-1", "", "id-2"]),
         ("s3://b/x_1/ s3://b/y/", ["s3://b/x_1/", "s3://b/y/"]),
-        (f"please run {FIRST} and {SECOND}.", [FIRST, SECOND]),
+        (f"{FIRST} and {SECOND}.", [FIRST, SECOND]),
+        (f"{FIRST} test {SECOND}", [FIRST, "test", SECOND]),
+        (f"please run {FIRST}", ["please run", FIRST]),
     ],
 )
 def test_names_with_blanks_stay_whole_and_nulls_are_empty_rows(text: str, ids: list[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.invisible import visible
@@ -23,6 +24,8 @@ _QUOTED = re.compile(
     r"""(?=[\s,;|)\]}:]|$)"""
 )
 _NULLS = frozenset(("none", "null", "nan", "na", "<na>", "nat", "undefined"))
+
+_CONNECTING = frozenset("and or plus then".split())
 
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _CERTAIN = re.compile(rf"[({{<\[]*(?:{_UUID}|s3://\S+|https?://\S+)[)}}>\].!?]*")
@@ -152,10 +155,19 @@ def _words(part: str) -> Iterator[str]:
         if len(words) > 1 and all(re.search(r"\d", word) for word in words):
             yield from map(_plain, words)
         elif len(words) > 1 and any(map(_CERTAIN.fullmatch, words)):
-            # words of a sentence around ids
-            yield from (_plain(word.rstrip(".!?")) for word in words if re.search(r"\d", word))
+            yield from _among_ids(words)
         elif words and re.search(r"\w", piece):
             yield _plain(piece)
+
+
+def _among_ids(words: list[str]) -> Iterator[str]:
+    """The ids of a sentence; its other words are rows too, because one may be a name."""
+    for has_digit, some in groupby(words, key=lambda word: bool(re.search(r"\d", word))):
+        if has_digit:
+            yield from (_plain(word.rstrip(".!?")) for word in some)
+        else:
+            rest = [word for word in some if word.lower() not in _CONNECTING]
+            yield from [" ".join(rest)] if re.search(r"\w", " ".join(rest)) else []
 
 
 def _plain(word: str) -> str:
