@@ -1,24 +1,43 @@
 """Asset lists: a CSV or pasted text in, rows of ids out.
 
-Spreadsheets add a BOM, save as UTF-16 or with semicolons, leave blank rows and
-spaces, and rename ``asset_id`` to ``Asset_ID``. All of that is accepted, and so is
-the apostrophe that our own CSV puts before a sign (`spreadsheet`). Anything else is
-a clear error, and a row without an id is reported, not ignored.
+Spreadsheets add a BOM, save as UTF-16 or with semicolons, write a line ``sep=;``, leave
+blank rows and spaces, and rename ``asset_id`` to ``Asset ID``. All of that is accepted, and
+so is the apostrophe that our own CSV puts before a sign (`spreadsheet`). A column with
+another name is reported as a note. Anything else is a clear error, and a row without an id
+is reported, not ignored.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
+import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.text.file_kind import refuse_other_kind
+from dispatch_core.text.id_spelling import spellings_of
+from dispatch_core.text.invisible import visible
+from dispatch_core.text.pasted_ids import ids_in, is_heading
 from dispatch_core.text.spreadsheet import plain_cell
+from dispatch_core.text.words import counted, shown_list
 
 COLUMN = "asset_id"
 FILE_NAME = "data_asset_input.csv"
+MAX_TITLES = 10
+"""Rows of titles above the header that are passed over."""
+
+_TITLED_COLUMNS = frozenset(("assetid", "dataassetid", "assetids", "dataassetids"))
+_ID_COLUMNS = _TITLED_COLUMNS | frozenset(
+    "id ids uuid recordid docdbrecordid codeoceanid assetuuid codeoceanassetid"
+    " codeoceandataassetid externallinkscodeocean otheridentifierscodeocean".split()
+)
+"""Names of a column that are taken for ``asset_id``, as `_plain` writes them."""
+
+_SEPARATOR_HINT = re.compile(r"\s*\"?sep=(\\t|\t|[^\w\s\"\0]| )\"?[\s,;]*$", re.IGNORECASE)
 _DELIMITERS = (",", ";", "\t", "|")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOMS = (
@@ -41,42 +60,73 @@ class AssetRow:
     text: str
 
 
-def read_asset_csv(data: bytes | str, where: str = FILE_NAME) -> tuple[AssetRow, ...]:
-    """The rows after the header that are not blank, in order.
+@dataclass(frozen=True, slots=True)
+class AssetTable:
+    """The rows of a list, and notes on what was taken although it is not as documented."""
 
-    The header is row 1. Raises `InvalidInput` for an empty file, a missing column
-    and a column without any id.
+    rows: tuple[AssetRow, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_asset_csv(data: bytes | str, where: str = FILE_NAME) -> tuple[AssetRow, ...]:
+    """The rows of `read_asset_table`."""
+    return read_asset_table(data, where).rows
+
+
+def read_asset_table(data: bytes | str, where: str = FILE_NAME) -> AssetTable:
+    """The rows after the header that are not blank, in order, with notes on the header.
+
+    Rows are numbered as a spreadsheet shows them; the header is usually row 1. Raises
+    `InvalidInput` for an empty file, a missing column, a column without any id, and a file
+    that is not a text.
     """
     text = data.removeprefix("\ufeff") if isinstance(data, str) else decode_table(data, where)
-    if not text.strip():
+    if not visible(text):
         action = f"Give it a header row with the column {COLUMN}"
         raise InvalidInput(Issue("the file is empty", where, action))
     rows = _cells(text, where)
-    header_number, header = next(rows, (1, []))
-    column = _column_of(header, where, header_number)
-    found = tuple(_row(number, cells, column, where) for number, cells in rows)
+    header = _header_of(rows, where)
+    found = tuple(
+        _row(number, cells, header.column, where) for number, cells in rows if not _is_rule(cells)
+    )
     if not any(row.text for row in found):
-        raise InvalidInput(
-            Issue(f"the column {COLUMN} is empty", where, "Give it one id in each row")
-        )
-    return found
+        what = f"the column {header.name} is empty"
+        raise InvalidInput(Issue(what, where, "Give it one id in each row"))
+    return AssetTable(found, header.notes)
 
 
 def read_pasted_ids(text: str, where: str = "pasted ids") -> tuple[AssetRow, ...]:
-    """The ids of pasted text: a CSV with a header, or ids on lines or with commas or tabs."""
+    """The rows of `read_pasted_table`."""
+    return read_pasted_table(text, where).rows
+
+
+def read_pasted_table(text: str, where: str = "pasted ids") -> AssetTable:
+    """The ids of pasted text: a CSV with a header, or ids in any list (`pasted_ids`)."""
     text = text.removeprefix("\ufeff")
-    first = text.strip().partition("\n")[0]
-    if COLUMN in re.split(r"[\s,;|\"]+", first.lower()):
-        return read_asset_csv(text.strip(), where)
-    tokens = [token.strip(" \"'[]") for token in re.split(r"[\n\r,;\t]+", text)]
-    rows = tuple(AssetRow(number, token) for number, token in enumerate(filter(None, tokens), 1))
-    if not rows:
+    if _is_table(text):
+        return read_asset_table(text.strip(), where)
+    rows = tuple(AssetRow(number, token) for number, token in enumerate(ids_in(text, where), 1))
+    if not any(row.text for row in rows):
         raise InvalidInput(Issue("it contains no id", where, "Paste one id on each line"))
-    return rows
+    return AssetTable(rows)
+
+
+def _is_table(text: str) -> bool:
+    """Whether `text` starts with a header; one of asset ids alone may head any list."""
+    header = text.strip().partition("\n")[0]
+    if _SEPARATOR_HINT.match(header):
+        return True
+    delimiter = _delimiter(header)
+    names = [_plain(cell) for cell in header.split(delimiter)]
+    return not _ID_COLUMNS.isdisjoint(names) and not (len(names) == 1 and is_heading(header))
 
 
 def decode_table(data: bytes, where: str) -> str:
-    """`data` as text: by its BOM, else as UTF-8, else in the code page that Excel writes."""
+    """`data` as text: by its BOM, else as UTF-8, else in the code page that Excel writes.
+
+    Raises `InvalidInput` that names the format if it is not a text but, say, a workbook.
+    """
+    refuse_other_kind(data, where)
     guess = "utf-8"
     if b"\0" in data[:2]:
         guess = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
@@ -100,12 +150,16 @@ def _row(number: int, cells: list[str], column: int, where: str) -> AssetRow:
 
 
 def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
-    """(row number, cells) of each row that is not blank."""
-    first = next(line for line in _lines(text) if line.strip())
-    delimiter = max(_DELIMITERS, key=lambda mark: (_has_column(first, mark), first.count(mark)))
-    reader = csv.reader(_lines(text), delimiter=delimiter)
+    """(row number, cells) of each row that is not blank; a line ``sep=;`` counts as a row."""
+    lines, skipped, delimiter = _lines(text), 0, _delimiter(_likely_header(text))
+    hint = _SEPARATOR_HINT.match(next(line for line in _lines(text) if line.strip()))
+    if hint:
+        skipped = 1 + next(number for number, line in enumerate(lines) if line.strip())
+        mark = hint[1].replace("\\t", "\t")
+        delimiter = delimiter if _names_column(_likely_header(text), delimiter) else mark
+    reader = csv.reader(lines, delimiter=delimiter)
     try:
-        for number, cells in enumerate(reader, 1):
+        for number, cells in enumerate(reader, 1 + skipped):
             if any(map(str.strip, cells)):
                 yield number, cells
     except csv.Error as error:
@@ -120,23 +174,78 @@ def _lines(text: str) -> Iterator[str]:
     return (found.group() for found in _LINE.finditer(text))
 
 
-def _has_column(line: str, delimiter: str) -> bool:
-    return COLUMN in (_plain(cell) for cell in line.split(delimiter))
+def _likely_header(text: str) -> str:
+    """The first of the first lines that names the column, else the first of all."""
+    filled = list(islice((line for line in _lines(text) if line.strip()), MAX_TITLES + 1))
+    return next((line for line in filled if _names_column(line, _delimiter(line))), filled[0])
+
+
+def _delimiter(header: str) -> str:
+    return max(_DELIMITERS, key=lambda mark: (_names_column(header, mark), header.count(mark)))
+
+
+def _names_column(line: str, delimiter: str) -> bool:
+    return any(_plain(cell) in _TITLED_COLUMNS for cell in line.split(delimiter))
 
 
 def _plain(cell: str) -> str:
-    return cell.strip().strip('"').strip().lower()
+    """The name of a column without case, blanks and signs: ``Asset ID`` is ``assetid``."""
+    return re.sub(r"[\W_]+", "", visible(cell)).lower()
 
 
-def _column_of(header: list[str], where: str, number: int) -> int:
-    names = [_plain(cell) for cell in header]
-    if COLUMN in names:
-        return names.index(COLUMN)
-    shown = ", ".join(repr(cell.strip()[:40]) for cell in header[:8])
-    raise InvalidInput(
-        Issue(
-            f"row {number} has no column {COLUMN}; it has {shown}",
-            where,
-            f"Name the column of ids {COLUMN}",
-        )
-    )
+def _is_rule(cells: list[str]) -> bool:
+    """Whether a row is the line below the header of a Markdown table."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return all(re.fullmatch(r":?-{2,}:?", cell) for cell in filled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    column: int
+    name: str
+    notes: tuple[str, ...] = ()
+
+
+def _header_of(rows: Iterator[tuple[int, list[str]]], where: str) -> _Header:
+    """The header: the first row, or, below rows of titles, one that names asset ids."""
+    number, first = next(rows, (1, []))
+    if column := _column_of(first, where, number):
+        return column
+    for passed, (later, cells) in enumerate(islice(rows, MAX_TITLES), 1):
+        if any(_plain(cell) in _TITLED_COLUMNS for cell in cells):
+            found = _column_of(cells, where, later)
+            assert found is not None
+            note = f"row {later} is used as the header; {counted(passed, 'row')} above it ignored"
+            return replace(found, notes=(note, *found.notes))
+    raise InvalidInput(_missing_column(first, where, number))
+
+
+def _column_of(header: list[str], where: str, number: int) -> _Header | None:
+    """The one column of ids in `header`; None if it has none."""
+    exact = [n for n, cell in enumerate(header) if visible(cell).strip('" ').lower() == COLUMN]
+    alike = [n for n, cell in enumerate(header) if _plain(cell) in _ID_COLUMNS]
+    found = exact or alike
+    if len(found) > 1:
+        names = " and ".join(repr(header[n].strip()) for n in found)
+        what = f"row {number} has several columns that may be the ids: {names}"
+        raise InvalidInput(Issue(what, where, f"Name one of them {COLUMN}"))
+    if not found:
+        return None
+    name = header[found[0]].strip().strip('"').strip()
+    if exact:
+        return _Header(found[0], COLUMN)
+    return _Header(found[0], name, (f"the column {name!r} is used as {COLUMN}",))
+
+
+def _missing_column(header: list[str], where: str, number: int) -> Issue:
+    what = f"row {number} has no column {COLUMN}; it has {shown_list(header) or 'no text'}"
+    near = difflib.get_close_matches(COLUMN.replace("_", ""), map(_plain, header), 1, 0.7)
+    action = f"Name the column of ids {COLUMN}"
+    if near:
+        name = next(cell.strip() for cell in header if _plain(cell) == near[0])
+        action = f"If {name!r} has the ids, rename it {COLUMN}"
+    elif header and header[0].lstrip().startswith(("[", "{")):
+        action = "This is JSON: paste the ids in the app, or save them as a CSV"
+    elif any(spellings_of(cell) or "_" in cell for cell in header if re.search(r"\d", cell)):
+        action = f"If the file has no header, add a first row with {COLUMN}"
+    return Issue(what, where, action)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.asset_list import FILE_NAME as CSV_NAME
-from dispatch_core.asset_list import read_asset_csv
+from dispatch_core.asset_list import read_asset_table
 from dispatch_core.connect import (
     SourceSettings,
     local_inputs,
@@ -141,7 +141,10 @@ def _chosen_assets(given: argparse.Namespace) -> dict[str, Any]:
         if given.docdb_query:
             print("note: --docdb_query is ignored: --use_data_asset_csv is set", file=sys.stderr)
         path = _input_directory(given) / CSV_NAME
-        return {"asset_rows": read_asset_csv(_read(path, CSV_NAME))}
+        table = read_asset_table(_read(path, CSV_NAME))
+        for note in table.notes:
+            print(one_line(f"note: {CSV_NAME}: {note}"), file=sys.stderr)
+        return {"asset_rows": table.rows}
     if given.docdb_query:
         return {"query": read_query(given.docdb_query, "--docdb_query").value}
     return {}

@@ -19,6 +19,10 @@ from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Is
 from dispatch_core.language.paths import outermost_paths, value_along, value_at
 from dispatch_core.query import Query
 from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.id_spelling import spellings_of
+from dispatch_core.text.invisible import invisible_in
+from dispatch_core.text.nearest import Nearest, nearest_of
+from dispatch_core.text.words import counted
 from dispatch_core.types import (
     DataAsset,
     Exclusion,
@@ -32,6 +36,9 @@ from dispatch_core.types import (
 from dispatch_core.walk import in_order, read_pages, walk_records
 
 IDS_A_QUERY = 1_000
+MOST_COMPARED = 200_000
+"""In a larger collection no nearest ids are suggested: reading it would take minutes."""
+
 ID_PATHS = (
     "external_links.Code Ocean",
     "other_identifiers.Code Ocean",
@@ -55,7 +62,7 @@ class MatchRow:
     """One row of the match report: a row of the list and its result.
 
     ``matched_by`` is the path that has the id; ``record_id`` is "" unless exactly one
-    record matches.
+    record matches. ``suggestions`` are the nearest texts that exist, if none matches.
     """
 
     row: AssetRow
@@ -64,6 +71,7 @@ class MatchRow:
     record_id: str = ""
     name: str = ""
     message: str = ""
+    suggestions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,26 +292,67 @@ def _by_id(
 def _match_rows(
     source: MetadataSource, rows: Sequence[AssetRow], fields: tuple[str, ...], progress: Progress
 ) -> FoundAssets:
-    texts = dict.fromkeys(row.text for row in rows if row.text)
-    answers: dict[str, tuple[str, list[DataAsset]]] = {}
-    chunks = _chunks(list(texts))
-    calls = (partial(_match_texts, source, chunk, fields) for chunk in chunks)
+    answers = _look_up(source, [row.text for row in rows if row.text], fields, progress)
+    unknown = [row.text for row in rows if row.text and row.text not in answers]
+    near = _nearest(source, unknown, progress) if unknown else {}
+    report, assets, exclusions = _report(rows, answers, near)
+    return FoundAssets(
+        None,
+        source.label,
+        tuple(assets),
+        tuple(exclusions),
+        len(assets),
+        tuple(report),
+        tuple(_respelled(report)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a text of a list names: the path that has it, the assets there, and how."""
+
+    path: str
+    assets: list[DataAsset]
+    how: str = ""
+
+
+def _look_up(
+    source: MetadataSource, texts: Sequence[str], fields: tuple[str, ...], progress: Progress
+) -> dict[str, _Answer]:
+    """Text -> its answer: as it is, else in another spelling that means the same id."""
+    answers = _look_up_exactly(source, texts, fields, progress)
+    others = {text: spellings_of(text) for text in dict.fromkeys(texts) if text not in answers}
+    meant = dict.fromkeys(spelling for spellings in others.values() for spelling in spellings)
+    found = _look_up_exactly(source, list(meant), fields, no_progress)
+    for text, spellings in others.items():
+        hits = [(found[one], one, how) for one, how in spellings.items() if one in found]
+        if hits:
+            path = min((hit.path for hit, _, _ in hits), key=ID_PATHS.index)
+            assets = [one for hit, _, _ in hits if hit.path == path for one in hit.assets]
+            _, spelling, how = next(hit for hit in hits if hit[0].path == path)
+            answers[text] = _Answer(path, assets, f"found as {spelling}: {how}")
+    return answers
+
+
+def _look_up_exactly(
+    source: MetadataSource, texts: Sequence[str], fields: tuple[str, ...], progress: Progress
+) -> dict[str, _Answer]:
+    wanted = list(dict.fromkeys(texts))
+    answers: dict[str, _Answer] = {}
+    calls = (partial(_match_texts, source, chunk, fields) for chunk in _chunks(wanted))
     with closing(in_order(calls)) as found:
         for number, some in enumerate(found):
-            progress("assets", number * IDS_A_QUERY, len(texts))
+            progress("assets", number * IDS_A_QUERY, len(wanted))
             answers |= some
-    report, assets, exclusions = _report(rows, answers)
-    progress("assets", len(texts), len(texts))
-    return FoundAssets(
-        None, source.label, tuple(assets), tuple(exclusions), len(assets), tuple(report)
-    )
+    progress("assets", len(wanted), len(wanted))
+    return answers
 
 
 def _match_texts(
     source: MetadataSource, texts: Sequence[str], fields: tuple[str, ...]
-) -> dict[str, tuple[str, list[DataAsset]]]:
-    """Text -> (the first path that has it, the assets there)."""
-    answers: dict[str, tuple[str, list[DataAsset]]] = {}
+) -> dict[str, _Answer]:
+    """Text -> the first path that has it, and the assets there."""
+    answers: dict[str, _Answer] = {}
     left = list(texts)
     for path in ID_PATHS:
         if not left:
@@ -312,9 +361,47 @@ def _match_texts(
         for record in walk_records(source, query, _projection(fields)):
             asset = to_asset(record, fields)
             for text in _held(record, path, set(left)):
-                answers.setdefault(text, (path, []))[1].append(asset)
+                answers.setdefault(text, _Answer(path, [])).assets.append(asset)
         left = [text for text in left if text not in answers]
     return answers
+
+
+def _nearest(
+    source: MetadataSource, unknown: Sequence[str], progress: Progress
+) -> dict[str, Nearest]:
+    """The nearest ids, names and locations of the collection; none if it cannot be read."""
+    try:
+        total = source.count({})
+        if total > MOST_COMPARED:
+            return {}
+        known: dict[str, None] = {}
+        done = 0
+        with closing(read_pages(source, {}, _projection(()))) as pages:
+            for _, page in pages:
+                known.update(dict.fromkeys(text for record in page for text in _named_by(record)))
+                done += len(page)
+                progress("similar ids", done, total)
+    except DispatchError:
+        return {}  # the rows are reported as not found all the same
+    return nearest_of(unknown, known)
+
+
+def _named_by(record: Record) -> Iterator[str]:
+    """Every text that names the record in a list."""
+    asset = to_asset(record)
+    yield from (*asset.asset_ids, asset.record_id)
+    yield from filter(None, (asset.name, asset.location.rstrip("/")))
+
+
+def _respelled(report: Sequence[MatchRow]) -> Iterator[str]:
+    """A notice of the rows whose id the collection has in another spelling."""
+    rows = [line for line in report if line.status == "matched" and line.message]
+    if rows:
+        first = rows[0]
+        yield (
+            f"{counted(len(rows), 'row')} of the list matched in another spelling, such as row "
+            f"{first.row.number}: {first.row.text} {first.message}"
+        )
 
 
 def _spellings(texts: Iterable[str]) -> list[str]:
@@ -331,14 +418,14 @@ def _held(record: Record, path: str, texts: set[str]) -> set[str]:
 
 
 def _report(
-    rows: Sequence[AssetRow], answers: Mapping[str, tuple[str, list[DataAsset]]]
+    rows: Sequence[AssetRow], answers: Mapping[str, _Answer], near: Mapping[str, Nearest]
 ) -> tuple[list[MatchRow], list[DataAsset], list[Exclusion]]:
     report: list[MatchRow] = []
     assets: dict[str, DataAsset] = {}
     exclusions: list[Exclusion] = []
     taken_by: dict[str, int] = {}
     for row in rows:
-        line, asset = _judge(row, answers, taken_by)
+        line, asset = _judge(row, answers, taken_by, near)
         report.append(line)
         if line.status == "matched" and asset is not None:
             assets[_identity(asset)] = asset
@@ -350,14 +437,16 @@ def _report(
 
 def _judge(
     row: AssetRow,
-    answers: Mapping[str, tuple[str, list[DataAsset]]],
+    answers: Mapping[str, _Answer],
     taken_by: Mapping[str, int],
+    near: Mapping[str, Nearest],
 ) -> tuple[MatchRow, DataAsset | None]:
     if not row.text:
         return MatchRow(row, "empty", message="asset_id is empty"), None
     if row.text not in answers:
-        return MatchRow(row, "not found", message="no asset has this id, name or location"), None
-    path, candidates = answers[row.text]
+        return _not_found(row, near.get(row.text)), None
+    answer = answers[row.text]
+    path, candidates = answer.path, answer.assets
     asset = candidates[0]
     if len(set(map(_identity, candidates))) > 1:
         message = f"{len(candidates)} assets match: {', '.join(c.name for c in candidates[:4])}"
@@ -365,7 +454,18 @@ def _judge(
     if _identity(asset) in taken_by:
         message = f"the same asset as row {taken_by[_identity(asset)]}"
         return MatchRow(row, "duplicate", path, asset.record_id, asset.name, message), asset
-    return MatchRow(row, "matched", path, asset.record_id, asset.name), asset
+    return MatchRow(row, "matched", path, asset.record_id, asset.name, answer.how), asset
+
+
+def _not_found(row: AssetRow, near: Nearest | None) -> MatchRow:
+    message = "no asset has this id, name or location"
+    if names := invisible_in(row.text):
+        message += f"; it contains {names}"
+    if near is None:
+        return MatchRow(row, "not found", message=message)
+    more = f" and {near.count - len(near.texts):,} more" if near.count > len(near.texts) else ""
+    message += f"; nearest: {', '.join(near.texts)}{more} ({near.how})"
+    return MatchRow(row, "not found", message=message, suggestions=near.texts)
 
 
 _ROW_REASONS: dict[RowStatus, tuple[Reason, str]] = {
@@ -379,6 +479,8 @@ _ROW_REASONS: dict[RowStatus, tuple[Reason, str]] = {
 
 def _row_exclusion(line: MatchRow, asset: DataAsset | None) -> Exclusion:
     reason, action = _ROW_REASONS[line.status]
+    if line.suggestions:
+        action = f"Did you mean {' or '.join(line.suggestions)}?"
     return Exclusion(
         stage="input",
         reason=reason,

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.language.match import compile_filter
+from dispatch_core.text.invisible import invisible_in, texts_with_invisible
 from dispatch_core.text.strict_json import MAX_DEPTH, load_json
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
@@ -198,10 +199,19 @@ def _warnings(value: Filter | Pipeline) -> Iterator[str]:
     filters = [value] if isinstance(value, dict) else [s["$match"] for s in value if "$match" in s]
     for found in filters:
         yield from _odd_keys(found)
+        yield from _invisible(found)
         try:
             compile_filter(found)
         except DispatchError as error:
             yield f"A server will refuse this query. {error}"
+
+
+def _invisible(found: Filter) -> Iterator[str]:
+    for path, text, is_key in texts_with_invisible(found):
+        noun = "the key" if is_key else "the value at"
+        place = ".".join(map(str, path))
+        names = invisible_in(text)
+        yield f"{noun} {place} contains {names}, so it equals no text that only looks the same"
 
 
 def _odd_keys(value: JsonValue) -> Iterator[str]:

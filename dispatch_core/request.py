@@ -30,7 +30,11 @@ from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.field_issues import issues_of, path_issue, shown
 from dispatch_core.grouping import GroupingRules
 from dispatch_core.options import option_of
-from dispatch_core.parameter_sets.document import ParameterSets, build_parameter_sets
+from dispatch_core.parameter_sets.document import (
+    ParameterSets,
+    build_parameter_sets,
+    check_absent,
+)
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import Query, check_query
 from dispatch_core.text.file_extension import check_extension
@@ -584,5 +588,8 @@ def _parameter_sets(request: DispatchRequest) -> ParameterSets:
     schema = request.parameters_schema
     compiled = None if schema is None else compile_schema(schema, "parameters_schema")
     if request.parameters is None:
-        return ParameterSets()
+        absent = check_absent(compiled, "parameters")
+        if absent.error is not None:
+            raise absent.error
+        return absent.sets
     return build_parameter_sets(request.parameters, compiled, "parameters")

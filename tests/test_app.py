@@ -240,6 +240,17 @@ def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
     assert [one.value for one in app.subheader] == ["Match report", "1 asset"]
 
 
+def test_a_button_replaces_an_id_by_the_nearest_one(app: AppTest) -> None:
+    name = AWKWARD["nwb file"]
+    paste(app, name.upper())
+    find(app)
+
+    app.button(key="use-1-0").click().run()
+
+    session = session_of(app)
+    assert app.text_area(key=f"ids-{session.epoch}").value == name
+
+
 def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: AppTest) -> None:
     type_text(app, ASSETS, query_text='{"name": "unknown"}')
 

@@ -313,3 +313,38 @@ def test_the_chosen_set_exists_after_sets_are_removed(text: str) -> None:
 
     assert not app.exception
     assert session_of(app).views.chosen_set == max(0, text.count("isi_violations_cutoff") - 1)
+
+
+def test_a_schema_without_parameters_shows_the_missing_key_and_a_form_to_fill() -> None:
+    required = {"type": "object", "properties": {"a": {"type": "number"}}, "required": ["a"]}
+    app = open_page("", required)
+    before = errors(app)
+    was_blocked = "parameters" in session_of(app).inputs.errors
+
+    app.text_input(key=key_of(app, "a")).set_value("5").run()
+
+    assert "'a' is missing" in before[0]
+    assert was_blocked
+    assert json.loads(text_of(app)) == {"analysis_parameter": {"a": 5}}
+    assert "parameters" not in session_of(app).inputs.errors
+
+
+def test_a_button_keeps_the_set_of_a_job_file() -> None:
+    job = {"s3_location": "s3://b/a", "asset_name": "a", "distributed_parameters": [{"x": 1}]}
+    app = open_page(json.dumps(job), None)
+
+    press(app, "Use its parameters")
+
+    assert json.loads(text_of(app)) == {"analysis_parameter": {"x": 1}}
+
+
+def test_a_field_of_a_union_takes_a_text_or_a_list() -> None:
+    union = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    app = open_page('{"analysis_parameter": {}}', {"properties": {"where": union}})
+
+    app.text_area(key=key_of(app, "where")).set_value("a\nb").run()
+    as_list = json.loads(text_of(app))
+    app.text_area(key=key_of(app, "where")).set_value("a").run()
+
+    assert as_list == {"analysis_parameter": {"where": ["a", "b"]}}
+    assert json.loads(text_of(app)) == {"analysis_parameter": {"where": "a"}}

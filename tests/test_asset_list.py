@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import zipfile
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
+from dispatch_core.asset_list import (
+    AssetRow,
+    AssetTable,
+    read_asset_csv,
+    read_asset_table,
+    read_pasted_ids,
+)
 from dispatch_core.errors import InvalidInput
 from dispatch_core.text.spreadsheet import plain_cell
 
+FIRST = "0a1b2c3d-1111-4222-8333-444455556666"
+SECOND = "9f8e7d6c-aaaa-4bbb-8ccc-ddddeeeeffff"
 IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip)
 
 
@@ -71,10 +81,99 @@ def test_an_empty_file_is_an_error(data: bytes) -> None:
 
 
 def test_a_missing_column_is_an_error_that_shows_the_columns_there_are() -> None:
-    assert refusal("id,name\n1,a\n") == (
-        "data_asset_input.csv: row 1 has no column asset_id; it has 'id', 'name'. "
+    assert refusal("subject,name\n1,a\n") == (
+        "data_asset_input.csv: row 1 has no column asset_id; it has 'subject', 'name'. "
         "Name the column of ids asset_id."
     )
+
+
+def test_a_column_with_a_similar_name_is_named_in_the_error() -> None:
+    assert "If 'aset_id' has the ids, rename it asset_id" in refusal("note,aset_id\nx,id-1\n")
+
+
+def test_a_list_without_a_header_is_an_error_that_says_so() -> None:
+    assert "add a first row with asset_id" in refusal(f"{FIRST.upper()}\n{SECOND}\n")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Asset ID", "asset-id", "AssetId", "id", "data_asset_id", "Data Asset ID", "asset\u00a0id"],
+)
+def test_a_header_that_means_asset_id_is_used_and_reported(header: str) -> None:
+    table = read_asset_table(f"note,{header}\nx,id-1\n")
+
+    assert table.rows == (AssetRow(2, "id-1"),)
+    assert table.notes == (f"the column {header!r} is used as asset_id",)
+
+
+def test_the_documented_header_wins_over_one_that_means_the_same() -> None:
+    table = read_asset_table("id,Asset_ID\n1,id-1\n")
+
+    assert table == AssetTable((AssetRow(2, "id-1"),))
+
+
+@pytest.mark.parametrize("header", ["id,Asset ID", "asset_id,ASSET_ID"])
+def test_two_columns_that_may_have_the_ids_are_an_error_that_names_both(header: str) -> None:
+    first, second = header.split(",")
+
+    message = refusal(f"{header}\n1,2\n")
+
+    assert f"several columns that may be the ids: {first!r} and {second!r}" in message
+
+
+@pytest.mark.parametrize("hint", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;", "sep=,", "sep=;;"])
+def test_the_line_in_which_excel_names_its_delimiter_is_passed_over(hint: str) -> None:
+    rows = read_asset_csv(f"{hint}\r\nasset_id;note\r\nid-1;x\r\n".encode())
+
+    assert rows == (AssetRow(3, "id-1"),)
+
+
+@pytest.mark.parametrize("mark", ["^", ":", "~", "\t", "#"])
+def test_the_named_delimiter_may_be_any_sign(mark: str) -> None:
+    text = f"sep={mark}\nnote{mark}asset_id\nx{mark}id-1\n"
+
+    assert read_asset_csv(text) == (AssetRow(3, "id-1"),)
+
+
+def test_titles_above_the_header_are_passed_over_and_reported() -> None:
+    table = read_asset_table("My assets;;\n\nmade today;;\nnote;Asset ID\nx;id-1\n")
+
+    assert table.rows == (AssetRow(5, "id-1"),)
+    assert table.notes == (
+        "row 4 is used as the header; 2 rows above it ignored",
+        "the column 'Asset ID' is used as asset_id",
+    )
+
+
+def archive(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as target:
+        for name in names:
+            target.writestr(name, "x")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (archive("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook (.xlsx)"),
+        (archive("mimetype", "content.xml"), "an OpenDocument file"),
+        (archive("Index/Document.iwa"), "an Apple Numbers document"),
+        (archive("ids.csv"), "a ZIP archive"),
+        (archive("xl/workbook.xml")[:40], "a ZIP archive"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(99), "an Excel workbook (.xls)"),
+        (gzip.compress(b"asset_id\nid-1\n"), "a gzip archive"),
+        (b"%PDF-1.7 ...", "a PDF document"),
+        (b"<html><table><tr><td>asset_id</td></tr></table></html>", "a web page (HTML)"),
+        ("\ufeff <!DOCTYPE html>".encode("utf-16-le"), "a web page (HTML)"),
+        (b"PAR1....", "a Parquet file"),
+    ],
+)
+def test_a_file_of_another_format_is_named_with_what_to_do(data: bytes, name: str) -> None:
+    message = refusal(data)
+
+    assert f"this is {name}" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("text", ["asset_id\n", "asset_id,note\n,x\n ,y\n"])
@@ -120,10 +219,97 @@ def test_ids_that_a_spreadsheet_writes_are_read_back(ids: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["id-1\nid-2", "id-1, id-2", "id-1\tid-2", '["id-1", "id-2"]', "asset_id\nid-1\nid-2\n"],
+    [
+        "id-1\nid-2",
+        "id-1, id-2",
+        "id-1,\nid-2,\n",
+        "id-1\tid-2",
+        "id-1 id-2",
+        "id-1\u00a0id-2",
+        "id-1; id-2",
+        "id-1 | id-2",
+        '["id-1", "id-2"]',
+        '[{"asset_id": "id-1"}, {"asset_id": "id-2"}]',
+        '{"_id": {"$in": ["id-1", "id-2"]}}',
+        "ids = ['id-1', 'id-2']",
+        "('id-1', 'id-2')",
+        "{'id-1', 'id-2'}",
+        'ids <- c("id-1", "id-2")',
+        '[1] "id-1"\n[2] "id-2"',
+        "array(['id-1', 'id-2'], dtype='<U4')",
+        "array(['id-1',\n       'id-2'], dtype=object)",
+        "Index(['id-1', 'id-2'], dtype='object', name='asset_id')",
+        "0    id-1\n1    id-2\nName: asset_id, dtype: object",
+        "  asset_id\n0  id-1\n1  id-2",
+        "SELECT * FROM assets WHERE id IN ('id-1', 'id-2');",
+        "asset_id in ('id-1',\n'id-2')",
+        "- id-1\n- id-2",
+        "\u2022 id-1\n\u2022id-2",
+        "* [ ] id-1\n* [x] id-2",
+        "1. id-1\n2. id-2",
+        "(1) id-1\n(2) id-2",
+        "\u201cid-1\u201d, \u2018id-2\u2019",
+        "`id-1` `id-2`",
+        "```\nid-1\nid-2\n```",
+        "<ul><li>id-1</li><li>id-2</li></ul>",
+        "asset_id\nid-1\nid-2\n",
+        "Asset IDs:\n  - id-1\n  - id-2\n",
+        "asset_id: id-1\nasset_id: id-2\n",
+        "name | asset_id\n--- | ---\nx | id-1\ny | id-2\n",
+        "const ids = new Set(['id-1', 'id-2']);",
+        "[UUID('id-1'), UUID('id-2')]",
+        "uuid: id-1\nuuid: id-2",
+        "{'asset_id': ['id-1', 'id-2']}",
+        "ASSET_ID=id-1\nASSET_ID=id-2",
+        "1 - id-1\n2 - id-2",
+        "id-1  # the first\nid-2  // the second",
+    ],
 )
-def test_pasted_ids_are_separated_by_lines_commas_or_tabs(text: str) -> None:
+def test_pasted_ids_are_read_from_any_everyday_list(text: str) -> None:
     assert [row.text for row in read_pasted_ids(text)] == ["id-1", "id-2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("Session one 2024", ["Session one 2024"]),
+        ("session (2)", ["session (2)"]),
+        ('"a, b", c', ["a, b", "c"]),
+        ("O'Brien_1, d'Arc_2", ["O'Brien_1", "d'Arc_2"]),
+        ("['id-1', None, 'id-2']", ["id-1", "", "id-2"]),
+        ("s3://b/x_1/ s3://b/y/", ["s3://b/x_1/", "s3://b/y/"]),
+        (f"{FIRST} and {SECOND}.", [FIRST, SECOND]),
+        (f"{FIRST} test {SECOND}", [FIRST, "test", SECOND]),
+        (f"please run {FIRST}", ["please run", FIRST]),
+    ],
+)
+def test_names_with_blanks_stay_whole_and_nulls_are_empty_rows(text: str, ids: list[str]) -> None:
+    assert [row.text for row in read_pasted_ids(text)] == ids
+
+
+@pytest.mark.parametrize(
+    "text", ["array(['id-1', ..., 'id-9'])", "0   id-1\n     ...\n9   id-9", "id-1, \u2026, id-9"]
+)
+def test_an_abbreviated_list_is_refused_because_ids_are_missing(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"abbreviated with \.\.\., so ids are missing"):
+        read_pasted_ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT x FROM t WHERE id NOT IN ('id-1')", "selects all other ids"),
+        ("WHERE id IN ('id-1') AND y IN ('id-2')", "more than one IN"),
+    ],
+)
+def test_a_query_whose_list_is_not_the_ids_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        read_pasted_ids(text)
+
+
+def test_json_with_two_lists_is_refused_because_either_may_have_the_ids() -> None:
+    with pytest.raises(InvalidInput, match="the object has 2 lists of ids"):
+        read_pasted_ids('{"a": ["id-1"], "b": ["id-2"]}')
 
 
 def test_pasted_text_without_an_id_is_an_error() -> None:

@@ -160,3 +160,55 @@ def test_a_table_applies_changed_cells_added_rows_and_deleted_rows() -> None:
     edits = {"edited_rows": {2: {"a": "4"}}, "added_rows": [{"a": "5"}], "deleted_rows": [0]}
 
     assert edited_rows(rows, edits) == [{"a": "2"}, {"a": "4"}, {"a": "5"}]
+
+
+TEXT_OR_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+WHOLE_OR_TEXT = {"anyOf": [{"type": "integer"}, {"type": "string"}, {"type": "null"}]}
+AUTO_OR_NUMBERS = {"anyOf": [{"const": "auto"}, NUMBER, {"type": "array", "items": NUMBER}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        (TEXT_OR_TEXTS, "5", "5"),
+        (TEXT_OR_TEXTS, "a b", "a b"),
+        (TEXT_OR_TEXTS, '["a", "b"]', ["a", "b"]),
+        (TEXT_OR_TEXTS, "a\nb", ["a", "b"]),
+        (TEXT_OR_TEXTS, "[]", []),
+        (WHOLE_OR_TEXT, "5", 5),
+        (WHOLE_OR_TEXT, '"5"', "5"),
+        (WHOLE_OR_TEXT, "five", "five"),
+        (WHOLE_OR_TEXT, "null", None),
+        (WHOLE_OR_TEXT, "true", "true"),
+        (WHOLE_OR_TEXT, '"1.5"', "1.5"),
+        (AUTO_OR_NUMBERS, "auto", "auto"),
+        (AUTO_OR_NUMBERS, "0.5", 0.5),
+        (AUTO_OR_NUMBERS, "1\n2", [1, 2]),
+        ({"type": ["integer", "string"]}, "5", 5),
+        ({"anyOf": [{"type": "boolean"}, {"type": "string"}]}, "true", True),
+    ],
+)
+def test_a_union_takes_the_text_of_each_alternative_and_writes_it_back(
+    schema: Any, text: str, value: Any
+) -> None:
+    field = field_of(schema)
+
+    read = read_field(field, text)
+
+    assert field.kind == "union"
+    assert json.dumps(read) == json.dumps(value)
+    assert json.dumps(read_field(field, write_field(field, read))) == json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "message"),
+    [
+        (WHOLE_OR_TEXT, "1.5", "1.5 is not an integer or a string"),
+        (AUTO_OR_NUMBERS, "atuo", "atuo is not auto or a number or a list"),
+    ],
+)
+def test_text_of_no_alternative_of_a_union_is_an_error(
+    schema: Any, text: str, message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        read_field(field_of(schema), text)

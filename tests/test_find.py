@@ -241,6 +241,54 @@ def test_every_row_of_a_list_has_a_result_in_its_order() -> None:
     ]
 
 
+def test_an_id_in_another_spelling_is_found_and_the_report_says_how() -> None:
+    uuid = "0a1b2c3d-1111-4222-8333-444455556666"
+    source = Records([record("a", ids=[uuid]), record("b")])
+
+    found = find_assets(source, None, rows(uuid.upper(), "b\u200b", f"{{{uuid}}}"))
+
+    assert [(line.status, line.matched_by, line.message) for line in found.match_report] == [
+        (
+            "matched",
+            "external_links.Code Ocean",
+            f"found as {uuid}: the same UUID in another spelling",
+        ),
+        ("matched", "name", "found as b: without U+200B (zero width space)"),
+        ("duplicate", "external_links.Code Ocean", "the same asset as row 2"),
+    ]
+    assert found.warnings == (
+        f"2 rows of the list matched in another spelling, such as row 2: {uuid.upper()} "
+        f"found as {uuid}: the same UUID in another spelling",
+    )
+
+
+def test_an_id_that_exists_as_it_is_typed_is_never_respelled() -> None:
+    source = Records([record("a\u200b"), record("a")])
+
+    found = find_assets(source, None, rows("a\u200b"))
+
+    assert names(found) == ["a\u200b"]
+
+
+def test_a_row_that_is_not_found_gets_the_nearest_text_that_exists() -> None:
+    source = Records([record("mouse_101"), record("mouse_202")])
+
+    found = find_assets(source, None, rows("Mouse_101", "mouse_203", "mouse_2", "other"))
+
+    assert [line.suggestions for line in found.match_report] == [
+        ("mouse_101",),
+        ("mouse_202",),
+        ("mouse_202",),
+        (),
+    ]
+    assert found.exclusions[0].message == (
+        "row 2: Mouse_101: no asset has this id, name or location; "
+        "nearest: mouse_101 (the same except for case, blanks or signs)"
+    )
+    assert found.exclusions[0].action == "Did you mean mouse_101?"
+    assert found.exclusions[3].action == "Check the id; it may belong to another collection"
+
+
 def test_two_rows_that_name_the_two_records_of_one_asset_are_a_duplicate() -> None:
     source = Records([record("a"), record_v2("a")])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from dispatch_core.parameter_sets.document import (
 )
 from dispatch_core.parameter_sets.edit import wrap_bare
 from dispatch_core.parameter_sets.schema import ParameterSchema, compile_schema, parse_schema
+from dispatch_core.request import check_request, make_request
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real files is missing")
@@ -164,7 +166,7 @@ def test_issues_of_all_sets_are_reported_at_once_with_their_numbers() -> None:
 
     assert rejection(document, CUTOFF).splitlines()[::3] == [
         "analysis_parameters.json, parameter set 1, isi_violations_cutoff, line 1, column 55: "
-        '"x" is not of type "number". Correct the value.',
+        '"x" is not a number. Correct the value.',
         "analysis_parameters.json, parameter set 2, line 1, column 61: "
         "'isi_violations_cutoff' is missing. Add it.",
     ]
@@ -207,7 +209,7 @@ def test_properties_may_be_named_like_annotations() -> None:
     schema = compile_schema({"properties": {"title": {"type": "integer"}, "$id": {}}})
 
     assert [str(issue) for issue in schema.check({"title": "x", "$id": 1}, "set")] == [
-        'set, title: "x" is not of type "integer". Correct the value.'
+        'set, title: "x" is not an integer. Correct the value.'
     ]
 
 
@@ -335,7 +337,7 @@ def test_errors_inside_an_optional_object_are_reported_there() -> None:
     one = {"fit": {"seed": "x"}, "how": "isolation_distnce"}
 
     assert [str(issue) for issue in compile_schema(schema).check(one, "set")] == [
-        'set, fit.seed: "x" is not of type "integer". Correct the value.',
+        'set, fit.seed: "x" is not an integer. Correct the value.',
         'set, how: "isolation_distnce" is not one of "isolation_distance" or "amplitude". '
         "Did you mean isolation_distance?",
     ]
@@ -416,3 +418,285 @@ def test_every_real_schema_compiles() -> None:
             compiled += 1
 
     assert compiled >= 30
+
+
+TUPLE = {
+    "type": "object",
+    "properties": {
+        "window": {"type": "array", "items": [{"type": "number"}, {"type": "string"}]},
+    },
+    "required": ["window"],
+}
+THRESHOLD = {
+    "type": "object",
+    "properties": {"kind": {"const": "threshold"}, "cutoff": {"type": "number"}},
+    "required": ["kind", "cutoff"],
+}
+TEMPLATE = {
+    "type": "object",
+    "properties": {"kind": {"enum": ["template"]}, "count": {"type": "integer"}},
+    "required": ["kind", "count"],
+}
+DETECTOR = {
+    "$defs": {"Threshold": THRESHOLD, "Template": TEMPLATE},
+    "properties": {
+        "detector": {
+            "discriminator": {
+                "propertyName": "kind",
+                "mapping": {"threshold": "#/$defs/Threshold", "template": "#/$defs/Template"},
+            },
+            "oneOf": [{"$ref": "#/$defs/Threshold"}, {"$ref": "#/$defs/Template"}],
+        }
+    },
+}
+
+
+def issues_of(schema: Any, one: dict[str, Any]) -> list[str]:
+    return [str(issue) for issue in compile_schema(schema).check(one, "set")]
+
+
+def test_a_schema_without_a_draft_is_read_as_the_latest_that_accepts_it() -> None:
+    compiled = compile_schema(TUPLE)
+
+    check = check_parameters('{"analysis_parameter": {"window": [1, "s"]}}', compiled)
+
+    assert check.error is None
+    assert check.sets.notes == ("the schema is read as Draft 2019-09: no later draft accepts it",)
+    assert issues_of(TUPLE, {"window": ["s", "s"]}) == [
+        'set, window.0: "s" is not a number. Correct the value.'
+    ]
+
+
+def test_a_bound_that_only_draft_4_has_is_read_as_draft_4() -> None:
+    schema = {"properties": {"a": {"type": "number", "minimum": 0, "exclusiveMinimum": True}}}
+
+    assert compile_schema(schema).note.startswith("the schema is read as Draft 4")
+    assert len(issues_of(schema, {"a": 0})) == 1
+
+
+def test_a_schema_that_its_own_draft_refuses_is_an_error() -> None:
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+    with pytest.raises(InvalidInput, match="it is not a JSON Schema"):
+        compile_schema(draft | TUPLE)
+
+
+@pytest.mark.parametrize(
+    ("detector", "issues"),
+    [
+        ({"kind": "threshold", "cutoff": 5}, []),
+        (
+            {"kind": "threshold", "cutoff": "5"},
+            ['set, detector.cutoff: "5" is not a number. Correct the value.'],
+        ),
+        (
+            {"kind": "thresold", "cutoff": 5},
+            [
+                'set, detector.kind: "thresold" is not one of threshold, template. '
+                "Did you mean threshold?"
+            ],
+        ),
+        (
+            {"kind": "threshold", "cutof": 5},
+            [
+                "set, detector: unknown key 'cutof'. Did you mean cutoff?",
+                "set, detector: 'cutoff' is missing. Add it.",
+            ],
+        ),
+        (
+            {"kind": "threshold", "cutoff": 5, "count": 3},
+            ["set, detector: unknown key 'count'. Known keys: kind, cutoff."],
+        ),
+        (
+            {"count": 3},
+            ['set, detector: \'kind\' is missing. Add it: "threshold", "template".'],
+        ),
+        (5, ["set, detector: 5 is not an object. Correct the value."]),
+    ],
+)
+def test_the_errors_of_a_union_are_those_of_the_branch_that_its_tag_names(
+    detector: Any, issues: list[str]
+) -> None:
+    assert issues_of(DETECTOR, {"detector": detector}) == issues
+
+
+def test_a_union_without_a_discriminator_is_read_as_its_tag_or_its_nearest_branch() -> None:
+    plain = {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}
+    schema = {
+        "properties": {
+            "tagged": {"type": "array", "items": {"anyOf": [THRESHOLD, TEMPLATE]}},
+            "nearest": {"anyOf": [TEMPLATE, plain, {"type": "null"}]},
+        }
+    }
+    one = {
+        "tagged": [{"kind": "template", "count": "3"}],
+        "nearest": {"x": "1"},
+    }
+
+    assert issues_of(schema, one) == [
+        'set, tagged.0.count: "3" is not an integer. Correct the value.',
+        'set, nearest.x: "1" is not a number. Correct the value.',
+    ]
+
+
+def test_unions_of_unions_are_read_by_their_tags() -> None:
+    inner = {
+        "oneOf": [
+            {"properties": {"kind": {"const": "a"}, "p": {"type": "number"}}, "required": ["p"]},
+            {"properties": {"kind": {"const": "b"}, "q": {"type": "number"}}, "required": ["q"]},
+        ]
+    }
+    schema = {"properties": {"m": {"oneOf": [THRESHOLD, inner]}}}
+
+    assert issues_of(schema, {"m": {"kind": "b", "q": "1"}}) == [
+        'set, m.q: "1" is not a number. Correct the value.'
+    ]
+    assert issues_of(schema, {"m": {"kind": "b", "q": 1, "p": 1}}) == [
+        "set, m: unknown key 'p'. Known keys: kind, q."
+    ]
+
+
+def test_a_value_of_no_type_of_a_union_gets_all_of_them_in_words() -> None:
+    texts = {"type": "array", "items": {"type": "string"}}
+    schema = {"properties": {"u": {"anyOf": [{"type": "string"}, texts, {"type": "null"}]}}}
+
+    assert issues_of(schema, {"u": 5}) == [
+        "set, u: 5 is not a string or a list or null. Correct the value."
+    ]
+    assert issues_of(schema, {"u": ["a", 5]}) == ["set, u.1: 5 is not a string. Correct the value."]
+
+
+def test_a_discriminator_is_needed_even_if_each_model_has_a_default_for_it() -> None:
+    models = [
+        {"properties": {"kind": {"const": "a", "default": "a"}, "x": {"type": "integer"}}},
+        {"properties": {"kind": {"const": "b", "default": "b"}, "y": {"type": "integer"}}},
+    ]
+    schema = {"properties": {"m": {"discriminator": {"propertyName": "kind"}, "oneOf": models}}}
+
+    assert issues_of(schema, {"m": {"x": 1}}) == ['set, m: \'kind\' is missing. Add it: "a", "b".']
+
+
+def test_a_misspelt_choice_of_a_union_gets_the_nearest_one() -> None:
+    schema = {"properties": {"bins": {"anyOf": [{"type": "integer"}, {"const": "auto"}]}}}
+
+    assert issues_of(schema, {"bins": "atuo"}) == [
+        'set, bins: "atuo" is not an integer or "auto". Did you mean auto?'
+    ]
+
+
+def test_keys_of_conditions_are_known_keys() -> None:
+    schema = {
+        "properties": {"a": {}},
+        "if": {"properties": {"a": {"const": 1}}},
+        "then": {"properties": {"b": {}}},
+        "dependentSchemas": {"a": {"properties": {"c": {}}}},
+    }
+
+    assert issues_of(schema, {"a": 1, "b": 2, "c": 3}) == []
+
+
+def test_an_invisible_character_in_a_key_or_a_value_is_named() -> None:
+    schema = {"properties": {"mode": {"enum": ["fast"]}}}
+
+    assert issues_of(schema, {"mode\u200b": "fast"}) == [
+        "set: unknown key 'mode\\u200b', which contains U+200B (zero width space). "
+        "Did you mean mode?"
+    ]
+    assert "it contains U+200B (zero width space)" in issues_of(schema, {"mode": "fast\u200b"})[0]
+
+
+def test_no_parameters_are_checked_like_an_empty_set() -> None:
+    check = check_parameters(" ", compile_schema(CUTOFF))
+
+    assert str(check.error) == (
+        "analysis_parameters.json, no parameters are given: "
+        "'isi_violations_cutoff' is missing. Add it."
+    )
+    assert check_parameters(" ", compile_schema({"properties": {"a": {}}})).error is None
+
+
+def test_a_request_without_parameters_has_the_errors_of_the_required_keys() -> None:
+    request = make_request(query={"name": "a"}, parameters_schema=CUTOFF)
+
+    with pytest.raises(InvalidInput, match="'isi_violations_cutoff' is missing"):
+        check_request(request)
+
+
+JOB = {
+    "s3_location": ["s3://data/a"],
+    "asset_id": ["x"],
+    "asset_name": ["a"],
+    "docdb_record_id": ["r"],
+    "distributed_parameters": [{"a": 1}],
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "message", "kept"),
+    [
+        (
+            JOB,
+            "this is a job file; its set is under distributed_parameters. Use only the set",
+            {"analysis_parameter": {"a": 1}},
+        ),
+        (
+            {**JOB, "distributed_parameters": {"a": 2}},
+            "this is a job file; its set is under distributed_parameters",
+            {"analysis_parameter": {"a": 2}},
+        ),
+        (
+            [JOB, JOB, {**JOB, "distributed_parameters": {"a": 2}}],
+            "these are job files; their sets are under distributed_parameters. Use only the 2 sets",
+            {"distributed_parameters": [{"a": 1}, {"a": 2}]},
+        ),
+        (
+            {
+                **JOB,
+                "distributed_parameters": {"a": 1},
+                "analysis_code": {"parameters": {"a": 0, "b": 0}},
+            },
+            "this is a job file; its set is under",
+            {"analysis_parameter": {"a": 1, "b": 0}},
+        ),
+    ],
+)
+def test_a_job_file_is_recognised_and_its_sets_can_be_kept(
+    document: Any, message: str, kept: Any
+) -> None:
+    text = json.dumps(document)
+
+    assert message in rejection(document)
+    assert json.loads(wrap_bare(text) or "") == kept
+
+
+def test_a_job_file_without_parameters_is_recognised() -> None:
+    document = {**JOB, "distributed_parameters": None}
+
+    assert "this is a job file, and its distributed_parameters is empty" in rejection(document)
+    assert wrap_bare(json.dumps(document)) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "key"),
+    [
+        ({"analysis_parameters": [{"a": 1}]}, "distributed_parameters"),
+        ({"analysis_parameters": {"a": 1}}, "analysis_parameter"),
+        ({"DISTRIBUTED_PARAMETERS": [{}]}, "distributed_parameters"),
+        ({"distributedParameters": {}}, "analysis_parameter"),
+        ({"parameters": {"a": 1}}, "analysis_parameter"),
+        ({"params": [{}]}, "distributed_parameters"),
+        ({"Fixed-Parameters": {}}, "fixed_parameters"),
+        ({"analysis_parameter\u200b": {}}, "analysis_parameter"),
+    ],
+)
+def test_the_key_that_fits_the_shape_of_the_value_is_suggested(document: Any, key: str) -> None:
+    assert f"Did you mean {key}?" in rejection(document)
+
+
+def test_a_bare_set_may_have_a_key_named_params() -> None:
+    assert "If it is one set, wrap it" in rejection({"a": 1, "params": {}})
+
+
+def test_an_archive_given_as_parameters_is_named() -> None:
+    with pytest.raises(InvalidInput, match="this is a gzip archive"):
+        parse_parameters(gzip.compress(b"{}"))

@@ -205,3 +205,14 @@ def test_no_real_query_is_refused() -> None:
             refused[row["id"]] = str(error)
 
     assert refused == {}
+
+
+def test_an_invisible_character_in_a_query_is_a_warning_that_names_it() -> None:
+    query = check_query({"subject\u200b.id": {"$in": ["ok", "90\u00ad1"]}, "note": "a\u00a0b c"})
+
+    assert query.warnings == (
+        "the key subject\u200b.id contains U+200B (zero width space), "
+        "so it equals no text that only looks the same",
+        "the value at subject\u200b.id.$in.1 contains U+00AD (soft hyphen), "
+        "so it equals no text that only looks the same",
+    )

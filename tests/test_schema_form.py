@@ -131,7 +131,6 @@ def test_bounds_are_described_in_words() -> None:
             {"oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]},
             "it may be Alpha or Beta",
         ),
-        ({"type": ["integer", "string", "null"]}, "it may be a value of type integer or a string"),
         ({}, "its schema allows any value"),
         (True, "its schema allows any value"),
         (False, "no value is valid"),
@@ -264,7 +263,7 @@ def test_a_pydantic_model_becomes_a_form() -> None:
         ("labels", "dictionary"),
         ("extra", "dictionary"),
         ("pairs", "list"),
-        ("path", "json"),
+        ("path", "union"),
     ]
     assert [one.path for one in form_figures(form).items_as_json] == [("pairs",)]
 
@@ -285,11 +284,8 @@ def test_every_real_schema_gives_a_form_and_reports_the_parts_that_are_json() ->
     items_as_json = sum(len(found.items_as_json) for found in figures.values())
 
     assert len(names) == 33
-    assert (sum(found.as_form for found in figures.values()), items_as_json) == (207, 8)
-    assert as_json == {
-        ("09_InputAnalysisModel.json", "file_extension_locations"): "it may be a string or a list",
-        ("13_InputAnalysisModel.json", "location_uri"): "it may be a string or a list",
-    }
+    assert (sum(found.as_form for found in figures.values()), items_as_json) == (209, 8)
+    assert as_json == {}
 
 
 TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")

@@ -46,6 +46,82 @@ def test_values_keep_their_types(text: str, values: list[Any]) -> None:
     assert json.dumps(read_values(text)) == json.dumps(values)
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("range(1, 5)", [1, 2, 3, 4]),
+        ("range(3), 10", [0, 1, 2, 10]),
+        ("range(1, 10, 4)", [1, 5, 9]),
+        ("range(0.1,0.4,0.1)", [0.1, 0.2, 0.3]),
+        ("range(start=1, stop=3)", [1, 2]),
+        ("choice(1,2,3)", [1, 2, 3]),
+        ("choice(a, 'b c')", ["a", "b c"]),
+        ("tune.choice([0.1, 0.2])", [0.1, 0.2]),
+        ("1:4", [1, 2, 3, 4]),
+        ("0:0.5:1", [0.0, 0.5, 1.0]),
+        ("3:-1:1", [3, 2, 1]),
+        ("np.linspace(0,1,3)", [0.0, 0.5, 1.0]),
+        ("torch.linspace(0, 1, steps=2)", [0.0, 1.0]),
+        ("np.arange(0, 1, .5)", [0.0, 0.5]),
+        ("numpy.logspace(-2, 0, 3)", [0.01, 0.1, 1.0]),
+        ("np.geomspace(1, 100, 3)", [1.0, 10.0, 100.0]),
+        ("list(range(2))", [0, 1]),
+        ("[*range(2)]", [0, 1]),
+        ("[x for x in range(2)]", [0, 1]),
+        ("np.array([1, 2])", [1, 2]),
+        ("c(1, 2)", [1, 2]),
+        ("seq(1, 7, by=3)", [1, 4, 7]),
+        ("{1, 2}", [1, 2]),
+        ("1 2 3", [1, 2, 3]),
+        ("[1;2]", [1, 2]),
+        ("'a, b', c", ["a, b", "c"]),
+        ("10**-2, 10**-1", [0.01, 0.1]),
+        ("08:30, 2024-01-02", ["08:30", "2024-01-02"]),
+        ("s3://a/b, don't", ["s3://a/b", "don't"]),
+    ],
+)
+def test_ranges_of_other_tools_mean_what_they_mean_there(text: str, values: list[Any]) -> None:
+    assert json.dumps(read_values(text)) == json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("interval(0, 1)", "is a continuous range. It has no step"),
+        ("np.random.uniform(0, 1)", "is a continuous range"),
+        ("glob(*)", "the options of a Hydra configuration"),
+        ("foo(1, 2)", "'foo(1, 2)' cannot be expanded. Write 1, 2, 3 or 0.1 to 0.5 step 0.1"),
+        ("np.linspace(0,1,5,endpoint=False)", "cannot be expanded"),
+        ("linspace(0, 1)", "cannot be expanded"),
+        ("[x**2 for x in range(3)]", "cannot be expanded"),
+        ("range(3)[::2]", "cannot be expanded"),
+        ("range(1", "a bracket is not closed"),
+        ("range(1, 1)", "is empty"),
+        ("5:1", "does not lead from the first number to the last"),
+        ("1:1000000", "would make 1,000,000; the limit is 2,000"),
+        ("1 to 5", "cannot be expanded"),
+        ("1..5", "cannot be expanded"),
+        ("1, 2, ..., 9", "'...' cannot be expanded"),
+        ("(1, 2), (3, 4)", "'(1, 2)' cannot be expanded"),
+        ("1/2, 1/4", "'1/2' cannot be expanded"),
+        ("0,1; 0,2", "commas and semicolons separate numbers"),
+        ("choice(true, false)", "Write its values alone"),
+    ],
+)
+def test_a_range_that_cannot_be_expanded_is_an_error_and_never_split(
+    text: str, message: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_values(text)
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["12:30", "Session (2)", "foo(1, 2)", "1 to 5"])
+def test_a_text_field_takes_what_only_looks_like_a_range(text: str) -> None:
+    assert read_values(text, is_text=True) == (text,)
+
+
 def test_values_of_a_text_field_are_strings() -> None:
     assert read_values('1, true, "a, b"', is_text=True) == ("1", "true", "a, b")
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.parameter_sets.job_files import is_job, sets_of_jobs
 from dispatch_core.parameter_sets.schema import ParameterSchema
 from dispatch_core.text.json_edit import Span, read_spans
 from dispatch_core.text.strict_json import decode_json, issue_at, load_json
@@ -105,7 +107,7 @@ def check_parameters(
     Every issue of the document has a line and a column.
     """
     if not text.strip():
-        return ParameterCheck()
+        return check_absent(schema, where)
     try:
         document = load_json(text, where)
     except InvalidInput as error:
@@ -114,6 +116,16 @@ def check_parameters(
     if check.error is None:
         return check
     return replace(check, error=InvalidInput(_placed(check.error.issues, text)))
+
+
+def check_absent(schema: ParameterSchema | None, where: str = FILE_NAME) -> ParameterCheck:
+    """No parameters at all: an error of each key that `schema` requires, as of an empty set."""
+    one = MergedSet(1, {}, (SINGLE,))
+    issues = list(schema.check({}, f"{where}, no parameters are given")) if schema else []
+    if not issues:
+        return ParameterCheck()
+    placed = [replace(issue, path=one.place(issue.path)) for issue in issues]
+    return ParameterCheck(None, ParameterSets(), (one,), {1: len(issues)}, InvalidInput(placed))
 
 
 def check_document(
@@ -126,7 +138,8 @@ def check_document(
     merged = merge_sets(document)
     kept, repeats = _without_repeats(merged)
     found = {one.number: list(set_issues(one, schema, where)) for one in kept}
-    notes = (*_merge_notes(document), *repeats)
+    about = (schema.note,) if schema is not None and schema.note else ()
+    notes = (*about, *_merge_notes(document), *repeats)
     sets = ParameterSets(tuple(kept), notes, document.get(FIXED, {}))
     faulty = {number: len(issues) for number, issues in found.items() if issues}
     every = dict.fromkeys(issue for issues in found.values() for issue in issues)
@@ -183,7 +196,9 @@ def set_issues(
 
 
 def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
-    if isinstance(document, list):
+    if is_job(document):
+        yield _job_issue(document, where)
+    elif isinstance(document, list):
         action = f'Wrap the list: {{"{DISTRIBUTED}": [...]}}'
         yield Issue("a list is not a parameters file", where, action)
     elif not isinstance(document, dict):
@@ -198,8 +213,24 @@ def _document_issues(document: JsonValue, where: str) -> Iterator[Issue]:
             yield from _list_issues(document[DISTRIBUTED], where)
 
 
+def _job_issue(document: JsonValue, where: str) -> Issue:
+    sets = sets_of_jobs(document)
+    what, whose = ("these are job files", "their") if isinstance(document, list) else _ONE_JOB
+    if not sets:
+        action = f'Write {{"{SINGLE}": {{...}}}}'
+        return Issue(f"{what}, and {whose} {DISTRIBUTED} is empty", where, action)
+    action = f"Use only {'the set' if len(sets) == 1 else f'the {len(sets):,} sets'}"
+    is_one = len(sets) == 1
+    key = f'{{"{SINGLE}": {{...}}}}' if is_one else f'{{"{DISTRIBUTED}": [...]}}'
+    noun = "set is" if is_one else "sets are"
+    return Issue(f"{what}; {whose} {noun} under {DISTRIBUTED}", where, f"{action}: {key}")
+
+
+_ONE_JOB = ("this is a job file", "its")
+
+
 def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
-    near = {key: nearest_key(key) for key in document}
+    near = nearest_keys(document)
     if not any(near.values()):
         what = f"it has none of the keys {', '.join(KEYS)}"
         yield Issue(what, where, f'If it is one set, wrap it: {{"{SINGLE}": {{...}}}}')
@@ -211,9 +242,47 @@ def _key_issues(document: dict[str, Any], where: str) -> Iterator[Issue]:
             yield Issue(what, where, action, path=(key,), nearest=near[key], is_unknown_key=True)
 
 
-def nearest_key(key: str) -> str:
-    """The top-level key that `key` is or resembles, or ``""``."""
-    return "".join(difflib.get_close_matches(key, KEYS, 1, 0.8))
+def nearest_keys(document: Mapping[str, Any]) -> dict[str, str]:
+    """Key of a document -> the top-level key that it is or resembles, or ``""``.
+
+    Of the names for sets, a list means ``distributed_parameters`` and an object
+    ``analysis_parameter``. A name such as ``params`` counts only if every key resembles one,
+    because a bare set may have such a key.
+    """
+    near = {key: _nearest_key(key, value) for key, value in document.items()}
+    loose = {
+        key: near[key] or (_by_shape(value) if _is_for_sets(key, value) else "")
+        for key, value in document.items()
+    }
+    return loose if all(loose.values()) else near
+
+
+def _nearest_key(key: str, value: JsonValue) -> str:
+    if key in KEYS:
+        return key
+    close = "".join(difflib.get_close_matches(key.lower(), KEYS, 1, 0.8))
+    bare = _bare_name(key)
+    close = close or next((one for one in KEYS if _bare_name(one) == bare), "")
+    return close if close in ("", FIXED) else _by_shape(value) or close
+
+
+def _by_shape(value: JsonValue) -> str:
+    return DISTRIBUTED if isinstance(value, list) else SINGLE if isinstance(value, dict) else ""
+
+
+def _bare_name(key: str) -> str:
+    """`key` without case, signs and the plural: ``distributedParameters``, ``Fixed-Parameter``."""
+    return re.sub(r"[\W_]+", "", key).lower().removesuffix("s")
+
+
+def _is_for_sets(key: str, value: JsonValue) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return _bare_name(key) in _LOOSE and all(isinstance(item, dict) for item in items)
+
+
+_LOOSE = frozenset(
+    "parameter param parameterset paramset set analysisparam distributedparam".split()
+)
 
 
 def _object_issues(value: JsonValue, name: str, where: str, path: JsonPath) -> Iterator[Issue]:

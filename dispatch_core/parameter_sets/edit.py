@@ -11,7 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.parameter_sets.document import DISTRIBUTED, FILE_NAME, FIXED, SINGLE, nearest_key
+from dispatch_core.parameter_sets.document import (
+    DISTRIBUTED,
+    FILE_NAME,
+    FIXED,
+    SINGLE,
+    nearest_keys,
+)
+from dispatch_core.parameter_sets.job_files import is_job, sets_of_jobs
 from dispatch_core.parameter_sets.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
 from dispatch_core.text.json_edit import (
     append_items,
@@ -75,17 +82,26 @@ def _follow(document: Any, path: JsonPath) -> Any:
 def wrap_bare(text: str) -> str | None:
     """Wrap a bare set or a bare list of sets, as older dispatchers accepted, in its key.
 
-    Returns None for any other text. A file with a misspelt top-level key is not wrapped,
-    because the typo would then hide inside a set.
+    Of job files, only the sets are kept. Returns None for any other text. A file with a
+    misspelt top-level key is not wrapped, because the typo would then hide inside a set.
     """
     try:
         document = load_json(text, FILE_NAME)
     except InvalidInput:
         return None
+    if is_job(document):
+        return _of_jobs(sets_of_jobs(document))
     if isinstance(document, list) and document and all(isinstance(one, dict) for one in document):
         return _wrapped(text, DISTRIBUTED)
-    is_file = isinstance(document, dict) and any(map(nearest_key, document))
+    is_file = isinstance(document, dict) and any(nearest_keys(document).values())
     return _wrapped(text, SINGLE) if isinstance(document, dict) and not is_file else None
+
+
+def _of_jobs(sets: Sequence[Mapping[str, Any]]) -> str | None:
+    if not sets:
+        return None
+    document = {SINGLE: sets[0]} if len(sets) == 1 else {DISTRIBUTED: sets}
+    return json.dumps(document, indent=_INDENT, ensure_ascii=False)
 
 
 def _wrapped(text: str, key: str) -> str:

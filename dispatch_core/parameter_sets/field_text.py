@@ -1,6 +1,7 @@
 """Converts the value of a form field to the text that a user edits, and back.
 
 Blank text means no value (`MISSING`); ``null`` means null if the field accepts null.
+Text that no alternative of a union takes as JSON is a string.
 Lists have one item per line, tables and dictionaries one per row; each cell follows the
 rules of `value_text`. A value that is not edited keeps its type.
 """
@@ -8,12 +9,12 @@ rules of `value_text`. A value that is not edited keeps its type.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING, Missing
-from dispatch_core.parameter_sets.schema_form import FormField
+from dispatch_core.parameter_sets.schema_form import FormField, kinds_of_union, misfit
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.value_text import read_value, write_value
 from dispatch_core.types import JsonValue
@@ -46,7 +47,20 @@ def write_field(field: FormField, value: JsonValue | Missing) -> str:
         return json.dumps(value, indent=2, ensure_ascii=False)
     if field.kind == "list" and isinstance(value, list):
         return _write_lines(field, value)
+    if field.kind == "union":
+        return _write_union(field, value)
     return write_value(value, is_text=is_text(field), takes_null=field.takes_null)
+
+
+def _write_union(field: FormField, value: JsonValue) -> str:
+    """A string without quotes if it reads back the same, anything else as JSON."""
+    if isinstance(value, str) and value.strip():
+        try:
+            if _read_union(field, value, "") == value:
+                return value
+        except InvalidInput:
+            pass
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _write_lines(field: FormField, values: Sequence[JsonValue]) -> str:
@@ -57,6 +71,8 @@ def _write_lines(field: FormField, values: Sequence[JsonValue]) -> str:
 
 
 def _write_item(item: FormField | None, value: JsonValue) -> str:
+    if item is not None and item.kind == "union":
+        return _write_union(item, value)
     takes_null = item is not None and item.takes_null
     return write_value(value, is_text=is_text(item), takes_null=takes_null)
 
@@ -95,7 +111,37 @@ def _read_item(item: FormField | None, text: str, where: str) -> JsonValue:
     return read_value(text, where) if item is None else _read_scalar(item, text, where)
 
 
+def _read_union(field: FormField, text: str, where: str) -> JsonValue:
+    """The value of the first reading that an alternative takes: JSON, lines of a list, text."""
+    for value in _readings(field, text.strip(), where):
+        if not misfit(field, value):
+            return value
+    what = f"{text.strip()} is not {kinds_of_union(field)}"
+    raise InvalidInput(Issue(what, where, 'Write one, such as 5, "text" or ["a", "b"]'))
+
+
+def _readings(field: FormField, text: str, where: str) -> Iterator[JsonValue]:
+    """The values that `text` may mean; 1.5 for an integer or a text is not meant as a text."""
+    lists = [one for one in field.fields if one.kind == "list"]
+    scalars = [one for one in field.fields if one.kind != "list"]
+    if "\n" in text and text[:1] != '"':
+        for one in lists:
+            yield _read_lines(one, text, where)
+    is_words = _is_all_text(scalars) and text[:1] != "["
+    value = read_value(text, where, is_text=is_words, takes_null=field.takes_null)
+    yield value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and any(one.kind in _EXAMPLES for one in scalars)):
+        yield text
+
+
+def _is_all_text(fields: Sequence[FormField]) -> bool:
+    return bool(fields) and all(map(is_text, fields))
+
+
 def _read_scalar(field: FormField, text: str, where: str) -> JsonValue:
+    if field.kind == "union":
+        return _read_union(field, text, where)
     value = read_value(text, where, is_text=is_text(field), takes_null=field.takes_null)
     if field.kind not in _EXAMPLES or (value is None and field.takes_null):
         return value

@@ -10,13 +10,23 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.parameter_sets.unions import (
+    Branch,
+    choose_branch,
+    referenced,
+    tag_named_by,
+    tag_values,
+    union_of,
+)
+from dispatch_core.text.invisible import invisible_in
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonPath, JsonValue
 
@@ -39,11 +49,15 @@ _OMITTED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ParameterSchema:
-    """A schema that compiled; `check` lists what is wrong with one set."""
+    """A schema that compiled; `check` lists what is wrong with one set.
+
+    ``note`` says in which draft the schema is read, if that is not the latest.
+    """
 
     document: Mapping[str, Any]
     _validator: Any
     _unfolded: int
+    note: str = ""
 
     def check(self, one: Mapping[str, Any], where: str) -> Iterator[Issue]:
         """The issues of one merged set: unknown keys first, then values."""
@@ -56,36 +70,124 @@ class ParameterSchema:
             return
         reported = {issue.path for issue in unknown}
         for error in self._validator.iter_errors(dict(one)):
-            yield from _value_issues(error, where, reported)
+            yield from _value_issues(self.document, error, where, reported)
 
 
 def _at(where: str, path: JsonPath) -> str:
     return ", ".join((where, ".".join(map(str, path)))) if path else where
 
 
-def _value_issues(error: Any, where: str, reported: set[JsonPath]) -> Iterator[Issue]:
-    """The issues of a validator's `error`; for an optional value, those of the value."""
+def _value_issues(
+    root: Mapping[str, Any], error: Any, where: str, reported: set[JsonPath]
+) -> Iterator[Issue]:
+    """The issues of a validator's `error`; for a union, those of the branch that is meant."""
     path: JsonPath = tuple(error.instance_path)
-    inner = _errors_of_the_one(error)
-    if inner:
-        for one in inner:
-            yield from _value_issues(one, where, reported)
+    if error.kind.name in _UNIONS:
+        yield from _union_issues(root, error, where, reported)
     elif error.kind.name == "required":
         missing = error.kind.property
-        what = f"{missing!r} is missing"
-        yield Issue(what, _at(where, path), "Add it", path=(*path, missing))
+        if (*path, missing) not in reported:
+            what = f"{missing!r} is missing"
+            yield Issue(what, _at(where, path), "Add it", path=(*path, missing))
     elif error.kind.name != "additionalProperties" or not _are_reported(error, path, reported):
-        yield Issue(error.message, _at(where, path), _advice(error), path=path)
+        hidden = invisible_in(error.instance) if isinstance(error.instance, str) else ""
+        what = f"{_what(error)}; it contains {hidden}" if hidden else _what(error)
+        yield Issue(what, _at(where, path), _advice(error), path=path)
+
+
+def _union_issues(
+    root: Mapping[str, Any], error: Any, where: str, reported: set[JsonPath]
+) -> Iterator[Issue]:
+    path: JsonPath = tuple(error.instance_path)
+    union = _schema_at(root, error.schema_path)
+    chosen = choose_branch(root, union, error.instance) if isinstance(union, Mapping) else None
+    if chosen is not None and chosen.index is None:
+        yield _wrong_tag(error.instance[chosen.tag], chosen, where, (*path, chosen.tag))
+        return
+    tag = tag_named_by(union) if isinstance(union, Mapping) else ""
+    if tag and (*path, tag) in reported:
+        return  # which branch is meant is not known
+    branches = list(getattr(error.kind, "context", ()))
+    index = chosen.index if chosen else None
+    inner = list(branches[index]) if index is not None and index < len(branches) else []
+    if not inner and not _taken_by(error):
+        inner = _errors_of_the_one(error)
+    for one in inner:
+        yield from _value_issues(root, one, where, reported)
+    if not inner:
+        yield Issue(_what(error), _at(where, path), _advice(error), path=path)
+
+
+def _schema_at(root: Mapping[str, Any], path: Sequence[str | int]) -> Any:
+    """The schema that has the keyword at the end of `path`, which may lead through references."""
+    node: Any = root
+    for step in path[:-1]:
+        if step == "$ref" and isinstance(node, dict):
+            node = referenced(root, node.get("$ref", ""))
+        elif isinstance(node, dict):
+            node = node.get(str(step))
+        else:
+            node = node[step] if isinstance(node, list) and isinstance(step, int) else None
+    return node
+
+
+def _wrong_tag(value: JsonValue, branch: Branch, where: str, path: JsonPath) -> Issue:
+    choices = [str(one) for one in branch.choices]
+    near = difflib.get_close_matches(str(value), choices, 1)
+    action = f"Did you mean {near[0]}?" if near else "Write one of them"
+    what = f"{json.dumps(value, ensure_ascii=False)} is not one of {', '.join(choices)}"
+    return Issue(what, _at(where, path), action, path=path)
+
+
+def _what(error: Any) -> str:
+    """The message; for a wrong type and for a union of values, in words."""
+    names = _taken_by(error)
+    shown = json.dumps(error.instance, ensure_ascii=False)
+    return f"{shown} is not {' or '.join(names)}" if names else str(error.message)
+
+
+def _taken_by(error: Any) -> dict[str, None]:
+    """What a value may be instead, if only its type or its choice is wrong; else nothing."""
+    is_union = error.kind.name in _UNIONS
+    context = getattr(error.kind, "context", ()) if is_union else ([error],)
+    errors = [one for branch in context for one in branch]
+    here = list(error.instance_path)
+    if any(list(one.instance_path) != here for one in errors):
+        return {}
+    if not all(one.kind.name == "type" or (is_union and _choices(one)) for one in errors):
+        return {}
+    return dict.fromkeys(name for one in errors for name in _choices(one) or _types(one))
+
+
+def _types(error: Any) -> list[str]:
+    kinds = re.findall(r'"(\w+)"', error.message.rpartition("type")[2])
+    return [_KINDS.get(kind, kind) for kind in kinds]
+
+
+def _choices(error: Any) -> list[str]:
+    if error.kind.name == "const":
+        return [json.dumps(error.kind.expected_value, ensure_ascii=False)]
+    options = error.kind.options if error.kind.name == "enum" else ()
+    return [json.dumps(one, ensure_ascii=False) for one in options]
+
+
+_UNIONS = ("anyOf", "oneOfNotValid", "oneOf")
+_KINDS = {
+    "number": "a number",
+    "integer": "an integer",
+    "string": "a string",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 def _errors_of_the_one(error: Any) -> list[Any]:
     """The errors of the only alternative whose type matches the value."""
-    if error.kind.name not in ("anyOf", "oneOfNotValid"):
-        return []
     here = list(error.instance_path)
     branches = [
         branch
-        for branch in error.kind.context
+        for branch in getattr(error.kind, "context", ())
         if not any(one.kind.name == "type" and list(one.instance_path) == here for one in branch)
     ]
     return list(branches[0]) if len(branches) == 1 else []
@@ -96,8 +198,9 @@ def _are_reported(error: Any, path: JsonPath, reported: set[JsonPath]) -> bool:
 
 
 def _advice(error: Any) -> str:
-    if error.kind.name == "enum" and isinstance(error.instance, str):
-        choices = [one for one in error.kind.options if isinstance(one, str)]
+    names = _taken_by(error) if error.kind.name in _UNIONS else _choices(error)
+    if isinstance(error.instance, str):
+        choices = [json.loads(one) for one in names if one.startswith('"')]
         near = difflib.get_close_matches(error.instance, choices, 1)
         if near:
             return f"Did you mean {near[0]}?"
@@ -119,18 +222,41 @@ def compile_schema(document: JsonValue, where: str = WHERE) -> ParameterSchema:
         raise InvalidInput(Issue("it is not a JSON object", where, "Give a JSON Schema"))
     bare = _without_annotations(document)
     unfolded = _unfold(bare, where)
+    validator, draft = _validator_of(bare, where)
+    note = f"the schema is read as {draft}: no later draft accepts it" if draft else ""
+    return ParameterSchema(bare, validator, unfolded, note)
+
+
+_OLDER = {
+    "Draft 2019-09": jsonschema_rs.Draft201909Validator,
+    "Draft 7": jsonschema_rs.Draft7Validator,
+    "Draft 4": jsonschema_rs.Draft4Validator,
+}
+"""Drafts of a schema without ``$schema`` that Draft 2020-12 refuses, latest first."""
+
+
+def _validator_of(bare: dict[str, Any], where: str) -> tuple[Any, str]:
+    """The validator, and the name of the draft if it is an older one that is not named."""
     try:
-        validator = jsonschema_rs.validator_for(
-            bare,
-            retriever=_deny,
-            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS),
-        )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        message = str(error).partition("\n")[0]
-        raise InvalidInput(
-            Issue(f"it is not a JSON Schema: {message}", where, "Use one that pydantic wrote")
-        ) from None
-    return ParameterSchema(bare, validator, unfolded)
+        return _compiled(jsonschema_rs.validator_for, bare), ""
+    except _REFUSED as error:
+        refused = error
+    for draft, validator in _OLDER.items() if "$schema" not in bare else ():
+        try:
+            return _compiled(validator, bare), draft
+        except _REFUSED:
+            continue
+    message = str(refused).partition("\n")[0]
+    what = f"it is not a JSON Schema: {message}"
+    raise InvalidInput(Issue(what, where, "Use one that pydantic wrote"))
+
+
+_REFUSED = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
+
+
+def _compiled(make: Callable[..., Any], bare: dict[str, Any]) -> Any:
+    options = jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS)
+    return make(bare, retriever=_deny, pattern_options=options)
 
 
 def _deny(uri: str) -> Any:
@@ -201,14 +327,15 @@ def _unknown_keys(
     The set itself is always strict. A nested object is strict only if its schema names
     properties and allows no others, because free dictionaries are common.
     """
-    parts = list(_resolved(root, schema))
+    parts = list(_resolved(root, schema, value))
     if isinstance(value, list):
-        items = [part["items"] for part in parts if isinstance(part.get("items"), dict)]
-        for number, item in enumerate(value if items else []):
-            yield from _unknown_keys(root, items[0], item, (*path, number), strict=False)
+        for number, item in enumerate(value):
+            below = _schema_of_item(parts, number)
+            yield from _unknown_keys(root, below, item, (*path, number), strict=False)
         return
     if not isinstance(value, dict):
         return
+    yield from _missing_tags(root, parts, value, path)
     known: dict[str, Any] = {}
     for part in parts:
         known |= part.get("properties", {})
@@ -223,16 +350,45 @@ def _unknown_keys(
             yield _unknown_key((*path, key), key, known)
 
 
+def _missing_tags(
+    root: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], value: JsonValue, path: JsonPath
+) -> Iterator[Issue]:
+    """The key of a discriminator is needed even if each model has a default for it."""
+    assert isinstance(value, dict)
+    for part in parts:
+        tag = tag_named_by(part)
+        if tag and tag not in value:
+            choices = ", ".join(json.dumps(one) for one in tag_values(root, part, tag))
+            yield Issue(f"{tag!r} is missing", "", f"Add it: {choices}", path=(*path, tag))
+            return  # a union inside a union has the same tag
+
+
+def _schema_of_item(parts: Sequence[Mapping[str, Any]], number: int) -> Any:
+    """The schema at a position of a list: a tuple has one for each, in either spelling."""
+    for part in parts:
+        for key in ("prefixItems", "items"):
+            if len(_list(part.get(key))) > number:
+                return part[key][number]
+        if isinstance(part.get("items"), dict):
+            return part["items"]
+    return None
+
+
 def _unknown_key(path: JsonPath, key: str, known: Mapping[str, Any]) -> Issue:
     near = difflib.get_close_matches(key, known, 1)
     action = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
-    return Issue(
-        f"unknown key {key!r}", "", action, path=path, nearest="".join(near), is_unknown_key=True
-    )
+    hidden = invisible_in(key)
+    what = f"unknown key {key!r}" + (f", which contains {hidden}" if hidden else "")
+    return Issue(what, "", action, path=path, nearest="".join(near), is_unknown_key=True)
 
 
-def _resolved(root: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any]]:
-    """`schema` and all schemas that it refers to or combines."""
+def _resolved(
+    root: Mapping[str, Any], schema: Any, value: JsonValue
+) -> Iterator[Mapping[str, Any]]:
+    """`schema` and all schemas that it refers to or combines; of a union, one branch.
+
+    The keys of conditions (``then``, ``dependentSchemas``) are known keys.
+    """
     queue, seen = [schema], 0
     while queue and seen < _MAX_REFERENCES:
         part = queue.pop(0)
@@ -242,15 +398,19 @@ def _resolved(root: Mapping[str, Any], schema: Any) -> Iterator[Mapping[str, Any
         yield part
         if isinstance(part.get("$ref"), str):
             queue.append(referenced(root, part["$ref"]))
-        for key in ("allOf", "anyOf", "oneOf"):
-            queue.extend(part[key] if isinstance(part.get(key), list) else [])
+        queue.extend(part[key] for key in ("if", "then", "else") if key in part)
+        for key in ("dependentSchemas", "dependencies"):
+            queue.extend(part[key].values() if isinstance(part.get(key), dict) else [])
+        queue.extend(part["allOf"] if isinstance(part.get("allOf"), list) else [])
+        queue.extend(_branches(root, part, value))
 
 
-def referenced(root: Mapping[str, Any], reference: str) -> Any:
-    """The value at ``#/a/b`` in `root`, or None if there is none."""
-    head, *steps = reference.split("/")
-    node: Any = root if head == "#" else None
-    for step in steps:
-        key = step.replace("~1", "/").replace("~0", "~")
-        node = node.get(key) if isinstance(node, dict) else None
-    return node
+def _branches(root: Mapping[str, Any], part: Mapping[str, Any], value: JsonValue) -> list[Any]:
+    chosen = choose_branch(root, part, value)
+    if chosen is None or chosen.index is None:
+        return [one for key in ("anyOf", "oneOf") for one in _list(part.get(key))]
+    return [union_of(part)[chosen.index]]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING, Missing
-from dispatch_core.parameter_sets.schema import WHERE, referenced
+from dispatch_core.parameter_sets.schema import WHERE
+from dispatch_core.parameter_sets.unions import referenced, union_of
 from dispatch_core.text.json_edit import is_same
 from dispatch_core.types import JsonValue
 
@@ -29,10 +30,14 @@ FieldKind = Literal[
     "list",
     "table",
     "dictionary",
+    "union",
     "json",
 ]
 
 MAX_FIELDS = 2_000
+ONLY_NULL = "only null is valid"
+"""Why a field of the type null is JSON."""
+
 _MAX_LEVELS = 6
 """Levels of nested objects that get fields; deeper objects are edited as JSON."""
 
@@ -50,7 +55,8 @@ _NAMES = {
 class FormField:
     """One field; `path` leads from the parameter set to its value.
 
-    ``fields`` are the fields of a section or the columns of a table. ``item`` describes
+    ``fields`` are the fields of a section, the columns of a table, or the alternatives of a
+    union, which are scalars or lists of scalars. ``item`` describes
     an item of a list or a value of a dictionary. ``reason`` says why a field is JSON.
     """
 
@@ -132,7 +138,19 @@ def misfit(field: FormField, value: JsonValue) -> str:
     if field.kind in ("choice", "constant"):
         fits = any(is_same(value, one) for one in field.choices)
         return "" if fits else "it is not one of the choices"
+    if field.kind == "union":
+        fits = any(not misfit(one, value) for one in field.fields)
+        return "" if fits else f"its value is not {kinds_of_union(field)}"
     return "" if _fits(field, value) else f"its value is not {_words(field.kind)}"
+
+
+def kinds_of_union(field: FormField) -> str:
+    """The alternatives of a union in words: ``a string or a list of such values``."""
+    names = [
+        " or ".join(map(str, one.choices)) if one.choices else _words(one.kind)
+        for one in field.fields
+    ]
+    return " or ".join(dict.fromkeys(names))
 
 
 def _fits(field: FormField, value: JsonValue) -> bool:
@@ -179,11 +197,15 @@ class _Reader:
     ) -> FormField:
         """Return the field of `schema`, which was reached through the references `within`."""
         self.count += 1
-        merged, seen, reason = self._merged(schema, within)
-        takes_null = False
+        whole, seen, reason = self._merged(schema, within)
+        merged, takes_null = whole, False
         if not reason:
-            merged, seen, takes_null, reason = self._without_null(merged, seen)
+            merged, seen, takes_null, reason = self._without_null(whole, seen)
         field = _annotated(path, merged, required, takes_null)
+        if reason and self.count <= MAX_FIELDS:
+            alternatives = self._alternatives(whole, seen, level)
+            if alternatives:
+                return replace(field, kind="union", fields=alternatives)
         if reason or self.count > MAX_FIELDS:
             return replace(field, reason=reason or f"the form has over {MAX_FIELDS:,} fields")
         return self._of_kind(field, merged, seen, level)
@@ -240,6 +262,25 @@ class _Reader:
         inner, seen, inner_null, reason = self._without_null(chosen, seen)
         return _combined(inner, outer), seen, takes_null or inner_null, reason
 
+    def _alternatives(
+        self, schema: dict[str, Any], within: frozenset[str], level: int
+    ) -> tuple[FormField, ...]:
+        """The alternatives of a union of scalars and lists of scalars; none of any other."""
+        kinds = schema.get("type")
+        branches = union_of(schema) or [
+            {**schema, "type": kind} for kind in (kinds if isinstance(kinds, list) else ())
+        ]
+        found: list[FormField] = []
+        for branch in branches if level <= _MAX_LEVELS else ():
+            field = self.field((), branch, within=within, level=level + 1)
+            if field.reason == ONLY_NULL:
+                continue
+            found += field.fields if field.kind == "union" else [field]
+        is_plain = all(
+            _is_plain(one) or (one.kind == "list" and _is_plain(one.item)) for one in found
+        )
+        return tuple(found) if is_plain and len(found) > 1 else ()
+
     def _of_kind(
         self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
     ) -> FormField:
@@ -257,7 +298,7 @@ class _Reader:
             return self._object(field, schema, within, level)
         known = kind is None or kind in _KINDS
         reason = "its schema allows any value" if known else f"{kind!r} is not a JSON type"
-        return replace(field, reason="only null is valid" if kind == "null" else reason)
+        return replace(field, reason=ONLY_NULL if kind == "null" else reason)
 
     def _object(
         self, field: FormField, schema: dict[str, Any], within: frozenset[str], level: int
@@ -361,7 +402,7 @@ def _choices_of(schema: Mapping[str, Any]) -> list[Any] | None:
 
 def _alternatives(branches: list[dict[str, Any]]) -> str:
     names = dict.fromkeys(_name_of(branch) for branch in branches)
-    return f"it may be {' or '.join(names)}" if names else "only null is valid"
+    return f"it may be {' or '.join(names)}" if names else ONLY_NULL
 
 
 def _name_of(branch: Mapping[str, Any]) -> str:

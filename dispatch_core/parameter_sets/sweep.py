@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.document import ParameterSet
+from dispatch_core.parameter_sets.sweep_ranges import read_range, split_values
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.value_text import read_value
 from dispatch_core.types import JsonValue
@@ -29,7 +30,6 @@ WHERE = "sweep"
 
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][-+]?\d{1,3})?"
 _RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})\s+(step|count)\s+({_NUMBER})")
-_PART = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]|[,\n]|[^"\[\]{},\n]+')
 _DIGITS = 15
 """Decimal digits that a double represents exactly."""
 
@@ -66,19 +66,31 @@ def read_values(text: str, where: str = WHERE, *, is_text: bool = False) -> tupl
 
     ``0.1 to 0.5 step 0.1`` and ``0 to 1 count 5`` are ranges. Both ends are included, and
     decimals are exact (0.3, not 0.30000000000000004). Types are kept: 1, 1.0 and "1" are
-    three values. With `is_text`, bare words and numbers are strings.
+    three values. With `is_text`, bare words and numbers are strings. Ranges in the spelling
+    of Python, NumPy, MATLAB and Hydra are read as those tools mean them (`sweep_ranges`).
     """
     if text.strip().startswith("["):
         listed = _whole_list(text)
         if listed is not None:
             return listed
     values: list[JsonValue] = []
-    for part in filter(None, _parts(text)):
-        values.extend(_range(part, where) or [read_value(part, where, is_text=is_text)])
+    for part in split_values(text, where):
+        values.extend(_range(part, where) or _foreign(part, where, is_text=is_text))
         _check_count(len(values), "the list")
     if not values:
         raise InvalidInput(Issue("no value is given", where, "Write values separated by commas"))
     return tuple(values)
+
+
+def _foreign(part: str, where: str, *, is_text: bool) -> Sequence[JsonValue]:
+    """The values of a range in another tool's spelling, else `part` as one value."""
+    listed = None if part.startswith('"') else read_range(part, where, is_text=is_text)
+    if listed is None:
+        return [read_value(part, where, is_text=is_text)]
+    _check_count(listed.count, part)
+    return [
+        one if isinstance(one, str) else _number(one, listed.is_integer) for one in listed.values()
+    ]
 
 
 def _whole_list(text: str) -> tuple[JsonValue, ...] | None:
@@ -88,20 +100,6 @@ def _whole_list(text: str) -> tuple[JsonValue, ...] | None:
     except InvalidInput:
         return None
     return tuple(value) if isinstance(value, list) and value else None
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Split `text` at commas and line breaks outside quotes and brackets."""
-    depth, part = 0, ""
-    for match in _PART.finditer(text):
-        token = match.group()
-        depth += (token in "[{") - (token in "]}") if len(token) == 1 else 0
-        if token in (",", "\n") and depth <= 0:
-            yield part.strip()
-            part = ""
-        else:
-            part += token
-    yield part.strip()
 
 
 def _range(part: str, where: str) -> list[JsonValue]:

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.text.file_kind import refuse_other_kind
 from dispatch_core.types import JsonValue
 
 MAX_DEPTH = 100
@@ -93,7 +94,11 @@ def readable_json(value: JsonValue, width: int = 88) -> str:
 
 
 def decode_json(data: bytes, where: str) -> str:
-    """`data` as text; the encoding is detected from its BOM or its first bytes."""
+    """`data` as text; the encoding is detected from its BOM or its first bytes.
+
+    Raises `InvalidInput` that names the format if it is, say, a workbook or an archive.
+    """
+    refuse_other_kind(data, where)
     encoding = json.detect_encoding(data)
     try:
         return data.decode(encoding).removeprefix("\ufeff")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(number: int, noun: str) -> str:
     """A count and its noun: "1 job", "2 jobs", "1,000 jobs"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def shown_list(names: Iterable[str], most: int = 8) -> str:
+    """The first names, each quoted and cut: "'id', 'name'", with an ellipsis if there are more."""
+    every = [repr(name.strip()[:40]) for name in names]
+    return ", ".join(every[:most]) + (", ..." if len(every) > most else "")
 
 
 def install_action(extra: str) -> str:

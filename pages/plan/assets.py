@@ -40,7 +40,7 @@ before = found_before(session, steps)
 if steps.found is not None:
     parts.next_page(line, steps.found)
     show_warnings(steps.found.warnings)
-    parts.match_report(steps.found)
+    parts.match_report(session, steps.found)
     explain_few(session, steps.found)
     assets_found(session, steps)
 elif before is not None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.asset_list import AssetRow, read_asset_csv, read_pasted_ids
+from dispatch_core.asset_list import AssetRow, read_asset_table, read_pasted_table
 from dispatch_core.errors import InvalidInput
-from dispatch_core.find import FoundAssets
+from dispatch_core.find import FoundAssets, MatchRow
 from dispatch_core.views.report import match_report_text
 from pages.shared.assets.query import convert_text
-from pages.shared.state.edits import keep_list
+from pages.shared.state.edits import keep_list, replace_listed
 from pages.shared.state.session import Session
 from pages.shared.state.settle import is_late_text, settled
 from pages.shared.state.steps import current_find, start_find
@@ -103,6 +104,8 @@ def _kept_list(session: Session) -> tuple[AssetRow, ...]:
     if line.button("Use another list", icon=":material/swap_horiz:", key="forget-list"):
         keep_list(session, "", ())
         st.rerun()
+    for note in session.typed.list_notes:
+        st.caption(escaped(note))
     return session.typed.list_rows
 
 
@@ -119,7 +122,8 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
     )
     session.keep_typed(list_text=text)
     if file is not None:
-        keep_list(session, file.name, read_asset_csv(file.getvalue(), file.name))
+        table = read_asset_table(file.getvalue(), file.name)
+        keep_list(session, file.name, table.rows, table.notes)
         st.rerun()
     if not text.strip():
         st.info(
@@ -128,9 +132,9 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
             icon=":material/info:",
         )
         return None
-    rows = session.memo.remember("pasted ids", text, lambda: read_pasted_ids(text))
-    st.caption(f"{len(rows):,} rows")
-    return rows
+    table = session.memo.remember("pasted ids", text, lambda: read_pasted_table(text))
+    st.caption("; ".join((f"{len(table.rows):,} rows", *map(escaped, table.notes))))
+    return table.rows
 
 
 _GROUPING_FIELDS = {
@@ -192,7 +196,7 @@ def _field_paths(session: Session, name: str, column: DeltaGenerator) -> Any:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def match_report(found: FoundAssets) -> None:
+def match_report(session: Session, found: FoundAssets) -> None:
     """Show the result of each row of a list: matched, not found, duplicate, ambiguous, empty."""
     if not found.match_report:
         return
@@ -214,6 +218,30 @@ def match_report(found: FoundAssets) -> None:
     paged_table(found.match_report, columns, "match", column_config=wide)
     report = found.match_report
     download_csv("Download the match report", lambda: match_report_text(report), "match-report")
+    _replacements(session, report)
+
+
+_MOST_REPLACEMENTS = 20
+
+
+def _replacements(session: Session, report: Sequence[MatchRow]) -> None:
+    """Show a button for each id that exists and is near one that does not."""
+    near = [line for line in report if line.suggestions]
+    for line in near[:_MOST_REPLACEMENTS]:
+        place = st.container(horizontal=True, vertical_alignment="center")
+        place.markdown(
+            f"Row {line.row.number}: {escaped(line.row.text)} was not found. Did you mean"
+        )
+        for number, text in enumerate(line.suggestions):
+            place.button(
+                f"Use {escaped(text)}",
+                icon=":material/find_replace:",
+                on_click=replace_listed,
+                args=(session, line.row.text, text),
+                key=f"use-{line.row.number}-{number}",
+            )
+    if len(near) > _MOST_REPLACEMENTS:
+        st.caption(f"... and {len(near) - _MOST_REPLACEMENTS:,} more rows, in the match report")
 
 
 def say_how_to_find() -> None:

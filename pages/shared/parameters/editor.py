@@ -195,10 +195,13 @@ def _issues(session: Session) -> None:
     for number, issue in enumerate(issues[:_MOST_ISSUES]):
         _issue(session, issue, number, is_form)
     if error is not None and wrap_bare(session.typed.parameters_text) is not None:
+        is_job = "job file" in error.issues[0].what
         st.button(
-            "Wrap it as a parameters file",
+            "Use its parameters" if is_job else "Wrap it as a parameters file",
             icon=":material/data_object:",
-            help="Adds the key that a set, or a list of sets, needs",
+            help="Keeps the sets of the job file"
+            if is_job
+            else "Adds the key that a set, or a list of sets, needs",
             on_click=act,
             args=(session, is_form, _wrap),
         )

@@ -250,6 +250,9 @@ def _text(place: FormPosition, field: FormField, written: str, options: dict[str
     elif field.kind == "list":
         options["label"] += " · one in a line"
         st.text_area(value=written, placeholder=hint, height=_height(written), **options)
+    elif field.kind == "union" and any(one.kind == "list" for one in field.fields):
+        options["label"] += " · one value, or a list: one in a line"
+        st.text_area(value=written, placeholder=hint, height=_height(written), **options)
     else:
         st.text_input(value=written, placeholder=hint, **options)
 

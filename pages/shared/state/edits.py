@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.request import DispatchRequest, check_request
+from dispatch_core.text.pasted_ids import replace_id
 from dispatch_core.text.strict_json import readable_json
 from dispatch_core.types import Filter, Pipeline
 from pages.shared.state.session import Session
@@ -25,9 +27,19 @@ def take_query(session: Session, query: Filter | Pipeline) -> None:
     session.edit(query=query, asset_rows=None)
 
 
-def keep_list(session: Session, name: str, rows: tuple[AssetRow, ...]) -> None:
+def keep_list(
+    session: Session, name: str, rows: tuple[AssetRow, ...], notes: tuple[str, ...] = ()
+) -> None:
     """Keep the rows of a file: an upload widget loses its file when the user leaves the page."""
-    session.keep_typed(list_name=name, list_rows=rows)
+    session.keep_typed(list_name=name, list_rows=rows, list_notes=notes)
+    session.reload_editors()
+
+
+def replace_listed(session: Session, old: str, new: str) -> None:
+    """Replace an id in the list, whether it was pasted or is the content of a file."""
+    typed = session.typed
+    rows = tuple(replace(row, text=new) if row.text == old else row for row in typed.list_rows)
+    session.keep_typed(list_text=replace_id(typed.list_text, old, new), list_rows=rows)
     session.reload_editors()
 
 
@@ -45,7 +57,7 @@ def load(session: Session, request: DispatchRequest) -> None:
     if request.query is not None:
         session.keep_typed(query_text=as_text(request.query))
     if request.asset_rows is not None:
-        session.keep_typed(list_name="saved request", list_rows=request.asset_rows)
+        session.keep_typed(list_name="saved request", list_rows=request.asset_rows, list_notes=())
     session.reload_editors()
 
 

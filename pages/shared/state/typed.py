@@ -50,6 +50,7 @@ class Typed:
     list_text: str = ""
     list_name: str = ""
     list_rows: tuple[AssetRow, ...] = ()
+    list_notes: tuple[str, ...] = ()
     extension_text: str = ""
     parameters_text: str = ""
     parameters_before: str | None = None
