@@ -153,12 +153,19 @@ class _Program(Evaluator):
 
     def _do_import(self, statement: ast.Import) -> None:
         for alias in statement.names:
+            self._import(alias.asname or alias.name.partition(".")[0], statement)
             if alias.asname:
                 self.modules[alias.asname] = alias.name
 
     def _do_importfrom(self, statement: ast.ImportFrom) -> None:
         for alias in statement.names:
+            for name in list(self.names) if alias.name == "*" else [alias.asname or alias.name]:
+                self._import(name, statement)
             self.modules[alias.asname or alias.name] = f"{statement.module}.{alias.name}"
+
+    def _import(self, name: str, statement: ast.stmt) -> None:
+        if name in self.names:
+            self._forget(name, statement, f"{name} is set by an import")
 
     def _do_assign(self, statement: ast.Assign) -> None:
         value = self._try(statement.value)
@@ -336,7 +343,7 @@ class _Program(Evaluator):
 
     def _do_with(self, statement: ast.With) -> None:
         for item in statement.items:
-            self._survey(item.context_expr)
+            self._survey(item)
             for name in _set_names(item):
                 self._forget(name, statement, f"{name} is set by a with statement")
         self.body(statement.body)
@@ -357,6 +364,7 @@ class _Program(Evaluator):
 
     def _do_for(self, statement: ast.For) -> None:
         self._survey(statement.iter)
+        self._change_items(statement.target)
         self._loop(statement)
 
     def _do_while(self, statement: ast.While) -> None:
@@ -463,9 +471,18 @@ class _Program(Evaluator):
             self.step()
             if isinstance(one, ast.Call):
                 self._use(one)
+        self._change_items(node)
         lasting = {one.target.id for one in ast.walk(node) if isinstance(one, ast.NamedExpr)}
         for name in bound - lasting:
             self._restore(name, names, set_by, was_read=name in reads)
+
+    def _change_items(self, node: ast.AST) -> None:
+        """Doubt the containers whose items a loop, a with or a comprehension sets."""
+        for one in ast.walk(node):
+            if isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store | ast.Del):
+                holder, _ = self._holder(one.value)
+                problem = self.problem(one, "this assignment is not plain", "Write the whole value")
+                self._change(one.value, holder, problem)
 
     def _restore(
         self, name: str, names: dict[str, Any], set_by: dict[str, ast.AST], *, was_read: bool

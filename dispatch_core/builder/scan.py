@@ -31,6 +31,9 @@ _SCRIPT: Final = re.compile(
 _PYTHON: Final = re.compile(r"\b(?:True|False|None|import|def|elif)\b|\b[rRbB][\"']")
 
 _SKIPPED: Final = re.compile(r"(?:(?<=\s)|^)(?:#|//)[^\n]*|/\*.*?(?:\*/|\Z)", re.M | re.S)
+MOST_CONSTANTS: Final = 50
+"""Names with a literal value that are followed in one text."""
+
 _NEAR: Final = 200
 """Characters looked at before and after a value."""
 _LEAD: Final = re.compile(r"([A-Za-z_$][\w$.]*)[\"']?\s*(=|:=|<-|:|\()\s*$")
@@ -73,17 +76,23 @@ class _Scan:
 
     def _constants(self) -> None:
         """Learn the names that are set once, to a number or a text without backslashes."""
-        seen: dict[str, int] = {}
-        for match in _CONSTANT.finditer(self.text):
-            seen[match[1]] = seen.get(match[1], 0) + 1
-            with suppress(ValueError):
-                self.names[match[1]] = json.loads(re.sub(r"^'(.*)'$", r'"\1"', match[2]))
-        for name, times in seen.items():
-            sets = len(
-                re.findall(rf"(?<![\w.$]){re.escape(name)}\s*(?:[-+*/|]?=(?!=)|<-)", self.text)
-            )
-            if times > 1 or sets > 1:
-                self.names.pop(name, None)
+        for match in list(_CONSTANT.finditer(self.text))[:MOST_CONSTANTS]:
+            if self._is_constant(match[1]):
+                with suppress(ValueError):
+                    self.names[match[1]] = json.loads(re.sub(r"^'(.*)'$", r'"\1"', match[2]))
+
+    def _is_constant(self, name: str) -> bool:
+        """Whether a name is set once, and otherwise only a key or the value of a key."""
+        found = list(re.finditer(rf"(?<![\w.$\"']){re.escape(name)}(?![\w\"'])", self.text))
+        return sum(not self._is_plain_use(match) for match in found) == 1
+
+    def _is_plain_use(self, match: re.Match[str]) -> bool:
+        before = self.text[max(0, match.start() - _NEAR) : match.start()]
+        after = self.text[match.end() : match.end() + _NEAR]
+        is_key = re.search(r"[{,]\s*$", before) and re.match(r"\s*:", after)
+        is_value = re.search(r":\s*$", before) and re.match(r"\s*[,}\]]", after)
+        is_item = re.search(r"[:,\[]\s*\[?\s*$", before) and re.match(r"\s*[,\]](?!\s*=)", after)
+        return bool(is_key or is_value or is_item)
 
     def found(self) -> Iterator[Candidate]:
         at, count = 0, 0
@@ -160,7 +169,7 @@ class _Scan:
     # What is around it
 
     def _before(self, at: int) -> str:
-        return self.text[max(0, at - _NEAR) : at]
+        return re.sub(r"/\*.*?\*/", " ", self.text[max(0, at - _NEAR) : at], flags=re.S)
 
     def _candidate(
         self, start: int, end: int, value: JsonValue, error: InvalidInput | None = None
