@@ -41,12 +41,15 @@ _COPIES: Final = frozenset("copy.copy copy.deepcopy deepcopy".split())
 
 
 class Unknown:
-    """The value of a name that cannot be determined, with the error that says why."""
+    """The value of a name that cannot be determined, with the error that says why.
 
-    __slots__ = ("error",)
+    `may_share` tells whether it can be a container that another name holds too.
+    """
 
-    def __init__(self, error: InvalidInput) -> None:
-        self.error = error
+    __slots__ = ("error", "may_share")
+
+    def __init__(self, error: InvalidInput, *, may_share: bool = False) -> None:
+        self.error, self.may_share = error, may_share
 
 
 class Evaluator:

@@ -91,7 +91,7 @@ class _Scan:
         after = self.text[match.end() : match.end() + _NEAR]
         is_key = re.search(r"[{,]\s*$", before) and re.match(r"\s*:", after)
         is_value = re.search(r":\s*$", before) and re.match(r"\s*[,}\]]", after)
-        is_item = re.search(r"[:,\[]\s*\[?\s*$", before) and re.match(r"\s*[,\]](?!\s*=)", after)
+        is_item = re.search(r"\[[^()\[\]]*$", before) and re.match(r"\s*[,\]](?!\s*=)", after)
         return bool(is_key or is_value or is_item)
 
     def found(self) -> Iterator[Candidate]:
