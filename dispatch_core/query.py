@@ -237,7 +237,9 @@ def _refused(name: str, where: str, allowed: Iterable[str], kind: str) -> Issue:
         return Issue(f"{name} is not allowed: {FORBIDDEN[name]}", where, "Remove it")
     if name in _EXTENDED:
         what = f"{name} is not allowed: records are plain JSON, with dates as strings"
-        return Issue(what, where, 'Write the plain value, such as "2025-06-01"')
+        pattern = 'Write {"$regex": "...", "$options": "i"}'
+        plain = 'Write the plain value, such as "2025-06-01"'
+        return Issue(what, where, pattern if name == "$regularExpression" else plain)
     if name in _OF_MONGODB:
         what = f"{name} is known to MongoDB, and it is not supported here"
         return Issue(what, where, _INSTEAD.get(name, "Remove it, or ask for it"))
