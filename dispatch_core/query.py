@@ -17,6 +17,13 @@ from typing import Any, Literal
 
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.language.match import compile_filter
+from dispatch_core.language.shape import (
+    OTHER_STAGES,
+    STAGES,
+    as_stages,
+    envelopes_of,
+    repaired_patterns,
+)
 from dispatch_core.text.invisible import invisible_in, texts_with_invisible
 from dispatch_core.text.strict_json import MAX_DEPTH, load_json
 from dispatch_core.types import Filter, JsonValue, Pipeline
@@ -27,10 +34,6 @@ FIELD_OPERATORS = frozenset(
     " $elemMatch $all".split()
 )
 FILTER_OPERATORS = FIELD_OPERATORS | LOGICAL | {"$expr", "$comment"}
-STAGES = frozenset(
-    "$match $project $addFields $set $unset $group $unwind $sort $limit $skip $count"
-    " $replaceRoot $replaceWith $sortByCount".split()
-)
 EXPRESSIONS = frozenset(
     "$abs $add $addToSet $allElementsTrue $and $anyElementTrue $arrayElemAt $arrayToObject $avg"
     " $ceil $cmp $concat $concatArrays $cond $count $dateFromString $dateToString $dayOfMonth"
@@ -52,10 +55,42 @@ FORBIDDEN = {
     "$graphLookup": "it reads another collection",
     "$unionWith": "it reads another collection",
 }
-_EXTENDED = {"$date", "$oid", "$numberLong", "$numberInt", "$numberDouble", "$uuid"}
+_EXTENDED = frozenset(
+    "$date $oid $uuid $numberLong $numberInt $numberDouble $numberDecimal"
+    " $regularExpression".split()
+)
+_OF_MONGODB = OTHER_STAGES | frozenset(
+    "$text $jsonSchema $geoWithin $geoIntersects $near $nearSphere $bitsAllSet $bitsAllClear"
+    " $bitsAnySet $bitsAnyClear $rand $sampleRate $meta $dateDiff $dateAdd $dateSubtract $dateTrunc"
+    " $dateFromParts $dateToParts $isoWeek $isoWeekYear $isoDayOfWeek $week $millisecond $convert"
+    " $toBool $toDecimal $toObjectId $toUUID $getField $setField $unsetField $regexFindAll"
+    " $replaceOne $replaceAll $sortArray $firstN $lastN $maxN $minN $top $topN $bottom $bottomN"
+    " $percentile $median $stdDevPop $stdDevSamp $strcasecmp $strLenBytes $indexOfCP"
+    " $indexOfBytes $setEquals $bsonSize $binarySize $bitAnd $bitOr $bitXor $bitNot $log $sin $cos"
+    " $tan $asin $acos $atan $atan2 $sinh $cosh $tanh $degreesToRadians $radiansToDegrees"
+    " $tsSecond $tsIncrement $covariancePop $covarianceSamp $derivative $integral $rank"
+    " $denseRank $documentNumber $shift $expMovingAvg $linearFill $locf".split()
+)
+"""Operators and stages that MongoDB knows and this project does not support."""
+
+_INSTEAD = {
+    "$sample": "Use a trial run, which takes some assets at random",
+    "$facet": "Run one query for each facet",
+    "$regexFindAll": "Use $regexMatch",
+    "$strcasecmp": "Compare the output of $toLower",
+}
 _KNOWN = FILTER_OPERATORS | STAGES | EXPRESSIONS
 
 QueryPart = Literal["filter", "expression"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a query probably means instead: the ``reason``, a ``label``, and the new query."""
+
+    reason: str
+    label: str
+    value: Filter | Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +98,13 @@ class Query:
     """A query that passed the check.
 
     ``value`` is an object (a filter) or an array (an aggregation pipeline).
-    ``warnings`` are sentences for the user; none of them stops a dispatch.
+    ``warnings`` are sentences for the user; none of them stops a dispatch. ``repairs``
+    belong to the first warnings, and are offered, never applied.
     """
 
     value: Filter | Pipeline
     warnings: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def is_pipeline(self) -> bool:
@@ -112,6 +149,8 @@ def check_query(value: JsonValue, where: str = "query") -> Query:
     InvalidInput
         One issue for each operator that is not allowed, with its path.
     """
+    if as_stages(value) is not None:
+        raise InvalidInput(_stage_issue(value, where))
     if isinstance(value, dict):
         issues = list(_walk(value, where, "filter", 0))
     elif isinstance(value, list):
@@ -123,7 +162,9 @@ def check_query(value: JsonValue, where: str = "query") -> Query:
         )
     if issues:
         raise InvalidInput(issues)
-    return Query(value, tuple(_warnings(value)))
+    repairs = tuple(_repairs(value))
+    warnings = (*(repair.reason for repair in repairs), *_warnings(value))
+    return Query(value, warnings, repairs)
 
 
 def _read_file(name: str, where: str) -> bytes:
@@ -160,6 +201,18 @@ def _pipeline_issues(stages: list[Any], where: str) -> Iterator[Issue]:
             yield from _walk(body, f"{at}.{name}", "expression", 2)
 
 
+def _stage_issue(stages: dict[str, Any], where: str) -> Issue:
+    """The issue of ``{"$match": ..}``, which is a stage without the ``[ ]`` of a pipeline."""
+    name = next(iter(stages))
+    if len(stages) == 1:
+        return Issue(
+            f"{name} is a stage of a pipeline", where, f'Put it in [ ]: [{{"{name}": ...}}]'
+        )
+    second = list(stages)[1]
+    action = f'Make each stage an object in [ ]: [{{"{name}": ...}}, {{"{second}": ...}}]'
+    return Issue(f"{name} and {second} are stages of a pipeline", where, action)
+
+
 def _walk(value: JsonValue, where: str, place: QueryPart, depth: int) -> Iterator[Issue]:
     if depth > MAX_DEPTH:
         yield Issue(f"it is nested more than {MAX_DEPTH} levels deep", where, "Flatten it")
@@ -185,7 +238,15 @@ def _refused(name: str, where: str, allowed: Iterable[str], kind: str) -> Issue:
         return Issue(f"{name} is not allowed: {FORBIDDEN[name]}", where, "Remove it")
     if name in _EXTENDED:
         what = f"{name} is not allowed: records are plain JSON, with dates as strings"
-        return Issue(what, where, 'Write the plain value, such as "2025-06-01"')
+        pattern = 'Write {"$regex": "...", "$options": "i"}'
+        plain = 'Write the plain value, such as "2025-06-01"'
+        return Issue(what, where, pattern if name == "$regularExpression" else plain)
+    if name in _OF_MONGODB:
+        what = f"{name} is known to MongoDB, and it is not supported here"
+        return Issue(what, where, _INSTEAD.get(name, "Remove it, or ask for it"))
+    if kind == "operator" and name in STAGES - EXPRESSIONS:
+        what = f"{name} is a stage of a pipeline, not an operator"
+        return Issue(what, where, f'Write it in a pipeline: [{{"{name}": ...}}]')
     near = difflib.get_close_matches(name.lower(), allowed, 1, 0.7)
     if near:
         return Issue(f"{name} is not a known {kind}", where, f"Did you mean {near[0]}?")
@@ -193,6 +254,34 @@ def _refused(name: str, where: str, allowed: Iterable[str], kind: str) -> Issue:
         return Issue(f"{name} is not allowed here", where, "Move it or remove it")
     action = f"Use one of {' '.join(sorted(STAGES))}" if kind == "stage" else "Remove it"
     return Issue(f"{name} is not a known {kind}", where, action)
+
+
+def _repairs(value: Filter | Pipeline) -> Iterator[Repair]:
+    """What a valid query probably means instead: a request around it, slashes in patterns."""
+    around = envelopes_of(value) if isinstance(value, dict) else []
+    queries = {json.dumps(one.value): one for one in around}
+    if len(queries) == 1:
+        inner = _inner_query(around[0].value)
+        others = f", without {', '.join(around[0].others)}" if around[0].others else ""
+        reason = (
+            f"{around[0].where} is read as the name of a field. Probably the query is the value "
+            f"under {around[0].where}{others}"
+        )
+        if inner is not None:
+            yield Repair(f"{reason}.", f"Use the query under {around[0].where}", inner)
+    repaired, patterns = repaired_patterns(value)
+    if patterns:
+        reason = f"The slashes of {patterns[0]} are part of the pattern, so it matches slashes."
+        yield Repair(reason, "Remove the slashes of the pattern", repaired)
+
+
+def _inner_query(value: JsonValue) -> Filter | Pipeline | None:
+    if isinstance(value, str):
+        try:
+            value = load_json(value, "query")
+        except InvalidInput:
+            return None
+    return value if isinstance(value, dict | list) else None
 
 
 def _warnings(value: Filter | Pipeline) -> Iterator[str]:

@@ -20,6 +20,7 @@ QUERIES = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "queries.j
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("{'a': 'x' + 'y', 'b': 'x' 'y', 'c': (\"x\"\n \"y\")}", {"a": "xy", "b": "xy", "c": "xy"}),
         ("{'a': True, 'b': None, 'c': False}", {"a": True, "b": None, "c": False}),
         ("{'a': (1, 2,), 'b': (3), 'c': ()}", {"a": [1, 2], "b": 3, "c": []}),
         ("{'a': 1, }  # a comment", {"a": 1}),
@@ -73,8 +74,8 @@ def test_pasted_text_becomes_strict_json(text: str, value: Any) -> None:
         ("{\n 'a': get(1)}", 2, 7, "get(..) is computed by code"),
         ("{'a': f'{x}'}", 1, 7, "code inserts values into this string"),
         ("{'a': new Date()}", 1, 7, "Date cannot be read as a plain value"),
-        ("{'a': 'x' + 'y'}", 1, 11, "a comma or a closing } is missing before this"),
-        ("{'a': 'x' 'y'}", 1, 11, "a comma or a closing } is missing before this"),
+        ("{'a': x + 'y'}", 1, 7, "x is a name, and its value is not in this text"),
+        ('{"a": "x" "y"}', 1, 11, "two strings are side by side"),
         ("{'a': 1, 'a': 2}", 1, 10, 'the key "a" appears twice in one object'),
         ("{**base}", 1, 2, "a key is missing here"),
         ("{'a': {1, 2}}", 1, 8, "a key is missing here"),
@@ -101,6 +102,126 @@ def test_a_value_that_is_not_in_the_text_is_an_error_with_its_position(
     (issue,) = caught.value.issues
     assert (issue.line, issue.column) == (line, column)
     assert what in issue.what
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('query = {}\nquery["a"] = 1', {"a": 1}),
+        (
+            'q = {"a": {}}\nq["a"]["$gt"] = 5\nq.update(b=2)\nq |= {"c": 3}',
+            {"a": {"$gt": 5}, "b": 2, "c": 3},
+        ),
+        (
+            'ids = ["1"]\nids += ["2"]\nids.append("3")\nq = {"a": {"$in": ids}}',
+            {"a": {"$in": ["1", "2", "3"]}},
+        ),
+        ('query = {"a": {}}\npart = query["a"]\npart["$gt"] = 5', {"a": {"$gt": 5}}),
+        ('base = {"a": 1}\nquery = {**base, "b": 2}\nbase["c"] = 3', {"a": 1, "b": 2}),
+        ('{"a": 1} | {"b": 2}', {"a": 1, "b": 2}),
+        ('dict(x="y", **{"a": 1})', {"x": "y", "a": 1}),
+        (
+            'query = {"a": 1}; pipeline = [{"$match": query}, {"$limit": 5}]',
+            [{"$match": {"a": 1}}, {"$limit": 5}],
+        ),
+        ('value = "x"\nquery = {"a": value}', {"a": "x"}),
+        ('const value = "x";\nconst query = {a: value};', {"a": "x"}),
+        ('q = json.loads(\'{"a": "^x\\\\\\\\.y"}\')', {"a": "^x\\.y"}),
+        ('String q = "{\\"a\\": \\"^x\\\\\\\\.y\\"}";', {"a": "^x\\.y"}),
+        ('query = {"a": 1}\nfor one in client.find(query):\n    print(one)', {"a": 1}),
+        ('def get():\n    query = {"a": 1}\n    return client.find(query)', {"a": 1}),
+        ('params = {"filter": json.dumps({"a": 1}), "limit": 5}', {"a": 1}),
+        ('{"$match": {"a": 1}}', [{"$match": {"a": 1}}]),
+        ('{"$match": {"a": 1}}, {"$limit": 3}', [{"$match": {"a": 1}}, {"$limit": 3}]),
+        ("Answer: {'a': 1}", {"a": 1}),
+        ('name: {"$regex": "x"}', {"name": {"$regex": "x"}}),
+        ("mongosh --eval 'db.x.find({a: 1})'", {"a": 1}),
+        ('curl https://h -d \'{"filter": {"a": "^x\\\\\\\\d"}}\'', {"a": "^x\\\\d"}),
+        (
+            '{"name": {"$regularExpression": {"pattern": "^e", "options": "i"}}}',
+            {"name": {"$regex": "^e", "$options": "i"}},
+        ),
+        (
+            '{"n": {"$numberDecimal": "1.5"}, "t": {"$date": {"$numberLong": "0"}}}',
+            {"n": 1.5, "t": "1970-01-01T00:00:00Z"},
+        ),
+        ("{'t': datetime(2024, 5, 6, tzinfo=timezone.utc)}", {"t": "2024-05-06T00:00:00+00:00"}),
+        (
+            "import datetime as dt\nq = {'t': dt.datetime(2024, 5, 6, tzinfo=dt.UTC)}",
+            {"t": "2024-05-06T00:00:00+00:00"},
+        ),
+        ("{'t': date(2024, 5, 6).isoformat()}", {"t": "2024-05-06"}),
+        ("{'a': re.compile('x', re.I | re.M)}", {"a": {"$regex": "x", "$options": "im"}}),
+    ],
+)
+def test_a_query_is_followed_as_far_as_literals_determine_it(text: str, value: Any) -> None:
+    assert convert(text).value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ('query = {"a": 1} if raw else {"b": 2}', 1, "this condition (.. if .. else ..)"),
+        ('query = {"a": 1}\nif raw:\n    query["b"] = 2\nfind(query)', 2, "changes in a condition"),
+        ("query = {}\nfor key in keys:\n    query[key] = 1", 2, "the value changes in a loop"),
+        ('query = {"a": 1}\nadd_project(query)\nfind(query)', 2, "add_project(..) may change"),
+        ('query = {"a": 1}\nexec(code)', 2, "exec(..) can change any value"),
+        ('query = {"a": 1}\nfind(query)\nquery["b"] = 2', 2, "the text contains 2 values"),
+        ('query = {"a": 1}\nquery = {"b": 2}', 2, "query on line 1, query on line 2"),
+        ('name = "x"\ndb.assets.find({name: name})', 2, "name is a key in JavaScript"),
+        ("const q = {a: 1};\nq.b = 2;\ndb.x.find(q)", 2, "q may change on line 2"),
+        ('String q = "{\\"a\\": " + x + "}";', 1, "code joins this string to others"),
+        (
+            "q = {'t': datetime.now() - timedelta(days=3)}",
+            1,
+            "now(..) is computed by code",
+        ),
+        ("a: 1\nb:\n  c: 2", 1, "this is YAML"),
+        ('query <- list(a = list("$gt" = 5))', 1, "this is a list(..) of R"),
+        ("q = struct('a', 1)", 1, "this is a struct of MATLAB"),
+        ("%7B%22a%22%3A%20%22x+y%22%7D", 1, "a + in an encoded address can be a space or a plus"),
+        ('job-dispatch --docdb_query "{\\"$or\\": []}"', 1, "the shell replaces $"),
+        ('foo("x", "{a: 1}")', 1, "one of several arguments"),
+        ("{'a': re.I}", 1, "this has no value in JSON"),
+    ],
+)
+def test_what_only_running_the_program_could_tell_is_refused_with_its_line(
+    text: str, line: int, what: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        convert(text)
+
+    (issue,) = caught.value.issues
+    assert issue.line == line
+    assert what in issue.what
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"filter": {"a": 1}, "query": {"b": 2}}', "2 queries, under filter and query"),
+        ('{"level": "INFO", "time": "x", "msg": "y"}', "this is a log record"),
+        ('{"asset_id": 1, "asset_name": "x", "s3_location": "y"}', "this is a job file"),
+    ],
+)
+def test_an_object_around_several_queries_or_none_is_named(text: str, what: str) -> None:
+    with pytest.raises(InvalidInput, match=what):
+        convert(text)
+
+
+def test_a_request_around_a_query_is_reported_with_what_is_ignored() -> None:
+    conversion = convert('{"arguments": {"filter": {"a": 1}, "projection": {"b": 1}, "limit": 5}}')
+
+    assert conversion.value == {"a": 1}
+    assert conversion.notes == (
+        "Took the query under arguments.filter and ignored projection, limit",
+    )
+
+
+def test_parameters_are_not_taken_for_a_request_around_a_query() -> None:
+    conversion = convert("{'filter': {'low': 300}}", is_query=False)
+
+    assert conversion.value == {"filter": {"low": 300}}
 
 
 @pytest.mark.parametrize("text", ["", "hello", "[1, 2]", "x[0]", "```\n```"])

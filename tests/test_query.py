@@ -118,7 +118,10 @@ def test_every_issue_is_reported_at_once() -> None:
         ({"a": {"$sum": 1}}, "query.a: $sum is not allowed here. Move it or remove it."),
         ([{"$mach": {}}], "query[0]: $mach is not a known stage. Did you mean $match?"),
         ([{"$out": "x"}], "query[0]: $out is not allowed: it writes to the database."),
-        ([{"$facet": {"a": [{"$out": "x"}]}}], "query[0]: $facet is not a known stage. Use one of"),
+        (
+            [{"$facet": {"a": [{"$out": "x"}]}}],
+            "query[0]: $facet is known to MongoDB, and it is not",
+        ),
         ([{"$match": {"$expr": {"$function": {}}}}], "query[0].$match.$expr: $function is not"),
         ([{"$group": {"_id": {"$accumulator": 1}}}], "query[0].$group._id: $accumulator is not"),
         ({"$where.x": 1}, "query: $where.x is not a known operator."),
@@ -126,6 +129,55 @@ def test_every_issue_is_reported_at_once() -> None:
 )
 def test_a_refusal_says_where_and_what_to_do(query: Any, message: str) -> None:
     assert message in refusal(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"$match": {"a": 1}}, 'query: $match is a stage of a pipeline. Put it in [ ]: [{"$match"'),
+        ({"$match": {}, "$limit": 5}, "$match and $limit are stages of a pipeline. Make each"),
+        ({"a": 1, "$match": {}}, "query: $match is a stage of a pipeline, not an operator."),
+        ([{"$sample": {"size": 3}}], "$sample is known to MongoDB, and it is not supported here."),
+        ([{"$sample": {"size": 3}}], "Use a trial run"),
+        ({"$expr": {"$dateDiff": {}}}, "$dateDiff is known to MongoDB, and it is not supported"),
+        ({"a": {"$regularExpression": {}}}, "$regularExpression is not allowed: records are plain"),
+    ],
+)
+def test_an_operator_that_mongodb_knows_is_not_called_unknown(query: Any, message: str) -> None:
+    assert message in refusal(query)
+
+
+def test_slashes_around_a_pattern_are_a_warning_with_a_repair() -> None:
+    query = check_query({"name": {"$regex": "/^a\\/b/i", "$options": "m"}})
+
+    (repair,) = query.repairs
+    assert repair.value == {"name": {"$regex": "^a/b", "$options": "im"}}
+    assert query.warnings == (
+        "The slashes of /^a\\/b/i are part of the pattern, so it matches slashes.",
+    )
+
+
+@pytest.mark.parametrize("pattern", ["/data/sub/", "a/b", "/", "//", "/x/q", "s3://b/x/"])
+def test_a_pattern_of_a_path_is_not_taken_for_slashes(pattern: str) -> None:
+    assert check_query({"location": {"$regex": pattern}}).repairs == ()
+
+
+def test_a_request_around_a_query_is_a_warning_with_the_query_inside() -> None:
+    query = check_query({"filter": {"a": 1}, "projection": {"b": 1}, "limit": 5})
+
+    (repair,) = query.repairs
+    assert repair.value == {"a": 1}
+    assert query.warnings == (
+        "filter is read as the name of a field. Probably the query is the value under filter, "
+        "without projection, limit.",
+    )
+
+
+@pytest.mark.parametrize(
+    "query", [{"query": {"$exists": True}}, {"filter": "x"}, {"a.b": 1, "query": {"c": 1}}]
+)
+def test_a_filter_with_a_field_of_that_name_is_not_a_request(query: Any) -> None:
+    assert check_query(query).repairs == ()
 
 
 FILTER_PLACES = ["a", "a.b", "$eq", "$not", "$elemMatch", "$all", "$or", "$nor", "$in", "$comment"]

@@ -212,6 +212,22 @@ def test_a_pasted_python_dict_is_converted_by_one_button_that_says_what_it_chang
     assert any("Wrote True, False and None" in one.value for one in app.caption)
 
 
+def test_a_stage_without_its_list_is_converted_by_one_button() -> None:
+    app = open_app('{"$match": {"name": "x"}}', JSON)
+
+    app.button(key="convert").click().run()
+
+    assert json.loads(session_of(app).typed.query_text) == [{"$match": {"name": "x"}}]
+
+
+def test_the_query_inside_a_request_is_taken_by_one_button() -> None:
+    app = open_app('{"filter": {"name": "x"}, "limit": 5}', JSON)
+
+    app.button(key="query-repair-0").click().run()
+
+    assert json.loads(session_of(app).typed.query_text) == {"name": "x"}
+
+
 def test_what_cannot_be_converted_without_a_guess_offers_no_button() -> None:
     app = open_app("{'name': subject}", JSON)
 

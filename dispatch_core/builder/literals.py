@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Final, NoReturn
 
+from dispatch_core.builder.calls import (
+    CONSTANTS,
+    EXTENDED,
+    NOT_PLAIN,
+    RegexLiteral,
+    call_named,
+    is_plain,
+    key_text,
+    number_of,
+    pattern_entries,
+    plain_moment,
+)
 from dispatch_core.errors import InvalidInput
 from dispatch_core.text.strict_json import MAX_DEPTH, issue_at
 from dispatch_core.types import JsonValue
 
-
-@dataclass(frozen=True, slots=True)
-class RegexLiteral:
-    """A regular expression, written in JSON as ``$regex`` and ``$options``."""
-
-    pattern: str
-    options: str = ""
-
-    @property
-    def operators(self) -> dict[str, str]:
-        """``{"$regex": pattern}``, with ``$options`` if there are any."""
-        options = {"$options": self.options} if self.options else {}
-        return {"$regex": self.pattern} | options
-
-
+_NEAR: Final = 200
+"""Characters before a string that are searched for an opening parenthesis."""
 _SPACE: Final = re.compile(r"[\s\u200b\u2060\ufeff]+")
 _COMMENT: Final = re.compile(r"(?:#|//)[^\n]*|/\*.*?(?:\*/|\Z)", re.S)
 _WORD: Final = re.compile(r"(?:new\s+)?([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)")
@@ -46,8 +45,9 @@ _CLOSING: Final = {
 }
 _LITERALS: Final = {"true": True, "false": False, "null": None}
 _PYTHON: Final = {"True": True, "False": False, "None": None}
-_FLAGS: Final = {"re.I": "i", "re.IGNORECASE": "i", "re.M": "m", "re.S": "s", "re.X": "x"}
-_SIMPLE: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0", "\n": ""}
+_SIMPLE: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\n": ""}
+_ARGUMENT: Final = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
+_METHOD: Final = re.compile(r"\s*\.\s*isoformat\s*\(\s*\)")
 
 
 @dataclass
@@ -55,12 +55,17 @@ class ValueReader:
     """Reads one value of `text` between `at` and `end`, in one pass.
 
     `notes` maps each kind of change to the line of its first occurrence and its count.
+    `names` are the names that the text defines before, with their values. In a script
+    (JavaScript, Java, R) an escape such as ``\\d`` is an error or another character; in
+    Python it keeps its backslash.
     """
 
     text: str
     where: str
     at: int
     end: int
+    names: Mapping[str, JsonValue] = field(default_factory=dict)
+    is_script: bool = False
     notes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
@@ -100,6 +105,15 @@ class ValueReader:
 
     def value(self, depth: int) -> Any:
         """The next value of any kind; `depth` is the number of enclosing brackets."""
+        self.peek()
+        start = self.at
+        value = self.object(depth)
+        if not is_plain(value):
+            self.refuse("this has no value in JSON", "Write the value itself", start)
+        return plain_moment(value)
+
+    def object(self, depth: int) -> Any:
+        """The next value, which can be a date, a time zone or the flag of a pattern."""
         if depth > MAX_DEPTH:
             self.refuse(f"it is nested more than {MAX_DEPTH} levels deep", "Flatten it")
         character = self.peek()
@@ -108,7 +122,7 @@ class ValueReader:
         if character in ("[", "("):
             return self.sequence(character, depth)
         if character in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
-            return self.string()
+            return self.strings(depth)
         if character.isdigit() or character in ("+", "-", "."):
             return self.number()
         if character == "/":
@@ -140,7 +154,7 @@ class ValueReader:
         item = self.value(depth + 1)
         for name, one in self.expanded(key, item, at).items():
             if name in value:
-                what = f"the key {json.dumps(name)} appears twice in one object"
+                what = f"the key {key_text(name)} appears twice in one object"
                 self.refuse(what, "Keep one of them", at)
             value[name] = one
 
@@ -163,12 +177,10 @@ class ValueReader:
         if not isinstance(item, RegexLiteral):
             return {key: item}
         self.note("Wrote a pattern as $regex", at)
-        if key == "$regex":
-            return item.operators
-        if key.startswith("$") and key != "$not":
-            what = f"JSON cannot express a pattern under {key}"
-            self.refuse(what, 'Write {"$regex": "..."}', at)
-        return {key: item.operators}
+        try:
+            return pattern_entries(key, item)
+        except ValueError as error:
+            self.refuse(str(error), 'Write {"$regex": "..."}', at)
 
     def sequence(self, opening: str, depth: int) -> Any:
         """The list or tuple that starts here; ``(x)`` without a comma is x itself."""
@@ -208,13 +220,29 @@ class ValueReader:
         if len(value) != 1:
             return value
         name, inner = next(iter(value.items()))
-        read = _EXTENDED.get(name)
+        read = EXTENDED.get(name)
         if read is None:
             return value
         self.note("Wrote extended JSON as plain values, as in the records", start)
-        return self.called(read, [inner], name, start)
+        return self.called(read, [inner], {}, name, start)
 
     # Scalars
+
+    def strings(self, depth: int) -> str:
+        """The string that starts here, joined with those right after it, as Python does.
+
+        Double quotes outside parentheses are not joined: there a comma may be missing.
+        """
+        start, parts = self.at, [self.string()]
+        is_python = self.text[max(0, start - _NEAR) : start].rstrip().endswith("(")
+        while self.peek() in ("'", '"') or _PREFIX.match(self.text, self.at, self.end):
+            is_python = is_python or self.text[start] != '"' or self.text[self.at] != '"'
+            if not is_python or self.is_script:
+                what = "two strings are side by side; a comma or a closing bracket is missing"
+                self.refuse(what, "Put a comma between them, or join them")
+            self.note("Joined strings that are side by side, as Python does", start)
+            parts.append(self.string())
+        return "".join(parts)
 
     def string(self) -> str:
         """The string that starts here, with any quotes and any Python prefix but b."""
@@ -287,8 +315,13 @@ class ValueReader:
             return _SIMPLE[character]
         if character and character in "\"'`\\/":
             return character
+        if character == "0" and not self.text[self.at : self.at + 1].isdigit():
+            return "\0"
         if character in ("x", "u", "U", "N"):
             self.refuse("this escape is incomplete", "Write the character itself", start)
+        if character.isdigit() or character == "a" or self.is_script:
+            what = f"\\{character} differs between languages"
+            self.refuse(what, "Write the character itself, or \\\\ for a backslash", start)
         self.note("Kept a backslash that is not part of an escape, as Python does", start)
         return f"\\{character}"
 
@@ -314,7 +347,7 @@ class ValueReader:
             self.refuse("this is not a JSON number", 'Write it as in 0.5, or as a "text"')
         if len(digits) > 400:
             self.refuse("a number has too many digits", "Write it as a string")
-        value = _number_of(token)
+        value = number_of(token)
         if value in (float("inf"), float("-inf")):
             self.refuse(f"{token} is too large for a number", "Write a finite number")
         if not _is_json_number(self.text[self.at : after]):
@@ -327,16 +360,12 @@ class ValueReader:
         found = _REGEX.match(self.text, self.at, self.end)
         if not found:
             self.refuse("this is neither a pattern nor a comment", 'Write {"$regex": "..."}')
-        pattern = self.options(found[1].replace("\\/", "/"), found[2])
+        try:
+            pattern = RegexLiteral(found[1].replace("\\/", "/"), found[2]).checked()
+        except ValueError as error:
+            self.refuse(str(error), "Use i, m, s, x")
         self.at = found.end()
         return pattern
-
-    def options(self, pattern: str, letters: str) -> RegexLiteral:
-        """`pattern` with its options sorted, without g and u; i, m, s and x are valid."""
-        kept = "".join(sorted(set(letters) - {"g", "u"}))
-        if set(kept) - set("imsx"):
-            self.refuse(f"the options {letters!r} of this pattern are not known", "Use i, m, s, x")
-        return RegexLiteral(pattern, kept)
 
     # Words and calls
 
@@ -352,10 +381,13 @@ class ValueReader:
         if name in _PYTHON:
             self.note("Wrote True, False and None as in JSON", start)
             return _PYTHON[name]
-        if name in _FLAGS:
-            return _FLAGS[name]
+        if name in CONSTANTS:
+            return CONSTANTS[name]
         if self.peek() == "(":
             return self.call(name, start, depth)
+        if name in self.names:
+            self.note(f"Used the value of {name}", start)
+            return json.loads(json.dumps(self.names[name]))
         if name in ("NaN", "Infinity", "undefined", "nan", "inf"):
             self.refuse(f"{name} is not a JSON value", "Write a finite number, or null", start)
         what = f"{name} is a name, and its value is not in this text"
@@ -363,33 +395,59 @@ class ValueReader:
 
     def call(self, name: str, start: int, depth: int) -> Any:
         """The plain value of a call such as ``ISODate(..)``; an unknown function is an error."""
-        short = name.removeprefix("bson.").removeprefix("uuid.").removeprefix("datetime.")
-        read = _CALLABLE.get(short)
+        read = call_named(name)
         if read is None:
             what = f"{name}(..) is computed by code, and its value is not in this text"
-            self.refuse(what, "Write the value itself", start)
+            self.refuse(what, _ADVICE.get(name, "Write the value itself"), start)
         self.at += 1
-        arguments: list[Any] = []
-        while not self.take(")"):
-            arguments.append(self.value(depth + 1))
-            self.separator(")")
-        if read is not _pattern_call:
+        arguments, named = self.arguments(depth)
+        value = self.called(read, arguments, named, name, start)
+        method = _METHOD.match(self.text, self.at, self.end)
+        if method and isinstance(value, date):
+            self.at, value = method.end(), value.isoformat()
+        if not isinstance(value, RegexLiteral) and is_plain(value):
+            short = name.removeprefix("bson.").removeprefix("uuid.").removeprefix("datetime.")
             self.note(f"Wrote {short}(..) as a plain value, as in the records", start)
-        return self.called(read, arguments, name, start)
+        return value
+
+    def arguments(self, depth: int) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call up to its closing bracket: by position, and by name."""
+        by_position: list[Any] = []
+        by_name: dict[str, Any] = {}
+        while not self.take(")"):
+            self.peek()
+            name = _ARGUMENT.match(self.text, self.at, self.end)
+            self.at = name.end() if name else self.at
+            value = self.object(depth + 1)
+            if name:
+                by_name[name[1]] = value
+            else:
+                by_position.append(value)
+            self.separator(")")
+        return by_position, by_name
 
     def called(
-        self, read: Callable[[list[Any]], Any], arguments: list[Any], name: str, start: int
+        self,
+        read: Callable[..., Any],
+        arguments: list[Any],
+        named: dict[str, Any],
+        name: str,
+        start: int,
     ) -> Any:
         """The result of `read`, or an error at `start` if the arguments do not fit."""
         try:
-            value = read(arguments)
-        except (TypeError, ValueError, OverflowError, OSError, IndexError):
-            self.refuse(f"{name} cannot be read as a plain value", "Write the value itself", start)
-        if isinstance(value, RegexLiteral):
-            return self.options(value.pattern, value.options)
-        return value
+            return read(*arguments, **named)
+        except NOT_PLAIN as error:
+            known = str(error) if "options" in str(error) else ""
+            what = known or f"{name} cannot be read as a plain value"
+            self.refuse(what, "Write the value itself", start)
 
 
+_ADVICE: Final = {
+    "list": "In R, write toJSON(x, auto_unbox = TRUE) and paste what it prints",
+    "struct": "In MATLAB, write jsonencode(x) and paste what it prints",
+    "containers.Map": "In MATLAB, write jsonencode(x) and paste what it prints",
+}
 _RUN: Final = re.compile(r"[^\\\n\"'`\u2018-\u201f\u2033]+")
 _CODE: Final = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\})"
@@ -398,73 +456,3 @@ _CODE: Final = re.compile(
 
 def _is_json_number(token: str) -> bool:
     return re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", token) is not None
-
-
-def _number_of(token: str) -> int | float:
-    plain = token.replace("_", "")
-    if re.search("0[xX]", plain):
-        return int(plain, 16)
-    return int(plain) if re.fullmatch("[+-]?[0-9]+", plain) else float(plain)
-
-
-def _text_call(arguments: list[Any]) -> str:
-    (text,) = arguments
-    if not isinstance(text, str):
-        raise TypeError
-    return text
-
-
-def _number_call(arguments: list[Any]) -> int | float:
-    (number,) = arguments
-    if isinstance(number, bool) or not isinstance(number, int | float | str):
-        raise TypeError
-    return _number_of(number.strip()) if isinstance(number, str) else number
-
-
-def _moment_call(arguments: list[Any]) -> str:
-    """A text unchanged; milliseconds since 1970 as ISO 8601 in UTC."""
-    (moment,) = arguments
-    if isinstance(moment, int | float) and not isinstance(moment, bool):
-        return datetime.fromtimestamp(moment / 1000, UTC).isoformat().replace("+00:00", "Z")
-    return _text_call(arguments)
-
-
-def _datetime_call(arguments: list[Any]) -> str:
-    return datetime(*arguments).isoformat()
-
-
-def _date_call(arguments: list[Any]) -> str:
-    return date(*arguments).isoformat()
-
-
-def _pattern_call(arguments: list[Any]) -> RegexLiteral:
-    pattern, options = [*arguments, ""][:2] if len(arguments) < 3 else (None, None)
-    if not isinstance(pattern, str) or not isinstance(options, str):
-        raise TypeError
-    return RegexLiteral(pattern, options)
-
-
-_CALLABLE: Final[dict[str, Callable[[list[Any]], Any]]] = {
-    "ISODate": _moment_call,
-    "Date": _moment_call,
-    "datetime": _datetime_call,
-    "date": _date_call,
-    "fromisoformat": _text_call,
-    "datetime.fromisoformat": _text_call,
-    "ObjectId": _text_call,
-    "UUID": _text_call,
-    "str": _text_call,
-    **dict.fromkeys(
-        "NumberLong NumberInt NumberDouble NumberDecimal Int32 Int64 Long Double".split(),
-        _number_call,
-    ),
-    "re.compile": _pattern_call,
-    "RegExp": _pattern_call,
-    "Regex": _pattern_call,
-}
-_EXTENDED: Final[dict[str, Callable[[list[Any]], Any]]] = {
-    "$date": _moment_call,
-    "$oid": _text_call,
-    "$uuid": _text_call,
-    **dict.fromkeys(("$numberLong", "$numberInt", "$numberDouble"), _number_call),
-}

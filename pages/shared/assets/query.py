@@ -112,7 +112,20 @@ def query_state(session: Session) -> bool:
     if session.typed.conversion and session.typed.converted_text == session.typed.query_text:
         st.caption(escaped(". ".join(session.typed.conversion) + "."))
     show_warnings(query.warnings)
+    _offer_repairs(session, query)
     return bool(query.value) or _is_whole_collection_meant(query)
+
+
+def _offer_repairs(session: Session, query: Query) -> None:
+    """Offer each repair of the query as one button."""
+    for number, repair in enumerate(query.repairs):
+        st.button(
+            escaped(repair.label),
+            icon=":material/auto_fix_high:",
+            on_click=put_query_text,
+            args=(session, readable_json(repair.value)),
+            key=f"query-repair-{number}",
+        )
 
 
 def _unfinished(session: Session) -> InvalidInput | None:

@@ -272,7 +272,7 @@ def _conversion(session: Session) -> Conversion | None:
             load_json(text, FILE_NAME)
         except InvalidInput:
             with suppress(InvalidInput):
-                return convert(text, FILE_NAME)
+                return convert(text, FILE_NAME, is_query=False)
         return None
 
     return session.memo.remember("parameters as JSON", text, make) if text.strip() else None
