@@ -6,7 +6,7 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from dispatch_core.asset_list import FILE_NAME as CSV_NAME
 from dispatch_core.asset_list import read_asset_csv
 from dispatch_core.connect import (
     SourceSettings,
+    is_demo_by_default,
     local_inputs,
     open_cluster,
     open_metadata_source,
     open_object_lister,
+    require_chosen_demo,
     settings_from,
+    unwanted_demo,
 )
 from dispatch_core.dispatch import plan_dispatch, require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
@@ -36,7 +39,6 @@ from dispatch_core.request import (
     DispatchRequest,
     Trial,
     changed_trial,
-    fields_from,
     load_request,
     override_request,
 )
@@ -64,6 +66,7 @@ def _messages_apart(given: argparse.Namespace) -> Iterator[None]:
 
 def _run(given: argparse.Namespace) -> int:
     settings = _settings(given)
+    _print_origins(given)
     source = open_metadata_source(settings)
     lister = open_object_lister(settings, soon=bool(given.file_extension))
     cluster = open_cluster(settings)
@@ -88,14 +91,41 @@ def _run(given: argparse.Namespace) -> int:
     if given.plan:
         print("no job was written (--plan)")
     else:
-        _write(plan, target)
+        _write(plan, target, given.origins)
     return 0
 
 
 def _settings(given: argparse.Namespace) -> SourceSettings:
     """Where records and files come from: arguments, else the environment."""
     named = {one.variable: getattr(given, one.argument) for one in OPTIONS["sources"]}
-    return settings_from({**os.environ, **{name: text for name, text in named.items() if text}})
+    environment = {**os.environ, **{name: text for name, text in named.items() if text}}
+    settings = settings_from(environment)
+    require_chosen_demo(settings, environment)
+    if is_demo_by_default(settings, environment) and _writes_real_results(given):
+        raise unwanted_demo(f"the jobs would go to {option_of('output_directory').default}")
+    return settings
+
+
+def _writes_real_results(given: argparse.Namespace) -> bool:
+    """Whether jobs are written to the default output folder, where a platform expects them."""
+    default = option_of("output_directory").default
+    folder = given.output_directory or ("" if given.zip else default)
+    return not given.plan and folder != "" and Path(folder).resolve() == Path(default).resolve()
+
+
+def _print_origins(given: argparse.Namespace) -> None:
+    """Print which options are from the environment, and which variables are ignored."""
+    sources = {one.argument for one in OPTIONS["sources"]}
+    named = [
+        f"{name} ({origin})"
+        for name, origin in given.origins.items()
+        if not origin.startswith("--") and name not in sources
+    ]
+    if named:
+        print(f"from the environment: {', '.join(named)}")
+    if given.ignored:
+        names = ", ".join(given.ignored)
+        print(f"note: {names} ignored: --request says what to dispatch", file=sys.stderr)
 
 
 def _request(given: argparse.Namespace) -> DispatchRequest:
@@ -106,8 +136,6 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
             _read(given.request, "--request"), _shown_name(given.request, "--request")
         )
     changes = _given_fields(given)
-    if not given.request and not given.job_format:
-        changes |= fields_from(os.environ)
     changes |= _chosen_trial(given, base.trial)
     changes |= _chosen_assets(given)
     changes |= _chosen_parameters(given)
@@ -245,10 +273,10 @@ def _inputs(given: argparse.Namespace) -> Iterator[Path]:
         yield from [parameters] if parameters else []
 
 
-def _write(plan: DispatchPlan, target: Target) -> None:
+def _write(plan: DispatchPlan, target: Target, origins: Mapping[str, str]) -> None:
     """Write the dispatch and print what is in place; a named record that fails is an error."""
     with shown_progress(sys.stderr) as progress:
-        delivery = deliver(plan, target, progress=progress)
+        delivery = deliver(plan, target, origins=origins, progress=progress)
     print(*map(one_line, delivery.lines()), sep="\n")
     if delivery.record_error is None:
         return

@@ -35,7 +35,8 @@ class Option(NamedTuple):
     otherwise
         The default in words, if the value itself says too little.
     variable
-        Environment variable with the value if the option is not given.
+        Environment variable with the value if the option is not given, if it is not one
+        of the usual two (`variables`).
     """
 
     field: str
@@ -59,6 +60,18 @@ class Option(NamedTuple):
     def name(self) -> str:
         """The name in a notebook: ``file_extension``, ``trial_first``."""
         return self.field.replace(".", "_")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that give the value on the command line.
+
+        ``DISPATCH_PLAN`` and, where the name is distinctive, ``TASKS_PER_JOB`` as the
+        dispatcher of the pipeline template has it; a single word could be anything.
+        """
+        if self.variable or not self.argument:
+            return (self.variable,) if self.variable else ()
+        name = self.argument.upper()
+        return (f"DISPATCH_{name}", name) if "_" in name else (f"DISPATCH_{name}",)
 
 
 _NUMBER: Any = {"kind": "positive", "metavar": "N"}
@@ -255,7 +268,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     "sources": (
         _command(
             "docdb_host",
-            "host of the metadata gateway, with its port unless that is 443, or a mongodb:// URI",
+            "host of the metadata gateway, with its port unless that is 443, or a mongodb:// URI; "
+            "or demo for the embedded demo",
             metavar="HOST",
             otherwise="the embedded demo",
             variable="DOCDB_HOST",
@@ -274,14 +288,14 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "database of the data assets",
             metavar="NAME",
             default="metadata_index",
-            variable="DOCDB_DATABASE",
+            variable="DISPATCH_DATABASE",
         ),
         _command(
             "docdb_collection",
             "collection of the data assets",
             metavar="NAME",
             default="data_assets",
-            variable="DOCDB_COLLECTION",
+            variable="DISPATCH_COLLECTION",
         ),
         _command(
             "buckets",

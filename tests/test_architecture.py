@@ -20,7 +20,7 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "language": "options text language job_model",
+    "language": "options text language job_model environment",
     "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
     " sources",
     "request": "request walk listing jobs demo",

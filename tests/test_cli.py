@@ -420,9 +420,20 @@ def test_a_blank_query_means_unset(run: CommandLine, query: str) -> None:
 
 @pytest.mark.parametrize("option", ["--group_by", "--filter_by", "--unwind_list_fields"])
 @pytest.mark.parametrize(
-    "values", [["a.b,c"], ["a.b , c,"], ['["a.b", "c"]'], ["a.b", "c"], ["", "a.b,c"]]
+    "values",
+    [
+        ["a.b,c"],
+        ["a.b , c,"],
+        ['["a.b", "c"]'],
+        ["[a.b,c]"],
+        ["[ 'a.b', c ]"],
+        ["'a.b',\"c\""],
+        ["a.b", "c"],
+        ["", "a.b,c"],
+        ["[]", "[a.b]", "[c]"],
+    ],
 )
-def test_a_list_option_has_three_spellings(option: str, values: list[str]) -> None:
+def test_a_list_option_has_several_spellings(option: str, values: list[str]) -> None:
     arguments = [part for value in values for part in (option, value)]
 
     given = build_parser().parse_args(arguments)
@@ -430,12 +441,238 @@ def test_a_list_option_has_three_spellings(option: str, values: list[str]) -> No
     assert getattr(given, option.removeprefix("--")) == ("a.b", "c")
 
 
-@pytest.mark.parametrize("value", ['["a"', "[1]", '[{"a": 1}]'])
+@pytest.mark.parametrize(
+    "value",
+    ['["a"', "[1]", '[{"a": 1}]', "[a.b", "a.b]", "['a]", "[a, null]", '["a", 1]', '[""b"]'],
+)
 def test_a_list_option_must_be_a_list_of_paths(run: CommandLine, value: str) -> None:
     ran = run("--docdb_query", subject("1"), "--plan", "--group_by", value)
 
     assert ran.code == 2
     assert "--group_by" in ran.err
+
+
+VARIABLES = [
+    ({"TASKS_PER_JOB": "4"}, [], [4, 4, 2]),
+    ({"tasks_per_job": " 4 "}, [], [4, 4, 2]),
+    ({"DISPATCH_TASKS_PER_JOB": "4"}, [], [4, 4, 2]),
+    ({"DISPATCH_TASKS_PER_JOB": "4", "TASKS_PER_JOB": "4"}, [], [4, 4, 2]),
+    ({"TASKS_PER_JOB": ""}, [], [1] * 10),
+    ({"TASKS_PER_JOB": "4"}, ["--tasks_per_job=5"], [5, 5]),
+    ({"TASKS_PER_JOB": "4"}, ["--tasks_per_job", ""], [4, 4, 2]),
+    ({"TASKS_PER_JOB": "4"}, ["--num_parallel_workers=3"], [4, 3, 3]),
+    ({"NUM_PARALLEL_WORKERS": "3"}, ["--tasks_per_job=5"], [5, 5]),
+    ({"NUM_PARALLEL_WORKERS": "3"}, [], [4, 3, 3]),
+]
+
+
+@pytest.mark.parametrize(("environment", "options", "sizes"), VARIABLES)
+def test_an_option_that_is_not_given_takes_its_variable(
+    run: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    options: list[str],
+    sizes: list[int],
+) -> None:
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+
+    dispatch(run, "10", *options)
+
+    assert sizes_of(tmp_path / "out") == sizes
+
+
+def test_a_variable_gives_the_same_jobs_as_its_option_and_the_record_says_so(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--group_by=session.type", "--drop_null_groups=off", "--output_directory=by_option"]
+    run("--docdb_query", subject("11"), *options)
+    for name, text in {
+        "DOCDB_QUERY": subject("11"),
+        "GROUP_BY": "[session.type]",
+        "drop_null_groups": "off",
+        "OUTPUT_DIRECTORY": "out",
+    }.items():
+        monkeypatch.setenv(name, text)
+
+    ran = run("--tasks_per_job=")
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert ran.code == 0
+    assert "group_by (GROUP_BY), drop_null_groups (drop_null_groups)" in ran.out
+    assert tree_of(tmp_path / "out") == tree_of(tmp_path / "by_option")
+    assert record["origins"]["group_by"] == "GROUP_BY"
+    assert record["origins"]["docdb_host"] == "DOCDB_HOST"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("TASKS_PER_JOB", "many", "TASKS_PER_JOB: 'many' is not a whole number. Correct it, or"),
+        ("tasks_per_job", "0", "tasks_per_job: 0 is less than 1. Correct it, or unset it."),
+        ("SPLIT_FILES", "maybe", "SPLIT_FILES: 'maybe' is neither 0 nor 1 (or true, yes, on"),
+        ("ON_MISSING", "stop", "ON_MISSING: 'stop' is not one of report, fail. Write one of"),
+        ("GROUP_BY", "[a.b", "GROUP_BY: '[a.b' has only one bracket of a list. Close the"),
+        ("GROUP_BY", "[1]", "GROUP_BY: the item 1 is not a name. Write names, such as"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_an_error_that_names_it(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
+) -> None:
+    monkeypatch.setenv(name, text)
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: {message}")
+
+
+def test_two_variables_of_one_option_that_differ_are_an_error(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKS_PER_JOB", "4")
+    monkeypatch.setenv("tasks_per_job", "5")
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    assert "--tasks_per_job: TASKS_PER_JOB and tasks_per_job have different values" in ran.err
+
+
+def test_a_replayed_request_ignores_the_variables_of_a_request_and_says_so(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3", "--save_request=saved.json", "--plan")
+    monkeypatch.setenv("TASKS_PER_JOB", "1")
+    monkeypatch.setenv("INPUT_DIRECTORY", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("OUTPUT_DIRECTORY", "again")
+
+    ran = run("--request=saved.json")
+
+    assert sizes_of(tmp_path / "again") == [4, 3, 3]
+    assert "note: TASKS_PER_JOB, INPUT_DIRECTORY ignored: --request says what" in ran.err
+
+
+def test_a_single_word_is_a_variable_only_with_a_prefix(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZIP", "-9")
+    monkeypatch.setenv("PLAN", "1")
+    dispatch(run, "1")
+    monkeypatch.setenv("DISPATCH_PLAN", "on")
+
+    ran = dispatch(run, "1", out="planned")
+
+    assert ran.out.endswith("no job was written (--plan)\n")
+    assert sorted(os.listdir(tmp_path)) == ["out", "out.dispatch.json"]
+
+
+def test_the_database_of_results_is_not_that_of_the_assets(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCDB_DATABASE", "analysis")
+    monkeypatch.setenv("DOCDB_COLLECTION", "my_project")
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 0
+    assert "/v1/metadata_index/data_assets\n" in ran.out
+
+
+SWITCHES = {
+    True: ["1", "true", "TRUE", "t", "T", "yes", "Yes", "y", "on", "ON"],
+    False: ["0", "false", "False", "f", "no", "NO", "n", "N", "off", "Off"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(text, value) for value, texts in SWITCHES.items() for text in texts]
+)
+def test_a_switch_has_the_words_of_other_tools(text: str, value: bool) -> None:
+    given = build_parser().parse_args([f"--split_files={text}", "--plan", text])
+
+    assert (given.split_files, given.plan) == (value, value)
+
+
+# The file .env and the demo
+
+
+def test_the_variables_of_an_env_file_count_unless_they_exist(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["# the template's", "export TASKS_PER_JOB=4", 'MAX_NUMBER_OF_TASKS_DISPATCHED="2"']
+    (tmp_path / ".env").write_text("\n".join(lines))
+    for name in ("TASKS_PER_JOB", "MAX_NUMBER_OF_TASKS_DISPATCHED"):
+        monkeypatch.setenv(name, "6")  # so that the test restores them
+    monkeypatch.delenv("MAX_NUMBER_OF_TASKS_DISPATCHED")
+
+    ran = dispatch(run, "10")
+
+    assert sizes_of(tmp_path / "out") == [2]
+    assert "tasks_per_job (TASKS_PER_JOB), max_number_of_tasks_dispatched (MAX_" in ran.out
+
+
+@pytest.mark.parametrize("content", [b"NAME=\xff\xfe", b"NAME=a\0b"])
+def test_an_env_file_that_cannot_be_read_is_an_error(
+    run: CommandLine, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    assert ran.err.startswith("error: .env: it cannot be read: ")
+
+
+def test_a_folder_named_env_is_not_read(run: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize("variable", ["CO_COMPUTATION_ID", "CO_CAPSULE_ID", "AWS_BATCH_JOB_ID"])
+@pytest.mark.parametrize("output", ["--plan", "--output_directory=out", "--zip=out.zip"])
+def test_the_demo_is_refused_on_a_platform_unless_it_is_chosen(
+    run_demo: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    output: str,
+) -> None:
+    monkeypatch.setenv(variable, "7f3c")
+
+    refused = run_demo("--docdb_query", subject("900003"), output)
+    written = os.listdir(tmp_path)
+    chosen = run_demo("--docdb_query", subject("900003"), output, "--docdb_host=demo")
+
+    assert (refused.code, written, chosen.code) == (2, [], 0)
+    assert refused.err == (
+        "error: DOCDB_HOST: no database is configured, and the embedded demo is refused: this is "
+        f"a platform ({variable} is set). Set it to the host of the metadata gateway, or to demo.\n"
+    )
+
+
+@pytest.mark.parametrize("output", [[], ["--output_directory=/results/"], ["--output_directory="]])
+def test_the_demo_is_refused_for_the_default_output(
+    run_demo: CommandLine, output: list[str]
+) -> None:
+    ran = run_demo("--docdb_query", subject("900003"), *output)
+
+    assert ran.code == 2
+    assert "the embedded demo is refused: the jobs would go to /results." in ran.err
+
+
+def test_a_plan_and_a_zip_of_the_demo_need_no_output_folder(
+    run_demo: CommandLine, tmp_path: Path
+) -> None:
+    planned = run_demo("--docdb_query", subject("900003"), "--plan")
+    zipped = run_demo("--docdb_query", subject("900003"), "--zip=jobs.zip")
+
+    assert (planned.code, zipped.code) == (0, 0)
+    assert os.listdir(tmp_path) == ["jobs.zip"]
 
 
 def test_assets_that_share_a_field_become_one_job(run: CommandLine, tmp_path: Path) -> None:
@@ -1447,7 +1684,12 @@ FULL = "error: standard output: cannot write to it: no space left on device. "
         (["--nonsense"], "2>/dev/full", 2, ""),
         (["--request=-", "--plan"], "<&-", 2, "--request: cannot read standard input: it is cl"),
         (["--request=-", "--plan"], "</dev/null", 2, "error: --request: it is empty"),
-        (["--request=-", "--record=-", "--ledger=-"], "", 2, "output is already the output of"),
+        (
+            ["--request=-", "--output_directory=out", "--record=-", "--ledger=-"],
+            "",
+            2,
+            "output is already the output of",
+        ),
     ],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -381,7 +381,7 @@ def test_a_permanent_status_is_not_retried_and_has_a_remedy(
 def test_an_unknown_collection_is_not_found(serve: Callable[..., GatewayServer]) -> None:
     server = serve()
 
-    with pytest.raises(ServiceError, match="DOCDB_COLLECTION"):
+    with pytest.raises(ServiceError, match="DISPATCH_COLLECTION"):
         GatewaySource(server.host, collection="no_such", retry_policy=QUICK).count({})
 
 

@@ -9,9 +9,10 @@ the jobs are there, and `Delivery.record_error` says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dispatch_core.dispatch import require_jobs
@@ -86,6 +87,7 @@ def deliver(
     target: Target,
     *,
     dispatched_by: str = "",
+    origins: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> Delivery:
     """The jobs of `plan` in `target`, complete and durable, with their record.
@@ -111,7 +113,9 @@ def deliver(
             )
         folder = _write_folder(plan, target, progress)
         archive = None if staged is None else _publish(staged, folder)
-    return _with_record(plan, record, Delivery(target, folder, archive), dispatched_by)
+    delivery = Delivery(target, folder, archive)
+    text = partial(record_text, plan, delivery.status, dispatched_by, origins)
+    return _with_record(plan, record, delivery, text)
 
 
 def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> WriteResult | None:
@@ -141,7 +145,7 @@ def _publish(staged: StagedZip, folder: WriteResult | None) -> WriteResult:
 
 
 def _with_record(
-    plan: DispatchPlan, file: str | Path | None, delivery: Delivery, dispatched_by: str
+    plan: DispatchPlan, file: str | Path | None, delivery: Delivery, text: Callable[[], str]
 ) -> Delivery:
     """`delivery` with its record in `file`, or with the reason why there is none."""
     result = delivery.folder or delivery.archive
@@ -150,7 +154,7 @@ def _with_record(
     if delivery.target.record is None and _is_kept(plan, result, Path(file)):
         return replace(delivery, record=file, is_record_kept=True)
     try:
-        write_text_file(file, record_text(plan, result.status, dispatched_by))
+        write_text_file(file, text())
     except (InvalidInput, WriteFailed) as error:
         return replace(delivery, record_error=_without_record(error))
     return replace(delivery, record=file)

@@ -220,7 +220,7 @@ class GatewaySource:
             action = "Request access, or use another host"
             return AccessDenied(Issue(f"access denied ({status})", self._where, action))
         if status == 404:
-            action = "Check DOCDB_VERSION, DOCDB_DATABASE and DOCDB_COLLECTION"
+            action = "Check DOCDB_VERSION, DISPATCH_DATABASE and DISPATCH_COLLECTION"
             return ServiceError(Issue(f"not found ({status})", self._where, action))
         if status in _TRANSIENT or status >= 500:
             return _Transient(f"it responded with {status}{detail}", _retry_after(response))
