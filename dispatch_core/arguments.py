@@ -37,7 +37,8 @@ examples:
 """
 _EPILOG = """\
 Parameters are read from <input_directory>/analysis_parameters/analysis_parameters.json,
-else from <input_directory>/analysis_parameters.json. A blank value (--group_by=) means
+else from <input_directory>/analysis_parameters.json, else from the only such file (or
+distributed_parameters.json) one folder below. A blank value (--group_by=) means
 unset. Lists are comma-separated, a JSON list, or the option given several times.
 
 An option that is not given takes its environment variable: TASKS_PER_JOB=4, and

@@ -11,7 +11,6 @@ from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
-from dispatch_core.asset_list import FILE_NAME as CSV_NAME
 from dispatch_core.asset_list import read_asset_csv
 from dispatch_core.connect import (
     SourceSettings,
@@ -27,12 +26,13 @@ from dispatch_core.connect import (
 from dispatch_core.dispatch import plan_dispatch, require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
+from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
+from dispatch_core.input_folder.parameters import read_parameters
 from dispatch_core.options import OPTIONS, every_option, option_of
 from dispatch_core.output.deliver import deliver
 from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
 from dispatch_core.output.target import Target, check_outside, check_separate, check_target
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
-from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import read_query
 from dispatch_core.request import (
@@ -43,7 +43,7 @@ from dispatch_core.request import (
     override_request,
 )
 from dispatch_core.sources.protocols import MetadataSource
-from dispatch_core.text.strict_json import decode_json, load_json
+from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Filter, Pipeline
 from dispatch_core.views.report import ledger_text
@@ -74,8 +74,9 @@ def _run(given: argparse.Namespace) -> int:
     print(one_line(f"buckets: {lister.label}"), flush=True)
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
-    request = _request(given)
-    target = _outputs(given, (*_inputs(given), *local_inputs(settings)))
+    files = _input_files(given)
+    request = _request(given, files)
+    target = _outputs(given, (*_inputs(given), *files.read, *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         plan = plan_dispatch(request, source, lister, progress, cluster)
     print_plan(plan, whole=bool(given.plan))
@@ -128,7 +129,38 @@ def _print_origins(given: argparse.Namespace) -> None:
         print(f"note: {names} ignored: --request says what to dispatch", file=sys.stderr)
 
 
-def _request(given: argparse.Namespace) -> DispatchRequest:
+def _input_files(given: argparse.Namespace) -> InputFiles:
+    """The files of the input folder, each reported; a replayed request has its own."""
+    is_listed = bool(given.use_data_asset_csv)
+    is_replay = bool(given.request) and given.input_directory is None
+    if is_replay and not is_listed:
+        return InputFiles()
+    files = find_input_files(
+        _input_directory(given),
+        with_list=is_listed,
+        with_parameters=not is_replay,
+        known=tuple(_inputs(given)),
+    )
+    _print_input_files(given, files)
+    return files
+
+
+def _print_input_files(given: argparse.Namespace, files: InputFiles) -> None:
+    for field, kind, path in (
+        ("asset_rows", "asset list", files.asset_list),
+        ("parameters", "parameters file", files.parameters),
+    ):
+        if path is not None:
+            given.origins[field] = str(path)
+            print(one_line(f"{kind}: {path}"))
+    outputs = [given.ledger, given.save_request, given.record]
+    written = {os.path.abspath(name) for name in outputs if name}
+    rest = [path for path in files.not_read if os.path.abspath(path) not in written]
+    if rest:
+        print(one_line(f"warning: not read: {first_names(rest)}"))
+
+
+def _request(given: argparse.Namespace, files: InputFiles) -> DispatchRequest:
     """The request of the command line, based on a saved one if --request names it."""
     base = DispatchRequest()
     if given.request:
@@ -137,8 +169,8 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
         )
     changes = _given_fields(given)
     changes |= _chosen_trial(given, base.trial)
-    changes |= _chosen_assets(given)
-    changes |= _chosen_parameters(given)
+    changes |= _chosen_assets(given, files.asset_list)
+    changes |= _chosen_parameters(given, files.parameters)
     return override_request(base, **changes)
 
 
@@ -158,19 +190,18 @@ def _chosen_trial(given: argparse.Namespace, saved: Trial | None) -> dict[str, A
     return {"trial": trial} if trial or given.no_trial else {}
 
 
-def _chosen_assets(given: argparse.Namespace) -> dict[str, Any]:
-    if given.use_data_asset_csv:
+def _chosen_assets(given: argparse.Namespace, asset_list: Path | None) -> dict[str, Any]:
+    if asset_list is not None:
         if given.docdb_query:
             print("note: --docdb_query is ignored: --use_data_asset_csv is set", file=sys.stderr)
-        path = _input_directory(given) / CSV_NAME
-        return {"asset_rows": read_asset_csv(_read(path, CSV_NAME))}
+        return {"asset_rows": read_asset_csv(_read(asset_list, asset_list.name), asset_list.name)}
     if given.docdb_query:
         return {"query": read_query(given.docdb_query, "--docdb_query").value}
     return {}
 
 
-def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
-    """The parameters file of the input folder; a saved request has its own."""
+def _chosen_parameters(given: argparse.Namespace, path: Path | None) -> dict[str, Any]:
+    """The parameters in the file at `path`, if there is one, and their schema."""
     found: dict[str, Any] = {}
     schema = None
     if given.parameters_schema:
@@ -178,12 +209,8 @@ def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
         name = _shown_name(given.parameters_schema, option)
         found["parameters_schema"] = load_json(_read(given.parameters_schema, option), name)
         schema = compile_schema(found["parameters_schema"], name)
-    if given.request and given.input_directory is None:
-        return found
-    path = find_parameters_file(_input_directory(given))
     if path is not None:
-        text = decode_json(_read(path, path.name), path.name)
-        found["parameters"] = parse_parameters(text, schema, path.name)[0]
+        found["parameters"] = read_parameters(_read(path, path.name), path.name, schema)
     return found
 
 
@@ -201,11 +228,10 @@ def _read(path: str | Path, where: str) -> bytes:
         return _standard_input() if is_stream else path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        action = (
-            f"Put it there{_tables_beside(path)}" if path.name == CSV_NAME else "Check the path"
-        )
         shown = "standard input" if is_stream else path
-        raise InvalidInput(Issue(f"cannot read {shown}: {reason}", where, action)) from None
+        raise InvalidInput(
+            Issue(f"cannot read {shown}: {reason}", where, "Check the path")
+        ) from None
 
 
 def _standard_input() -> bytes:
@@ -217,11 +243,6 @@ def _standard_input() -> bytes:
 def _shown_name(path: str, option: str) -> str:
     """The name of a file in messages about its content; the option for standard input."""
     return option if path == "-" else Path(path).name
-
-
-def _tables_beside(path: Path) -> str:
-    others = sorted(other.name for other in path.parent.glob("*.csv"))[:5]
-    return f" (rename one of {', '.join(others)})" if others else ""
 
 
 def _outputs(given: argparse.Namespace, inputs: Sequence[Path]) -> Target:
@@ -261,16 +282,15 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
-    """Every file that this command reads, except those of its sources."""
+    """The files that options name; those of the input folder and of the sources come on top."""
     named = [given.request, given.parameters_schema]
-    if given.use_data_asset_csv:
-        yield _input_directory(given) / CSV_NAME
-    elif given.docdb_query and not given.docdb_query.strip().startswith(("{", "[")):
+    if (
+        not given.use_data_asset_csv
+        and given.docdb_query
+        and not given.docdb_query.strip().startswith(("{", "["))
+    ):
         named.append(given.docdb_query.strip())
     yield from (Path(name) for name in named if name and name != "-")
-    if not given.request or given.input_directory is not None:
-        parameters = find_parameters_file(_input_directory(given))
-        yield from [parameters] if parameters else []
 
 
 def _write(plan: DispatchPlan, target: Target, origins: Mapping[str, str]) -> None:

@@ -118,7 +118,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command(
             "use_data_asset_csv",
-            "1: use the ids of <input_directory>/data_asset_input.csv, column asset_id",
+            "1: use the ids of <input_directory>/data_asset_input.csv, column asset_id; else of the "
+            "only CSV there or one folder below",
             default=False,
             **_SWITCH,
         ),

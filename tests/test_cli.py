@@ -838,16 +838,70 @@ def test_an_input_folder_that_is_not_there_is_an_error(run: CommandLine) -> None
     assert "--input_directory: nowhere is not a folder" in ran.err
 
 
-def test_a_missing_csv_names_the_csv_files_that_exist(
+def test_a_missing_list_of_ids_is_an_error_that_says_where_to_put_it(
     run: CommandLine, inputs: Callable[..., Path]
 ) -> None:
-    folder = inputs()
-    (folder / "my assets.csv").write_text("asset_id\nx\n")
-
-    ran = run("--use_data_asset_csv=1", "--plan", "--input_directory", folder)
+    ran = run("--use_data_asset_csv=1", "--plan", "--input_directory", inputs())
 
     assert ran.code == 2
-    assert "my assets.csv" in ran.err
+    assert "data_asset_input.csv: neither " in ran.err
+    assert "Put data_asset_input.csv with a column asset_id there" in ran.err
+
+
+def test_the_layout_of_the_pipeline_template_is_read_and_said(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    parameters = tmp_path / "in" / "analysis_parameters" / "distributed_parameters.json"
+    ids = tmp_path / "in" / "analysis_data_asset_ids" / "data_asset_input.csv"
+    for path, text in ((parameters, '[{"k": 1}, {"k": 2}]'), (ids, "asset_id\nfirst-id\n")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+
+    ran = run("--use_data_asset_csv=1", "--input_directory=in", "--output_directory=out")
+
+    sets = [job["distributed_parameters"] for job in jobs_of(tmp_path / "out")]
+    origins = json.loads((tmp_path / "out.dispatch.json").read_text())["origins"]
+    assert ran.code == 0
+    assert sorted(sets, key=str) == [[{"k": 1}], [{"k": 2}]]
+    assert "asset list: in/analysis_data_asset_ids/data_asset_input.csv\n" in ran.out
+    assert "parameters file: in/analysis_parameters/distributed_parameters.json\n" in ran.out
+    assert origins["asset_rows"] == "in/analysis_data_asset_ids/data_asset_input.csv"
+    assert origins["parameters"] == "in/analysis_parameters/distributed_parameters.json"
+
+
+def test_files_that_are_not_read_are_a_warning(
+    run: CommandLine, inputs: Callable[..., Path]
+) -> None:
+    folder = inputs({"analysis_parameter": {}}, csv=b"asset_id\nx\n")
+    (folder / "query.json").write_text(subject("1"))
+    (folder / "schema.json").write_text("{}")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "old").mkdir()
+    (folder / "old" / "analysis_parameters.json").write_text("{}")
+
+    ran = run(
+        *["--docdb_query", folder / "query.json", "--parameters_schema", folder / "schema.json"],
+        *["--input_directory", folder, "--plan"],
+    )
+
+    assert ran.code == 0
+    assert (
+        f"warning: not read: {folder}/data_asset_input.csv, {folder}/old/analysis_parameters.json\n"
+    ) in ran.out
+
+
+def test_a_replayed_request_reads_no_input_folder_unless_one_is_given(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    dispatch(run, "1", "--save_request=saved.json")
+    folder = inputs({"analysis_parameter": {"k": 1}})
+
+    without = run("--request=saved.json", "--output_directory=without")
+    given = run("--request=saved.json", "--input_directory", folder, "--output_directory=given")
+
+    assert (without.code, given.code) == (0, 0)
+    assert tree_of(tmp_path / "without") == tree_of(tmp_path / "out")
+    assert jobs_of(tmp_path / "given")[0]["distributed_parameters"] == [{"k": 1}]
 
 
 def test_a_csv_goes_before_a_query_and_says_so(
