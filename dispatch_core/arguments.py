@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from dispatch_core import __version__
 from dispatch_core.errors import InvalidInput, Issue, showable
-from dispatch_core.options import OPTIONS, Option, every_option, option_of
+from dispatch_core.options import OPTIONS, PRESETS, Option, every_option, option_of
 from dispatch_core.text.field_list import read_list
 
 _DESCRIPTION = """\
@@ -88,7 +88,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def add_environment(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    """Enter the value of a variable for each option that is not given.
+    """Enter the value of a variable, else of the preset, for each option that is not given.
 
     ``given.origins`` then maps each option to where its value is from, and
     ``given.ignored`` has the variables that do not change a replayed request.
@@ -105,6 +105,21 @@ def add_environment(given: argparse.Namespace, environment: Mapping[str, str]) -
     for name in ("request", *named):  # first whether a request is replayed
         if name not in given.origins and not _has_rival(given, name, on_command_line):
             _take_variable(given, named[name], environment)
+    _take_preset(given)
+
+
+def _take_preset(given: argparse.Namespace) -> None:
+    """Enters the values of the preset for the options that are still not given.
+
+    One from the environment does not change what a replayed request dispatches.
+    """
+    is_replay = bool(given.request) and given.origins.get("preset") != "--preset"
+    present = frozenset(given.origins)
+    for name, value in PRESETS.get(given.preset, {}).items():
+        is_fixed = is_replay and bool(option_of(name).field)
+        if name not in present and not is_fixed and not _has_rival(given, name, present):
+            setattr(given, name, value)
+            given.origins[name] = f"preset {given.preset}"
 
 
 def _is_given(given: argparse.Namespace, name: str) -> bool:

@@ -25,12 +25,17 @@ from dispatch_core.connect import (
 )
 from dispatch_core.dispatch import plan_dispatch, require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.errors import DispatchError, InvalidInput, Issue
+from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
 from dispatch_core.input_folder.parameters import read_parameters
 from dispatch_core.options import OPTIONS, every_option, option_of
-from dispatch_core.output.deliver import deliver
+from dispatch_core.output.deliver import deliver, deliver_marker
 from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
+from dispatch_core.output.expectation import (
+    read_fingerprint,
+    request_line,
+    require_fingerprint,
+)
 from dispatch_core.output.target import Target, check_outside, check_separate, check_target
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.parameter_sets.schema import compile_schema
@@ -65,6 +70,7 @@ def _messages_apart(given: argparse.Namespace) -> Iterator[None]:
 
 
 def _run(given: argparse.Namespace) -> int:
+    expected = read_fingerprint(given.expect_fingerprint) if given.expect_fingerprint else ""
     settings = _settings(given)
     _print_origins(given)
     source = open_metadata_source(settings)
@@ -80,20 +86,48 @@ def _run(given: argparse.Namespace) -> int:
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         plan = plan_dispatch(request, source, lister, progress, cluster)
     print_plan(plan, whole=bool(given.plan))
+    if given.print_request:
+        print(request_line(plan))
+    if expected:
+        require_fingerprint(plan, expected, _records(given, target))
     if given.ledger:
         write_text_file(given.ledger, ledger_text(plan.exclusions, given.ledger))
         print(one_line(f"ledger: {given.ledger} ({counted(len(plan.exclusions), 'row')})"))
     if request.query is not None and not plan.found.matched:
         _print_why_nothing(source, request.query)
-    require_jobs(plan)
+    is_marked = _has_nothing_to_do(plan, given)
     if given.save_request:
         write_text_file(given.save_request, request.to_json())
         print(one_line(f"request: {given.save_request}"))
     if given.plan:
         print("no job was written (--plan)")
     else:
-        _write(plan, target, given.origins)
+        _write(plan, target, given.origins, is_marked)
     return 0
+
+
+def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
+    """Whether a marker is written instead of jobs; raises if a plan without jobs is an error.
+
+    A failed service, and a missing asset with ``on_missing="fail"``, stay errors.
+    """
+    try:
+        require_jobs(plan)
+    except NothingFound as error:
+        is_missing = any(row.reason.family != "requested" for row in plan.exclusions)
+        is_failing = plan.request.on_missing == "fail" and is_missing
+        has_folder = given.output_directory or not given.zip
+        if given.when_nothing != "marker" or is_failing or not has_folder:
+            raise
+        print(one_line(f"warning: nothing to do: {error.issues[0].what}"))
+        return True
+    return False
+
+
+def _records(given: argparse.Namespace, target: Target) -> Iterator[Path]:
+    """The files that may be the record of an earlier dispatch."""
+    named = (given.request, target.record_file)
+    yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
 
 
 def _settings(given: argparse.Namespace) -> SourceSettings:
@@ -251,7 +285,13 @@ def _outputs(given: argparse.Namespace, inputs: Sequence[Path]) -> Target:
     folder = None
     if given.output_directory or archive is None:
         folder = Path(given.output_directory or option_of("output_directory").default)
-    target = Target(folder, archive, given.record, bool(given.replace))
+    target = Target(
+        folder,
+        archive,
+        given.record,
+        bool(given.replace),
+        allowed=given.allowed_files or (),
+    )
     texts = {f"--{name}": getattr(given, name) for name in ("ledger", "save_request")}
     texts = {name: path for name, path in texts.items() if path}
     if folder is not None:
@@ -293,10 +333,13 @@ def _inputs(given: argparse.Namespace) -> Iterator[Path]:
     yield from (Path(name) for name in named if name and name != "-")
 
 
-def _write(plan: DispatchPlan, target: Target, origins: Mapping[str, str]) -> None:
+def _write(plan: DispatchPlan, target: Target, origins: Mapping[str, str], is_marked: bool) -> None:
     """Write the dispatch and print what is in place; a named record that fails is an error."""
     with shown_progress(sys.stderr) as progress:
-        delivery = deliver(plan, target, origins=origins, progress=progress)
+        if is_marked:
+            delivery = deliver_marker(plan, target, origins=origins)
+        else:
+            delivery = deliver(plan, target, origins=origins, progress=progress)
     print(*map(one_line, delivery.lines()), sep="\n")
     if delivery.record_error is None:
         return

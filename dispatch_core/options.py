@@ -118,8 +118,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command(
             "use_data_asset_csv",
-            "1: use the ids of <input_directory>/data_asset_input.csv, column asset_id; else of the "
-            "only CSV there or one folder below",
+            "1: use the ids of <input_directory>/data_asset_input.csv, column asset_id; else of "
+            "the only CSV there or one folder below",
             default=False,
             **_SWITCH,
         ),
@@ -238,6 +238,29 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command("output_directory", "where worker folders go", metavar="DIR", default="/results"),
         _command(
+            "when_nothing",
+            "if there is nothing to do: exit with code 3 (fail), or write an empty file "
+            "no_new_jobs into the output folder and exit with 0 (marker)",
+            kind="choice",
+            choices=("fail", "marker"),
+            metavar="fail|marker",
+            default="fail",
+        ),
+        _command(
+            "allowed_files",
+            "files of the platform that may be in the output folder, such as output,*.log",
+            kind="paths",
+            metavar="NAME,...",
+        ),
+        _command(
+            "preset",
+            "defaults for one purpose: pipeline has job_format=pipeline, tasks_per_job=1, "
+            "max_number_of_tasks_dispatched=1000 and when_nothing=marker",
+            kind="choice",
+            choices=("pipeline",),
+            metavar="pipeline",
+        ),
+        _command(
             "replace",
             "move what the output folder contains aside first, with its record; replace another "
             "zip, record, ledger or request file",
@@ -245,6 +268,16 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command("zip", "write a zip; no folder, unless output_directory is given", **_FILE),
         _command("plan", "print the plan and write nothing", **_FLAG),
+        _command(
+            "print_request",
+            "print one line of JSON with the fingerprint and the request, for --request",
+            **_FLAG,
+        ),
+        _command(
+            "expect_fingerprint",
+            "write nothing and exit with code 2 if the plan has another fingerprint",
+            metavar="HEX",
+        ),
         _command(
             "ledger",
             "write the exclusion ledger, as CSV or as .json (-: to standard output)",
@@ -322,6 +355,17 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     ),
 }
 """Title of a group -> its options, in the order in which they are shown."""
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "pipeline": {
+        "job_format": "pipeline",
+        "tasks_per_job": 1,
+        "max_number_of_tasks_dispatched": 1_000,
+        "when_nothing": "marker",
+    },
+}
+"""Name -> the values of the options that neither an argument nor a variable gives."""
 
 
 def every_option() -> Iterator[Option]:

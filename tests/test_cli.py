@@ -928,6 +928,191 @@ def test_on_missing_fail_turns_the_first_exclusion_into_a_stop(
     assert os.listdir(tmp_path) == ["ledger.csv"]
 
 
+# What a pipeline needs
+
+
+@pytest.mark.parametrize("query", [subject("unknown"), subject("11")])
+def test_nothing_to_do_can_be_a_marker_and_exit_code_0(
+    run: CommandLine, tmp_path: Path, query: str
+) -> None:
+    ran = run(
+        *["--docdb_query", query, "--file_extension=.nwb", "--output_directory=out"],
+        "--when_nothing=marker",
+    )
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert ran.code == 0
+    assert tree_of(tmp_path / "out") == {"no_new_jobs": b""}
+    assert "warning: nothing to do: no " in ran.out
+    assert "marked: out (no_new_jobs)\n" in ran.out
+    assert (record["status"], record["equation"]["jobs"]) == ("marked", 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--output_directory=out"],
+        ["--output_directory=out", "--when_nothing=fail", "--preset=pipeline"],
+        ["--zip=out.zip", "--when_nothing=marker"],
+        ["--output_directory=out", "--when_nothing=marker", "--on_missing=fail"],
+    ],
+)
+def test_nothing_to_do_is_otherwise_exit_code_3(
+    run: CommandLine, tmp_path: Path, options: list[str]
+) -> None:
+    ran = run("--docdb_query", subject("11"), "--file_extension=.nwb", *options)
+
+    assert ran.code == 3
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_marker_is_not_written_with_plan(run: CommandLine, tmp_path: Path) -> None:
+    ran = run("--docdb_query", subject("unknown"), "--plan", "--when_nothing=marker")
+
+    assert ran.code == 0
+    assert ran.out.endswith("no job was written (--plan)\n")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failed_service_is_never_nothing_to_do(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with S3Server({"data": ["denied/x.nwb"]}) as s3:
+        s3.denied = {"data/"}
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        ran = run(
+            *["--docdb_query", subject("1"), "--file_extension=.nwb", "--buckets=s3"],
+            *["--output_directory=out", "--when_nothing=marker"],
+        )
+
+    assert ran.code == 4
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_of_the_platform_can_be_allowed_by_a_variable(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "output").write_text("log")
+    refused = run("--docdb_query", subject("1"), "--output_directory=out")
+    monkeypatch.setenv("DISPATCH_ALLOWED_FILES", "output,*.log")
+
+    dispatch(run, "1")
+
+    assert refused.code == 2
+    assert "(output). Choose another folder" in refused.err
+    assert len(tree_of(tmp_path / "out")) == 4
+
+
+def test_the_preset_of_the_pipeline_gives_its_defaults(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = inputs({"distributed_parameters": [{"k": 1}, {"k": 2}, {"k": 3}]})
+
+    ran = dispatch(run, "6", "--preset=pipeline", "--input_directory", folder)
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert sizes_of(tmp_path / "out") == [1] * 1_000
+    assert {type(job["distributed_parameters"]) for job in jobs_of(tmp_path / "out")} == {dict}
+    assert "THE CAP CUT 500 JOBS" in ran.out
+    assert record["origins"]["tasks_per_job"] == "preset pipeline"
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "sizes"),
+    [
+        (["--preset=pipeline"], {}, [1] * 10),
+        ([], {"DISPATCH_PRESET": "pipeline"}, [1] * 10),
+        (["--preset=pipeline", "--tasks_per_job=4"], {}, [4, 4, 2]),
+        (["--preset=pipeline"], {"TASKS_PER_JOB": "4"}, [4, 4, 2]),
+        (["--preset=pipeline", "--num_parallel_workers=3"], {}, [4, 3, 3]),
+        (["--preset="], {}, [1] * 10),
+        (["--preset=pipeline", "--max_number_of_tasks_dispatched=2"], {}, [1, 1]),
+    ],
+)
+def test_everything_that_is_given_goes_before_the_preset(
+    run: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    environment: dict[str, str],
+    sizes: list[int],
+) -> None:
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+
+    dispatch(run, "10", *options)
+
+    assert sizes_of(tmp_path / "out") == sizes
+
+
+def test_a_preset_of_the_environment_does_not_change_a_replayed_request(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3", "--save_request=saved.json")
+    monkeypatch.setenv("DISPATCH_PRESET", "pipeline")
+
+    run("--request=saved.json", "--output_directory=again")
+    run("--request=saved.json", "--output_directory=piped", "--preset=pipeline")
+
+    assert tree_of(tmp_path / "again") == tree_of(tmp_path / "out")
+    assert sizes_of(tmp_path / "piped") == [1] * 10
+
+
+@pytest.mark.parametrize(("format_", "warnings"), [("pipeline", 1), ("seed", 0)])
+def test_jobs_without_parameters_in_the_format_of_the_wrapper_are_a_warning(
+    run: CommandLine, format_: str, warnings: int
+) -> None:
+    ran = dispatch(run, "1", "--plan", f"--job_format={format_}")
+
+    text = "warning: The jobs have no parameters (null): the example model of the analysis wrapper"
+    assert ran.out.count(text) == warnings
+
+
+def test_the_printed_request_is_one_line_that_can_be_replayed(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = dispatch(run, "10", "--print_request", "--num_parallel_workers=3")
+    line = next(line for line in ran.out.splitlines() if line.startswith('{"fingerprint": '))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line.encode())))
+
+    run("--request=-", "--output_directory=again")
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert json.loads(line)["fingerprint"] == record["fingerprint"]
+    assert tree_of(tmp_path / "again") == tree_of(tmp_path / "out")
+
+
+def test_an_expected_fingerprint_is_written_and_another_stops_before_writing(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "10", "--trial_first=3", "--zip=out.zip", "--record=first.json")
+    fingerprint = json.loads((tmp_path / "first.json").read_text())["fingerprint"]
+    expect = f"--expect_fingerprint={fingerprint}"
+
+    same = dispatch(run, "10", "--trial_first=3", expect[:-40])
+    other = run(
+        *["--request=first.json", "--no_trial", expect, "--ledger=ledger.csv"],
+        *["--print_request", "--output_directory=other"],
+    )
+    unknown = run("--docdb_query", subject("10"), expect, "--output_directory=other")
+
+    assert "confirmed: out" in same.out
+    assert (other.code, unknown.code) == (2, 2)
+    assert "other values of trial; assets 10, then 3; inputs 10, then 3; excluded 0, " in other.err
+    assert "no record of the expected dispatch is beside the output" in unknown.err
+    assert not {"other", "ledger.csv"} & set(os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["abc", "x" * 64, "0" * 65, "--------------"])
+def test_an_expected_fingerprint_that_is_not_one_is_an_error(run: CommandLine, text: str) -> None:
+    ran = run("--docdb_query", subject("1"), f"--expect_fingerprint={text}", "--plan")
+
+    assert ran.code == 2
+    assert "--expect_fingerprint: " in ran.err
+    assert "is not a fingerprint. Copy it from" in ran.err
+
+
 # What is written, and where
 
 

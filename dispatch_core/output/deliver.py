@@ -18,7 +18,7 @@ from pathlib import Path
 from dispatch_core.dispatch import require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, WriteFailed
-from dispatch_core.output.folder import write_folder
+from dispatch_core.output.folder import MARKER, write_folder, write_marker
 from dispatch_core.output.record import read_record, record_text
 from dispatch_core.output.stream import Status, WriteResult
 from dispatch_core.output.target import Target, check_target
@@ -69,7 +69,8 @@ class Delivery:
             # "." has no name of its own, and is the old folder if that was moved aside
             named = self.target.folder and self.target.folder.name
             folder = self.target.folder if named else self.folder.target
-            yield f"{self.folder.status}: {folder} ({_size(self.folder)}){moved}"
+            content = MARKER if self.folder.status == "marked" else _size(self.folder)
+            yield f"{self.folder.status}: {folder} ({content}){moved}"
         if self.archive is not None:
             jobs = counted(self.archive.file_count, "job")
             yield f"zip {self.archive.status}: {self.target.archive} ({jobs})"
@@ -118,6 +119,21 @@ def deliver(
     return _with_record(plan, record, delivery, text)
 
 
+def deliver_marker(
+    plan: DispatchPlan, target: Target, *, origins: Mapping[str, str] | None = None
+) -> Delivery:
+    """The file that says that `plan` has no job in the folder of `target`, with the record.
+
+    No zip is written. Raises as `deliver` does.
+    """
+    assert target.folder is not None, "a marker is a file in a folder"
+    check_target(target)
+    record = target.record_file
+    folder = write_marker(target.folder, replace=target.replace, allowed=target.allowed)
+    text = partial(record_text, plan, folder.status, "", origins)
+    return _with_record(plan, record, Delivery(target, folder, None), text)
+
+
 def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> WriteResult | None:
     if target.folder is None:
         return None
@@ -126,6 +142,7 @@ def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> Wri
         plan.files,
         target.folder,
         replace=target.replace,
+        allowed=target.allowed,
         progress=lambda done: progress("writing", done, total),
     )
 
