@@ -129,7 +129,7 @@ def write_folder(
 def write_marker(
     target: Path, *, replace: bool = False, allowed: Sequence[str] = ()
 ) -> WriteResult:
-    """The empty file `MARKER` alone in the folder `target`, durable: there is no job.
+    """The empty file `MARKER` alone in the folder `target`, durable: the dispatch has no job.
 
     A part of an earlier dispatch in the folder would be run as if it were new, so it is
     refused, or with `replace` moved aside; raises as `write_folder` does.
@@ -264,7 +264,7 @@ def _settle(order: _Order, lock: Lock) -> WriteResult | None:
 
 
 def _remove_marker(target: Path) -> None:
-    """Removes the file that said that there is no job."""
+    """Removes the file that said that a dispatch had no job."""
     with suppress(FileNotFoundError):
         os.unlink(target / MARKER)
 

@@ -28,7 +28,7 @@ class WriteResult:
     status
         ``written``: the target was absent or empty. ``finished``: it had a part of this
         dispatch. ``confirmed``: it had all of it, and nothing was written.
-        ``replaced``: it had something else. ``marked``: there is no job, as a file says.
+        ``replaced``: it had something else. ``marked``: a file says that the dispatch has no job.
     file_count, worker_count
         Of the whole dispatch, including files that existed before.
     moved_aside
