@@ -108,6 +108,14 @@ def add_environment(given: argparse.Namespace, environment: Mapping[str, str]) -
     _take_preset(given)
 
 
+def misspelled_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Each variable with our prefix that is almost one of ours -> the one that is meant."""
+    ours = {name for option in every_option() for name in option.variables}
+    foreign = [one for one in environment if one.startswith("DISPATCH_") and one not in ours]
+    near = {one: difflib.get_close_matches(one, ours, 1, 0.9) for one in foreign}
+    return {one: names[0] for one, names in near.items() if names}
+
+
 def _take_preset(given: argparse.Namespace) -> None:
     """Enters the values of the preset for the options that are still not given.
 

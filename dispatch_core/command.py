@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
+from dispatch_core.arguments import misspelled_variables
 from dispatch_core.asset_list import read_asset_csv
 from dispatch_core.connect import (
     SourceSettings,
@@ -149,7 +150,7 @@ def _writes_real_results(given: argparse.Namespace) -> bool:
 
 
 def _print_origins(given: argparse.Namespace) -> None:
-    """Print which options are from the environment, and which variables are ignored."""
+    """Print which options are from a variable or the preset, and which variables are ignored."""
     sources = {one.argument for one in OPTIONS["sources"]}
     named = [
         f"{name} ({origin})"
@@ -157,10 +158,12 @@ def _print_origins(given: argparse.Namespace) -> None:
         if not origin.startswith("--") and name not in sources
     ]
     if named:
-        print(f"from the environment: {', '.join(named)}")
+        print(f"settings: {', '.join(named)}")
     if given.ignored:
         names = ", ".join(given.ignored)
         print(f"note: {names} ignored: --request says what to dispatch", file=sys.stderr)
+    for name, near in misspelled_variables(os.environ).items():
+        print(one_line(f"warning: {name} is not a variable of this program: {near} is"))
 
 
 def _input_files(given: argparse.Namespace) -> InputFiles:

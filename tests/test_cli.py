@@ -568,6 +568,28 @@ def test_a_single_word_is_a_variable_only_with_a_prefix(
     assert sorted(os.listdir(tmp_path)) == ["out", "out.dispatch.json"]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DISPATCH_PRESTE", "DISPATCH_PRESET"),
+        ("DISPATCH_TASK_PER_JOB", "DISPATCH_TASKS_PER_JOB"),
+        ("DISPATCH_BUCKET", "DISPATCH_BUCKETS"),
+        ("DISPATCH_LINKS", ""),
+        ("DISPATCH_OUTPUT_ROOT", ""),
+        ("DISPATCH_MODEL", ""),
+    ],
+)
+def test_a_misspelled_variable_is_a_warning(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+
+    ran = dispatch(run, "1", "--plan")
+
+    warning = f"warning: {name} is not a variable of this program: {meant} is\n"
+    assert ran.out.count(warning) == bool(meant)
+
+
 def test_the_database_of_results_is_not_that_of_the_assets(
     run: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1099,7 +1121,7 @@ def test_an_expected_fingerprint_is_written_and_another_stops_before_writing(
 
     assert "confirmed: out" in same.out
     assert (other.code, unknown.code) == (2, 2)
-    assert "other values of trial; assets 10, then 3; inputs 10, then 3; excluded 0, " in other.err
+    assert "other values of trial; assets 10 (expected 3); inputs 10 (expected 3); exc" in other.err
     assert "no record of the expected dispatch is beside the output" in unknown.err
     assert not {"other", "ledger.csv"} & set(os.listdir(tmp_path))
 

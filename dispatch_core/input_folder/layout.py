@@ -67,7 +67,8 @@ def find_input_files(
         Several files fit; a list of ids is wanted and missing; or a parameters file has a
         name under which it is not read.
     """
-    files = _Files(root, [path for path in _walk(root) if not _is_one_of(path, known)])
+    elsewhere = {os.path.abspath(path) for path in known}
+    files = _Files(root, [one for one in _walk(root) if os.path.abspath(one) not in elsewhere])
     asset_list = _asset_list(files) if with_list else None
     parameters = _parameters(files) if with_parameters else None
     read = (asset_list, parameters)
@@ -125,10 +126,6 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     return files, [folder / one.name for one in entries if one.is_dir()]
 
 
-def _is_one_of(path: Path, others: Collection[Path]) -> bool:
-    return any(os.path.abspath(path) == os.path.abspath(other) for other in others)
-
-
 def _asset_list(files: _Files) -> Path:
     """The list of ids: by its name, else the only CSV; directly in the folder, else below."""
     proper = files.root / LIST_NAME
@@ -141,7 +138,7 @@ def _asset_list(files: _Files) -> Path:
     ):
         if fitting:
             return _only(fitting, LIST_NAME, "a list of ids")
-    what = f"neither {files.root} nor a folder in it has a CSV"
+    what = f"neither {str(files.root)!r} nor a folder in it has a CSV"
     action = f"Put {LIST_NAME} with a column asset_id there"
     raise InvalidInput(Issue(what, LIST_NAME, action))
 

@@ -77,12 +77,12 @@ def _differences(plan: DispatchPlan, record: Mapping[str, Any]) -> Iterator[str]
         yield f"other values of {', '.join(names)}"
     for place, now in (("source", plan.source), ("buckets", plan.buckets)):
         if record.get(place) != now:
-            yield f"{place} {now}, then {record.get(place)}"
+            yield f"{place} {now} (expected {record.get(place)})"
     numbers = asdict(plan.equation)
     before = record.get("equation")
     before = before if isinstance(before, dict) else {}
     for name in _unequal(before, numbers):
-        yield f"{name} {numbers.get(name)}, then {before.get(name)}"
+        yield f"{name} {numbers.get(name)} (expected {before.get(name)})"
 
 
 def _unequal(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
