@@ -107,6 +107,21 @@ def _value(name: str, description: str, **more: Any) -> Option:
     return Option(name, "", description, **{"kind": "object", **more})
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "pipeline": {
+        "job_format": "pipeline",
+        "tasks_per_job": 1,
+        "max_number_of_tasks_dispatched": 1_000,
+        "when_nothing": "marker",
+    },
+}
+"""Name -> the values of the options that neither an argument nor a variable gives."""
+
+
+def _preset_text(name: str) -> str:
+    return ", ".join(f"{option}={value}" for option, value in PRESETS[name].items())
+
+
 OPTIONS: dict[str, tuple[Option, ...]] = {
     "which assets": (
         Option(
@@ -254,10 +269,9 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command(
             "preset",
-            "defaults for one purpose: pipeline has job_format=pipeline, tasks_per_job=1, "
-            "max_number_of_tasks_dispatched=1000 and when_nothing=marker",
+            f"defaults for one purpose: pipeline has {_preset_text('pipeline')}",
             kind="choice",
-            choices=("pipeline",),
+            choices=tuple(PRESETS),
             metavar="pipeline",
         ),
         _command(
@@ -355,17 +369,6 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     ),
 }
 """Title of a group -> its options, in the order in which they are shown."""
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "pipeline": {
-        "job_format": "pipeline",
-        "tasks_per_job": 1,
-        "max_number_of_tasks_dispatched": 1_000,
-        "when_nothing": "marker",
-    },
-}
-"""Name -> the values of the options that neither an argument nor a variable gives."""
 
 
 def every_option() -> Iterator[Option]:

@@ -129,3 +129,18 @@ def test_the_app_runs_as_streamlit_app(code: Path, monkeypatch: pytest.MonkeyPat
 
     assert [one.value for one in app.exception] == []
     assert app.title[0].value == "Assets"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("host", "is_refused"), [("", True), ("demo", False)])
+def test_the_app_shows_the_demo_on_a_platform_only_if_it_is_chosen(
+    code: Path, monkeypatch: pytest.MonkeyPatch, host: str, is_refused: bool
+) -> None:
+    monkeypatch.chdir(code)
+    monkeypatch.setenv("CO_CAPSULE_ID", "a")
+    monkeypatch.setenv("DOCDB_HOST", host)
+
+    app = AppTest.from_file(str(code / "app.py"), default_timeout=30).run()
+
+    assert [("demo is refused" in one.value) for one in app.error] == [True] * is_refused
+    assert len(app.title) == (not is_refused)

@@ -35,7 +35,7 @@ def dispatch_record(
         "fingerprint": plan.fingerprint,
         "equation": asdict(plan.equation),
         "request": json.loads(plan.request.to_json()),
-        "origins": dict(origins or {}),
+        "origins": {name: showable(text) for name, text in (origins or {}).items()},
         "warnings": list(map(str, plan.warnings)),
         "exclusions": [
             # a name may contain half a surrogate pair, and a record is read again
