@@ -94,6 +94,7 @@ def test_several_parameters_files_are_an_error_that_names_them(
         "analysis_parameter.json",
         "analysis-parameters.yaml",
         "parameters.json",
+        "My Params.json",
         "input_files/sets.json",
     ],
 )
@@ -110,6 +111,7 @@ def test_a_parameters_file_of_another_name_is_never_ignored(tmp_path: Path, name
     [
         ("0/job.json", '{"s3_location": [], "distributed_parameters": [{}]}'),
         ("asset/processing.json", '{"data_processes": []}'),
+        ("asset/params.json", '{"cutoff": 1}'),
         ("broken.json", '{"analysis_parameter": '),
         ("list.json", "[1]"),
         ("large.json", f'{{"analysis_parameter": "{"x" * (1 << 20)}"}}'),
@@ -164,6 +166,11 @@ def test_several_lists_of_ids_are_an_error_that_names_them(
 def test_a_missing_list_of_ids_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="nor a folder in it has a CSV"):
         found(tmp_path, "query.json", with_list=True)
+
+
+def test_a_list_of_ids_in_another_format_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"there, such as .*ids\.xlsx saved as CSV\."):
+        found(tmp_path, "input_files/ids.xlsx", with_list=True)
 
 
 def test_a_linked_folder_is_looked_into_and_a_dead_link_is_not_ignored(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ _LARGEST = 1 << 20  # bytes of a file that may be a parameters file of another n
 _MOST_OPENED = 100
 _LIKE_PARAMETERS = re.compile(r"(analysis|distributed|fixed)[ _-]*param", re.IGNORECASE)
 _TABLES = (".json", ".csv")
+_OTHER_TABLES = (".xlsx", ".xls", ".ods", ".tsv", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,9 @@ def _asset_list(files: _Files) -> Path:
             return _only(fitting, LIST_NAME, "a list of ids")
     what = f"neither {str(files.root)!r} nor a folder in it has a CSV"
     action = f"Put {LIST_NAME} with a column asset_id there"
+    others = [path for path in files.paths if path.suffix.lower() in _OTHER_TABLES]
+    if others:
+        action += f", such as {first_names(others)} saved as CSV"
     raise InvalidInput(Issue(what, LIST_NAME, action))
 
 
@@ -175,9 +179,15 @@ def _refuse_other_name(files: _Files) -> None:
 def _like_parameters(files: _Files) -> Iterator[Path]:
     """The files that are parameters by their name, then those that are by their content."""
     plain = [path for path in files.paths if "schema" not in path.name.lower()]
-    yield from (path for path in plain if _LIKE_PARAMETERS.match(path.name))
+    yield from (path for path in plain if _is_named_parameters(path, files.root))
     texts = (path for path in plain if path.suffix.lower() == ".json")
     yield from filter(_has_parameters, islice(texts, _MOST_OPENED))
+
+
+def _is_named_parameters(path: Path, root: Path) -> bool:
+    """Whether the name says so; below the folder, data may have parameters of their own."""
+    is_ours = path.parent in (root, root / PARAMETERS_FOLDER) and path.suffix.lower() == ".json"
+    return bool(_LIKE_PARAMETERS.match(path.name)) or (is_ours and "param" in path.name.lower())
 
 
 def _has_parameters(path: Path) -> bool:
