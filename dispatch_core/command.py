@@ -73,12 +73,12 @@ def _messages_apart(given: argparse.Namespace) -> Iterator[None]:
 def _run(given: argparse.Namespace) -> int:
     expected = read_fingerprint(given.expect_fingerprint) if given.expect_fingerprint else ""
     settings = _settings(given)
-    _print_origins(given)
     source = open_metadata_source(settings)
     lister = open_object_lister(settings, soon=bool(given.file_extension))
     cluster = open_cluster(settings)
     print(one_line(f"source: {source.label}"))
     print(one_line(f"buckets: {lister.label}"), flush=True)
+    _print_origins(given)
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     files = _input_files(given)

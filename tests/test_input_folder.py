@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_core.errors import InvalidInput
+from dispatch_core.input_folder import layout
 from dispatch_core.input_folder.layout import InputFiles, find_input_files
 from dispatch_core.input_folder.parameters import read_parameters
 from dispatch_core.parameter_sets.schema import compile_schema
@@ -184,6 +185,35 @@ def test_a_linked_folder_is_looked_into_and_a_dead_link_is_not_ignored(tmp_path:
 
     assert linked.parameters == tmp_path / "in" / "attached" / "analysis_parameters.json"
     assert dead.parameters == tmp_path / "in" / "analysis_parameters.json"
+
+
+def test_a_folder_of_others_that_cannot_be_read_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_of(tmp_path, {"denied/analysis_parameters.json": SETS, "ids.csv": SETS})
+    (tmp_path / "loop").symlink_to("loop")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path.name == "denied":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    files = find_input_files(tmp_path, with_list=True)
+
+    assert files == InputFiles(tmp_path / "ids.csv", None, (tmp_path / "denied",))
+
+
+def test_a_file_of_ours_is_found_in_a_folder_with_too_many_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "_MOST_ENTRIES", 3)
+    root = folder_of(tmp_path, {f"{number}.bin": "" for number in range(9)})
+
+    files = found(root, "analysis_parameters.json", "data_asset_input.csv", with_list=True)
+
+    assert files.read == (root / "data_asset_input.csv", root / "analysis_parameters.json")
 
 
 def test_files_that_the_command_names_are_not_candidates(tmp_path: Path) -> None:

@@ -859,7 +859,7 @@ def test_a_parent_that_accepts_no_folder_is_a_typed_error_and_the_retries_end() 
 def test_files_of_the_platform_are_named_with_the_option_that_allows_them(target: Path) -> None:
     put(target, {"output": b"log", "set-up.log": b"log"})
 
-    with pytest.raises(InvalidInput, match=r"allow them by name \(--allowed_files\)\.$"):
+    with pytest.raises(InvalidInput, match=r"of a platform by name \(--allowed_files\)\.$"):
         write_folder(files, target)
 
 

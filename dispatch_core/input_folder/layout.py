@@ -25,6 +25,8 @@ PARAMETERS_FOLDER = "analysis_parameters"
 OLDER_NAME = "distributed_parameters.json"
 """The parameters file of an older template: a list of sets."""
 
+_OUR_NAMES = (PARAMETERS_NAME, OLDER_NAME, LIST_NAME)
+
 NAMED = 5
 """Files that a message names; the others are counted."""
 
@@ -73,8 +75,13 @@ def find_input_files(
     asset_list = _asset_list(files) if with_list else None
     parameters = _parameters(files) if with_parameters else None
     read = (asset_list, parameters)
-    rest = (path for path in files.paths if path.suffix.lower() in _TABLES and path not in read)
+    rest = (path for path in files.paths if path not in read and _may_be_input(path))
     return InputFiles(asset_list, parameters, tuple(rest))
+
+
+def _may_be_input(path: Path) -> bool:
+    """Whether it is a table, or a folder that cannot be read."""
+    return path.suffix.lower() in _TABLES or path.is_dir()
 
 
 def first_names(paths: Sequence[Path]) -> str:
@@ -100,20 +107,24 @@ class _Files:
 
 
 def _walk(root: Path) -> Iterator[Path]:
+    """The files to look at; a folder below that cannot be read is one of them."""
     files, folders = _entries(root)
     yield from files
     for folder in folders:
-        inner, inner_folders = _entries(folder)
+        try:
+            inner, inner_folders = _entries(folder)
+            if folder / PARAMETERS_FOLDER in inner_folders:
+                inner += _entries(folder / PARAMETERS_FOLDER)[0]
+        except InvalidInput:  # data of others; it is listed as not read
+            inner = [folder]
         yield from inner
-        if folder / PARAMETERS_FOLDER in inner_folders:
-            yield from _entries(folder / PARAMETERS_FOLDER)[0]
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """The files and the folders in `folder`, sorted; hidden ones are not data."""
     try:
         with os.scandir(folder) as found:
-            entries = [one for one in islice(found, _MOST_ENTRIES) if not one.name.startswith(".")]
+            entries = list(islice((one for one in found if one.name[0] != "."), _MOST_ENTRIES))
     except (FileNotFoundError, NotADirectoryError):
         return [], []
     except (OSError, ValueError) as error:
@@ -121,10 +132,18 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
         action = "Make it readable, or choose another input folder"
         issue = Issue(f"cannot look into the folder: {reason}", str(folder), action)
         raise InvalidInput(issue) from None
-    entries.sort(key=lambda one: one.name)
-    # a link that leads nowhere is a file, which then cannot be read: that is not ignored
-    files = [folder / one.name for one in entries if not one.is_dir()]
-    return files, [folder / one.name for one in entries if one.is_dir()]
+    folders = {one.name for one in entries if _is_folder(one)}
+    files = {one.name for one in entries} - folders
+    if len(entries) == _MOST_ENTRIES:
+        files |= {name for name in _OUR_NAMES if os.path.isfile(folder / name)}
+    return [folder / name for name in sorted(files)], [folder / name for name in sorted(folders)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or leads to one; a broken link is a file that cannot be read."""
+    with suppress(OSError):
+        return entry.is_dir()
+    return False
 
 
 def _asset_list(files: _Files) -> Path:

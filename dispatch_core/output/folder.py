@@ -423,7 +423,7 @@ def _occupied(target: Path, found: _Comparison) -> InvalidInput:
     entries = "1 entry" if found.unexpected_count == 1 else f"{found.unexpected_count} entries"
     other = "empty this one" if os.path.ismount(target) else "move this one aside (--replace)"
     if found.loose_files == found.unexpected_count:
-        other += "; if a platform writes these files, allow them by name (--allowed_files)"
+        other += "; the command line can allow files of a platform by name (--allowed_files)"
     return InvalidInput(
         Issue(
             f"the folder holds {entries} that this dispatch does not have ({names})",
