@@ -91,20 +91,28 @@ def _run(given: argparse.Namespace) -> int:
         print(request_line(plan))
     if expected:
         require_fingerprint(plan, expected, _records(given, target))
-    if given.ledger:
-        write_text_file(given.ledger, ledger_text(plan.exclusions, given.ledger))
-        print(one_line(f"ledger: {given.ledger} ({counted(len(plan.exclusions), 'row')})"))
+    _write_ledger(plan, given)
     if request.query is not None and not plan.found.matched:
         _print_why_nothing(source, request.query)
     is_marked = _has_nothing_to_do(plan, given)
-    if given.save_request:
-        write_text_file(given.save_request, request.to_json())
-        print(one_line(f"request: {given.save_request}"))
+    _save_request(request, given)
     if given.plan:
         print("no job was written (--plan)")
     else:
         _write(plan, target, given.origins, is_marked)
     return 0
+
+
+def _write_ledger(plan: DispatchPlan, given: argparse.Namespace) -> None:
+    if given.ledger:
+        write_text_file(given.ledger, ledger_text(plan.exclusions, given.ledger))
+        print(one_line(f"ledger: {given.ledger} ({counted(len(plan.exclusions), 'row')})"))
+
+
+def _save_request(request: DispatchRequest, given: argparse.Namespace) -> None:
+    if given.save_request:
+        write_text_file(given.save_request, request.to_json())
+        print(one_line(f"request: {given.save_request}"))
 
 
 def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
