@@ -35,8 +35,8 @@ class Option(NamedTuple):
     otherwise
         The default in words, if the value itself says too little.
     variable
-        Environment variable with the value if the option is not given, if it is not one
-        of the usual two (`variables`).
+        Environment variable that other faces than the command line read too, if there is
+        one; `variables` has all.
     """
 
     field: str
@@ -68,9 +68,9 @@ class Option(NamedTuple):
         ``DISPATCH_PLAN`` and, where the name is distinctive, ``TASKS_PER_JOB`` as the
         dispatcher of the pipeline template has it; a single word could be anything.
         """
-        if self.variable or not self.argument:
-            return (self.variable,) if self.variable else ()
         name = self.argument.upper()
+        if not name or self.variable not in ("", f"DISPATCH_{name}"):
+            return (self.variable,) if self.variable else ()
         return (f"DISPATCH_{name}", name) if "_" in name else (f"DISPATCH_{name}",)
 
 

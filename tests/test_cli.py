@@ -554,6 +554,17 @@ def test_a_replayed_request_ignores_the_variables_of_a_request_and_says_so(
     assert "note: TASKS_PER_JOB, INPUT_DIRECTORY ignored: --request says what" in ran.err
 
 
+@pytest.mark.parametrize("name", ["JOB_FORMAT", "job_format", "DISPATCH_JOB_FORMAT"])
+def test_the_job_format_has_the_names_of_other_options(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "pipeline")
+
+    ran = dispatch(run, "1", "--plan")
+
+    assert f"settings: job_format ({name})\n" in ran.out
+
+
 def test_a_single_word_is_a_variable_only_with_a_prefix(
     run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
