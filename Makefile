@@ -45,7 +45,7 @@ check: .venv/dev
 
 # The tables of docs/reference.md, from the options of the code.
 docs: .venv/dev
-	$(BIN)/python -m tests.support.reference
+	$(BIN)/python -m tests.support.reference && $(BIN)/python -m tests.support.panel
 
 # dist/job_dispatch-VERSION-py3-none-any.whl and the source distribution.
 wheel: .venv/dev

@@ -24,6 +24,7 @@ from dispatch_core.connect import (
     open_metadata_source,
     open_object_lister,
     open_results,
+    require_chosen_demo,
     settings_from,
 )
 from dispatch_core.dispatch import checked_progress, plan_dispatch
@@ -216,6 +217,8 @@ def _opened(
 
 
 def _opened_source(source: object, settings: SourceSettings) -> MetadataSource:
+    if source is None:
+        require_chosen_demo(settings, os.environ)
     if source is not None and not isinstance(source, str):
         return checked_source(source)
     if source is not None and not source.strip():

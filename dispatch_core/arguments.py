@@ -1,5 +1,6 @@
-"""The arguments of the command line: a parser made from `OPTIONS`.
+"""The arguments of the command line, and what the environment says where they say nothing.
 
+The parser is made from `OPTIONS`. An option that is not given takes its environment variable.
 Nothing heavy is imported here: ``--help`` and a wrong argument need no client and no model.
 """
 
@@ -9,14 +10,14 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
 from dispatch_core import __version__
-from dispatch_core.errors import InvalidInput, showable
-from dispatch_core.options import OPTIONS, Option, option_of
-from dispatch_core.text.strict_json import load_json
+from dispatch_core.errors import InvalidInput, Issue, showable
+from dispatch_core.options import OPTIONS, PRESETS, Option, every_option, option_of
+from dispatch_core.text.field_list import read_list
 
 _DESCRIPTION = """\
 Find data assets, locate their files, and write the job models of an analysis into worker folders.
@@ -36,10 +37,15 @@ examples:
 """
 _EPILOG = """\
 Parameters are read from <input_directory>/analysis_parameters/analysis_parameters.json,
-else from <input_directory>/analysis_parameters.json. A blank value (--group_by=) means
+else from <input_directory>/analysis_parameters.json, else from the only such file (or
+distributed_parameters.json) one folder below. A blank value (--group_by=) means
 unset. Lists are comma-separated, a JSON list, or the option given several times.
 
-Without DOCDB_HOST everything runs on an embedded demo of generated assets.
+An option that is not given takes its environment variable: TASKS_PER_JOB=4, and
+DISPATCH_PLAN=1 for a name without an underscore. A file .env in the working folder is read.
+
+Without DOCDB_HOST everything runs on an embedded demo of generated assets. It is refused on a
+platform and for the output /results; DOCDB_HOST=demo allows it.
 
 exit codes: 0 written or planned, 2 invalid input, 3 nothing found (or an asset is excluded with
 --on_missing=fail), 4 a service or the disk failed, 130 interrupted, 141 the reader of the output
@@ -57,8 +63,20 @@ _USUAL = (
 )
 """The options that most commands use, which ``--help`` shows first."""
 
+_OF_A_REQUEST = ("use_data_asset_csv", "input_directory", "no_trial")
+"""Options without a field that decide what is dispatched, as the fields of a request do."""
+
 _SCRIPT = "job-dispatch"
-_SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_SWITCH = {
+    **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
+    **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
+}
+_RIVALS = (
+    {"num_parallel_workers", "tasks_per_job"},
+    {"docdb_query", "use_data_asset_csv"},
+    {"trial_first", "trial_random", "trial_one_per", "no_trial"},
+)
+"""Options of which one replaces another: the environment gives none beside a rival."""
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -67,6 +85,105 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     A wrong argument ends the process with exit code 2, as argparse does.
     """
     return build_parser().parse_args(arguments)
+
+
+def add_environment(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    """Enter the value of a variable, else of the preset, for each option that is not given.
+
+    ``given.origins`` then maps each option to where its value is from, and
+    ``given.ignored`` has the variables that do not change a replayed request.
+
+    Raises
+    ------
+    InvalidInput
+        A variable cannot be read, or two variables of one option differ.
+    """
+    named = {one.argument: one for one in every_option() if one.argument}
+    given.origins = {name: f"--{name}" for name in named if _is_given(given, name)}
+    given.ignored = []
+    on_command_line = frozenset(given.origins)
+    for name in ("request", *named):  # first whether a request is replayed
+        if name not in given.origins and not _has_rival(given, name, on_command_line):
+            _take_variable(given, named[name], environment)
+    _take_preset(given)
+
+
+def misspelled_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Each variable with our prefix that is almost one of ours -> the one that is meant."""
+    ours = {name for option in every_option() for name in option.variables}
+    foreign = [one for one in environment if one.startswith("DISPATCH_") and one not in ours]
+    near = {one: difflib.get_close_matches(one, ours, 1, 0.9) for one in foreign}
+    return {one: names[0] for one, names in near.items() if names}
+
+
+def _take_preset(given: argparse.Namespace) -> None:
+    """Enters the values of the preset for the options that are still not given.
+
+    One from the environment does not change what a replayed request dispatches. Processed jobs
+    are looked for only where there are results.
+    """
+    is_replay = bool(given.request) and given.origins.get("preset") != "--preset"
+    present = frozenset(given.origins)
+    has_results = bool(given.results_database and given.results_collection)
+    for name, value in PRESETS.get(given.preset, {}).items():
+        if name == "skip_processed" and not has_results:
+            continue
+        is_fixed = is_replay and bool(option_of(name).field)
+        if name not in present and not is_fixed and not _has_rival(given, name, present):
+            setattr(given, name, value)
+            given.origins[name] = f"preset {given.preset}"
+
+
+def _is_given(given: argparse.Namespace, name: str) -> bool:
+    return getattr(given, name) not in (None, ())
+
+
+def _has_rival(given: argparse.Namespace, name: str, among: frozenset[str]) -> bool:
+    """Whether an option `among` those given replaces the option `name`."""
+    rivals = {other for group in _RIVALS if name in group for other in group - {name}}
+    return any(getattr(given, other) for other in rivals & among)
+
+
+def _take_variable(
+    given: argparse.Namespace, option: Option, environment: Mapping[str, str]
+) -> None:
+    """Enters the value of the variable of `option`, if it is set, and where it is from."""
+    variable, text = _variable_of(option, environment)
+    value = _read_variable(option, variable, text) if variable else None
+    if value in (None, ()):
+        return
+    if given.request and (option.field or option.argument in _OF_A_REQUEST):
+        given.ignored.append(variable)
+        return
+    setattr(given, option.argument, value)
+    given.origins[option.argument] = variable
+
+
+def _variable_of(option: Option, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The name and the text of the variable that is set for `option`, or two empty texts."""
+    found = dict(_variables_of(option, environment))
+    if len({text.strip() for text in found.values()}) > 1:
+        what = f"{' and '.join(found)} have different values for one option"
+        raise InvalidInput(Issue(what, f"--{option.argument}", "Unset all but one"))
+    return next(iter(found.items()), ("", ""))
+
+
+def _variables_of(option: Option, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The variables of `option` that are not blank; their names may be in lower case."""
+    for name in option.variables:
+        for spelled in (name, name.lower()):
+            if text := environment.get(spelled, "").strip():
+                yield spelled, text
+
+
+def _read_variable(option: Option, variable: str, text: str) -> Any:
+    try:
+        if option.kind == "paths":
+            return tuple(_paths(text, variable))
+        return _reader(option)(text)
+    except argparse.ArgumentTypeError as error:
+        action = "Write one of them, or unset it" if option.choices else "Correct it, or unset it"
+        raise InvalidInput(Issue(str(error), variable, action)) from None
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -160,7 +277,8 @@ def _switch(text: str) -> bool | None:
     if not text.strip():
         return None
     if text.strip().lower() not in _SWITCH:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither 0 nor 1")
+        words = "(or true, yes, on, t, y and their opposites)"
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 0 nor 1 {words}")
     return _SWITCH[text.strip().lower()]
 
 
@@ -187,17 +305,20 @@ def _choice(choices: Sequence[str], text: str) -> str | None:
 
 
 class _Paths(argparse.Action):
-    """Collects field paths: ``a,b``, ``["a", "b"]``, or the option several times."""
+    """Collects names: ``a,b``, ``[a, b]``, ``["a", "b"]``, or the option several times."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
-        values = values or ""
         try:
-            more = load_json(values, str(option)) if values.lstrip().startswith("[") else None
+            more = _paths(values or "", str(option))
         except InvalidInput as error:
             parser.error(str(error))
-        if more is None:
-            more = values.split(",")
-        if not all(isinstance(path, str) for path in more):
-            parser.error(f"{option}: write field paths, such as subject.subject_id")
-        found = tuple(path.strip() for path in more if path.strip())
-        setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *found))
+        setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *more))
+
+
+def _paths(text: str, where: str) -> list[str]:
+    """The names of a list, without the spaces around them."""
+    items = read_list(text, where)
+    if not all(isinstance(item, str) for item in items):
+        action = "Write field paths, such as subject.subject_id"
+        raise InvalidInput(Issue("an item of the list is not a text", where, action))
+    return [item.strip() for item in items]

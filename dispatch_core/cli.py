@@ -7,10 +7,12 @@ Exit codes: 0 written, 2 bad input, 3 nothing found, 4 a service or the disk fai
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
-from dispatch_core.arguments import parse_arguments
+from dispatch_core.arguments import add_environment, parse_arguments
+from dispatch_core.environment.env_file import load_env_file
 from dispatch_core.errors import DispatchError
 from dispatch_core.text.words import one_line
 from dispatch_core.views.streams import standard_streams
@@ -45,6 +47,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         given = parse_arguments(arguments)
     except SystemExit as ended:  # --help, --version and wrong arguments, printed by argparse
         return int(ended.code or 0)
+    load_env_file()
+    add_environment(given, os.environ)
     # Imported only now: --help and a wrong argument end above, and need none of it.
     from dispatch_core.command import run_command
 

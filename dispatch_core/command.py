@@ -6,43 +6,51 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
-from dispatch_core.asset_list import FILE_NAME as CSV_NAME
+from dispatch_core.arguments import misspelled_variables
 from dispatch_core.asset_list import read_asset_table
 from dispatch_core.connect import (
     SourceSettings,
+    is_demo_by_default,
     local_inputs,
     open_cluster,
     open_metadata_source,
     open_object_lister,
     open_results,
+    require_chosen_demo,
     settings_from,
+    unwanted_demo,
 )
 from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.errors import DispatchError, InvalidInput, Issue
+from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
+from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
+from dispatch_core.input_folder.parameters import read_parameters
 from dispatch_core.options import OPTIONS, every_option, option_of
-from dispatch_core.output.deliver import deliver
+from dispatch_core.output.deliver import deliver, deliver_marker
 from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
+from dispatch_core.output.expectation import (
+    read_fingerprint,
+    request_line,
+    require_fingerprint,
+)
 from dispatch_core.output.target import Target, check_outside, check_separate, check_target
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
-from dispatch_core.parameter_sets.document import find_parameters_file, parse_parameters
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import read_query
 from dispatch_core.request import (
     DispatchRequest,
     Trial,
     changed_trial,
-    fields_from,
     load_request,
     override_request,
 )
 from dispatch_core.sources.protocols import MetadataSource
-from dispatch_core.text.strict_json import decode_json, load_json
+from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Filter, Pipeline
 from dispatch_core.views.report import ledger_text
@@ -64,46 +72,145 @@ def _messages_apart(given: argparse.Namespace) -> Iterator[None]:
 
 
 def _run(given: argparse.Namespace) -> int:
+    expected = read_fingerprint(given.expect_fingerprint) if given.expect_fingerprint else ""
     settings = _settings(given)
     source = open_metadata_source(settings)
     lister = open_object_lister(settings, soon=bool(given.file_extension))
     cluster = open_cluster(settings)
     print(one_line(f"source: {source.label}"))
     print(one_line(f"buckets: {lister.label}"), flush=True)
+    _print_origins(given)
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
-    request = _request(given)
+    files = _input_files(given)
+    request = _request(given, files)
     results = open_results(settings, is_asked=request.skip_processed not in (None, "no"))
     require_results(request, results)
     if results is not None and request.skip_processed != "no":
         print(one_line(f"results: {results.label}"), flush=True)
-    target = _outputs(given, (*_inputs(given), *local_inputs(settings)))
+    target = _outputs(given, (*_inputs(given), *files.read, *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         plan = plan_dispatch(request, source, lister, progress, cluster, results)
     print_plan(plan, whole=bool(given.plan))
-    if given.ledger:
-        write_text_file(given.ledger, ledger_text(plan.exclusions, given.ledger))
-        print(one_line(f"ledger: {given.ledger} ({counted(len(plan.exclusions), 'row')})"))
+    if given.print_request:
+        print(request_line(plan))
+    if expected:
+        require_fingerprint(plan, expected, _records(given, target))
+    _write_ledger(plan, given)
     if request.query is not None and not plan.found.matched:
         _print_why_nothing(source, request.query)
-    require_jobs(plan)
-    if given.save_request:
-        write_text_file(given.save_request, request.to_json())
-        print(one_line(f"request: {given.save_request}"))
+    is_marked = _has_nothing_to_do(plan, given)
+    _save_request(request, given)
     if given.plan:
         print("no job was written (--plan)")
     else:
-        _write(plan, target)
+        _write(plan, target, given.origins, is_marked)
     return 0
+
+
+def _write_ledger(plan: DispatchPlan, given: argparse.Namespace) -> None:
+    if given.ledger:
+        write_text_file(given.ledger, ledger_text(plan.exclusions, given.ledger))
+        print(one_line(f"ledger: {given.ledger} ({counted(len(plan.exclusions), 'row')})"))
+
+
+def _save_request(request: DispatchRequest, given: argparse.Namespace) -> None:
+    if given.save_request:
+        write_text_file(given.save_request, request.to_json())
+        print(one_line(f"request: {given.save_request}"))
+
+
+def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
+    """Whether a marker is written instead of jobs; raises if a plan without jobs is an error.
+
+    A failed service, and a missing asset with ``on_missing="fail"``, stay errors.
+    """
+    try:
+        require_jobs(plan)
+    except NothingFound as error:
+        is_missing = any(row.reason.family != "requested" for row in plan.exclusions)
+        is_failing = plan.request.on_missing == "fail" and is_missing
+        has_folder = given.output_directory or not given.zip
+        if given.when_nothing != "marker" or is_failing or not has_folder:
+            raise
+        print(one_line(f"warning: nothing to do: {error.issues[0].what}"))
+        return True
+    return False
+
+
+def _records(given: argparse.Namespace, target: Target) -> Iterator[Path]:
+    """The files that may be the record of an earlier dispatch."""
+    named = (given.request, target.record_file)
+    yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
 
 
 def _settings(given: argparse.Namespace) -> SourceSettings:
     """Where records and files come from: arguments, else the environment."""
     named = {one.variable: getattr(given, one.argument) for one in OPTIONS["sources"]}
-    return settings_from({**os.environ, **{name: text for name, text in named.items() if text}})
+    environment = {**os.environ, **{name: text for name, text in named.items() if text}}
+    settings = settings_from(environment)
+    require_chosen_demo(settings, environment)
+    if is_demo_by_default(settings, environment) and _writes_real_results(given):
+        raise unwanted_demo(f"the jobs would go to {option_of('output_directory').default}")
+    return settings
 
 
-def _request(given: argparse.Namespace) -> DispatchRequest:
+def _writes_real_results(given: argparse.Namespace) -> bool:
+    """Whether jobs are written to the default output folder, where a platform expects them."""
+    default = option_of("output_directory").default
+    folder = given.output_directory or ("" if given.zip else default)
+    return not given.plan and folder != "" and Path(folder).resolve() == Path(default).resolve()
+
+
+def _print_origins(given: argparse.Namespace) -> None:
+    """Print which options are from a variable or the preset, and which variables are ignored."""
+    sources = {one.argument for one in OPTIONS["sources"]}
+    named = [
+        f"{name} ({origin})"
+        for name, origin in given.origins.items()
+        if not origin.startswith("--") and name not in sources
+    ]
+    if named:
+        print(f"settings: {', '.join(named)}")
+    if given.ignored:
+        names = ", ".join(given.ignored)
+        print(f"note: {names} ignored: --request says what to dispatch", file=sys.stderr)
+    for name, near in misspelled_variables(os.environ).items():
+        print(one_line(f"warning: {name} is not a variable of this program: {near} is"))
+
+
+def _input_files(given: argparse.Namespace) -> InputFiles:
+    """The files of the input folder, each reported; a replayed request has its own."""
+    is_listed = bool(given.use_data_asset_csv)
+    is_replay = bool(given.request) and given.input_directory is None
+    if is_replay and not is_listed:
+        return InputFiles()
+    files = find_input_files(
+        _input_directory(given),
+        with_list=is_listed,
+        with_parameters=not is_replay,
+        known=tuple(_inputs(given)),
+    )
+    _print_input_files(given, files)
+    return files
+
+
+def _print_input_files(given: argparse.Namespace, files: InputFiles) -> None:
+    for field, kind, path in (
+        ("asset_rows", "asset list", files.asset_list),
+        ("parameters", "parameters file", files.parameters),
+    ):
+        if path is not None:
+            given.origins[field] = str(path)
+            print(one_line(f"{kind}: {path}"))
+    outputs = [given.ledger, given.save_request, given.record]
+    written = {os.path.abspath(name) for name in outputs if name}
+    rest = [path for path in files.not_read if os.path.abspath(path) not in written]
+    if rest:
+        print(one_line(f"warning: not read: {first_names(rest)}"))
+
+
+def _request(given: argparse.Namespace, files: InputFiles) -> DispatchRequest:
     """The request of the command line, based on a saved one if --request names it."""
     base = DispatchRequest()
     if given.request:
@@ -111,11 +218,9 @@ def _request(given: argparse.Namespace) -> DispatchRequest:
             _read(given.request, "--request"), _shown_name(given.request, "--request")
         )
     changes = _given_fields(given)
-    if not given.request and not given.job_format:
-        changes |= fields_from(os.environ)
     changes |= _chosen_trial(given, base.trial)
-    changes |= _chosen_assets(given)
-    changes |= _chosen_parameters(given)
+    changes |= _chosen_assets(given, files.asset_list)
+    changes |= _chosen_parameters(given, files.parameters)
     changes |= _chosen_code(given)
     return override_request(base, **changes)
 
@@ -136,22 +241,21 @@ def _chosen_trial(given: argparse.Namespace, saved: Trial | None) -> dict[str, A
     return {"trial": trial} if trial or given.no_trial else {}
 
 
-def _chosen_assets(given: argparse.Namespace) -> dict[str, Any]:
-    if given.use_data_asset_csv:
+def _chosen_assets(given: argparse.Namespace, asset_list: Path | None) -> dict[str, Any]:
+    if asset_list is not None:
         if given.docdb_query:
             print("note: --docdb_query is ignored: --use_data_asset_csv is set", file=sys.stderr)
-        path = _input_directory(given) / CSV_NAME
-        table = read_asset_table(_read(path, CSV_NAME))
+        table = read_asset_table(_read(asset_list, asset_list.name), asset_list.name)
         for note in table.notes:
-            print(one_line(f"note: {CSV_NAME}: {note}"), file=sys.stderr)
+            print(one_line(f"note: {asset_list.name}: {note}"), file=sys.stderr)
         return {"asset_rows": table.rows}
     if given.docdb_query:
         return {"query": read_query(given.docdb_query, "--docdb_query").value}
     return {}
 
 
-def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
-    """The parameters file of the input folder; a saved request has its own."""
+def _chosen_parameters(given: argparse.Namespace, path: Path | None) -> dict[str, Any]:
+    """The parameters in the file at `path`, if there is one, and their schema."""
     found: dict[str, Any] = {}
     schema = None
     if given.parameters_schema:
@@ -159,12 +263,8 @@ def _chosen_parameters(given: argparse.Namespace) -> dict[str, Any]:
         name = _shown_name(given.parameters_schema, option)
         found["parameters_schema"] = load_json(_read(given.parameters_schema, option), name)
         schema = compile_schema(found["parameters_schema"], name)
-    if given.request and given.input_directory is None:
-        return found
-    path = find_parameters_file(_input_directory(given))
     if path is not None:
-        text = decode_json(_read(path, path.name), path.name)
-        found["parameters"] = parse_parameters(text, schema, path.name)[0]
+        found["parameters"] = read_parameters(_read(path, path.name), path.name, schema)
     return found
 
 
@@ -192,11 +292,10 @@ def _read(path: str | Path, where: str) -> bytes:
         return _standard_input() if is_stream else path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        action = (
-            f"Put it there{_tables_beside(path)}" if path.name == CSV_NAME else "Check the path"
-        )
         shown = "standard input" if is_stream else path
-        raise InvalidInput(Issue(f"cannot read {shown}: {reason}", where, action)) from None
+        raise InvalidInput(
+            Issue(f"cannot read {shown}: {reason}", where, "Check the path")
+        ) from None
 
 
 def _standard_input() -> bytes:
@@ -210,18 +309,19 @@ def _shown_name(path: str, option: str) -> str:
     return option if path == "-" else Path(path).name
 
 
-def _tables_beside(path: Path) -> str:
-    others = sorted(other.name for other in path.parent.glob("*.csv"))[:5]
-    return f" (rename one of {', '.join(others)})" if others else ""
-
-
 def _outputs(given: argparse.Namespace, inputs: Sequence[Path]) -> Target:
     """The outputs of the dispatch, checked before anything is listed."""
     archive = Path(given.zip) if given.zip else None
     folder = None
     if given.output_directory or archive is None:
         folder = Path(given.output_directory or option_of("output_directory").default)
-    target = Target(folder, archive, given.record, bool(given.replace))
+    target = Target(
+        folder,
+        archive,
+        given.record,
+        bool(given.replace),
+        allowed=given.allowed_files or (),
+    )
     texts = {f"--{name}": getattr(given, name) for name in ("ledger", "save_request")}
     texts = {name: path for name, path in texts.items() if path}
     if folder is not None:
@@ -252,24 +352,26 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
-    """Every file that this command reads, except those of its sources."""
+    """The files that options name; those of the input folder and of the sources come on top."""
     named = [given.request, given.parameters_schema]
     if given.analysis_code and not given.analysis_code.lstrip().startswith(("{", "[")):
         named.append(given.analysis_code)
-    if given.use_data_asset_csv:
-        yield _input_directory(given) / CSV_NAME
-    elif given.docdb_query and not given.docdb_query.strip().startswith(("{", "[")):
+    if (
+        not given.use_data_asset_csv
+        and given.docdb_query
+        and not given.docdb_query.strip().startswith(("{", "["))
+    ):
         named.append(given.docdb_query.strip())
     yield from (Path(name) for name in named if name and name != "-")
-    if not given.request or given.input_directory is not None:
-        parameters = find_parameters_file(_input_directory(given))
-        yield from [parameters] if parameters else []
 
 
-def _write(plan: DispatchPlan, target: Target) -> None:
+def _write(plan: DispatchPlan, target: Target, origins: Mapping[str, str], is_marked: bool) -> None:
     """Write the dispatch and print what is in place; a named record that fails is an error."""
     with shown_progress(sys.stderr) as progress:
-        delivery = deliver(plan, target, progress=progress)
+        if is_marked:
+            delivery = deliver_marker(plan, target, origins=origins)
+        else:
+            delivery = deliver(plan, target, origins=origins, progress=progress)
     print(*map(one_line, delivery.lines()), sep="\n")
     if delivery.record_error is None:
         return

@@ -1,8 +1,8 @@
 """Where records and objects come from: settings in, sources out.
 
-Without ``DOCDB_HOST`` everything is the embedded demo and the label says so. With
-it, records come from the gateway (or from MongoDB, if the host is a MongoDB URI)
-and files from S3.
+Without ``DOCDB_HOST`` everything is the embedded demo and the label says so; a platform has to
+ask for it with ``DOCDB_HOST=demo``. With a host, records come from the gateway (or from MongoDB,
+if the host is a MongoDB URI) and files from S3.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatch_core.environment.platform import platform_variable
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.options import option_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Each client is imported where its source is opened: they take most of a command's start.
 
 DEMO, S3 = "demo", "s3"
+_HOST = option_of("docdb_host").variable
 DEMO_ASSETS = 2_400
 
 
@@ -80,8 +82,9 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
             raise InvalidInput(Issue(what, option.variable, "Write one of them, or unset it"))
         return text
 
+    host = get("docdb_host")
     return SourceSettings(
-        host=get("docdb_host"),
+        host="" if host.lower() == DEMO else host,
         version=get("docdb_version"),
         database=get("docdb_database"),
         collection=get("docdb_collection"),
@@ -93,6 +96,29 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
         dask_scheduler=get("dask_scheduler"),
         demo_assets=_demo_assets(environment.get("DISPATCH_DEMO_ASSETS", "").strip()),
     )
+
+
+def require_chosen_demo(settings: SourceSettings, environment: Mapping[str, str]) -> None:
+    """Raises `InvalidInput` if a platform would run on the demo that no one chose.
+
+    Where ``DOCDB_HOST`` is missing by mistake, the jobs of the demo would be dispatched as if
+    they were real.
+    """
+    variable = platform_variable(environment)
+    if variable and is_demo_by_default(settings, environment):
+        raise unwanted_demo(f"this is a platform ({variable} is set)")
+
+
+def is_demo_by_default(settings: SourceSettings, environment: Mapping[str, str]) -> bool:
+    """Whether records come from the demo only because no host is given."""
+    return settings.is_demo and not environment.get(_HOST, "").strip()
+
+
+def unwanted_demo(reason: str) -> InvalidInput:
+    """The error that the embedded demo is refused, for a `reason`."""
+    what = f"no database is configured, and the embedded demo is refused: {reason}"
+    action = f"Set it to the host of the metadata gateway, or to {DEMO}"
+    return InvalidInput(Issue(what, _HOST, action))
 
 
 def _demo_assets(text: str) -> int:

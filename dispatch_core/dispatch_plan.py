@@ -284,6 +284,11 @@ def _warnings(
         excluded = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
         yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(excluded, 'asset')}"
     yield from checked.parameter_sets.notes
+    if request.job_format == "pipeline" and not checked.parameter_sets.sets:
+        yield (
+            "The jobs have no parameters (null): the example model of the analysis wrapper fails "
+            "on such jobs. Give parameters (analysis_parameters.json)"
+        )
     yield from located.warnings
     yield from _file_warnings(request)
     if request.unwind_list_fields and not request.group_by:

@@ -42,7 +42,8 @@ class Option(NamedTuple):
     otherwise
         The default in words, if the value itself says too little.
     variable
-        Environment variable with the value if the option is not given.
+        Environment variable that other faces than the command line read too, if there is
+        one; `variables` has all.
     """
 
     field: str
@@ -66,6 +67,18 @@ class Option(NamedTuple):
     def name(self) -> str:
         """The name in a notebook: ``file_extension``, ``trial_first``."""
         return self.field.replace(".", "_")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that give the value on the command line.
+
+        ``DISPATCH_PLAN`` and, where the name is distinctive, ``TASKS_PER_JOB`` as the
+        dispatcher of the pipeline template has it; a single word could be anything.
+        """
+        name = self.argument.upper()
+        if not name or self.variable not in ("", f"DISPATCH_{name}"):
+            return (self.variable,) if self.variable else ()
+        return (f"DISPATCH_{name}", name) if "_" in name else (f"DISPATCH_{name}",)
 
 
 _NUMBER: Any = {"kind": "positive", "metavar": "N"}
@@ -101,6 +114,22 @@ def _value(name: str, description: str, **more: Any) -> Option:
     return Option(name, "", description, **{"kind": "object", **more})
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "pipeline": {
+        "job_format": "pipeline",
+        "tasks_per_job": 1,
+        "max_number_of_tasks_dispatched": 1_000,
+        "when_nothing": "marker",
+        "skip_processed": "exact",
+    },
+}
+"""Name -> the values of the options that neither an argument nor a variable gives."""
+
+
+def _preset_text(name: str) -> str:
+    return ", ".join(f"{option}={value}" for option, value in PRESETS[name].items())
+
+
 OPTIONS: dict[str, tuple[Option, ...]] = {
     "which assets": (
         Option(
@@ -112,7 +141,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command(
             "use_data_asset_csv",
-            "1: use the ids of <input_directory>/data_asset_input.csv, column asset_id",
+            "1: use the ids of <input_directory>/data_asset_input.csv, column asset_id; else of "
+            "the only CSV there or one folder below",
             default=False,
             **_SWITCH,
         ),
@@ -263,6 +293,28 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command("output_directory", "where worker folders go", metavar="DIR", default="/results"),
         _command(
+            "when_nothing",
+            "if there is nothing to do: exit with code 3 (fail), or write an empty file "
+            "no_new_jobs into the output folder and exit with 0 (marker)",
+            kind="choice",
+            choices=("fail", "marker"),
+            metavar="fail|marker",
+            default="fail",
+        ),
+        _command(
+            "allowed_files",
+            "files of the platform that may be in the output folder, such as output,*.log",
+            kind="paths",
+            metavar="NAME,...",
+        ),
+        _command(
+            "preset",
+            f"defaults for one purpose: pipeline has {_preset_text('pipeline')}",
+            kind="choice",
+            choices=tuple(PRESETS),
+            metavar="pipeline",
+        ),
+        _command(
             "replace",
             "move what the output folder contains aside first, with its record; replace another "
             "zip, record, ledger or request file",
@@ -270,6 +322,16 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command("zip", "write a zip; no folder, unless output_directory is given", **_FILE),
         _command("plan", "print the plan and write nothing", **_FLAG),
+        _command(
+            "print_request",
+            "print one line of JSON with the fingerprint and the request, for --request",
+            **_FLAG,
+        ),
+        _command(
+            "expect_fingerprint",
+            "write nothing and exit with code 2 if the plan has another fingerprint",
+            metavar="HEX",
+        ),
         _command(
             "ledger",
             "write the exclusion ledger, as CSV or as .json (-: to standard output)",
@@ -294,7 +356,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     "sources": (
         _command(
             "docdb_host",
-            "host of the metadata gateway, with its port unless that is 443, or a mongodb:// URI",
+            "host of the metadata gateway, with its port unless that is 443, or a mongodb:// URI; "
+            "or demo for the embedded demo",
             metavar="HOST",
             otherwise="the embedded demo",
             variable="DOCDB_HOST",

@@ -37,6 +37,7 @@ from dispatch_core.parameter_sets.document import (
 )
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import Query, check_query
+from dispatch_core.text.field_list import read_list
 from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import (
@@ -69,12 +70,10 @@ def _paths(value: Any) -> Any:
     """Field paths written as on the command line: ``a,b`` or ``["a", "b"]``."""
     if not isinstance(value, str):
         return _in_order(value)
-    if not value.lstrip().startswith("["):
-        return [path.strip() for path in value.split(",") if path.strip()]
     try:
-        return load_json(value, "")
+        return read_list(value, "")
     except InvalidInput as error:
-        raise ValueError(f"it is not a JSON list: {error.issues[0].what}") from None
+        raise ValueError(f"it is not a list: {error.issues[0].what}") from None
 
 
 Text = Annotated[str, Field(strict=True)]

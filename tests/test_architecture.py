@@ -20,10 +20,10 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "language": "options text language job_model",
+    "language": "options text language job_model environment",
     "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
     " sources",
-    "request": "request walk listing jobs demo",
+    "request": "request walk listing jobs demo input_folder",
     "single steps": "find trial locate choose connect notebook_arguments processed",
     "plan": "dispatch_plan",
     "all steps": "steps",

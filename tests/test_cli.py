@@ -420,9 +420,20 @@ def test_a_blank_query_means_unset(run: CommandLine, query: str) -> None:
 
 @pytest.mark.parametrize("option", ["--group_by", "--filter_by", "--unwind_list_fields"])
 @pytest.mark.parametrize(
-    "values", [["a.b,c"], ["a.b , c,"], ['["a.b", "c"]'], ["a.b", "c"], ["", "a.b,c"]]
+    "values",
+    [
+        ["a.b,c"],
+        ["a.b , c,"],
+        ['["a.b", "c"]'],
+        ["[a.b,c]"],
+        ["[ 'a.b', c ]"],
+        ["'a.b',\"c\""],
+        ["a.b", "c"],
+        ["", "a.b,c"],
+        ["[]", "[a.b]", "[c]"],
+    ],
 )
-def test_a_list_option_has_three_spellings(option: str, values: list[str]) -> None:
+def test_a_list_option_has_several_spellings(option: str, values: list[str]) -> None:
     arguments = [part for value in values for part in (option, value)]
 
     given = build_parser().parse_args(arguments)
@@ -430,12 +441,271 @@ def test_a_list_option_has_three_spellings(option: str, values: list[str]) -> No
     assert getattr(given, option.removeprefix("--")) == ("a.b", "c")
 
 
-@pytest.mark.parametrize("value", ['["a"', "[1]", '[{"a": 1}]'])
+@pytest.mark.parametrize(
+    "value",
+    ['["a"', "[1]", '[{"a": 1}]', "[a.b", "a.b]", "['a]", "[a, null]", '["a", 1]', '[""b"]'],
+)
 def test_a_list_option_must_be_a_list_of_paths(run: CommandLine, value: str) -> None:
     ran = run("--docdb_query", subject("1"), "--plan", "--group_by", value)
 
     assert ran.code == 2
     assert "--group_by" in ran.err
+
+
+VARIABLES = [
+    ({"TASKS_PER_JOB": "4"}, [], [4, 4, 2]),
+    ({"tasks_per_job": " 4 "}, [], [4, 4, 2]),
+    ({"DISPATCH_TASKS_PER_JOB": "4"}, [], [4, 4, 2]),
+    ({"DISPATCH_TASKS_PER_JOB": "4", "TASKS_PER_JOB": "4"}, [], [4, 4, 2]),
+    ({"TASKS_PER_JOB": ""}, [], [1] * 10),
+    ({"TASKS_PER_JOB": "4"}, ["--tasks_per_job=5"], [5, 5]),
+    ({"TASKS_PER_JOB": "4"}, ["--tasks_per_job", ""], [4, 4, 2]),
+    ({"TASKS_PER_JOB": "4"}, ["--num_parallel_workers=3"], [4, 3, 3]),
+    ({"NUM_PARALLEL_WORKERS": "3"}, ["--tasks_per_job=5"], [5, 5]),
+    ({"NUM_PARALLEL_WORKERS": "3"}, [], [4, 3, 3]),
+]
+
+
+@pytest.mark.parametrize(("environment", "options", "sizes"), VARIABLES)
+def test_an_option_that_is_not_given_takes_its_variable(
+    run: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    options: list[str],
+    sizes: list[int],
+) -> None:
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+
+    dispatch(run, "10", *options)
+
+    assert sizes_of(tmp_path / "out") == sizes
+
+
+def test_a_variable_gives_the_same_jobs_as_its_option_and_the_record_says_so(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--group_by=session.type", "--drop_null_groups=off", "--output_directory=by_option"]
+    run("--docdb_query", subject("11"), *options)
+    for name, text in {
+        "DOCDB_QUERY": subject("11"),
+        "GROUP_BY": "[session.type]",
+        "drop_null_groups": "off",
+        "OUTPUT_DIRECTORY": "out",
+    }.items():
+        monkeypatch.setenv(name, text)
+
+    ran = run("--tasks_per_job=")
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert ran.code == 0
+    assert "group_by (GROUP_BY), drop_null_groups (drop_null_groups)" in ran.out
+    assert tree_of(tmp_path / "out") == tree_of(tmp_path / "by_option")
+    assert record["origins"]["group_by"] == "GROUP_BY"
+    assert record["origins"]["docdb_host"] == "DOCDB_HOST"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("TASKS_PER_JOB", "many", "TASKS_PER_JOB: 'many' is not a whole number. Correct it, or"),
+        ("tasks_per_job", "0", "tasks_per_job: 0 is less than 1. Correct it, or unset it."),
+        ("SPLIT_FILES", "maybe", "SPLIT_FILES: 'maybe' is neither 0 nor 1 (or true, yes, on"),
+        ("ON_MISSING", "stop", "ON_MISSING: 'stop' is not one of report, fail. Write one of"),
+        ("GROUP_BY", "[a.b", "GROUP_BY: '[a.b' has only one bracket of a list. Close the"),
+        ("GROUP_BY", "[1]", "GROUP_BY: the item 1 is not a name. Write names, such as"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_an_error_that_names_it(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
+) -> None:
+    monkeypatch.setenv(name, text)
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: {message}")
+
+
+def test_two_variables_of_one_option_that_differ_are_an_error(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKS_PER_JOB", "4")
+    monkeypatch.setenv("tasks_per_job", "5")
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    assert "--tasks_per_job: TASKS_PER_JOB and tasks_per_job have different values" in ran.err
+
+
+def test_a_replayed_request_ignores_the_variables_of_a_request_and_says_so(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3", "--save_request=saved.json", "--plan")
+    monkeypatch.setenv("TASKS_PER_JOB", "1")
+    monkeypatch.setenv("INPUT_DIRECTORY", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("OUTPUT_DIRECTORY", "again")
+
+    ran = run("--request=saved.json")
+
+    assert sizes_of(tmp_path / "again") == [4, 3, 3]
+    assert "note: TASKS_PER_JOB, INPUT_DIRECTORY ignored: --request says what" in ran.err
+
+
+@pytest.mark.parametrize("name", ["JOB_FORMAT", "job_format", "DISPATCH_JOB_FORMAT"])
+def test_the_job_format_has_the_names_of_other_options(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "pipeline")
+
+    ran = dispatch(run, "1", "--plan")
+
+    assert f"settings: job_format ({name})\n" in ran.out
+
+
+def test_a_single_word_is_a_variable_only_with_a_prefix(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZIP", "-9")
+    monkeypatch.setenv("PLAN", "1")
+    dispatch(run, "1")
+    monkeypatch.setenv("DISPATCH_PLAN", "on")
+
+    ran = dispatch(run, "1", out="planned")
+
+    assert ran.out.endswith("no job was written (--plan)\n")
+    assert sorted(os.listdir(tmp_path)) == ["out", "out.dispatch.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DISPATCH_PRESTE", "DISPATCH_PRESET"),
+        ("DISPATCH_TASK_PER_JOB", "DISPATCH_TASKS_PER_JOB"),
+        ("DISPATCH_BUCKET", "DISPATCH_BUCKETS"),
+        ("DISPATCH_LINKS", ""),
+        ("DISPATCH_OUTPUT_ROOT", ""),
+        ("DISPATCH_MODEL", ""),
+    ],
+)
+def test_a_misspelled_variable_is_a_warning(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+
+    ran = dispatch(run, "1", "--plan")
+
+    warning = f"warning: {name} is not a variable of this program: {meant} is\n"
+    assert ran.out.count(warning) == bool(meant)
+
+
+def test_the_database_of_results_is_not_that_of_the_assets(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCDB_DATABASE", "analysis")
+    monkeypatch.setenv("DOCDB_COLLECTION", "my_project")
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 0
+    assert "/v1/metadata_index/data_assets\n" in ran.out
+
+
+SWITCHES = {
+    True: ["1", "true", "TRUE", "t", "T", "yes", "Yes", "y", "on", "ON"],
+    False: ["0", "false", "False", "f", "no", "NO", "n", "N", "off", "Off"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(text, value) for value, texts in SWITCHES.items() for text in texts]
+)
+def test_a_switch_has_the_words_of_other_tools(text: str, value: bool) -> None:
+    given = build_parser().parse_args([f"--split_files={text}", "--plan", text])
+
+    assert (given.split_files, given.plan) == (value, value)
+
+
+# The file .env and the demo
+
+
+def test_the_variables_of_an_env_file_count_unless_they_exist(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["# the template's", "export TASKS_PER_JOB=4", 'MAX_NUMBER_OF_TASKS_DISPATCHED="2"']
+    (tmp_path / ".env").write_text("\n".join(lines))
+    for name in ("TASKS_PER_JOB", "MAX_NUMBER_OF_TASKS_DISPATCHED"):
+        monkeypatch.setenv(name, "6")  # so that the test restores them
+    monkeypatch.delenv("MAX_NUMBER_OF_TASKS_DISPATCHED")
+
+    ran = dispatch(run, "10")
+
+    assert sizes_of(tmp_path / "out") == [2]
+    assert "tasks_per_job (TASKS_PER_JOB), max_number_of_tasks_dispatched (MAX_" in ran.out
+
+
+@pytest.mark.parametrize("content", [b"NAME=\xff\xfe", b"NAME=a\0b"])
+def test_an_env_file_that_cannot_be_read_is_an_error(
+    run: CommandLine, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    assert ran.err.startswith("error: .env: it cannot be read: ")
+
+
+def test_a_folder_named_env_is_not_read(run: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize("variable", ["CO_COMPUTATION_ID", "CO_CAPSULE_ID", "AWS_BATCH_JOB_ID"])
+@pytest.mark.parametrize("output", ["--plan", "--output_directory=out", "--zip=out.zip"])
+def test_the_demo_is_refused_on_a_platform_unless_it_is_chosen(
+    run_demo: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    output: str,
+) -> None:
+    monkeypatch.setenv(variable, "7f3c")
+
+    refused = run_demo("--docdb_query", subject("900003"), output)
+    written = os.listdir(tmp_path)
+    chosen = run_demo("--docdb_query", subject("900003"), output, "--docdb_host=demo")
+
+    assert (refused.code, written, chosen.code) == (2, [], 0)
+    assert refused.err == (
+        "error: DOCDB_HOST: no database is configured, and the embedded demo is refused: this is "
+        f"a platform ({variable} is set). Set it to the host of the metadata gateway, or to demo.\n"
+    )
+
+
+@pytest.mark.parametrize("output", [[], ["--output_directory=/results/"], ["--output_directory="]])
+def test_the_demo_is_refused_for_the_default_output(
+    run_demo: CommandLine, output: list[str]
+) -> None:
+    ran = run_demo("--docdb_query", subject("900003"), *output)
+
+    assert ran.code == 2
+    assert "the embedded demo is refused: the jobs would go to /results." in ran.err
+
+
+def test_a_plan_and_a_zip_of_the_demo_need_no_output_folder(
+    run_demo: CommandLine, tmp_path: Path
+) -> None:
+    planned = run_demo("--docdb_query", subject("900003"), "--plan")
+    zipped = run_demo("--docdb_query", subject("900003"), "--zip=jobs.zip")
+
+    assert (planned.code, zipped.code) == (0, 0)
+    assert os.listdir(tmp_path) == ["jobs.zip"]
 
 
 def test_assets_that_share_a_field_become_one_job(run: CommandLine, tmp_path: Path) -> None:
@@ -601,16 +871,70 @@ def test_an_input_folder_that_is_not_there_is_an_error(run: CommandLine) -> None
     assert "--input_directory: nowhere is not a folder" in ran.err
 
 
-def test_a_missing_csv_names_the_csv_files_that_exist(
+def test_a_missing_list_of_ids_is_an_error_that_says_where_to_put_it(
     run: CommandLine, inputs: Callable[..., Path]
 ) -> None:
-    folder = inputs()
-    (folder / "my assets.csv").write_text("asset_id\nx\n")
-
-    ran = run("--use_data_asset_csv=1", "--plan", "--input_directory", folder)
+    ran = run("--use_data_asset_csv=1", "--plan", "--input_directory", inputs())
 
     assert ran.code == 2
-    assert "my assets.csv" in ran.err
+    assert "data_asset_input.csv: neither " in ran.err
+    assert "Put data_asset_input.csv with a column asset_id there" in ran.err
+
+
+def test_the_layout_of_the_pipeline_template_is_read_and_said(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    parameters = tmp_path / "in" / "analysis_parameters" / "distributed_parameters.json"
+    ids = tmp_path / "in" / "analysis_data_asset_ids" / "data_asset_input.csv"
+    for path, text in ((parameters, '[{"k": 1}, {"k": 2}]'), (ids, "asset_id\nfirst-id\n")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+
+    ran = run("--use_data_asset_csv=1", "--input_directory=in", "--output_directory=out")
+
+    sets = [job["distributed_parameters"] for job in jobs_of(tmp_path / "out")]
+    origins = json.loads((tmp_path / "out.dispatch.json").read_text())["origins"]
+    assert ran.code == 0
+    assert sorted(sets, key=str) == [[{"k": 1}], [{"k": 2}]]
+    assert "asset list: in/analysis_data_asset_ids/data_asset_input.csv\n" in ran.out
+    assert "parameters file: in/analysis_parameters/distributed_parameters.json\n" in ran.out
+    assert origins["asset_rows"] == "in/analysis_data_asset_ids/data_asset_input.csv"
+    assert origins["parameters"] == "in/analysis_parameters/distributed_parameters.json"
+
+
+def test_files_that_are_not_read_are_a_warning(
+    run: CommandLine, inputs: Callable[..., Path]
+) -> None:
+    folder = inputs({"analysis_parameter": {}}, csv=b"asset_id\nx\n")
+    (folder / "query.json").write_text(subject("1"))
+    (folder / "schema.json").write_text("{}")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "old").mkdir()
+    (folder / "old" / "analysis_parameters.json").write_text("{}")
+
+    ran = run(
+        *["--docdb_query", folder / "query.json", "--parameters_schema", folder / "schema.json"],
+        *["--input_directory", folder, "--plan"],
+    )
+
+    assert ran.code == 0
+    assert (
+        f"warning: not read: {folder}/data_asset_input.csv, {folder}/old/analysis_parameters.json\n"
+    ) in ran.out
+
+
+def test_a_replayed_request_reads_no_input_folder_unless_one_is_given(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    dispatch(run, "1", "--save_request=saved.json")
+    folder = inputs({"analysis_parameter": {"k": 1}})
+
+    without = run("--request=saved.json", "--output_directory=without")
+    given = run("--request=saved.json", "--input_directory", folder, "--output_directory=given")
+
+    assert (without.code, given.code) == (0, 0)
+    assert tree_of(tmp_path / "without") == tree_of(tmp_path / "out")
+    assert jobs_of(tmp_path / "given")[0]["distributed_parameters"] == [{"k": 1}]
 
 
 def test_a_csv_goes_before_a_query_and_says_so(
@@ -635,6 +959,191 @@ def test_on_missing_fail_turns_the_first_exclusion_into_a_stop(
     assert ran.code == 3
     assert "--on_missing=fail: 3 are excluded" in ran.err
     assert os.listdir(tmp_path) == ["ledger.csv"]
+
+
+# What a pipeline needs
+
+
+@pytest.mark.parametrize("query", [subject("unknown"), subject("11")])
+def test_nothing_to_do_can_be_a_marker_and_exit_code_0(
+    run: CommandLine, tmp_path: Path, query: str
+) -> None:
+    ran = run(
+        *["--docdb_query", query, "--file_extension=.nwb", "--output_directory=out"],
+        "--when_nothing=marker",
+    )
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert ran.code == 0
+    assert tree_of(tmp_path / "out") == {"no_new_jobs": b""}
+    assert "warning: nothing to do: no " in ran.out
+    assert "marked: out (no_new_jobs)\n" in ran.out
+    assert (record["status"], record["equation"]["jobs"]) == ("marked", 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--output_directory=out"],
+        ["--output_directory=out", "--when_nothing=fail", "--preset=pipeline"],
+        ["--zip=out.zip", "--when_nothing=marker"],
+        ["--output_directory=out", "--when_nothing=marker", "--on_missing=fail"],
+    ],
+)
+def test_nothing_to_do_is_otherwise_exit_code_3(
+    run: CommandLine, tmp_path: Path, options: list[str]
+) -> None:
+    ran = run("--docdb_query", subject("11"), "--file_extension=.nwb", *options)
+
+    assert ran.code == 3
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_marker_is_not_written_with_plan(run: CommandLine, tmp_path: Path) -> None:
+    ran = run("--docdb_query", subject("unknown"), "--plan", "--when_nothing=marker")
+
+    assert ran.code == 0
+    assert ran.out.endswith("no job was written (--plan)\n")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failed_service_is_never_nothing_to_do(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with S3Server({"data": ["denied/x.nwb"]}) as s3:
+        s3.denied = {"data/"}
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        ran = run(
+            *["--docdb_query", subject("1"), "--file_extension=.nwb", "--buckets=s3"],
+            *["--output_directory=out", "--when_nothing=marker"],
+        )
+
+    assert ran.code == 4
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_of_the_platform_can_be_allowed_by_a_variable(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "output").write_text("log")
+    refused = run("--docdb_query", subject("1"), "--output_directory=out")
+    monkeypatch.setenv("DISPATCH_ALLOWED_FILES", "output,*.log")
+
+    dispatch(run, "1")
+
+    assert refused.code == 2
+    assert "(output). Choose another folder" in refused.err
+    assert len(tree_of(tmp_path / "out")) == 4
+
+
+def test_the_preset_of_the_pipeline_gives_its_defaults(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = inputs({"distributed_parameters": [{"k": 1}, {"k": 2}, {"k": 3}]})
+
+    ran = dispatch(run, "6", "--preset=pipeline", "--input_directory", folder)
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert sizes_of(tmp_path / "out") == [1] * 1_000
+    assert {type(job["distributed_parameters"]) for job in jobs_of(tmp_path / "out")} == {dict}
+    assert "THE CAP CUT 500 JOBS" in ran.out
+    assert record["origins"]["tasks_per_job"] == "preset pipeline"
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "sizes"),
+    [
+        (["--preset=pipeline"], {}, [1] * 10),
+        ([], {"DISPATCH_PRESET": "pipeline"}, [1] * 10),
+        (["--preset=pipeline", "--tasks_per_job=4"], {}, [4, 4, 2]),
+        (["--preset=pipeline"], {"TASKS_PER_JOB": "4"}, [4, 4, 2]),
+        (["--preset=pipeline", "--num_parallel_workers=3"], {}, [4, 3, 3]),
+        (["--preset="], {}, [1] * 10),
+        (["--preset=pipeline", "--max_number_of_tasks_dispatched=2"], {}, [1, 1]),
+    ],
+)
+def test_everything_that_is_given_goes_before_the_preset(
+    run: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    environment: dict[str, str],
+    sizes: list[int],
+) -> None:
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+
+    dispatch(run, "10", *options)
+
+    assert sizes_of(tmp_path / "out") == sizes
+
+
+def test_a_preset_of_the_environment_does_not_change_a_replayed_request(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatch(run, "10", "--num_parallel_workers=3", "--save_request=saved.json")
+    monkeypatch.setenv("DISPATCH_PRESET", "pipeline")
+
+    run("--request=saved.json", "--output_directory=again")
+    run("--request=saved.json", "--output_directory=piped", "--preset=pipeline")
+
+    assert tree_of(tmp_path / "again") == tree_of(tmp_path / "out")
+    assert sizes_of(tmp_path / "piped") == [1] * 10
+
+
+@pytest.mark.parametrize(("format_", "warnings"), [("pipeline", 1), ("seed", 0)])
+def test_jobs_without_parameters_in_the_format_of_the_wrapper_are_a_warning(
+    run: CommandLine, format_: str, warnings: int
+) -> None:
+    ran = dispatch(run, "1", "--plan", f"--job_format={format_}")
+
+    text = "warning: The jobs have no parameters (null): the example model of the analysis wrapper"
+    assert ran.out.count(text) == warnings
+
+
+def test_the_printed_request_is_one_line_that_can_be_replayed(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = dispatch(run, "10", "--print_request", "--num_parallel_workers=3")
+    line = next(line for line in ran.out.splitlines() if line.startswith('{"fingerprint": '))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line.encode())))
+
+    run("--request=-", "--output_directory=again")
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert json.loads(line)["fingerprint"] == record["fingerprint"]
+    assert tree_of(tmp_path / "again") == tree_of(tmp_path / "out")
+
+
+def test_an_expected_fingerprint_is_written_and_another_stops_before_writing(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "10", "--trial_first=3", "--zip=out.zip", "--record=first.json")
+    fingerprint = json.loads((tmp_path / "first.json").read_text())["fingerprint"]
+    expect = f"--expect_fingerprint={fingerprint}"
+
+    same = dispatch(run, "10", "--trial_first=3", expect[:-40])
+    other = run(
+        *["--request=first.json", "--no_trial", expect, "--ledger=ledger.csv"],
+        *["--print_request", "--output_directory=other"],
+    )
+    unknown = run("--docdb_query", subject("10"), expect, "--output_directory=other")
+
+    assert "confirmed: out" in same.out
+    assert (other.code, unknown.code) == (2, 2)
+    assert "other values of trial; assets 10 (expected 3); inputs 10 (expected 3); exc" in other.err
+    assert "no record of the expected dispatch is beside the output" in unknown.err
+    assert not {"other", "ledger.csv"} & set(os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["abc", "x" * 64, "0" * 65, "--------------"])
+def test_an_expected_fingerprint_that_is_not_one_is_an_error(run: CommandLine, text: str) -> None:
+    ran = run("--docdb_query", subject("1"), f"--expect_fingerprint={text}", "--plan")
+
+    assert ran.code == 2
+    assert "--expect_fingerprint: " in ran.err
+    assert "is not a fingerprint. Copy it from" in ran.err
 
 
 # What is written, and where
@@ -1447,7 +1956,12 @@ FULL = "error: standard output: cannot write to it: no space left on device. "
         (["--nonsense"], "2>/dev/full", 2, ""),
         (["--request=-", "--plan"], "<&-", 2, "--request: cannot read standard input: it is cl"),
         (["--request=-", "--plan"], "</dev/null", 2, "error: --request: it is empty"),
-        (["--request=-", "--record=-", "--ledger=-"], "", 2, "output is already the output of"),
+        (
+            ["--request=-", "--output_directory=out", "--record=-", "--ledger=-"],
+            "",
+            2,
+            "output is already the output of",
+        ),
     ],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from dispatch_core.connect import (
     open_metadata_source,
     open_object_lister,
     open_results,
+    require_chosen_demo,
     settings_from,
 )
+from dispatch_core.environment.platform import output_root
 from dispatch_core.errors import InvalidInput
 from dispatch_core.types import Record
 
@@ -126,6 +129,43 @@ def test_settings_are_equal_by_value_so_that_they_key_a_cache() -> None:
     table: dict[SourceSettings, Record] = {one: {}, other: {}, SourceSettings(host="a"): {}}
 
     assert len(table) == 2
+
+
+@pytest.mark.parametrize("host", ["demo", " Demo "])
+def test_the_demo_can_be_chosen_by_its_name(host: str) -> None:
+    settings = settings_from({"DOCDB_HOST": host})
+
+    assert settings == SourceSettings()
+
+
+@pytest.mark.parametrize(
+    ("host", "platform", "is_refused"),
+    [
+        ("", {}, False),
+        ("", {"CO_CAPSULE_ID": " "}, False),
+        ("", {"CO_CAPSULE_ID": "a"}, True),
+        (" ", {"AWS_BATCH_JOB_ID": "a"}, True),
+        ("demo", {"CO_COMPUTATION_ID": "a"}, False),
+        ("example.org", {"CO_COMPUTATION_ID": "a"}, False),
+    ],
+)
+def test_a_platform_runs_on_the_demo_only_if_it_is_chosen(
+    host: str, platform: dict[str, str], is_refused: bool
+) -> None:
+    environment = {"DOCDB_HOST": host, **platform}
+    expected = pytest.raises(InvalidInput, match="demo is refused") if is_refused else nullcontext()
+
+    with expected:
+        require_chosen_demo(settings_from(environment), environment)
+
+
+def test_the_app_writes_into_a_kept_folder_on_a_platform(tmp_path: Path) -> None:
+    platform = {"CO_CAPSULE_ID": "a"}
+
+    assert output_root(platform, tmp_path) == tmp_path / "dispatches"
+    assert output_root(platform, tmp_path / "absent") == Path("dispatches").resolve()
+    assert output_root({}, tmp_path) == Path("dispatches").resolve()
+    assert output_root(platform | {"DISPATCH_OUTPUT_ROOT": "/srv"}, tmp_path) == Path("/srv")
 
 
 def test_a_version_that_the_gateway_lacks_names_the_variable() -> None:

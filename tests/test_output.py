@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from dispatch_core.errors import InvalidInput, ServiceError, WriteFailed
-from dispatch_core.output.folder import write_folder
+from dispatch_core.output.folder import write_folder, write_marker
 from dispatch_core.output.stream import JobFile, WriteResult
 from dispatch_core.output.zip import write_zip, write_zip_file
 from tests.support.file_operations import WRITING, failing, hooked
@@ -287,9 +287,9 @@ def test_anything_else_in_the_folder_is_named_and_nothing_is_touched(
     with pytest.raises(InvalidInput) as refusal:
         write_folder(files, target)
 
-    assert str(refusal.value) == (
+    assert str(refusal.value).startswith(
         f"{target}: the folder holds 1 entry that this dispatch does not have ({named}). "
-        "Choose another folder, or move this one aside (--replace)."
+        "Choose another folder, or move this one aside (--replace)"
     )
     assert tree(target) == stranger
     assert names(target.parent) == ["results"]
@@ -851,3 +851,88 @@ def test_a_parent_that_accepts_no_folder_is_a_typed_error_and_the_retries_end() 
 
     with pytest.raises(WriteFailed):
         write_folder(lambda: [("0/a.json", b"{}")], parent / "never-there")
+
+
+# Files of a platform, and the marker
+
+
+def test_files_of_the_platform_are_named_with_the_option_that_allows_them(target: Path) -> None:
+    put(target, {"output": b"log", "set-up.log": b"log"})
+
+    with pytest.raises(InvalidInput, match=r"of a platform by name \(--allowed_files\)\.$"):
+        write_folder(files, target)
+
+
+def test_allowed_files_stay_beside_the_workers(target: Path) -> None:
+    put(target, {"output": b"log", "set-up.log": b"log"})
+
+    first = write_folder(files, target, allowed=["output", "*.log"])
+    again = write_folder(files, target, allowed=["output", "*.log"])
+
+    assert (first.status, again.status) == ("written", "confirmed")
+    assert tree(target) == {**dict(files()), "output": b"log", "set-up.log": b"log"}
+
+
+@pytest.mark.parametrize("name", ["output/x", "7/x.json", "0/other.json", "notes.txt"])
+def test_a_pattern_allows_no_folder_and_no_other_file(target: Path, name: str) -> None:
+    put(target, {name: b"mine"})
+    allowed = ["output", "7", "0", "other.json", "*"] if "/" in name else ["output"]
+
+    with pytest.raises(InvalidInput, match="the folder holds 1 entry"):
+        write_folder(files, target, allowed=allowed)
+
+
+@pytest.mark.parametrize("before", [None, {}, {"output": b"log"}, {"no_new_jobs": b""}])
+def test_a_marker_is_the_only_file_beside_allowed_ones(
+    target: Path, before: dict[str, bytes] | None
+) -> None:
+    if before is not None:
+        put(target, before)
+
+    result = write_marker(target, allowed=["output"])
+
+    assert (result.status, result.file_count) == ("marked", 0)
+    assert tree(target) == {**(before or {}), "no_new_jobs": b""}
+
+
+@pytest.mark.parametrize("name", ["0/a.json", "notes.txt"])
+def test_a_marker_is_refused_beside_anything_else_or_replaces_it(target: Path, name: str) -> None:
+    put(target, {name: b"mine"})
+    with pytest.raises(InvalidInput, match="the folder holds 1 entry"):
+        write_marker(target)
+    refused = tree(target)
+
+    result = write_marker(target, replace=True)
+
+    assert refused == {name: b"mine"}
+    assert tree(target) == {"no_new_jobs": b""}
+    assert result.moved_aside is not None
+    assert tree(result.moved_aside) == {name: b"mine"}
+
+
+def test_jobs_replace_the_marker_of_an_earlier_run(target: Path) -> None:
+    write_marker(target)
+
+    result = write_folder(files, target)
+
+    assert result.status == "written"
+    assert tree(target) == dict(files())
+
+
+def test_a_marker_beside_complete_jobs_is_removed(target: Path) -> None:
+    write_folder(files, target)
+    (target / "no_new_jobs").touch()
+
+    result = write_folder(files, target)
+
+    assert result.status == "confirmed"
+    assert tree(target) == dict(files())
+
+
+def test_a_file_with_content_under_the_name_of_the_marker_is_not_ours(target: Path) -> None:
+    put(target, {"no_new_jobs": b"mine"})
+
+    with pytest.raises(InvalidInput, match="no_new_jobs"):
+        write_folder(files, target)
+
+    assert tree(target) == {"no_new_jobs": b"mine"}

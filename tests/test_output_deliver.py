@@ -63,6 +63,19 @@ def test_a_folder_a_zip_and_a_record_are_written_together(tmp_path: Path) -> Non
     assert names(tmp_path) == ["jobs.zip", "out", "out.dispatch.json"]
 
 
+def test_a_record_says_where_values_are_from_and_can_be_read_again(tmp_path: Path) -> None:
+    origins = {"tasks_per_job": "TASKS_PER_JOB", "parameters": "in/\udcff/x.json"}
+
+    deliver(PLAN, Target(tmp_path / "out"), origins=origins)
+
+    record = read_record(tmp_path / "out.dispatch.json")
+    assert record is not None
+    assert record["origins"] == {
+        "tasks_per_job": "TASKS_PER_JOB",
+        "parameters": "in/\\udcff/x.json",
+    }
+
+
 def test_a_zip_alone_has_no_record_unless_one_is_named(tmp_path: Path) -> None:
     first = deliver(PLAN, Target(archive=tmp_path / "a.zip"))
     second = deliver(PLAN, Target(archive=tmp_path / "b.zip", record=tmp_path / "b.json"))

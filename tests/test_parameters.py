@@ -16,7 +16,6 @@ from dispatch_core.errors import InvalidInput
 from dispatch_core.parameter_sets.document import (
     build_parameter_sets,
     check_parameters,
-    find_parameters_file,
     parse_parameters,
 )
 from dispatch_core.parameter_sets.edit import wrap_bare
@@ -131,18 +130,6 @@ def test_a_misspelt_key_is_reported_with_its_line_in_any_unicode_encoding() -> N
     for data in (text, text.encode(), text.encode("utf-8-sig"), text.encode("utf-16")):
         with pytest.raises(InvalidInput, match="line 3, column 2: unknown key"):
             parse_parameters(data)
-
-
-def test_the_file_in_analysis_parameters_takes_precedence(tmp_path: Path) -> None:
-    upstream = tmp_path / "analysis_parameters.json"
-    upstream.write_text("{}")
-    assert find_parameters_file(tmp_path) == upstream
-
-    seed = tmp_path / "analysis_parameters" / "analysis_parameters.json"
-    seed.parent.mkdir()
-    seed.write_text("{}")
-
-    assert find_parameters_file(tmp_path) == seed
 
 
 @given(st.binary() | st.text() | st.text(st.sampled_from('{}[]",:0fixed_paramts')))

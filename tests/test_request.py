@@ -194,7 +194,7 @@ def test_a_record_of_an_earlier_dispatch_is_replayed_by_the_request_it_holds() -
         ({"several_files": "newst"}, "Did you mean newest?"),
         ({"group_by": [""]}, "group_by: '' is not a field path. Give a list such as"),
         ({"group_by": 5}, "group_by: 5 is not a list of field paths. Give a list such as"),
-        ({"group_by": '["a"'}, "group_by: it is not a JSON list: the text ends too early."),
+        ({"group_by": '["a"'}, "group_by: it is not a list: the text ends too early."),
         ({"group_by": ["\ud800"]}, "group_by: it contains half of a surrogate pair"),
         ({"excluded": "r-1"}, "excluded: 'r-1' is not a list of record ids."),
         ({"excluded": [5]}, "excluded: 5 is not a record id."),

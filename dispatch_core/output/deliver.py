@@ -9,15 +9,16 @@ the jobs are there, and `Delivery.record_error` says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dispatch_core.dispatch import require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, WriteFailed
-from dispatch_core.output.folder import write_folder
+from dispatch_core.output.folder import MARKER, write_folder, write_marker
 from dispatch_core.output.record import read_record, record_text
 from dispatch_core.output.stream import Status, WriteResult
 from dispatch_core.output.target import Target, check_target
@@ -68,7 +69,8 @@ class Delivery:
             # "." has no name of its own, and is the old folder if that was moved aside
             named = self.target.folder and self.target.folder.name
             folder = self.target.folder if named else self.folder.target
-            yield f"{self.folder.status}: {folder} ({_size(self.folder)}){moved}"
+            content = MARKER if self.folder.status == "marked" else _size(self.folder)
+            yield f"{self.folder.status}: {folder} ({content}){moved}"
         if self.archive is not None:
             jobs = counted(self.archive.file_count, "job")
             yield f"zip {self.archive.status}: {self.target.archive} ({jobs})"
@@ -86,6 +88,7 @@ def deliver(
     target: Target,
     *,
     dispatched_by: str = "",
+    origins: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> Delivery:
     """The jobs of `plan` in `target`, complete and durable, with their record.
@@ -111,7 +114,24 @@ def deliver(
             )
         folder = _write_folder(plan, target, progress)
         archive = None if staged is None else _publish(staged, folder)
-    return _with_record(plan, record, Delivery(target, folder, archive), dispatched_by)
+    delivery = Delivery(target, folder, archive)
+    text = partial(record_text, plan, delivery.status, dispatched_by, origins)
+    return _with_record(plan, record, delivery, text)
+
+
+def deliver_marker(
+    plan: DispatchPlan, target: Target, *, origins: Mapping[str, str] | None = None
+) -> Delivery:
+    """The file that says that `plan` has no job in the folder of `target`, with the record.
+
+    No zip is written. Raises as `deliver` does.
+    """
+    assert target.folder is not None, "a marker is a file in a folder"
+    check_target(target)
+    record = target.record_file
+    folder = write_marker(target.folder, replace=target.replace, allowed=target.allowed)
+    text = partial(record_text, plan, folder.status, "", origins)
+    return _with_record(plan, record, Delivery(target, folder, None), text)
 
 
 def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> WriteResult | None:
@@ -122,6 +142,7 @@ def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> Wri
         plan.files,
         target.folder,
         replace=target.replace,
+        allowed=target.allowed,
         progress=lambda done: progress("writing", done, total),
     )
 
@@ -141,7 +162,7 @@ def _publish(staged: StagedZip, folder: WriteResult | None) -> WriteResult:
 
 
 def _with_record(
-    plan: DispatchPlan, file: str | Path | None, delivery: Delivery, dispatched_by: str
+    plan: DispatchPlan, file: str | Path | None, delivery: Delivery, text: Callable[[], str]
 ) -> Delivery:
     """`delivery` with its record in `file`, or with the reason why there is none."""
     result = delivery.folder or delivery.archive
@@ -150,7 +171,7 @@ def _with_record(
     if delivery.target.record is None and _is_kept(plan, result, Path(file)):
         return replace(delivery, record=file, is_record_kept=True)
     try:
-        write_text_file(file, record_text(plan, result.status, dispatched_by))
+        write_text_file(file, text())
     except (InvalidInput, WriteFailed) as error:
         return replace(delivery, record_error=_without_record(error))
     return replace(delivery, record=file)

@@ -20,10 +20,11 @@ import errno
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from dispatch_core.errors import InvalidInput, Issue, ServiceError
@@ -45,6 +46,7 @@ from dispatch_core.output.stage import (
     INNER_PREFIX,
     Lock,
     Moves,
+    Race,
     entries_of,
     is_inner_stage,
     locked,
@@ -56,6 +58,9 @@ from dispatch_core.output.stage import (
     watch_race,
 )
 from dispatch_core.output.stream import JobFile, JobStream, Status, WriteResult, worker_of
+
+MARKER = "no_new_jobs"
+"""The file that says that a dispatch has no job, where a pipeline waits for its output."""
 
 _NAMED = 5
 """Entries that a refusal names; the others are counted."""
@@ -78,6 +83,7 @@ def write_folder(
     *,
     replace: bool = False,
     progress: Callable[[int], None] | None = None,
+    allowed: Sequence[str] = (),
 ) -> WriteResult:
     """The dispatch as worker folders in `target`, complete and durable, or an error.
 
@@ -99,6 +105,8 @@ def write_folder(
     progress
         Called with the number of files that are synced in the stage so far. An
         exception from it, or from the stream, undoes everything and is passed on.
+    allowed
+        Names or patterns (``*.log``) of files that a platform may have in the folder.
 
     Raises
     ------
@@ -110,14 +118,61 @@ def write_folder(
         The disk failed; no partial output is left.
     """
     with disk_errors(target, "folder"):
-        order = _Order(files, real_target(target), replace, progress)
+        order = _Order(files, real_target(target), replace, progress, tuple(allowed))
         remove_dead_stages(order.target)
         for _ in range(ATTEMPTS):
             if result := _attempt(order):
                 return result
-    raise ServiceError(
-        Issue("other dispatches keep changing the folder", str(target), "Run again later.")
-    )
+    raise _still_changing(target)
+
+
+def write_marker(
+    target: Path, *, replace: bool = False, allowed: Sequence[str] = ()
+) -> WriteResult:
+    """The empty file `MARKER` alone in the folder `target`, durable: the dispatch has no job.
+
+    A part of an earlier dispatch in the folder would be run as if it were new, so it is
+    refused, or with `replace` moved aside; raises as `write_folder` does.
+    """
+    with disk_errors(target, "folder"):
+        order = _Order(tuple, real_target(target), replace, None, tuple(allowed))
+        remove_dead_stages(order.target)
+        for _ in range(ATTEMPTS):
+            make_parents(order.target)
+            if result := _mark(order):
+                return result
+    raise _still_changing(target)
+
+
+def _still_changing(target: Path) -> ServiceError:
+    what = "other dispatches keep changing the folder"
+    return ServiceError(Issue(what, str(target), "Run again later."))
+
+
+def _mark(order: _Order) -> WriteResult | None:
+    """The result, or None if another dispatch changed the target meanwhile."""
+    descriptor = os.open(order.target, os.O_RDONLY | os.O_DIRECTORY)
+    with locked(Lock(descriptor, order.target)) as lock:
+        found = _compare((), order)
+        if found.unexpected_count and not order.replace:
+            raise _occupied(order.target, found)
+        if found.unexpected_count:
+            return _replace_by_marker(order)
+        remove_inner_stages(order.target)
+        # in the locked folder, also if its path leads to another one now
+        os.close(os.open(MARKER, os.O_WRONLY | os.O_CREAT, 0o666, dir_fd=descriptor))
+        _sync_target(order.target)
+        return WriteResult(order.target, "marked", 0, 0) if lock.holds() else None
+
+
+def _replace_by_marker(order: _Order) -> WriteResult | None:
+    """Moves the target and its record aside, and a folder with the marker into place."""
+    _refuse_mount(order.target)
+    with new_stage(order.target.parent, stage_prefix(order.target), new_folder) as stage:
+        _write_file(str(stage / MARKER), b"")
+        sync_folder(stage)
+        race, aside = _swap(stage, order.target)
+    return None if race.lost else WriteResult(order.target, "marked", 0, 0, aside)
 
 
 def check_folder(target: Path) -> None:
@@ -138,6 +193,15 @@ class _Order:
     target: Path
     replace: bool
     progress: Callable[[int], None] | None
+    allowed: tuple[str, ...] = ()
+
+    def allows(self, entry: os.DirEntry[str]) -> bool:
+        """Whether the entry may be beside worker folders: an allowed file, or our marker."""
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        if entry.name == MARKER:
+            return entry.stat(follow_symlinks=False).st_size == 0
+        return any(fnmatchcase(entry.name, pattern) for pattern in self.allowed)
 
     def stream(self) -> JobStream:
         with callers_errors():
@@ -182,7 +246,7 @@ def _create(order: _Order) -> WriteResult | None:
 def _settle(order: _Order, lock: Lock) -> WriteResult | None:
     """The result for a target that exists and is locked."""
     stream = order.stream()
-    found = _compare(stream, order.target)
+    found = _compare(stream, order)
     if found.unexpected_count and not order.replace:
         raise _occupied(order.target, found)
     if found.unexpected_count:
@@ -191,10 +255,18 @@ def _settle(order: _Order, lock: Lock) -> WriteResult | None:
     if found.matched < stream.file_count:
         return _finish(order, lock, "finished" if found.matched else "written")
     # A process that died after its renames may not have made them durable.
-    for worker in os.listdir(order.target):
-        sync_folder(order.target / worker)
+    for entry in entries_of(order.target).values():
+        if entry.is_dir(follow_symlinks=False):
+            sync_folder(Path(entry.path))
+    _remove_marker(order.target)
     _sync_target(order.target)
     return order.result("confirmed", stream)
+
+
+def _remove_marker(target: Path) -> None:
+    """Removes the file that said that a dispatch had no job."""
+    with suppress(FileNotFoundError):
+        os.unlink(target / MARKER)
 
 
 def _finish(order: _Order, lock: Lock, status: Status) -> WriteResult | None:
@@ -212,6 +284,7 @@ def _finish(order: _Order, lock: Lock, status: Status) -> WriteResult | None:
         with watch_race() as race, Moves() as moves:
             _place(moves, stage, order.target)
             os.rmdir(stage)
+            _remove_marker(order.target)
             _sync_target(order.target)
     return None if race.lost else order.result(status, stream)
 
@@ -230,20 +303,30 @@ def _place(moves: Moves, stage: Path, target: Path) -> None:
 
 def _replace(order: _Order) -> WriteResult | None:
     """Moves the target and its record aside and the new folder into place, or changes nothing."""
-    if os.path.ismount(order.target):
-        raise _cannot_move(order.target)
+    _refuse_mount(order.target)
     stream = order.stream()
     with new_stage(order.target.parent, stage_prefix(order.target), new_folder) as stage:
         _fill(stage, stream, order)
-        aside = _free_name(order.target)
-        with watch_race() as race, Moves() as moves:
-            # first the record: after a crash it must not describe the new folder
-            if os.path.lexists(record_beside(order.target)):
-                moves.move(record_beside(order.target), record_beside(aside))
-            _move_aside(moves, order.target, aside)
-            moves.move(stage, order.target)
-            sync_folder(order.target.parent)
+        race, aside = _swap(stage, order.target)
     return None if race.lost else order.result("replaced", stream, aside)
+
+
+def _refuse_mount(target: Path) -> None:
+    if os.path.ismount(target):
+        raise _cannot_move(target)
+
+
+def _swap(stage: Path, target: Path) -> tuple[Race, Path]:
+    """Moves the target with its record aside and the stage into its place: where it is now."""
+    aside = _free_name(target)
+    with watch_race() as race, Moves() as moves:
+        # first the record: after a crash it must not describe the new folder
+        if os.path.lexists(record_beside(target)):
+            moves.move(record_beside(target), record_beside(aside))
+        _move_aside(moves, target, aside)
+        moves.move(stage, target)
+        sync_folder(target.parent)
+    return race, aside
 
 
 def _move_aside(moves: Moves, target: Path, aside: Path) -> None:
@@ -280,6 +363,7 @@ class _Comparison:
     matched: int = 0
     unexpected: list[str] = field(default_factory=list)
     unexpected_count: int = 0
+    loose_files: int = 0
 
     def add_unexpected(self, path: str) -> None:
         self.unexpected_count += 1
@@ -287,11 +371,13 @@ class _Comparison:
             self.unexpected.append(path)
 
 
-def _compare(stream: Iterable[JobFile], target: Path) -> _Comparison:
-    found = _Comparison()
-    there = entries_of(target)
-    for name in [name for name, entry in there.items() if is_inner_stage(entry)]:
-        del there[name]
+def _compare(stream: Iterable[JobFile], order: _Order) -> _Comparison:
+    found, target = _Comparison(), order.target
+    there = {
+        name: entry
+        for name, entry in entries_of(target).items()
+        if not is_inner_stage(entry) and not order.allows(entry)
+    }
     for worker, group in itertools.groupby(stream, lambda file: worker_of(file[0])):
         entry = there.pop(worker, None)
         if entry is not None and entry.is_dir(follow_symlinks=False):
@@ -300,6 +386,7 @@ def _compare(stream: Iterable[JobFile], target: Path) -> _Comparison:
             found.add_unexpected(worker)
     for name in sorted(there):
         found.add_unexpected(name)
+        found.loose_files += there[name].is_file(follow_symlinks=False)
     return found
 
 
@@ -335,6 +422,8 @@ def _occupied(target: Path, found: _Comparison) -> InvalidInput:
     names += f" and {more} more" if more else ""
     entries = "1 entry" if found.unexpected_count == 1 else f"{found.unexpected_count} entries"
     other = "empty this one" if os.path.ismount(target) else "move this one aside (--replace)"
+    if found.loose_files == found.unexpected_count:
+        other += "; the command line can allow files of a platform by name (--allowed_files)"
     return InvalidInput(
         Issue(
             f"the folder holds {entries} that this dispatch does not have ({names})",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +14,16 @@ from dispatch_core.errors import InvalidInput, Issue, showable
 from dispatch_core.text.strict_json import load_json
 
 
-def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") -> dict[str, Any]:
+def dispatch_record(
+    plan: DispatchPlan,
+    status: str,
+    dispatched_by: str = "",
+    origins: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """The record of a dispatch as a JSON object.
 
-    ``dispatched_by`` is null if users do not sign in.
+    ``dispatched_by`` is null if users do not sign in. ``origins`` maps an option of the
+    command line to where its value is from: the option itself, or a variable.
     """
     return {
         "record": 1,
@@ -29,6 +36,7 @@ def dispatch_record(plan: DispatchPlan, status: str, dispatched_by: str = "") ->
         "equation": asdict(plan.equation),
         "request": json.loads(plan.request.to_json()),
         "processed": _processed(plan),
+        "origins": {name: showable(text) for name, text in (origins or {}).items()},
         "warnings": list(map(str, plan.warnings)),
         "exclusions": [
             # a name may contain half a surrogate pair, and a record is read again
@@ -61,9 +69,14 @@ def _processed(plan: DispatchPlan) -> dict[str, Any] | None:
     }
 
 
-def record_text(plan: DispatchPlan, status: str, dispatched_by: str = "") -> str:
+def record_text(
+    plan: DispatchPlan,
+    status: str,
+    dispatched_by: str = "",
+    origins: Mapping[str, str] | None = None,
+) -> str:
     """The record of a dispatch as the text of its file."""
-    record = dispatch_record(plan, status, dispatched_by)
+    record = dispatch_record(plan, status, dispatched_by, origins)
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -14,7 +14,7 @@ from dispatch_core.output.disk import callers_errors
 JobFile = tuple[str, bytes]
 """A path below the output folder, ``0/<uuid>.json``, and the bytes of the file."""
 
-Status = Literal["written", "finished", "confirmed", "replaced"]
+Status = Literal["written", "finished", "confirmed", "replaced", "marked"]
 
 _JOB_PATH = re.compile(r"(0|[1-9][0-9]{0,8})/([A-Za-z0-9][A-Za-z0-9._-]{0,199}\.json)")
 
@@ -28,7 +28,7 @@ class WriteResult:
     status
         ``written``: the target was absent or empty. ``finished``: it had a part of this
         dispatch. ``confirmed``: it had all of it, and nothing was written.
-        ``replaced``: it had something else.
+        ``replaced``: it had something else. ``marked``: a file says that the dispatch has no job.
     file_count, worker_count
         Of the whole dispatch, including files that existed before.
     moved_aside

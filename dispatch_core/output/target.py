@@ -36,6 +36,8 @@ class Target:
     inputs
         Files and folders that the plan was read from. No output may be one of them,
         contain one, or be inside one.
+    allowed
+        Names or patterns of files that a platform may have in the folder.
     """
 
     folder: Path | None = None
@@ -43,6 +45,7 @@ class Target:
     record: str | Path | None = None
     replace: bool = False
     inputs: tuple[Path, ...] = ()
+    allowed: tuple[str, ...] = ()
 
     @property
     def record_file(self) -> str | Path | None:

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
@@ -71,17 +70,6 @@ class MergedSet:
     def origin(self, key: str) -> str:
         """The top-level key of the document that `key` of this set comes from."""
         return FIXED if key in self.inherited else str(self.own[0])
-
-
-def find_parameters_file(input_directory: Path) -> Path | None:
-    """The parameters file of an input folder: in the seed's folder, else in upstream's."""
-    for path in (
-        input_directory / "analysis_parameters" / FILE_NAME,
-        input_directory / FILE_NAME,
-    ):
-        if path.is_file():
-            return path
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def run_process(
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-SETTINGS = ("DOCDB_", "DISPATCH_", "AWS_")
+SETTINGS = ("DOCDB_", "DISPATCH_", "AWS_", "CO_")
 
 
 def clean_environment() -> dict[str, str]:

@@ -18,9 +18,12 @@ from dispatch_core.connect import (
     open_metadata_source,
     open_object_lister,
     open_results,
+    require_chosen_demo,
     settings_from,
 )
 from dispatch_core.dispatch import missing_results
+from dispatch_core.environment import platform
+from dispatch_core.environment.env_file import load_env_file
 from dispatch_core.errors import Issue, NothingFound
 from dispatch_core.insight.advice import Advice, Translation, advise, translate
 from dispatch_core.insight.facets import FacetCounts, count_facets
@@ -51,14 +54,22 @@ class Sources:
     cluster: DaskCluster | None = None
 
 
+@st.cache_resource(max_entries=1, show_spinner=False)
+def read_env_file() -> bool:
+    """Whether the folder of the app has a ``.env``, whose variables are then set."""
+    return load_env_file()
+
+
 def current_settings() -> SourceSettings:
     """The sources of this server, from its environment; the same for all sessions."""
-    return settings_from(os.environ)
+    settings = settings_from(os.environ)
+    require_chosen_demo(settings, os.environ)
+    return settings
 
 
 def output_root() -> Path:
     """The folder in which the app may write; a user gives only a name in it."""
-    return Path(os.environ.get("DISPATCH_OUTPUT_ROOT") or "dispatches").resolve()
+    return platform.output_root(os.environ)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)  # also opened outside the script thread

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.types import Notice
-from pages.shared.state.services import current_settings
+from pages.shared.state.services import current_settings, read_env_file
 from pages.shared.state.session import Session
 
 
@@ -32,6 +32,7 @@ def show_error(error: DispatchError | None) -> None:
 def require_settings() -> None:
     """Show the error of an environment variable, if there is one, and nothing else."""
     try:
+        read_env_file()
         current_settings()
     except InvalidInput as error:
         show_error(error)

@@ -1,0 +1,1 @@
+"""What the surroundings of the process say: its ``.env`` file, and the platform it runs on."""

@@ -1,0 +1,1 @@
+"""The files of an input folder: which are read, and which are not."""
