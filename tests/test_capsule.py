@@ -32,6 +32,13 @@ PANEL = {
 }
 """The thirteen fields of the existing panel, as it sends them."""
 
+WRAPPER = {
+    "url": "https://codeocean.example/capsule/1111111",
+    "name": "demo-unit-quality",
+    "version": "3.0",
+}
+"""One of those whose results the demo has."""
+
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
@@ -77,6 +84,7 @@ def test_the_run_script_takes_the_panel_and_the_variables_of_the_template(
         DOCDB_HOST="demo",
         DOCDB_DATABASE="analysis",
         DOCDB_COLLECTION="my_project",
+        ANALYSIS_CODE=json.dumps(WRAPPER),
         PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     )
 
@@ -86,6 +94,7 @@ def test_the_run_script_takes_the_panel_and_the_variables_of_the_template(
     assert set(sizes_of(tmp_path / "results")) == {1}
     assert f"parameters file: {inputs}/analysis_parameters.json\n" in ran.out
     assert json.loads(line)["request"]["job_format"] == "pipeline"
+    assert json.loads(line)["request"]["skip_processed"] == "exact"
     assert all(isinstance(job["s3_location"], list) for job in jobs_of(tmp_path / "results"))
 
 

@@ -607,7 +607,7 @@ def test_the_database_of_results_is_not_that_of_the_assets(
     monkeypatch.setenv("DOCDB_DATABASE", "analysis")
     monkeypatch.setenv("DOCDB_COLLECTION", "my_project")
 
-    ran = run("--docdb_query", subject("1"), "--plan")
+    ran = run("--docdb_query", subject("1"), "--plan", "--skip_processed=no")
 
     assert ran.code == 0
     assert "/v1/metadata_index/data_assets\n" in ran.out

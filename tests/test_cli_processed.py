@@ -94,6 +94,13 @@ def test_a_rule_excludes_jobs_before_they_get_workers(
     assert [row["reason"] for row in ledger] == ["already_processed"] * (5 - len(left))
 
 
+def test_the_preset_of_the_pipeline_excludes_what_the_wrapper_would_skip(run: CommandLine) -> None:
+    ran = run(*ALL, CODE, "--preset=pipeline")
+
+    assert ran.code == 0
+    assert names() == ["a1", "a2", "a3", "a4"]
+
+
 def test_a_second_run_with_a_cap_goes_on_with_the_next_jobs(run: CommandLine) -> None:
     ran = run(*ALL, CODE, "--skip_processed=any_version", "--max_number_of_tasks_dispatched=1")
 
