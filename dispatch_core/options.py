@@ -113,7 +113,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _value("excluded", "record ids that are excluded by hand", default=()),
         _same(
             "filter_latest",
-            "keep the asset with the greatest value of this field, one for each filter_by",
+            "keep the asset with the latest value of this field, one for each filter_by",
             **_FIELD,
         ),
         _same(

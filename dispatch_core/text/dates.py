@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR, UTC, date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -48,15 +48,35 @@ class Moment:
 LONGEST: Final = 100
 """The most characters of a date; a longer text is prose."""
 
+
+def convention_between(one: Moment, other: Moment) -> str:
+    """The convention that decided which of two moments is later, or ``""``.
+
+    "a day counts from its start", or "a time without an offset is UTC".
+    """
+    apart = abs(one.at - other.at)
+    if one.has_clock != other.has_clock and apart < timedelta(hours=24):
+        return "a day counts from its start"
+    if one.has_offset != other.has_offset and apart <= _GREATEST_OFFSET:
+        return "a time without an offset is UTC"
+    return ""
+
+
+_GREATEST_OFFSET: Final = timedelta(hours=14)
+
 _Layouts: TypeAlias = Mapping[str, Moment]
 """Layout ("month first", "milliseconds") -> what a value means in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Readings:
-    """All meanings of one value. Values of one ``family`` are written in the same layout."""
+    """All meanings of one value. Values of one ``family`` are written in the same layout.
+
+    ``is_plain`` is set if the value may also be a number or a version (``2022.1.2``).
+    """
 
     family: str = ""
+    is_plain: bool = False
     layouts: _Layouts = field(default_factory=dict)
 
 
@@ -65,10 +85,12 @@ class DateReader:
     """Reads the values of one field; make it with `read`.
 
     ``decided`` has, for each family of undecided values ("numbers separated by /"), the
-    layouts in which all values of the field can be read.
+    layouts in which all values of the field can be read. ``has_dates`` is set if any value
+    is a date for sure, and not a number or a version that can also be a date.
     """
 
     decided: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    has_dates: bool = False
 
     def possible(self, value: Any) -> tuple[Moment, ...]:
         """Every moment that `value` can mean, in order of time; none if it is not a date."""
@@ -90,12 +112,15 @@ def read(values: Iterable[Any]) -> DateReader:
     contradict each other, and each keeps all its readings.
     """
     decided: dict[str, frozenset[str]] = {}
+    has_dates = False
     for value in _flat(values):
         readings = _readings(value)
+        has_dates = has_dates or bool(readings.layouts and not readings.is_plain)
         if readings.layouts and readings.family:
             names = decided.get(readings.family, frozenset(readings.layouts))
             decided[readings.family] = names & readings.layouts.keys()
-    return DateReader({family: names for family, names in decided.items() if names})
+    kept = {family: names for family, names in decided.items() if names}
+    return DateReader(kept, has_dates)
 
 
 def moment_of(value: Any) -> Moment | None:
@@ -148,7 +173,7 @@ def _extended(value: Mapping[str, Any]) -> _Readings:
 
 
 def _sure(moment: Moment | None) -> _Readings:
-    return _Readings() if moment is None else _Readings("", {"": moment})
+    return _Readings() if moment is None else _Readings(layouts={"": moment})
 
 
 def _common_iso(text: str) -> Moment | None:
@@ -221,7 +246,7 @@ def _number_readings(value: Decimal | float) -> _Readings:
             layouts[name] = moment
     if number == int(number):
         layouts |= _compact(str(int(number)))
-    return _Readings(f"{len(str(int(number)))} digits", layouts)
+    return _Readings(f"{len(str(int(number)))} digits", True, layouts)
 
 
 def _compact(digits: str) -> dict[str, Moment]:
@@ -286,6 +311,10 @@ def _year_first(found: re.Match[str]) -> _Readings:
     return _sure(_at(int(found["y"]), int(found["m"]), int(found["d"]), found))
 
 
+def _like_a_version(found: re.Match[str]) -> _Readings:
+    return replace(_year_first(found), is_plain=found["hour"] is None)
+
+
 def _week(found: re.Match[str]) -> _Readings:
     try:
         day = date.fromisocalendar(int(found["y"]), int(found["w"]), int(found["d"] or 1))
@@ -326,7 +355,7 @@ def _three_numbers(found: re.Match[str]) -> _Readings:
         orders["year first"] = (_full_year(first, found["a"]), second, third)
     moments = {name: _at(*numbers, found) for name, numbers in orders.items()}
     kept = {name: moment for name, moment in moments.items() if moment}
-    return _Readings(f"numbers separated by {found['s']}", kept)
+    return _Readings(f"numbers separated by {found['s']}", False, kept)
 
 
 def _full_year(number: int, digits: str) -> int:
@@ -339,7 +368,8 @@ def _full_year(number: int, digits: str) -> int:
 _PATTERNS: Final = tuple(
     (_pattern(text), meaning)
     for text, meaning in (
-        (rf"(?P<y>\d{{4}})(?P<s>[-/.])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_THEN_CLOCK}", _year_first),
+        (rf"(?P<y>\d{{4}})(?P<s>[-/])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_THEN_CLOCK}", _year_first),
+        (rf"(?P<y>\d{{4}})\.(?P<m>\d\d?)\.(?P<d>\d\d?){_THEN_CLOCK}", _like_a_version),
         (rf"(?P<y>\d{{4}})(?P<m>\d\d)(?P<d>\d\d){_THEN_CLOCK}", _year_first),
         (rf"{_THREE}(?P<c>\d{{4}}|\d\d){_THEN_CLOCK}", _three_numbers),
         (rf"(?P<a>\d\d?)(?P<s>\.)(?P<b>\d\d?)\.(?P<c>\d{{4}}){_THEN_CLOCK}", _three_numbers),
