@@ -36,6 +36,7 @@ class SourceSettings:
     ``host`` "" is the embedded demo. ``buckets`` is "demo", "s3" or a folder with a
     sub-folder for each bucket; "" is "demo" with the demo host, else "s3".
     ``inventory`` has the locations of S3 inventories, comma-separated, to read instead;
+    ``request_payer`` "requester" accepts the charges of buckets for which the requester pays;
     ``dask_scheduler`` "" locates files with threads of this process.
     """
 
@@ -47,6 +48,7 @@ class SourceSettings:
     demo_assets: int = DEMO_ASSETS
     dask_scheduler: str = ""
     inventory: str = ""
+    request_payer: str = ""
 
     @property
     def is_demo(self) -> bool:
@@ -60,7 +62,7 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
     def get(argument: str) -> str:
         option = option_of(argument)
         text = environment.get(option.variable, "").strip() or option.default or ""
-        if option.choices and text not in option.choices:
+        if text and option.choices and text not in option.choices:
             what = f"{text[:40]!r} is not one of {', '.join(option.choices)}"
             raise InvalidInput(Issue(what, option.variable, "Write one of them, or unset it"))
         return text
@@ -72,6 +74,7 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
         collection=get("docdb_collection"),
         buckets=get("buckets"),
         inventory=get("s3_inventory"),
+        request_payer=get("request_payer"),
         dask_scheduler=get("dask_scheduler"),
         demo_assets=_demo_assets(environment.get("DISPATCH_DEMO_ASSETS", "").strip()),
     )
@@ -111,11 +114,12 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
 
     If it is used `soon`, boto3 is prepared in the background, which takes a third of a second.
     """
+    pays = bool(settings.request_payer)
     if settings.inventory:
         from dispatch_core.sources.inventory import InventoryLister
 
         places = (place.strip() for place in settings.inventory.split(","))
-        return InventoryLister([place for place in places if place])
+        return InventoryLister([place for place in places if place], pays=pays)
     buckets = settings.buckets or (DEMO if settings.is_demo else S3)
     if buckets == DEMO:
         from dispatch_core.demo.buckets import DemoLister
@@ -124,7 +128,7 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     if buckets == S3:
         from dispatch_core.sources.s3 import S3Lister
 
-        lister = S3Lister()
+        lister = S3Lister(pays=pays)
         if soon and not settings.dask_scheduler:
             lister.prepare()
         return lister

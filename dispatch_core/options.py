@@ -298,6 +298,15 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             variable="DISPATCH_S3_INVENTORY",
         ),
         _command(
+            "request_payer",
+            "requester: your account pays for the requests to S3, as some buckets demand",
+            kind="choice",
+            choices=("requester",),
+            metavar="requester",
+            otherwise="the owner of the bucket",
+            variable="AWS_REQUEST_PAYER",
+        ),
+        _command(
             "dask_scheduler",
             "locate files on this Dask cluster, tcp://HOST:8786",
             metavar="ADDRESS",

@@ -36,6 +36,7 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
         "DOCDB_COLLECTION": "collection\n",
         "DISPATCH_BUCKETS": " s3",
         "DISPATCH_DEMO_ASSETS": " 50 ",
+        "AWS_REQUEST_PAYER": "requester",
     }
 
     assert settings_from(environment) == SourceSettings(
@@ -45,6 +46,7 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
         collection="collection",
         buckets="s3",
         demo_assets=50,
+        request_payer="requester",
     )
 
 
@@ -53,6 +55,7 @@ def test_a_blank_variable_counts_as_unset(blank: str) -> None:
     names = ("HOST", "VERSION", "DATABASE", "COLLECTION")
     environment = {f"DOCDB_{name}": blank for name in names}
     environment |= {"DISPATCH_BUCKETS": blank, "DISPATCH_DEMO_ASSETS": blank}
+    environment |= {"AWS_REQUEST_PAYER": blank}
 
     assert settings_from(environment) == SourceSettings()
 
@@ -147,3 +150,8 @@ def test_the_local_files_and_folders_of_the_sources_are_known(
     environment: dict[str, str], inputs: tuple[Path, ...]
 ) -> None:
     assert local_inputs(settings_from(environment)) == inputs
+
+
+def test_another_payer_than_the_requester_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="AWS_REQUEST_PAYER: 'me' is not one of requester"):
+        settings_from({"AWS_REQUEST_PAYER": "me"})

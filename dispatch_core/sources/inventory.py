@@ -43,8 +43,9 @@ class InventoryLister:
         Manifests, folders or Parquet files; local paths or ``s3://`` locations.
     """
 
-    def __init__(self, locations: Sequence[str]) -> None:
+    def __init__(self, locations: Sequence[str], *, pays: bool = False) -> None:
         self._locations = tuple(locations)
+        self._pays = pays
         self._duckdb = _import_duckdb()
         self._folder = tempfile.TemporaryDirectory(prefix="inventory-", ignore_cleanup_errors=True)
         self._inventories = [read_inventory(location, self._fetch) for location in self._locations]
@@ -54,8 +55,8 @@ class InventoryLister:
         self._tables: dict[str, str] = {}
         self._buckets = {one.bucket for one in self._inventories} - {""}
 
-    def __reduce__(self) -> tuple[Callable[..., InventoryLister], tuple[tuple[str, ...]]]:
-        return _process_lister, (self._locations,)
+    def __reduce__(self) -> tuple[Callable[..., InventoryLister], tuple[tuple[str, ...], bool]]:
+        return _process_lister, (self._locations, self._pays)
 
     @property
     def label(self) -> str:
@@ -139,7 +140,7 @@ class InventoryLister:
         name = sha256(location.encode()).hexdigest() + "".join(Path(key).suffixes[-2:])
         path = Path(self._folder.name) / name
         if not path.exists():
-            S3Lister().download(bucket, key, path)
+            S3Lister(pays=self._pays).download(bucket, key, path)
         return path
 
     @contextmanager
@@ -162,9 +163,9 @@ def _import_duckdb() -> Any:
 
 
 @cache
-def _process_lister(locations: tuple[str, ...]) -> InventoryLister:
+def _process_lister(locations: tuple[str, ...], pays: bool) -> InventoryLister:
     """The shared lister of this process, for a lister that was pickled in another one."""
-    return InventoryLister(locations)
+    return InventoryLister(locations, pays=pays)
 
 
 def _refuse_repeats(inventories: Sequence[Inventory]) -> None:
