@@ -14,13 +14,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TypeGuard
 
 from dispatch_core.errors import Issue, ServiceError
+from dispatch_core.listing.not_data import NotData
 from dispatch_core.listing.place import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import (
     Listed,
@@ -35,6 +36,7 @@ from dispatch_core.listing.scan import (
 )
 from dispatch_core.sources.protocols import ObjectLister
 from dispatch_core.text.file_extension import check_extension, is_utf8
+from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, NestedStores, Reason, exclude
 
 UNREACHABLE_AFTER = 20
@@ -52,7 +54,11 @@ PAUSE = 0.5
 AssetFiles = LocatedAsset | Exclusion
 """The result for one asset."""
 
-_LOCATION = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/(.*[^/])/*", re.DOTALL)
+_ACCESS_POINT = (
+    r"arn:[a-z0-9-]+:s3[a-z-]*:[a-z0-9-]*:[0-9]{12}:"
+    r"(?:outpost[:/][A-Za-z0-9-]{1,63}[:/])?accesspoint[:/][A-Za-z0-9.-]{1,63}"
+)
+_LOCATION = re.compile(rf"s3://([A-Za-z0-9._-]{{1,255}}|{_ACCESS_POINT})/(.*[^/])/*", re.DOTALL)
 
 
 def _place(location: str) -> S3Prefix | None:
@@ -159,7 +165,7 @@ def locate_files(
         results.located(),
         requests=sweep.requests,
         keys_listed=sweep.keys,
-        warnings=tuple(map(_refused, sorted(sweep.refusing))),
+        warnings=(*map(_refused, sorted(sweep.refusing)), *results.warnings()),
     )
 
 
@@ -199,6 +205,7 @@ class _Results:
         self._extension = extension
         self._report_progress, self._report_found = progress, found
         self._results: dict[int, AssetFiles] = {}
+        self._not_data: list[NotData] = []
         self._sharing: dict[S3Prefix, list[int]] = {}
         for index, asset in enumerate(assets):
             place = _place(asset.location)
@@ -216,7 +223,7 @@ class _Results:
         """The locations of the assets, each once."""
         return list(self._sharing)
 
-    def add(self, listed: Iterable[tuple[S3Prefix, Listed]]) -> None:
+    def add(self, listed: Collection[tuple[S3Prefix, Listed]]) -> None:
         """Records and reports the results of these places; the first result is final."""
         results = {
             index: _result(self._assets[index], outcome, self._extension)
@@ -226,8 +233,38 @@ class _Results:
         }
         if results:
             self._results |= results
+            self._not_data += (
+                one
+                for _, outcome in listed
+                if isinstance(outcome, Matches) and outcome.files
+                for one in outcome.not_data
+            )
             self._report_progress(len(self._results))
             self._report_found(list(results.values()))
+
+    def warnings(self) -> Iterator[str]:
+        """What was found beside the matches, or in them, that is probably a mistake."""
+        kinds: dict[str, list[NotData]] = {}
+        for one in self._not_data:
+            kinds.setdefault(one.why, []).append(one)
+        totals = [
+            NotData(why, sum(one.number for one in all_of), min(one.example for one in all_of))
+            for why, all_of in sorted(kinds.items())
+        ]
+        if totals:
+            shown = "; ".join(map(str, totals))
+            yield f"Matching names that are not data were ignored: {shown}"
+        empty = [
+            file.location
+            for result in self._results.values()
+            if isinstance(result, LocatedAsset)
+            for file in result.files or ()
+            if file.size == 0
+        ]
+        if empty:
+            verb = "has" if len(empty) == 1 else "have"
+            files = counted(len(empty), "matched file")
+            yield f"{files} {verb} no content (0 bytes): {', '.join(sorted(empty)[:3])}"
 
     def located(self) -> Located:
         """The results of all assets, in their order."""
@@ -398,7 +435,12 @@ def _no_match(asset: DataAsset, matches: Matches, extension: str) -> Exclusion:
     message = f"Nothing under the location ends with {extension!r}"
     action = "Use an extension that it has, or exclude the asset"
     held = matches.held[:HELD_SHOWN]
-    if held:
+    if matches.not_data:
+        message += f", except {', '.join(map(str, matches.not_data))}"
+    if matches.is_store:
+        message += "; the location itself is a Zarr store"
+        action = "Use no extension, and the job has the location, or exclude the asset"
+    elif held:
         message += f"; it has {', '.join(f'{one} ({count:,})' for one, count in held)}"
     elif matches.is_empty:
         message = "Nothing is stored under the location"
