@@ -19,6 +19,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TypeGuard
+from urllib.parse import unquote
 
 from dispatch_core.errors import Issue, ServiceError
 from dispatch_core.listing.not_data import NotData
@@ -87,11 +88,42 @@ def check_locations(
 def _without_location(asset: DataAsset) -> Exclusion:
     if asset.location.strip():
         message = f"The location {asset.location!r} is not s3://bucket/prefix"
-        action = "Correct the location in the metadata record, or exclude the asset"
+        repaired = _repaired(asset.location)
+        write = f"Write {repaired!r} in" if repaired else "Correct the location in"
+        action = f"{write} the metadata record, or exclude the asset"
         return exclude(asset, Reason.LOCATION_NOT_S3, message, action)
     message = "The record has no location"
     action = "Add a location to the metadata record, or exclude the asset"
     return exclude(asset, Reason.NO_LOCATION, message, action)
+
+
+_OTHER_SPELLINGS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"(?i:s3[an]?):/{1,4}(?P<bucket>[A-Za-z0-9._-]+)/(?P<key>.+)",
+        r"arn:[a-z0-9-]+:s3:::(?P<bucket>[A-Za-z0-9._-]+)/(?P<key>.+)",
+        r"(?i:https?)://(?P<bucket>[A-Za-z0-9._-]+)\.s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com"
+        r"(?:\.cn)?/(?P<address>[^?#]+)(?:[?#].*)?",
+        r"(?i:https?)://s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?"
+        r"/(?P<bucket>[A-Za-z0-9._-]+)/(?P<address>[^?#]+)(?:[?#].*)?",
+        r"(?i:https?)://(?:[a-z0-9-]+\.)?(?:s3\.)?console\.aws\.amazon\.com/s3/(?:buckets|object)/"
+        r"(?P<bucket>[A-Za-z0-9._-]+)\?(?:[^#]*&)?prefix=(?P<address>[^&#]+)(?:[&#].*)?",
+    )
+)
+"""How else S3 locations are written; an ``address`` is percent-encoded."""
+
+
+def _repaired(location: str) -> str:
+    """The location as ``s3://bucket/prefix`` if it is certainly meant; otherwise ""."""
+    plain = location.strip().replace("\\", "/")
+    for pattern in _OTHER_SPELLINGS:
+        found = pattern.fullmatch(plain)
+        if found:
+            parts = found.groupdict()
+            key = parts.get("key") or unquote(parts.get("address") or "")
+            repaired = f"s3://{found['bucket']}/{key}"
+            return repaired if _place(repaired) else ""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +285,7 @@ class _Results:
         ]
         if totals:
             shown = "; ".join(map(str, totals))
-            yield f"Matching names that are not data were ignored: {shown}"
+            yield f"Some names were ignored: {shown}"
         empty = [
             file.location
             for result in self._results.values()
@@ -436,7 +468,9 @@ def _no_match(asset: DataAsset, matches: Matches, extension: str) -> Exclusion:
     action = "Use an extension that it has, or exclude the asset"
     held = matches.held[:HELD_SHOWN]
     if matches.not_data:
-        message += f", except {', '.join(map(str, matches.not_data))}"
+        message += f"; ignored: {', '.join(map(str, matches.not_data))}"
+        if any("link" in one.why for one in matches.not_data):
+            action = "Replace the links by their targets, or exclude the asset"
     if matches.is_store:
         message += "; the location itself is a Zarr store"
         action = "Use no extension, and the job has the location, or exclude the asset"

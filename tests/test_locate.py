@@ -24,6 +24,7 @@ from dispatch_core.locate import Located, check_locations, locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister
 from dispatch_core.text.file_extension import check_extension
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
+from tests.fakes import Buckets
 from tests.support.store import (
     LAST,
     NOON,
@@ -201,8 +202,7 @@ def test_an_emptied_store_beside_others_is_a_warning(delimiters: Literal["any", 
 
     assert paths(result.located[0]) == ["s3://data/a/y.nwb"]
     assert result.warnings[-1] == (
-        "Matching names that are not data were ignored: "
-        "s3://data/a/x.nwb (a directory marker without content)"
+        "Some names were ignored: s3://data/a/x.nwb (a directory marker without content)"
     )
 
 
@@ -243,7 +243,7 @@ def test_files_of_the_system_are_named_and_never_matches(
 
     assert [paths(found) for found in result.located] == [["s3://data/b/x.nwb"]]
     assert why in result.exclusions[0].message
-    assert "except" in result.exclusions[0].message
+    assert "; ignored: " in result.exclusions[0].message
     assert why in result.warnings[-1]
 
 
@@ -390,6 +390,72 @@ def test_a_location_without_bucket_and_prefix_is_an_exclusion(location: str, rea
     assert usable == (good,)
     assert [(row.record_id, row.reason, row.location) for row in exclusions] == [
         ("bad", reason, location)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("location", "repaired"),
+    [
+        ("S3://data/a", "s3://data/a"),
+        ("s3a://data/a/b", "s3://data/a/b"),
+        ("s3n://data/a", "s3://data/a"),
+        (" s3://data/a\n", "s3://data/a"),
+        ("s3:/data/a", "s3://data/a"),
+        ("s3:///data/a", "s3://data/a"),
+        ("s3:\\\\data\\a", "s3://data/a"),
+        ("arn:aws:s3:::data/a", "s3://data/a"),
+        ("https://data.s3.amazonaws.com/a%20b/c", "s3://data/a b/c"),
+        ("https://data.s3.us-west-2.amazonaws.com/a/", "s3://data/a/"),
+        ("https://data.s3-us-west-2.amazonaws.com/a", "s3://data/a"),
+        ("https://data.s3.dualstack.us-west-2.amazonaws.com/a?x=1", "s3://data/a"),
+        ("https://s3.us-west-2.amazonaws.com/data/a", "s3://data/a"),
+        ("https://s3.amazonaws.com/my.data/a", "s3://my.data/a"),
+        (
+            "https://us-west-2.console.aws.amazon.com/s3/buckets/data?region=us-west-2&prefix=a/b/",
+            "s3://data/a/b/",
+        ),
+        ("https://s3.console.aws.amazon.com/s3/buckets/data?prefix=a%2Fb/", "s3://data/a/b/"),
+    ],
+)
+def test_a_location_in_another_spelling_is_excluded_with_the_repair(
+    location: str, repaired: str
+) -> None:
+    _, (row,) = check_locations([asset(location)])
+
+    assert row.reason == "location_not_s3"
+    assert row.action == f"Write {repaired!r} in the metadata record, or exclude the asset"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["gs://data/a", "/allen/a", "data/a", "s3://data", "https://example.org/s3/a", "s3://"],
+)
+def test_a_location_that_cannot_be_repaired_for_sure_has_no_suggestion(location: str) -> None:
+    _, (row,) = check_locations([asset(location)])
+
+    assert row.action == "Correct the location in the metadata record, or exclude the asset"
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "arn:aws:s3:us-west-2:123456789012:accesspoint/my-point",
+        "arn:aws:s3:us-west-2:123456789012:accesspoint:my-point",
+        "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
+        "arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/my-point",
+        "arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-1/accesspoint/my-point",
+        "my-point-abcdefghijklmnop-s3alias",
+        "Upper.Case_Bucket",
+    ],
+)
+def test_a_location_can_be_below_an_access_point(bucket: str) -> None:
+    store = Buckets({bucket: ["a/x.nwb", "a1/x.nwb", "b//x.nwb"]})
+
+    result = locate(store, ".nwb", f"s3://{bucket}/a", f"s3://{bucket}/b//")
+
+    assert [paths(one) for one in result.located] == [
+        [f"s3://{bucket}/a/x.nwb"],
+        [f"s3://{bucket}/b//x.nwb"],
     ]
 
 

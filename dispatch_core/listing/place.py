@@ -77,7 +77,8 @@ class Matches:
     is_empty
         Whether the prefix has no keys, or only directory markers.
     not_data
-        Names that end with the extension but are not data, by reason.
+        Names that end with the extension but are not data, and names that the store cannot
+        list, by reason.
     is_store
         Whether the place itself is a Zarr store, although its name does not say so.
     delimiter_refused
@@ -230,6 +231,9 @@ class MatchCollector:
     def take(self, page: ListPage, keys: range, prefixes: list[str]) -> None:
         """Adds the part of a page under this place: the keys at these indices, and `prefixes`."""
         self._note_others(page, keys)
+        for key, why in page.skipped:
+            if key.startswith(self.place.prefix):
+                self._rejected[key] = why
         for prefix in prefixes:
             self._add_store(prefix[:-1])
         if self._search.nested_stores == "all":
