@@ -170,7 +170,12 @@ def _list_by_delimiter(lister: ObjectLister, place: S3Prefix, search: Search) ->
 
 
 def checked_matches(lister: ObjectLister, found: MatchCollector) -> Matches:
-    """The result of a listing, without those doubtful stores that have no content."""
+    """The result of a listing, without those doubtful stores that have no content.
+
+    A lister with ``rolls_up_content_only`` returns no common prefix of mere markers.
+    """
+    if getattr(lister, "rolls_up_content_only", False):
+        return found.matches()
     for store in found.doubtful_stores():
         if not has_content(lister, S3Prefix(found.place.bucket, f"{store}/")):
             found.reject_store(store)

@@ -306,6 +306,7 @@ class _Counting:
     def __init__(self, lister: ObjectLister, halted: threading.Event | None) -> None:
         self._lister = lister
         self._halted = halted
+        self.rolls_up_content_only = getattr(lister, "rolls_up_content_only", False)
         self.requests = 0
         self.keys = 0
 

@@ -43,6 +43,9 @@ class InventoryLister:
         Manifests, folders or Parquet files; local paths or ``s3://`` locations.
     """
 
+    rolls_up_content_only = True
+    """A common prefix has content, so a store needs no check (`listing.place`)."""
+
     def __init__(self, locations: Sequence[str], *, pays: bool = False) -> None:
         self._locations = tuple(locations)
         self._pays = pays
@@ -183,12 +186,16 @@ def _begins_inside(prefix: str, delimiter: str) -> bool:
 
 
 def _rolled_up(name: str) -> str:
-    """SQL that creates a table of entries (keys cut after the delimiter) with their last key."""
+    """SQL that creates a table of entries (keys cut after the delimiter) with their last key.
+
+    Directory markers inside an entry do not count, so an entry always has content.
+    """
     cut = "CASE WHEN $1 <> '' AND found > 0 THEN left(key, found + length($1) - 1) ELSE key END"
     return (
         f"CREATE TABLE {name} AS SELECT bucket, {cut} AS entry, any_value(size) AS size, "
         "any_value(modified) AS modified, max(key) AS last "
         "FROM (SELECT *, strpos(key, $1) AS found FROM objects) "
+        "WHERE $1 = '' OR found = 0 OR NOT (key LIKE '%/' OR key LIKE '%\\_$folder$' ESCAPE '\\') "
         "GROUP BY bucket, entry ORDER BY bucket, entry"
     )
 
