@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from dispatch_core.grouping import moment_of
+from dispatch_core.text.dates import Moment, moment_of
 from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, Reason, SeveralFiles, exclude
 
 
@@ -59,7 +58,7 @@ def _only_one(one: LocatedAsset) -> Chosen:
 
 
 def _newest(one: LocatedAsset) -> Chosen:
-    return _best(one, Reason.NOT_NEWEST, "time", lambda file: moment_of(file.modified or ""))
+    return _best(one, Reason.NOT_NEWEST, "time", lambda file: moment_of(file.modified))
 
 
 def _largest(one: LocatedAsset) -> Chosen:
@@ -74,7 +73,7 @@ _RULES: dict[SeveralFiles | None, Callable[[LocatedAsset], Chosen]] = {
 
 
 def _best(
-    one: LocatedAsset, reason: Reason, what: str, rank: Callable[[FileEntry], int | datetime | None]
+    one: LocatedAsset, reason: Reason, what: str, rank: Callable[[FileEntry], int | Moment | None]
 ) -> Chosen:
     ranked: list[tuple[Any, FileEntry]] = [(rank(file), file) for file in one.files or ()]
     bare = [file for value, file in ranked if value is None]

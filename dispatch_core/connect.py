@@ -40,6 +40,7 @@ class SourceSettings:
     ``results_host`` "" is the host of the assets. Results are configured if both
     ``results_database`` and ``results_collection`` are given.
     ``inventory`` has the locations of S3 inventories, comma-separated, to read instead;
+    ``request_payer`` "requester" accepts the charges of buckets for which the requester pays;
     ``dask_scheduler`` "" locates files with threads of this process.
     """
 
@@ -51,6 +52,7 @@ class SourceSettings:
     demo_assets: int = DEMO_ASSETS
     dask_scheduler: str = ""
     inventory: str = ""
+    request_payer: str = ""
     results_host: str = field(default="", repr=False)
     results_database: str = ""
     results_collection: str = ""
@@ -77,7 +79,7 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
     def get(argument: str) -> str:
         option = option_of(argument)
         text = environment.get(option.variable, "").strip() or option.default or ""
-        if option.choices and text not in option.choices:
+        if text and option.choices and text not in option.choices:
             what = f"{text[:40]!r} is not one of {', '.join(option.choices)}"
             raise InvalidInput(Issue(what, option.variable, "Write one of them, or unset it"))
         return text
@@ -93,6 +95,7 @@ def settings_from(environment: Mapping[str, str]) -> SourceSettings:
         results_host=get("results_host"),
         results_database=get("results_database"),
         results_collection=get("results_collection"),
+        request_payer=get("request_payer"),
         dask_scheduler=get("dask_scheduler"),
         demo_assets=_demo_assets(environment.get("DISPATCH_DEMO_ASSETS", "").strip()),
     )
@@ -177,11 +180,12 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
 
     If it is used `soon`, boto3 is prepared in the background, which takes a third of a second.
     """
+    pays = bool(settings.request_payer)
     if settings.inventory:
         from dispatch_core.sources.inventory import InventoryLister
 
         places = (place.strip() for place in settings.inventory.split(","))
-        return InventoryLister([place for place in places if place])
+        return InventoryLister([place for place in places if place], pays=pays)
     buckets = settings.buckets or (DEMO if settings.is_demo else S3)
     if buckets == DEMO:
         from dispatch_core.demo.buckets import DemoLister
@@ -190,7 +194,7 @@ def open_object_lister(settings: SourceSettings, soon: bool = False) -> ObjectLi
     if buckets == S3:
         from dispatch_core.sources.s3 import S3Lister
 
-        lister = S3Lister()
+        lister = S3Lister(pays=pays)
         if soon and not settings.dask_scheduler:
             lister.prepare()
         return lister

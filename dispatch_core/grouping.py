@@ -1,23 +1,31 @@
 """The step "assets are grouped": latest only, one job per group, and what is excluded.
 
 The rules are those of the newer upstream pipeline (match not null, sort, group,
-unwind, group), applied here so that each excluded asset has a reason. Two things are
+unwind, group), applied here so that each excluded asset has a reason. Three things are
 better than upstream: dates, which records write in a dozen layouts, are compared as
-points in time, and groups keep the order of the assets.
+points in time; if it is not certain which asset is the latest, none is used and each is
+named; and groups keep the order of the assets.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from dispatch_core.language.bson import MISSING, SortKey, sort_key
 from dispatch_core.language.paths import is_below, value_at
+from dispatch_core.text.dates import DateReader, convention_between, read
+from dispatch_core.text.latest import latest_of
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
+
+_TIME_NAME = re.compile(r"(?i)time|date|created|modified|start|end[^.]*$|_at$")
+"""Names of fields whose numbers are points in time."""
+
+_BY_ID = "Dispatch it by its id, or remove --filter_latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class GroupingRules:
     """How assets become groups; field names are dotted paths.
 
     ``latest_field`` and ``one_per`` keep, of the assets that share ``one_per``,
-    the one with the greatest ``latest_field``. ``group_by`` puts assets that
+    the one with the latest ``latest_field``. ``group_by`` puts assets that
     share these fields into one job; without it each asset is a group of one.
     """
 
@@ -101,50 +109,52 @@ def _finite(value: Any) -> Any:
 def _latest(
     assets: Sequence[DataAsset], field: str, one_per: Sequence[str]
 ) -> tuple[list[DataAsset], list[Exclusion]]:
+    """The latest asset of each that share `one_per`; none if that cannot be known."""
+    reader = read(value_at(asset.fields, field) for asset in assets)
     sharing: dict[SortKey, list[DataAsset]] = {}
-    for asset in assets:
+    for asset in sorted(assets, key=lambda one: one.name):
         sharing.setdefault(shared_key(_values(asset.fields, one_per)), []).append(asset)
     kept: set[str] = set()
     exclusions: dict[str, Exclusion] = {}
     for rivals in sharing.values():
-        best = max(rivals, key=lambda asset: (_rank(value_at(asset.fields, field)), asset.name))
-        kept.add(best.record_id)
-        for asset in rivals:
-            if asset is not best:
-                exclusions[asset.record_id] = _superseded(asset, best, field)
+        best, excluded = _latest_of(rivals, field, reader)
+        kept.update(asset.record_id for asset in best)
+        exclusions |= excluded
     return (
         [asset for asset in assets if asset.record_id in kept],
         [exclusions[asset.record_id] for asset in assets if asset.record_id in exclusions],
     )
 
 
-def _superseded(asset: DataAsset, best: DataAsset, field: str) -> Exclusion:
-    own, newer = (_shown(value_at(one.fields, field)) for one in (asset, best))
-    message = f"{field} is {own}; {best.name} has {newer}"
-    action = "Dispatch it by its id, or remove --filter_latest"
-    return exclude(asset, Reason.SUPERSEDED, message, action)
+def _latest_of(
+    rivals: Sequence[DataAsset], field: str, reader: DateReader
+) -> tuple[list[DataAsset], dict[str, Exclusion]]:
+    """The latest of `rivals`, if it is certain, and the exclusions of the others."""
+    values = [_finite(value_at(asset.fields, field)) for asset in rivals]
+    plain = [None if value is MISSING else value for value in values]
+    latest = latest_of(plain, reader, are_dates=bool(_TIME_NAME.search(field)))
+    exclusions: dict[str, Exclusion] = {}
+    for index, why in latest.uncertain.items():
+        message = f"{field} is {_shown(values[index])}, {why}"
+        action = "Correct the field in the records, or dispatch the asset by its id"
+        row = exclude(rivals[index], Reason.LATEST_UNCERTAIN, message, action)
+        exclusions[row.record_id] = row
+    for index, later in latest.earlier.items():
+        own, newer = (_shown(values[one]) for one in (index, later))
+        message = f"{field} is {own}; {rivals[later].name} has {newer}"
+        message += _why_later(values[index], values[later], reader)
+        row = exclude(rivals[index], Reason.SUPERSEDED, message, _BY_ID)
+        exclusions[row.record_id] = row
+    return [rivals[latest.best]] if latest.best is not None else [], exclusions
 
 
-def _rank(value: Any) -> tuple[int, Any]:
-    """A sort key: missing values, numbers, texts that are not dates, then dates."""
-    value = _finite(value)
-    if isinstance(value, list):
-        return max(map(_rank, value), default=(0, 0))
-    if isinstance(value, str):
-        moment = moment_of(value)
-        return (2, value) if moment is None else (3, moment)
-    if isinstance(value, int | float):
-        return (1, value)
-    return (0, 0)
-
-
-def moment_of(text: str) -> datetime | None:
-    """The point in time of an ISO 8601 text, in UTC unless it has an offset."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _why_later(value: Any, later: Any, reader: DateReader) -> str:
+    """A note if the order of two values is not obvious."""
+    if value == later:
+        return ", and of equals the last by name is kept"
+    own, newer = (reader.moment(one) for one in (value, later))
+    convention = convention_between(own, newer) if own and newer else ""
+    return f" ({convention})" if convention else ""
 
 
 def _groups(

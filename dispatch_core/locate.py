@@ -14,13 +14,15 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TypeGuard
+from urllib.parse import unquote
 
 from dispatch_core.errors import Issue, ServiceError
+from dispatch_core.listing.not_data import NotData
 from dispatch_core.listing.place import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import (
     Listed,
@@ -35,6 +37,7 @@ from dispatch_core.listing.scan import (
 )
 from dispatch_core.sources.protocols import ObjectLister
 from dispatch_core.text.file_extension import check_extension, is_utf8
+from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, NestedStores, Reason, exclude
 
 UNREACHABLE_AFTER = 20
@@ -52,7 +55,11 @@ PAUSE = 0.5
 AssetFiles = LocatedAsset | Exclusion
 """The result for one asset."""
 
-_LOCATION = re.compile(r"s3://([A-Za-z0-9._-]{1,255})/(.*[^/])/*", re.DOTALL)
+_ACCESS_POINT = (
+    r"arn:[a-z0-9-]+:s3[a-z-]*:[a-z0-9-]*:[0-9]{12}:"
+    r"(?:outpost[:/][A-Za-z0-9-]{1,63}[:/])?accesspoint[:/][A-Za-z0-9.-]{1,63}"
+)
+_LOCATION = re.compile(rf"s3://([A-Za-z0-9._-]{{1,255}}|{_ACCESS_POINT})/(.*[^/])/*", re.DOTALL)
 
 
 def _place(location: str) -> S3Prefix | None:
@@ -81,11 +88,42 @@ def check_locations(
 def _without_location(asset: DataAsset) -> Exclusion:
     if asset.location.strip():
         message = f"The location {asset.location!r} is not s3://bucket/prefix"
-        action = "Correct the location in the metadata record, or exclude the asset"
+        repaired = _repaired(asset.location)
+        write = f"Write {repaired!r} in" if repaired else "Correct the location in"
+        action = f"{write} the metadata record, or exclude the asset"
         return exclude(asset, Reason.LOCATION_NOT_S3, message, action)
     message = "The record has no location"
     action = "Add a location to the metadata record, or exclude the asset"
     return exclude(asset, Reason.NO_LOCATION, message, action)
+
+
+_OTHER_SPELLINGS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"(?i:s3[an]?):/{1,4}(?P<bucket>[A-Za-z0-9._-]+)/(?P<key>.+)",
+        r"arn:[a-z0-9-]+:s3:::(?P<bucket>[A-Za-z0-9._-]+)/(?P<key>.+)",
+        r"(?i:https?)://(?P<bucket>[A-Za-z0-9._-]+)\.s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com"
+        r"(?:\.cn)?/(?P<address>[^?#]+)(?:[?#].*)?",
+        r"(?i:https?)://s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?"
+        r"/(?P<bucket>[A-Za-z0-9._-]+)/(?P<address>[^?#]+)(?:[?#].*)?",
+        r"(?i:https?)://(?:[a-z0-9-]+\.)?(?:s3\.)?console\.aws\.amazon\.com/s3/(?:buckets|object)/"
+        r"(?P<bucket>[A-Za-z0-9._-]+)\?(?:[^#]*&)?prefix=(?P<address>[^&#]+)(?:[&#].*)?",
+    )
+)
+"""How else S3 locations are written; an ``address`` is percent-encoded."""
+
+
+def _repaired(location: str) -> str:
+    """The location as ``s3://bucket/prefix`` if it is certainly meant; otherwise ""."""
+    plain = location.strip().replace("\\", "/")
+    for pattern in _OTHER_SPELLINGS:
+        found = pattern.fullmatch(plain)
+        if found:
+            parts = found.groupdict()
+            key = parts.get("key") or unquote(parts.get("address") or "")
+            repaired = f"s3://{found['bucket']}/{key}"
+            return repaired if _place(repaired) else ""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +197,7 @@ def locate_files(
         results.located(),
         requests=sweep.requests,
         keys_listed=sweep.keys,
-        warnings=tuple(map(_refused, sorted(sweep.refusing))),
+        warnings=(*map(_refused, sorted(sweep.refusing)), *results.warnings()),
     )
 
 
@@ -199,6 +237,7 @@ class _Results:
         self._extension = extension
         self._report_progress, self._report_found = progress, found
         self._results: dict[int, AssetFiles] = {}
+        self._not_data: list[NotData] = []
         self._sharing: dict[S3Prefix, list[int]] = {}
         for index, asset in enumerate(assets):
             place = _place(asset.location)
@@ -216,7 +255,7 @@ class _Results:
         """The locations of the assets, each once."""
         return list(self._sharing)
 
-    def add(self, listed: Iterable[tuple[S3Prefix, Listed]]) -> None:
+    def add(self, listed: Collection[tuple[S3Prefix, Listed]]) -> None:
         """Records and reports the results of these places; the first result is final."""
         results = {
             index: _result(self._assets[index], outcome, self._extension)
@@ -226,8 +265,38 @@ class _Results:
         }
         if results:
             self._results |= results
+            self._not_data += (
+                one
+                for _, outcome in listed
+                if isinstance(outcome, Matches) and outcome.files
+                for one in outcome.not_data
+            )
             self._report_progress(len(self._results))
             self._report_found(list(results.values()))
+
+    def warnings(self) -> Iterator[str]:
+        """What was found beside the matches, or in them, that is probably a mistake."""
+        kinds: dict[str, list[NotData]] = {}
+        for one in self._not_data:
+            kinds.setdefault(one.why, []).append(one)
+        totals = [
+            NotData(why, sum(one.number for one in all_of), min(one.example for one in all_of))
+            for why, all_of in sorted(kinds.items())
+        ]
+        if totals:
+            shown = "; ".join(map(str, totals))
+            yield f"Some names were ignored: {shown}"
+        empty = [
+            file.location
+            for result in self._results.values()
+            if isinstance(result, LocatedAsset)
+            for file in result.files or ()
+            if file.size == 0
+        ]
+        if empty:
+            verb = "has" if len(empty) == 1 else "have"
+            files = counted(len(empty), "matched file")
+            yield f"{files} {verb} no content (0 bytes): {', '.join(sorted(empty)[:3])}"
 
     def located(self) -> Located:
         """The results of all assets, in their order."""
@@ -398,7 +467,14 @@ def _no_match(asset: DataAsset, matches: Matches, extension: str) -> Exclusion:
     message = f"Nothing under the location ends with {extension!r}"
     action = "Use an extension that it has, or exclude the asset"
     held = matches.held[:HELD_SHOWN]
-    if held:
+    if matches.not_data:
+        message += f"; ignored: {', '.join(map(str, matches.not_data))}"
+        if any("link" in one.why for one in matches.not_data):
+            action = "Replace the links by their targets, or exclude the asset"
+    if matches.is_store:
+        message += "; the location itself is a Zarr store"
+        action = "Use no extension, and the job has the location, or exclude the asset"
+    elif held:
         message += f"; it has {', '.join(f'{one} ({count:,})' for one, count in held)}"
     elif matches.is_empty:
         message = "Nothing is stored under the location"

@@ -150,7 +150,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _value("excluded", "record ids that are excluded by hand", default=()),
         _same(
             "filter_latest",
-            "keep the asset with the greatest value of this field, one for each filter_by",
+            "keep the asset with the latest value of this field, one for each filter_by",
             **_FIELD,
         ),
         _same(
@@ -419,6 +419,15 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "Parquet file, local or s3://",
             metavar="MANIFEST,..",
             variable="DISPATCH_S3_INVENTORY",
+        ),
+        _command(
+            "request_payer",
+            "requester: your account pays for the requests to S3, as some buckets demand",
+            kind="choice",
+            choices=("requester",),
+            metavar="requester",
+            otherwise="the owner of the bucket",
+            variable="AWS_REQUEST_PAYER",
         ),
         _command(
             "dask_scheduler",

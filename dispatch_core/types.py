@@ -73,6 +73,7 @@ class Reason(StrEnum):
     EXCLUDED_BY_HAND = "excluded_by_hand", "assets", "requested"
     NULL_GROUP_FIELD = "null_group_field", "grouping", "data"
     SUPERSEDED = "superseded", "grouping", "requested"
+    LATEST_UNCERTAIN = "latest_uncertain", "grouping", "data"
     NOTHING_TO_UNWIND = "nothing_to_unwind", "grouping", "data"
     NOT_IN_TRIAL = "not_in_trial", "grouping", "requested"
     NO_LOCATION = "no_location", "files", "data"

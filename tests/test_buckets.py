@@ -22,9 +22,11 @@ from dispatch_core.demo.catalogue import (
     split_location,
 )
 from dispatch_core.errors import AccessDenied, NoSuchBucket
+from dispatch_core.locate import locate_files
 from dispatch_core.sources.folder import FolderLister
 from dispatch_core.sources.paging import page_of, seek_in
 from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject, time_text
+from dispatch_core.types import DataAsset
 from tests.conformance.lister import ListerTests
 
 CATALOGUE = DemoCatalogue(asset_count=300)
@@ -328,8 +330,52 @@ def test_only_links_to_targets_inside_the_root_are_followed(tmp_path: Path) -> N
     entries = list_all(FolderLister(root), "bucket", "")
 
     assert [key for key, _ in entries] == ["a/file", "a/in/other", "b/other"]
-    with pytest.raises(NoSuchBucket):
+    with pytest.raises(NoSuchBucket, match="'escape' is a link out of the folder"):
         FolderLister(root).list_page("escape", "")
+
+
+def test_what_cannot_be_listed_is_named_with_the_reason(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    make_bucket(root, ("a/x.nwb", "b/y.nwb"))
+    outside.mkdir()
+    folder = root / "bucket" / "a"
+    (folder / "out.nwb").symlink_to(outside)
+    (folder / "gone.nwb").symlink_to(root / "nowhere")
+    (folder / "self.nwb").symlink_to(folder / "self.nwb")
+    (folder / "up").symlink_to(folder)
+    (folder / "in.nwb").symlink_to(root / "bucket" / "b" / "y.nwb")
+    os.mkfifo(folder / "pipe.nwb")
+
+    page = FolderLister(root).list_page("bucket", "a/", delimiter=".nwb/")
+
+    assert page.keys == ["a/in.nwb", "a/x.nwb"]
+    assert dict(page.skipped) == {
+        "a/out.nwb": "a link out of the folder of the buckets, which is not followed",
+        "a/gone.nwb": "a link to nothing",
+        "a/self.nwb": "a link in a loop",
+        "a/up": "a link in a loop",
+        "a/pipe.nwb": "neither a file nor a folder",
+    }
+
+
+def test_a_link_that_is_not_followed_is_named_for_its_own_asset_only(tmp_path: Path) -> None:
+    make_bucket(tmp_path, ("a/note", "b/x.nwb", "c/x.nwb"))
+    for name in ("a/raw.nwb", "b/raw.nwb"):
+        (tmp_path / "bucket" / name).symlink_to(tmp_path.parent)
+    assets = [DataAsset(name, name, f"s3://bucket/{name}") for name in "abc"]
+
+    result = locate_files(assets, FolderLister(tmp_path), ".nwb")
+
+    assert [one.asset.name for one in result.located] == ["b", "c"]
+    assert result.exclusions[0].message == (
+        "Nothing under the location ends with '.nwb'; ignored: s3://bucket/a/raw.nwb "
+        "(a link out of the folder of the buckets, which is not followed)"
+    )
+    assert result.exclusions[0].action == "Replace the links by their targets, or exclude the asset"
+    assert result.warnings == (
+        "Some names were ignored: s3://bucket/b/raw.nwb "
+        "(a link out of the folder of the buckets, which is not followed)",
+    )
 
 
 def test_a_loop_of_links_ends(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
         "DISPATCH_RESULTS_HOST": "results.example.org",
         "DISPATCH_BUCKETS": " s3",
         "DISPATCH_DEMO_ASSETS": " 50 ",
+        "AWS_REQUEST_PAYER": "requester",
     }
 
     assert settings_from(environment) == SourceSettings(
@@ -55,6 +56,7 @@ def test_every_setting_comes_from_its_variable_without_the_spaces_around_it() ->
         results_collection="project",
         buckets="s3",
         demo_assets=50,
+        request_payer="requester",
     )
 
 
@@ -63,6 +65,7 @@ def test_a_blank_variable_counts_as_unset(blank: str) -> None:
     names = ("HOST", "VERSION", "DATABASE", "COLLECTION")
     environment = {f"DOCDB_{name}": blank for name in names}
     environment |= {"DISPATCH_BUCKETS": blank, "DISPATCH_DEMO_ASSETS": blank}
+    environment |= {"AWS_REQUEST_PAYER": blank}
 
     assert settings_from(environment) == SourceSettings()
 
@@ -227,3 +230,8 @@ def test_results_are_opened_where_they_are_configured_or_those_of_the_demo_on_re
     opened = open_results(SourceSettings(demo_assets=120, **settings), is_asked=is_asked)
 
     assert (opened.label if opened else None) == label
+
+
+def test_another_payer_than_the_requester_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="AWS_REQUEST_PAYER: 'me' is not one of requester"):
+        settings_from({"AWS_REQUEST_PAYER": "me"})

@@ -141,6 +141,17 @@ def test_months_are_listed_from_the_newest() -> None:
     assert [str(one) for one in found.values] == ["2025-03 (1)", "2025-01 (2)"]
 
 
+def test_a_record_whose_date_is_not_a_text_does_not_cost_the_other_months() -> None:
+    times = ["2025-01-02", {"date": "2025-01-02"}, True, 1749306675000, None]
+    source = Records(
+        [record(f"a{n}", session={"session_start_time": t}) for n, t in enumerate(times)]
+    )
+
+    (found,) = count_facets(source, sample_fields(source), {}, [MONTH])
+
+    assert (found.error, [str(one) for one in found.values]) == ("", ["2025-01 (1)"])
+
+
 def test_a_facet_that_cannot_be_counted_says_so_and_stops_no_other() -> None:
     class Half(Records):
         def aggregate(self, pipeline: Pipeline) -> list[Record]:

@@ -135,10 +135,86 @@ def test_dates_of_different_layouts_are_compared_as_points_in_time() -> None:
     assert kept_of("2025-06-07", "2025-06-07 00:00:01.5+00:00", "20250607") == ["b"]
 
 
-def test_a_date_comes_after_a_text_a_number_and_nothing() -> None:
-    assert kept_of(None, 99, "unknown", "2025-06-07") == ["d"]
-    assert kept_of(None, 99, "unknown") == ["c"]
-    assert kept_of(None, 99) == ["b"]
+def test_a_date_is_kept_beside_values_that_are_not_dates_and_these_are_named() -> None:
+    starts = {"a": None, "b": 99, "c": "unknown", "d": "2025-06-07"}
+    rivals = [asset(name, **of("1", start=start)) for name, start in starts.items()]
+
+    grouped = group_assets(rivals, LATEST)
+
+    assert members(grouped) == [["d"]]
+    assert ledger(grouped) == [
+        ("a", "superseded", 'session.start is null; d has "2025-06-07"'),
+        ("b", "latest_uncertain", "session.start is 99, which is not a date"),
+        ("c", "latest_uncertain", 'session.start is "unknown", which is not a date'),
+    ]
+
+
+def test_us_dates_are_read_as_the_other_values_of_the_field_decide() -> None:
+    assert kept_of("9/5/2022", "9/28/2022", "10/1/2022") == ["c"]
+    assert kept_of("5/9/2022", "28/9/2022", "1/10/2022") == ["c"]
+    assert kept_of("2021-01-01T00:00:00Z", "6/7/2025 14:31") == ["b"]
+    assert kept_of("2021-01-01T00:00:00Z", 1749306675000) == ["b"]
+    assert kept_of(1749306675000, "1749306676") == ["b"]
+
+
+def test_another_subject_decides_the_order_of_day_and_month() -> None:
+    starts = [("a", "1", "2/3/2022"), ("b", "1", "1/5/2022"), ("c", "2", "1/13/2022")]
+    assets = [asset(name, **of(subject, start=start)) for name, subject, start in starts]
+
+    assert members(group_assets(assets, LATEST)) == [["a"], ["c"]]
+    assert members(group_assets(assets[:2], LATEST)) == []
+
+
+def test_nothing_is_kept_if_the_field_does_not_decide_which_date_is_the_latest() -> None:
+    starts = {"a": "9/5/2022", "b": "2022-06-01", "c": "2020-01-01"}
+    rivals = [asset(name, **of("1", start=start)) for name, start in starts.items()]
+
+    grouped = group_assets(rivals, LATEST)
+
+    assert members(grouped) == []
+    assert ledger(grouped) == [
+        (
+            "a",
+            "latest_uncertain",
+            'session.start is "9/5/2022", which can mean 2022-05-09 or 2022-09-05',
+        ),
+        (
+            "b",
+            "latest_uncertain",
+            'session.start is "2022-06-01", and the order with the others is not certain',
+        ),
+        ("c", "superseded", 'session.start is "2020-01-01"; b has "2022-06-01"'),
+    ]
+
+
+def test_nothing_is_kept_of_several_assets_without_a_value() -> None:
+    rivals = [asset(name, **of("1")) for name in "ab"]
+
+    grouped = group_assets(rivals, LATEST)
+
+    assert members(grouped) == []
+    assert ledger(grouped) == [
+        ("a", "latest_uncertain", "session.start is missing, as in the others"),
+        ("b", "latest_uncertain", "session.start is missing, as in the others"),
+    ]
+    assert members(group_assets(rivals[:1], LATEST)) == [["a"]]
+
+
+@pytest.mark.parametrize(
+    ("starts", "note"),
+    [
+        (("2025-06-07", "2025-06-07T09:00:00Z"), " (a day counts from its start)"),
+        (("2025-06-07T09:00", "2025-06-07T12:00Z"), " (a time without an offset is UTC)"),
+        (("2025-06-07T09:00Z", "2025-06-07T12:00Z"), ""),
+        (("2025-06-07", "2025-06-07"), ", and of equals the last by name is kept"),
+    ],
+)
+def test_a_convention_that_decides_is_in_the_ledger(starts: tuple[str, str], note: str) -> None:
+    rivals = [asset(name, **of("1", start=start)) for name, start in zip("ab", starts, strict=True)]
+
+    ((_, _, message),) = ledger(group_assets(rivals, LATEST))
+
+    assert message == f'session.start is "{starts[0]}"; b has "{starts[1]}"{note}'
 
 
 def test_the_extremes_of_the_calendar_can_be_compared() -> None:

@@ -206,6 +206,19 @@ def test_a_store_of_any_size_is_one_row_and_all_assets_share_one_query(tmp_path:
     assert rows == (20,)
 
 
+def test_a_directory_marker_in_an_inventory_is_not_a_store(tmp_path: Path) -> None:
+    keys = ["a/", "a/x.zarr/", "a/x.zarr/0/", "a/y.zarr/", "a/y.zarr/0", "b/z.zarr/0_$folder$"]
+    lister = InventoryLister([str(csv_inventory(tmp_path, versions_of(*keys)))])
+    assets = [DataAsset(name, name, f"s3://data/{name}") for name in "ab"]
+
+    located = locate_files(assets, lister, ".zarr")
+
+    assert [file.location for one in located.located for file in one.files or ()] == [
+        "s3://data/a/y.zarr"
+    ]
+    assert [row.reason for row in located.exclusions] == ["no_matching_file"]
+
+
 def test_each_bucket_has_its_inventory_and_a_bucket_without_one_is_an_error(tmp_path: Path) -> None:
     one = csv_inventory(tmp_path, versions_of("a/x"), "one")
     two = parquet_inventory(tmp_path, versions_of("b/y"), "two")

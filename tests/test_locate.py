@@ -24,6 +24,7 @@ from dispatch_core.locate import Located, check_locations, locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister
 from dispatch_core.text.file_extension import check_extension
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
+from tests.fakes import Buckets
 from tests.support.store import (
     LAST,
     NOON,
@@ -165,20 +166,154 @@ def test_a_file_and_a_store_of_the_same_path_are_one_entry(
 
 
 @pytest.mark.parametrize("nested_stores", ["outermost", "all"])
-def test_a_key_that_ends_with_a_slash_marks_a_directory_and_is_never_a_file(
+@pytest.mark.parametrize("delimiters", ["any", "refuse"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["a/x.zarr/"],
+        ["a/", "a/x.zarr/", "a/data.json"],
+        ["a/", "a/x.zarr/", "a/x.zarr/0/", "a/x.zarr/0/1/"],
+        ["a/sub/", "a/sub/x.zarr/", "a/data.json"],
+        ["a/x.zarr/0_$folder$", "a/x.zarr_$folder$", "a_$folder$"],
+        ["a/x.zarr/", "a/y.zarr/"],
+    ],
+    ids=" ".join,
+)
+def test_a_store_that_is_only_a_directory_marker_is_not_a_match(
+    keys: list[str],
+    delimiters: Literal["any", "refuse"],
     nested_stores: Literal["outermost", "all"],
 ) -> None:
-    store = Store("data/a/", "data/a/empty.nwb/", "data/a/sub/")
+    store = Store(*(f"data/{key}" for key in keys))
+    store.delimiters = delimiters
 
-    result = locate(store, ".nwb", "s3://data/a", nested_stores=nested_stores)
+    row = only(locate(store, ".zarr", "s3://data/a", nested_stores=nested_stores))
 
-    assert result.located[0].files == (FileEntry("s3://data/a/empty.nwb", "directory"),)
+    assert row.reason == "no_matching_file"
+    assert "x.zarr (a directory marker without content" in row.message
 
 
-def test_the_location_itself_is_never_a_match() -> None:
-    result = locate(Store("data/a.zarr/0/0", "data/a.zarr/"), ".zarr", "s3://data/a.zarr")
+@pytest.mark.parametrize("delimiters", ["any", "refuse"])
+def test_an_emptied_store_beside_others_is_a_warning(delimiters: Literal["any", "refuse"]) -> None:
+    store = Store("data/a/", "data/a/x.nwb/", "data/a/y.nwb/", "data/a/y.nwb/.zgroup", "data/b/")
+    store.delimiters = delimiters
 
-    assert reasons(result) == [("r0", "no_matching_file")]
+    result = locate(store, ".nwb", "s3://data/a")
+
+    assert paths(result.located[0]) == ["s3://data/a/y.nwb"]
+    assert result.warnings[-1] == (
+        "Some names were ignored: s3://data/a/x.nwb (a directory marker without content)"
+    )
+
+
+def test_stores_beside_files_without_any_marker_take_one_request() -> None:
+    store = Store("data/a/data.json", *(f"data/a/x.zarr/{chunk}" for chunk in range(2000)))
+
+    assert locate(store, ".zarr", "s3://data/a").requests == 1
+
+
+@pytest.mark.parametrize("nested_stores", ["outermost", "all"])
+@pytest.mark.parametrize("delimiters", ["any", "refuse"])
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("._x.nwb", "macOS"),
+        ("sub/._x.nwb", "macOS"),
+        ("__MACOSX/._x.nwb", "macOS"),
+        ("__MACOSX/x.nwb/0", "macOS"),
+        ("._x.nwb/0", "macOS"),
+        (".AppleDouble/x.nwb", "macOS"),
+        (".ipynb_checkpoints/x-checkpoint.nwb", "Jupyter"),
+        ("~$x.nwb", "lock"),
+        (".~lock.x.nwb", "lock"),
+        (".Trash-1000/files/x.nwb", "operating system"),
+        ("@eaDir/x.nwb", "file server"),
+    ],
+)
+def test_files_of_the_system_are_named_and_never_matches(
+    key: str,
+    why: str,
+    delimiters: Literal["any", "refuse"],
+    nested_stores: Literal["outermost", "all"],
+) -> None:
+    store = Store(f"data/a/{key}", "data/b/x.nwb", f"data/b/{key}")
+    store.delimiters = delimiters
+
+    result = locate(store, ".nwb", "s3://data/a", "s3://data/b", nested_stores=nested_stores)
+
+    assert [paths(found) for found in result.located] == [["s3://data/b/x.nwb"]]
+    assert why in result.exclusions[0].message
+    assert "; ignored: " in result.exclusions[0].message
+    assert why in result.warnings[-1]
+
+
+@pytest.mark.parametrize("name", ["_x.nwb", "x._y.nwb", "MACOSX/x.nwb", "my~$x.nwb", ".x.nwb"])
+def test_a_name_that_only_resembles_a_system_file_is_a_match(name: str) -> None:
+    assert paths(locate(Store(f"data/a/{name}"), ".nwb", "s3://data/a").located[0]) == [
+        f"s3://data/a/{name}"
+    ]
+
+
+def test_an_empty_file_is_a_store_marker_for_zarr_and_a_warning_for_others() -> None:
+    store = Store("data/a/x.zarr", "data/a/x.nwb")
+    store.empty = {"a/x.zarr", "a/x.nwb"}
+
+    zarr = only(locate(store, ".zarr", "s3://data/a"))
+    nwb = locate(store, ".nwb", "s3://data/a")
+
+    assert "x.zarr (an empty file where a directory is expected)" in zarr.message
+    assert paths(nwb.located[0]) == ["s3://data/a/x.nwb"]
+    assert nwb.warnings == ("1 matched file has no content (0 bytes): s3://data/a/x.nwb",)
+
+
+@pytest.mark.parametrize("slash", ["", "/", "//"])
+@pytest.mark.parametrize("nested_stores", ["outermost", "all"])
+@pytest.mark.parametrize(
+    ("keys", "kind"),
+    [
+        (["x.nwb"], "file"),
+        (["x.nwb/.zgroup", "x.nwb/0/0"], "directory"),
+        (["x.nwb/", "x.nwb/0"], "directory"),
+        (["x.nwb", "x.nwb-old", "x.nwb2/0"], "file"),
+    ],
+)
+def test_a_location_that_is_the_file_or_the_store_is_the_match(
+    keys: list[str],
+    kind: Literal["file", "directory"],
+    slash: str,
+    nested_stores: Literal["outermost", "all"],
+) -> None:
+    store = Store(*(f"data/{key}" for key in keys), "data/y.nwb")
+
+    result = locate(store, ".nwb", f"s3://data/x.nwb{slash}", nested_stores=nested_stores)
+
+    assert [(file.location, file.kind) for file in result.located[0].files or ()] == [
+        ("s3://data/x.nwb", kind)
+    ]
+
+
+def test_a_folder_that_is_named_like_a_file_gives_the_files_inside() -> None:
+    store = Store("data/x.nwb/x.nwb", "data/x.nwb/notes.txt")
+
+    result = locate(store, ".nwb", "s3://data/x.nwb")
+
+    assert paths(result.located[0]) == ["s3://data/x.nwb/x.nwb"]
+
+
+@pytest.mark.parametrize("keys", [["x.nwb/"], ["x.nwb/", "x.nwb/0/"], ["x.nwb2"], ["y"]])
+def test_a_location_that_is_neither_a_file_nor_a_store_is_excluded(keys: list[str]) -> None:
+    row = only(locate(Store(*(f"data/{key}" for key in keys)), ".nwb", "s3://data/x.nwb"))
+
+    assert row.message == "Nothing is stored under the location"
+
+
+def test_a_location_that_is_a_store_of_another_name_says_so() -> None:
+    row = only(locate(Store("data/0f0e/.zmetadata", "data/0f0e/0/0"), ".zarr", "s3://data/0f0e"))
+
+    assert row.message == (
+        "Nothing under the location ends with '.zarr'; the location itself is a Zarr store"
+    )
+    assert row.action == "Use no extension, and the job has the location, or exclude the asset"
 
 
 ODD = ["#", "%2F", "*", "+", "..", "[0]", "a b", "line\nbreak", "naïve", "ä/ö", "//", "\U0001f9e0"]
@@ -255,6 +390,72 @@ def test_a_location_without_bucket_and_prefix_is_an_exclusion(location: str, rea
     assert usable == (good,)
     assert [(row.record_id, row.reason, row.location) for row in exclusions] == [
         ("bad", reason, location)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("location", "repaired"),
+    [
+        ("S3://data/a", "s3://data/a"),
+        ("s3a://data/a/b", "s3://data/a/b"),
+        ("s3n://data/a", "s3://data/a"),
+        (" s3://data/a\n", "s3://data/a"),
+        ("s3:/data/a", "s3://data/a"),
+        ("s3:///data/a", "s3://data/a"),
+        ("s3:\\\\data\\a", "s3://data/a"),
+        ("arn:aws:s3:::data/a", "s3://data/a"),
+        ("https://data.s3.amazonaws.com/a%20b/c", "s3://data/a b/c"),
+        ("https://data.s3.us-west-2.amazonaws.com/a/", "s3://data/a/"),
+        ("https://data.s3-us-west-2.amazonaws.com/a", "s3://data/a"),
+        ("https://data.s3.dualstack.us-west-2.amazonaws.com/a?x=1", "s3://data/a"),
+        ("https://s3.us-west-2.amazonaws.com/data/a", "s3://data/a"),
+        ("https://s3.amazonaws.com/my.data/a", "s3://my.data/a"),
+        (
+            "https://us-west-2.console.aws.amazon.com/s3/buckets/data?region=us-west-2&prefix=a/b/",
+            "s3://data/a/b/",
+        ),
+        ("https://s3.console.aws.amazon.com/s3/buckets/data?prefix=a%2Fb/", "s3://data/a/b/"),
+    ],
+)
+def test_a_location_in_another_spelling_is_excluded_with_the_repair(
+    location: str, repaired: str
+) -> None:
+    _, (row,) = check_locations([asset(location)])
+
+    assert row.reason == "location_not_s3"
+    assert row.action == f"Write {repaired!r} in the metadata record, or exclude the asset"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["gs://data/a", "/allen/a", "data/a", "s3://data", "https://example.org/s3/a", "s3://"],
+)
+def test_a_location_that_cannot_be_repaired_for_sure_has_no_suggestion(location: str) -> None:
+    _, (row,) = check_locations([asset(location)])
+
+    assert row.action == "Correct the location in the metadata record, or exclude the asset"
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "arn:aws:s3:us-west-2:123456789012:accesspoint/my-point",
+        "arn:aws:s3:us-west-2:123456789012:accesspoint:my-point",
+        "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
+        "arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/my-point",
+        "arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-1/accesspoint/my-point",
+        "my-point-abcdefghijklmnop-s3alias",
+        "Upper.Case_Bucket",
+    ],
+)
+def test_a_location_can_be_below_an_access_point(bucket: str) -> None:
+    store = Buckets({bucket: ["a/x.nwb", "a1/x.nwb", "b//x.nwb"]})
+
+    result = locate(store, ".nwb", f"s3://{bucket}/a", f"s3://{bucket}/b//")
+
+    assert [paths(one) for one in result.located] == [
+        [f"s3://{bucket}/a/x.nwb"],
+        [f"s3://{bucket}/b//x.nwb"],
     ]
 
 
@@ -697,7 +898,12 @@ def reduce_to_outermost(files: tuple[FileEntry, ...]) -> dict[str, str]:
 
 
 NAMES = st.sampled_from(["a", "b.z", ".z", "z", "c.zz", "d.z.z", "b.z0", "", ".", "e.z ", LAST])
-KEYS = st.sets(st.lists(NAMES, min_size=1, max_size=4).map("/".join), max_size=25)
+PATHS = (
+    st.lists(NAMES, min_size=1, max_size=4)
+    .map("/".join)
+    .filter(lambda path: path[-1:] not in ("", "/"))
+)
+KEYS = st.sets(PATHS, max_size=25)
 SIZES = st.integers(1, 6)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.exceptions
 import pytest
@@ -336,6 +339,117 @@ def test_a_profile_that_does_not_exist_is_a_service_error_that_names_the_setting
 
     with pytest.raises(ServiceError, match="Check AWS_PROFILE"):
         S3Lister().list_page("data", "a/")
+
+
+def test_a_bucket_for_which_the_requester_pays_is_listed_with_the_setting_only(
+    server: S3Server,
+) -> None:
+    server.requester_pays = {"data"}
+
+    page = S3Lister(pays=True).list_page("data", "a/")
+    with pytest.raises(AccessDenied, match="set --request_payer requester"):
+        S3Lister().list_page("data", "a/")
+
+    assert page.keys == ["a/x.nwb", "a/y.json"]
+    assert [(one.payer, one.signed) for one in server.requests] == [
+        ("requester", True),
+        ("", True),
+        ("", False),
+    ]
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_a_request_without_credentials_accepts_no_charge(server: S3Server) -> None:
+    server.requester_pays = {"data"}
+
+    with pytest.raises(AccessDenied, match="the requester pays needs credentials"):
+        S3Lister(pays=True).list_page("data", "a/")
+
+    assert [one.payer for one in server.requests] == [""]
+
+
+def test_a_copy_of_the_lister_for_another_process_still_pays(server: S3Server) -> None:
+    server.requester_pays = {"data"}
+
+    copy = pickle.loads(pickle.dumps(S3Lister(pays=True)))
+
+    assert copy.list_page("data", "a/").keys == ["a/x.nwb", "a/y.json"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            Fault(400, "AuthorizationHeaderMalformed", details="<Region>eu-west-1</Region>"),
+            "region eu-west-1",
+        ),
+        (
+            Fault(301, "PermanentRedirect", details="<Endpoint>data.example.org</Endpoint>"),
+            "endpoint data.example.org",
+        ),
+        (
+            Fault(
+                400,
+                "IllegalLocationConstraintException",
+                details="<Message>The ap-east-1 location constraint is incompatible</Message>",
+            ),
+            "region ap-east-1",
+        ),
+        (Fault(403, "RequestTimeTooSkewed"), "Set the clock"),
+    ],
+    ids=lambda value: getattr(value, "code", ""),
+)
+def test_a_fault_of_the_configuration_says_what_to_set(
+    server: S3Server, fault: Fault, said: str
+) -> None:
+    server.fault = lambda request: fault
+
+    with pytest.raises(ServiceError, match=said) as caught:
+        S3Lister(attempts=1).list_page("data", "a/")
+
+    assert "Try again" not in str(caught.value)
+
+
+ACCESS_POINTS = [
+    "arn:aws:s3:us-west-2:123456789012:accesspoint/my-point",
+    "arn:aws:s3:us-west-2:123456789012:accesspoint:my-point",
+    "my-point-abcdefghijklmnop-s3alias",
+]
+
+
+@pytest.mark.parametrize("bucket", ACCESS_POINTS)
+def test_an_access_point_is_requested_at_its_own_address(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+    hosts: list[str] = []
+    lister = S3Lister(attempts=1)
+
+    def refuse(request: Any, **_: object) -> Any:
+        hosts.append(urlsplit(request.url).hostname or "")
+        raise botocore.exceptions.EndpointConnectionError(endpoint_url="")
+
+    lister._client(unsigned=False).meta.events.register("before-send.s3", refuse)
+    with pytest.raises(ServiceError, match="cannot be reached"):
+        lister.list_page(bucket, "a/")
+
+    assert len(hosts) == 1
+    assert hosts[0].startswith("my-point")
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "arn:aws:s3:us-west-2:123456789012:bucket/x",
+        "arn:aws:sns:us-west-2:123456789012:accesspoint/x",
+        "arn:aws:s3:us-west-2:1:accesspoint/x",
+    ],
+)
+def test_an_arn_that_is_not_an_access_point_is_refused(server: S3Server, bucket: str) -> None:
+    with pytest.raises(NoSuchBucket, match="Check its ARN"):
+        S3Lister(attempts=1).list_page(bucket, "a/")
+
+    assert server.requests == []
 
 
 def wait_until_prepared() -> None:

@@ -65,7 +65,11 @@ def found_in(located: Located) -> dict[str, dict[str, str]]:
 
 
 NAMES = st.sampled_from(["a", "a1", "a.z", "b.z", ".z", "z", "c.zz", "b.z0", "", ".", "0", LAST])
-PATHS = st.lists(NAMES, min_size=1, max_size=5).map("/".join)
+PATHS = (
+    st.lists(NAMES, min_size=1, max_size=5)
+    .map("/".join)
+    .filter(lambda path: path[-1:] not in ("", "/"))
+)
 PLACES = st.lists(NAMES.filter(bool), min_size=1, max_size=3).map("/".join)
 KINDS = st.sampled_from([Store, OneToken, NoStartAfter, Unordered])
 
@@ -81,9 +85,19 @@ def worlds(draw: st.DrawFn) -> tuple[set[str], list[str]]:
 def by_definition(
     keys: set[str], places: list[str], nested: NestedStores
 ) -> dict[str, dict[str, str]]:
-    define = everything if nested == "all" else outermost
-    found = {place: define(keys, place + "/", ".z") for place in places}
+    found = {place: of_place(keys, place, nested) for place in places}
     return {place: files for place, files in found.items() if files}
+
+
+def of_place(keys: set[str], place: str, nested: NestedStores) -> dict[str, str]:
+    """The matches below a place, or the place itself if its name ends with the extension."""
+    below = (everything if nested == "all" else outermost)(keys, place + "/", ".z")
+    if not place.endswith(".z"):
+        return below
+    if not any(key.startswith(place + "/") for key in keys):
+        return {place: "file"} if place in keys else {}
+    itself = {place: "directory"}
+    return itself | below if nested == "all" else below or itself
 
 
 @settings(max_examples=300, deadline=None)
@@ -356,7 +370,7 @@ def test_neighbours_are_listed_together_past_a_refused_delimiter_too() -> None:
 
 
 def test_a_place_inside_a_store_that_matches_is_listed_alone() -> None:
-    store = Store("data/a.zarr/sub/x.zarr/0", "data/b/y.zarr/0")
+    store = Store("data/a.zarr/sub/x.zarr/0", "data/a.zarr/sub/a", "data/b/y.zarr/0", "data/b/a")
 
     result = locate(store, ".zarr", "a.zarr/sub", "b", "c")
 

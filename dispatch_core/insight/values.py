@@ -119,7 +119,8 @@ def _grouped(
     else:
         unwound = _unwound_alike(paths, catalogue)
     tail: Pipeline = [{"$match": {"value": _pattern(search)}}] if search else []
-    present: Pipeline = [{"$match": {"value": {"$ne": None}}}]
+    # Only a text has leading characters; a server fails for an object or a bool.
+    present: Pipeline = [{"$match": {"value": {"$type": "string"} if start else {"$ne": None}}}]
     cut: Pipeline = [{"$project": {"value": {"$substrCP": ["$value", 0, start]}}}] if start else []
     return [*head, *unwound, *(tail or present), *cut, *_records_of(bool(lists))]
 

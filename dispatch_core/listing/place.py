@@ -4,6 +4,10 @@ Every file or directory store whose name ends with the extension is a match. The
 of a matching store is not listed: the delimiter of the listing is the extension with a
 slash, so a store of a million chunks is one entry of one response. If a server does not
 support this delimiter, the listing is flat and skips past each store.
+
+A store that is only a directory marker is not a match. A listing by the delimiter cannot
+tell, so the stores of a place are checked, with one request each, if the place has other
+markers or nothing except stores.
 """
 
 from __future__ import annotations
@@ -14,7 +18,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from dispatch_core.errors import DelimiterRefused, Issue, ServiceError
+from dispatch_core.errors import AccessDenied, DelimiterRefused, Issue, ServiceError
+from dispatch_core.listing.not_data import (
+    EMPTIED,
+    STORES_ONLY,
+    NotData,
+    counted_kinds,
+    is_marker,
+    why_not_data,
+)
 from dispatch_core.sources.protocols import ListPage, ObjectLister
 from dispatch_core.types import FileEntry, NestedStores
 
@@ -63,7 +75,12 @@ class Matches:
         Extension -> number of listed entries that did not match, most frequent first;
         a directory store counts once. Empty if anything matched.
     is_empty
-        Whether the prefix has no keys.
+        Whether the prefix has no keys, or only directory markers.
+    not_data
+        Names that end with the extension but are not data, and names that the store cannot
+        list, by reason.
+    is_store
+        Whether the place itself is a Zarr store, although its name does not say so.
     delimiter_refused
         The server supports no delimiter such as ``.zarr/``, and the listing was flat.
     """
@@ -72,14 +89,69 @@ class Matches:
     held: tuple[tuple[str, int], ...] = ()
     is_empty: bool = False
     delimiter_refused: bool = False
+    not_data: tuple[NotData, ...] = ()
+    is_store: bool = False
 
 
 def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Matches:
     """The files and directory stores under a place whose names end with the extension.
 
     With ``outermost``, a store of any size costs one request if the server supports the
-    delimiter, else two; with ``all``, every 1,000 keys cost one.
+    delimiter, else two; with ``all``, every 1,000 keys cost one. If the name of the place
+    ends with the extension, the place itself is the match.
     """
+    if not place.prefix.endswith(search.mark):
+        return _list_below(lister, place, search)
+    itself = _itself(lister, place, search)
+    if itself is None:
+        return Matches((), is_empty=True)
+    if itself.kind == "file" or (search.delimiter and _is_store(lister, place, search)):
+        return Matches((itself,))
+    below = _list_below(lister, place, search)
+    if search.delimiter and below.files:
+        return below
+    return replace(below, files=(itself, *below.files), held=())
+
+
+def _itself(lister: ObjectLister, place: S3Prefix, search: Search) -> FileEntry | None:
+    """The place as a match: a store, or the file whose key is the location."""
+    if has_content(lister, place):
+        return FileEntry(f"s3://{place.bucket}/{place.prefix[:-1]}", "directory")
+    key = place.prefix[:-1]
+    try:
+        page = lister.list_page(place.bucket, key)
+    except AccessDenied:
+        # A policy may allow only what is below the location, and there is nothing.
+        return None
+    if page.keys[:1] != [key]:
+        return None
+    _, size, modified = page.read(0)
+    if why_not_data(key.rpartition("/")[2], size):
+        return None
+    return FileEntry(f"s3://{place.bucket}/{key}", "file", size, modified)
+
+
+def _is_store(lister: ObjectLister, place: S3Prefix, search: Search) -> bool:
+    """Whether a folder that is named like a match is one store, and not a folder of files."""
+    if search.extension.endswith(STORES_ONLY):
+        return True
+    page = lister.list_page(*place)
+    return any(_is_zarr_mark(key, len(place.prefix)) for key in page.keys)
+
+
+def has_content(lister: ObjectLister, place: S3Prefix) -> bool:
+    """Whether anything except directory markers is stored below a place."""
+    return any(not is_marker(key) for page in _Walk(lister, place) for key in page.keys)
+
+
+_ZARR_MARKS = frozenset((".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json"))
+
+
+def _is_zarr_mark(key: str, start: int) -> bool:
+    return key[start:] in _ZARR_MARKS
+
+
+def _list_below(lister: ObjectLister, place: S3Prefix, search: Search) -> Matches:
     if not search.delimiter:
         return _list_flat(lister, place, search)
     try:
@@ -94,6 +166,19 @@ def _list_by_delimiter(lister: ObjectLister, place: S3Prefix, search: Search) ->
     for page in _Walk(lister, place, search.delimiter):
         check_delimiter(page, search.mark, len(place.prefix))
         found.take(page, range(len(page.keys)), page.prefixes)
+    return checked_matches(lister, found)
+
+
+def checked_matches(lister: ObjectLister, found: MatchCollector) -> Matches:
+    """The result of a listing, without those doubtful stores that have no content.
+
+    A lister with ``rolls_up_content_only`` returns no common prefix of mere markers.
+    """
+    if getattr(lister, "rolls_up_content_only", False):
+        return found.matches()
+    for store in found.doubtful_stores():
+        if not has_content(lister, S3Prefix(found.place.bucket, f"{store}/")):
+            found.reject_store(store)
     return found.matches()
 
 
@@ -144,9 +229,16 @@ class MatchCollector:
         self._entries: dict[str, FileEntry] = {}
         self._held = _Held(self._start)
         self._is_empty = True
+        self._is_store = False
+        self._has_markers = False
+        self._rejected: dict[str, str] = {}
 
     def take(self, page: ListPage, keys: range, prefixes: list[str]) -> None:
         """Adds the part of a page under this place: the keys at these indices, and `prefixes`."""
+        self._note_others(page, keys)
+        for key, why in page.skipped:
+            if key.startswith(self.place.prefix):
+                self._rejected[key] = why
         for prefix in prefixes:
             self._add_store(prefix[:-1])
         if self._search.nested_stores == "all":
@@ -155,6 +247,12 @@ class MatchCollector:
             self._take_files(page, keys)
         else:
             self._take_outermost(page, keys)
+
+    def _note_others(self, page: ListPage, keys: range) -> None:
+        if not self._has_markers:
+            self._has_markers = any(is_marker(page.keys[index]) for index in keys)
+        if self._is_empty:
+            self._is_empty = all(is_marker(page.keys[index]) for index in keys)
 
     def _take_files(self, page: ListPage, keys: range) -> None:
         names, extension = page.keys, self._search.extension
@@ -172,7 +270,10 @@ class MatchCollector:
                 continue
             end = key.find(self._mark, self._start)
             self.store = key[: end + len(self._mark) - 1] if end >= 0 else ""
-            if self.store:
+            if self.store and is_marker(key):
+                self._rejected.setdefault(self.store, EMPTIED)
+                self.store = ""
+            elif self.store:
                 self._add_store(self.store)
             else:
                 self._add_other(page, index)
@@ -182,19 +283,43 @@ class MatchCollector:
             key = page.keys[index]
             end = key.find(self._mark, self._start)
             while end >= 0:
-                self._add_store(key[: end + len(self._mark) - 1])
+                store = key[: end + len(self._mark) - 1]
+                if is_marker(key):
+                    self._rejected.setdefault(store, EMPTIED)
+                else:
+                    self._add_store(store)
                 end = key.find(self._mark, end + len(self._mark))
             self._add_other(page, index)
 
     def _add_store(self, path: str) -> None:
+        why = why_not_data(path[self._start :])
+        if why:
+            self._rejected[path] = why
+            return
         # A store wins over a file of the same path, whichever comes first.
         location = self._base + path
         self._entries[location] = FileEntry(location, "directory")
 
     def _add_file(self, page: ListPage, index: int) -> None:
         key, size, modified = page.read(index)
+        why = why_not_data(key[self._start :], size if size is not None else 1)
+        if why:
+            self._rejected[key] = why
+            return
         location = self._base + key
         self._entries.setdefault(location, FileEntry(location, "file", size, modified))
+
+    def doubtful_stores(self) -> list[str]:
+        """The stores that a listing by the delimiter found and that may be mere markers."""
+        if not self._search.delimiter or not (self._has_markers or self._is_empty):
+            return []
+        stores = (entry for entry in self._entries.values() if entry.kind == "directory")
+        return [store.location.removeprefix(self._base) for store in stores]
+
+    def reject_store(self, path: str) -> None:
+        """Excludes a store that has no content."""
+        del self._entries[self._base + path]
+        self._rejected[path] = EMPTIED
 
     def _add_other(self, page: ListPage, index: int) -> None:
         if page.keys[index].endswith(self._search.extension):
@@ -203,16 +328,23 @@ class MatchCollector:
             self._hold(page.keys[index])
 
     def _hold(self, key: str) -> None:
-        if len(key) > self._start:
-            self._is_empty = False
+        self._is_store = self._is_store or _is_zarr_mark(key, self._start)
+        if len(key) > self._start and not is_marker(key) and key not in self._rejected:
             self._held.add(key)
 
     def matches(self) -> Matches:
         """The result, after everything under the place was added."""
         files = tuple(self._entries[location] for location in sorted(self._entries))
+        rejected = [
+            (self._base + path, why)
+            for path, why in self._rejected.items()
+            if self._base + path not in self._entries
+        ]
+        not_data = counted_kinds(rejected)
         if files:
-            return Matches(files)
-        return Matches((), self._held.most_common(), self._is_empty)
+            return Matches(files, not_data=not_data)
+        held, is_empty = self._held.most_common(), self._is_empty and not rejected
+        return Matches((), held, is_empty, not_data=not_data, is_store=self._is_store)
 
 
 class _Held:

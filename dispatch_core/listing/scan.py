@@ -39,6 +39,7 @@ from dispatch_core.listing.place import (
     S3Prefix,
     Search,
     check_delimiter,
+    checked_matches,
     is_ordered,
     list_matches,
 )
@@ -270,7 +271,7 @@ class _Neighbours:
             if page.token is not None and (not last or last.startswith(found.place.prefix)):
                 self._open.append(found)
             else:
-                self.result.listed[found.place.prefix] = found.matches()
+                self.result.listed[found.place.prefix] = checked_matches(self._lister, found)
         self.result.covered += len(begun) - len(self._open)
         return len(begun) - len(self._open)
 
@@ -305,6 +306,7 @@ class _Counting:
     def __init__(self, lister: ObjectLister, halted: threading.Event | None) -> None:
         self._lister = lister
         self._halted = halted
+        self.rolls_up_content_only = getattr(lister, "rolls_up_content_only", False)
         self.requests = 0
         self.keys = 0
 
@@ -334,7 +336,8 @@ class _Counting:
 def first_runs(places: Iterable[S3Prefix], search: Search, parallel: int) -> Iterator[Run]:
     """The first runs: for each bucket one page of neighbours, which shows their density.
 
-    A place inside a matching store would be grouped with it, so it is listed separately.
+    A place that is a matching store, or inside one, would be grouped with it, so it is listed
+    separately.
     """
     buckets: dict[str, list[str]] = {}
     for place in places:
@@ -342,13 +345,17 @@ def first_runs(places: Iterable[S3Prefix], search: Search, parallel: int) -> Ite
     for bucket, prefixes in buckets.items():
         prefixes.sort()
         shared = len(_shared(prefixes))
-        inside = [prefix for prefix in prefixes if search.mark in prefix[shared:]]
-        outside = [prefix for prefix in prefixes if search.mark not in prefix[shared:]]
+        inside = [one for one in prefixes if _needs_own_listing(one, shared, search.mark)]
+        outside = [one for one in prefixes if not _needs_own_listing(one, shared, search.mark)]
         if len(outside) > 1:
             yield Run(bucket, tuple(outside), search, together=True)
         else:
             inside = prefixes
         yield from single_runs(Run(bucket, (), search), inside, parallel)
+
+
+def _needs_own_listing(prefix: str, shared: int, mark: str) -> bool:
+    return mark in prefix[shared:] or prefix.endswith(mark)
 
 
 def next_runs(run: Run, result: RunListed, parallel: int) -> list[Run]:

@@ -43,8 +43,12 @@ class InventoryLister:
         Manifests, folders or Parquet files; local paths or ``s3://`` locations.
     """
 
-    def __init__(self, locations: Sequence[str]) -> None:
+    rolls_up_content_only = True
+    """A common prefix has content, so a store needs no check (`listing.place`)."""
+
+    def __init__(self, locations: Sequence[str], *, pays: bool = False) -> None:
         self._locations = tuple(locations)
+        self._pays = pays
         self._duckdb = _import_duckdb()
         self._folder = tempfile.TemporaryDirectory(prefix="inventory-", ignore_cleanup_errors=True)
         self._inventories = [read_inventory(location, self._fetch) for location in self._locations]
@@ -54,8 +58,8 @@ class InventoryLister:
         self._tables: dict[str, str] = {}
         self._buckets = {one.bucket for one in self._inventories} - {""}
 
-    def __reduce__(self) -> tuple[Callable[..., InventoryLister], tuple[tuple[str, ...]]]:
-        return _process_lister, (self._locations,)
+    def __reduce__(self) -> tuple[Callable[..., InventoryLister], tuple[tuple[str, ...], bool]]:
+        return _process_lister, (self._locations, self._pays)
 
     @property
     def label(self) -> str:
@@ -139,7 +143,7 @@ class InventoryLister:
         name = sha256(location.encode()).hexdigest() + "".join(Path(key).suffixes[-2:])
         path = Path(self._folder.name) / name
         if not path.exists():
-            S3Lister().download(bucket, key, path)
+            S3Lister(pays=self._pays).download(bucket, key, path)
         return path
 
     @contextmanager
@@ -162,9 +166,9 @@ def _import_duckdb() -> Any:
 
 
 @cache
-def _process_lister(locations: tuple[str, ...]) -> InventoryLister:
+def _process_lister(locations: tuple[str, ...], pays: bool) -> InventoryLister:
     """The shared lister of this process, for a lister that was pickled in another one."""
-    return InventoryLister(locations)
+    return InventoryLister(locations, pays=pays)
 
 
 def _refuse_repeats(inventories: Sequence[Inventory]) -> None:
@@ -182,12 +186,16 @@ def _begins_inside(prefix: str, delimiter: str) -> bool:
 
 
 def _rolled_up(name: str) -> str:
-    """SQL that creates a table of entries (keys cut after the delimiter) with their last key."""
+    """SQL that creates a table of entries (keys cut after the delimiter) with their last key.
+
+    Directory markers inside an entry do not count, so an entry always has content.
+    """
     cut = "CASE WHEN $1 <> '' AND found > 0 THEN left(key, found + length($1) - 1) ELSE key END"
     return (
         f"CREATE TABLE {name} AS SELECT bucket, {cut} AS entry, any_value(size) AS size, "
         "any_value(modified) AS modified, max(key) AS last "
         "FROM (SELECT *, strpos(key, $1) AS found FROM objects) "
+        "WHERE $1 = '' OR found = 0 OR NOT (key LIKE '%/' OR key LIKE '%\\_$folder$' ESCAPE '\\') "
         "GROUP BY bucket, entry ORDER BY bucket, entry"
     )
 

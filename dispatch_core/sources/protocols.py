@@ -82,12 +82,15 @@ class ListPage:
         Token of the next page; None on the last page.
     read
         Function from ``index`` to the object whose key is ``keys[index]``.
+    skipped
+        (key, why) of what is stored under a key but cannot be listed, such as a broken link.
     """
 
     keys: list[str]
     prefixes: list[str]
     token: str | None = None
     read: Callable[[int], StoredObject] = field(default=_unknown, repr=False, compare=False)
+    skipped: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @classmethod
     def of(

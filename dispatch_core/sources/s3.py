@@ -18,30 +18,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dispatch_core.errors import (
-    AccessDenied,
-    DelimiterRefused,
-    Issue,
-    NoSuchBucket,
-    ServiceError,
-)
+from dispatch_core.errors import AccessDenied, DelimiterRefused, Issue, ServiceError
 from dispatch_core.sources.list_response import IS_LISTING, PAGE, before_parse
 from dispatch_core.sources.protocols import ListPage, StoredObject, time_text
+from dispatch_core.sources.s3_errors import Context, error_of_class, error_of_code
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 30
 ATTEMPTS = 5
 
-_DENIED = {"AccessDenied", "AllAccessDisabled", "Forbidden", "Unauthorized", "401", "403"}
-_BAD_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-}
-_NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
 _REFUSED = {"InvalidArgument", "InvalidRequest", "NotImplemented", "400", "501"}
 
 
@@ -61,20 +46,24 @@ class S3Lister:
     attempts
         Maximum number of attempts per request for transient failures, including the
         first; boto3 waits half a second on average, then twice that.
+    pays
+        Whether the account of the credentials pays for requests, as buckets demand for
+        which the requester pays.
     """
 
-    def __init__(self, threads: int = 16, attempts: int = ATTEMPTS) -> None:
+    def __init__(self, threads: int = 16, attempts: int = ATTEMPTS, pays: bool = False) -> None:
         self._threads = threads
         self._attempts = attempts
+        self._pays = pays
         self._lock = threading.Lock()
         self._session: Any = None
         self._signs: bool | None = None
         self._clients: dict[bool, Any] = {}
         self._public: set[str] = set()
 
-    def __reduce__(self) -> tuple[Callable[..., S3Lister], tuple[int, int, str]]:
+    def __reduce__(self) -> tuple[Callable[..., S3Lister], tuple[int, int, bool, str]]:
         # A client cannot be pickled; the receiving process creates one and shares it.
-        return _process_lister, (self._threads, self._attempts, _label())
+        return _process_lister, (self._threads, self._attempts, self._pays, _label())
 
     @property
     def label(self) -> str:
@@ -125,18 +114,47 @@ class S3Lister:
     def _request(self, unsigned: bool, arguments: dict[str, str]) -> ListPage:
         """Send one ListObjectsV2 request."""
         try:
-            response = self._client(unsigned).list_objects_v2(**arguments)
+            response = self._client(unsigned).list_objects_v2(**arguments, **self._payer(unsigned))
         except _foreign_errors() as error:
-            raise _translate(error, arguments) from error
+            raise self._translate(error, arguments, unsigned) from error
         return _read_page(response, arguments)
 
     def download(self, bucket: str, key: str, path: Path) -> None:
         """Copy one object to `path`; raises as `list_page` does."""
         where = {"Bucket": bucket, "Prefix": key}
+        unsigned = not self._has_credentials()
         try:
-            self._client(not self._has_credentials()).download_file(bucket, key, str(path))
+            self._client(unsigned).download_file(
+                bucket, key, str(path), ExtraArgs=self._payer(unsigned)
+            )
         except (*_foreign_errors(), _transfer_error()) as error:
-            raise _translate(error, where) from error
+            raise self._translate(error, where, unsigned) from error
+
+    def _payer(self, unsigned: bool) -> dict[str, str]:
+        """The argument that accepts the charge; an unsigned request has no account to charge."""
+        return {"RequestPayer": "requester"} if self._pays and not unsigned else {}
+
+    def _translate(
+        self, error: Exception, arguments: dict[str, str], unsigned: bool = False
+    ) -> ServiceError:
+        """Our error for one of botocore's, without its text, which may contain a URL."""
+        from botocore.exceptions import ClientError
+
+        context = Context(
+            _where(arguments),
+            _label(),
+            has_endpoint=bool(_endpoint()),
+            is_signed=not unsigned,
+            pays=self._pays,
+            is_arn=arguments.get("Bucket", "").startswith("arn:"),
+        )
+        if not isinstance(error, ClientError):
+            return error_of_class(error, context)
+        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        if code in _REFUSED and arguments.get("Delimiter", "/") != "/":
+            what = f"{_label()} does not accept the delimiter ({code})"
+            return DelimiterRefused(Issue(what, context.where))
+        return error_of_code(error.response, context)
 
     def _has_credentials(self) -> bool:
         with self._lock:
@@ -149,7 +167,7 @@ class S3Lister:
         try:
             return self._open_session().get_credentials() is not None
         except _foreign_errors() as error:
-            raise _translate(error, {}) from error
+            raise self._translate(error, {}) from error
 
     def _client(self, unsigned: bool) -> Any:
         with self._lock:
@@ -170,13 +188,19 @@ class S3Lister:
 
 
 @cache
-def _process_lister(threads: int, attempts: int, endpoint: str) -> S3Lister:
+def _process_lister(threads: int, attempts: int, pays: bool, endpoint: str) -> S3Lister:
     """The shared lister of this process, for a lister that was pickled in another one."""
-    return S3Lister(threads, attempts)
+    return S3Lister(threads, attempts, pays)
+
+
+def _endpoint() -> str:
+    """The address of the configured store; empty for Amazon S3."""
+    named = (os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+    return next(filter(None, named), "")
 
 
 def _label() -> str:
-    url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    url = _endpoint()
     if not url:
         return "Amazon S3"
     try:
@@ -257,55 +281,3 @@ def _where(arguments: dict[str, str]) -> str:
     if not arguments:
         return ""
     return f"s3://{arguments['Bucket']}/{arguments.get('Prefix', '')}"
-
-
-def _translate(error: Exception, arguments: dict[str, str]) -> ServiceError:
-    """Our error for one of botocore's, without its text, which may contain a URL."""
-    from botocore.exceptions import ClientError
-
-    where = _where(arguments)
-    if not isinstance(error, ClientError):
-        return _from_botocore(error, where)
-    code = str(error.response.get("Error", {}).get("Code", "unknown"))
-    if code in _REFUSED and arguments.get("Delimiter", "/") != "/":
-        return DelimiterRefused(Issue(f"{_label()} does not accept the delimiter ({code})", where))
-    return _from_code(code, where)
-
-
-def _from_code(code: str, where: str) -> ServiceError:
-    if code in _DENIED:
-        ask = "Request permission to list it (s3:ListBucket), or use other credentials"
-        return AccessDenied(Issue(f"Listing is denied ({code})", where, ask))
-    if code in _BAD_CREDENTIALS:
-        return _credentials_refused(code, where)
-    if code in _NO_BUCKET:
-        correct = "Correct the location in the metadata record"
-        return NoSuchBucket(Issue(f"The bucket does not exist ({code})", where, correct))
-    return ServiceError(Issue(f"{_label()} failed ({code})", where, "Try again later"))
-
-
-def _from_botocore(error: Exception, where: str) -> ServiceError:
-    from botocore import exceptions as botocore
-
-    kind = type(error).__name__
-    if "Credential" in kind or "Token" in kind or "SSO" in kind:
-        return _credentials_refused(kind, where)
-    if isinstance(error, botocore.ParamValidationError):
-        return NoSuchBucket(Issue("This is not the name of a bucket", where))
-    if isinstance(error, (botocore.HTTPClientError, botocore.ConnectionError)):
-        check = "Check the network, and AWS_ENDPOINT_URL_S3 if it is set"
-        return ServiceError(Issue(f"{_label()} cannot be reached ({kind})", where, check))
-    if isinstance(error, (botocore.ProfileNotFound, botocore.ConfigParseError, OSError)):
-        check = "Check AWS_PROFILE and the files in ~/.aws"
-        return ServiceError(Issue(f"The AWS configuration cannot be read ({kind})", where, check))
-    if isinstance(error, UnicodeError):
-        return ServiceError(Issue("This is not valid Unicode", where, "Correct the location"))
-    if isinstance(error, ValueError):
-        check = "Check AWS_ENDPOINT_URL_S3: it must start with https:// or http://"
-        return ServiceError(Issue(f"{_label()} cannot be used ({kind})", where, check))
-    return ServiceError(Issue(f"{_label()} sent an unusable response ({kind})", where, "Try again"))
-
-
-def _credentials_refused(kind: str, where: str) -> AccessDenied:
-    renew = "Renew the AWS credentials, or unset them to read public buckets"
-    return AccessDenied(Issue(f"The AWS credentials are not usable ({kind})", where, renew))

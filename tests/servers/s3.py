@@ -28,24 +28,30 @@ class Request:
     bucket: str
     params: Mapping[str, str]
     signed: bool
+    payer: str = ""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A response instead of the correct one: an error code, a body, or a broken connection."""
+    """A response instead of the correct one: an error code, a body, or a broken connection.
+
+    ``details`` are further elements of the error.
+    """
 
     status: int = 500
     code: str = "InternalError"
     body: bytes | None = None
     breaks: Literal["", "at once", "half way"] = ""
+    details: str = "<Message>no</Message>"
 
 
 class S3Server:
     """Serves ``buckets`` (name -> key -> size) on ``url`` within a ``with`` block.
 
     ``denied``, ``denied_signed`` and ``denied_unsigned`` are starts of ``bucket/prefix``
-    that are denied, together with every prefix that contains them. ``delimiters`` says how
-    the server treats a delimiter that is not a slash.
+    that are denied, together with every prefix that contains them. A bucket in
+    ``requester_pays`` is denied unless the request is signed and accepts the charge.
+    ``delimiters`` says how the server treats a delimiter that is not a slash.
     """
 
     def __init__(self, buckets: Mapping[str, Iterable[str] | Mapping[str, int]]) -> None:
@@ -56,6 +62,7 @@ class S3Server:
         self.denied: set[str] = set()
         self.denied_signed: set[str] = set()
         self.denied_unsigned: set[str] = set()
+        self.requester_pays: set[str] = set()
         self.fault: Callable[[Request], Fault | None] = lambda request: None
         self.requests: list[Request] = []
         self._lock = threading.Lock()
@@ -71,10 +78,10 @@ class S3Server:
         self._http.shutdown()
         self._http.server_close()
 
-    def answer(self, bucket: str, params: dict[str, str], signed: bool) -> Fault:
+    def answer(self, bucket: str, params: dict[str, str], signed: bool, payer: str) -> Fault:
         """Return the response; the correct one is a `Fault` with status 200."""
         with self._lock:
-            request = Request(len(self.requests) + 1, bucket, params, signed)
+            request = Request(len(self.requests) + 1, bucket, params, signed, payer)
             self.requests.append(request)
         time.sleep(self.latency)
         return self.fault(request) or self._list(request)
@@ -83,6 +90,8 @@ class S3Server:
         path = f"{request.bucket}/{request.params.get('prefix', '')}"
         denied = self.denied | (self.denied_signed if request.signed else self.denied_unsigned)
         if any(path.startswith(start) or start.startswith(path) for start in denied):
+            return Fault(403, "AccessDenied")
+        if request.bucket in self.requester_pays and not (request.signed and request.payer):
             return Fault(403, "AccessDenied")
         if request.bucket not in self.buckets:
             return Fault(404, "NoSuchBucket")
@@ -198,10 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         params = dict(parse_qsl(url.query, keep_blank_values=True))
         signed = "Authorization" in self.headers
-        answer = self.server.store.answer(unquote(url.path).strip("/"), params, signed)
+        payer = self.headers.get("x-amz-request-payer", "")
+        answer = self.server.store.answer(unquote(url.path).strip("/"), params, signed, payer)
         body = answer.body
         if body is None:
-            body = f"<Error><Code>{answer.code}</Code><Message>no</Message></Error>".encode()
+            body = f"<Error><Code>{answer.code}</Code>{answer.details}</Error>".encode()
         self.close_connection = bool(answer.breaks)
         if answer.breaks == "at once":
             return

@@ -40,6 +40,7 @@ class Store:
         self.page_size = page_size
         self.delimiters: Literal["any", "refuse", "ignore", "only slash"] = "any"
         self.own_prefix_only = False
+        self.empty: set[str] = set()
         self.asked: list[Ask] = []
         self.trouble: Callable[[Ask], Exception | None] = lambda ask: None
 
@@ -64,12 +65,15 @@ class Store:
             delimiter = "/" if self.delimiters == "only slash" else ""
         return self.page(bucket + "/", prefix, delimiter, start_after, token or "")
 
+    def _stored(self, key: str) -> StoredObject:
+        return StoredObject(key, 0 if key in self.empty else 7, NOON)
+
     def page(self, base: str, prefix: str, delimiter: str, after: str, token: str) -> ListPage:
         keys = [path.removeprefix(base) for path in self.paths if path.startswith(base + prefix)]
         rolled = dict.fromkeys(roll_up(key, prefix, delimiter) for key in keys if key > after)
         entries = [entry for entry in rolled if entry[0] > token]
         shown = entries[: self.page_size]
-        objects = [StoredObject(entry, 7, NOON) for entry, is_prefix in shown if not is_prefix]
+        objects = [self._stored(entry) for entry, is_prefix in shown if not is_prefix]
         prefixes = [entry for entry, is_prefix in shown if is_prefix]
         return ListPage.of(objects, prefixes, shown[-1][0] if len(entries) > len(shown) else None)
 

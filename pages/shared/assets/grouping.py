@@ -19,6 +19,7 @@ _REASONS = {
     "superseded": "superseded by a later asset",
     "null_group_field": "without one of the fields",
     "nothing_to_unwind": "with an empty list",
+    "latest_uncertain": "whose latest is not certain",
     "not_in_trial": "excluded by the trial",
 }
 
