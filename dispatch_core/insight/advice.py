@@ -6,9 +6,9 @@ operator without ``$``. As a hint, it reports that more records match in the oth
 schema's spelling, and which values of a list no record has.
 
 Sampled fields are only a first indication: the source is queried before anything is
-reported, and only suggestions with matching records are made. To avoid false alarms, a
-condition on absence (``$exists: false``), a negated one, and one branch of an ``$or``
-that matches as a whole are not checked.
+reported, and only suggestions with matching records are made. To avoid false alarms, of a
+condition on absence (``$exists: false``) or a negated one only the spelling of the field
+is checked, and of one branch of an ``$or`` that matches as a whole nothing but the field.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dispatch_core.builder.conditions import Condition, conditions_of, match_fil
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
 from dispatch_core.insight.asking import Advice, Asking, Kind, Suggestion
 from dispatch_core.insight.date_slips import date_advice
-from dispatch_core.insight.field_slips import field_advice
+from dispatch_core.insight.field_slips import field_advice, negated_field_advice
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.operator_slips import operator_advice
 from dispatch_core.insight.other_spelling import Translation, spelling_advice, translate
@@ -65,7 +65,7 @@ def advise(
         Asking(source, catalogue, query, place, filter_query, condition)
         for place, filter_query in match_filters(query)
         for condition in conditions_of(filter_query)
-        if _is_worth_asking(condition)
+        if condition.operand is not None
     ][:MOST_CONDITIONS]
     answers = ask_together([partial(_advise, one) for one in asked], "advice", progress)
     found = [
@@ -75,12 +75,13 @@ def advise(
     ]
     unknown = [place for place, advice in found if advice.kind in ("unknown field", "operator")]
     kept = tuple(advice for place, advice in found if not _is_inside(place, unknown))
-    return kept + tuple(spelling_advice(source, query, _is_worth_asking))
+    return kept + tuple(spelling_advice(source, query, _is_positive))
 
 
 def _advise(asking: Asking) -> Advice | None:
+    checks = _CHECKS if _is_positive(asking.condition) else (negated_field_advice,)
     try:
-        answers = (check(asking) for check in _CHECKS)
+        answers = (check(asking) for check in checks)
         found = next((one for one in answers if one is not None), None)
     except (InvalidInput, AnswerTooLarge):
         return None  # the source refuses this condition; running the query reports why
@@ -112,7 +113,8 @@ def _is_inside(place: JsonPath, outer: list[JsonPath]) -> bool:
     return any(place != one and place[: len(one)] == one for one in outer)
 
 
-def _is_worth_asking(condition: Condition) -> bool:
+def _is_positive(condition: Condition) -> bool:
+    """Whether a record without the field does not match."""
     if condition.is_negated or condition.operand is None:
         return False
     if is_operator_document(condition.operand):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from dispatch_core.builder.conditions import item_at
 from dispatch_core.insight.asking import Advice, Asking, Suggestion, shown
 from dispatch_core.language.match import is_operator_document
 from dispatch_core.language.paths import value_at
@@ -57,6 +58,10 @@ def date_advice(asking: Asking) -> Advice | None:
     if not odd:
         return None
     suggestions = tuple(_suggestions(asking, operand, odd, layout))
+    if all(_is_iso(one) for one in odd.values()):  # only a blank for the T, or the reverse
+        suggestions = tuple(one for one in suggestions if _changes(asking, one))
+        if not suggestions:
+            return None
     return Advice("date", asking.path, _message(asking, odd, layout), suggestions)
 
 
@@ -66,6 +71,16 @@ def _may_be_odd(bound: JsonValue) -> bool:
         return False
     found = _PADDED.fullmatch(bound) if isinstance(bound, str) else None
     return found is None or bool(found[1])
+
+
+def _is_iso(bound: JsonValue) -> bool:
+    return isinstance(bound, str) and bool(_PADDED.fullmatch(bound))
+
+
+def _changes(asking: Asking, suggestion: Suggestion) -> bool:
+    """Whether the suggested filter matches another number of records than the given one."""
+    changed = item_at(suggestion.query, asking.place)
+    return asking.source.count(changed) != asking.source.count(asking.filter_query)
 
 
 def _fits(bound: JsonValue, layout: _Layout) -> bool:

@@ -29,6 +29,22 @@ def field_advice(asking: Asking) -> Advice | None:
     return Advice("unknown field", path, f"No record has the field {path}", suggestions)
 
 
+def negated_field_advice(asking: Asking) -> Advice | None:
+    """Advice on a misspelt field in a condition that every record without it matches.
+
+    A field that no record has is common there, so only a close one is reported.
+    """
+    if asking.known is not None or asking.has_match({asking.path: {"$exists": True}}):
+        return None
+    others = other_spellings(asking.path)
+    near = [one for one in nearest_fields(asking.catalogue, asking.path) if one not in others]
+    suggestions = tuple(asking.with_filter(one, _renamed(asking, one)) for one in near[:2])
+    if not suggestions:
+        return None
+    message = f"No record has the field {asking.path}, so the condition excludes nothing"
+    return Advice("unknown field", asking.path, message, suggestions)
+
+
 def nearest_fields(catalogue: FieldCatalogue, path: str, limit: int = 8) -> list[str]:
     """Known fields that `path` may be a misspelling of; none if no field is close."""
     likely = [one for one in other_spellings(path) if one in catalogue]

@@ -17,7 +17,7 @@ from dispatch_core.types import JsonValue
 _SAMPLED: Final = 300
 _SLASHES: Final = re.compile(r"/(.+)/([imsxgu]*)", re.DOTALL)
 _LITERAL: Final = re.compile(r"(?:[^.*+?^${}()|\[\]\\]|\\[^A-Za-z0-9]|\.(?![*+?{]))+")
-"""A run of a pattern that stands for itself; a lone dot counts, as it is often one."""
+"""A run of a pattern that matches itself; a lone dot counts, as it is often one."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
 

@@ -113,7 +113,7 @@ def _inner_field(asking: Asking, known: FieldInfo, value: JsonValue) -> Advice |
         for one in [one.path for one in asking.catalogue.inside(known.path)][:8]
     ]
     held = [(one, count) for one, count in counted if count > MANY_TIMES * here]
-    if here and not held:
+    if not held and (here or SCALARS & set(known.types)):
         return None
     suggestions = tuple(_inner(asking, *one) for one in held[:MOST_SUGGESTIONS])
     few = "equals none of them" if not here else f"is the value itself in only {here:,}"
