@@ -22,7 +22,7 @@ from dispatch_core.connect import (
     settings_from,
 )
 from dispatch_core.dispatch import plan_dispatch, require_jobs
-from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.dispatch_plan import DispatchPlan, empty_fields
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.options import OPTIONS, every_option, option_of
 from dispatch_core.output.deliver import deliver
@@ -36,6 +36,7 @@ from dispatch_core.request import (
     DispatchRequest,
     Trial,
     changed_trial,
+    check_selection,
     fields_from,
     load_request,
     override_request,
@@ -81,6 +82,8 @@ def _run(given: argparse.Namespace) -> int:
         print(one_line(f"ledger: {given.ledger} ({counted(len(plan.exclusions), 'row')})"))
     if request.query is not None and not plan.found.matched:
         _print_why_nothing(source, request.query)
+    elif not plan.jobs:
+        _print_misspelt_fields(source, plan)
     require_jobs(plan)
     if given.save_request:
         write_text_file(given.save_request, request.to_json())
@@ -269,3 +272,18 @@ def _print_why_nothing(source: MetadataSource, query: Filter | Pipeline) -> None
         for advice in advise(source, query, sample_fields(source)):
             near = "; ".join(one.label for one in advice.suggestions)
             print(one_line(f"  {advice.message}" + (f". Try {near}" if near else "")))
+
+
+def _print_misspelt_fields(source: MetadataSource, plan: DispatchPlan) -> None:
+    """Print the nearest field of each grouping field that no asset has a value in."""
+    # imported here: a command that makes jobs does not need these modules
+    from dispatch_core.insight.field_slips import nearest_fields
+    from dispatch_core.insight.fields import sample_fields
+
+    paths = list(empty_fields(check_selection(plan.request).fields, plan.found.assets))
+    with suppress(DispatchError):  # the plan has its warnings; this only explains them
+        fields = sample_fields(source) if paths else None
+        for path in paths:
+            near = nearest_fields(fields, path, 3) if fields is not None else []
+            if near:
+                print(one_line(f"  {path}: did you mean {' or '.join(near)}?"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Literal
 
@@ -12,6 +13,7 @@ from dispatch_core.builder.conditions import Condition, item_at, joined, replace
 from dispatch_core.builder.spelling import other_spellings
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
 from dispatch_core.insight.fields import FieldCatalogue, FieldInfo
+from dispatch_core.insight.values import FieldValues, count_values
 from dispatch_core.language.match import is_operator_document
 from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, JsonPath, JsonValue, Pipeline
@@ -21,6 +23,7 @@ Kind = Literal[
 ]
 
 MOST_SUGGESTIONS = 3
+MOST_VALUES = 200
 COMPARISONS = frozenset(("$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$regex", "$all"))
 NAMES = ("_id", "name", "location")
 """Fields in which nearly every record has a value of its own."""
@@ -54,7 +57,7 @@ class Advice:
         return self.kind in ("spelling", "values")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asking:
     """A condition with its filter and query, and with the source to check it against."""
 
@@ -74,6 +77,12 @@ class Asking:
     def known(self) -> FieldInfo | None:
         """The field of the condition, if the sample has it."""
         return self.catalogue.get(self.condition.path)
+
+    @cached_property
+    def common_values(self) -> FieldValues:
+        """The most common values of the field, from one request."""
+        path = self.path if self.known is None else self.known.path
+        return count_values(self.source, path, self.catalogue, limit=MOST_VALUES)
 
     def has_match(self, test: Filter) -> bool:
         """Whether some record matches `test`, from a request for one id.

@@ -272,6 +272,16 @@ def _explain_pipeline(
     return Explanation(count, start.total, start.clauses, blocking, start.uncounted, found, refused)
 
 
+def _counted_stages(answers: Sequence[int | str]) -> tuple[list[int], tuple[str, ...]]:
+    """The counts up to the first stage that the source cannot evaluate, and its reason."""
+    counts: list[int] = []
+    for number, answer in enumerate(answers, 1):
+        if isinstance(answer, str):
+            return counts, (f"stage {number}: {answer}",)
+        counts.append(answer)
+    return counts, ()
+
+
 def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int | str]:
     """A function that gives the number of results, or why the source cannot give it."""
 

@@ -24,17 +24,17 @@ from dispatch_core.insight.asking import (
 )
 from dispatch_core.insight.date_slips import flat_texts, readings_of
 from dispatch_core.insight.similar import edits, is_misspelling, ratio
-from dispatch_core.insight.values import FieldValues, ValueCount, count_values
+from dispatch_core.insight.values import ValueCount
 from dispatch_core.language.match import is_operator_document
 from dispatch_core.language.paths import value_at
 from dispatch_core.text.dates import DateReader
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
-MOST_VALUES = 200
 FEW_VALUES = 12
 """A field with at most this many values, each in many records, has them listed."""
 
 MOST_IN_LIST = 100
+_SIMILAR: Final = 0.6
 _EACH_IN: Final = 5
 _LETTERS: Final = re.compile("[^\\W\\d_]{3}")
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
@@ -163,34 +163,40 @@ def _texts_with(asking: Asking, pattern: Filter, most: int, path: str = "") -> l
 
 
 def near_values(asking: Asking, text: str) -> list[str]:
-    """Values of the field of which `text` may be a misspelling, the nearest first."""
+    """Values of the field of which `text` may be a misspelling, the nearest first.
+
+    In a field of few values, one that is hardly similar is meant, as ``raw`` by ``rw``.
+    """
     text = cleaned(text)
-    known = asking.known
-    if known is None or not (_LETTERS.search(text) or known.path in NAMES):
-        return []
-    numbers_too = known.path in NAMES
-    likely = {*known_texts(asking), *_by_piece(asking, text)}
-    near = [one for one in likely if is_misspelling(text, one, numbers_too=numbers_too)]
+    few = _few_texts(asking)
+    if few:
+        near = [one for one in few if ratio(text.lower(), one.lower()) >= _SIMILAR]
+    elif _LETTERS.search(text) or asking.path in NAMES:
+        likely = {*known_texts(asking), *_by_piece(asking, text)}
+        is_name = asking.path in NAMES
+        near = [one for one in likely if is_misspelling(text, one, numbers_too=is_name)]
+    else:
+        near = []
     low = text.lower()
     return sorted(near, key=lambda one: (edits(low, one.lower(), 4), -ratio(low, one.lower()), one))
+
+
+def _few_texts(asking: Asking) -> list[str]:
+    """The texts of a field of few values, if they have letters; else none."""
+    texts = known_texts(asking) if _is_few(asking) else []
+    return texts if all(_LETTERS.search(one) for one in texts) else []
 
 
 def known_texts(asking: Asking) -> list[str]:
     """The most common texts of the field; none for names, which are all different."""
     if asking.path in NAMES:
         return []
-    return [one.value for one in _values(asking).values if isinstance(one.value, str)]
-
-
-def _values(asking: Asking) -> FieldValues:
-    known = asking.known
-    path = asking.path if known is None else known.path
-    return count_values(asking.source, path, asking.catalogue, limit=MOST_VALUES)
+    return [one.value for one in asking.common_values.values if isinstance(one.value, str)]
 
 
 def _by_piece(asking: Asking, text: str) -> Iterator[str]:
     """Values that contain a third of `text`: two edits leave one of the thirds intact."""
-    if len(text) < 9 or (asking.path not in NAMES and not _values(asking).more):
+    if len(text) < 9 or (asking.path not in NAMES and not asking.common_values.more):
         return
     third = -(-len(text) // 3)
     for start in range(0, len(text), third):
@@ -199,18 +205,23 @@ def _by_piece(asking: Asking, text: str) -> Iterator[str]:
 
 
 def _listed(asking: Asking) -> str:
-    """The values of a field of few values, each with its count; else "".
+    """The values of a field of few values, each with its count; else ""."""
+    if not _is_few(asking):
+        return ""
+    return f"; it has {', '.join(str(one) for one in asking.common_values.values)}"
+
+
+def _is_few(asking: Asking) -> bool:
+    """Whether the field has few values, each in many records.
 
     With hardly more records than values, the values say nothing about others.
     """
     if asking.path in NAMES:
-        return ""
-    found = _values(asking)
+        return False
+    found = asking.common_values
     records = sum(one.count for one in found.values)
-    is_few = 0 < len(found.values) <= FEW_VALUES and not found.more
-    if not is_few or records < _EACH_IN * len(found.values):
-        return ""
-    return f"; it has {', '.join(str(one) for one in found.values)}"
+    is_short = 0 < len(found.values) <= FEW_VALUES and not found.more
+    return is_short and records >= _EACH_IN * len(found.values)
 
 
 # Each value of a list
