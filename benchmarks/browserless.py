@@ -146,6 +146,7 @@ class Tab:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     last: Run = field(default_factory=Run)
+    kinds: list[str] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
     page: str = ""
     session_id: str = ""
@@ -184,9 +185,12 @@ class Tab:
         return await self._run(message)
 
     async def go(self, title: str) -> Run:
-        """Go to the page `title`, as by the navigation."""
-        self.page = self.pages[title]
-        return await self.rerun()
+        """Go to the page `title`, as by the navigation, and wait until it is drawn."""
+        self.page = page = self.pages[title]
+        run = await self.rerun()
+        while self.page != page:  # an earlier run has ended
+            run = await self._rest_of(Run())
+        return run
 
     async def press(self, key: str) -> Run:
         """Press the button with this key, or with a key that starts with it."""
@@ -270,11 +274,14 @@ class Tab:
 
     async def _run(self, message: BackMsg) -> Run:
         begun = time.perf_counter()
-        run = Run()
         await self._socket.send(message.SerializeToString())
+        run = await self._rest_of(Run())
+        run.seconds = time.perf_counter() - begun
+        return run
+
+    async def _rest_of(self, run: Run) -> Run:
         while not self._take(await self._message(), run):
             pass
-        run.seconds = time.perf_counter() - begun
         return run
 
     async def _message(self) -> ForwardMsg:
@@ -286,6 +293,7 @@ class Tab:
     def _take(self, message: ForwardMsg, run: Run) -> bool:
         """Record the content of `message`; return True if it ends the run."""
         kind = message.WhichOneof("type")
+        self.kinds.append(kind or "")
         run.content += message.SerializeToString()
         if kind == "new_session":
             self._begin(message, run)

@@ -208,16 +208,20 @@ def form() -> None:
     import streamlit as st
 
     from pages.shared.assets.fields import field_input, value_input, values_input
+    from pages.shared.state.session import Session
 
-    path = field_input("Field", "data_description.data_level", "field")
-    st.text(repr((path, value_input(path, "raw", "value"), values_input(path, ("raw",), "values"))))
+    session = st.session_state.setdefault("session", Session())
+    path = field_input(session, "Field", "data_description.data_level", "field")
+    value = value_input(session, path, "raw", "value")
+    st.text(repr((path, value, values_input(session, path, ("raw",), "values"))))
 
 
 def misspelt() -> None:
     """A page with an unknown field."""
     from pages.shared.assets.fields import field_input
+    from pages.shared.state.session import Session
 
-    field_input("Field", "session typ", "field")
+    field_input(Session(), "Field", "session typ", "field")
 
 
 def test_fields_and_values_are_offered_with_counts_up_to_a_limit() -> None:

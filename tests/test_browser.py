@@ -152,6 +152,7 @@ def test_the_same_dispatch_as_one_command_works_when_pasted(
     assert tree(tmp_path / "pasted") == tree(server.output_root / "pasted")
 
 
+@pytest.mark.long
 def test_a_reload_or_a_closed_tab_during_a_write_leaves_it_whole_and_once(
     browser: Browser, server: Server, tmp_path: Path
 ) -> None:
@@ -210,7 +211,7 @@ def test_a_double_click_writes_once(tab: Tab, server: Server, tmp_path: Path) ->
     assert len(tree(server.output_root / "double")) == record["equation"]["jobs"]
 
 
-@pytest.mark.parametrize("path", ["", "files", "parameters", "jobs", "deliver"])
+@pytest.mark.parametrize("path", ["", "jobs"])
 def test_a_page_opened_by_its_address_asks_no_other_host_and_has_the_frame(
     tab: Tab, path: str
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_page_opened_by_its_address_asks_no_other_host_and_has_the_frame(
     assert tab.hosts == {HOST}
 
 
+@pytest.mark.long
 def test_the_editor_is_as_dark_as_the_page(browser: Browser, server: Server) -> None:
     def darkness(scheme: Any) -> tuple[bool, bool]:
         context = browser.new_context(color_scheme=scheme)

@@ -86,7 +86,9 @@ def test_the_keyboard_alone_reaches_the_zip(tab: Tab, tmp_path: Path) -> None:
     assert len(tree_of_zip(tmp_path / "jobs.zip")) == 357
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1500), ("dark", 1000)])
+@pytest.mark.parametrize(
+    ("scheme", "width"), [pytest.param("light", 1500, marks=pytest.mark.long), ("dark", 1000)]
+)
 def test_every_page_fits_its_window_in_both_themes(
     browser: Browser, server: Server, scheme: Any, width: int
 ) -> None:

@@ -40,6 +40,7 @@ def test_twenty_thousand_assets_are_searched_and_paged_on_the_server(found: Tab)
     found.see(re.compile(r"^Rows 1 to \d+ of \d+ that match, of 19,999$"))
 
 
+@pytest.mark.long
 def test_locating_can_be_cancelled_and_what_was_there_before_stays(found: Tab) -> None:
     found.go("Files")
     found.page.get_by_role("combobox", name="Names end with").click()

@@ -77,6 +77,7 @@ def test_two_tabs_do_not_write_into_each_other(tabs: list[Tab]) -> None:
     expect(two.editor().locator(".ace_content")).to_contain_text("900005")
 
 
+@pytest.mark.long
 def test_a_write_is_seen_again_after_a_reload(tab: Tab, server: Server, tmp_path: Path) -> None:
     request = {
         "version": 1,

@@ -29,6 +29,7 @@ def test_the_search_for_leaks_finds_those_of_a_leaky_app(tmp_path: Path) -> None
         assert asyncio.run(leaks_caught(server)) == 3
 
 
+@pytest.mark.long
 def test_simultaneous_dispatches_are_all_complete_and_correct(tmp_path: Path) -> None:
     with AppServer(tmp_path) as server:
         outcome = asyncio.run(dispatch_at_once(server, 6, assets=20, sets=3))

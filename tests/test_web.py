@@ -40,7 +40,6 @@ SETTINGS: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "logger.level": "info",
-    "runner.fastReruns": False,
     "runner.postScriptGC": False,
 }
 
@@ -174,6 +173,22 @@ def test_no_press_is_lost_if_another_action_follows_at_once(server: AppServer, w
     assert asyncio.run(lost_presses()) == 0
 
 
+def test_a_page_opened_right_after_a_press_is_the_one_that_is_shown(server: AppServer) -> None:
+    async def shown() -> list[str]:
+        keys = []
+        async with Tab(server.url) as tab:
+            await tab.open()
+            for wait in (0, 0.01, 0.1, 0.3):
+                await tab.press_and_leave("find")
+                await asyncio.sleep(wait)
+                await tab.go("Files")
+                keys.append(tab.widget("extension"))
+                await tab.go("Assets")
+        return keys
+
+    assert len(asyncio.run(shown())) == 4
+
+
 def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> None:
     async def shown() -> list[str]:
         texts = []
@@ -187,6 +202,38 @@ def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> Non
         return texts
 
     assert all("assets match" in text or "357 assets" in text for text in asyncio.run(shown()))
+
+
+# Addresses of pages
+
+
+def test_the_first_visit_after_a_start_may_be_to_any_page(tmp_path: Path) -> None:
+    async def kinds(url: str) -> list[str]:
+        async with Tab(url) as tab:
+            await tab.open("jobs")
+            return tab.kinds
+
+    with AppServer(tmp_path) as server:
+        sent = asyncio.run(kinds(server.url))
+
+    assert "navigation" in sent
+    assert "page_not_found" not in sent
+
+
+def test_each_page_that_has_an_address_can_be_the_first() -> None:
+    app = ast.parse((ROOT / "app.py").read_text("utf-8"))
+    pages = [
+        Path(str(ast.literal_eval(call.args[0])))
+        for call in ast.walk(app)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) == "st.Page"
+        and keyword(call, "default") is None
+    ]
+
+    first = {path.name for path in (ROOT / "pages").glob("*.py") if path.name != "__init__.py"}
+
+    assert len(pages) >= 4
+    assert {path.name for path in pages} == first
 
 
 # What plain requests get

@@ -263,8 +263,7 @@ def written_by_command_line(request: str, folder: Path) -> dict[str, bytes]:
 
 def load_request(tab: Tab, request: Path) -> None:
     """Load a saved request and find its assets."""
-    tab.open()
-    tab.go("Deliver")
+    tab.open("deliver")
     tab.page.get_by_text("Load a saved request").click()
     tab.page.locator("input[type=file]").set_input_files(request)
     tab.see(f"{request.name} is loaded")

@@ -37,7 +37,6 @@ def watch(work: Work[Any] | None, key: str = "cancel") -> None:
         text = f"{work.step or 'starting'}: {counted}"
         text += f", about {left:.0f} s left" if left is not None and left > 1 else ""
         st.progress(min(1.0, work.done / work.total) if work.total else 0.0, text)
-        if st.button("Cancel", icon=":material/close:", key=key):
-            work.cancel()
+        st.button("Cancel", icon=":material/close:", on_click=work.cancel, key=key)
 
     poll()
