@@ -165,3 +165,32 @@ def test_progress_is_reported_and_can_cancel() -> None:
     with pytest.raises(KeyboardInterrupt):
         explain(WORLD, {"kind": "raw", "level": 3}, stop)
     assert reported == [("clauses", 0, 4), ("clauses", 1, 4), ("clauses", 2, 4)]
+
+
+DEMO = GatewaySource("demo.invalid", adapter=GatewayAdapter(DemoGateway(RECORDS)))
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        {"$expr": {"$setIsSubset": [["a"], "$name"]}},
+        {"$expr": {"$gt": [{"$dayOfYear": "$x"}, 3]}},
+        {"name": {"$regex": "^\\p{L}+$"}},
+        {"$or": [{"name": "a"}, {"$expr": {"$anyElementTrue": ["$x"]}}]},
+    ],
+)
+def test_what_the_demo_cannot_evaluate_is_named_and_the_rest_is_explained(beyond: Filter) -> None:
+    found = explain(DEMO, {"name": "no such name", **beyond} if "name" not in beyond else beyond)
+
+    assert found.refused[0].startswith(json.dumps(beyond, ensure_ascii=False)[:-1][:20])
+    assert found.summary.startswith("This source cannot evaluate {")
+    assert "Without that: " in found.summary
+
+
+def test_the_stages_before_one_that_the_demo_cannot_evaluate_are_counted() -> None:
+    pipeline = [{"$match": {}}, {"$addFields": {"a": {"$setIsSubset": [["a"], ["b"]]}}}]
+
+    found = explain(DEMO, pipeline)
+
+    assert [one.count for one in found.stages] == [len(RECORDS)]
+    assert found.refused[0].startswith("stage 2: ")
