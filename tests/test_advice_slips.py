@@ -99,6 +99,13 @@ LEVEL = "data_description.data_level"
             {PROJECT: {"$regex": "thalamic", "$options": "i"}},
         ),
         ({PROJECT: {"$regex": "/^Thal/"}}, {PROJECT: {"$regex": "^Thal"}}),
+        ({PROJECT: {"$regex": "^/Thal/"}}, {PROJECT: {"$regex": "^Thal"}}),
+        ({LEVEL: "d"}, {LEVEL: "derived"}),
+        ({"subject.id": "900001"}, {"subject.subject_id": "900001"}),
+        (
+            {"subject.subject_id": "900001 900002"},
+            {"subject.subject_id": {"$in": ["900001", "900002"]}},
+        ),
         ({PROJECT: {"$regex": "/^thal/i"}}, {PROJECT: {"$regex": "^thal", "$options": "i"}}),
         ({PROJECT: {"$regex": "^Survey"}}, {PROJECT: {"$regex": "Survey"}}),
         ({PROJECT: {"$regex": "Thalmic Survey"}}, {PROJECT: {"$regex": "Thalamic Survey"}}),

@@ -206,7 +206,7 @@ def test_every_awkward_asset_of_the_demo_gets_an_answer_that_fits_the_plan() -> 
 BEYOND: Filter = {"$expr": {"$setIsSubset": [["x"], "$tags"]}}
 
 
-def test_a_clause_that_only_a_server_can_evaluate_is_asked_of_the_source() -> None:
+def test_a_clause_that_only_a_server_can_evaluate_is_tested_by_the_source() -> None:
     @dataclass
     class Server(Records):
         """A source that evaluates what this program cannot: nothing matches it."""

@@ -78,7 +78,12 @@ def _likely(asking: Asking) -> list[str]:
     """
     likely = nearest_fields(asking.catalogue, asking.path)
     if _tests_a_value(asking):
-        tail = asking.path.rpartition(".")[2].lower()
+        head, _, tail = asking.path.lower().rpartition(".")
+        likely += [
+            one.path
+            for one in asking.catalogue.ordered
+            if one.path.lower().startswith(f"{head}.") and one.path.lower().endswith(f"_{tail}")
+        ][:3]
         likely += [
             one
             for one in asking.catalogue.nearest(asking.path)

@@ -67,10 +67,11 @@ def _bare(pattern: str) -> str:
 def _written_otherwise(pattern: str) -> Iterator[tuple[str, str]]:
     """(pattern, options) of the same pattern without what other tools write."""
     yield pattern, ""
-    slashes = _SLASHES.fullmatch(pattern)
+    slashes = _SLASHES.fullmatch(pattern) or _SLASHES.fullmatch(pattern.strip("^$"))
     if slashes:
-        yield slashes[1], slashes[2]
-        pattern = slashes[1]
+        start, end = "^" * pattern.startswith("^"), "$" * pattern.endswith("$")
+        pattern = f"{start}{slashes[1]}{end}"
+        yield pattern, slashes[2]
     if cleaned(pattern) != pattern:
         yield cleaned(pattern), ""
     if "\\\\" in pattern:

@@ -108,6 +108,8 @@ def _patterns(asking: Asking, text: str) -> Iterator[JsonValue]:
     parts = [cleaned(one) for one in _SEVERAL.split(text)]
     if len([one for one in parts if one]) > 1:
         yield {"$in": [one for one in parts if one]}
+    elif len(text.split()) > 1:
+        yield {"$in": text.split()}
     slashes = _SLASHES.fullmatch(text)
     if slashes:
         yield regex(slashes[1], slashes[2])
@@ -170,7 +172,12 @@ def near_values(asking: Asking, text: str) -> list[str]:
     text = cleaned(text)
     few = _few_texts(asking)
     if few:
-        near = [one for one in few if ratio(text.lower(), one.lower()) >= _SIMILAR]
+        low = text.lower()
+        near = [
+            one
+            for one in few
+            if ratio(low, one.lower()) >= _SIMILAR or (low and one.lower().startswith(low))
+        ]
     elif _LETTERS.search(text) or asking.path in NAMES:
         likely = {*known_texts(asking), *_by_piece(asking, text)}
         is_name = asking.path in NAMES
