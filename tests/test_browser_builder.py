@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
@@ -217,8 +218,21 @@ def test_find_clicked_right_after_a_text_became_valid_acts_on_it(
     see_assets(tab, query)
 
 
+def widget_states(sent: bytes) -> str:
+    """Return the values of all widgets in a message of the browser."""
+    message = BackMsg()
+    message.ParseFromString(sent)
+    return str(message.rerun_script.widget_states)
+
+
 @pytest.mark.parametrize("name", ["Form", pytest.param("List of ids", marks=pytest.mark.long)])
 def test_a_text_typed_right_before_the_view_is_left_is_kept(tab: Tab, name: str) -> None:
+    sent: list[bytes | str] = []
+
+    def keep(frame: bytes | str) -> None:
+        sent.append(frame)
+
+    tab.page.on("websocket", lambda socket: socket.on("framesent", keep))
     tab.open()
     paste(tab, '{"subject.subject_id": "900006"}')
     tab.page.get_by_role("radio", name=name, exact=True).click()
@@ -231,6 +245,10 @@ def test_a_text_typed_right_before_the_view_is_left_is_kept(tab: Tab, name: str)
         tab.open_editor()
 
     expect(tab.editor().locator(".ace_content")).to_contain_text("900006")
+    states = [widget_states(one) for one in sent if isinstance(one, bytes)]
+    with_text = next(at for at, state in enumerate(states) if "900006" in state)
+    with_click = next(at for at, state in enumerate(states) if f'data: "{name}"' in state)
+    assert with_text < with_click
 
 
 def test_a_value_typed_right_before_find_is_the_one_that_is_looked_for(tab: Tab) -> None:

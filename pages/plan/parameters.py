@@ -4,8 +4,10 @@ import streamlit as st
 
 from pages.shared.parameters import editor as parts
 from pages.shared.state.tab import open_session
+from pages.shared.widgets.editor_typing import keep_typing_before_clicks
 
 session = open_session()
+keep_typing_before_clicks()
 
 st.caption(
     "analysis_parameters.json: one parameter set for every asset, or several sets for every "

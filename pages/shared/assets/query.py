@@ -31,6 +31,7 @@ from pages.shared.state.tab import widget_value
 from pages.shared.state.typed import EXAMPLE_QUERY
 from pages.shared.state.views import FORM, JSON
 from pages.shared.widgets.editor import json_editor
+from pages.shared.widgets.editor_typing import keep_typing_before_clicks
 from pages.shared.widgets.messages import escaped, show_error, show_warnings
 
 EXAMPLES = {
@@ -57,6 +58,7 @@ Change = Callable[[QueryForm], QueryForm]
 
 def query_builder(session: Session) -> None:
     """Show the query as a form or as JSON; what is typed becomes the query."""
+    keep_typing_before_clicks()
     if session.views.query_view == JSON:
         text = json_editor(session, "query", session.typed.query_text)
         session.keep_typed(query_text=text)

@@ -5,7 +5,7 @@ import streamlit as st
 _STYLE = """
 <style>
 /* scripts that draw nothing */
-.st-key-browser-tab, .st-key-cell-typing { display: none; }
+.st-key-browser-tab, .st-key-cell-typing, .st-key-editor-typing { display: none; }
 /* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
