@@ -316,7 +316,7 @@ _RECORDS = (
         "'raw data', and a text for the list of modalities, as in the first schemas",
         75,
         raw=True,
-        description={"data_level": "raw data", "modality": "behavior"},
+        description={"data_level": "raw data", "modality": "fib"},
     ),
     AwkwardCase(
         "modality is one object",
@@ -351,7 +351,7 @@ _RECORDS = (
         "the first version, in another date layout, with a text for the modalities",
         80,
         layout=5,
-        description={"modality": "behavior"},
+        description={"modality": "fib"},
     ),
     AwkwardCase(
         "second of four",
