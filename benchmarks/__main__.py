@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.advice import advice
 from benchmarks.child import ROOT
 from benchmarks.command import whole_command
 from benchmarks.inventory import inventory
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[Form], Report]] = {
     "passes": lambda form: writing_counts(),
     "growth": growth,
     "reruns": reruns,
+    "advice": advice,
 }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dispatch_core.errors import (
         AccessDenied,
         AnswerTooLarge,
+        CannotEvaluate,
         DelimiterRefused,
         DispatchError,
         InvalidInput,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessDenied",
     "AnswerTooLarge",
+    "CannotEvaluate",
     "DelimiterRefused",
     "DispatchError",
     "DispatchRequest",
@@ -61,8 +63,8 @@ __all__ = [
 _MODULES = {
     "api": "Plan plan",
     "dispatch": "plan_dispatch",
-    "errors": "AccessDenied AnswerTooLarge DelimiterRefused DispatchError InvalidInput Issue "
-    "NoSuchBucket NothingFound ServiceError WriteFailed",
+    "errors": "AccessDenied AnswerTooLarge CannotEvaluate DelimiterRefused DispatchError "
+    "InvalidInput Issue NoSuchBucket NothingFound ServiceError WriteFailed",
     "request": "DispatchRequest edit_request load_request make_request",
     "sources.protocols": "ListPage MetadataSource ObjectLister StoredObject",
 }

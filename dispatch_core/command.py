@@ -26,7 +26,7 @@ from dispatch_core.connect import (
     unwanted_demo,
 )
 from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results
-from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.dispatch_plan import DispatchPlan, empty_fields
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
 from dispatch_core.input_folder.parameters import read_parameters
@@ -46,6 +46,7 @@ from dispatch_core.request import (
     DispatchRequest,
     Trial,
     changed_trial,
+    check_selection,
     load_request,
     override_request,
 )
@@ -99,6 +100,8 @@ def _run(given: argparse.Namespace) -> int:
     _write_ledger(plan, given)
     if request.query is not None and not plan.found.matched:
         _print_why_nothing(source, request.query)
+    elif not plan.jobs:
+        _print_misspelt_fields(source, plan)
     is_marked = _has_nothing_to_do(plan, given)
     _save_request(request, given)
     if given.plan:
@@ -392,3 +395,18 @@ def _print_why_nothing(source: MetadataSource, query: Filter | Pipeline) -> None
         for advice in advise(source, query, sample_fields(source)):
             near = "; ".join(one.label for one in advice.suggestions)
             print(one_line(f"  {advice.message}" + (f". Try {near}" if near else "")))
+
+
+def _print_misspelt_fields(source: MetadataSource, plan: DispatchPlan) -> None:
+    """Print the nearest field of each grouping field that no asset has a value in."""
+    # imported here: a command that makes jobs does not need these modules
+    from dispatch_core.insight.field_slips import nearest_fields
+    from dispatch_core.insight.fields import sample_fields
+
+    paths = list(empty_fields(check_selection(plan.request).fields, plan.found.assets))
+    with suppress(DispatchError):  # the plan has its warnings; this only explains them
+        fields = sample_fields(source) if paths else None
+        for path in paths:
+            near = nearest_fields(fields, path, 3) if fields is not None else []
+            if near:
+                print(one_line(f"  {path}: did you mean {' or '.join(near)}?"))

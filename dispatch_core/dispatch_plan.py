@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ from dispatch_core.parameter_sets.document import ParameterSets
 from dispatch_core.processed.judge import Processed, job_names
 from dispatch_core.request import CheckedRequest, DispatchRequest
 from dispatch_core.text.words import counted
-from dispatch_core.types import Exclusion, LocatedAsset, Notice, Reason
+from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, Notice, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Equation:
     ``jobs`` is ``inputs`` times ``sets`` (1 without parameter sets), minus repeats, jobs
     that are excluded because they are already processed, and jobs over the cap. An input is
     a file if files are split, else an asset or a group. ``excluded`` counts the rows of the
-    ledger.
+    ledger: those of assets, and others (ids that match no asset, repeated rows, repeated
+    jobs, processed jobs and jobs over the cap).
     """
 
     matched: int
@@ -61,6 +62,19 @@ class Equation:
     smallest: int
     largest: int
 
+    @property
+    def excluded_assets(self) -> int:
+        """How many of the matched assets are not usable: ``matched`` less ``assets``."""
+        return self.matched - self.assets
+
+    @property
+    def excluded_text(self) -> str:
+        """ "111 excluded"; the rows of the ledger apart if not each of them is an asset."""
+        rows = self.excluded - self.excluded_assets
+        if rows == 0:
+            return f"{self.excluded:,} excluded"
+        return f"{counted(self.excluded_assets, 'asset')} and {counted(rows, 'row')} excluded"
+
     def __str__(self) -> str:
         size = counted(self.smallest, "job")
         if self.largest != self.smallest:
@@ -71,7 +85,7 @@ class Equation:
             f"{counted(self.matched, 'asset')} matched, {self.assets:,} usable -> "
             f"{counted(self.inputs, self.input_kind)} x {counted(self.sets, 'parameter set')}"
             f"{cut} = {counted(self.jobs, 'job')} -> {counted(self.workers, 'worker')} "
-            f"({size} each); {self.excluded:,} excluded"
+            f"({size} each); {self.excluded_text}"
         )
 
 
@@ -278,7 +292,7 @@ def _warnings(
     unknown = set(request.excluded) - {row.record_id for row in found.exclusions}
     if unknown:
         yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
-    for path in _empty_fields(checked, found):
+    for path in empty_fields(checked.selection.fields, found.assets):
         yield f"No matched asset has a value in the field {path}: check its spelling"
     if request.trial is not None:
         excluded = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
@@ -302,11 +316,11 @@ def _warnings(
         )
 
 
-def _empty_fields(checked: CheckedRequest, found: FoundAssets) -> Iterator[str]:
-    """The fields of grouping and trial that are empty in all assets, probably misspelt."""
-    for path in dict.fromkeys(checked.selection.fields):
-        values = (value_at(asset.fields, path) for asset in found.assets)
-        if found.assets and all(value is MISSING or value in (None, []) for value in values):
+def empty_fields(paths: Iterable[str], assets: Sequence[DataAsset]) -> Iterator[str]:
+    """Those of `paths` without a value in any of `assets`, probably misspelt."""
+    for path in dict.fromkeys(paths):
+        values = (value_at(asset.fields, path) for asset in assets)
+        if assets and all(value is MISSING or value in (None, []) for value in values):
             yield path
 
 

@@ -4,6 +4,7 @@
 
     DispatchError
     ├── InvalidInput            you can fix it            exit code 2
+    │   └── CannotEvaluate      valid for a server, not supported by the demo
     ├── NothingFound            it is not there           exit code 3
     └── ServiceError            a service failed          exit code 4
         ├── AccessDenied        the service denies access
@@ -111,6 +112,10 @@ class InvalidInput(DispatchError):
     """The input cannot be used; the user can fix it."""
 
     exit_code = 2
+
+
+class CannotEvaluate(InvalidInput):
+    """A part of MongoDB's language that a server evaluates and the demo does not support."""
 
 
 class NothingFound(DispatchError):

@@ -57,6 +57,11 @@ class Grouped:
     groups: tuple[AssetGroup, ...]
     exclusions: tuple[Exclusion, ...] = ()
 
+    @property
+    def record_ids(self) -> frozenset[str]:
+        """The record ids of all assets in groups; an asset may be in several."""
+        return frozenset(asset.record_id for group in self.groups for asset in group.assets)
+
 
 def group_assets(assets: Sequence[DataAsset], rules: GroupingRules) -> Grouped:
     """Each asset in a group or in the exclusions; without rules, groups of one."""

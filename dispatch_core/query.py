@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dispatch_core.errors import DispatchError, InvalidInput, Issue
+from dispatch_core.errors import CannotEvaluate, DispatchError, InvalidInput, Issue
 from dispatch_core.language.match import compile_filter
 from dispatch_core.language.shape import (
     OTHER_STAGES,
@@ -291,6 +291,8 @@ def _warnings(value: Filter | Pipeline) -> Iterator[str]:
         yield from _invisible(found)
         try:
             compile_filter(found)
+        except CannotEvaluate as error:
+            yield f"The demo cannot evaluate this query; a server can. {error}"
         except DispatchError as error:
             yield f"A server will refuse this query. {error}"
 

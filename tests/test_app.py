@@ -680,7 +680,7 @@ def test_an_exclusion_or_a_trial_lists_no_file_again(app: AppTest) -> None:
     go(app, JOBS)
 
     assert session.work.listed is work
-    assert "**2** assets" in equation(app)
+    assert "**3** assets  \n− **1** excluded" in equation(app)
     assert "= **–** jobs" not in equation(app)
 
 

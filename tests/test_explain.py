@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -165,3 +166,35 @@ def test_progress_is_reported_and_can_cancel() -> None:
     with pytest.raises(KeyboardInterrupt):
         explain(WORLD, {"kind": "raw", "level": 3}, stop)
     assert reported == [("clauses", 0, 4), ("clauses", 1, 4), ("clauses", 2, 4)]
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        {"$expr": {"$setIsSubset": [["a"], "$tags"]}},
+        {"$expr": {"$gt": [{"$sqrt": "$level"}, 3]}},
+        {"kind": {"$regex": "^\\p{L}+$"}},
+        {"$or": [{"kind": "raw"}, {"$expr": {"$anyElementTrue": ["$tags"]}}]},
+    ],
+)
+def test_what_the_demo_cannot_evaluate_is_named_and_the_rest_is_explained(beyond: Filter) -> None:
+    found = explain(WORLD, {"name": "unknown", **beyond})
+
+    (refused,) = found.refused
+    assert refused.startswith(f"{json.dumps(beyond)}: ")
+    assert found.summary.startswith("This source cannot evaluate {")
+    assert found.summary.endswith(
+        'Without that: No record of the collection matches {"name": "unknown"}.'
+    )
+
+
+def test_the_stages_before_one_that_the_demo_cannot_evaluate_are_counted() -> None:
+    pipeline: Pipeline = [
+        {"$match": {"kind": "raw"}},
+        {"$addFields": {"a": {"$setUnion": [["a"], ["b"]]}}},
+    ]
+
+    found = explain(WORLD, pipeline)
+
+    assert [(one.stage, one.count) for one in found.stages] == [("$match", 2)]
+    assert found.refused == ("stage 2: the expression $setUnion is not supported",)

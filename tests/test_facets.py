@@ -216,3 +216,18 @@ def test_on_the_demo_every_facet_has_values_and_a_selection_finds_as_many_as_cou
         chosen = choose(query, found.facet, [second.value], fields)
 
         assert source.count(chosen) == second.count, found.facet.name
+
+
+@pytest.mark.parametrize("odd", [{"day": "2025-02-01"}, True, 20250201, None])
+def test_a_record_whose_date_is_not_a_text_is_excluded_from_the_months_only(odd: Any) -> None:
+    source = Records(
+        [
+            record("a", session={"session_start_time": "2025-03-04T10:00:00"}),
+            record("b", session={"session_start_time": odd}, subject={"subject_id": "1"}),
+        ]
+    )
+
+    months, subjects = count_facets(source, sample_fields(source), {}, [MONTH, SUBJECT])
+
+    assert ([str(one) for one in months.values], months.error) == (["2025-03 (1)"], "")
+    assert [str(one) for one in subjects.values] == ["1 (1)"]

@@ -268,3 +268,35 @@ def test_an_invisible_character_in_a_query_is_a_warning_that_names_it() -> None:
         "the value at subject\u200b.id.$in.1 contains U+00AD (soft hyphen), "
         "so it equals no text that only looks the same",
     )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"$expr": {"$setIsSubset": [["a"], "$b"]}},
+        {"$expr": {"$eq": [{"$trim": {"input": "$a"}}, "x"]}},
+        {"name": {"$regex": "\\p{L}"}},
+        {"name": {"$regex": "a\\Kb"}},
+        {"name": {"$regex": "(?R)?a"}},
+        {"name": {"$regex": "[[:^alpha:]]"}},
+    ],
+)
+def test_what_only_a_server_evaluates_is_not_called_refused(query: dict[str, Any]) -> None:
+    (warning,) = check_query(query).warnings
+
+    assert warning.startswith("The demo cannot evaluate this query; a server can. ")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"name": {"$regex": "a("}},
+        {"name": {"$regex": "[a"}},
+        {"$expr": {"$push": "$a"}},
+        {"$expr": {"$eq": [1]}},
+    ],
+)
+def test_what_a_server_refuses_is_called_refused(query: dict[str, Any]) -> None:
+    (warning,) = check_query(query).warnings
+
+    assert warning.startswith("A server will refuse this query. ")

@@ -201,3 +201,38 @@ def test_every_awkward_asset_of_the_demo_gets_an_answer_that_fits_the_plan() -> 
     assert answers["location missing"] == "excluded"
     assert answers["respelled project"] == "fails the query"
     assert set(answers.values()) == {"in", "excluded", "fails the query"}
+
+
+BEYOND: Filter = {"$expr": {"$setIsSubset": [["x"], "$tags"]}}
+
+
+def test_a_clause_that_only_a_server_can_evaluate_is_tested_by_the_source() -> None:
+    @dataclass
+    class Server(Records):
+        """A source that evaluates what this program cannot: nothing matches it."""
+
+        def find_page(
+            self, filter_query: Filter, projection: Mapping[str, Any], limit: int
+        ) -> list[Record]:
+            return (
+                [] if "$and" in filter_query else super().find_page(filter_query, projection, limit)
+            )
+
+    (answer,) = why_not(
+        Server(WORLD.records), "a", check_query({"kind": "raw", **BEYOND}), NOTHING_YET
+    )
+
+    assert answer.verdict == "fails the query"
+    assert [one.text for one in answer.failed] == ['{"$expr": {"$setIsSubset": [["x"], "$tags"]}}']
+
+
+def test_a_clause_that_the_source_cannot_evaluate_either_is_named_and_the_others_are_tested() -> (
+    None
+):
+    met = ask("a", {"kind": "raw", **BEYOND})
+    failed = ask("b", {"kind": "raw", **BEYOND})
+
+    assert met.verdict == "matches"
+    assert met.unknown == ('{"$expr": {"$setIsSubset": [["x"], "$tags"]}}',)
+    assert met.message.endswith(f". This source cannot evaluate {met.unknown[0]}")
+    assert [one.text for one in failed.failed] == ['{"kind": "raw"}']

@@ -8,7 +8,8 @@ All of them occur in real catalogues. By topic:
 - files: none, none that match, several, ``.nwb`` as file and as directory,
   stores in stores, keys with spaces, ``#``, ``+``, ``%``, brackets and accents;
 - names: one that is a prefix of another;
-- records: envelopes, variant project names, old values, unusual date layouts.
+- records: envelopes, variant project names, old values, unusual date layouts, a text
+  for a list, and starts that are not dates.
 
 All belong to the project "Edge Case Collection", except the one with a variant of that
 name, so one filter finds them. ``AWKWARD`` maps each case to the name of its asset.
@@ -53,9 +54,9 @@ class AwkwardCase:
     """One edge case: a description (`rule`), and its differences from a regular asset.
 
     ``number`` selects the subject: cases with the same number share a session.
-    ``changes`` and ``description`` replace values of the record and of its
-    ``data_description``. ``keys`` are the files besides the metadata files; None means
-    the files of a regular asset, an empty tuple no files at all.
+    ``changes``, ``description`` and ``recording`` replace values of the record, of its
+    ``data_description`` and of its session or acquisition. ``keys`` are the files besides
+    the metadata files; None means the files of a regular asset, an empty tuple no files.
     """
 
     case: str
@@ -73,6 +74,7 @@ class AwkwardCase:
     envelope: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
     description: Mapping[str, Any] = field(default_factory=dict)
+    recording: Mapping[str, Any] = field(default_factory=dict)
     keys: tuple[str, ...] | None = None
 
     @property
@@ -81,6 +83,9 @@ class AwkwardCase:
         asset = self._asset()
         record = envelope_of(asset) if self.envelope else record_of(asset)
         record["data_description"].update(self.description)
+        if self.recording:  # a copy, because all assets of a session share the document
+            name = "session" if self.schema == 1 else "acquisition"
+            record[name] = {**record[name], **self.recording}
         record |= self.changes
         return {key: value for key, value in record.items() if value is not _ABSENT}
 
@@ -308,10 +313,10 @@ _RECORDS = (
     AwkwardCase("date with a space", "a space instead of T", 74, layout=DATE_WITH_SPACE),
     AwkwardCase(
         "old data level",
-        "'raw data', as in the first schemas",
+        "'raw data', and a text for the list of modalities, as in the first schemas",
         75,
         raw=True,
-        description={"data_level": "raw data"},
+        description={"data_level": "raw data", "modality": "fib"},
     ),
     AwkwardCase(
         "modality is one object",
@@ -326,11 +331,35 @@ _RECORDS = (
         77,
         schema=2,
     ),
-    AwkwardCase("quality control failed", "latest_status is Fail", 78, verdict="Fail"),
-    AwkwardCase("quality control null", "never evaluated", 79, verdict=""),
+    AwkwardCase(
+        "quality control failed",
+        "latest_status is Fail, and its start is true instead of a date",
+        78,
+        verdict="Fail",
+        recording={"session_start_time": True},
+    ),
+    AwkwardCase(
+        "quality control null",
+        "never evaluated, and its start is an object",
+        79,
+        verdict="",
+        recording={"session_start_time": {"day": "2025-05-19", "time": "10:00"}},
+    ),
     AwkwardCase("newest of four", "the fourth version", 80, version=4, layout=0),
-    AwkwardCase("oldest of four", "the first version, in another date layout", 80, layout=5),
-    AwkwardCase("second of four", "the second version", 80, version=2),
+    AwkwardCase(
+        "oldest of four",
+        "the first version, in another date layout, with a text for the modalities",
+        80,
+        layout=5,
+        description={"modality": "fib"},
+    ),
+    AwkwardCase(
+        "second of four",
+        "the second version, with its date of creation as in a spreadsheet",
+        80,
+        version=2,
+        changes={"created": "5/22/2025 10:00"},
+    ),
     AwkwardCase("third of four", "the third version", 80, version=3, schema=2),
 )
 

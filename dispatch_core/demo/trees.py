@@ -93,7 +93,7 @@ def _modalities(record: Record) -> tuple[str, ...]:
     description = record["data_description"]
     found = description.get("modality") or description.get("modalities") or []
     entries = found if isinstance(found, list) else [found]
-    return tuple(entry["abbreviation"] for entry in entries)
+    return tuple(one if isinstance(one, str) else one["abbreviation"] for one in entries)
 
 
 def _raw_keys(record: Record) -> list[str]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from dispatch_core.builder.conditions import joined
+from dispatch_core.errors import InvalidInput
+from dispatch_core.insight.clauses import all_of, clauses_of
 from dispatch_core.insight.together import ask_together
-from dispatch_core.language.match import compile_clauses, is_operator_document
+from dispatch_core.language.match import is_operator_document
 from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Pipeline, Progress, no_progress
 
@@ -74,6 +76,9 @@ class Explanation:
     stages
         For a pipeline, the results after each stage; the clauses are those of its
         first ``$match``.
+    refused
+        The clauses or the stage that the source cannot evaluate, with its reason; they
+        and what follows such a stage are not counted.
     """
 
     count: int
@@ -82,6 +87,7 @@ class Explanation:
     blocking: tuple[int, ...] = ()
     uncounted: int = 0
     stages: tuple[StageCount, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -99,7 +105,32 @@ def explain(
     """
     if isinstance(query, list):
         return _explain_pipeline(source, query, progress)
-    clauses = [clause.query for clause in compile_clauses(query)]
+    try:
+        return _explain_filter(source, query, progress)
+    except InvalidInput:
+        kept, refused = _evaluated(source, clauses_of(query))
+        if not refused:
+            raise
+        return replace(_explain_filter(source, all_of(kept), progress), refused=refused)
+
+
+def _evaluated(
+    source: MetadataSource, clauses: Sequence[Filter]
+) -> tuple[list[Filter], tuple[str, ...]]:
+    """The clauses that the source can evaluate, and the others with its reason."""
+    kept, refused = [], []
+    for clause in clauses:
+        try:
+            source.find_page(clause, {"_id": 1}, 1)
+            kept.append(clause)
+        except InvalidInput as error:
+            text = json.dumps(clause, ensure_ascii=False)
+            refused.append(f"{text}: {error.issues[0].what}")
+    return kept, tuple(refused)
+
+
+def _explain_filter(source: MetadataSource, query: Filter, progress: Progress) -> Explanation:
+    clauses = clauses_of(query)
     kept = clauses[:MOST_CLAUSES]
     count, total, alone, without = _counts(source, query, clauses, len(kept), progress)
     found = [
@@ -114,7 +145,7 @@ def explain(
 
 def without_clause(query: Filter, number: int) -> Filter:
     """`query` without its clause `number`, counted as in `Explanation.clauses`."""
-    clauses = [clause.query for clause in compile_clauses(query)]
+    clauses = clauses_of(query)
     rest: Filter = {}
     for clause in [*clauses[:number], *clauses[number + 1 :]]:
         rest = _merged(rest, clause)
@@ -142,7 +173,7 @@ def _counts(
     Equal filters are counted once.
     """
     alone = clauses[:kept]
-    without = [_all_of([*clauses[:one], *clauses[one + 1 :]]) for one in range(kept)]
+    without = [all_of([*clauses[:one], *clauses[one + 1 :]]) for one in range(kept)]
     asked = {json.dumps(one): one for one in [query, {}, *alone, *without]}
     calls = [partial(source.count, one) for one in asked.values()]
     counts = dict(zip(asked, ask_together(calls, "clauses", progress), strict=True))
@@ -151,12 +182,6 @@ def _counts(
         return [counts[json.dumps(one)] for one in filters]
 
     return counts[json.dumps(query)], counts[json.dumps({})], counted(alone), counted(without)
-
-
-def _all_of(clauses: Sequence[Filter]) -> Filter:
-    if len(clauses) == 1:
-        return clauses[0]
-    return {"$and": list(clauses)} if clauses else {}
 
 
 def _blocking(
@@ -185,12 +210,12 @@ def _conflict(
 ) -> tuple[int, ...]:
     """A smallest set of clauses that no record matches together: each one is needed."""
     kept = list(range(min(len(clauses), MOST_CLAUSES)))
-    if len(clauses) > len(kept) and not _is_empty(source, _all_of([clauses[n] for n in kept])):
+    if len(clauses) > len(kept) and not _is_empty(source, all_of([clauses[n] for n in kept])):
         return ()
     for number in list(kept):
         progress("clauses that exclude one another", number, len(clauses))
         fewer = [other for other in kept if other != number]
-        if _is_empty(source, _all_of([clauses[other] for other in fewer])):
+        if _is_empty(source, all_of([clauses[other] for other in fewer])):
             kept = fewer
     return tuple(kept)
 
@@ -217,7 +242,7 @@ def _inner_clauses(clause: Filter) -> list[Filter]:
     """The parts of an ``$or`` branch or ``$elemMatch``, as filters on the whole record."""
     ((key, operand),) = clause.items()
     if key == "$or":
-        parts = [clause.query for branch in operand for clause in compile_clauses(branch)]
+        parts = [clause for branch in operand for clause in clauses_of(branch)]
         return parts if len(parts) > 1 else []
     inner = operand.get("$elemMatch") if isinstance(operand, dict) else None
     if isinstance(inner, dict) and len(inner) > 1 and not next(iter(inner)).startswith("$"):
@@ -236,19 +261,35 @@ def _explain_pipeline(
     start = explain(source, first, progress)
     stages = pipeline[:MOST_CLAUSES]
     calls = [_stage_count(source, pipeline[:length]) for length in range(1, len(stages) + 1)]
-    counts = ask_together(calls, "stages", progress)
+    answers = ask_together(calls, "stages", progress)
+    counts, refused = _counted_stages(answers)
     found = tuple(
         StageCount(number, next(iter(stage)), count)
-        for number, (stage, count) in enumerate(zip(stages, counts, strict=True), 1)
+        for number, (stage, count) in enumerate(zip(stages, counts, strict=False), 1)
     )
-    count = counts[-1] if len(stages) == len(pipeline) else start.count
+    count = counts[-1] if counts and len(counts) == len(pipeline) else start.count
     blocking = start.blocking if start.count == 0 else ()
-    return Explanation(count, start.total, start.clauses, blocking, start.uncounted, found)
+    return Explanation(count, start.total, start.clauses, blocking, start.uncounted, found, refused)
 
 
-def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int]:
-    def count() -> int:
-        rows = source.aggregate([*pipeline, {"$count": "count"}])
+def _counted_stages(answers: Sequence[int | str]) -> tuple[list[int], tuple[str, ...]]:
+    """The counts up to the first stage that the source cannot evaluate, and its reason."""
+    counts: list[int] = []
+    for number, answer in enumerate(answers, 1):
+        if isinstance(answer, str):
+            return counts, (f"stage {number}: {answer}",)
+        counts.append(answer)
+    return counts, ()
+
+
+def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int | str]:
+    """A function that gives the number of results, or why the source cannot give it."""
+
+    def count() -> int | str:
+        try:
+            rows = source.aggregate([*pipeline, {"$count": "count"}])
+        except InvalidInput as error:
+            return error.issues[0].what
         return int(rows[0]["count"]) if rows else 0
 
     return count
@@ -258,6 +299,13 @@ def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int
 
 
 def _summary(found: Explanation) -> str:
+    if not found.refused:
+        return _summary_of_counts(found)
+    named = "; ".join(one if len(one) <= 300 else f"{one[:290]}..." for one in found.refused)
+    return f"This source cannot evaluate {named}. Without that: {_summary_of_counts(found)}"
+
+
+def _summary_of_counts(found: Explanation) -> str:
     if not found.total:
         return "The collection has no records."
     emptied = next((stage for stage in found.stages if stage.count == 0), None)

@@ -80,13 +80,14 @@ class FieldInfo:
     """One dotted path: its JSON types, and the number of sampled records that have it.
 
     The types of the items of an array count as types of the path, as MongoDB
-    compares with each of them.
+    compares with each of them. ``objects`` is the number of records that have an object.
     """
 
     path: str
     types: tuple[str, ...]
     records: int
     sampled: int
+    objects: int = 0
 
     @property
     def is_list(self) -> bool:
@@ -97,6 +98,11 @@ class FieldInfo:
     def is_container(self) -> bool:
         """Whether it has only objects as values, no plain values."""
         return "object" in self.types and not SCALARS & set(self.types)
+
+    @property
+    def is_mostly_objects(self) -> bool:
+        """Whether most records that have it have an object there; a few may have a text."""
+        return self.is_container or self.objects * 2 > self.records
 
     @property
     def share(self) -> float:
@@ -278,12 +284,14 @@ class _Tally:
     skipped: int = 0
     records: Counter[str] = field(default_factory=Counter)
     types: dict[str, set[str]] = field(default_factory=dict)
+    objects: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: _Tally) -> None:
         """Adds the counts of `other`."""
         self.sampled += other.sampled
         self.skipped += other.skipped
         self.records.update(other.records)
+        self.objects.update(other.objects)
         for path, types in other.types.items():
             self.types.setdefault(path, set()).update(types)
 
@@ -294,6 +302,7 @@ class _Tally:
         for path, kind in _paths_in(record):
             seen.setdefault(path, set()).add(kind)
         self.records.update(seen.keys())
+        self.objects.update(path for path, types in seen.items() if "object" in types)
         for path, types in seen.items():
             self.types.setdefault(path, set()).update(types)
 
@@ -336,7 +345,9 @@ def _catalogue(records: int, tallies: Iterable[_Tally]) -> FieldCatalogue:
     for tally in (merged[True], merged[False]):
         for path, count in tally.records.most_common(MOST_PATHS):
             types = set(tally.types[path]) | set(fields[path].types if path in fields else ())
-            fields[path] = FieldInfo(path, tuple(sorted(types)), count, tally.sampled)
+            fields[path] = FieldInfo(
+                path, tuple(sorted(types)), count, tally.sampled, tally.objects[path]
+            )
     sampled = merged[True].sampled + merged[False].sampled
     skipped = sum(tally.skipped for tally in merged.values())
     return FieldCatalogue(fields, records, sampled, skipped)

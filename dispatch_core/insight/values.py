@@ -72,7 +72,8 @@ def count_values(
     search
         Only text values that contain this text, ignoring case.
     start
-        Count values by this many leading characters (7: the months of dates).
+        Count values by this many leading characters (7: the months of dates); records
+        with a value that is not a text are not counted.
     limit
         The most values; halved if the answer is too large.
     """
@@ -119,8 +120,9 @@ def _grouped(
     else:
         unwound = _unwound_alike(paths, catalogue)
     tail: Pipeline = [{"$match": {"value": _pattern(search)}}] if search else []
-    # Only a text has leading characters; a server fails for an object or a bool.
-    present: Pipeline = [{"$match": {"value": {"$type": "string"} if start else {"$ne": None}}}]
+    # only a text has leading characters; a server fails for an object or a bool
+    is_wanted = {"$type": "string"} if start else {"$ne": None}
+    present: Pipeline = [{"$match": {"value": is_wanted}}]
     cut: Pipeline = [{"$project": {"value": {"$substrCP": ["$value", 0, start]}}}] if start else []
     return [*head, *unwound, *(tail or present), *cut, *_records_of(bool(lists))]
 

@@ -15,11 +15,18 @@ from typing import Any, Literal
 from dispatch_core.builder.conditions import conditions_of, match_filters
 from dispatch_core.builder.spelling import other_spellings
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Issue
+from dispatch_core.errors import (
+    AnswerTooLarge,
+    CannotEvaluate,
+    DispatchError,
+    InvalidInput,
+    Issue,
+)
 from dispatch_core.find import ID_PATHS, FoundAssets
 from dispatch_core.grouping import Grouped
+from dispatch_core.insight.clauses import clauses_of
 from dispatch_core.language.bson import MISSING
-from dispatch_core.language.match import compile_clauses
+from dispatch_core.language.match import compile_filter
 from dispatch_core.language.paths import outermost_paths, value_at
 from dispatch_core.locate import Located
 from dispatch_core.query import Query
@@ -94,6 +101,8 @@ class WhyNot:
         Its ledger rows.
     jobs
         ``worker/name.json`` of each of its jobs.
+    unknown
+        The clauses that neither this program nor the source can evaluate.
     """
 
     verdict: Verdict
@@ -104,6 +113,7 @@ class WhyNot:
     failed: tuple[FailedClause, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     jobs: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def why_not(
@@ -128,7 +138,7 @@ def why_not(
     if not records:
         paths = ", ".join(ID_PATHS)
         return (WhyNot("not found", f"No record has {text} as {paths}", name=text),)
-    return tuple(_answer(record, path, query, steps) for record in records)
+    return tuple(_answer(source, record, path, query, steps) for record in records)
 
 
 def find_records(
@@ -162,8 +172,12 @@ def _asked_paths(query: Query | None) -> list[str]:
     return outermost_paths(paths)
 
 
-def _answer(record: Record, path: str, query: Query | None, steps: StepsSoFar) -> WhyNot:
-    verdict, message, failed = _judge(record, query)
+def _answer(
+    source: MetadataSource, record: Record, path: str, query: Query | None, steps: StepsSoFar
+) -> WhyNot:
+    tests = list(_tests(source, record, query)) if query is not None else []
+    verdict, message, failed = _judge(tuple(_failed(record, tests)))
+    unknown = tuple(json.dumps(clause, ensure_ascii=False) for clause, met in tests if met is None)
     record_id, name = str(record["_id"]), str(record.get("name") or record["_id"])
     exclusions = tuple(_rows_of(record_id, record.get("location"), steps.exclusions))
     jobs = tuple(_jobs_of(record_id, steps.plan))
@@ -176,26 +190,51 @@ def _answer(record: Record, path: str, query: Query | None, steps: StepsSoFar) -
         verdict, message = _not_returned(query)
     elif not failed:
         message = f"Nothing has excluded it up to {steps.reached}"
-    return WhyNot(verdict, message, record_id, name, path, failed, exclusions, jobs)
+    if unknown:
+        message += f". This source cannot evaluate {'; '.join(unknown)}"
+    return WhyNot(verdict, message, record_id, name, path, failed, exclusions, jobs, unknown)
 
 
-def _judge(record: Record, query: Query | None) -> tuple[Verdict, str, tuple[FailedClause, ...]]:
-    failed = tuple(_failed_clauses(record, query)) if query is not None else ()
+def _judge(
+    failed: tuple[FailedClause, ...],
+) -> tuple[Verdict, str, tuple[FailedClause, ...]]:
     if not failed:
         return "matches", "", ()
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
     return "fails the query", f"The query excludes it: {failed[0]}{more}", failed
 
 
-def _failed_clauses(record: Record, query: Query) -> Iterator[FailedClause]:
+def _tests(
+    source: MetadataSource, record: Record, query: Query
+) -> Iterator[tuple[Filter, bool | None]]:
+    """(clause, whether the record matches it) of each clause; None if that is unknown."""
     for _, filter_query in match_filters(query.value):
-        for clause in compile_clauses(filter_query):
-            try:
-                is_met = clause.test(record)
-            except DispatchError:
-                is_met = False  # an $expr that has no value for this record
-            if not is_met:
-                yield FailedClause(clause.text, tuple(_held(record, clause.query)))
+        for clause in clauses_of(filter_query):
+            yield clause, _is_met(source, record, clause)
+
+
+def _is_met(source: MetadataSource, record: Record, clause: Filter) -> bool | None:
+    """Whether `record` matches `clause`; the source is asked what is not supported here."""
+    try:
+        test = compile_filter(clause)
+    except CannotEvaluate:
+        asked: Filter = {"$and": [{"_id": record["_id"]}, clause]}
+        try:
+            return bool(source.find_page(asked, {"_id": 1}, 1))
+        except (InvalidInput, AnswerTooLarge):
+            return None
+    except DispatchError:
+        return None  # the server refuses the query, and the search for assets reports that
+    try:
+        return test(record)
+    except DispatchError:
+        return False  # an $expr that has no value for this record
+
+
+def _failed(record: Record, tests: Sequence[tuple[Filter, bool | None]]) -> Iterator[FailedClause]:
+    for clause, is_met in tests:
+        if is_met is False:
+            yield FailedClause(json.dumps(clause, ensure_ascii=False), tuple(_held(record, clause)))
 
 
 def _held(record: Record, clause: Filter) -> Iterator[tuple[str, str]]:

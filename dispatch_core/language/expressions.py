@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, TypeAlias
 
-from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.errors import CannotEvaluate, InvalidInput, Issue
 from dispatch_core.language.bson import MISSING, sort_key, type_name
 from dispatch_core.language.expression_functions import (
     FUNCTIONS,
@@ -46,6 +46,10 @@ def is_true(value: JsonValue) -> bool:
     if isinstance(value, bool | int | float):
         return bool(value)
     return value is not None and value is not MISSING
+
+
+_ACCUMULATORS = frozenset(("$addToSet", "$push", "$count"))
+"""Allowed only in a stage such as ``$group``; a server refuses them elsewhere, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,11 @@ class _Context:
             return _SPECIAL_FORMS[name](self, name, argument)
         if name not in FUNCTIONS:
             supported = ", ".join(supported_operators())
-            self.refuse(f"the expression {name} is not supported", f"Supported: {supported}")
+            refusal = InvalidInput if name in _ACCUMULATORS else CannotEvaluate
+            issue = Issue(
+                f"the expression {name} is not supported", self.where, f"Supported: {supported}"
+            )
+            raise refusal(issue)
         return self.function(name, FUNCTIONS[name], argument)
 
     def function(self, name: str, function: Function, argument: JsonValue) -> Expression:

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 import regex
 
-from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.errors import CannotEvaluate, InvalidInput, Issue
 
 _FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 _PLAIN: Final = re.compile(r"(?:\.\*)?([A-Za-z0-9 _/:,@=-]+)(?:\.\*)?")
@@ -31,6 +31,12 @@ _NO_LOWER_BOUND: Final = re.compile(r"\{,\d*\}")
 _CODE_POINT: Final = re.compile(r"\\x\{([0-9a-fA-F]{1,6})\}")
 _NAMED_BACK: Final = re.compile(r"\\k(?:<(\w+)>|\{(\w+)\}|'(\w+)')")
 _NUMBERED_BACK: Final = re.compile(r"\\g(?:\{(\d{1,2})\}|(\d{1,2}))")
+_ESCAPED: Final = re.compile(r"\\\\|\\Q.*?(?:\\E|$)", re.DOTALL)
+_PCRE_ONLY: Final = re.compile(
+    r"\\[pPXKCGg]|\(\?(?:[R&|]|[-+]?\d|P>)|\(\*[A-Z]|\[\[?:\^?[a-z]+:\]|\(\?<[=!]|\(\?[imsxJUn^-]+"
+)
+"""What PCRE understands and ``re`` does not, or not always: a pattern with it may be valid."""
+
 _WORD: Final = "a-zA-Z0-9_"
 # ASCII only, as explicit ranges: (?a:\W) at the start of a pattern misses letters like é.
 _CATEGORIES: Final = {
@@ -121,6 +127,9 @@ def compile_pattern(pattern: str, options: str, path: str, budget: Budget | None
     try:
         compiled = _compile(pattern, "".join(sorted(set(options) - {"u"})))
     except (re.error, regex.error, OverflowError, RecursionError, ValueError) as error:
+        if _PCRE_ONLY.search(_ESCAPED.sub("", pattern)):
+            what = f"$regex {_shown(pattern)} is not supported: {error}"
+            raise CannotEvaluate(Issue(what, path)) from None
         raise InvalidInput(
             Issue(
                 f"$regex {_shown(pattern)} is not a valid pattern: {error}",

@@ -23,7 +23,7 @@ _SCHEMAS = {1: "the v1 spelling", 2: "the v2 spelling", 0: "either spelling"}
 
 
 def show_advice(session: Session) -> None:
-    """Show a box for each piece of advice; none if the source does not answer."""
+    """Show a box for each piece of advice, warnings before hints; none without an answer."""
     query = session.request.query
     fields = known_fields()
     error = ask_fields().error
@@ -36,7 +36,8 @@ def show_advice(session: Session) -> None:
     if not _is_settled(session, query) or not ask_advice(query, fields).is_done:
         _wait_for_advice(session, query, fields)
         return
-    for number, advice in enumerate(ask_advice(query, fields).result or ()):
+    found = sorted(ask_advice(query, fields).result or (), key=lambda one: one.is_hint)
+    for number, advice in enumerate(found):
         _box(session, advice, number)
 
 
@@ -56,7 +57,7 @@ def _wait_for_advice(session: Session, query: Filter | Pipeline, fields: FieldCa
 
 
 def _box(session: Session, advice: Advice, number: int) -> None:
-    is_hint = advice.kind == "spelling"
+    is_hint = advice.is_hint
     box = st.container(border=True, key=f"advice-{number}")
     line = box.container(horizontal=True, vertical_alignment="center")
     icon = ":material/info:" if is_hint else ":material/warning:"
@@ -64,7 +65,7 @@ def _box(session: Session, advice: Advice, number: int) -> None:
     line.markdown(f"{icon} {escaped(advice.message)}.{ask}")
     for place, suggestion in enumerate(advice.suggestions):
         _button(session, line, suggestion, f"replace-{number}-{place}")
-    if is_hint and isinstance(session.request.query, dict):
+    if advice.kind == "spelling" and isinstance(session.request.query, dict):
         with box.expander("The query in v1 and in v2 spelling", on_change="rerun") as opened:
             if opened.open:
                 _translations(session, session.request.query)

@@ -6,16 +6,22 @@ from collections import Counter
 
 import streamlit as st
 
+from dispatch_core.dispatch_plan import empty_fields
+from dispatch_core.errors import InvalidInput
 from dispatch_core.grouping import Grouped
+from dispatch_core.insight.field_slips import nearest_fields
 from dispatch_core.steps import Steps
 from dispatch_core.text.words import counted
 from dispatch_core.types import Reason
+from pages.shared.assets.fields import known_fields
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import order_chart
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import ledger_table
 
-_REASONS = {
+REASONS = {
+    "excluded_by_hand": "by hand",
+    "duplicate": "repeated",
     "superseded": "superseded by a later asset",
     "null_group_field": "without one of the fields",
     "nothing_to_unwind": "with an empty list",
@@ -49,6 +55,23 @@ def grouping_effects(session: Session, steps: Steps) -> None:
             _details(grouped, sizes, bool(request.group_by))
 
 
+def misspelt_fields(session: Session, steps: Steps) -> None:
+    """Show the fields of grouping and trial that no asset found has, with the nearest ones."""
+    found, selection = steps.found, steps.parts.selection
+    if found is None or isinstance(selection, InvalidInput):
+        return
+    paths = selection.fields
+    empty = session.memo.remember_of(
+        "empty fields", found, paths, lambda: list(empty_fields(paths, found.assets))
+    )
+    for path in empty:
+        fields = known_fields()
+        near = nearest_fields(fields, path, 3) if fields is not None else []
+        text = f"No asset found has a value in the field {path}."
+        text += f" Did you mean {' or '.join(near)}?" if near else " Check its spelling."
+        st.warning(escaped(text), icon=":material/spellcheck:")
+
+
 def _summary(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) -> str:
     groups = sum(sizes.values())
     kept = f"{counted(groups, 'asset')} left"
@@ -56,7 +79,7 @@ def _summary(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) ->
         kept = counted(groups, "group")
         if groups:
             kept += f" of {min(sizes):,} to {counted(max(sizes), 'asset')}"
-    excluded = [f"{count:,} {_REASONS.get(reason, reason)}" for reason, count in reasons.items()]
+    excluded = [f"{count:,} {REASONS.get(reason, reason)}" for reason, count in reasons.items()]
     return "; ".join([kept, *excluded])
 
 

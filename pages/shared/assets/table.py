@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from dispatch_core.views.columns import (
 from dispatch_core.views.links import links_of
 from dispatch_core.views.report import assets_text
 from dispatch_core.views.table import Cell, Columns
-from pages.shared.assets.grouping import grouping_effects
+from pages.shared.assets.grouping import REASONS, grouping_effects, misspelt_fields
 from pages.shared.state.services import asset_links, current_settings, record_of
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_find, start_columns
@@ -61,7 +62,8 @@ def assets_found(session: Session, steps: Steps) -> None:
     everything, found = steps.answer, steps.found
     if everything is None or found is None or not everything.matched:
         return
-    _heading(session, len(found.assets), len(everything.assets))
+    _heading(session, steps, found)
+    misspelt_fields(session, steps)
     grouping_effects(session, steps)
     if session.views.asset_view == CHARTS:
         asset_charts(session, found)
@@ -88,11 +90,24 @@ def assets_found_before(session: Session, found: FoundAssets) -> None:
         _table(session, found, _fixed_columns(session))
 
 
-def _heading(session: Session, count: int, matched: int) -> None:
+def _heading(session: Session, steps: Steps, found: FoundAssets) -> None:
+    """Show how many assets are left, and of how many, and why the others are excluded."""
+    grouped = steps.grouped
+    exclusions = found.exclusions + (grouped.exclusions if grouped else ())
+    left = (
+        len(found.assets)
+        if grouped is None
+        else session.memo.remember_of(
+            "grouped assets", grouped, None, lambda: len(grouped.record_ids)
+        )
+    )
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.subheader(counted(count, "asset"), width="content")
-    if count < matched:
-        line.caption(f"{matched - count:,} of {matched:,} excluded by hand", width="content")
+    line.subheader(counted(left, "asset"), width="content")
+    if left < found.matched:
+        reasons = Counter(row.reason for row in exclusions if row.stage != "input")
+        why = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in reasons.items())
+        text = f"{found.matched - left:,} of {found.matched:,} excluded: {why}"
+        line.caption(escaped(text), width="content")
     line.space("stretch")
     view = line.segmented_control(
         "View",

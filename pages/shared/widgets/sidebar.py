@@ -75,8 +75,8 @@ def equation_bar(session: Session) -> None:
 def _numbers(session: Session, steps: Steps) -> list[_Number]:
     found, equation = steps.found, steps.plan.equation if steps.plan else None
     return [
-        ("", len(found.assets) if found else None, "asset"),
-        *_less_excluded(found, steps.plan),
+        ("", found.matched if found else None, "asset"),
+        *_less_excluded(found, equation),
         ("→", count_of_inputs(steps), input_name(steps.request)),
         ("×", set_count(session, steps), "parameter set"),
         *([("−", equation.processed, _PROCESSED)] if equation and equation.processed else []),
@@ -91,8 +91,8 @@ def _cuts(session: Session, equation: Equation) -> None:
         st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
     if equation.excluded and st.button(
         f"Excluded ({equation.excluded:,})",
-        help="Every exclusion with its stage and reason: repeated rows and records, ids that "
-        "were not found, assets without a usable file.",
+        help=f"{equation.excluded_text}. Every exclusion with its stage and reason: repeated "
+        "rows and records, ids that were not found, assets without a usable file.",
         icon=":material/remove_circle:",
         type="tertiary",
         key="see-excluded",
@@ -107,9 +107,11 @@ def _term(sign: str, number: int | None, name: str) -> str:
     return f"{sign} **{amount}** {name}{'' if number == 1 or name in _UNCOUNTED else 's'}"
 
 
-def _less_excluded(found: FoundAssets | None, plan: DispatchPlan | None) -> list[_Number]:
-    """The number of found assets without a job; the ledger also has rows without an asset."""
-    excluded = len(found.assets) - plan.equation.assets if found and plan else 0
+def _less_excluded(found: FoundAssets | None, equation: Equation | None) -> list[_Number]:
+    """The number of matched assets that are excluded, as far as it is known."""
+    excluded = found.matched - len(found.assets) if found else 0
+    if equation is not None:
+        excluded = equation.excluded_assets
     return [("−", excluded, _EXCLUDED)] if excluded > 0 else []
 
 

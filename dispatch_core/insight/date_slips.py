@@ -1,0 +1,208 @@
+"""A date bound that is compared as text with dates of another layout.
+
+``{"created": {"$gte": "05/28/2025"}}`` matches every record that writes 2025-05-28, and
+with ``$lte`` none. Nothing else reports that: the first one finds too much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from dispatch_core.builder.conditions import item_at
+from dispatch_core.insight.asking import Advice, Asking, Suggestion, shown
+from dispatch_core.language.match import is_operator_document
+from dispatch_core.language.paths import value_at
+from dispatch_core.text.dates import DateReader, Moment, read
+from dispatch_core.types import JsonValue
+
+_BOUNDS: Final = frozenset(("$gt", "$gte", "$lt", "$lte"))
+_SAMPLED: Final = 200
+_PADDED: Final = re.compile(r"(?:19|20)\d\d(?:-\d\d(?:-\d\d(?:([T ])\d.*)?)?)?-?")
+_CALL: Final = re.compile(
+    r"(?i)(?:new\s+)?(?:ISODate|Date|Timestamp|datetime|to_datetime|date|[a-z.]*datetime[a-z.]*)"
+    r"\s*\(\s*(.*?)\s*\)?"
+)
+_AGO: Final = re.compile(r"(\d+|an?|one)? ?(day|week|month|year)s? ago")
+_MONTH_YEAR: Final = re.compile(
+    r"(?:(?P<m>\d\d?)[/.-])(?P<y>\d{4})|(?P<y2>\d{4})[/.-](?P<m2>\d\d?)"
+)
+_NAMED_MONTH: Final = re.compile(r"(?P<name>[A-Za-z]{3,9})\.?,? (?P<y>\d{4})")
+_DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
+_WORDS: Final = {"now": 0, "today": 0, "yesterday": 1, "tomorrow": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a field writes its dates: an example, ``T`` or a blank, and how to read others."""
+
+    example: str
+    separator: str
+    reader: DateReader
+
+
+def date_advice(asking: Asking) -> Advice | None:
+    """Advice on bounds that are not written as most dates of the field are."""
+    operand, known = asking.condition.operand, asking.known
+    if not is_operator_document(operand) or known is None or "string" not in known.types:
+        return None
+    bounds = {name: one for name, one in operand.items() if name in _BOUNDS and _may_be_odd(one)}
+    layout = _layout_of(asking) if bounds else None
+    if layout is None:
+        return None
+    odd = {name: one for name, one in bounds.items() if not _fits(one, layout)}
+    if not odd:
+        return None
+    suggestions = tuple(_suggestions(asking, operand, odd, layout))
+    if all(_is_iso(one) for one in odd.values()):  # only a blank for the T, or the reverse
+        suggestions = tuple(one for one in suggestions if _changes(asking, one))
+        if not suggestions:
+            return None
+    return Advice("date", asking.path, _message(asking, odd, layout), suggestions)
+
+
+def _may_be_odd(bound: JsonValue) -> bool:
+    """Whether `bound` is anything but a day, month or year of ISO 8601."""
+    if isinstance(bound, bool) or not isinstance(bound, str | int | float):
+        return False
+    found = _PADDED.fullmatch(bound) if isinstance(bound, str) else None
+    return found is None or bool(found[1])
+
+
+def _is_iso(bound: JsonValue) -> bool:
+    return isinstance(bound, str) and bool(_PADDED.fullmatch(bound))
+
+
+def _changes(asking: Asking, suggestion: Suggestion) -> bool:
+    """Whether the suggested filter matches another number of records than the given one."""
+    changed = item_at(suggestion.query, asking.place)
+    return asking.source.count(changed) != asking.source.count(asking.filter_query)
+
+
+def _fits(bound: JsonValue, layout: _Layout) -> bool:
+    found = _PADDED.fullmatch(bound) if isinstance(bound, str) else None
+    return found is not None and found[1] in (None, layout.separator)
+
+
+def _layout_of(asking: Asking) -> _Layout | None:
+    """The layout of most of the field's dates, or None if it has no ISO dates."""
+    texts = list(texts_of(asking, asking.path, _SAMPLED))
+    iso = [text for text in texts if _PADDED.fullmatch(text) and len(text) >= 10]
+    if len(iso) * 2 <= len(texts):
+        return None
+    separators = Counter(text[10:11] or "T" for text in iso)
+    separator = separators.most_common(1)[0][0]
+    return _Layout(iso[0], separator, read(texts))
+
+
+def texts_of(asking: Asking, path: str, most: int) -> Iterator[str]:
+    """The texts at `path` in the first records that have one."""
+    rows = asking.source.aggregate(
+        [{"$match": {path: {"$type": "string"}}}, {"$limit": most}, {"$project": {path: 1}}]
+    )
+    for row in rows:
+        yield from flat_texts(value_at(row, path))
+
+
+def flat_texts(value: Any) -> Iterator[str]:
+    """`value` if it is a text, and the texts of a list at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from flat_texts(item)
+
+
+def _message(asking: Asking, odd: dict[str, JsonValue], layout: _Layout) -> str:
+    bounds = " and ".join(shown(one) for one in odd.values())
+    count = asking.count(asking.condition.operand)
+    matched = {0: "no record matches", 1: "1 record matches"}.get(count, f"{count:,} records match")
+    if any(not isinstance(one, str) for one in odd.values()):
+        how = "a number is never compared with a text"
+    else:
+        how = "it is compared with them as text"
+    return f"{asking.path} has dates such as {layout.example}, not {bounds}: {how}; {matched}"
+
+
+def _suggestions(
+    asking: Asking, operand: dict[str, JsonValue], odd: dict[str, JsonValue], layout: _Layout
+) -> Iterator[Suggestion]:
+    """The bounds in the field's layout; two suggestions if day and month can be swapped."""
+    readings = {
+        name: readings_of(one, layout.reader, layout.separator) for name, one in odd.items()
+    }
+    if not all(readings.values()):
+        return
+    most = max(len(one) for one in readings.values())
+    changed = [
+        {name: one[min(number, len(one) - 1)] for name, one in readings.items()}
+        for number in range(most)
+    ]
+    labels = (" and ".join(one.values()) for one in changed)
+    yield from asking.matching(
+        (label, {**operand, **one}) for label, one in zip(labels, changed, strict=True)
+    )
+
+
+def readings_of(bound: JsonValue, reader: DateReader, separator: str = "T") -> list[str]:
+    """Every date that `bound` can mean, as ISO 8601, the most likely first."""
+    if isinstance(bound, str):
+        bound = _inside_call(bound.strip().strip("\"'"))
+        if _PADDED.fullmatch(bound):
+            return [bound[:10] + bound[10:].replace("T", separator).replace(" ", separator)]
+    plain = _partial_date(str(bound)) or _relative(str(bound).lower())
+    if plain:
+        return [plain]
+    moments = reader.possible(bound) or DateReader().possible(bound)
+    return [_text_of(one, separator) for one in moments]
+
+
+def _inside_call(text: str) -> str:
+    """The argument of ``ISODate("..")``, ``datetime(2025, 5, 28)``; else the text itself."""
+    found = _CALL.fullmatch(text)
+    if not found:
+        return text
+    inner = found[1].split(", tz")[0].strip("\"' ")
+    numbers = re.findall(r"\d+", inner)
+    if re.fullmatch(r"[\d ,]+", inner) and len(numbers) >= 3:
+        return "-".join((numbers[0], numbers[1].zfill(2), numbers[2].zfill(2)))
+    return inner
+
+
+def _partial_date(text: str) -> str:
+    """A year or a month as ISO 8601: ``2025``, ``2025-05`` for May 2025 and 05/2025."""
+    if re.fullmatch(r"(?:19|20)\d\d(?:\.0)?", text):
+        return text[:4]
+    found = _MONTH_YEAR.fullmatch(text)
+    if found:
+        year, month = found["y"] or found["y2"], int(found["m"] or found["m2"])
+        return f"{year}-{month:02}" if 1 <= month <= 12 else ""
+    named = _NAMED_MONTH.fullmatch(text)
+    first = read(()).moment(f"1 {named['name']} {named['y']}") if named else None
+    return f"{first.at:%Y-%m}" if first else ""
+
+
+def _relative(text: str) -> str:
+    """``yesterday``, ``last week``, ``3 days ago`` as a day, counted from today in UTC."""
+    text = " ".join(text.replace("_", " ").split()).removesuffix("()")
+    text = re.sub(r"^(?:the )?(?:last|past|previous) (\d* ?[a-z]+)$", r"\1 ago", text)
+    days = _WORDS.get(text)
+    found = _AGO.fullmatch(text)
+    if found:
+        number = int(found[1]) if (found[1] or "").isdecimal() else 1
+        days = min(number * _DAYS[found[2]], 100_000)
+    return "" if days is None else str(_today() - timedelta(days=days))
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _text_of(moment: Moment, separator: str) -> str:
+    if not moment.has_clock:
+        return moment.iso
+    return moment.at.astimezone(UTC).replace(tzinfo=None).isoformat(separator, "seconds")

@@ -1,0 +1,298 @@
+"""Each common slip in a query, with the repair that the advice names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dispatch_core.insight.advice import Advice, advise
+from dispatch_core.insight.fields import sample_fields
+from dispatch_core.types import Filter, Record
+from tests.fakes import Records, record, record_v2
+
+LEVELS = ("raw", "derived")
+PROJECTS = ("Thalamic Survey", "Cortex Survey", "Amygdala Study")
+
+
+def old(number: int, **description: Any) -> Record:
+    """A v1 record of the day `number` of May 2025."""
+    return record(
+        f"fiber_90{number:04}_2025-05-{number:02}_10-30-00",
+        created=f"2025-05-{number:02}T10:30:00Z",
+        subject={"subject_id": f"90{number:04}"},
+        data_description={
+            "project_name": PROJECTS[number % 3],
+            "data_level": LEVELS[number % 2],
+            "modality": [{"abbreviation": "fib", "name": "Fiber photometry"}],
+            **description,
+        },
+        session={"session_type": "VR", "rig_id": f"rig {number % 2}"},
+    )
+
+
+def new(number: int) -> Record:
+    return record_v2(
+        f"v2_{number}",
+        data_description={
+            "project_name": PROJECTS[number % 3],
+            "data_level": "raw",
+            "modalities": [{"abbreviation": "fib"}],
+        },
+        subject={"subject_id": f"90{number:04}"},
+        acquisition={"acquisition_type": "VR"},
+    )
+
+
+WORLD = Records(
+    [
+        *(old(number) for number in range(1, 25)),
+        old(25, modality="fib"),
+        old(26, modality="fib"),
+        *(new(number) for number in range(1, 5)),
+    ]
+)
+FIELDS = sample_fields(WORLD)
+
+
+def warnings(query: Filter) -> list[Advice]:
+    return [one for one in advise(WORLD, query, FIELDS) if not one.is_hint]
+
+
+def hints(query: Filter) -> list[Advice]:
+    return [one for one in advise(WORLD, query, FIELDS) if one.is_hint]
+
+
+PROJECT = "data_description.project_name"
+LEVEL = "data_description.data_level"
+
+
+@pytest.mark.parametrize(
+    ("query", "repaired"),
+    [
+        ({"data_description.modality": "fib"}, {"data_description.modality.abbreviation": "fib"}),
+        ({PROJECT: ["Cortex Survey"]}, {PROJECT: {"$in": ["Cortex Survey"]}}),
+        (
+            {"subject.subject_id": {"in": ["900001"]}},
+            {"subject.subject_id": {"$in": ["900001"]}},
+        ),
+        ({"name": {"regex": "^fiber"}}, {"name": {"$regex": "^fiber"}}),
+        (
+            {"name": {"$regex": "^FIBER", "options": "i"}},
+            {"name": {"$regex": "^FIBER", "$options": "i"}},
+        ),
+        ({"created": {">=": "2025-05-20"}}, {"created": {"$gte": "2025-05-20"}}),
+        ({"data_description": {"project_name": "Cortex Survey"}}, {PROJECT: "Cortex Survey"}),
+        (
+            {"data_description": {"modality": {"abbreviation": "fib"}}, "name": {"$ne": "x"}},
+            {"name": {"$ne": "x"}, "data_description.modality.abbreviation": "fib"},
+        ),
+        ({"location": "^s3://"}, {"location": {"$regex": "^s3://"}}),
+        ({PROJECT: "Thalamic"}, {PROJECT: {"$regex": "^Thalamic"}}),
+        ({PROJECT: "Survey"}, {PROJECT: {"$regex": "Survey"}}),
+        ({"created": "2025-05-02"}, {"created": {"$regex": "^2025-05-02"}}),
+        ({"created": "5/22/2025"}, {"created": {"$regex": "^2025-05-22"}}),
+        ({"name": "*90000*"}, {"name": {"$regex": "90000"}}),
+        (
+            {PROJECT: {"$regex": "thalamic"}},
+            {PROJECT: {"$regex": "thalamic", "$options": "i"}},
+        ),
+        ({PROJECT: {"$regex": "/^Thal/"}}, {PROJECT: {"$regex": "^Thal"}}),
+        ({PROJECT: {"$regex": "^/Thal/"}}, {PROJECT: {"$regex": "^Thal"}}),
+        ({LEVEL: "d"}, {LEVEL: "derived"}),
+        ({"subject.id": "900001"}, {"subject.subject_id": "900001"}),
+        (
+            {"subject.subject_id": "900001 900002"},
+            {"subject.subject_id": {"$in": ["900001", "900002"]}},
+        ),
+        ({PROJECT: {"$regex": "/^thal/i"}}, {PROJECT: {"$regex": "^thal", "$options": "i"}}),
+        ({PROJECT: {"$regex": "^Survey"}}, {PROJECT: {"$regex": "Survey"}}),
+        ({PROJECT: {"$regex": "Thalmic Survey"}}, {PROJECT: {"$regex": "Thalamic Survey"}}),
+        ({PROJECT: {"$regex": "*Survey*"}}, {PROJECT: {"$regex": "Survey"}}),
+        ({LEVEL: "rw"}, {LEVEL: "raw"}),
+        ({LEVEL: "Raw"}, {LEVEL: "raw"}),
+        ({PROJECT: "Cortex Survey "}, {PROJECT: "Cortex Survey"}),
+        ({PROJECT: '"Cortex Survey"'}, {PROJECT: "Cortex Survey"}),
+        (
+            {"name": "fiber_900007_2025-05-07_10-30-0"},
+            {"name": {"$regex": "^fiber_900007_2025-05-07_10-30-0"}},
+        ),
+        (
+            {"name": "fiber_900007_2025-05-07_10-31-00"},
+            {"name": "fiber_900007_2025-05-07_10-30-00"},
+        ),
+        (
+            {"name": "fibre_900007_2025-05-07_10-30-00"},
+            {"name": "fiber_900007_2025-05-07_10-30-00"},
+        ),
+        (
+            {"name": "FIBER_900007_2025-05-07_10-30-00"},
+            {"name": "fiber_900007_2025-05-07_10-30-00"},
+        ),
+        (
+            {"subject.subject_id": "900001, 900002"},
+            {"subject.subject_id": {"$in": ["900001", "900002"]}},
+        ),
+        ({"subject.subject_id": 900001.0}, {"subject.subject_id": "900001"}),
+        ({"subject.subjectId": "900001"}, {"subject.subject_id": "900001"}),
+        ({"data description.project name": "Cortex Survey"}, {PROJECT: "Cortex Survey"}),
+        (
+            {"session.sesion_type": {"$exists": False}},
+            {"session.session_type": {"$exists": False}},
+        ),
+    ],
+)
+def test_a_slip_gets_its_repair_first(query: Filter, repaired: Filter) -> None:
+    (found,) = warnings(query)
+
+    assert found.suggestions[0].query == repaired
+
+
+@pytest.mark.parametrize(
+    ("bound", "repaired"),
+    [
+        ("05/28/2025", "2025-05-28"),
+        ("2025/05/14", "2025-05-14"),
+        ("2025-5-14", "2025-05-14"),
+        ("14.05.2025", "2025-05-14"),
+        ("May 14, 2025", "2025-05-14"),
+        ("14 May 2025", "2025-05-14"),
+        ("May 2025", "2025-05"),
+        ("05/2025", "2025-05"),
+        ('ISODate("2025-05-14")', "2025-05-14"),
+        ("new Date('2025-05-14T00:00:00Z')", "2025-05-14T00:00:00Z"),
+        ("datetime(2025, 5, 14)", "2025-05-14"),
+        ("2025-05-14 10:45:00", "2025-05-14T10:45:00"),
+        ("20250514", "2025-05-14"),
+        (20250514, "2025-05-14"),
+        (2025, "2025"),
+        (1747218600, "2025-05-14T10:30:00"),
+        (1747218600000, "2025-05-14T10:30:00"),
+    ],
+)
+def test_a_date_bound_of_another_layout_is_a_warning_with_the_iso_date(
+    bound: str | int, repaired: str
+) -> None:
+    query = {"created": {"$lte": bound}}
+
+    (found,) = warnings(query)
+
+    assert found.kind == "date"
+    assert "has dates such as 2025-05-01T10:30:00Z, not" in found.message
+    suggested = [one.query for one in found.suggestions]
+    wanted = {"created": {"$lte": repaired}}
+    assert suggested == ([wanted] if WORLD.count(wanted) else [])
+
+
+def test_a_bound_that_matches_too_much_says_how_many_records_it_matches() -> None:
+    (found,) = warnings({"created": {"$gte": "05/20/2025"}})
+
+    assert found.message == (
+        'created has dates such as 2025-05-01T10:30:00Z, not "05/20/2025": it is compared with'
+        " them as text; 26 records match"
+    )
+    assert [one.label for one in found.suggestions] == ["2025-05-20 (7)"]
+
+
+def test_day_and_month_that_can_be_swapped_are_both_suggested_if_both_match() -> None:
+    (found,) = warnings({"created": {"$gte": "1/5/2025"}})
+
+    assert [one.query["created"]["$gte"] for one in found.suggestions] == [  # type: ignore[call-overload]
+        "2025-01-05",
+        "2025-05-01",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "days"), [("yesterday", 1), ("today", 0), ("last week", 7), ("3 days ago", 3)]
+)
+def test_a_word_for_a_day_is_that_day(word: str, days: int) -> None:
+    today = datetime.now(UTC).date()
+    latest = Records([record("a", created=f"{today}T23:59:59Z"), *WORLD.records])
+
+    (found,) = advise(latest, {"created": {"$gte": word}}, sample_fields(latest))
+
+    assert found.suggestions[0].query == {"created": {"$gte": str(today - timedelta(days=days))}}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"created": {"$gte": "2025-05-20", "$lt": "2025-05-21T10:00:00"}},
+        {"created": {"$gte": "2025"}},
+        {"data_description.modality.abbreviation": "fib"},
+        {PROJECT: {"$regex": "no such project"}},
+        {PROJECT: "Omfish"},
+        {"name": "fiber_123456_2024-01-01_09-08-07"},
+        {"subject.subject_id": "777777"},
+        {"$or": [{PROJECT: "Cortex Survey"}, {PROJECT: "Thalamic Surve"}]},
+        {"$nor": [{PROJECT: "Thalamic Surve"}]},
+        {PROJECT: {"$not": {"$regex": "thalamic"}}},
+        {"x.y.zebra": {"$ne": 1}},
+    ],
+)
+def test_what_may_be_meant_gets_no_suggestion(query: Filter) -> None:
+    assert [one.suggestions for one in warnings(query) if one.suggestions] == []
+
+
+@pytest.mark.parametrize("tail", ["zebra", "xylophone", "quux"])
+def test_an_unknown_field_gets_no_distant_neighbours(tail: str) -> None:
+    (found,) = warnings({f"data_description.modality.{tail}": {"$exists": True}})
+
+    assert (found.kind, found.suggestions) == ("unknown field", ())
+
+
+def test_a_field_of_few_values_lists_them_with_counts() -> None:
+    (found,) = warnings({LEVEL: "simulated"})
+
+    assert found.message == (
+        'No record has "simulated" as data_description.data_level; it has raw (17), derived (13)'
+    )
+
+
+def test_each_unknown_value_of_a_list_is_named_beside_the_counts_of_the_others() -> None:
+    (found,) = hints({"subject.subject_id": {"$in": ["900001", "900999"]}})
+
+    assert found.message == ('No record has "900999" as subject.subject_id; found are 900001 (2)')
+
+
+def test_several_values_in_one_item_of_a_list_are_separated() -> None:
+    (found,) = hints({"subject.subject_id": {"$in": ["900001", "900002; 900003"]}})
+
+    assert found.suggestions[0].query == {
+        "subject.subject_id": {"$in": ["900001", "900002", "900003"]}
+    }
+
+
+def test_only_the_clause_with_another_spelling_is_doubled() -> None:
+    query = {"data_description.modality.abbreviation": "fib", "subject.subject_id": "900001"}
+
+    (found,) = hints(query)
+
+    assert found.message == "1 more record matches in the v2 spelling of the fields"
+    assert found.suggestions[0].query == {
+        "subject.subject_id": "900001",
+        "$or": [
+            {"data_description.modality.abbreviation": "fib"},
+            {"data_description.modalities.abbreviation": "fib"},
+        ],
+    }
+
+
+def test_clauses_in_two_spellings_are_each_doubled() -> None:
+    query = {"data_description.modality.abbreviation": "fib", "acquisition.acquisition_type": "VR"}
+
+    (found,) = hints(query)
+
+    assert found.message == "28 more records match in the other spelling of the fields"
+    assert WORLD.count(dict(found.suggestions[0].query)) == 28
+
+
+def test_of_two_slips_each_is_repaired_by_itself() -> None:
+    found = warnings({PROJECT: "cortex survey", LEVEL: "rw"})
+
+    assert [one.suggestions[0].query for one in found] == [
+        {PROJECT: "Cortex Survey", LEVEL: "rw"},
+        {PROJECT: "cortex survey", LEVEL: "raw"},
+    ]

@@ -1,0 +1,177 @@
+"""One plan has the same figures on every face: app, command line, record and notebook."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import dispatch_core as dispatch
+from dispatch_core.asset_list import AssetRow
+from dispatch_core.cli import main
+from dispatch_core.demo.catalogue import AWKWARD
+from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.output.record import dispatch_record
+from pages.shared.state.edits import load
+from pages.shared.state.session import Session
+from pages.shared.state.steps import now
+
+ROOT = Path(__file__).resolve().parents[1]
+
+TWICE = {"subject.subject_id": {"$in": ["990042", "990060", "990077", "990080"]}}
+ROWS = [
+    AWKWARD["nwb file"],
+    AWKWARD["nwb file"],
+    "no such id",
+    AWKWARD["in both schemas"],
+    AWKWARD["several nwb"],
+]
+
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "records that come twice": {"query": TWICE},
+    "files": {"query": TWICE, "file_extension": ".nwb"},
+    "grouped": {"query": TWICE, "group_by": ["subject.subject_id"]},
+    "a wrong field": {"query": TWICE, "group_by": ["subject.subjectid"]},
+    "latest": {
+        "query": TWICE,
+        "filter_latest": "data_description.creation_time",
+        "filter_by": ["subject.subject_id"],
+    },
+    "capped": {"query": TWICE, "max_number_of_tasks_dispatched": 2},
+    "trial": {"query": TWICE, "trial": {"first": 2}},
+    "rows that come twice": {"asset_rows": ROWS, "file_extension": ".nwb"},
+}
+
+
+@pytest.fixture(autouse=True)
+def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
+
+
+def request_of(selection: dict[str, Any], **more: Any) -> dispatch.DispatchRequest:
+    fields = {**selection, **more}
+    rows = fields.pop("asset_rows", None)
+    if rows is not None:
+        fields["asset_rows"] = [AssetRow(number, text) for number, text in enumerate(rows, 1)]
+    return dispatch.make_request(**fields)
+
+
+def press(app: AppTest, page: str, key: str, work: str) -> None:
+    """Press a button of a page and wait for the work that it starts."""
+    app.switch_page(page).run()
+    app.button(key=key).click().run()
+    session: Session = app.session_state["dispatch"]
+    started = getattr(session.work, work)
+    started.wait(30)
+    app.run()
+
+
+def planned_in_app(request: dispatch.DispatchRequest) -> AppTest:
+    """The app with the plan of `request`, on the page Assets."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    load(app.session_state["dispatch"], request)
+    app.run()
+    press(app, "pages/plan/assets.py", "find", "found")
+    if request.file_extension:
+        press(app, "pages/plan/files.py", "locate", "listed")
+    return app.switch_page("pages/dispatch/jobs.py").run()
+
+
+def number(text: str, pattern: str) -> int:
+    found = re.search(pattern, text)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def figures_of_bar(app: AppTest) -> dict[str, int]:
+    bar = next(one.value for one in app.sidebar.markdown if "parameter set" in one.value)
+    see = [one.label for one in app.sidebar.button if one.label.startswith("Excluded")]
+    return {
+        "matched": number(bar, r"^ ?\*\*([\d,]+)\*\* asset"),
+        "excluded_assets": number(bar, r"− \*\*([\d,]+)\*\* excluded"),
+        "jobs": number(bar, r"= \*\*([\d,]+)\*\* job"),
+        "excluded": number(see[0], r"\(([\d,]+)\)") if see else 0,
+    }
+
+
+def figures_of(plan: DispatchPlan) -> dict[str, int]:
+    equation = plan.equation
+    return {
+        "matched": equation.matched,
+        "excluded_assets": equation.excluded_assets,
+        "jobs": equation.jobs,
+        "excluded": equation.excluded,
+    }
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_every_face_has_the_figures_of_the_plan_and_of_its_ledger(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = request_of(SELECTIONS[name])
+    app = planned_in_app(request)
+    plan = now(app.session_state["dispatch"]).plan
+    saved = tmp_path / "request.json"
+    saved.write_text(request.to_json())
+
+    main(["--request", str(saved), "--plan"])
+
+    assert plan is not None
+    assert f"plan: {plan.equation}\n" in capsys.readouterr().out
+    assert figures_of_bar(app) == figures_of(plan)
+    assert plan.equation.excluded == len(plan.exclusions)
+    assert dispatch_record(plan, "planned")["equation"]["matched"] == plan.equation.matched
+    assert dispatch_record(plan, "planned")["equation"]["excluded"] == plan.equation.excluded
+
+
+@pytest.mark.parametrize(
+    ("name", "heading", "caption"),
+    [
+        ("records that come twice", "9 assets", "1 of 10 excluded: 1 repeated"),
+        ("trial", "2 assets", "8 of 10 excluded: 1 repeated, 7 excluded by the trial"),
+        (
+            "a wrong field",
+            "0 assets",
+            "10 of 10 excluded: 1 repeated, 9 without one of the fields",
+        ),
+    ],
+)
+def test_the_heading_of_the_assets_has_what_is_left_and_why(
+    name: str, heading: str, caption: str
+) -> None:
+    app = planned_in_app(request_of(SELECTIONS[name]))
+
+    app.switch_page("pages/plan/assets.py").run()
+
+    assert heading in [one.value for one in app.subheader]
+    assert caption in [one.value.replace("\\", "") for one in app.caption]
+
+
+def test_a_wrong_grouping_field_names_the_nearest_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    saved = tmp_path / "request.json"
+    saved.write_text(request_of(SELECTIONS["a wrong field"]).to_json())
+
+    code = main(["--request", str(saved), "--plan"])
+
+    assert code == 3
+    assert "subject.subjectid: did you mean subject.subject_id" in capsys.readouterr().out
+
+
+def test_an_asset_excluded_by_hand_is_counted_once_everywhere() -> None:
+    request = request_of({"query": TWICE})
+    first = now(planned_in_app(request).session_state["dispatch"]).plan.located[0].asset.record_id
+
+    app = planned_in_app(request_of({"query": TWICE}, excluded=[first]))
+
+    assert figures_of_bar(app) == {
+        "matched": 10,
+        "excluded_assets": 2,
+        "jobs": 8,
+        "excluded": 2,
+    }
