@@ -137,7 +137,7 @@ def test_excluded_rows_stay_excluded_after_a_reload_and_in_the_saved_request(
     tab.page.reload()
 
     tab.see_heading("356 assets")
-    tab.see("1 of 357 excluded by hand")
+    tab.see("1 of 357 excluded: 1 by hand")
     tab.go("Deliver")
     request = json.loads(tab.download("Save the request", tmp_path / "r.json").read_text())
     assert len(request["excluded"]) == 1

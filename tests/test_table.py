@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dispatch_core.connect import SourceSettings, open_metadata_source
@@ -23,7 +25,7 @@ from dispatch_core.views.columns import (
     held_extensions,
     read_columns,
 )
-from dispatch_core.views.table import TableView, page_of, select_rows, table_text
+from dispatch_core.views.table import TableView, alike, page_of, select_rows, table_text
 
 ROWS = [("Beta", 10), ("alpha", 9), ("", None), ("Gamma", 100)]
 COLUMNS = {"Name": lambda row: row[0], "Size": lambda row: row[1]}
@@ -183,3 +185,18 @@ def test_standard_columns_and_columns_read_later_say_the_same() -> None:
         }
     }
     assert reported[-1] == ("columns", len(ids), len(ids))
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        (["2024-01-02", True, None, 3], ["2024-01-02", "true", None, "3"]),
+        ([True, 1.5], ["true", "1.5"]),
+        ([1, None, 2.5], [1, None, 2.5]),
+        ([True, False, None], [True, False, None]),
+        ([1, 10**30], ["1", "1" + "0" * 30]),
+        ([], []),
+    ],
+)
+def test_cells_of_several_types_are_shown_as_texts(cells: list[Any], shown: list[Any]) -> None:
+    assert list(alike(cells)) == shown

@@ -6,6 +6,7 @@ page are one value, and selecting rows is a function of the rows and that value.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from dispatch_core.text.spreadsheet import csv_text
 
 Cell = str | int | float | bool | None
+_MAX_EXACT = 2**53
+"""The largest integer that a browser shows exactly."""
+
 Columns = Mapping[str, Callable[[Any], Cell]]
 """Title -> cell of a row."""
 
@@ -66,6 +70,15 @@ def page_of(indices: Sequence[int], view: TableView, size: int) -> tuple[int, Se
 def table_text(rows: Iterable[Any], columns: Columns) -> str:
     """All rows as CSV, also those that are not shown."""
     return csv_text(list(columns), ([read(row) for read in columns.values()] for row in rows))
+
+
+def alike(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The cells of a column, as texts if no one type of a data frame holds them all."""
+    kinds = {type(cell) for cell in cells if cell is not None}
+    is_large = any(type(cell) is int and abs(cell) > _MAX_EXACT for cell in cells)
+    if not is_large and (len(kinds) < 2 or kinds == {int, float}):
+        return cells
+    return [cell if cell is None or isinstance(cell, str) else json.dumps(cell) for cell in cells]
 
 
 def _rank(cell: Cell) -> tuple[int, Any]:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from dispatch_core.text.spreadsheet import csv_file, safe_cell
 from dispatch_core.types import Exclusion
-from dispatch_core.views.table import Columns, TableView, page_of, select_rows
+from dispatch_core.views.table import Columns, TableView, alike, page_of, select_rows
 from pages.shared.state.session import Session
 from pages.shared.state.tab import open_session
 
@@ -82,7 +82,10 @@ def _page(
 
     A browser keeps a selection by position, so other rows need another widget.
     """
-    cells = [[_cell(read(rows[index])) for read in columns.values()] for index in indices]
+    cells = {
+        title: alike([_cell(read(rows[index])) for index in indices])
+        for title, read in columns.items()
+    }
     return pd.DataFrame(cells, columns=list(columns)), hash(repr(cells))
 
 
@@ -168,7 +171,8 @@ def download_csv(label: str, make: Callable[[], str], name: str) -> None:
 
 def small_table(rows: Sequence[Mapping[str, Any]], **options: Any) -> None:
     """Show a few rows without search and pages; titles are those of the first row."""
-    cells = [{title: _cell(value) for title, value in row.items()} for row in rows]
+    titles = rows[0] if rows else ()
+    cells = {title: alike([_cell(row.get(title)) for row in rows]) for title in titles}
     st.dataframe(pd.DataFrame(cells), hide_index=True, placeholder="", **options)
 
 
