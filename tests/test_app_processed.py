@@ -79,6 +79,7 @@ def test_the_wrapper_is_chosen_from_a_menu_with_counts(app: AppTest) -> None:
         "demo-spectra, version 1.0: 13 results, last 2026-09-02",
     ]
     assert "3 wrappers or versions have results" in app.main.error[0].value
+    assert "cannot be assembled" in app.sidebar.caption[-1].value
 
 
 def test_excluded_jobs_are_a_term_of_the_equation_and_a_table(app: AppTest) -> None:

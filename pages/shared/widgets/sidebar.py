@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from dispatch_core.connect import SourceSettings
@@ -14,6 +16,7 @@ from pages.shared.state.services import current_settings, open_sources
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_planning, now, set_count
 from pages.shared.state.tab import start_over
+from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.progress import run_again_when_done
 
@@ -158,11 +161,18 @@ def _sizes(plan: DispatchPlan) -> str:
     return f"{size}; {kind}; format {plan.request.job_format}{trial}"
 
 
+def _progress_of(planning: Work[Any]) -> str:
+    if planning.is_done and planning.error is not None:
+        return "The jobs cannot be assembled: see the page Jobs."
+    return "The jobs are being assembled."
+
+
 def _next_step(session: Session, steps: Steps) -> str:
     if session.inputs.errors:
         return f"Next: correct the {' and the '.join(session.inputs.errors)}."
     if steps.found is None:
         return "Next: find the assets, on the page Assets."
-    if current_planning(session) is not None:
-        return "The jobs are being assembled."
+    planning = current_planning(session)
+    if planning is not None:
+        return _progress_of(planning)
     return "Next: locate the files, on the page Files."
