@@ -360,8 +360,8 @@ def _misplaced_in(operand: JsonValue, path: str) -> Iterator[str]:
         names = sorted(_operators_in(operand))
         if names:
             yield (
-                f"the value of {path} is compared as a whole, so {names[0]} inside it is no "
-                "operator. Write conditions on inner fields as dotted paths."
+                f"the value of {path} is compared as a whole, so {names[0]} inside it is not "
+                "an operator. Write conditions on inner fields as dotted paths."
             )
         return
     for operator, item in operand.items():

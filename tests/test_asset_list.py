@@ -328,12 +328,12 @@ def test_pasted_text_without_an_id_is_an_error() -> None:
         'asset_id,n\nid-1,"x\n01395165-89ff-40b3-aa93-6d961f95460e,y"\nid-3,z\n',
     ],
 )
-def test_rows_inside_a_quote_that_is_not_closed_are_never_lost_in_silence(table: str) -> None:
+def test_rows_inside_a_quote_that_is_not_closed_are_never_lost_without_an_error(table: str) -> None:
     with pytest.raises(InvalidInput, match="quote that is not closed"):
         read_asset_csv(table)
 
 
-def test_a_cell_of_several_lines_beside_an_id_is_no_open_quote() -> None:
+def test_a_cell_of_several_lines_beside_an_id_is_not_an_open_quote() -> None:
     table = 'asset_id,note\nid-1,"two\nlines"\nid-2,5" disk\n'
 
     rows = read_asset_csv(table)

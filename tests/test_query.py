@@ -305,8 +305,11 @@ def test_what_a_server_refuses_is_called_refused(query: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("query", "warning"),
     [
-        ({"a": {"b": {"$gt": 1}}}, "the value of a is compared as a whole, so $gt inside it is no"),
-        ({"a": [{"$in": [1]}]}, "the value of a is compared as a whole, so $in inside it is no"),
+        (
+            {"a": {"b": {"$gt": 1}}},
+            "the value of a is compared as a whole, so $gt inside it is not",
+        ),
+        ({"a": [{"$in": [1]}]}, "the value of a is compared as a whole, so $in inside it is not"),
         (
             {"$or": [{"x": 1}, {"a.b": {"c": 1, "$lt": 2}}]},
             "the value of a.b is compared as a whole",

@@ -142,7 +142,7 @@ def test_a_range_that_cannot_be_expanded_is_an_error_and_never_split(
         "((1, 2), (3, 4))",
     ],
 )
-def test_what_looks_like_a_number_or_a_list_never_becomes_a_text_in_silence(text: str) -> None:
+def test_what_looks_like_a_number_or_a_list_never_becomes_a_text(text: str) -> None:
     with pytest.raises(InvalidInput, match="is neither a number nor a range that is known here"):
         read_values(text)
 

@@ -287,12 +287,12 @@ _FAR: Final = 20_000
 _KEY_AFTER: Final = re.compile(
     r"(?:\s|(?:#|//)[^\n]*\n)*,(?:\s|(?:#|//)[^\n]*\n)*(([\"']?)[\w.$]+\2\s*:(?!//))"
 )
-_BRACKET: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|[(){}\[\]]")
+_BRACKET: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|(?<!\w)'(?:[^'\\\n]|\\.)*'(?!\w)|[(){}\[\]]")
 _OPENING: Final = {")": "(", "]": "[", "}": "{"}
 
 
 def _open_brackets(text: str) -> list[str]:
-    """The brackets of `text` that it does not close, outside of double quotes."""
+    """The brackets of `text` that it does not close, outside of quotes."""
     waiting: list[str] = []
     for found in _BRACKET.finditer(text):
         if found[0] in "([{":
@@ -303,13 +303,16 @@ def _open_brackets(text: str) -> list[str]:
 
 
 def _unmatched(text: str, at: int, around: list[str]) -> int | None:
-    """Where ``}`` or ``]`` first closes what neither `around` nor the text from `at` opens."""
-    waiting = list(around)
+    """Where ``}`` or ``]`` closes what neither the text from `at` nor `around` opens last."""
+    waiting = around[-1:]
+    is_inside = bool(waiting)
     for found in _BRACKET.finditer(text, at, at + _NEAR):
         if found[0] in "([{":
             waiting.append(found[0])
         elif waiting and _OPENING.get(found[0]) == waiting[-1]:
             waiting.pop()
+            if is_inside and not waiting:
+                return None
         elif found[0] in "}]":
             return found.start()
     return None
