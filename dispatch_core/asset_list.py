@@ -170,7 +170,8 @@ def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
         skipped = 1 + next(number for number, line in enumerate(lines) if line.strip())
         mark = hint[1].replace("\\t", "\t")
         delimiter = delimiter if _names_column(_likely_header(text), delimiter) else mark
-    reader = csv.reader(chain(lines, ["\n", _END]), delimiter=delimiter)
+    ended = chain(lines, ["\n", _END])
+    reader = csv.reader(ended, delimiter=delimiter, skipinitialspace=delimiter != " ")
     cells: list[str] = []
     try:
         for number, cells in enumerate(reader, 1 + skipped):

@@ -348,3 +348,11 @@ def test_ids_in_comments_of_a_program_are_not_dispatched() -> None:
 
     assert [row.text for row in table.rows] == ["id-1", "id-4"]
     assert table.notes == ("2 lines ignored: text after # or // is a comment",)
+
+
+def test_a_blank_before_a_quoted_cell_moves_no_column() -> None:
+    table = 'note, "asset_id", size\n"a", "id-1", 1\n "b, c", "id-2", 2\n'
+
+    rows = read_asset_csv(table)
+
+    assert [row.text for row in rows] == ["id-1", "id-2"]
