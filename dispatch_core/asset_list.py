@@ -15,13 +15,13 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.file_kind import refuse_other_kind
 from dispatch_core.text.id_spelling import spellings_of
 from dispatch_core.text.invisible import visible
-from dispatch_core.text.pasted_ids import ids_in, is_heading
+from dispatch_core.text.pasted_ids import holds_uuid, ids_in, is_heading, lines_of_comment
 from dispatch_core.text.spreadsheet import plain_cell
 from dispatch_core.text.words import counted, shown_list
 
@@ -39,6 +39,8 @@ _ID_COLUMNS = _TITLED_COLUMNS | frozenset(
 
 _SEPARATOR_HINT = re.compile(r"\s*\"?sep=(\\t|\t|[^\w\s\"\0]| )\"?[\s,;]*$", re.IGNORECASE)
 _DELIMITERS = (",", ";", "\t", "|")
+_END = "\0end"
+"""A last row, which a quote that is not closed takes into its cell."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -108,7 +110,9 @@ def read_pasted_table(text: str, where: str = "pasted ids") -> AssetTable:
     rows = tuple(AssetRow(number, token) for number, token in enumerate(ids_in(text, where), 1))
     if not any(row.text for row in rows):
         raise InvalidInput(Issue("it contains no id", where, "Paste one id on each line"))
-    return AssetTable(rows)
+    ignored = lines_of_comment(text)
+    note = f"{counted(ignored, 'line')} ignored: text after # or // is a comment"
+    return AssetTable(rows, (note,) if ignored else ())
 
 
 def _is_table(text: str) -> bool:
@@ -116,6 +120,8 @@ def _is_table(text: str) -> bool:
     header = text.strip().partition("\n")[0]
     if _SEPARATOR_HINT.match(header):
         return True
+    if re.search(r"(?:[=(\[{]|\"{3}|'{3})\s*$", header):  # ids = [
+        return False
     delimiter = _delimiter(header)
     names = [_plain(cell) for cell in header.split(delimiter)]
     return not _ID_COLUMNS.isdisjoint(names) and not (len(names) == 1 and is_heading(header))
@@ -143,10 +149,17 @@ def decode_table(data: bytes, where: str) -> str:
 
 def _row(number: int, cells: list[str], column: int, where: str) -> AssetRow:
     text = plain_cell(cells[column].strip()).strip() if column < len(cells) else ""
-    if "\n" in text or "\r" in text:  # an open quote spans all rows up to the next quote
-        what = f"the id in row {number} contains a line break"
-        raise InvalidInput(Issue(what, where, "Look for a quote that is not closed"))
+    if re.search(r"[\r\n]", text):
+        raise InvalidInput(_open_quote(f"the id in row {number} contains a line break", where))
+    spread = [cell for cell in cells if re.search(r"[\r\n]", cell)]
+    if any(map(holds_uuid, spread)) or (spread and column >= len(cells)):
+        raise InvalidInput(_open_quote(f"a cell of row {number} spans several rows", where))
     return AssetRow(number, text)
+
+
+def _open_quote(what: str, where: str) -> Issue:
+    """The issue of a quote that takes the rows up to the next quote into one cell."""
+    return Issue(what, where, "Look for a quote that is not closed")
 
 
 def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
@@ -157,16 +170,20 @@ def _cells(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
         skipped = 1 + next(number for number, line in enumerate(lines) if line.strip())
         mark = hint[1].replace("\\t", "\t")
         delimiter = delimiter if _names_column(_likely_header(text), delimiter) else mark
-    reader = csv.reader(lines, delimiter=delimiter)
+    ended = chain(lines, ["\n", _END])
+    reader = csv.reader(ended, delimiter=delimiter, skipinitialspace=delimiter != " ")
+    cells: list[str] = []
     try:
         for number, cells in enumerate(reader, 1 + skipped):
-            if any(map(str.strip, cells)):
+            if any(map(str.strip, cells)) and cells != [_END]:
                 yield number, cells
     except csv.Error as error:
         action = "Look for a quote that is not closed"
         raise InvalidInput(
             Issue(f"the table cannot be read ({error})", where, action, reader.line_num, 1)
         ) from None
+    if cells != [_END]:
+        raise InvalidInput(_open_quote(f"a cell of row {number} does not end", where))
 
 
 def _lines(text: str) -> Iterator[str]:

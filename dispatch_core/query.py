@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from dispatch_core.errors import CannotEvaluate, DispatchError, InvalidInput, Issue
-from dispatch_core.language.match import compile_filter
+from dispatch_core.language.match import compile_filter, is_operator_document
 from dispatch_core.language.shape import (
     OTHER_STAGES,
     STAGES,
@@ -221,7 +224,17 @@ def _walk(value: JsonValue, where: str, place: QueryPart, depth: int) -> Iterato
             yield from _walk(item, f"{where}[{number}]", place, depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
+            if not isinstance(key, str):
+                yield Issue(f"the key {key!r} is not a text", where, "Write the key in quotes")
             yield from _entry(str(key), item, f"{where}.{key}", place, depth)
+    elif not _is_scalar(value):
+        what = f"{value!r:.60} has no value in JSON"
+        yield Issue(what, where, 'Write the plain value, such as "2025-06-01"')
+
+
+def _is_scalar(value: Any) -> bool:
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    return value is None or (isinstance(value, str | int | float) and is_finite)
 
 
 def _entry(key: str, item: JsonValue, where: str, place: QueryPart, depth: int) -> Iterator[Issue]:
@@ -288,6 +301,7 @@ def _warnings(value: Filter | Pipeline) -> Iterator[str]:
     filters = [value] if isinstance(value, dict) else [s["$match"] for s in value if "$match" in s]
     for found in filters:
         yield from _odd_keys(found)
+        yield from _misplaced(found)
         yield from _invisible(found)
         try:
             compile_filter(found)
@@ -308,10 +322,59 @@ def _invisible(found: Filter) -> Iterator[str]:
 def _odd_keys(value: JsonValue) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
-            bare = key.lstrip("\\ ")
-            if bare != key and bare in _KNOWN:
-                yield f"{key!r} is read as a field name. Did you mean {bare}?"
+            probable = _probable_key(key)
+            if probable != key:
+                yield f"{key!r} is read as a field name. Did you mean {probable}?"
             yield from _odd_keys(item)
     elif isinstance(value, list):
         for item in value:
             yield from _odd_keys(item)
+
+
+def _probable_key(key: str) -> str:
+    """The operator or path that `key` probably means; `key` itself if it is not odd.
+
+    Odd are a backslash, a blank or a full-width sign before an operator, and in a path
+    blanks at the ends, empty parts and the brackets of an index.
+    """
+    bare = unicodedata.normalize("NFKC", key).strip("\\ ")
+    if bare in _KNOWN:
+        return bare
+    path = re.sub(r"\[(\d+)\]", r".\1", key.strip(" "))
+    steps = [step for step in path.split(".") if step]
+    return ".".join(steps) or key
+
+
+def _misplaced(found: JsonValue, path: str = "") -> Iterator[str]:
+    """Operators inside a value that is compared as a whole, and texts after ``$exists``."""
+    for key, item in found.items() if isinstance(found, dict) else ():
+        if key in LOGICAL and isinstance(item, list):
+            for one in item:
+                yield from _misplaced(one, path)
+        elif not key.startswith("$"):
+            yield from _misplaced_in(item, f"{path}.{key}".lstrip("."))
+
+
+def _misplaced_in(operand: JsonValue, path: str) -> Iterator[str]:
+    if not is_operator_document(operand):
+        names = sorted(_operators_in(operand))
+        if names:
+            yield (
+                f"the value of {path} is compared as a whole, so {names[0]} inside it is not "
+                "an operator. Write conditions on inner fields as dotted paths."
+            )
+        return
+    for operator, item in operand.items():
+        if operator == "$exists" and isinstance(item, str):
+            yield f"{path}: $exists takes every text as true. Write true or false without quotes."
+        elif operator == "$not" or (operator == "$elemMatch" and is_operator_document(item)):
+            yield from _misplaced_in(item, path)
+        elif operator == "$elemMatch":
+            yield from _misplaced(item, path)
+
+
+def _operators_in(value: JsonValue) -> set[str]:
+    if isinstance(value, dict):
+        own = {key for key in value if key in FIELD_OPERATORS}
+        return own.union(*map(_operators_in, value.values()))
+    return set().union(*map(_operators_in, value)) if isinstance(value, list) else set()

@@ -18,6 +18,7 @@ from dispatch_core.asset_list import (
     read_asset_csv,
     read_asset_table,
     read_pasted_ids,
+    read_pasted_table,
 )
 from dispatch_core.errors import InvalidInput
 from dispatch_core.text.spreadsheet import plain_cell
@@ -232,6 +233,8 @@ def test_ids_that_a_spreadsheet_writes_are_read_back(ids: list[str]) -> None:
         '[{"asset_id": "id-1"}, {"asset_id": "id-2"}]',
         '{"_id": {"$in": ["id-1", "id-2"]}}',
         "ids = ['id-1', 'id-2']",
+        "ids = [\n    'id-1',\n    'id-2',\n]",
+        "asset_ids <- c(\n  'id-1',\n  'id-2'\n)",
         "('id-1', 'id-2')",
         "{'id-1', 'id-2'}",
         'ids <- c("id-1", "id-2")',
@@ -315,3 +318,41 @@ def test_json_with_two_lists_is_refused_because_either_may_have_the_ids() -> Non
 def test_pasted_text_without_an_id_is_an_error() -> None:
     with pytest.raises(InvalidInput, match=r"it contains no id\. Paste one id on each line"):
         read_pasted_ids(" \n, ,")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'n,asset_id\nw,id-1\n"x,id-2\ny,id-3\n',
+        'asset_id,n\nid-1,"x\nid-2,y\nid-3,z\n',
+        'asset_id,n\nid-1,"x\n01395165-89ff-40b3-aa93-6d961f95460e,y"\nid-3,z\n',
+    ],
+)
+def test_rows_inside_a_quote_that_is_not_closed_are_never_lost_without_an_error(table: str) -> None:
+    with pytest.raises(InvalidInput, match="quote that is not closed"):
+        read_asset_csv(table)
+
+
+def test_a_cell_of_several_lines_beside_an_id_is_not_an_open_quote() -> None:
+    table = 'asset_id,note\nid-1,"two\nlines"\nid-2,5" disk\n'
+
+    rows = read_asset_csv(table)
+
+    assert [row.text for row in rows] == ["id-1", "id-2"]
+
+
+def test_ids_in_comments_of_a_program_are_not_dispatched() -> None:
+    text = 'ids = [\n  "id-1",  # "id-0",\n  # "id-2",\n  // id-3\n  "id-4",\n]'
+
+    table = read_pasted_table(text)
+
+    assert [row.text for row in table.rows] == ["id-1", "id-4"]
+    assert table.notes == ("2 lines ignored: text after # or // is a comment",)
+
+
+def test_a_blank_before_a_quoted_cell_moves_no_column() -> None:
+    table = 'note, "asset_id", size\n"a", "id-1", 1\n "b, c", "id-2", 2\n'
+
+    rows = read_asset_csv(table)
+
+    assert [row.text for row in rows] == ["id-1", "id-2"]

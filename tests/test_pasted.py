@@ -314,3 +314,43 @@ def test_readable_json_keeps_short_values_on_one_line() -> None:
         "  ]\n"
         "}"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": {"b": 1}}, "c": 2}',
+        '{"a": 1}}',
+        "{a: {b: 1}}, c: 2}",
+        'Use this: [{"$match": {"a": 1}}]]',
+        "db.assets.find({a: {b: 1}}, c: 2})",
+        '{"a": 1}, // one\n"b": 2',
+    ],
+)
+def test_conditions_after_a_bracket_that_closes_too_early_are_not_lost(text: str) -> None:
+    with pytest.raises(InvalidInput, match="a bracket closes too early"):
+        convert(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const f = () => { db.assets.find({a: 1}) }",
+        "  db.assets.find({a: 1}); console.log('}')\n}",
+        'see (x) and {"a": 1}) there',
+        'filter {"a": 1}, limit: 5',
+    ],
+)
+def test_brackets_of_the_code_around_a_query_are_accepted(text: str) -> None:
+    assert convert(text).value == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ['{True: "a"}', "{None: 1, 'b': 2}", "query = {False: 1}"])
+def test_a_key_that_is_not_a_string_in_python_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="a key is not a string"):
+        convert(text)
+
+
+def test_a_tuple_around_a_query_is_not_blamed_on_backslashes() -> None:
+    with pytest.raises(InvalidInput, match="a tuple or an expression around the query"):
+        convert('({"a": 1},)')

@@ -300,3 +300,61 @@ def test_what_a_server_refuses_is_called_refused(query: dict[str, Any]) -> None:
     (warning,) = check_query(query).warnings
 
     assert warning.startswith("A server will refuse this query. ")
+
+
+@pytest.mark.parametrize(
+    ("query", "warning"),
+    [
+        (
+            {"a": {"b": {"$gt": 1}}},
+            "the value of a is compared as a whole, so $gt inside it is not",
+        ),
+        ({"a": [{"$in": [1]}]}, "the value of a is compared as a whole, so $in inside it is not"),
+        (
+            {"$or": [{"x": 1}, {"a.b": {"c": 1, "$lt": 2}}]},
+            "the value of a.b is compared as a whole",
+        ),
+        (
+            {"a": {"$elemMatch": {"b": {"c": {"$ne": 1}}}}},
+            "the value of a.b is compared as a whole",
+        ),
+        ({"a": {"$exists": "false"}}, "a: $exists takes every text as true. Write true or false"),
+        ({"a": {"$not": {"$exists": "true"}}}, "a: $exists takes every text as true"),
+        ({"a ": 1}, "'a ' is read as a field name. Did you mean a?"),
+        ({"a..b": 1}, "'a..b' is read as a field name. Did you mean a.b?"),
+        ({"a[0].b": 1}, "'a[0].b' is read as a field name. Did you mean a.0.b?"),
+        ({"a": {"\uff04in": [1]}}, "Did you mean $in?"),
+    ],
+)
+def test_a_condition_that_can_match_nothing_by_its_form_is_a_warning(
+    query: dict[str, Any], warning: str
+) -> None:
+    assert warning in " ".join(check_query(query).warnings)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"a": {"b": 1, "c": [{"d": 2}]}},
+        {"a": {"$elemMatch": {"$gt": 1, "$lt": 3}}},
+        {"a": {"$elemMatch": {"b": {"$in": [1]}, "c.d": {"$not": {"$exists": False}}}}},
+        {"$nor": [{"a b": {"$exists": True}}, {"a.0": {"$size": 2}}]},
+    ],
+)
+def test_conditions_in_their_place_have_no_warning(query: dict[str, Any]) -> None:
+    assert check_query(query).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({1: 2}, "the key 1 is not a text"),
+        ({"a": {"$in": [float("nan")]}}, "query.a.$in[0]: nan has no value in JSON"),
+        ({"a": {"x", "y"}}, "has no value in JSON"),
+    ],
+)
+def test_a_query_that_json_cannot_write_is_refused(query: Any, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_query(query)
+
+    assert message in str(caught.value)

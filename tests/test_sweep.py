@@ -117,6 +117,55 @@ def test_a_range_that_cannot_be_expanded_is_an_error_and_never_split(
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".5, 1",
+        "+5",
+        "1.",
+        "\u22125",
+        "1_000",
+        "0x10",
+        "1e999",
+        "1e-400",
+        "-inf",
+        "TRUE, FALSE",
+        "1:5;7:9",
+        "1 - 5",
+        "(1:3)*2",
+        "0.1+0.2",
+        "1, 2]",
+        "1, 2 # two",
+        "range[1, 5]",
+        "rate=1e-3, 1e-4",
+        "\u201cx\u201d, \u201cy\u201d",
+        "((1, 2), (3, 4))",
+    ],
+)
+def test_what_looks_like_a_number_or_a_list_never_becomes_a_text(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is neither a number nor a range that is known here"):
+        read_values(text)
+
+
+def test_commas_between_thousands_are_an_error_and_not_several_values() -> None:
+    with pytest.raises(InvalidInput, match="Write 1000 for 1,000"):
+        read_values("1,000")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("007, 008", ["007", "008"]),
+        ("1e100, -0.0, 0e5", [1e100, -0.0, 0.0]),
+        ("#ff0000, 1.2.3, (left), 50%", ["#ff0000", "1.2.3", "(left)", "50%"]),
+        ('".5", "1,000"', [".5", "1,000"]),
+        ("2024-01-01, 10:30:00, a:b, C:\\x", ["2024-01-01", "10:30:00", "a:b", "C:\\x"]),
+    ],
+)
+def test_texts_that_only_contain_digits_or_signs_stay_texts(text: str, values: list[Any]) -> None:
+    assert json.dumps(read_values(text)) == json.dumps(values)
+
+
 @pytest.mark.parametrize("text", ["12:30", "Session (2)", "foo(1, 2)", "1 to 5"])
 def test_a_text_field_takes_what_only_looks_like_a_range(text: str) -> None:
     assert read_values(text, is_text=True) == (text,)

@@ -164,6 +164,8 @@ class ValueReader:
         if character in _CLOSING or _PREFIX.match(self.text, self.at, self.end):
             return self.string()
         found = _KEY.match(self.text, self.at, self.end)
+        if found and (found[0] in _PYTHON or found[0] in _LITERALS):
+            self.refuse("a key is not a string", "Write the key in quotes")
         if found:
             self.note("Added quotes around keys", self.at)
             self.at = found.end()

@@ -211,7 +211,10 @@ def _by_language(lone: _Found, one: Candidate, code: str, where: str) -> _Found:
         return lone
     if scan.is_python(code):
         return _Found(one.value, ("Read the escapes as Python does", *lone.notes))
-    at = code.find("\\") if "\\" in code else one.start
+    if "\\" not in code:
+        what = "this is a tuple or an expression around the query"
+        raise InvalidInput(issue_at(code, one.start, what, where, "Paste the query itself"))
+    at = code.find("\\")
     what = "this has one value in Python and another one in JavaScript"
     action = "Write \\\\ for a backslash, or the character itself"
     raise InvalidInput(issue_at(code, at, what, where, action))

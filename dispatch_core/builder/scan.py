@@ -175,7 +175,7 @@ class _Scan:
         self, start: int, end: int, value: JsonValue, error: InvalidInput | None = None
     ) -> Candidate:
         kind, name, problem = self._lead(start)
-        error = error or problem or self._joined(start, end)
+        error = error or problem or self._joined(start, end) or self._cut_off(start, end)
         if error is None and kind != "used" and name:
             error = self._changed(name, start, end)
         line = self.text.count("\n", 0, start) + 1
@@ -231,6 +231,19 @@ class _Scan:
             return self._problem(start, "code joins this value to another, or changes it")
         return None
 
+    def _cut_off(self, start: int, end: int) -> InvalidInput | None:
+        """The error of a value that a bracket closes too early: more of it follows."""
+        around = _open_brackets(self.text[max(0, start - _FAR) : start])
+        is_first = not self.text[:start].strip()
+        key = _KEY_AFTER.match(self.text, end)
+        at = key.start(1) if key and not around and (key[2] or is_first) else None
+        if at is None:
+            at = _unmatched(self.text, end, around)
+        if at is None:
+            return None
+        what = "a bracket closes too early, so this is outside of the value"
+        return self._problem(at, what, "Remove the bracket before it, or open one")
+
     def _changed(self, name: str, start: int, end: int) -> InvalidInput | None:
         """The error of the first line that sets, changes or passes on the variable `name`."""
         for match in re.finditer(rf"(?<![\w.$]){re.escape(name)}(?![\w])", self.text):
@@ -267,6 +280,42 @@ class _Scan:
 
     def _problem(self, at: int, what: str, action: str = "Paste the query itself") -> InvalidInput:
         return InvalidInput(issue_at(self.text, at, what, self.where, action))
+
+
+_FAR: Final = 20_000
+"""Characters before a value that are searched for the brackets around it."""
+_KEY_AFTER: Final = re.compile(
+    r"(?:\s|(?:#|//)[^\n]*\n)*,(?:\s|(?:#|//)[^\n]*\n)*(([\"']?)[\w.$]+\2\s*:(?!//))"
+)
+_BRACKET: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|(?<!\w)'(?:[^'\\\n]|\\.)*'(?!\w)|[(){}\[\]]")
+_OPENING: Final = {")": "(", "]": "[", "}": "{"}
+
+
+def _open_brackets(text: str) -> list[str]:
+    """The brackets of `text` that it does not close, outside of quotes."""
+    waiting: list[str] = []
+    for found in _BRACKET.finditer(text):
+        if found[0] in "([{":
+            waiting.append(found[0])
+        elif waiting and _OPENING.get(found[0]) == waiting[-1]:
+            waiting.pop()
+    return waiting
+
+
+def _unmatched(text: str, at: int, around: list[str]) -> int | None:
+    """Where ``}`` or ``]`` closes what neither the text from `at` nor `around` opens last."""
+    waiting = around[-1:]
+    is_inside = bool(waiting)
+    for found in _BRACKET.finditer(text, at, at + _NEAR):
+        if found[0] in "([{":
+            waiting.append(found[0])
+        elif waiting and _OPENING.get(found[0]) == waiting[-1]:
+            waiting.pop()
+            if is_inside and not waiting:
+                return None
+        elif found[0] in "}]":
+            return found.start()
+    return None
 
 
 _CONSTANT: Final = re.compile(

@@ -79,7 +79,17 @@ def read_values(text: str, where: str = WHERE, *, is_text: bool = False) -> tupl
         _check_count(len(values), "the list")
     if not values:
         raise InvalidInput(Issue("no value is given", where, "Write values separated by commas"))
+    if not is_text:
+        _refuse_thousands(values, where)
     return tuple(values)
+
+
+def _refuse_thousands(values: Sequence[JsonValue], where: str) -> None:
+    """Numbers beside texts such as ``000`` come from ``1,000``, which is two values here."""
+    odd = next((one for one in values if isinstance(one, str) and re.fullmatch(r"0\d+", one)), None)
+    if odd and any(isinstance(one, int | float) for one in values):
+        what = f"{odd!r} beside numbers is not a number"
+        raise InvalidInput(Issue(what, where, f'Write 1000 for 1,000, or "{odd}" for the text'))
 
 
 def _foreign(part: str, where: str, *, is_text: bool) -> Sequence[JsonValue]:

@@ -7,6 +7,7 @@ error that shows our own spelling, and is never split at the commas inside.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,22 @@ _UNREADABLE = re.compile(
     r"|[A-Za-z_][\w.]*\s*\(|[\[(].*\bfor\b.*\bin\b|[\[(]\s*\*?[A-Za-z_][\w.]*\s*\("  # programs
     r"|[\d.()\s]+(?:\*\*|[*/^])[-+*/^\d.()\s]+$|\([^()]*,[^()]*\)$"  # expressions, tuples
 )
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_MISREAD = re.compile(
+    r"[-+\u2212]?(?:0[xob][\da-f_]+|(?=\.?\d)[\d_]*\.?[\d_]*(?:e[-+\u2212]?\d*)?|inf(?:inity)?|nan)"
+    r"|true|false"  # in capitals, as R writes them
+    r"|(?=.*\d)[\d\s.:;()|+*\u2212-]*(?:[;()|+*]|\s-\s|:$)[\d\s.:;()|+*\u2212-]*"  # expressions
+    r"|[-+\d.]+\s*(?:[\]})]|#.*|//.*|%\s.*)|#\s.*"  # a bracket that nothing opens, comments
+    r"|(?:[a-z]*range|[a-z]*space|choice)\s*[\[\d].*|\([\d\s.,()\[\]+-]*\)"
+    r"|-{0,2}[a-z_][\w.]*\s*[=:]\s*[-+]?[\d.]+(?:e[-+]?\d+)?"  # a name before the values
+    r"|[\u201c-\u201f\u2018-\u201b\u00ab].*[\u201c-\u201f\u2018-\u201b\u00bb]",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Parts that would be a text, although a number, a list or a range is meant."""
+
+_CONSTANTS = frozenset("true false True False NaN Infinity -Infinity".split())
+"""The constants of JSON, and those of Python and JavaScript, which have errors of their own."""
+
 _NAMED = re.compile(r"(\w+)\s*=\s*(.*)", re.DOTALL)
 
 
@@ -104,7 +121,25 @@ def _of_numbers(part: str, where: str) -> Listed | None:
         return _choices([_power_of(part)], "numbers", part, where)
     if _UNREADABLE.match(part):
         raise _unknown(part, where)
+    _refuse_misread(part, where)
     return None
+
+
+def _refuse_misread(part: str, where: str) -> None:
+    is_id = re.fullmatch(r"0\d+", part)  # 007
+    if is_id or _is_number(part) or part in _CONSTANTS or not _MISREAD.fullmatch(part):
+        return
+    what = f"{part!r} is neither a number nor a range that is known here"
+    action = f"{OURS}, and a text in double quotes"
+    raise InvalidInput(Issue(what, where, action))
+
+
+def _is_number(part: str) -> bool:
+    """Whether JSON reads `part` as a number that is neither infinite nor rounded to zero."""
+    if not _JSON_NUMBER.fullmatch(part):
+        return False
+    number = float(part)
+    return math.isfinite(number) and (number != 0 or not re.match(r"-?[0.]*[1-9]", part))
 
 
 def _last_name(dotted: str) -> str:

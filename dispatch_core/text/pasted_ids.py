@@ -64,6 +64,7 @@ _LABEL = re.compile(
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _LINK = re.compile(r"\[([^\[\]]*)\]\((https?://[^\s()]+)\)")
 _COMMENT = re.compile(r"(?<!\s)\s+(?:#|//|--)\s.*$")
+_COMMENT_LINE = re.compile(r"\s*(?:#|//)\s")
 _HEADING = re.compile(
     r"(?:data[\s_-]*)?asset[\s_-]*ids?\s*:?|(?:ids|uuids|names|locations|assets)\s*:", re.IGNORECASE
 )
@@ -76,7 +77,8 @@ def ids_in(text: str, where: str) -> list[str]:
     if listed is not None:
         return listed
     _refuse_abbreviated(text, where)
-    kept = (line for line in text.splitlines() if not _is_frame(line.strip()))
+    lines_with_ids = (line for line in text.splitlines() if not _COMMENT_LINE.match(line))
+    kept = (line for line in lines_with_ids if not _is_frame(line.strip()))
     lines = _bare("\n".join(kept), where).splitlines()
     lines = _without_index([_BULLET.sub("", line, count=1) for line in lines])
     return [token for line in lines for token in _tokens(_LABEL.sub("", line.strip(), count=1))]
@@ -91,6 +93,16 @@ def _refuse_abbreviated(text: str, where: str) -> None:
 def replace_id(text: str, old: str, new: str) -> str:
     """`text` with the id `old` replaced wherever it is not part of a longer one."""
     return re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", lambda _: new, text)
+
+
+def lines_of_comment(text: str) -> int:
+    """How many lines of a pasted text are comments, which may be ids that a program excludes."""
+    return sum(_COMMENT_LINE.match(line) is not None for line in text.splitlines())
+
+
+def holds_uuid(text: str) -> bool:
+    """Whether `text` contains a UUID, as the rows do that an open quote takes into a cell."""
+    return bool(re.search(_UUID, text))
 
 
 def is_heading(line: str) -> bool:
@@ -140,7 +152,10 @@ def _tokens(line: str) -> Iterator[str]:
         return
     start = 0
     for found in _QUOTED.finditer(line):
-        yield from _words(line[start : found.start()])
+        before = line[start : found.start()]
+        yield from _words(before)
+        if _COMMENT.search(before):
+            return
         text = found[found.lastindex or 0].strip()
         is_key = line[found.end() :].lstrip().startswith(":") and not _CERTAIN.fullmatch(text)
         if not is_key:
