@@ -356,3 +356,20 @@ def test_a_blank_before_a_quoted_cell_moves_no_column() -> None:
     rows = read_asset_csv(table)
 
     assert [row.text for row in rows] == ["id-1", "id-2"]
+
+
+@pytest.mark.parametrize(
+    ("program", "named"),
+    [
+        ('ids = ["a1", "b2"]\nids.remove("b2")', "ids.remove("),
+        ('ids = ["a1", "b2", "c3"][:2]', "[:2]"),
+        ('ids = ["a1", "b2"]\nids[-1:]', "[-1:]"),
+        ('ids = ["a1", "b2"]\ndel ids[0]', "del ids["),
+        ('setdiff(c("a1", "b2"), "b2")', "setdiff("),
+    ],
+)
+def test_a_program_that_shortens_its_list_is_refused(program: str, named: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_pasted_ids(program)
+
+    assert f"{named} changes which ids are in the list" in str(caught.value)

@@ -65,6 +65,11 @@ _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _LINK = re.compile(r"\[([^\[\]]*)\]\((https?://[^\s()]+)\)")
 _COMMENT = re.compile(r"(?<!\s)\s+(?:#|//|--)\s.*$")
 _COMMENT_LINE = re.compile(r"\s*(?:#|//)\s")
+_SHORTENING = re.compile(
+    r"(?<![\w.])[A-Za-z_]\w*\.(?:remove|pop|discard|clear|difference(?:_update)?|drop|filter)\s*\("
+    r"|(?<![\w.])del\s+[A-Za-z_]\w*\s*\[|(?<=[\w)\]])\[\s*-?\d*\s*:\s*-?\d*\s*(?::\s*-?\d*\s*)?\]"
+    r"|(?<!\w)setdiff\s*\("
+)
 _HEADING = re.compile(
     r"(?:data[\s_-]*)?asset[\s_-]*ids?\s*:?|(?:ids|uuids|names|locations|assets)\s*:", re.IGNORECASE
 )
@@ -77,6 +82,7 @@ def ids_in(text: str, where: str) -> list[str]:
     if listed is not None:
         return listed
     _refuse_abbreviated(text, where)
+    _refuse_shortened(text, where)
     lines_with_ids = (line for line in text.splitlines() if not _COMMENT_LINE.match(line))
     kept = (line for line in lines_with_ids if not _is_frame(line.strip()))
     lines = _bare("\n".join(kept), where).splitlines()
@@ -88,6 +94,15 @@ def _refuse_abbreviated(text: str, where: str) -> None:
     if re.search(r"(?:^|[\s,\[(])(?:\.\.\.|\u2026|\.\.)(?:[\s,\])]|$)", text):
         what = "the list is abbreviated with ..., so ids are missing"
         raise InvalidInput(Issue(what, where, "Paste the whole list, such as that of .tolist()"))
+
+
+def _refuse_shortened(text: str, where: str) -> None:
+    """Raise for a program that removes ids from its list: the text is not run."""
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _SHORTENING.search(line)
+        if found and not _COMMENT_LINE.match(line):
+            what = f"{found[0].strip()} changes which ids are in the list"
+            raise InvalidInput(Issue(what, where, "Paste the list that results", number))
 
 
 def replace_id(text: str, old: str, new: str) -> str:
