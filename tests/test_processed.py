@@ -557,3 +557,32 @@ def test_388_jobs_take_2_requests(server: GatewayServer) -> None:
 
     assert len(server.requests) == 2
     assert (len(made.jobs), made.equation.processed) == (188, 200)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"_id": "n", "name": "n"},
+        {"_id": "n", "processing": {"data_processes": []}},
+        {"_id": "n", "processing": {"data_processes": [{"code": None}, {"code": ["x"]}]}},
+    ],
+)
+def test_results_without_any_wrapper_do_not_mean_that_jobs_are_new(held: Record) -> None:
+    results = Records([held])
+
+    unasked = plan(results, analysis_code=None)
+
+    with pytest.raises(InvalidInput, match="1 record here, and none says which wrapper ran"):
+        plan(results, analysis_code=None, skip_processed="exact")
+    assert any("not checked: analysis_code, " in str(one) for one in unasked.warnings)
+
+
+def test_of_several_processes_in_a_record_the_one_of_the_wrapper_is_named() -> None:
+    held = result(A0)
+    other = {"code": {"url": "u", "name": "other", "version": "1"}, "end_date_time": "2026-12-01"}
+    held["processing"]["data_processes"].insert(0, other)
+
+    made = plan(Records([held]), skip_processed="exact")
+
+    (row,) = made.exclusions
+    assert row.message.startswith("already processed by wrapper 3.0 on 2026-11-02: ")
