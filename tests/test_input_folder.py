@@ -113,7 +113,7 @@ def test_any_json_in_the_folder_of_the_parameters_is_never_ignored(
 ) -> None:
     folder_of(tmp_path, {f"{folder}/run 7.JSON": '[{"cutoff": 1}]'})
 
-    with pytest.raises(InvalidInput, match="run 7.JSON looks like a parameters file"):
+    with pytest.raises(InvalidInput, match=r"run 7\.JSON looks like a parameters file"):
         find_input_files(tmp_path, with_list=False)
 
 
