@@ -193,6 +193,14 @@ def test_files_are_compared_as_a_set() -> None:
     assert verdicts(apart) == {}
 
 
+def test_one_file_that_a_record_writes_without_a_list_is_the_same_file() -> None:
+    held = result(A1, parameters={"file_location": "s3://data/a1/1.nwb"})
+
+    made = plan(Records([held]), file_extension=".nwb")
+
+    assert verdicts(made) == {"a1": "done, spelled otherwise"}
+
+
 def test_inputs_of_a_group_are_compared_as_a_set() -> None:
     assets = Records([record("a0", k=1), record("a1", k=1)])
     request = make_request(query={}, group_by=["k"], analysis_code=FRAME)
