@@ -201,6 +201,15 @@ def test_one_file_that_a_record_writes_without_a_list_is_the_same_file() -> None
     assert verdicts(made) == {"a1": "done, spelled otherwise"}
 
 
+def test_a_process_that_is_not_in_a_list_is_the_only_one() -> None:
+    held = result(A1) | {"name": "a name of its own"}
+    (held["processing"]["data_processes"],) = held["processing"]["data_processes"]
+
+    made = plan(Records([held]), analysis_code=None)
+
+    assert verdicts(made) == {"a1": "done, spelled otherwise"}
+
+
 def test_inputs_of_a_group_are_compared_as_a_set() -> None:
     assets = Records([record("a0", k=1), record("a1", k=1)])
     request = make_request(query={}, group_by=["k"], analysis_code=FRAME)

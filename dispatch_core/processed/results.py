@@ -167,6 +167,8 @@ def _processes(record: Record) -> Iterator[ResultRecord]:
     """Each process of a record that says which code ran."""
     processing = record.get("processing")
     processes = processing.get("data_processes") if isinstance(processing, dict) else None
+    if isinstance(processes, dict):  # the database counts it as a list of one
+        processes = [processes]
     for process in processes if isinstance(processes, list) else ():
         code = process.get("code") if isinstance(process, dict) else None
         if isinstance(code, dict):
