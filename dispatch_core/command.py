@@ -89,6 +89,8 @@ def _run(given: argparse.Namespace) -> int:
     require_results(request, results)
     if results is not None and request.skip_processed != "no":
         print(one_line(f"results: {results.label}"), flush=True)
+    if results is None:
+        _print_unchecked(given, request, settings)
     target = _outputs(given, (*_inputs(given), *files.read, *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         plan = plan_dispatch(request, source, lister, progress, cluster, results)
@@ -109,6 +111,18 @@ def _run(given: argparse.Namespace) -> int:
     else:
         _write(plan, target, given.origins, is_marked)
     return 0
+
+
+def _print_unchecked(
+    given: argparse.Namespace, request: DispatchRequest, settings: SourceSettings
+) -> None:
+    """Print that processed jobs are dispatched again, if the settings suggest otherwise."""
+    names = {"results_database": settings.results_database}
+    names |= {"results_collection": settings.results_collection}
+    if request.skip_processed == "no" or not (any(names.values()) or given.preset):
+        return
+    missing = [option_of(name).variable for name, value in names.items() if not value]
+    print(f"warning: processed jobs are not looked for: {' and '.join(missing)} not set")
 
 
 def _write_ledger(plan: DispatchPlan, given: argparse.Namespace) -> None:

@@ -263,3 +263,19 @@ def test_the_demo_has_results_without_any_network(
     assert ran.code == 0
     assert "results: embedded demo, 76 generated results\n" in ran.out
     assert " - 45 already processed = " in ran.out
+
+
+@pytest.mark.parametrize("name", ["DOCDB_DATABASE", "DOCDB_COLLECTION"])
+def test_a_pipeline_with_half_of_the_names_says_that_nothing_is_looked_for(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(name)
+
+    unset, chosen = run(*ALL, CODE, "--preset=pipeline"), run(*ALL, CODE, "--plan")
+    off = run(*ALL, CODE, "--plan", "--skip_processed=no")
+
+    warning = f"warning: processed jobs are not looked for: {name} not set\n"
+    assert (unset.code, chosen.code, off.code) == (0, 0, 0)
+    assert warning in unset.out
+    assert warning in chosen.out
+    assert "not looked for" not in off.out

@@ -107,6 +107,16 @@ def test_a_parameters_file_of_another_name_is_never_ignored(tmp_path: Path, name
     assert "Rename it to analysis_parameters.json" in str(caught.value)
 
 
+@pytest.mark.parametrize("folder", ["analysis_parameters", "input_files/analysis_parameters"])
+def test_any_json_in_the_folder_of_the_parameters_is_never_ignored(
+    tmp_path: Path, folder: str
+) -> None:
+    folder_of(tmp_path, {f"{folder}/run 7.JSON": '[{"cutoff": 1}]'})
+
+    with pytest.raises(InvalidInput, match=r"run 7\.JSON looks like a parameters file"):
+        find_input_files(tmp_path, with_list=False)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

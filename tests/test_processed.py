@@ -193,6 +193,23 @@ def test_files_are_compared_as_a_set() -> None:
     assert verdicts(apart) == {}
 
 
+def test_one_file_that_a_record_writes_without_a_list_is_the_same_file() -> None:
+    held = result(A1, parameters={"file_location": "s3://data/a1/1.nwb"})
+
+    made = plan(Records([held]), file_extension=".nwb")
+
+    assert verdicts(made) == {"a1": "done, spelled otherwise"}
+
+
+def test_a_process_that_is_not_in_a_list_is_the_only_one() -> None:
+    held = result(A1) | {"name": "a name of its own"}
+    (held["processing"]["data_processes"],) = held["processing"]["data_processes"]
+
+    made = plan(Records([held]), analysis_code=None)
+
+    assert verdicts(made) == {"a1": "done, spelled otherwise"}
+
+
 def test_inputs_of_a_group_are_compared_as_a_set() -> None:
     assets = Records([record("a0", k=1), record("a1", k=1)])
     request = make_request(query={}, group_by=["k"], analysis_code=FRAME)
@@ -557,3 +574,32 @@ def test_388_jobs_take_2_requests(server: GatewayServer) -> None:
 
     assert len(server.requests) == 2
     assert (len(made.jobs), made.equation.processed) == (188, 200)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"_id": "n", "name": "n"},
+        {"_id": "n", "processing": {"data_processes": []}},
+        {"_id": "n", "processing": {"data_processes": [{"code": None}, {"code": ["x"]}]}},
+    ],
+)
+def test_results_without_any_wrapper_do_not_mean_that_jobs_are_new(held: Record) -> None:
+    results = Records([held])
+
+    unasked = plan(results, analysis_code=None)
+
+    with pytest.raises(InvalidInput, match="1 record here, and none says which wrapper ran"):
+        plan(results, analysis_code=None, skip_processed="exact")
+    assert any("not checked: analysis_code, " in str(one) for one in unasked.warnings)
+
+
+def test_of_several_processes_in_a_record_the_one_of_the_wrapper_is_named() -> None:
+    held = result(A0)
+    other = {"code": {"url": "u", "name": "other", "version": "1"}, "end_date_time": "2026-12-01"}
+    held["processing"]["data_processes"].insert(0, other)
+
+    made = plan(Records([held]), skip_processed="exact")
+
+    (row,) = made.exclusions
+    assert row.message.startswith("already processed by wrapper 3.0 on 2026-11-02: ")

@@ -204,9 +204,11 @@ def _like_parameters(files: _Files) -> Iterator[Path]:
 
 
 def _is_named_parameters(path: Path, root: Path) -> bool:
-    """Whether the name says so; below the folder, data may have parameters of their own."""
-    is_ours = path.parent in (root, root / PARAMETERS_FOLDER) and path.suffix.lower() == ".json"
-    return bool(_LIKE_PARAMETERS.match(path.name)) or (is_ours and "param" in path.name.lower())
+    """Whether its name or its folder says so; other folders may be data with their own."""
+    is_json = path.suffix.lower() == ".json"
+    is_inside = path.parent.name == PARAMETERS_FOLDER
+    is_named = path.parent == root and "param" in path.name.lower()
+    return bool(_LIKE_PARAMETERS.match(path.name)) or (is_json and (is_inside or is_named))
 
 
 def _has_parameters(path: Path) -> bool:

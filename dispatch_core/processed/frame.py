@@ -90,6 +90,15 @@ def choose_frame(
     raise InvalidInput(Issue(f"{what}; {_listed(agreeing)}", f"analysis_code, {where}", _ACTION))
 
 
+def unnamed_wrapper(count: int, where: str) -> InvalidInput:
+    """The error of results whose records do not say which wrapper ran.
+
+    They may be those of the jobs to dispatch, so these jobs are not new for sure.
+    """
+    what = f"{counted(count, 'record')} here, and none says which wrapper ran"
+    return InvalidInput(Issue(what, f"analysis_code, {where}", _ACTION))
+
+
 _EXAMPLE = '{"url": "...", "name": "...", "version": "..."}'
 _ACTION = f"Choose one in the app, or name it: --analysis_code '{_EXAMPLE}'"
 

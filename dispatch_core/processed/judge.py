@@ -10,11 +10,12 @@ from typing import Any
 
 from dispatch_core.errors import InvalidInput
 from dispatch_core.job_model import Job
-from dispatch_core.processed.frame import Frame, choose_frame, given_frame
+from dispatch_core.processed.frame import Frame, choose_frame, given_frame, unnamed_wrapper
 from dispatch_core.processed.identity import RARE_FORMS, USUAL_FORMS, CodeNames
 from dispatch_core.processed.meaning import JobWorks, Work, bare_url
 from dispatch_core.processed.results import (
     ResultRecord,
+    count_results,
     learn_frames,
     records_about,
     records_named,
@@ -112,15 +113,13 @@ def check_processed(
     Raises
     ------
     InvalidInput
-        The request names no wrapper, and several have results. If the request does not
-        ask for the check either, this is only noted.
+        The request names no wrapper, and several have results or no record names one.
+        If the request does not ask for the check either, this is only noted.
     ServiceError
         The results cannot be read.
     """
     try:
-        frame = given_frame(request.analysis_code) or choose_frame(
-            request.analysis_code, learn_frames(results), results.label
-        )
+        frame = given_frame(request.analysis_code) or _learned_frame(request, results)
     except InvalidInput as error:
         if request.skip_processed is not None or request.analysis_code is not None:
             raise
@@ -129,7 +128,7 @@ def check_processed(
         note = f"every job is new: {results.label} has no result"
         return Processed(results.label, None, note=note)
     names = CodeNames(frame, fixed, is_merged=request.is_merged)
-    findings = _by_name(jobs, names, results, progress)
+    findings = _by_name(jobs, names, frame, results, progress)
     rest = [job for job in jobs if job.name not in findings]
     works = JobWorks(jobs, frame)
     others, further = _by_meaning(rest, works, names, frame, results, progress)
@@ -143,8 +142,20 @@ def check_processed(
     )
 
 
+def _learned_frame(request: DispatchRequest, results: MetadataSource) -> Frame | None:
+    """The frame that the results have; None if they have no record at all."""
+    learned = learn_frames(results)
+    if not learned and (count := count_results(results)):
+        raise unnamed_wrapper(count, results.label)
+    return choose_frame(request.analysis_code, learned, results.label)
+
+
 def _by_name(
-    jobs: Sequence[Job], names: CodeNames, results: MetadataSource, progress: Progress
+    jobs: Sequence[Job],
+    names: CodeNames,
+    frame: Frame,
+    results: MetadataSource,
+    progress: Progress,
 ) -> dict[str, Finding]:
     """The jobs whose record has the name that the wrapper computes."""
     jobs_of: defaultdict[str, list[str]] = defaultdict(list)  # groups may share their assets
@@ -152,7 +163,7 @@ def _by_name(
         for name in names.of(job, USUAL_FORMS):
             jobs_of[name].append(job.name)
     findings: dict[str, Finding] = {}
-    for record in records_named(results, list(jobs_of), progress):
+    for record in records_named(results, list(jobs_of), frame, progress):
         for job_name in jobs_of.get(record.name, ()):
             _keep_best(findings, job_name, Finding(Verdict.DONE, record))
     return findings

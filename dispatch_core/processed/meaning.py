@@ -68,7 +68,7 @@ class JobWorks:
             return
         parameters = dict(parameters)
         held = None if _FILES in self._keys else parameters.pop(_FILES, None)
-        files = _texts(held)
+        files = _texts([held] if isinstance(held, str) else held)
         if files is None:
             return
         for text in {self._without_labels(parameters, kept) for kept in self._shared_labels}:

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from dispatch_core.errors import AnswerTooLarge, InvalidInput, Issue, ServiceError
-from dispatch_core.processed.frame import LearnedFrame
+from dispatch_core.processed.frame import Frame, LearnedFrame
 from dispatch_core.processed.meaning import bare_url
 from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, Pipeline, Progress, Record
 from dispatch_core.walk import in_order, walk_records
+
+_T = TypeVar("_T")
 
 NAMES_A_REQUEST = 1_000
 """The most names, or urls, of one request."""
@@ -61,6 +63,11 @@ def learn_frames(results: MetadataSource) -> tuple[LearnedFrame, ...]:
     return tuple(sorted((one for one in frames if one), key=_order))
 
 
+def count_results(results: MetadataSource) -> int:
+    """The number of records in the results, whatever they are about; one request."""
+    return _asked(results, lambda: results.count({}))
+
+
 def _learned(row: Record) -> LearnedFrame | None:
     """The frame of a row of the answer; None if it is not about code."""
     code, count = row.get("_id"), row.get("count")
@@ -77,11 +84,18 @@ def _order(one: LearnedFrame) -> tuple[object, ...]:
 
 
 def records_named(
-    results: MetadataSource, names: Sequence[str], progress: Progress
+    results: MetadataSource, names: Sequence[str], frame: Frame, progress: Progress
 ) -> Iterator[ResultRecord]:
-    """The records with these names, each once; 1,000 names a request."""
+    """The records with these names, each once; 1,000 names a request.
+
+    Of several processes in a record, the one of the wrapper of `frame` has its name.
+    """
+    wrapper = (frame.url, frame.name, frame.version)
     for record in _read_all(results, "name", names, progress):
-        yield next(_processes(record), _result(record, "", {}))
+        found = list(_processes(record)) or [_result(record, "", {})]
+        keys = ("url", "name", "version")
+        own = (one for one in found if tuple(map(one.code.get, keys)) == wrapper)
+        yield next(own, found[0])
 
 
 def records_about(
@@ -131,7 +145,7 @@ def _read(results: MetadataSource, path: str, values: Sequence[str]) -> list[Rec
     return [*_read(results, path, values[:half]), *_read(results, path, values[half:])]
 
 
-def _asked(results: MetadataSource, ask: Callable[[], list[Record]]) -> list[Record]:
+def _asked(results: MetadataSource, ask: Callable[[], _T]) -> _T:
     """The answer of the results; a refused query means that the check failed."""
     try:
         return ask()
@@ -153,6 +167,8 @@ def _processes(record: Record) -> Iterator[ResultRecord]:
     """Each process of a record that says which code ran."""
     processing = record.get("processing")
     processes = processing.get("data_processes") if isinstance(processing, dict) else None
+    if isinstance(processes, dict):  # the database counts it as a list of one
+        processes = [processes]
     for process in processes if isinstance(processes, list) else ():
         code = process.get("code") if isinstance(process, dict) else None
         if isinstance(code, dict):
