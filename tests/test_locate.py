@@ -227,6 +227,9 @@ def test_stores_beside_files_without_any_marker_take_one_request() -> None:
         ("~$x.nwb", "lock"),
         (".~lock.x.nwb", "lock"),
         (".Trash-1000/files/x.nwb", "operating system"),
+        (".Trash/x.nwb", "operating system"),
+        ("#recycle/x.nwb", "file server"),
+        (".git/annex/objects/W8/1q/SHA256E-s9--0a.nwb/SHA256E-s9--0a.nwb", "git-annex"),
         ("@eaDir/x.nwb", "file server"),
     ],
 )
