@@ -217,7 +217,8 @@ def count_facets(
     """The counts of every facet, restricted by the selections of the others.
 
     One request for a facet (two for months, one more if there are more values than
-    `limit`, four for predefined filters). If the source cannot count a facet, only that one has an error.
+    `limit`, four for predefined filters). If the source cannot count a facet, only that
+    one has an error.
     """
     calls = [partial(_count, source, catalogue, query, facet, limit) for facet in facets]
     return tuple(ask_together(calls, "facets", progress))

@@ -368,7 +368,7 @@ def _full_year(number: int, digits: str) -> int:
 _PATTERNS: Final = tuple(
     (_pattern(text), meaning)
     for text, meaning in (
-        (rf"(?P<y>\d{{4}})(?P<s>[-/])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_THEN_CLOCK}", _year_first),
+        (rf"(?P<y>\d{{4}})(?P<s>[-/_])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_THEN_CLOCK}", _year_first),
         (rf"(?P<y>\d{{4}})\.(?P<m>\d\d?)\.(?P<d>\d\d?){_THEN_CLOCK}", _like_a_version),
         (rf"(?P<y>\d{{4}})(?P<m>\d\d)(?P<d>\d\d){_THEN_CLOCK}", _year_first),
         (rf"{_THREE}(?P<c>\d{{4}}|\d\d){_THEN_CLOCK}", _three_numbers),
