@@ -188,9 +188,9 @@ def _inside_call(text: str) -> str:
 
 def _of_numbers(numbers: list[int], *, is_javascript: bool) -> str:
     """The date of ``datetime(2025, 5, 28, 10, 30)``; JavaScript counts months from 0."""
-    year, month, *others = numbers
+    year, month, day, hour, minute, second = (*numbers, 0, 0, 0)[:6]
     try:
-        at = datetime(year, month + is_javascript, *others[:4])
+        at = datetime(year, month + is_javascript, day, hour, minute, second)
     except ValueError:
         return ""
     return at.isoformat() if len(numbers) > 3 else str(at.date())

@@ -14,7 +14,8 @@ _FOLDER_MARKS = ("/", "_$folder$")
 _SYSTEM = re.compile(
     r"(?:^|/)(?:(?P<mac>\._|__MACOSX/|\.AppleDouble/|\.Trashes/|\.Spotlight-V100/|\.fseventsd/)"
     r"|(?P<notebook>\.ipynb_checkpoints/)|(?P<git>\.git/|\.datalad/)|(?P<lock>~\$|\.~lock\.)"
-    r"|(?P<other>\.nfs[0-9a-f]{8}|@eaDir/|\$RECYCLE\.BIN/|System Volume Information/|\.Trash[-/]|#recycle/))"
+    r"|(?P<other>\.nfs[0-9a-f]{8}|@eaDir/|\$RECYCLE\.BIN/|System Volume Information/"
+    r"|\.Trash[-/]|#recycle/))"
 )
 _WHY = {
     "mac": "a file of macOS beside the data",

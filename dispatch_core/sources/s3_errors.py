@@ -191,8 +191,8 @@ _CODES_OF: Final[tuple[tuple[Family, str], ...]] = (
     ),
     (
         WRONG_SECRET,
-        "SignatureDoesNotMatch InvalidSignature InvalidSignatureException InvalidSignatureError BadSignature"
-        " XAmzContentSHA256Mismatch",
+        "SignatureDoesNotMatch InvalidSignature InvalidSignatureException BadSignature"
+        " InvalidSignatureError XAmzContentSHA256Mismatch",
     ),
     (
         NOT_SIGNED,
