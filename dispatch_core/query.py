@@ -22,6 +22,7 @@ from dispatch_core.language.shape import (
     STAGES,
     as_stages,
     envelopes_of,
+    repaired_exists,
     repaired_patterns,
 )
 from dispatch_core.text.invisible import invisible_in, texts_with_invisible
@@ -257,7 +258,7 @@ def _refused(name: str, where: str, allowed: Iterable[str], kind: str) -> Issue:
 
 
 def _repairs(value: Filter | Pipeline) -> Iterator[Repair]:
-    """What a valid query probably means instead: a request around it, slashes in patterns."""
+    """What a valid query probably means instead: a request around it, slashes, a false as text."""
     around = envelopes_of(value) if isinstance(value, dict) else []
     queries = {json.dumps(one.value): one for one in around}
     if len(queries) == 1:
@@ -273,6 +274,10 @@ def _repairs(value: Filter | Pipeline) -> Iterator[Repair]:
     if patterns:
         reason = f"The slashes of {patterns[0]} are part of the pattern, so it matches slashes."
         yield Repair(reason, "Remove the slashes of the pattern", repaired)
+    repaired, texts = repaired_exists(value)
+    if texts:
+        reason = f'{{"$exists": {json.dumps(texts[0])}}} finds the records that have the field.'
+        yield Repair(reason, "Write false without quotes", repaired)
 
 
 def _inner_query(value: JsonValue) -> Filter | Pipeline | None:

@@ -300,3 +300,17 @@ def test_what_a_server_refuses_is_called_refused(query: dict[str, Any]) -> None:
     (warning,) = check_query(query).warnings
 
     assert warning.startswith("A server will refuse this query. ")
+
+
+@pytest.mark.parametrize("text", ["false", "False", "no", "0", ""])
+def test_exists_with_a_text_for_false_is_a_warning_with_a_repair(text: str) -> None:
+    checked = check_query({"$or": [{"a.b": {"$exists": text}}, {"c": {"$exists": False}}]})
+
+    (repair,) = checked.repairs
+    assert repair.value == {"$or": [{"a.b": {"$exists": False}}, {"c": {"$exists": False}}]}
+    assert checked.warnings == (f'{{"$exists": "{text}"}} finds the records that have the field.',)
+
+
+@pytest.mark.parametrize("operand", [True, False, 0, 1, "true", "yes"])
+def test_exists_that_means_what_it_says_is_no_warning(operand: Any) -> None:
+    assert check_query({"a": {"$exists": operand}}).warnings == ()
