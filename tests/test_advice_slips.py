@@ -191,12 +191,12 @@ def test_a_date_bound_of_another_layout_is_a_warning_with_the_iso_date(
 
 
 @pytest.mark.parametrize("bound", ["2025-02-31", "2999-01-01", "9999-12", "1066-10-14"])
-def test_an_iso_date_beyond_the_records_is_no_slip(bound: str) -> None:
+def test_an_iso_date_beyond_the_records_gets_no_warning(bound: str) -> None:
     assert warnings({"created": {"$lte": bound}}) == []
 
 
 @pytest.mark.parametrize("bound", ["datetime(2025, 14, 5)", "2025-14-14", "new Date(2025, 12, 1)"])
-def test_a_bound_that_is_no_date_is_named_without_a_suggestion(bound: str) -> None:
+def test_a_bound_that_is_not_a_date_is_named_without_a_suggestion(bound: str) -> None:
     (found,) = warnings({"created": {"$lte": bound}})
 
     assert (found.kind, found.suggestions) == ("date", ())

@@ -312,5 +312,5 @@ def test_exists_with_a_text_for_false_is_a_warning_with_a_repair(text: str) -> N
 
 
 @pytest.mark.parametrize("operand", [True, False, 0, 1, "true", "yes"])
-def test_exists_that_means_what_it_says_is_no_warning(operand: Any) -> None:
+def test_exists_that_means_what_it_says_gets_no_warning(operand: Any) -> None:
     assert check_query({"a": {"$exists": operand}}).warnings == ()
