@@ -37,6 +37,7 @@ from dispatch_core.listing.scan import (
 )
 from dispatch_core.sources.protocols import ObjectLister
 from dispatch_core.text.file_extension import check_extension, is_utf8
+from dispatch_core.text.invisible import invisible_in
 from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, NestedStores, Reason, exclude
 
@@ -477,6 +478,15 @@ def _no_match(asset: DataAsset, matches: Matches, extension: str) -> Exclusion:
     elif held:
         message += f"; it has {', '.join(f'{one} ({count:,})' for one, count in held)}"
     elif matches.is_empty:
-        message = "Nothing is stored under the location"
+        message = f"Nothing is stored under the location{_oddity_of(asset.location)}"
         action = "Correct the location in the metadata record, or exclude the asset"
     return replace(exclude(asset, Reason.NO_MATCHING_FILE, message, action), held=held)
+
+
+def _oddity_of(location: str) -> str:
+    """What in the spelling of a location may be why nothing is found; "" for the usual one."""
+    invisible = invisible_in(location)
+    if invisible:
+        return f", which contains {invisible}"
+    odd = re.search(r"(?<!:)//+(?=[^/])|/\.\.?(?=/|$)|[?#].*$|%[0-9A-Fa-f]{2}|\\|\s+$", location)
+    return f", which contains {odd[0]!r}" if odd else ""

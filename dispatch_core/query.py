@@ -25,6 +25,7 @@ from dispatch_core.language.shape import (
     STAGES,
     as_stages,
     envelopes_of,
+    repaired_exists,
     repaired_patterns,
 )
 from dispatch_core.text.invisible import invisible_in, texts_with_invisible
@@ -270,7 +271,7 @@ def _refused(name: str, where: str, allowed: Iterable[str], kind: str) -> Issue:
 
 
 def _repairs(value: Filter | Pipeline) -> Iterator[Repair]:
-    """What a valid query probably means instead: a request around it, slashes in patterns."""
+    """What a valid query probably means instead: a request around it, slashes, a false as text."""
     around = envelopes_of(value) if isinstance(value, dict) else []
     queries = {json.dumps(one.value): one for one in around}
     if len(queries) == 1:
@@ -286,6 +287,10 @@ def _repairs(value: Filter | Pipeline) -> Iterator[Repair]:
     if patterns:
         reason = f"The slashes of {patterns[0]} are part of the pattern, so it matches slashes."
         yield Repair(reason, "Remove the slashes of the pattern", repaired)
+    repaired, texts = repaired_exists(value)
+    if texts:
+        reason = f'{{"$exists": {json.dumps(texts[0])}}} finds the records that have the field.'
+        yield Repair(reason, "Write false without quotes", repaired)
 
 
 def _inner_query(value: JsonValue) -> Filter | Pipeline | None:
@@ -346,7 +351,7 @@ def _probable_key(key: str) -> str:
 
 
 def _misplaced(found: JsonValue, path: str = "") -> Iterator[str]:
-    """Operators inside a value that is compared as a whole, and texts after ``$exists``."""
+    """Operators inside a value that is compared as a whole."""
     for key, item in found.items() if isinstance(found, dict) else ():
         if key in LOGICAL and isinstance(item, list):
             for one in item:
@@ -365,9 +370,7 @@ def _misplaced_in(operand: JsonValue, path: str) -> Iterator[str]:
             )
         return
     for operator, item in operand.items():
-        if operator == "$exists" and isinstance(item, str):
-            yield f"{path}: $exists takes every text as true. Write true or false without quotes."
-        elif operator == "$not" or (operator == "$elemMatch" and is_operator_document(item)):
+        if operator == "$not" or (operator == "$elemMatch" and is_operator_document(item)):
             yield from _misplaced_in(item, path)
         elif operator == "$elemMatch":
             yield from _misplaced(item, path)

@@ -163,6 +163,11 @@ def test_a_slip_gets_its_repair_first(query: Filter, repaired: Filter) -> None:
         ('ISODate("2025-05-14")', "2025-05-14"),
         ("new Date('2025-05-14T00:00:00Z')", "2025-05-14T00:00:00Z"),
         ("datetime(2025, 5, 14)", "2025-05-14"),
+        ("datetime.datetime(2025, 5, 14, 10, 45)", "2025-05-14T10:45:00"),
+        ("date(2025, 5, 14)", "2025-05-14"),
+        ("new Date(2025, 4, 14)", "2025-05-14"),
+        ("2025-14-05", "2025-05-14"),
+        ("2025_05_14", "2025-05-14"),
         ("2025-05-14 10:45:00", "2025-05-14T10:45:00"),
         ("20250514", "2025-05-14"),
         (20250514, "2025-05-14"),
@@ -183,6 +188,26 @@ def test_a_date_bound_of_another_layout_is_a_warning_with_the_iso_date(
     suggested = [one.query for one in found.suggestions]
     wanted = {"created": {"$lte": repaired}}
     assert suggested == ([wanted] if WORLD.count(wanted) else [])
+
+
+@pytest.mark.parametrize("bound", ["2025-02-31", "2999-01-01", "9999-12", "1066-10-14"])
+def test_an_iso_date_beyond_the_records_gets_no_warning(bound: str) -> None:
+    assert warnings({"created": {"$lte": bound}}) == []
+
+
+@pytest.mark.parametrize("bound", ["datetime(2025, 14, 5)", "2025-14-14", "new Date(2025, 12, 1)"])
+def test_a_bound_that_is_not_a_date_is_named_without_a_suggestion(bound: str) -> None:
+    (found,) = warnings({"created": {"$lte": bound}})
+
+    assert (found.kind, found.suggestions) == ("date", ())
+
+
+def test_the_last_hours_of_time_in_another_zone_are_still_a_date() -> None:
+    (found,) = warnings({"created": {"$lte": "12/31/9999 23:59 -1200"}})
+
+    assert [one.query for one in found.suggestions] == [
+        {"created": {"$lte": "9999-12-31T23:59:00"}}
+    ]
 
 
 def test_a_bound_that_matches_too_much_says_how_many_records_it_matches() -> None:

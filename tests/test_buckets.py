@@ -358,6 +358,31 @@ def test_what_cannot_be_listed_is_named_with_the_reason(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("location", "link"),
+    [
+        ("s3://bucket/out", "s3://bucket/out"),
+        ("s3://bucket/out/deep/asset", "s3://bucket/out"),
+        ("s3://bucket/out.nwb", "s3://bucket/out.nwb"),
+        ("s3://bucket/out/x.nwb", "s3://bucket/out"),
+    ],
+)
+def test_a_location_that_is_a_link_or_below_one_is_excluded_because_of_the_link(
+    location: str, link: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    (root / "bucket").mkdir(parents=True)
+    (tmp_path / "x.nwb").write_text("x")
+    (root / "bucket" / "out").symlink_to(tmp_path)
+    (root / "bucket" / "out.nwb").symlink_to(tmp_path / "x.nwb")
+
+    result = locate_files([DataAsset("r", "a", location)], FolderLister(root), ".nwb", pause=0)
+
+    (found,) = result.exclusions
+    assert f"ignored: {link} (a link out of the folder of the buckets" in found.message
+    assert found.action == "Replace the links by their targets, or exclude the asset"
+
+
 def test_a_link_that_is_not_followed_is_named_for_its_own_asset_only(tmp_path: Path) -> None:
     make_bucket(tmp_path, ("a/note", "b/x.nwb", "c/x.nwb"))
     for name in ("a/raw.nwb", "b/raw.nwb"):

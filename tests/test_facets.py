@@ -152,6 +152,30 @@ def test_a_record_whose_date_is_not_a_text_does_not_cost_the_other_months() -> N
     assert (found.error, [str(one) for one in found.values]) == ("", ["2025-01 (1)"])
 
 
+def test_dates_in_another_layout_are_in_no_month_and_their_number_is_given() -> None:
+    times = ["2025-01-02", "9/28/2022", "28 Sep 2022", "2025-13-01", "20250102", "2025-01", ""]
+    records = [record(f"a{n}", session={"session_start_time": t}) for n, t in enumerate(times)]
+    v2 = record_v2("b", acquisition={"acquisition_start_time": "2025-02-03T04:05:06Z"})
+    source = Records([*records, v2])
+
+    (found,) = count_facets(source, sample_fields(source), {}, [MONTH])
+
+    assert [str(one) for one in found.values] == ["2025-02 (1)", "2025-01 (2)"]
+    assert found.unread == 4
+
+
+def test_dates_in_another_layout_are_counted_within_the_rest_of_the_query() -> None:
+    records = [
+        record(name, session={"session_start_time": day}, subject={"subject_id": subject})
+        for name, day, subject in (("a", "9/28/2022", "1"), ("b", "9/29/2022", "2"))
+    ]
+    source = Records(records)
+
+    (found,) = count_facets(source, sample_fields(source), {"subject.subject_id": "1"}, [MONTH])
+
+    assert (found.values, found.unread) == ((), 1)
+
+
 def test_a_facet_that_cannot_be_counted_says_so_and_stops_no_other() -> None:
     class Half(Records):
         def aggregate(self, pipeline: Pipeline) -> list[Record]:

@@ -227,6 +227,9 @@ def test_stores_beside_files_without_any_marker_take_one_request() -> None:
         ("~$x.nwb", "lock"),
         (".~lock.x.nwb", "lock"),
         (".Trash-1000/files/x.nwb", "operating system"),
+        (".Trash/x.nwb", "operating system"),
+        ("#recycle/x.nwb", "file server"),
+        (".git/annex/objects/W8/1q/SHA256E-s9--0a.nwb/SHA256E-s9--0a.nwb", "git-annex"),
         ("@eaDir/x.nwb", "file server"),
     ],
 )
@@ -939,3 +942,26 @@ def test_a_server_that_mishandles_delimiters_changes_no_result(
 
     found_kinds = {file.location.removeprefix("s3://data/"): file.kind for file in found.files}
     assert found_kinds == outermost(keys, "p/", ".z")
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("s3://data/a\u200b", ", which contains U+200B (zero width space)"),
+        ("s3://data//a", ", which contains '//'"),
+        ("s3://data/b/../a", ", which contains '/..'"),
+        ("s3://data/./a/", ", which contains '/.'"),
+        ("s3://data/a?versionId=1", ", which contains '?versionId=1'"),
+        ("s3://data/a%20b", ", which contains '%20'"),
+        ("s3://data/b\\a", ", which contains '\\\\'"),
+        ("s3://data/missing//", ""),
+        ("s3://data/missing", ""),
+        ("s3://data/missing.v1", ""),
+    ],
+)
+def test_a_location_with_nothing_below_says_what_is_odd_in_its_spelling(
+    location: str, said: str
+) -> None:
+    result = locate(Store("data/a/x.nwb"), ".nwb", location)
+
+    assert result.exclusions[0].message == f"Nothing is stored under the location{said}"

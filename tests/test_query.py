@@ -318,8 +318,6 @@ def test_what_a_server_refuses_is_called_refused(query: dict[str, Any]) -> None:
             {"a": {"$elemMatch": {"b": {"c": {"$ne": 1}}}}},
             "the value of a.b is compared as a whole",
         ),
-        ({"a": {"$exists": "false"}}, "a: $exists takes every text as true. Write true or false"),
-        ({"a": {"$not": {"$exists": "true"}}}, "a: $exists takes every text as true"),
         ({"a ": 1}, "'a ' is read as a field name. Did you mean a?"),
         ({"a..b": 1}, "'a..b' is read as a field name. Did you mean a.b?"),
         ({"a[0].b": 1}, "'a[0].b' is read as a field name. Did you mean a.0.b?"),
@@ -358,3 +356,17 @@ def test_a_query_that_json_cannot_write_is_refused(query: Any, message: str) -> 
         check_query(query)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["false", "False", "no", "0", ""])
+def test_exists_with_a_text_for_false_is_a_warning_with_a_repair(text: str) -> None:
+    checked = check_query({"$or": [{"a.b": {"$exists": text}}, {"c": {"$exists": False}}]})
+
+    (repair,) = checked.repairs
+    assert repair.value == {"$or": [{"a.b": {"$exists": False}}, {"c": {"$exists": False}}]}
+    assert checked.warnings == (f'{{"$exists": "{text}"}} finds the records that have the field.',)
+
+
+@pytest.mark.parametrize("operand", [True, False, 0, 1, "true", "yes"])
+def test_exists_that_means_what_it_says_gets_no_warning(operand: Any) -> None:
+    assert check_query({"a": {"$exists": operand}}).warnings == ()

@@ -27,6 +27,7 @@ from dispatch_core.builder.query_form import (
     move,
     put,
     remove,
+    typed_values,
 )
 from dispatch_core.demo.catalogue import DemoCatalogue
 from dispatch_core.errors import InvalidInput
@@ -500,3 +501,24 @@ def test_every_real_filter_finds_the_same_records_before_and_after() -> None:
         again = filter_of(form_of(query))
 
         assert answers(again, records) == answers(query, records)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("900120, 900122", ("900120", "900122")),
+        ("900120,900122;\t900123\n\n 900124 ", ("900120", "900122", "900123", "900124")),
+        ("ecephys_1,fib_2", ("ecephys_1", "fib_2")),
+        ("Cells, sorted", ("Cells, sorted",)),
+        ("Survey 2024, batch 2", ("Survey 2024, batch 2",)),
+        ("1,500", ("1,500",)),
+        ("kept_1,kept_2", ("kept_1,kept_2",)),
+        ("900120,", ("900120",)),
+        (" , ", (",",)),
+        ("", ()),
+    ],
+)
+def test_ids_with_commas_between_them_are_values_of_their_own(
+    text: str, values: tuple[str, ...]
+) -> None:
+    assert typed_values(text, before=("kept_1,kept_2",)) == values

@@ -38,7 +38,8 @@ def response(
         ("AccessDenied Forbidden 403", AccessDenied, "Listing is denied", "s3:ListBucket"),
         ("AllAccessDisabled AccountProblem UserSuspended NotSignedUp",
          AccessDenied, "has disabled the account", "trying again does not help"),
-        ("ExpiredToken TokenRefreshRequired", AccessDenied, "have expired", "aws sso login"),
+        ("ExpiredToken TokenRefreshRequired CredentialsExpired",
+         AccessDenied, "have expired", "aws sso login"),
         ("InvalidAccessKeyId InvalidToken", AccessDenied, "does not know", "AWS_ACCESS_KEY_ID"),
         ("SignatureDoesNotMatch", AccessDenied, "secret key", "AWS_SECRET_ACCESS_KEY"),
         ("RequestTimeTooSkewed", AccessDenied, "differ by more than 15 minutes", "Set the clock"),
@@ -94,9 +95,27 @@ def test_a_wrong_region_says_what_to_set() -> None:
         "endpoint of that region."
     )
     assert unknown.endswith(
-        "Set AWS_DEFAULT_REGION to the region of the bucket, and unset AWS_ENDPOINT_URL_S3 or "
-        "set it to https://data.s3.eu-west-1.amazonaws.com."
+        "Set AWS_DEFAULT_REGION to eu-west-1, and unset AWS_ENDPOINT_URL_S3 or "
+        "set it to https://s3.eu-west-1.amazonaws.com."
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "region", "setting"),
+    [
+        ("data.s3-us-west-2.amazonaws.com", "us-west-2", "https://s3-us-west-2.amazonaws.com"),
+        ("s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn"),
+        ("data.s3.amazonaws.com", "the region of the bucket", "https://s3.amazonaws.com"),
+        ("data2.example.org", "the region of the bucket", "https://data2.example.org"),
+    ],
+)
+def test_the_endpoint_of_one_bucket_is_not_set_for_every_bucket(
+    endpoint: str, region: str, setting: str
+) -> None:
+    said = text_of("PermanentRedirect", BEHIND, Endpoint=endpoint)
+
+    assert f"at the endpoint {endpoint}. Set AWS_DEFAULT_REGION to {region}, and" in said
+    assert said.endswith(f"set it to {setting}.")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +152,13 @@ def test_a_denied_access_point_has_a_policy_of_its_own() -> None:
         (429, ServiceError, "limits the rate"),
         (403, AccessDenied, "Listing is denied"),
         (301, ServiceError, "wrong region or endpoint"),
-        (400, ServiceError, "report the code"),
+        (302, ServiceError, "wrong region or endpoint"),
+        (400, ServiceError, "trying again does not help"),
+        (402, AccessDenied, "has disabled the account"),
+        (404, ServiceError, "refuses the request"),
+        (407, ServiceError, "proxy in front of Amazon S3 requires a sign-in"),
+        (418, ServiceError, "refuses the request"),
+        (200, ServiceError, "Try again later; if the error persists"),
     ],
 )
 def test_an_unknown_code_is_judged_by_its_status(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
@@ -188,6 +189,24 @@ def value_of(row: FormRow) -> JsonValue:
     if row.condition in LIST_CONDITIONS and row.kind != "JSON":
         return [_parsed(row.kind, text) for text in row.texts]
     return _parsed(row.kind, row.texts[0] if row.texts else "")
+
+
+_BETWEEN_IDS: Final = re.compile(r"\s*[,;\t]\s*")
+_ID: Final = re.compile(r"(?=\S*\d)\S{4,}")
+
+
+def typed_values(text: str, before: Sequence[str] = ()) -> tuple[str, ...]:
+    """The values of a list as typed: one in each line, ids also with commas between them.
+
+    A line is separated only if each part is clearly an id (``900120, 900122``), because a
+    value may contain a comma. A line that is one of the values `before` stays whole.
+    """
+    found: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        parts = [one for one in _BETWEEN_IDS.split(line) if one]
+        is_ids = bool(parts) and all(map(_ID.fullmatch, parts))
+        found += parts if is_ids and line not in before else [line]
+    return tuple(found)
 
 
 def _parsed(kind: Kind, text: str) -> JsonValue:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -22,7 +23,8 @@ from dispatch_core.types import JsonValue
 
 _BOUNDS: Final = frozenset(("$gt", "$gte", "$lt", "$lte"))
 _SAMPLED: Final = 200
-_PADDED: Final = re.compile(r"(?:19|20)\d\d(?:-\d\d(?:-\d\d(?:([T ])\d.*)?)?)?-?")
+_PADDED: Final = re.compile(r"(?:(?:19|20)\d\d|\d{4}-\d\d(?:-\d\d(?:([T ])\d.*)?)?)-?")
+_DAY_BEFORE_MONTH: Final = re.compile(r"(\d{4})-(1[3-9]|2\d|3[01])-(\d\d)(.*)", re.DOTALL)
 _CALL: Final = re.compile(
     r"(?i)(?:new\s+)?(?:ISODate|Date|Timestamp|datetime|to_datetime|date|[a-z.]*datetime[a-z.]*)"
     r"\s*\(\s*(.*?)\s*\)?"
@@ -70,11 +72,13 @@ def _may_be_odd(bound: JsonValue) -> bool:
     if isinstance(bound, bool) or not isinstance(bound, str | int | float):
         return False
     found = _PADDED.fullmatch(bound) if isinstance(bound, str) else None
-    return found is None or bool(found[1])
+    return found is None or bool(found[1]) or not _is_iso(bound)
 
 
 def _is_iso(bound: JsonValue) -> bool:
-    return isinstance(bound, str) and bool(_PADDED.fullmatch(bound))
+    """Whether `bound` is written as ISO 8601, with the month before the day."""
+    is_text = isinstance(bound, str) and bool(_PADDED.fullmatch(bound))
+    return is_text and not _DAY_BEFORE_MONTH.fullmatch(str(bound))
 
 
 def _changes(asking: Asking, suggestion: Suggestion) -> bool:
@@ -85,7 +89,7 @@ def _changes(asking: Asking, suggestion: Suggestion) -> bool:
 
 def _fits(bound: JsonValue, layout: _Layout) -> bool:
     found = _PADDED.fullmatch(bound) if isinstance(bound, str) else None
-    return found is not None and found[1] in (None, layout.separator)
+    return found is not None and found[1] in (None, layout.separator) and _is_iso(bound)
 
 
 def _layout_of(asking: Asking) -> _Layout | None:
@@ -151,7 +155,7 @@ def _suggestions(
 def readings_of(bound: JsonValue, reader: DateReader, separator: str = "T") -> list[str]:
     """Every date that `bound` can mean, as ISO 8601, the most likely first."""
     if isinstance(bound, str):
-        bound = _inside_call(bound.strip().strip("\"'"))
+        bound = _month_first(_inside_call(bound.strip().strip("\"'")))
         if _PADDED.fullmatch(bound):
             return [bound[:10] + bound[10:].replace("T", separator).replace(" ", separator)]
     plain = _partial_date(str(bound)) or _relative(str(bound).lower())
@@ -161,16 +165,35 @@ def readings_of(bound: JsonValue, reader: DateReader, separator: str = "T") -> l
     return [_text_of(one, separator) for one in moments]
 
 
+def _month_first(text: str) -> str:
+    """``2025-28-05`` as ``2025-05-28``; any other text itself."""
+    found = _DAY_BEFORE_MONTH.fullmatch(text)
+    if not found or not 1 <= int(found[3]) <= 12:
+        return text
+    year, day, month, rest = found.groups()
+    return f"{year}-{month}-{day}{rest}"
+
+
 def _inside_call(text: str) -> str:
     """The argument of ``ISODate("..")``, ``datetime(2025, 5, 28)``; else the text itself."""
     found = _CALL.fullmatch(text)
     if not found:
         return text
     inner = found[1].split(", tz")[0].strip("\"' ")
-    numbers = re.findall(r"\d+", inner)
-    if re.fullmatch(r"[\d ,]+", inner) and len(numbers) >= 3:
-        return "-".join((numbers[0], numbers[1].zfill(2), numbers[2].zfill(2)))
+    numbers = [int(one) for one in re.findall(r"\d+", inner)]
+    if re.fullmatch(r"[\d ,]+", inner) and 3 <= len(numbers) <= 7:
+        return _of_numbers(numbers, is_javascript=text.lower().startswith("new"))
     return inner
+
+
+def _of_numbers(numbers: list[int], *, is_javascript: bool) -> str:
+    """The date of ``datetime(2025, 5, 28, 10, 30)``; JavaScript counts months from 0."""
+    year, month, day, hour, minute, second = (*numbers, 0, 0, 0)[:6]
+    try:
+        at = datetime(year, month + is_javascript, day, hour, minute, second)
+    except ValueError:
+        return ""
+    return at.isoformat() if len(numbers) > 3 else str(at.date())
 
 
 def _partial_date(text: str) -> str:
@@ -205,4 +228,7 @@ def _today() -> date:
 def _text_of(moment: Moment, separator: str) -> str:
     if not moment.has_clock:
         return moment.iso
-    return moment.at.astimezone(UTC).replace(tzinfo=None).isoformat(separator, "seconds")
+    at = moment.at
+    with suppress(OverflowError):  # the last day of the year 9999 is not in UTC
+        at = at.astimezone(UTC)
+    return at.replace(tzinfo=None).isoformat(separator, "seconds")

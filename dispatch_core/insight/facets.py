@@ -22,15 +22,18 @@ from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.types import Filter, JsonValue, Progress, no_progress
 
 MONTH = 7
-"""The number of leading characters of a date that give its month, in every date format."""
+"""The number of leading characters of a date that give its month, in ISO 8601."""
+
+_STARTS_WITH_MONTH: Filter = {"$regex": "^[0-9]{4}-(?:0[1-9]|1[0-2])(?![0-9])"}
 
 
 @dataclass(frozen=True)
 class Facet:
     """One facet: a name, and the v1 and v2 spelling of its field.
 
-    With ``start``, values are counted by that many leading characters. With
-    ``clauses``, the values are names of predefined filters, one for each spelling.
+    With ``start``, values are counted by that many leading characters, if these are a
+    year and a month. With ``clauses``, the values are names of predefined filters, one for
+    each spelling.
     """
 
     name: str
@@ -67,12 +70,17 @@ FACETS = (
 
 @dataclass(frozen=True, slots=True)
 class FacetCounts:
-    """A facet with the selected and the possible values, or the ``error`` of its count."""
+    """A facet with the selected and the possible values, or the ``error`` of its count.
+
+    ``unread`` counts the records whose dates do not start with a year and a month: the
+    clause of a month cannot find them, so no month counts them.
+    """
 
     facet: Facet
     chosen: tuple[JsonValue, ...]
     values: tuple[ValueCount, ...] = ()
     more: int = 0
+    unread: int = 0
     error: str = ""
 
 
@@ -208,8 +216,9 @@ def count_facets(
 ) -> tuple[FacetCounts, ...]:
     """The counts of every facet, restricted by the selections of the others.
 
-    One request for a facet (two if there are more values than `limit`, four for
-    predefined filters). If the source cannot count a facet, only that one has an error.
+    One request for a facet (two for months, one more if there are more values than
+    `limit`, four for predefined filters). If the source cannot count a facet, only that
+    one has an error.
     """
     calls = [partial(_count, source, catalogue, query, facet, limit) for facet in facets]
     return tuple(ask_together(calls, "facets", progress))
@@ -229,11 +238,23 @@ def _count(
             catalogue,
             rest,
             start=facet.start,
+            test=_STARTS_WITH_MONTH if facet.start else None,
             limit=limit,
         )
+        unread = _count_unread(source, catalogue, rest, facet) if facet.start else 0
     except DispatchError as error:
         return FacetCounts(facet, chosen, error=str(error))
-    return FacetCounts(facet, chosen, _ordered(found, facet), found.more)
+    return FacetCounts(facet, chosen, _ordered(found, facet), found.more, unread)
+
+
+def _count_unread(
+    source: MetadataSource, catalogue: FieldCatalogue, rest: Filter, facet: Facet
+) -> int:
+    """The number of records that have a text as their date, but none that starts with a month."""
+    paths = live_paths(facet.paths, catalogue)
+    texts: list[JsonValue] = [{path: {"$type": "string", "$ne": ""}} for path in paths]
+    months: list[JsonValue] = [{path: _STARTS_WITH_MONTH} for path in paths]
+    return source.count(joined(rest, {"$and": [{"$or": texts}, {"$nor": months}]}))
 
 
 def _ordered(found: FieldValues, facet: Facet) -> tuple[ValueCount, ...]:

@@ -60,6 +60,7 @@ def count_values(
     *,
     search: str = "",
     start: int = 0,
+    test: Filter | None = None,
     limit: int = MOST_VALUES,
 ) -> FieldValues:
     """The values of a field in the records that match, the most common first.
@@ -74,11 +75,13 @@ def count_values(
     start
         Count values by this many leading characters (7: the months of dates); records
         with a value that is not a text are not counted.
+    test
+        Operators that a value must match to be counted.
     limit
         The most values; halved if the answer is too large.
     """
     paths = (paths,) if isinstance(paths, str) else tuple(paths)
-    groups = _grouped(paths, catalogue, filter_query or {}, search, start)
+    groups = _grouped(paths, catalogue, filter_query or {}, search, start, test or {})
     while True:
         try:
             rows = source.aggregate([*groups, *_most_common(limit + 1)])
@@ -109,6 +112,7 @@ def _grouped(
     filter_query: Filter,
     search: str,
     start: int,
+    test: Filter,
 ) -> Pipeline:
     """Stages that give (value, number of records) of all values, unordered."""
     wanted = _wanted(paths, search)
@@ -121,8 +125,8 @@ def _grouped(
         unwound = _unwound_alike(paths, catalogue)
     tail: Pipeline = [{"$match": {"value": _pattern(search)}}] if search else []
     # only a text has leading characters; a server fails for an object or a bool
-    is_wanted = {"$type": "string"} if start else {"$ne": None}
-    present: Pipeline = [{"$match": {"value": is_wanted}}]
+    is_wanted: Filter = {"$type": "string"} if start else {"$ne": None}
+    present: Pipeline = [{"$match": {"value": is_wanted | test}}]
     cut: Pipeline = [{"$project": {"value": {"$substrCP": ["$value", 0, start]}}}] if start else []
     return [*head, *unwound, *(tail or present), *cut, *_records_of(bool(lists))]
 

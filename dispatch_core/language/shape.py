@@ -198,3 +198,29 @@ def repaired_patterns(value: JsonValue) -> tuple[JsonValue, list[str]]:
         return slashes.repaired | rest
 
     return copy(value), found
+
+
+_NO: Final = frozenset(("false", "no", "0", "off", "none", "null", ""))
+
+
+def repaired_exists(value: JsonValue) -> tuple[JsonValue, list[str]]:
+    """A copy of `value` with false for ``{"$exists": "false"}``, and the texts that say so.
+
+    For a database every text is true, so the condition is the opposite of what it says.
+    """
+    found: list[str] = []
+
+    def copy(item: JsonValue) -> JsonValue:
+        if isinstance(item, list):
+            return [copy(one) for one in item]
+        if not isinstance(item, dict):
+            return item
+        return {key: argument(key, one) for key, one in item.items()}
+
+    def argument(key: str, item: JsonValue) -> JsonValue:
+        if key != "$exists" or not isinstance(item, str) or item.strip().lower() not in _NO:
+            return copy(item)
+        found.append(item)
+        return False
+
+    return copy(value), found

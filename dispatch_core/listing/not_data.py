@@ -13,12 +13,14 @@ _FOLDER_MARKS = ("/", "_$folder$")
 
 _SYSTEM = re.compile(
     r"(?:^|/)(?:(?P<mac>\._|__MACOSX/|\.AppleDouble/|\.Trashes/|\.Spotlight-V100/|\.fseventsd/)"
-    r"|(?P<notebook>\.ipynb_checkpoints/)|(?P<lock>~\$|\.~lock\.)"
-    r"|(?P<other>\.nfs[0-9a-f]{8}|@eaDir/|\$RECYCLE\.BIN/|System Volume Information/|\.Trash-))"
+    r"|(?P<notebook>\.ipynb_checkpoints/)|(?P<git>\.git/|\.datalad/)|(?P<lock>~\$|\.~lock\.)"
+    r"|(?P<other>\.nfs[0-9a-f]{8}|@eaDir/|\$RECYCLE\.BIN/|System Volume Information/"
+    r"|\.Trash[-/]|#recycle/))"
 )
 _WHY = {
     "mac": "a file of macOS beside the data",
     "notebook": "a checkpoint of Jupyter",
+    "git": "a file of Git or git-annex beside the data",
     "lock": "a lock or temporary file of an open document",
     "other": "a file of the operating system or of a file server",
 }

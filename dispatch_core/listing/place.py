@@ -103,8 +103,8 @@ def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Match
     if not place.prefix.endswith(search.mark):
         return _list_below(lister, place, search)
     itself = _itself(lister, place, search)
-    if itself is None:
-        return Matches((), is_empty=True)
+    if isinstance(itself, Matches):
+        return itself
     if itself.kind == "file" or (search.delimiter and _is_store(lister, place, search)):
         return Matches((itself,))
     below = _list_below(lister, place, search)
@@ -113,8 +113,8 @@ def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Match
     return replace(below, files=(itself, *below.files), held=())
 
 
-def _itself(lister: ObjectLister, place: S3Prefix, search: Search) -> FileEntry | None:
-    """The place as a match: a store, or the file whose key is the location."""
+def _itself(lister: ObjectLister, place: S3Prefix, search: Search) -> FileEntry | Matches:
+    """The place as a match: a store, or the file whose key is the location; else no matches."""
     if has_content(lister, place):
         return FileEntry(f"s3://{place.bucket}/{place.prefix[:-1]}", "directory")
     key = place.prefix[:-1]
@@ -122,13 +122,21 @@ def _itself(lister: ObjectLister, place: S3Prefix, search: Search) -> FileEntry 
         page = lister.list_page(place.bucket, key)
     except AccessDenied:
         # A policy may allow only what is below the location, and there is nothing.
-        return None
-    if page.keys[:1] != [key]:
-        return None
-    _, size, modified = page.read(0)
-    if why_not_data(key.rpartition("/")[2], size):
-        return None
-    return FileEntry(f"s3://{place.bucket}/{key}", "file", size, modified)
+        return Matches((), is_empty=True)
+    rejected = [one for one in page.skipped if _is_at_or_below(place, one[0])]
+    if page.keys[:1] == [key]:
+        _, size, modified = page.read(0)
+        why = why_not_data(key.rpartition("/")[2], size)
+        if not why:
+            return FileEntry(f"s3://{place.bucket}/{key}", "file", size, modified)
+        rejected.append((key, why))
+    found = counted_kinds((f"s3://{place.bucket}/{path}", why) for path, why in rejected)
+    return Matches((), is_empty=not found, not_data=found)
+
+
+def _is_at_or_below(place: S3Prefix, key: str) -> bool:
+    """Whether a place is `key` itself or below it, as a place below a link is."""
+    return place.prefix.startswith(f"{key}/")
 
 
 def _is_store(lister: ObjectLister, place: S3Prefix, search: Search) -> bool:
@@ -237,7 +245,7 @@ class MatchCollector:
         """Adds the part of a page under this place: the keys at these indices, and `prefixes`."""
         self._note_others(page, keys)
         for key, why in page.skipped:
-            if key.startswith(self.place.prefix):
+            if key.startswith(self.place.prefix) or _is_at_or_below(self.place, key):
                 self._rejected[key] = why
         for prefix in prefixes:
             self._add_store(prefix[:-1])

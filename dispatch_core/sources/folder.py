@@ -128,7 +128,7 @@ class _Walk:
         return wanted and (key >= self.floor or self.floor.startswith(key))
 
     def _skip(self, key: str, why: str) -> None:
-        if key.startswith(self.prefix):
+        if key.startswith(self.prefix) or self.prefix.startswith(f"{key}/"):
             self.skipped[key] = why
 
     def _children(self, folder: Path, key: str) -> list[tuple[str, os.DirEntry[str]]]:

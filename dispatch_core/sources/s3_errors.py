@@ -131,6 +131,17 @@ LOCATION: Final = Family(
     "{store} does not accept the location ({code})",
     "Correct the location in the metadata record",
 )
+PROXY: Final = Family(
+    ServiceError,
+    "The proxy in front of {store} requires a sign-in ({code})",
+    "Write the user and the password of the proxy in HTTPS_PROXY",
+)
+REFUSED: Final = Family(
+    ServiceError,
+    "{store} refuses the request ({code})",
+    "Check the location and AWS_ENDPOINT_URL_S3; if they are right, report the code to the "
+    "operator of the store, as trying again does not help",
+)
 UNKNOWN: Final = Family(
     ServiceError,
     "{store} failed ({code})",
@@ -165,12 +176,12 @@ _CODES_OF: Final[tuple[tuple[Family, str], ...]] = (
     (
         ACCOUNT,
         "AllAccessDisabled AccountProblem NotSignedUp UserSuspended AccountSuspended"
-        " OptInRequired accountDisabled",
+        " OptInRequired accountDisabled billingDisabled PaymentRequired BucketSuspended 402",
     ),
     (
         EXPIRED,
         "ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired ExpiredRequest"
-        " TokenExpired",
+        " TokenExpired CredentialsExpired",
     ),
     (
         UNKNOWN_KEY,
@@ -181,7 +192,7 @@ _CODES_OF: Final[tuple[tuple[Family, str], ...]] = (
     (
         WRONG_SECRET,
         "SignatureDoesNotMatch InvalidSignature InvalidSignatureException BadSignature"
-        " XAmzContentSHA256Mismatch",
+        " InvalidSignatureError XAmzContentSHA256Mismatch",
     ),
     (
         NOT_SIGNED,
@@ -213,6 +224,7 @@ _CODES_OF: Final[tuple[tuple[Family, str], ...]] = (
         " 301 302 307 308",
     ),
     (HEADER, "AuthorizationHeaderMalformed"),
+    (PROXY, "ProxyAuthenticationRequired 407"),
     (
         UNSUPPORTED,
         "NotImplemented MethodNotAllowed UnsupportedOperation NotSupported UnsupportedArgument"
@@ -365,8 +377,10 @@ def _by_status(code: str, status: str) -> Family:
         return ENCRYPTED
     if status.startswith("5"):
         return PASSING
-    is_plain = status in ("401", "403", "408", "429", "301", "307", "308", "405")
-    return FAMILIES[status] if is_plain else UNKNOWN
+    is_plain = status in ("401", "402", "403", "405", "407", "408", "429") or status[:1] == "3"
+    if is_plain and status in FAMILIES:
+        return FAMILIES[status]
+    return REFUSED if status.startswith("4") else UNKNOWN
 
 
 def error_of_class(error: Exception, context: Context) -> ServiceError:
@@ -385,7 +399,7 @@ def _error(
         "store": context.store,
         "code": code,
         "region": _about_region(*named),
-        "setting": _what_to_set(*named, has_endpoint=context.has_endpoint),
+        "setting": _what_to_set(*_of_every_bucket(*named, context), context.has_endpoint),
         "payer": _about_payer(context),
     }
     return family.error(
@@ -419,7 +433,18 @@ def _about_region(region: str, endpoint: str) -> str:
     return f"; the store says that the bucket is {' and '.join(facts)}" if facts else ""
 
 
-def _what_to_set(region: str, endpoint: str, *, has_endpoint: bool) -> str:
+_REGION_OF_HOST = re.compile(r"s3[.-](?:dualstack\.)?([a-z-]+-[0-9])\.amazonaws\.com(?:\.cn)?")
+
+
+def _of_every_bucket(region: str, endpoint: str, context: Context) -> tuple[str, str]:
+    """(region, endpoint) for a setting, where Amazon names an endpoint of one bucket alone."""
+    bucket = context.where.removeprefix("s3://").partition("/")[0]
+    endpoint = endpoint.removeprefix(f"{bucket}.")
+    of_host = _REGION_OF_HOST.fullmatch(endpoint)
+    return region or (of_host[1] if of_host else ""), endpoint
+
+
+def _what_to_set(region: str, endpoint: str, has_endpoint: bool) -> str:
     settings = f"Set AWS_DEFAULT_REGION to {region or 'the region of the bucket'}"
     if not has_endpoint:
         return settings

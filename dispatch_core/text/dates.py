@@ -340,6 +340,19 @@ def _with_name(found: re.Match[str]) -> _Readings:
     return _sure(_at(int(found["y"]), month, int(found["d"]), found)) if month else _Readings()
 
 
+def _short_with_name(found: re.Match[str]) -> _Readings:
+    """``28-Sep-22`` as day, month, year; then also as year, month, day, which is rare."""
+    month = _month_number(found["name"])
+    orders = {"day first": (found["b"], found["a"]), "year first": (found["a"], found["b"])}
+    moments = {
+        name: _at(_full_year(int(year), year), month, int(day), found)
+        for name, (year, day) in orders.items()
+        if month and len(year) == 2
+    }
+    kept = {name: moment for name, moment in moments.items() if moment}
+    return _Readings("a month name between two numbers", False, kept if "day first" in kept else {})
+
+
 def _month_number(name: str) -> int:
     """1 to 12 for an English month name or its first three letters or more, else 0."""
     fitting = [n for n, month in enumerate(_MONTHS, 1) if month.startswith(name.lower())]
@@ -368,13 +381,14 @@ def _full_year(number: int, digits: str) -> int:
 _PATTERNS: Final = tuple(
     (_pattern(text), meaning)
     for text, meaning in (
-        (rf"(?P<y>\d{{4}})(?P<s>[-/])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_THEN_CLOCK}", _year_first),
+        (rf"(?P<y>\d{{4}})(?P<s>[-/_])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_THEN_CLOCK}", _year_first),
         (rf"(?P<y>\d{{4}})\.(?P<m>\d\d?)\.(?P<d>\d\d?){_THEN_CLOCK}", _like_a_version),
         (rf"(?P<y>\d{{4}})(?P<m>\d\d)(?P<d>\d\d){_THEN_CLOCK}", _year_first),
         (rf"{_THREE}(?P<c>\d{{4}}|\d\d){_THEN_CLOCK}", _three_numbers),
         (rf"(?P<a>\d\d?)(?P<s>\.)(?P<b>\d\d?)\.(?P<c>\d{{4}}){_THEN_CLOCK}", _three_numbers),
         (rf"(?P<a>\d\d)(?P<s>\.)(?P<b>\d\d)\.(?P<c>\d\d){_THEN_CLOCK}", _three_numbers),
         (rf"{_DAY}[ -/]?{_MONTH}[ -/,]{{0,2}}(?P<y>\d{{4}}){_THEN_CLOCK}", _with_name),
+        (rf"(?P<a>\d\d?)(?P<s>[- /]){_MONTH}(?P=s)(?P<b>\d\d){_THEN_CLOCK}", _short_with_name),
         (rf"{_MONTH}[ -]?{_DAY},?[ -](?P<y>\d{{4}}){_THEN_CLOCK}", _with_name),
         (rf"(?P<y>\d{{4}})[ -/]?{_MONTH}[ -/]?(?P<d>\d\d?){_THEN_CLOCK}", _with_name),
         (rf"{_MONTH} (?P<d>\d\d?) {_CLOCK} (?P<y>\d{{4}})", _with_name),

@@ -88,6 +88,11 @@ def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
 
 
 def _more(facet: FacetCounts) -> str | None:
-    if not facet.more:
-        return None
-    return f"The {len(facet.values):,} most common are listed; type any of {facet.more:,} others."
+    notes = []
+    if facet.more:
+        listed = f"The {len(facet.values):,} most common are listed"
+        notes.append(f"{listed}; type any of {facet.more:,} others.")
+    if facet.unread:
+        records = "1 record has" if facet.unread == 1 else f"{facet.unread:,} records have"
+        notes.append(f"{records} a date in another layout than 2025-05-28, which no month counts.")
+    return " ".join(notes) or None

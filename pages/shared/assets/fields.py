@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dispatch_core.builder.query_form import Kind
+from dispatch_core.builder.query_form import Kind, typed_values
 from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
 from dispatch_core.insight.values import FieldValues, ValueCount
 from pages.shared.state.services import ask_fields, ask_values
@@ -167,7 +167,7 @@ def value_input(session: Session, path: str, value: str, key: str) -> str:
 
 
 def values_input(session: Session, path: str, values: tuple[str, ...], key: str) -> tuple[str, ...]:
-    """The texts that the field `path` is compared with, one per line; blank lines are ignored."""
+    """The texts that the field `path` is compared with; see `typed_values`."""
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
     text = line.text_area(
         "Values",
@@ -184,7 +184,7 @@ def values_input(session: Session, path: str, values: tuple[str, ...], key: str)
 
     with line:
         _known_menu(known_values(path), key, add)
-    return tuple(one.strip() for one in (text or "").splitlines() if one.strip())
+    return typed_values(text or "", values)
 
 
 def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]) -> None:
