@@ -169,6 +169,7 @@ def archive(*names: str) -> bytes:
         ("\ufeff <!DOCTYPE html>".encode("utf-16-le"), "a web page (HTML)"),
         (b"PAR1....", "a Parquet file"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # archives hold the time
 )
 def test_a_file_of_another_format_is_named_with_what_to_do(data: bytes, name: str) -> None:
     message = refusal(data)
