@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 import dispatch_core as dispatch
@@ -15,6 +20,7 @@ from dispatch_core.cli import main
 from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.output.record import dispatch_record
+from dispatch_core.views.terminal import print_plan
 from pages.shared.state.edits import load
 from pages.shared.state.session import Session
 from pages.shared.state.steps import now
@@ -126,6 +132,53 @@ def test_every_face_has_the_figures_of_the_plan_and_of_its_ledger(
     assert plan.equation.excluded == len(plan.exclusions)
     assert dispatch_record(plan, "planned")["equation"]["matched"] == plan.equation.matched
     assert dispatch_record(plan, "planned")["equation"]["excluded"] == plan.equation.excluded
+
+
+REQUESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "file_extension": st.sampled_from(["", ".nwb", ".zarr"]),
+        "split_files": st.booleans(),
+        "group_by": st.sampled_from([["subject.subject_id"], ["subject.subjectid"]]),
+        "filter_latest": st.just("data_description.creation_time"),
+        "filter_by": st.just(["subject.subject_id"]),
+        "max_number_of_tasks_dispatched": st.integers(1, 12),
+        "num_parallel_workers": st.integers(1, 5),
+        "trial": st.sampled_from([{"first": 2}, {"random": 3, "seed": 1}]),
+        "excluded": st.sampled_from([[], ["no such record"]]),
+        "distributed_parameters": st.sampled_from([[{"k": 1}], [{"k": 1}, {"k": 2}]]),
+    },
+)
+
+
+def figures_of_job_files(plan: dispatch.Plan) -> tuple[int, int]:
+    """The numbers of jobs and of workers, counted in what is written."""
+    paths = [path for path, _ in plan._planned.files()]
+    return len(paths), len({path.partition("/")[0] for path in paths})
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(options=REQUESTS, selection=st.sampled_from([{"query": TWICE}, {"asset_ids": ROWS}]))
+def test_notebook_report_record_ledger_and_job_files_agree_for_any_request(
+    options: dict[str, Any], selection: dict[str, Any]
+) -> None:
+    try:
+        plan = dispatch.plan(**selection, **options, source="demo")
+    except dispatch.InvalidInput:
+        reject()  # options that exclude each other
+    equation = plan._planned.equation
+    record = dispatch_record(plan._planned, "planned")
+    printed = io.StringIO()
+
+    with contextlib.redirect_stdout(printed):
+        print_plan(plan._planned, whole=False)
+
+    assert f"plan: {equation}\n" in printed.getvalue()
+    assert repr(plan).endswith(f": {equation}>")
+    assert record["equation"] == asdict(equation)
+    assert len(plan.ledger) == len(record["exclusions"]) == equation.excluded
+    assert len(plan.jobs) == equation.jobs
+    assert figures_of_job_files(plan) == (equation.jobs, equation.workers)
 
 
 @pytest.mark.parametrize(
