@@ -41,6 +41,7 @@ from dispatch_core.output.expectation import (
 from dispatch_core.output.target import Target, check_outside, check_separate, check_target
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.parameter_sets.schema import compile_schema
+from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.query import read_query
 from dispatch_core.request import (
     DispatchRequest,
@@ -278,7 +279,8 @@ def _chosen_parameters(given: argparse.Namespace, path: Path | None) -> dict[str
     if given.parameters_schema:
         option = "--parameters_schema"
         name = _shown_name(given.parameters_schema, option)
-        found["parameters_schema"] = load_json(_read(given.parameters_schema, option), name)
+        text = _read(given.parameters_schema, option)
+        found["parameters_schema"] = load_schema_document(text, name)
         schema = compile_schema(found["parameters_schema"], name)
     if path is not None:
         found["parameters"] = read_parameters(_read(path, path.name), path.name, schema)

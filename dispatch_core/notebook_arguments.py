@@ -21,6 +21,7 @@ from dispatch_core.asset_list import COLUMN, AssetRow
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.field_issues import shown
 from dispatch_core.options import every_option
+from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.request import (
     AnalysisCode,
     DispatchRequest,
@@ -189,11 +190,12 @@ def _document(value: object, name: str) -> Any:
     if not isinstance(value, str | os.PathLike):
         return as_json(value, name)
     text = str(value)
+    load = load_schema_document if name == "parameters_schema" else load_json
     if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
-        return load_json(text, name)
+        return load(text, name)
     action = "Give an object, its JSON text, or the path of a JSON file"
     data = _file(value, name, "is neither JSON nor a file that can be read", action)
-    return load_json(data, Path(text).name)
+    return load(data, Path(text).name)
 
 
 def _file(path: str | os.PathLike[str], name: str, what: str, action: str) -> bytes:

@@ -20,6 +20,7 @@ from dispatch_core.parameter_sets.document import (
 )
 from dispatch_core.parameter_sets.edit import wrap_bare
 from dispatch_core.parameter_sets.schema import ParameterSchema, compile_schema, parse_schema
+from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.request import check_request, make_request
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -687,3 +688,29 @@ def test_a_bare_set_may_have_a_key_named_params() -> None:
 def test_an_archive_given_as_parameters_is_named() -> None:
     with pytest.raises(InvalidInput, match="this is a gzip archive"):
         parse_parameters(gzip.compress(b"{}"))
+
+
+def test_numbers_that_json_lacks_are_read_in_annotations_of_a_schema() -> None:
+    text = """{"properties": {"default": {"type": "number", "default": NaN},
+        "b": {"examples": [-Infinity, "NaN"], "x-range": {"to": Infinity}}}}"""
+
+    assert load_schema_document(text, "schema") == {
+        "properties": {
+            "default": {"type": "number", "default": None},
+            "b": {"examples": [None, "NaN"], "x-range": {"to": None}},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"maximum": Infinity}',
+        '{"properties": {"default": {"minimum": -Infinity}}}',
+        '{"enum": [1, NaN]}',
+        '{"default": NaN, "const": NaN}',
+    ],
+)
+def test_numbers_that_json_lacks_are_refused_where_they_decide(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is not a JSON number"):
+        load_schema_document(text, "schema")

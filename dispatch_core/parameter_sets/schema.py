@@ -18,6 +18,7 @@ from typing import Any
 import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.parameter_sets.unions import (
     Branch,
     choose_branch,
@@ -27,7 +28,6 @@ from dispatch_core.parameter_sets.unions import (
     union_of,
 )
 from dispatch_core.text.invisible import invisible_in
-from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonPath, JsonValue
 
 WHERE = "parameters schema"
@@ -209,7 +209,7 @@ def _advice(error: Any) -> str:
 
 def parse_schema(text: str | bytes, where: str = WHERE) -> ParameterSchema:
     """The schema in the JSON `text`, compiled."""
-    return compile_schema(load_json(text, where), where)
+    return compile_schema(load_schema_document(text, where), where)
 
 
 def compile_schema(document: JsonValue, where: str = WHERE) -> ParameterSchema:

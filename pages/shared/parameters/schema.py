@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import streamlit as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.parameter_sets.schema import parse_schema
+from dispatch_core.parameter_sets.schema import WHERE, parse_schema
 from dispatch_core.parameter_sets.schema_form import FormField, form_figures
+from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.text.strict_json import decode_json
 from pages.shared.state.session import Session
 from pages.shared.state.views import FORM
@@ -76,9 +75,10 @@ def _document(session: Session) -> dict[str, object] | None:
     def make() -> dict[str, object] | InvalidInput:
         try:
             parse_schema(text)
+            document = load_schema_document(text, WHERE)
         except InvalidInput as error:
             return error
-        document: dict[str, object] = json.loads(text.removeprefix("\ufeff"))
+        assert isinstance(document, dict)  # as it is a schema
         return document
 
     found = session.memo.remember("schema document", text, make)
