@@ -97,8 +97,8 @@ class Tab:
         as_json = self.page.get_by_role("radio", name="JSON", exact=True)
         editor = self.page.locator('iframe[title="streamlit_ace.streamlit_ace"]')
         expect(as_json.or_(editor).first).to_be_visible()
-        if as_json.count() and not as_json.is_checked():
-            as_json.click()
+        if as_json.count() and not as_json.first.is_checked():
+            as_json.first.click()
             expect(editor).to_be_visible()
             self.settle()
 

@@ -6,33 +6,40 @@ import streamlit as st
 
 # The editor sends its text 200 ms after the last key, from a frame of its own, so a click that
 # follows at once would reach the server before the text. The script repeats such a click when the
-# text is sent: a timer that starts later and runs longer than the editor's own ends after it, and
-# so does the click, however busy the browser is. A frame has no events for its page, except that
-# the page loses the focus when the user enters it: then the script starts to note the keys.
+# text is sent. It waits with a timer that starts after the editor's own and runs longer, so it ends
+# later too, however busy the browser is; a second timer leaves time to deliver the text. A frame
+# has no events for its page, except that the page loses the focus when the user enters it: then
+# the script starts to note the keys.
 _SCRIPT = """
 const SENT = 300, DELIVERED = 50;
-let typed = -SENT, held, isRepeated = false;
-const note = () => { typed = performance.now(); };
-const enter = () => {
-  const frame = document.activeElement;
-  const inside = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
-  for (const name of ["input", "keydown", "paste"]) inside?.addEventListener(name, note, true);
-};
-const repeat = ({ target, clientX, clientY }) => {
-  held = undefined;
+let root, waiting, held, isRepeated = false;
+const release = () => {
+  const click = held;
+  waiting = held = undefined;
+  if (!click) return;
+  const { target, clientX, clientY } = click;
   isRepeated = true;
   (target.isConnected ? target : document.elementFromPoint(clientX, clientY))?.click();
   isRepeated = false;
 };
+const note = () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => { waiting = setTimeout(release, DELIVERED); }, SENT);
+};
+const enter = () => {
+  const frame = document.activeElement;
+  const inside = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
+  for (const name of ["input", "keydown", "paste"]) inside?.addEventListener(name, note, true);
+  if (inside) root.setAttribute("data-notes-keys", "");
+};
 const hold = (event) => {
-  if (isRepeated || (!held && performance.now() - typed > SENT)) return;
+  if (isRepeated || waiting === undefined) return;
   event.stopImmediatePropagation();
   event.preventDefault();
-  if (held) return;  // a button that has handled the mouse itself repeats the click, too
-  held = event;
-  setTimeout(() => setTimeout(repeat, DELIVERED, event), SENT);
+  held ??= event;  // a button that has handled the mouse itself repeats the click, too
 };
-export default function () {
+export default function ({ parentElement }) {
+  root = parentElement.host ?? parentElement;
   enter();
   window.addEventListener("blur", enter);
   window.addEventListener("click", hold, true);
