@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app quick test pictures load soak bench corpora check docs wheel lock licences format clean
+.PHONY: app quick test pictures load soak bench drop-in corpora check docs wheel lock licences format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -33,6 +33,10 @@ corpora:
 
 bench: .venv/dev .venv-readers/done .venv-bench/done
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# This package as the body of the dispatcher capsule: each input layout, read by the real wrapper.
+drop-in: .venv/dev .venv-readers/done
+	$(BIN)/python -m tests.support.drop_in
 
 # The pictures of the README, taken of the demo.
 pictures: .venv/dev .venv/browser

@@ -118,7 +118,9 @@ def test_every_target_of_the_makefile_that_the_documentation_names_exists() -> N
     pages = [*PAGES, *ROOT.glob(".ci/*")]
 
     named = {
-        name for page in pages for name in re.findall(r"(?m)(?:^|`)make ([a-z]+)", page.read_text())
+        name
+        for page in pages
+        for name in re.findall(r"(?m)(?:^|`)make ([a-z-]+)", page.read_text())
     }
 
     assert {"app", "test", "bench"} <= named

@@ -1,10 +1,10 @@
-"""Prints for each job below a folder what the real wrapper records, and whether it would skip it.
+"""Prints for each job below some folders what the real wrapper records, and whether it skips it.
 
-    .venv-readers/bin/python tests/readers/record_jobs.py FOLDER < CODE
+    .venv-readers/bin/python tests/readers/record_jobs.py FOLDER ... < CODE
 
 The input is the wrapper's ``code`` as JSON. The results are read from the gateway of DOCDB_HOST,
-DOCDB_DATABASE and DOCDB_COLLECTION. Each line of the output is a JSON object: ``record`` and
-``is_skipped``. It runs in a separate environment, as `validate_jobs` does.
+DOCDB_DATABASE and DOCDB_COLLECTION. Each line of the output is a JSON object: ``file``, ``record``
+and ``is_skipped``. It runs in a separate environment, as `validate_jobs` does.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ def outcome(path: Path, code: dict[str, Any]) -> dict[str, Any]:
         "location": f"s3://results/{name}",
         "processing": {"data_processes": [{"code": json.loads(done.model_dump_json())}]},
     }
-    return {"record": record, "is_skipped": docdb_record_exists(done)}
+    return {"file": str(path), "record": record, "is_skipped": docdb_record_exists(done)}
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     wrapper = json.load(sys.stdin)
-    for file in sorted(Path(sys.argv[1]).glob("*/*.json")):
-        print(json.dumps(outcome(file, wrapper)))
+    for folder in map(Path, sys.argv[1:]):
+        for file in sorted(folder.glob("*/*.json")):
+            print(json.dumps(outcome(file, wrapper)))
