@@ -354,3 +354,10 @@ def test_a_key_that_is_not_a_string_in_python_is_refused(text: str) -> None:
 def test_a_tuple_around_a_query_is_not_blamed_on_backslashes() -> None:
     with pytest.raises(InvalidInput, match="a tuple or an expression around the query"):
         convert('({"a": 1},)')
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_program_with_any_line_ends_is_read(line_end: str) -> None:
+    program = line_end.join(["", "query = {'a':", "  1}", "query['b'] = 2", ""])
+
+    assert convert(program).value == {"a": 1, "b": 2}

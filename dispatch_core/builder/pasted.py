@@ -89,6 +89,7 @@ class _Found:
 
 def _read(text: str, where: str, layers: int) -> _Found:
     """The value of a text, which can be a string that contains a text."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # all three end a line of a program
     value = _json_value(text)
     if may_be_query(value):
         return _opened(_plain(value, text, where), where, layers)
