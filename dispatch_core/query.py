@@ -21,6 +21,7 @@ from typing import Any, Literal
 from dispatch_core.errors import CannotEvaluate, DispatchError, InvalidInput, Issue
 from dispatch_core.language.match import compile_filter, is_operator_document
 from dispatch_core.language.shape import (
+    FIELD_OPERATORS,
     OTHER_STAGES,
     STAGES,
     as_stages,
@@ -33,10 +34,6 @@ from dispatch_core.text.strict_json import MAX_DEPTH, load_json
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
 LOGICAL = frozenset({"$and", "$or", "$nor"})
-FIELD_OPERATORS = frozenset(
-    "$eq $ne $gt $gte $lt $lte $in $nin $exists $type $size $mod $regex $options $not"
-    " $elemMatch $all".split()
-)
 FILTER_OPERATORS = FIELD_OPERATORS | LOGICAL | {"$expr", "$comment"}
 EXPRESSIONS = frozenset(
     "$abs $add $addToSet $allElementsTrue $and $anyElementTrue $arrayElemAt $arrayToObject $avg"

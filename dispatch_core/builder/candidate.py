@@ -9,14 +9,11 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.language.shape import as_stages
+from dispatch_core.language.shape import HOLDERS, as_stages
 from dispatch_core.text.strict_json import issue_at
 from dispatch_core.types import JsonValue
 
-QUERY_NAMES: Final = frozenset(
-    "filter filter_query query docdb_query mongo_query pipeline aggregation agg_pipeline q"
-    " mongo_filter query_filter db_query aggregate_pipeline filters".split()
-)
+QUERY_NAMES: Final = HOLDERS | {"aggregation", "q", "db_query", "filters"}
 """Names of variables and arguments whose value is a query."""
 
 QUERY_CALLS: Final = frozenset(

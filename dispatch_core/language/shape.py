@@ -41,7 +41,7 @@ _LOG_WORDS: Final = frozenset(
 _JOB_WORDS: Final = frozenset(
     "s3_location asset_id asset_name docdb_record_id file_location distributed_parameters".split()
 )
-_FIELD_OPERATORS: Final = frozenset(
+FIELD_OPERATORS: Final = frozenset(
     "$eq $ne $gt $gte $lt $lte $in $nin $exists $type $size $mod $regex $options $not"
     " $elemMatch $all".split()
 )
@@ -100,7 +100,7 @@ def looks_like_query(value: JsonValue) -> bool:
         )
     if not isinstance(value, dict):
         return False
-    return not any(key in _FIELD_OPERATORS for key in value)
+    return not any(key in FIELD_OPERATORS for key in value)
 
 
 def envelopes_of(value: JsonValue) -> list[Envelope]:
