@@ -24,12 +24,12 @@ FLOORS = {
     "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
     " sources",
     "request": "request walk listing jobs demo input_folder",
-    "single steps": "find trial locate choose connect notebook_arguments processed",
+    "single steps": "find trial locate choose connect notebook_arguments processed earlier",
     "plan": "dispatch_plan",
     "all steps": "steps",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
-    "surface": "api command",
+    "surface": "api command verbs",
     "door": "cli __init__",
     "entry": "__main__",
 }
