@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
+from dispatch_core.earlier.read import folder_of_record
+from dispatch_core.earlier.record import SUFFIX, read_record, recorded_jobs
 from dispatch_core.engines.run_worker import is_job, name_of
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.disk import real_target
@@ -59,6 +62,12 @@ class JobFolder:
             yield from names
 
 
+def read_jobs(path: str | Path) -> JobFolder:
+    """The jobs of a worker folder, or of the record (``*.dispatch.json``) of one."""
+    is_record = str(path).endswith(SUFFIX) and os.path.isfile(path)
+    return read_recorded_folder(Path(path)) if is_record else read_job_folder(path)
+
+
 def read_job_folder(path: str | Path) -> JobFolder:
     """The jobs of the worker folder `path`; no job if its only content is the marker.
 
@@ -79,6 +88,25 @@ def read_job_folder(path: str | Path) -> JobFolder:
         what = "no worker folder with job files (0/*.json) in it"
         raise InvalidInput(Issue(what, str(path), "Name the output folder of a dispatch"))
     return JobFolder(folder, workers, tuple(sorted(set(strange) - {MARKER})))
+
+
+def read_recorded_folder(path: Path) -> JobFolder:
+    """The jobs of the worker folder that the record `path` describes, which may be gone.
+
+    Raises
+    ------
+    InvalidInput
+        It is not a record, or an old one without the names of its jobs.
+    """
+    record = read_record(path)
+    jobs = None if record is None else recorded_jobs(record, str(path))
+    if record is None or jobs is None:
+        what = "it is not a dispatch record" if record is None else "it does not name its jobs"
+        raise InvalidInput(Issue(what, str(path), "Name the output folder of a dispatch"))
+    names = iter([job.name for job in jobs])
+    sizes = record.get("worker_sizes") or [len(jobs)]
+    workers = {n: tuple(islice(names, int(size))) for n, size in enumerate(sizes)}
+    return JobFolder(folder_of_record(real_target(path)) or real_target(path), workers)
 
 
 def _read_workers(folder: Path, strange: list[str]) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,9 +16,6 @@ from dispatch_core.engines import run_worker
 from dispatch_core.engines.job_folder import JobFolder
 from dispatch_core.engines.order import Order
 
-Line = Callable[[str, str, str], None]
-"""Called with the state, the name and the rest of each line that a worker prints."""
-
 
 def run_here(
     jobs: JobFolder,
@@ -26,9 +24,11 @@ def run_here(
     *,
     parallel: int,
     only: Sequence[str] | None = None,
-    on_line: Line,
+    on_line: Callable[[str], None],
 ) -> list[str]:
-    """Run the jobs, `parallel` workers at once; the errors of workers that could not start.
+    """Run the jobs, `parallel` workers at once; what workers say that could not start.
+
+    `on_line` gets each line that a worker prints, such as ``done NAME 1.2 s``, in any thread.
 
     If this process is interrupted, every worker ends its command, and no mark is made.
     """
@@ -61,7 +61,9 @@ def _command(worker: Path, results: Path, order: Order, only: str | None) -> lis
     return [sys.executable, run_worker.__file__, str(worker), *options]
 
 
-def _run_all(commands: Sequence[Sequence[str]], parallel: int, on_line: Line) -> list[str]:
+def _run_all(
+    commands: Sequence[Sequence[str]], parallel: int, on_line: Callable[[str], None]
+) -> list[str]:
     workers = _Workers(on_line)
     pool = ThreadPoolExecutor(parallel)
     try:
@@ -76,27 +78,37 @@ def _run_all(commands: Sequence[Sequence[str]], parallel: int, on_line: Line) ->
 class _Workers:
     """The processes that run now."""
 
-    def __init__(self, on_line: Line) -> None:
+    def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._running: set[subprocess.Popen[str]] = set()
         self._is_ended = False
 
     def run(self, command: Sequence[str]) -> str:
-        """Run one worker to its end; what it says if its arguments are wrong."""
+        """Run one worker to its end; what it says if it could not start, else empty."""
         if self._is_ended:
             return ""
-        pipe = subprocess.PIPE
         with subprocess.Popen(  # noqa: S603 - our own program
-            command, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         ) as process:
             self._running.add(process)
-            assert process.stdout is not None and process.stderr is not None
-            for line in process.stdout:
-                state, name, rest = [*line.rstrip("\n").split(" ", 2), "", ""][:3]
-                self._on_line(state, name, rest)
-            errors = process.stderr.read()
+            if self._is_ended:  # since the first look
+                process.terminate()
+            lines = self._follow(process)
         self._running.discard(process)
-        return errors.strip()
+        return "\n".join(lines) if process.returncode == run_worker.INVALID_USE else ""
+
+    def _follow(self, process: subprocess.Popen[str]) -> list[str]:
+        """Pass on each line; the last lines, which say why a worker could not start."""
+        last: deque[str] = deque(maxlen=5)
+        for line in process.stdout or ():
+            last.append(line.rstrip("\n"))
+            self._on_line(last[-1])
+        return list(last)
 
     def end(self) -> None:
         """Ask every worker to stop; those that wait do not start."""

@@ -53,6 +53,9 @@ ABANDONED = 900.0
 """On a file system without locks: seconds between two signs of life of a worker, and seconds
 without one after which its job is free again."""
 
+INVALID_USE = 2
+"""The exit code of a worker that ran nothing."""
+
 POLL = 0.2
 _CANNOT_LOCK = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
@@ -96,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
         work = _prepared(given)
     except InvalidUse as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return INVALID_USE
     return run_jobs(jobs, work)
 
 

@@ -61,11 +61,16 @@ class Status:
         """The numbers of the workers that have a job in one of the states."""
         return [n for n, jobs in self.workers.items() if any(s in states for s in jobs.values())]
 
+    @property
+    def counted_states(self) -> str:
+        """The counts in words: "118 done, 2 failed"."""
+        shown = [f"{count:,} {state}" for state, count in self.counts.items() if count]
+        return ", ".join(shown) or "nothing to run"
+
     def summary(self) -> str:
-        """The counts in words: "118 done, 2 failed of 120 jobs in 16 workers"."""
-        shown = [f"{n:,} {state}" for state, n in self.counts.items() if n] or ["nothing to run"]
+        """All in words: "118 done, 2 failed of 120 jobs in 16 workers"."""
         jobs = counted(len(self.states), "job")
-        return f"{', '.join(shown)} of {jobs} in {counted(len(self.workers), 'worker')}"
+        return f"{self.counted_states} of {jobs} in {counted(len(self.workers), 'worker')}"
 
     def warnings(self) -> Iterator[str]:
         """What a user has to know about the marks, a sentence each."""
@@ -79,12 +84,17 @@ class Status:
     def to_json(self) -> dict[str, Any]:
         """The counts, and the names by state and worker, as a JSON object."""
         workers = [
-            {"worker": number, **{state: _in_state(jobs, state) for state in STATES}}
+            {"worker": number}
+            | {state.replace(" ", "_"): _in_state(jobs, state) for state in STATES}
             for number, jobs in self.workers.items()
         ]
-        counts: dict[str, Any] = {"jobs": len(self.states), **self.counts}
-        rest = {"interrupted": list(self.interrupted), "marks without a job": list(self.strangers)}
-        return {**counts, "workers": workers, **rest}
+        return {
+            "jobs": len(self.states),
+            **{state.replace(" ", "_"): count for state, count in self.counts.items()},
+            "workers": workers,
+            "interrupted": list(self.interrupted),
+            "marks_without_a_job": list(self.strangers),
+        }
 
 
 def _in_state(jobs: Mapping[str, State], state: State) -> list[str]:
