@@ -114,7 +114,11 @@ def _value(name: str, description: str, **more: Any) -> Option:
     return Option(name, "", description, **{"kind": "object", **more})
 
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "run": "run every job of a worker folder on this machine, to try a dispatch",
+    "status": "what is done, failed, running and not started",
+    "handover": "write beside a worker folder what starts it on Slurm, Snakemake, ...",
+}
 """Verb of the command line -> what it does, in the order of ``--help``."""
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -30,6 +30,7 @@ FLOORS = {
     "all steps": "steps",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
+    "after the dispatch": "engines",
     "surface": "api command verbs",
     "door": "cli __init__",
     "entry": "__main__",
@@ -41,6 +42,8 @@ THE_WORLD = frozenset(
     " asyncio multiprocessing distributed duckdb".split()
 )
 EDGES = {
+    "engines.local",
+    "engines.run_worker",
     "listing.cluster",
     "sources.inventory",
     "sources.gateway",

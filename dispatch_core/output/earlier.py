@@ -26,24 +26,25 @@ _BEGINNINGS = (
 
 def check_earlier_ledger(path: str | Path) -> None:
     """Raises `InvalidInput` if the file exists and is not an exclusion ledger."""
-    _refuse_other(path, "the exclusion ledger", "an exclusion ledger", _is_ledger)
+    refuse_other(path, "the exclusion ledger", "an exclusion ledger", _is_ledger)
 
 
 def check_earlier_request(path: str | Path) -> None:
     """Raises `InvalidInput` if the file exists and is not a saved request; a record is not one."""
-    _refuse_other(path, "the request", "a saved request", _is_request)
+    refuse_other(path, "the request", "a saved request", _is_request)
 
 
 def check_earlier_record(path: str | Path) -> None:
     """Raises `InvalidInput` if the file exists and is not a dispatch record."""
-    _refuse_other(
+    refuse_other(
         path, "the record", "a dispatch record", lambda path: read_record(path) is not None
     )
 
 
-def _refuse_other(
+def refuse_other(
     path: str | Path, output: str, expected: str, is_earlier: Callable[[Path], bool]
 ) -> None:
+    """Raises `InvalidInput` if the file exists, has content and is not an earlier output."""
     if path == STANDARD_OUTPUT or not _has_content(Path(path)) or is_earlier(Path(path)):
         return
     what = f"{output} is written here, but the existing file is not {expected}"
