@@ -47,8 +47,8 @@ class EarlierJob:
     name
         The name of the job if it is that of its content (in a record: as recorded), else
         empty: then `work` is its identity.
-    assets, records, locations
-        Names, record ids and locations of its assets; empty if unknown.
+    assets, records, locations, asset_ids
+        Names, record ids, locations and Code Ocean ids of its assets; empty if unknown.
     files
         Its files; None if it names none.
     parameters
@@ -57,6 +57,8 @@ class EarlierJob:
         The values that the assets of a group share as canonical JSON; empty without a group.
     query
         The query in the file; empty if there is none.
+    shape
+        How the file has the parameters; empty for a line of a record, and for a plan.
     """
 
     path: str
@@ -69,6 +71,7 @@ class EarlierJob:
     group: str = ""
     query: str = ""
     shape: Shape = ""
+    asset_ids: tuple[str, ...] = ()
 
     @property
     def work(self) -> Work | None:
@@ -134,6 +137,7 @@ class JobReader:
             group=_group_of(document),
             query=sys.intern(query) if isinstance(query, str) else "",
             shape=shape_of(document),
+            asset_ids=_texts(document, "asset_id") or (),
         )
 
     def _named(self, stem: str, document: Mapping[str, Any]) -> tuple[str, str]:
@@ -239,6 +243,7 @@ def earlier_job(job: Job) -> EarlierJob:
         files=files if has_files else None,
         parameters=sys.intern(canonical_text(job.parameters)),
         group="" if job.group_metadata is None else canonical_text(job.group_metadata),
+        asset_ids=tuple(one.asset.asset_id for one in job.assets),
     )
 
 
