@@ -115,6 +115,9 @@ def _value(name: str, description: str, **more: Any) -> Option:
 
 
 VERBS: dict[str, str] = {
+    "check": "find every fault of a folder or a zip of jobs that anybody made",
+    "compare": "list which jobs of two dispatches are new, gone, changed and the same",
+    "history": "list the dispatches that are recorded below a folder, newest first",
     "run": "run every job of a worker folder on this machine, to try a dispatch",
     "status": "what is done, failed, running and not started",
     "handover": "write beside a worker folder what starts it on Slurm, Snakemake, ...",

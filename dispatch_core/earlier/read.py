@@ -11,13 +11,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from dispatch_core.earlier.contents import Entry, folder_entries, zip_entries
-from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work
-from dispatch_core.earlier.record import SUFFIX, as_record, recorded_jobs
+from dispatch_core.earlier.contents import (
+    Entry,
+    folder_entries,
+    open_file,
+    open_zip,
+    zip_entries,
+)
+from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work, earlier_job
+from dispatch_core.earlier.record import MAX_RECORD, SUFFIX, as_record, recorded_jobs
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.job_model import Job
 from dispatch_core.text.strict_json import load_json
 
-Kind = Literal["folder", "zip", "record", "several"]
+Kind = Literal["folder", "zip", "record", "several", "plan"]
 
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 
@@ -32,14 +39,19 @@ class Earlier:
         The path or the file name.
     jobs
         In the order of the workers, as they are read; a job may come twice.
-    others
-        How many entries are not jobs.
+    not_jobs
+        Why each of the other entries is not a job.
     """
 
     label: str
     kind: Kind
     jobs: tuple[EarlierJob, ...]
-    others: int = 0
+    not_jobs: tuple[Issue, ...] = ()
+
+    @property
+    def others(self) -> int:
+        """How many entries are not jobs."""
+        return len(self.not_jobs)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -54,7 +66,7 @@ class Earlier:
         )
 
 
-def read_earlier(path: Path) -> Earlier:
+def read_earlier(path: Path, reader: JobReader | None = None) -> Earlier:
     """The earlier dispatch at `path`.
 
     Parameters
@@ -62,6 +74,8 @@ def read_earlier(path: Path) -> Earlier:
     path
         A worker folder (``0/<uuid>.json``), a zip or a record of one; or a folder that
         contains several of them, such as the one into which the app writes.
+    reader
+        Shared by dispatches that are read to be compared.
 
     Raises
     ------
@@ -69,33 +83,34 @@ def read_earlier(path: Path) -> Earlier:
         It is not there, is something else, or is an old record without the names of its
         jobs whose folder is gone.
     """
-    with _file_errors(path):
+    reader = reader or JobReader()
+    with file_errors(path):
         if not path.is_dir():
-            with open(path, "rb") as file:
-                return read_earlier_file(file, str(path), path)
+            with open_file(path) as file:
+                return read_earlier_file(file, str(path), path, reader)
         entries = os.listdir(path)
-        if _is_dispatch(path, entries):
-            return _read_jobs(str(path), "folder", folder_entries(path))
-        found = [read_earlier(one) for one in _dispatches_in(path, entries)]
+        if is_dispatch(path, entries):
+            return _read_jobs(str(path), "folder", folder_entries(path), reader)
+        found = [read_earlier(one, reader) for one in dispatches_in(path, entries)]
     if not found:
         raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
     return _together(str(path), found)
 
 
-def read_earlier_file(file: BinaryIO, name: str, path: Path | None = None) -> Earlier:
+def read_earlier_file(
+    file: BinaryIO, name: str, path: Path | None = None, reader: JobReader | None = None
+) -> Earlier:
     """The earlier dispatch in an open file, a zip or a record; raises as `read_earlier` does.
 
     ``path`` is where the file is, if it is on this machine: for an old record, its folder is
     read instead.
     """
+    reader = reader or JobReader()
     if zipfile.is_zipfile(file):
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return _read_jobs(name, "zip", zip_entries(archive))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise InvalidInput(Issue(f"it is not a readable zip: {error}", name)) from None
+        with open_zip(file, name) as archive:
+            return _read_jobs(name, "zip", zip_entries(archive), reader)
     file.seek(0)
-    record = as_record(load_json(file.read(), name))
+    record = as_record(load_json(_whole(file, name), name))
     if record is None:
         raise InvalidInput(Issue("it is neither a zip nor a dispatch record", name, _CHOOSE))
     jobs = recorded_jobs(record, name)
@@ -105,7 +120,19 @@ def read_earlier_file(file: BinaryIO, name: str, path: Path | None = None) -> Ea
     if folder is None or not folder.is_dir():
         what = "this record is from an older version, which did not record the jobs"
         raise InvalidInput(Issue(what, name, "Give its worker folder or zip instead"))
-    return read_earlier(folder)
+    return read_earlier(folder, reader)
+
+
+def earlier_of_jobs(label: str, jobs: Iterable[Job]) -> Earlier:
+    """The jobs of a plan, to be compared with an earlier dispatch; `label` names the plan."""
+    return Earlier(label, "plan", tuple(map(earlier_job, jobs)))
+
+
+def _whole(file: BinaryIO, name: str) -> bytes:
+    content = file.read(MAX_RECORD + 1)
+    if len(content) > MAX_RECORD:
+        raise InvalidInput(Issue(f"it is larger than {MAX_RECORD >> 20} MB", name, _CHOOSE))
+    return content
 
 
 def folder_of_record(record: Path) -> Path | None:
@@ -114,7 +141,7 @@ def folder_of_record(record: Path) -> Path | None:
     return record.with_name(name) if name and name != record.name else None
 
 
-def _is_dispatch(folder: Path, names: Iterable[str]) -> bool:
+def is_dispatch(folder: Path, names: Iterable[str]) -> bool:
     """Whether a folder has workers, or is one: numbered folders or job files."""
     return any(_is_worker(folder, name) or _is_job_file(name) for name in names)
 
@@ -127,7 +154,7 @@ def _is_job_file(name: str) -> bool:
     return name.endswith(".json") and not name.endswith((SUFFIX, ".request.json"))
 
 
-def _dispatches_in(root: Path, names: Iterable[str]) -> Iterator[Path]:
+def dispatches_in(root: Path, names: Iterable[str]) -> Iterator[Path]:
     """The records in `root`, and the worker folders and zips without one, by name."""
     paths = [root / name for name in sorted(names) if not name.startswith(".")]
     records = [one for one in paths if one.name.endswith(SUFFIX)]
@@ -135,32 +162,40 @@ def _dispatches_in(root: Path, names: Iterable[str]) -> Iterator[Path]:
     yield from records
     for path in paths:
         if path.is_dir():
-            is_one = path not in covered and _is_dispatch(path, os.listdir(path))
+            is_one = path not in covered and is_dispatch(path, os.listdir(path))
         else:
-            is_one = path.name.endswith(".zip") and zipfile.is_zipfile(path)
+            is_one = path.name.endswith(".zip") and path.is_file() and zipfile.is_zipfile(path)
         if is_one:
             yield path
 
 
-def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry]) -> Earlier:
-    reader, jobs, others = JobReader(), list[EarlierJob](), 0
+def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry], reader: JobReader) -> Earlier:
+    jobs, not_jobs = list[EarlierJob](), list[Issue]()
     for entry in entries:
+        if entry.kind == "stopped":
+            what = f"it cannot be read to its end: {entry.reason}"
+            raise InvalidInput(Issue(what, label, "Give the dispatch as it was written"))
         try:
             if entry.content is None:
-                raise InvalidInput(Issue("it is not a file", entry.path))
+                raise InvalidInput(Issue(_not_a_file(entry), entry.path))
             jobs.append(reader.read(entry.path, entry.content))
-        except InvalidInput:
-            others += 1
-    return Earlier(label, kind, tuple(jobs), others)
+        except InvalidInput as error:
+            not_jobs += error.issues
+    return Earlier(label, kind, tuple(jobs), tuple(not_jobs))
+
+
+def _not_a_file(entry: Entry) -> str:
+    return "an empty folder" if entry.kind == "folder" else entry.reason
 
 
 def _together(label: str, found: list[Earlier]) -> Earlier:
     jobs = tuple(job for one in found for job in one.jobs)
-    return Earlier(label, "several", jobs, sum(one.others for one in found))
+    not_jobs = (issue for one in found for issue in one.not_jobs)
+    return Earlier(label, "several", jobs, tuple(not_jobs))
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
+def file_errors(path: Path) -> Iterator[None]:
     """Errors of the disk as `InvalidInput` about `path`."""
     try:
         yield

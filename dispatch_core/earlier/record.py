@@ -13,6 +13,12 @@ from dispatch_core.types import JsonValue
 
 SUFFIX = ".dispatch.json"
 
+VERSION = 2
+"""The latest kind of record that this version reads."""
+
+MAX_RECORD = 256 << 20
+"""The largest record that is read, in bytes."""
+
 
 def read_record(path: Path) -> dict[str, Any] | None:
     """The dispatch record in the file `path`, or None if the file is something else."""
@@ -26,7 +32,7 @@ def as_record(value: JsonValue) -> dict[str, Any] | None:
     """`value` if it is a dispatch record, else None."""
     is_record = (
         isinstance(value, dict)
-        and isinstance(value.get("record"), int)
+        and type(value.get("record")) is int
         and isinstance(value.get("request"), dict)
     )
     return value if isinstance(value, dict) and is_record else None
