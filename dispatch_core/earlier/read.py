@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from dispatch_core.earlier.contents import Entry, folder_entries, zip_entries
 from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work
-from dispatch_core.earlier.record import SUFFIX, as_record, recorded_jobs
+from dispatch_core.earlier.record import SUFFIX, as_record, read_record, recorded_jobs
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.strict_json import load_json
 
 Kind = Literal["folder", "zip", "record", "several"]
+
+_RESULTS = ".results"
+"""How the name of a folder with the results of a run ends."""
 
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 
@@ -34,12 +37,18 @@ class Earlier:
         In the order of the workers, as they are read; a job may come twice.
     others
         How many entries are not jobs.
+    unread
+        Files that cannot be read, each with the reason: jobs perhaps.
+    dispatched_at
+        When, in ISO 8601; empty if no record says so.
     """
 
     label: str
     kind: Kind
     jobs: tuple[EarlierJob, ...]
     others: int = 0
+    unread: tuple[str, ...] = ()
+    dispatched_at: str = ""
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -69,17 +78,38 @@ def read_earlier(path: Path) -> Earlier:
         It is not there, is something else, or is an old record without the names of its
         jobs whose folder is gone.
     """
+    places = dispatches_at(path)
+    if places == [path]:
+        return _read_one(path)
+    if not places:
+        raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
+    return _together(str(path), [_read_one(one) for one in places])
+
+
+def dispatches_at(path: Path) -> list[Path]:
+    """The dispatches at `path`: itself, or those that a folder contains, perhaps none.
+
+    Raises
+    ------
+    InvalidInput
+        It is not there, or cannot be read.
+    """
     with _file_errors(path):
         if not path.is_dir():
-            with open(path, "rb") as file:
-                return read_earlier_file(file, str(path), path)
-        entries = os.listdir(path)
-        if _is_dispatch(path, entries):
-            return _read_jobs(str(path), "folder", folder_entries(path))
-        found = [read_earlier(one) for one in _dispatches_in(path, entries)]
-    if not found:
-        raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
-    return _together(str(path), found)
+            path.stat()
+            return [path]
+        names = os.listdir(path)
+        return [path] if _is_dispatch(path, names) else list(_dispatches_in(path, names))
+
+
+def _read_one(path: Path) -> Earlier:
+    with _file_errors(path):
+        if path.is_dir():
+            record = read_record(path.with_name(f"{path.name}{SUFFIX}")) if path.name else None
+            read = _read_jobs(str(path), "folder", folder_entries(path))
+            return replace(read, dispatched_at=_time_of(record or {}))
+        with open(path, "rb") as file:
+            return read_earlier_file(file, str(path), path)
 
 
 def read_earlier_file(file: BinaryIO, name: str, path: Path | None = None) -> Earlier:
@@ -100,12 +130,18 @@ def read_earlier_file(file: BinaryIO, name: str, path: Path | None = None) -> Ea
         raise InvalidInput(Issue("it is neither a zip nor a dispatch record", name, _CHOOSE))
     jobs = recorded_jobs(record, name)
     if jobs is not None:
-        return Earlier(name, "record", jobs)
+        return Earlier(name, "record", jobs, dispatched_at=_time_of(record))
     folder = folder_of_record(path) if path is not None else None
     if folder is None or not folder.is_dir():
         what = "this record is from an older version, which did not record the jobs"
         raise InvalidInput(Issue(what, name, "Give its worker folder or zip instead"))
-    return read_earlier(folder)
+    return replace(read_earlier(folder), dispatched_at=_time_of(record))
+
+
+def _time_of(record: Mapping[str, Any]) -> str:
+    """When the dispatch of a record was made; empty if it does not say."""
+    when = record.get("dispatched_at")
+    return when if isinstance(when, str) else ""
 
 
 def folder_of_record(record: Path) -> Path | None:
@@ -114,49 +150,84 @@ def folder_of_record(record: Path) -> Path | None:
     return record.with_name(name) if name and name != record.name else None
 
 
-def _is_dispatch(folder: Path, names: Iterable[str]) -> bool:
-    """Whether a folder has workers, or is one: numbered folders or job files."""
-    return any(_is_worker(folder, name) or _is_job_file(name) for name in names)
+def _is_dispatch(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder has workers, or is one: numbered folders or job files.
+
+    One with records or zips contains several dispatches, whatever else is in it.
+    """
+    if any(name.endswith((SUFFIX, ".zip")) for name in names):
+        return False
+    return _has_workers(folder, names) or any(map(_is_job_file, names))
+
+
+def _has_workers(folder: Path, names: Iterable[str]) -> bool:
+    return any(_is_worker(folder, name) for name in names)
 
 
 def _is_worker(folder: Path, name: str) -> bool:
-    return name.isdecimal() and (folder / name).is_dir()
+    """Whether it is numbered and has job files, or is empty: ``2026`` may be a year."""
+    if not name.isdecimal() or not (folder / name).is_dir():
+        return False
+    names = os.listdir(folder / name)
+    return not names or any(map(_is_job_file, names))
 
 
 def _is_job_file(name: str) -> bool:
-    return name.endswith(".json") and not name.endswith((SUFFIX, ".request.json"))
+    is_other = name.startswith(".") or name.endswith((SUFFIX, ".request.json"))
+    return name.endswith(".json") and not is_other
 
 
-def _dispatches_in(root: Path, names: Iterable[str]) -> Iterator[Path]:
-    """The records in `root`, and the worker folders and zips without one, by name."""
+def _dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -> Iterator[Path]:
+    """The records in `root`, and the worker folders and zips without one, by name.
+
+    Folders of `root` are searched too, but not the folders in them: they may be results.
+    """
     paths = [root / name for name in sorted(names) if not name.startswith(".")]
     records = [one for one in paths if one.name.endswith(SUFFIX)]
     covered = {folder_of_record(one) for one in records}
     yield from records
     for path in paths:
-        if path.is_dir():
-            is_one = path not in covered and _is_dispatch(path, os.listdir(path))
-        else:
-            is_one = path.name.endswith(".zip") and zipfile.is_zipfile(path)
-        if is_one:
-            yield path
+        if not path.is_dir():
+            if path.name.endswith(".zip"):  # a damaged one is an error, not skipped
+                yield path
+        elif path not in covered and not path.name.endswith(_RESULTS):
+            yield from _dispatches_of(path, is_inner)
+
+
+def _dispatches_of(folder: Path, is_inner: bool) -> Iterator[Path]:
+    """A folder in a root: itself if it is a dispatch, else those in it."""
+    names = os.listdir(folder)
+    if _has_workers(folder, names) if is_inner else _is_dispatch(folder, names):
+        yield folder
+    elif not is_inner:
+        yield from _dispatches_in(folder, names, is_inner=True)
 
 
 def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry]) -> Earlier:
-    reader, jobs, others = JobReader(), list[EarlierJob](), 0
+    reader, jobs, others, unread = JobReader(), list[EarlierJob](), 0, list[str]()
     for entry in entries:
         try:
             if entry.content is None:
                 raise InvalidInput(Issue("it is not a file", entry.path))
+            if _is_hidden(entry.path):
+                raise InvalidInput(Issue("it is hidden, as an unfinished write is", entry.path))
             jobs.append(reader.read(entry.path, entry.content))
         except InvalidInput:
             others += 1
-    return Earlier(label, kind, tuple(jobs), others)
+        if entry.kind in ("unreadable", "too_large"):
+            unread.append(f"{entry.path} ({entry.reason})")
+    return Earlier(label, kind, tuple(jobs), others, tuple(unread))
+
+
+def _is_hidden(path: str) -> bool:
+    return path.startswith(".") or "/." in path
 
 
 def _together(label: str, found: list[Earlier]) -> Earlier:
     jobs = tuple(job for one in found for job in one.jobs)
-    return Earlier(label, "several", jobs, sum(one.others for one in found))
+    unread = tuple(f"{one.label}: {file}" for one in found for file in one.unread)
+    when = max(one.dispatched_at for one in found)
+    return Earlier(label, "several", jobs, sum(one.others for one in found), unread, when)
 
 
 @contextmanager
