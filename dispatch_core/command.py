@@ -52,6 +52,7 @@ from dispatch_core.request import (
     override_request,
 )
 from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.job_names import read_job_names
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Filter, Pipeline
@@ -94,7 +95,8 @@ def _run(given: argparse.Namespace) -> int:
         _print_unchecked(given, request, settings)
     target = _outputs(given, (*_inputs(given), *files.read, *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
-        plan = plan_dispatch(request, source, lister, progress, cluster, results)
+        outputs = _own_outputs(given, target)
+        plan = plan_dispatch(request, source, lister, progress, cluster, results, outputs)
     print_plan(plan, whole=bool(given.plan))
     if given.print_request:
         print(request_line(plan))
@@ -160,6 +162,17 @@ def _records(given: argparse.Namespace, target: Target) -> Iterator[Path]:
     """The files that may be the record of an earlier dispatch."""
     named = (given.request, target.record_file)
     yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
+
+
+def _own_outputs(given: argparse.Namespace, target: Target) -> Iterator[str | Path]:
+    """What does not count as an earlier dispatch: the outputs, and the record to replay.
+
+    With another ``--not_in`` the record is an earlier dispatch like any other.
+    """
+    outputs = [target.folder, target.archive, target.record_file]
+    if not given.not_in:
+        outputs.append(given.request)
+    yield from (one for one in outputs if one and one != STANDARD_OUTPUT)
 
 
 def _settings(given: argparse.Namespace) -> SourceSettings:
@@ -240,6 +253,7 @@ def _request(given: argparse.Namespace, files: InputFiles) -> DispatchRequest:
     changes |= _chosen_assets(given, files.asset_list)
     changes |= _chosen_parameters(given, files.parameters)
     changes |= _chosen_code(given)
+    changes |= _chosen_jobs(given)
     return override_request(base, **changes)
 
 
@@ -295,6 +309,17 @@ def _chosen_code(given: argparse.Namespace) -> dict[str, Any]:
     if text.lstrip().startswith(("{", "[")):
         return {"analysis_code": load_json(text, option)}
     return {"analysis_code": load_json(_read(text, option), _shown_name(text, option))}
+
+
+def _chosen_jobs(given: argparse.Namespace) -> dict[str, Any]:
+    """The names of the jobs to dispatch, in the file that the option names."""
+    path, option = given.only_jobs, "--only_jobs"
+    if not path:
+        return {}
+    if path == given.request == STANDARD_OUTPUT:
+        what = "standard input is already that of --request"
+        raise InvalidInput(Issue(what, option, "Give a file for one of them"))
+    return {"only_jobs": read_job_names(_read(path, option), _shown_name(path, option))}
 
 
 def _input_directory(given: argparse.Namespace) -> Path:
@@ -372,7 +397,7 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
     """The files that options name; those of the input folder and of the sources come on top."""
-    named = [given.request, given.parameters_schema]
+    named = [given.request, given.parameters_schema, given.only_jobs]
     if given.analysis_code and not given.analysis_code.lstrip().startswith(("{", "[")):
         named.append(given.analysis_code)
     if (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -80,13 +80,35 @@ def _job_set(one: MergedSet) -> JobSet:
     return JobSet(one.values, one.distributed, canonical_text(one.values))
 
 
+def choose_jobs(jobs: Sequence[Job], names: Container[str]) -> KeptJobs:
+    """The jobs with one of these names, with a ledger row for each other one."""
+    kept = tuple(job for job in jobs if job.name in names)
+    return KeptJobs(kept, tuple(_not_chosen(job) for job in jobs if job.name not in names))
+
+
+def exclude_before(jobs: Sequence[Job], messages: Mapping[str, str]) -> KeptJobs:
+    """The jobs without a message, with a ledger row for each other one.
+
+    `messages` maps the name of a job to the earlier dispatch that has it.
+    """
+    return _without(jobs, messages, _before)
+
+
 def exclude_processed(jobs: Sequence[Job], messages: Mapping[str, str]) -> KeptJobs:
     """The jobs without a message, with a ledger row for each other one.
 
     `messages` maps the name of a job to who processed it, when, and where the results are.
     """
+    return _without(jobs, messages, _processed)
+
+
+def _without(
+    jobs: Sequence[Job], messages: Mapping[str, str], row: Callable[[Job, str], Exclusion]
+) -> KeptJobs:
+    if not messages:
+        return KeptJobs(tuple(jobs))
     kept = tuple(job for job in jobs if job.name not in messages)
-    rows = (_processed(job, messages[job.name]) for job in jobs if job.name in messages)
+    rows = (row(job, messages[job.name]) for job in jobs if job.name in messages)
     return KeptJobs(kept, tuple(rows))
 
 
@@ -141,6 +163,16 @@ def _repeat(job: Job) -> Exclusion:
     return replace(
         _job_row(job, Reason.DUPLICATE, message, "Nothing: the job is included once"), stage="jobs"
     )
+
+
+def _not_chosen(job: Job) -> Exclusion:
+    message = f"only_jobs does not name it ({job.name})"
+    return _job_row(job, Reason.NOT_CHOSEN, message, "Nothing; or add its name to --only_jobs")
+
+
+def _before(job: Job, message: str) -> Exclusion:
+    action = "Nothing; or dispatch it again without this path in --not_in"
+    return _job_row(job, Reason.DISPATCHED_BEFORE, message, action)
 
 
 def _processed(job: Job, message: str) -> Exclusion:

@@ -269,6 +269,22 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         _value("parameters", "the content of analysis_parameters.json"),
         _same("parameters_schema", "JSON Schema that each parameter set must meet", **_FILE),
     ),
+    "earlier dispatches": (
+        _same(
+            "not_in",
+            "earlier dispatches, whose jobs are excluded: worker folders, zips, records, or "
+            "folders with several of them",
+            kind="paths",
+            metavar="PATH,...",
+            default=(),
+        ),
+        _same(
+            "only_jobs",
+            "dispatch only these jobs: a file with their names, paths or <job>.failed entries, one "
+            "a line or as a JSON list (-: read it from standard input)",
+            **_FILE,
+        ),
+    ),
     "already processed": (
         _chosen(
             "skip_processed",

@@ -229,6 +229,8 @@ class DispatchRequest(_Frozen):
     parameters_schema: dict[str, Any] | None = _option("parameters_schema")
     fixed_parameters: FixedParameters | None = _option("fixed_parameters")
 
+    not_in: FieldPaths = _option("not_in")
+    only_jobs: TextList | None = _option("only_jobs")
     skip_processed: SkipProcessed | None = _option("skip_processed")
     analysis_code: AnalysisCode | None = _option("analysis_code")
     run_anyway: TextList = _option("run_anyway")

@@ -26,7 +26,7 @@ Filter = dict[str, Any]
 Pipeline = list[dict[str, Any]]
 """A parsed MongoDB aggregation pipeline."""
 
-Stage = Literal["input", "assets", "grouping", "files", "jobs", "processed", "workers"]
+Stage = Literal["input", "assets", "grouping", "files", "jobs", "before", "processed", "workers"]
 
 JobFormat = Literal["seed", "pipeline"]
 """The shape of ``distributed_parameters`` in a job: a list of one object, or the object."""
@@ -86,6 +86,8 @@ class Reason(StrEnum):
     CANNOT_CHOOSE = "cannot_choose", "files", "data"
     NOT_NEWEST = "not_newest", "files", "requested"
     NOT_LARGEST = "not_largest", "files", "requested"
+    NOT_CHOSEN = "not_chosen", "jobs", "requested"
+    DISPATCHED_BEFORE = "dispatched_before", "before", "requested"
     ALREADY_PROCESSED = "already_processed", "processed", "requested"
     OVER_THE_CAP = "over_the_cap", "workers", "requested"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from dispatch_core.earlier.contents import (
     Entry,
@@ -19,12 +19,21 @@ from dispatch_core.earlier.contents import (
     zip_entries,
 )
 from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work, earlier_job
-from dispatch_core.earlier.record import MAX_RECORD, SUFFIX, as_record, recorded_jobs
+from dispatch_core.earlier.record import (
+    MAX_RECORD,
+    SUFFIX,
+    as_record,
+    read_record,
+    recorded_jobs,
+)
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.job_model import Job
 from dispatch_core.text.strict_json import load_json
 
 Kind = Literal["folder", "zip", "record", "several", "plan"]
+
+_RESULTS = ".results"
+"""How the name of a folder with the results of a run ends."""
 
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 
@@ -41,12 +50,18 @@ class Earlier:
         In the order of the workers, as they are read; a job may come twice.
     not_jobs
         Why each of the other entries is not a job.
+    unread
+        Files that cannot be read, each with the reason: jobs perhaps.
+    dispatched_at
+        When, in ISO 8601; empty if no record says so.
     """
 
     label: str
     kind: Kind
     jobs: tuple[EarlierJob, ...]
     not_jobs: tuple[Issue, ...] = ()
+    unread: tuple[str, ...] = ()
+    dispatched_at: str = ""
 
     @property
     def others(self) -> int:
@@ -84,17 +99,38 @@ def read_earlier(path: Path, reader: JobReader | None = None) -> Earlier:
         jobs whose folder is gone.
     """
     reader = reader or JobReader()
+    places = dispatches_at(path)
+    if places == [path]:
+        return _read_one(path, reader)
+    if not places:
+        raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
+    return _together(str(path), [_read_one(one, reader) for one in places])
+
+
+def dispatches_at(path: Path) -> list[Path]:
+    """The dispatches at `path`: itself, or those that a folder contains, perhaps none.
+
+    Raises
+    ------
+    InvalidInput
+        It is not there, or cannot be read.
+    """
     with file_errors(path):
         if not path.is_dir():
-            with open_file(path) as file:
-                return read_earlier_file(file, str(path), path, reader)
-        entries = os.listdir(path)
-        if is_dispatch(path, entries):
-            return _read_jobs(str(path), "folder", folder_entries(path), reader)
-        found = [read_earlier(one, reader) for one in dispatches_in(path, entries)]
-    if not found:
-        raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
-    return _together(str(path), found)
+            path.stat()
+            return [path]
+        names = os.listdir(path)
+        return [path] if is_dispatch(path, names) else list(dispatches_in(path, names))
+
+
+def _read_one(path: Path, reader: JobReader) -> Earlier:
+    with file_errors(path):
+        if path.is_dir():
+            record = read_record(path.with_name(f"{path.name}{SUFFIX}")) if path.name else None
+            read = _read_jobs(str(path), "folder", folder_entries(path), reader)
+            return replace(read, dispatched_at=_time_of(record or {}))
+        with open_file(path) as file:
+            return read_earlier_file(file, str(path), path, reader)
 
 
 def read_earlier_file(
@@ -115,12 +151,18 @@ def read_earlier_file(
         raise InvalidInput(Issue("it is neither a zip nor a dispatch record", name, _CHOOSE))
     jobs = recorded_jobs(record, name)
     if jobs is not None:
-        return Earlier(name, "record", jobs)
+        return Earlier(name, "record", jobs, dispatched_at=_time_of(record))
     folder = folder_of_record(path) if path is not None else None
     if folder is None or not folder.is_dir():
         what = "this record is from an older version, which did not record the jobs"
         raise InvalidInput(Issue(what, name, "Give its worker folder or zip instead"))
-    return read_earlier(folder, reader)
+    return replace(read_earlier(folder, reader), dispatched_at=_time_of(record))
+
+
+def _time_of(record: Mapping[str, Any]) -> str:
+    """When the dispatch of a record was made; empty if it does not say."""
+    when = record.get("dispatched_at")
+    return when if isinstance(when, str) else ""
 
 
 def earlier_of_jobs(label: str, jobs: Iterable[Job]) -> Earlier:
@@ -141,36 +183,61 @@ def folder_of_record(record: Path) -> Path | None:
     return record.with_name(name) if name and name != record.name else None
 
 
-def is_dispatch(folder: Path, names: Iterable[str]) -> bool:
-    """Whether a folder has workers, or is one: numbered folders or job files."""
-    return any(_is_worker(folder, name) or _is_job_file(name) for name in names)
+def is_dispatch(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder has workers, or is one: numbered folders or job files.
+
+    One with records or zips contains several dispatches, whatever else is in it.
+    """
+    if any(name.endswith((SUFFIX, ".zip")) for name in names):
+        return False
+    return _has_workers(folder, names) or any(map(_is_job_file, names))
+
+
+def _has_workers(folder: Path, names: Iterable[str]) -> bool:
+    return any(_is_worker(folder, name) for name in names)
 
 
 def _is_worker(folder: Path, name: str) -> bool:
-    return name.isdecimal() and (folder / name).is_dir()
+    """Whether it is numbered and has job files, or is empty: ``2026`` may be a year."""
+    if not name.isdecimal() or not (folder / name).is_dir():
+        return False
+    names = os.listdir(folder / name)
+    return not names or any(map(_is_job_file, names))
 
 
 def _is_job_file(name: str) -> bool:
-    return name.endswith(".json") and not name.endswith((SUFFIX, ".request.json"))
+    is_other = name.startswith(".") or name.endswith((SUFFIX, ".request.json"))
+    return name.endswith(".json") and not is_other
 
 
-def dispatches_in(root: Path, names: Iterable[str]) -> Iterator[Path]:
-    """The records in `root`, and the worker folders and zips without one, by name."""
+def dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -> Iterator[Path]:
+    """The records in `root`, and the worker folders and zips without one, by name.
+
+    Folders of `root` are searched too, but not the folders in them: they may be results.
+    """
     paths = [root / name for name in sorted(names) if not name.startswith(".")]
     records = [one for one in paths if one.name.endswith(SUFFIX)]
     covered = {folder_of_record(one) for one in records}
     yield from records
     for path in paths:
-        if path.is_dir():
-            is_one = path not in covered and is_dispatch(path, os.listdir(path))
-        else:
-            is_one = path.name.endswith(".zip") and path.is_file() and zipfile.is_zipfile(path)
-        if is_one:
-            yield path
+        if not path.is_dir():
+            if path.name.endswith(".zip"):  # a damaged one is an error, not skipped
+                yield path
+        elif path not in covered and not path.name.endswith(_RESULTS):
+            yield from _dispatches_of(path, is_inner)
+
+
+def _dispatches_of(folder: Path, is_inner: bool) -> Iterator[Path]:
+    """A folder in a root: itself if it is a dispatch, else those in it."""
+    names = os.listdir(folder)
+    if _has_workers(folder, names) if is_inner else is_dispatch(folder, names):
+        yield folder
+    elif not is_inner:
+        yield from dispatches_in(folder, names, is_inner=True)
 
 
 def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry], reader: JobReader) -> Earlier:
-    jobs, not_jobs = list[EarlierJob](), list[Issue]()
+    jobs, not_jobs, unread = list[EarlierJob](), list[Issue](), list[str]()
     for entry in entries:
         if entry.kind == "stopped":
             what = f"it cannot be read to its end: {entry.reason}"
@@ -178,20 +245,30 @@ def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry], reader: JobRead
         try:
             if entry.content is None:
                 raise InvalidInput(Issue(_not_a_file(entry), entry.path))
+            if _is_hidden(entry.path):
+                raise InvalidInput(Issue("it is hidden, as an unfinished write is", entry.path))
             jobs.append(reader.read(entry.path, entry.content))
         except InvalidInput as error:
             not_jobs += error.issues
-    return Earlier(label, kind, tuple(jobs), tuple(not_jobs))
+        if entry.kind in ("unreadable", "too_large"):
+            unread.append(f"{entry.path} ({entry.reason})")
+    return Earlier(label, kind, tuple(jobs), tuple(not_jobs), tuple(unread))
 
 
 def _not_a_file(entry: Entry) -> str:
     return "an empty folder" if entry.kind == "folder" else entry.reason
 
 
+def _is_hidden(path: str) -> bool:
+    return path.startswith(".") or "/." in path
+
+
 def _together(label: str, found: list[Earlier]) -> Earlier:
     jobs = tuple(job for one in found for job in one.jobs)
-    not_jobs = (issue for one in found for issue in one.not_jobs)
-    return Earlier(label, "several", jobs, tuple(not_jobs))
+    not_jobs = tuple(issue for one in found for issue in one.not_jobs)
+    unread = tuple(f"{one.label}: {file}" for one in found for file in one.unread)
+    when = max(one.dispatched_at for one in found)
+    return Earlier(label, "several", jobs, not_jobs, unread, when)
 
 
 @contextmanager

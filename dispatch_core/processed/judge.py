@@ -22,6 +22,7 @@ from dispatch_core.processed.results import (
 )
 from dispatch_core.request import DispatchRequest
 from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.job_names import job_names
 from dispatch_core.types import Progress, SkipProcessed, no_progress
 
 
@@ -94,11 +95,6 @@ class Processed:
         parts = [f"{counts[verdict]:,} {verdict}" for verdict in Verdict if counts[verdict]]
         new = f"{job_count - len(self.findings):,} new"
         return f"{'; '.join([*parts, new])} (by {self.frame})"
-
-
-def job_names(names: Iterable[str]) -> frozenset[str]:
-    """The names of jobs, which may be given as the names of their files."""
-    return frozenset(name.removesuffix(".json") for name in names)
 
 
 def check_processed(

@@ -10,7 +10,7 @@ import streamlit as st
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.output.deliver import Delivery, deliver
-from dispatch_core.output.root import LONGEST_NAME, folder_below
+from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
 from dispatch_core.output.target import Target
 from dispatch_core.output.zip import write_zip
 from dispatch_core.request import load_request

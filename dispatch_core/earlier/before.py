@@ -1,0 +1,182 @@
+"""Which jobs an earlier dispatch has: read once from the disk, then set arithmetic."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dispatch_core.earlier.jobs import Work, work_of
+from dispatch_core.earlier.read import Earlier, dispatches_at, folder_of_record, read_earlier
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.job_model import Job
+from dispatch_core.text.words import counted
+from dispatch_core.types import Progress, no_progress
+
+_OPTION = "--not_in"
+_REPLACED = re.compile(r"\.replaced-[0-9]+$")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """The jobs of earlier dispatches.
+
+    Attributes
+    ----------
+    names, works
+        The name of a job, or the work of one that is not named after its content -> the
+        dispatch that has it, with its date if that is known: the latest, if several do.
+    dispatches
+        How many were read.
+    notes
+        Warnings about what was read.
+    """
+
+    names: Mapping[str, str]
+    works: Mapping[Work, str]
+    dispatches: int
+    notes: tuple[str, ...] = ()
+
+    def found(self, jobs: Iterable[Job]) -> dict[str, str]:
+        """The name of each of `jobs` that an earlier dispatch has -> which one, and when."""
+        found: dict[str, str] = {}
+        for job in jobs:
+            dispatch = self.names.get(job.name)
+            if dispatch is not None:
+                found[job.name] = f"dispatched before: {dispatch}"
+            elif self.works and (dispatch := self.works.get(work_of(job))) is not None:
+                found[job.name] = f"dispatched before, under another name: {dispatch}"
+        return found
+
+
+def read_before(
+    paths: Sequence[str],
+    outputs: Iterable[str | Path] = (),
+    root: Path | None = None,
+    progress: Progress = no_progress,
+) -> Before:
+    """The jobs of the earlier dispatches at `paths`.
+
+    Parameters
+    ----------
+    paths
+        Worker folders, zips, records, or folders with several of them.
+    outputs
+        Where this dispatch is written. What an earlier run of it wrote there, and what was
+        moved aside for it, is not an earlier dispatch if a folder of `paths` contains it.
+    root
+        If given, every path must be below it, with links resolved.
+
+    Raises
+    ------
+    InvalidInput
+        With every issue: a path is absent, cannot be read, is an output, or has no job.
+    """
+    own = {os.path.realpath(one) for one in outputs}
+    given = list(dict.fromkeys(map(Path, paths)))
+    places, found = list[Path](), list[Earlier]()
+    notes, issues = list[str](), list[Issue]()
+    for path in given:
+        try:
+            places += _places_at(path, own, root, notes)
+        except InvalidInput as error:
+            issues += error.issues
+    for number, place in enumerate(dict.fromkeys(places)):
+        progress("earlier", number, len(places))
+        try:
+            found.append(read_earlier(place))
+            notes += _notes_on(found[-1], place, place in given)
+        except InvalidInput as error:
+            issues += error.issues
+    if issues:
+        raise InvalidInput([_of_option(issue) for issue in issues])
+    return _before_of(found, notes)
+
+
+def check_below(root: Path, places: Iterable[Path]) -> None:
+    """Raises `InvalidInput` if one of `places` is not in `root`, with links resolved."""
+    inside = os.path.realpath(root)
+    for place in places:
+        for one in (place, folder_of_record(place) or place):
+            if os.path.commonpath((inside, os.path.realpath(one))) != inside:
+                what = "it is not in the folder into which the app writes"
+                raise InvalidInput(Issue(what, str(place), f"Give a path below {root}"))
+
+
+def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[str]) -> list[Path]:
+    """The dispatches at `path`, without the outputs of this one."""
+    if root is not None:
+        check_below(root, [path])
+    places = dispatches_at(path)
+    if root is not None:
+        check_below(root, places)
+    outputs = [place for place in places if _is_output(place, own)]
+    if outputs == [path] == places:
+        action = "Give the folder with the earlier dispatches, or choose another output"
+        raise InvalidInput(Issue("it is the output of this dispatch", str(path), action))
+    if outputs:
+        notes.append(
+            f"{outputs[0]} is the output of this dispatch: its jobs do not count as "
+            "dispatched before"
+        )
+    if not places:
+        _require_no_candidate(path)
+        notes.append(f"{path} contains no dispatch yet: no job counts as dispatched before")
+    return [place for place in places if place not in outputs]
+
+
+def _is_output(place: Path, own: Collection[str]) -> bool:
+    """Whether `place` is an output of this dispatch, its record, or was moved aside for it."""
+    real = Path(os.path.realpath(place))
+    folder = folder_of_record(real) or real
+    first = folder.with_name(_REPLACED.sub("", folder.name)) if folder.name else folder
+    return any(str(one) in own for one in (real, folder, first))
+
+
+def _require_no_candidate(folder: Path) -> None:
+    """Raises `InvalidInput` if a folder without a dispatch may be the wrong one.
+
+    Logs and ledgers may be there before the first dispatch is.
+    """
+    for entry in sorted(folder.iterdir()):
+        is_request = entry.name.endswith(".request.json")
+        is_candidate = entry.is_dir() or entry.suffix in (".json", ".zip")
+        if is_candidate and not is_request and not entry.name.startswith("."):
+            what = f"it contains no job and no record of a dispatch, but {entry.name}"
+            action = "Give the folder that contains the dispatches, or an empty one"
+            raise InvalidInput(Issue(what, str(folder), action))
+
+
+def _notes_on(read: Earlier, place: Path, is_given: bool) -> Iterator[str]:
+    """The warnings about one dispatch.
+
+    Raises
+    ------
+    InvalidInput
+        A file cannot be read, or a path that was given has no job.
+    """
+    if read.unread:
+        what = f"{counted(len(read.unread), 'file')} cannot be read, the first: {read.unread[0]}"
+        raise InvalidInput(Issue(what, str(place), "Correct or remove it"))
+    if read.others and not read.jobs and is_given:
+        what = f"it has no job, but {counted(read.others, 'other item')}"
+        raise InvalidInput(Issue(what, str(place), "Give a worker folder, a zip or a record"))
+    if read.others:
+        yield f"{place} has {counted(read.others, 'item')} that cannot be read as a job"
+
+
+def _before_of(found: Sequence[Earlier], notes: Sequence[str]) -> Before:
+    names: dict[str, str] = {}
+    works: dict[Work, str] = {}
+    for one in sorted(found, key=lambda one: one.dispatched_at):
+        when = f" on {one.dispatched_at[:10]}" if one.dispatched_at else ""
+        text = f"{one.label}{when}"
+        names |= dict.fromkeys(one.names, text)
+        works |= dict.fromkeys(one.works, text)
+    return Before(names, works, len(found), tuple(f"{_OPTION}: {note}" for note in notes))
+
+
+def _of_option(issue: Issue) -> Issue:
+    return replace(issue, where=f"{_OPTION} {issue.where}".strip())
