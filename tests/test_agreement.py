@@ -48,6 +48,7 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     },
     "capped": {"query": TWICE, "max_number_of_tasks_dispatched": 2},
     "trial": {"query": TWICE, "trial": {"first": 2}},
+    "by size": {"query": TWICE, "file_extension": ".nwb", "balance": "size"},
     "rows that come twice": {"asset_rows": ROWS, "file_extension": ".nwb"},
 }
 
@@ -144,6 +145,7 @@ REQUESTS = st.fixed_dictionaries(
         "filter_by": st.just(["subject.subject_id"]),
         "max_number_of_tasks_dispatched": st.integers(1, 12),
         "num_parallel_workers": st.integers(1, 5),
+        "balance": st.sampled_from(["count", "size"]),
         "trial": st.sampled_from([{"first": 2}, {"random": 3, "seed": 1}]),
         "excluded": st.sampled_from([[], ["no such record"]]),
         "distributed_parameters": st.sampled_from([[{"k": 1}], [{"k": 1}, {"k": 2}]]),
