@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dispatch_core.balance.assign import balance_workers, loads_of
 from dispatch_core.balance.sizes import is_any_size_known, measure_jobs
+from dispatch_core.balance.spread import Spread
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.job_model import Job
@@ -22,6 +23,7 @@ from dispatch_core.jobs import assign_workers
 from dispatch_core.request import load_request, make_request
 from dispatch_core.types import FileEntry, LocatedAsset
 from dispatch_core.views.notebook import job_rows, plan_html
+from dispatch_core.views.worker_loads import range_bars, worker_bars
 from tests.fakes import Buckets, Records, asset, record
 
 GB = 10**9
@@ -386,3 +388,60 @@ def test_the_rows_of_a_notebook_are_worker_by_worker_with_the_files_of_their_job
 
 def test_a_notebook_shows_the_spread() -> None:
     assert "<p>workers: 8 GB each; by count it would be 3 to 13 GB</p>" in plan_html(plan())
+
+
+# A chart
+
+
+def test_the_chart_has_a_bar_for_each_worker_and_rule() -> None:
+    assert worker_bars(plan().spread()) == [
+        ("0", "count", 13 * GB, "13 GB"),
+        ("1", "count", 3 * GB, "3 GB"),
+        ("0", "size", 8 * GB, "8 GB"),
+        ("1", "size", 8 * GB, "8 GB"),
+    ]
+
+
+def test_the_first_bars_are_those_by_count_also_in_a_plan_by_count() -> None:
+    by_count, by_size = plan(balance="count").spread(), plan().spread()
+
+    assert worker_bars(by_count) == worker_bars(by_size)
+
+
+def spread(by_count: Sequence[int], by_size: Sequence[int]) -> Spread:
+    return Spread("size", measure_jobs([job(1)]), tuple(by_size), tuple(by_count))
+
+
+def test_a_chart_of_many_workers_counts_them_in_ranges_of_equal_width() -> None:
+    bars = range_bars(spread([0, 600, 1_200], [550, 600, 650]))
+
+    counts = {rule: [bar.height for bar in bars if bar.rule == rule] for rule in ("count", "size")}
+    assert counts == {
+        "count": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1],
+        "size": [0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0],
+    }
+    assert [bar.label for bar in bars[4:8]] == [
+        *("400 to 500 bytes", "500 to 600 bytes"),
+        *("600 to 700 bytes", "700 to 800 bytes"),
+    ]
+
+
+@pytest.mark.parametrize("load", [0, 1, 10**9])
+def test_workers_of_one_size_are_in_one_range(load: int) -> None:
+    bars = range_bars(spread([load] * 200, [load] * 200))
+
+    assert [(bar.rule, bar.height) for bar in bars] == [("count", 200), ("size", 200)]
+
+
+@given(
+    st.lists(st.integers(0, 50) | st.integers(0, 10**13), min_size=1, max_size=60),
+    st.lists(st.integers(0, 50) | st.integers(0, 10**13), min_size=1, max_size=60),
+)
+def test_each_worker_is_in_one_range(by_count: list[int], by_size: list[int]) -> None:
+    bars = range_bars(spread(by_count, by_size))
+
+    heights = {
+        rule: sum(bar.height for bar in bars if bar.rule == rule) for rule in ("count", "size")
+    }
+    assert heights == {"count": len(by_count), "size": len(by_size)}
+    assert len(bars) <= 24

@@ -40,6 +40,13 @@ class Spread:
         """Whether the size of any file is known."""
         return self.sizes.median is not None
 
+    @property
+    def by_rule(self) -> dict[Balance, tuple[int, ...]]:
+        """The bytes of each worker by count and by size."""
+        if self.balance == "count":
+            return {"count": self.loads, "size": self.other_loads}
+        return {"count": self.other_loads, "size": self.loads}
+
     def text(self, names: Mapping[Balance, str] = _NAMES) -> str:
         """ "1.2 to 1.4 GB each; by count it would be 0.1 to 9 GB"; `names` are those of the rules.
 
