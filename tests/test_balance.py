@@ -172,24 +172,25 @@ def test_a_directory_store_counts_as_the_median_of_the_known_sizes() -> None:
     measured = measure_jobs([job(9), job(None), job(1), job(2), job(None, None)])
 
     assert measured.sizes == (9, 2, 1, 2, 2)
-    assert (measured.median, measured.as_median, measured.as_part) == (2, 2, 0)
+    assert (measured.median, measured.unknown, measured.partial) == (2, 2, 0)
 
 
 def test_the_median_of_an_even_number_of_sizes_is_the_mean_of_the_middle_two() -> None:
     assert measure_jobs([job(1), job(2), job(7), job(10**18 + 1), job(None)]).sizes[-1] == 4
 
 
-def test_a_job_with_some_stores_counts_as_its_files_if_those_are_larger_than_the_median() -> None:
-    measured = measure_jobs([job(5), job(50, None), job(2, None)])
+def test_a_store_among_other_files_of_a_job_counts_as_the_median_file() -> None:
+    measured = measure_jobs([job(4, 6), job(50, None), job(5, None, None), job(None)])
 
-    assert measured.sizes == (5, 50, 5)
-    assert (measured.median, measured.as_median, measured.as_part) == (5, 1, 1)
+    assert measured.median_file == 5
+    assert measured.sizes == (10, 55, 15, 10)
+    assert (measured.unknown, measured.partial) == (1, 2)
 
 
-def test_if_every_job_has_a_store_the_other_files_are_what_is_known() -> None:
+def test_if_no_job_is_known_completely_the_median_is_that_of_the_estimates() -> None:
     measured = measure_jobs([job(10, None), job(30, None), job(20, None), job(None)])
 
-    assert measured.sizes == (20, 30, 20, 20)
+    assert measured.sizes == (30, 50, 40, 40)
 
 
 def test_without_a_known_size_each_job_counts_as_one() -> None:
@@ -294,13 +295,15 @@ def test_a_plan_by_size_says_how_many_stores_count_as_the_median() -> None:
     ]
 
 
-def test_a_plan_by_size_says_which_jobs_count_without_their_stores() -> None:
+def test_a_plan_by_size_says_in_how_many_jobs_a_store_counts_as_the_median_file() -> None:
     keys = ["a/1.nwb", "a/2.nwb/.zattrs", "b/1.nwb", "c/1.nwb", "d/1.nwb"]
 
     made = plan(Buckets({"data": keys}, sizes=STORE.sizes), split_files=False)
 
-    assert list(made.balance_lines())[1:] == [
-        "workers: 1 of 4 jobs counts without the directory stores"
+    assert list(made.balance_lines()) == [
+        "workers: 8 to 11.5 GB each; by count it would be 3 to 16.5 GB",
+        "workers: directory stores have no known size: each counts as the median file, 3.5 GB, "
+        "in 1 of 4 jobs",
     ]
 
 

@@ -2,82 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median_high, median_low
 from typing import NamedTuple
 
 from dispatch_core.job_model import Job
-from dispatch_core.types import FileEntry
 
 
 @dataclass(frozen=True, slots=True)
 class JobSizes:
     """The size of each job in bytes, in the order of the jobs.
 
-    A job with a file of unknown size counts as the median, or as its other files if those
-    are larger. If no size is known, each job counts as 1.
+    A job without a file of known size counts as the median job, and a store among other
+    files of a job as the median file. If no size is known, each job counts as 1.
 
     Attributes
     ----------
-    median
-        The median of the known sizes; None if none is known.
-    as_median, as_part
-        How many jobs count as the median, and how many as their other files.
+    median, median_file
+        The medians of the known sizes of jobs and of files; None if no size is known.
+    unknown, partial
+        How many jobs have no file of known size, and how many have such a file and a store.
     """
 
     sizes: tuple[int, ...]
     median: int | None
-    as_median: int
-    as_part: int
+    median_file: int | None
+    unknown: int
+    partial: int
 
 
 def measure_jobs(jobs: Iterable[Job]) -> JobSizes:
     """The sizes of `jobs`; parameters do not change the size of a job."""
-    parts = [_known_part(job) for job in jobs]
-    known = [part.size for part in parts if part.is_complete]
-    # if each job has a file of unknown size, its other files are all that is known
-    median = _median(known or [part.size for part in parts if part.has_file])
-    least = 1 if median is None else median
-    unknown = [part for part in parts if not part.is_complete]
-    as_part = sum(part.size > least for part in unknown)
+    parts = [_files_of(job) for job in jobs]
+    known = [size for part in parts for size in part.known]
+    if not known:
+        return JobSizes((1,) * len(parts), None, None, len(parts), 0)
+    median_file = _median(known)
+    partial = [part for part in parts if part.known and part.stores]
+    complete = [part for part in parts if part.known and not part.stores]
+    median = _median([part.size(median_file) for part in complete or partial])
     return JobSizes(
-        sizes=tuple(part.size if part.is_complete else max(part.size, least) for part in parts),
+        sizes=tuple(part.size(median_file) if part.known else median for part in parts),
         median=median,
-        as_median=len(unknown) - as_part,
-        as_part=as_part,
+        median_file=median_file,
+        unknown=len(parts) - len(complete) - len(partial),
+        partial=len(partial),
     )
 
 
 def is_any_size_known(jobs: Iterable[Job]) -> bool:
     """Whether a file of any job has a known size."""
-    return any(_is_known(file) for job in jobs for file in _files_of(job))
+    return any(size is not None for job in jobs for size in _sizes_of(job))
 
 
-class _Part(NamedTuple):
-    """The bytes of the files of known size, and whether there are such files, and no others."""
+class _Files(NamedTuple):
+    """The known sizes of the files of a job, and the number of its files without one."""
 
-    size: int
-    has_file: bool
-    is_complete: bool
+    known: list[int]
+    stores: int
 
-
-def _known_part(job: Job) -> _Part:
-    files = list(_files_of(job))
-    sizes = [file.size for file in files if file.size is not None and _is_known(file)]
-    return _Part(sum(sizes), bool(sizes), 0 < len(sizes) == len(files))
+    def size(self, store: int) -> int:
+        """The bytes of the job if each store has `store` bytes."""
+        return sum(self.known) + self.stores * store
 
 
-def _files_of(job: Job) -> Iterator[FileEntry]:
+def _files_of(job: Job) -> _Files:
+    sizes = list(_sizes_of(job))
+    known = [size for size in sizes if size is not None]
+    return _Files(known, len(sizes) - len(known))
+
+
+def _sizes_of(job: Job) -> Iterator[int | None]:
+    """The size of each file; None if it is unknown, or below 0 by an error of the listing."""
     for one in job.assets:
-        yield from one.files or ()
+        for file in one.files or ():
+            yield file.size if file.size is not None and file.size >= 0 else None
 
 
-def _is_known(file: FileEntry) -> bool:
-    """Whether the listing has the size of `file`; one below 0 is an error of the listing."""
-    return file.size is not None and file.size >= 0
-
-
-def _median(sizes: list[int]) -> int | None:
-    """The median, rounded down; None without sizes."""
-    return (median_low(sizes) + median_high(sizes)) // 2 if sizes else None
+def _median(sizes: Sequence[int]) -> int:
+    """The median, rounded down."""
+    return (median_low(sizes) + median_high(sizes)) // 2

@@ -57,17 +57,19 @@ class Spread:
         return f"{size_range(self.loads)} each; by {other_rule} it would be {other}"
 
     def notes(self) -> Iterator[str]:
-        """How the jobs count that have a file of unknown size."""
-        median, as_part = self.sizes.median, self.sizes.as_part
-        if self.sizes.as_median and median is not None:
-            which = f"{self._counting(self.sizes.as_median)} as the median, {size_text(median)}"
-            yield f"directory stores have no known size: {which}"
-        if as_part:
-            yield f"{self._counting(as_part)} without the directory stores"
-
-    def _counting(self, number: int) -> str:
-        jobs = counted(len(self.sizes.sizes), "job")
-        return f"{number:,} of {jobs} {'counts' if number == 1 else 'count'}"
+        """How the directory stores count; nothing if there is no store."""
+        sizes, of_jobs = self.sizes, f"of {counted(len(self.sizes.sizes), 'job')}"
+        if sizes.median is not None and sizes.unknown:
+            verb = "counts" if sizes.unknown == 1 else "count"
+            yield (
+                f"directory stores have no known size: {sizes.unknown:,} {of_jobs} {verb} as the "
+                f"median, {size_text(sizes.median)}"
+            )
+        if sizes.median_file is not None and sizes.partial:
+            yield (
+                f"directory stores have no known size: each counts as the median file, "
+                f"{size_text(sizes.median_file)}, in {sizes.partial:,} {of_jobs}"
+            )
 
 
 def spread_of(jobs: Sequence[Job], workers: Workers, request: DispatchRequest) -> Spread:
