@@ -178,7 +178,7 @@ def assemble_plan(
     fresh = exclude_processed(built.jobs, _skipped(request, processed))
     capped = cap_jobs(fresh.jobs, request.max_number_of_tasks_dispatched)
     cut = len(fresh.jobs) - len(capped.jobs)
-    workers = assign_jobs(capped.jobs, request, request.balance)
+    workers = assign_jobs(capped.jobs, request)
     text = None if checked.query is None else query_for_jobs(checked.query.text)
     steps = (found, grouped, located, chosen, built, fresh, capped)
     return DispatchPlan(

@@ -436,6 +436,12 @@ def test_workers_of_one_size_are_in_one_range(load: int) -> None:
     assert [(bar.rule, bar.height) for bar in bars] == [("count", 200), ("size", 200)]
 
 
+def test_ranges_that_read_the_same_are_one() -> None:
+    bars = range_bars(spread([10**9 + n for n in range(200)], [10**9] * 200))
+
+    assert [(bar.label, bar.height) for bar in bars] == [("1 GB", 200), ("1 GB", 200)]
+
+
 @given(
     st.lists(st.integers(0, 50) | st.integers(0, 10**13), min_size=1, max_size=60),
     st.lists(st.integers(0, 50) | st.integers(0, 10**13), min_size=1, max_size=60),
@@ -447,4 +453,4 @@ def test_each_worker_is_in_one_range(by_count: list[int], by_size: list[int]) ->
         rule: sum(bar.height for bar in bars if bar.rule == rule) for rule in ("count", "size")
     }
     assert heights == {"count": len(by_count), "size": len(by_size)}
-    assert len(bars) <= 24
+    assert len({(bar.label, bar.rule) for bar in bars}) == len(bars) <= 24

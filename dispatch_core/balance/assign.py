@@ -12,12 +12,17 @@ from dispatch_core.request import DispatchRequest
 from dispatch_core.types import Balance
 
 
-def assign_jobs(jobs: Sequence[Job], request: DispatchRequest, balance: Balance) -> Workers:
-    """The jobs of each worker within the limits of `request`; `balance` may be another rule."""
+def assign_jobs(jobs: Sequence[Job], request: DispatchRequest) -> Workers:
+    """The jobs of each worker as `request` balances them."""
+    sizes = measure_jobs(jobs).sizes if request.balance == "size" else (1,) * len(jobs)
+    return assign_sizes(sizes, request, request.balance)
+
+
+def assign_sizes(sizes: Sequence[int], request: DispatchRequest, balance: Balance) -> Workers:
+    """The jobs of each worker within the limits of `request`; `balance` may be its other rule."""
     most, each = request.num_parallel_workers, request.tasks_per_job
     if balance == "count":
-        return assign_workers(len(jobs), num_parallel_workers=most, tasks_per_job=each)
-    sizes = measure_jobs(jobs).sizes
+        return assign_workers(len(sizes), num_parallel_workers=most, tasks_per_job=each)
     return balance_workers(sizes, num_parallel_workers=most, tasks_per_job=each)
 
 

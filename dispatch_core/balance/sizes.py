@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median_high, median_low
 from typing import NamedTuple
 
 from dispatch_core.job_model import Job
@@ -53,7 +52,7 @@ def measure_jobs(jobs: Iterable[Job]) -> JobSizes:
 
 def is_any_size_known(jobs: Iterable[Job]) -> bool:
     """Whether a file of any job has a known size."""
-    return any(size is not None for job in jobs for size in _sizes_of(job))
+    return any(_files_of(job).known for job in jobs)
 
 
 class _Files(NamedTuple):
@@ -68,18 +67,13 @@ class _Files(NamedTuple):
 
 
 def _files_of(job: Job) -> _Files:
-    sizes = list(_sizes_of(job))
-    known = [size for size in sizes if size is not None]
+    sizes = [file.size for one in job.assets for file in one.files or ()]
+    # a size below 0 is an error of the listing
+    known = [size for size in sizes if size is not None and size >= 0]
     return _Files(known, len(sizes) - len(known))
 
 
-def _sizes_of(job: Job) -> Iterator[int | None]:
-    """The size of each file; None if it is unknown, or below 0 by an error of the listing."""
-    for one in job.assets:
-        for file in one.files or ():
-            yield file.size if file.size is not None and file.size >= 0 else None
-
-
 def _median(sizes: Sequence[int]) -> int:
-    """The median, rounded down."""
-    return (median_low(sizes) + median_high(sizes)) // 2
+    """The median, rounded down; there is at least one size."""
+    ascending, middle = sorted(sizes), len(sizes) // 2
+    return (ascending[middle] + ascending[~middle]) // 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dispatch_core.balance.assign import assign_jobs, loads_of
+from dispatch_core.balance.assign import assign_sizes, loads_of
 from dispatch_core.balance.sizes import JobSizes, measure_jobs
 from dispatch_core.job_model import Job
 from dispatch_core.jobs import Workers
@@ -75,7 +75,7 @@ class Spread:
 def spread_of(jobs: Sequence[Job], workers: Workers, request: DispatchRequest) -> Spread:
     """The spread of the `jobs` of `request`, which are assigned to `workers`."""
     measured = measure_jobs(jobs)
-    others = assign_jobs(jobs, request, _OTHER[request.balance])
+    others = assign_sizes(measured.sizes, request, _OTHER[request.balance])
     return Spread(
         balance=request.balance,
         sizes=measured,

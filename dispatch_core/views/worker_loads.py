@@ -34,15 +34,21 @@ def worker_bars(spread: Spread) -> list[Bar]:
 
 
 def range_bars(spread: Spread) -> list[Bar]:
-    """How many workers have how many bytes, in up to 12 ranges of equal width, ascending."""
+    """How many workers have how many bytes, in up to 12 ranges of equal width, ascending.
+
+    Ranges that read the same are one, because a chart puts equal labels in one place.
+    """
     rules = spread.by_rule
     ends = _ends([load for loads in rules.values() for load in loads])
     labels = [size_range(pair) for pair in pairwise(ends)]
-    counts = {rule: _counted(loads, ends) for rule, loads in rules.items()}
+    counts = {
+        rule: Counter(labels[_range_of(load, ends)] for load in loads)
+        for rule, loads in rules.items()
+    }
     return [
-        Bar(label, rule, counts[rule][number], f"{counts[rule][number]:,}")
+        Bar(label, rule, counts[rule][label], f"{counts[rule][label]:,}")
         for rule in rules
-        for number, label in enumerate(labels)
+        for label in dict.fromkeys(labels)
     ]
 
 
@@ -53,6 +59,6 @@ def _ends(loads: Sequence[int]) -> list[int]:
     return [least + width * number // ranges for number in range(ranges + 1)]
 
 
-def _counted(loads: Sequence[int], ends: Sequence[int]) -> Counter[int]:
-    """Range -> number of loads in it; a load at an end is in the range below."""
-    return Counter(max(bisect_left(ends, load) - 1, 0) for load in loads)
+def _range_of(load: int, ends: Sequence[int]) -> int:
+    """The number of the range that has `load`; one at an end is in the range below."""
+    return max(bisect_left(ends, load) - 1, 0)

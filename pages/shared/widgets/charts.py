@@ -40,6 +40,7 @@ def pair_chart(
     st.markdown(f"**{title}**")
     st.caption("  \n".join(notes))
     table = pd.DataFrame(bars, columns=["value", "series", "count", "text"])
+    table = table.astype({"count": float})  # bytes may be more than an integer column holds
     numbers = ", ".join(f"{value} {series}: {text}" for value, series, _, text in bars[:MOST_BARS])
     spec = _beside(len(table["value"].unique()), list(table["series"].unique()), axis)
     st.vega_lite_chart(table, spec, height=300, key=key, alt=f"{title}. {numbers}")
