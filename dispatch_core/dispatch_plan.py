@@ -13,6 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dispatch_core.balance.assign import assign_jobs
+from dispatch_core.balance.sizes import is_any_size_known
+from dispatch_core.balance.spread import Spread, spread_of
 from dispatch_core.choose import Chosen
 from dispatch_core.earlier.before import Before
 from dispatch_core.find import FoundAssets
@@ -22,7 +25,7 @@ from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import (
     BuiltJobs,
     KeptJobs,
-    assign_workers,
+    Workers,
     build_jobs,
     cap_jobs,
     choose_jobs,
@@ -111,9 +114,9 @@ class Equation:
 class DispatchPlan:
     """Exactly what will be written, and every excluded asset with the reason.
 
-    ``workers`` are ranges of indices into ``jobs``; worker n is folder n. ``processed`` is
-    None if no results were read; ``processed_jobs`` are those that it found, whether or not
-    they are dispatched again.
+    ``workers`` are indices into ``jobs``, ascending within a worker; worker n is folder n.
+    ``processed`` is None if no results were read; ``processed_jobs`` are those that it found,
+    whether or not they are dispatched again.
     """
 
     request: DispatchRequest
@@ -125,7 +128,7 @@ class DispatchPlan:
     asset_count: int
     input_count: int
     jobs: tuple[Job, ...]
-    workers: tuple[range, ...]
+    workers: Workers
     exclusions: tuple[Exclusion, ...]
     capped: int
     warnings: tuple[Notice, ...]
@@ -169,6 +172,17 @@ class DispatchPlan:
                 job = self.jobs[index]
                 yield f"{number}/{job.name}.json", texts.bytes_of(job)
 
+    def spread(self) -> Spread:
+        """The bytes of the files of each worker, and those if balanced by the other rule."""
+        return spread_of(self.jobs, self.workers, self.request)
+
+    def balance_lines(self) -> Iterator[str]:
+        """What a balance by size achieves, in words; nothing if the jobs are balanced by count."""
+        spread = self.spread() if self.request.balance == "size" else None
+        if spread is not None and spread.is_known:
+            yield f"workers: {spread.text()}"
+            yield from (f"workers: {note}" for note in spread.notes())
+
 
 def assemble_plan(
     checked: CheckedRequest,
@@ -187,11 +201,7 @@ def assemble_plan(
     fresh = exclude_processed(remaining.jobs, _skipped(request, processed))
     capped = cap_jobs(fresh.jobs, request.max_number_of_tasks_dispatched)
     cut = len(fresh.jobs) - len(capped.jobs)
-    workers = assign_workers(
-        len(capped.jobs),
-        num_parallel_workers=request.num_parallel_workers,
-        tasks_per_job=request.tasks_per_job,
-    )
+    workers = assign_jobs(capped.jobs, request)
     text = None if checked.query is None else query_for_jobs(checked.query.text)
     steps = (found, grouped, located, chosen, built, remaining, fresh, capped)
     return DispatchPlan(
@@ -212,6 +222,7 @@ def assemble_plan(
             *map(Notice, _unknown_jobs(request, built)),
             *map(Notice, before.notes if before else ()),
             *map(Notice, _processed_warnings(request, processed, built, fresh)),
+            *map(Notice, _balance_warnings(request, capped.jobs)),
             *_cap_notice(cut, request.max_number_of_tasks_dispatched),
         ),
         query_text=text,
@@ -316,7 +327,7 @@ def _input_kind(request: DispatchRequest) -> str:
 
 
 def _fingerprint(
-    checked: CheckedRequest, text: str | None, jobs: tuple[Job, ...], workers: tuple[range, ...]
+    checked: CheckedRequest, text: str | None, jobs: tuple[Job, ...], workers: Workers
 ) -> str:
     digest = hashlib.sha256(f"{checked.request.job_format}\n{text}\n".encode())
     code = code_parameters(checked.request, checked.parameter_sets)
@@ -372,6 +383,15 @@ def empty_fields(paths: Iterable[str], assets: Sequence[DataAsset]) -> Iterator[
         values = (value_at(asset.fields, path) for asset in assets)
         if assets and all(value is MISSING or value in (None, []) for value in values):
             yield path
+
+
+def _balance_warnings(request: DispatchRequest, jobs: tuple[Job, ...]) -> Iterator[str]:
+    if request.balance != "size" or not jobs or is_any_size_known(jobs):
+        return
+    if request.file_extension:
+        yield "balance=size does nothing: no file has a known size (directory stores have none)"
+    else:
+        yield "balance=size does nothing without file_extension"
 
 
 def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:

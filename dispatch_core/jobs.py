@@ -10,6 +10,9 @@ from dispatch_core.job_model import Job, JobSet, canonical_text, make_jobs
 from dispatch_core.parameter_sets.document import MergedSet
 from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Reason
 
+Workers = tuple[Sequence[int], ...]
+"""The jobs of worker 0, 1, ... as indices, ascending within a worker."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocatedGroup:
@@ -129,7 +132,7 @@ def cap_jobs(jobs: Sequence[Job], most: int | None) -> KeptJobs:
 
 def assign_workers(
     job_count: int, *, num_parallel_workers: int, tasks_per_job: int | None = None
-) -> tuple[range, ...]:
+) -> Workers:
     """The jobs of each worker as ranges of indices, in the order of the jobs.
 
     10 jobs over 3 workers are 4, 3 and 3; with ``tasks_per_job=4`` they are 4, 4

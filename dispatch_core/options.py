@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, get_args
 
 from dispatch_core.types import (
+    Balance,
     FixedParameters,
     JobFormat,
     NestedStores,
@@ -244,6 +245,13 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "tasks_per_job",
             "jobs in each worker folder, instead of num_parallel_workers",
             **_NUMBER,
+        ),
+        _chosen(
+            "balance",
+            Balance,
+            "divide the jobs over the workers equally by their number (count), or by the bytes of "
+            "their files (size), then with at most tasks_per_job for each worker",
+            default="count",
         ),
         _same(
             "max_number_of_tasks_dispatched",

@@ -43,6 +43,9 @@ FixedParameters = Literal["merged", "analysis_code"]
 SkipProcessed = Literal["no", "report", "exact", "same_version", "any_version"]
 """Which of the jobs that are already processed are excluded; ``no`` does not look for them."""
 
+Balance = Literal["count", "size"]
+"""What is about equal for all workers: the number of jobs, or the bytes of their files."""
+
 OnMissing = Literal["report", "fail"]
 """Whether an excluded asset is only reported, or stops the dispatch."""
 

@@ -68,6 +68,7 @@ SELECTIONS: dict[str, dict[str, Any]] = {
         "only_jobs": [CHOSEN, BEFORE],
         "max_number_of_tasks_dispatched": 1,
     },
+    "by size": {"query": TWICE, "file_extension": ".nwb", "balance": "size"},
     "rows that come twice": {"asset_rows": ROWS, "file_extension": ".nwb"},
 }
 
@@ -193,6 +194,7 @@ REQUESTS = st.fixed_dictionaries(
         "filter_by": st.just(["subject.subject_id"]),
         "max_number_of_tasks_dispatched": st.integers(1, 12),
         "num_parallel_workers": st.integers(1, 5),
+        "balance": st.sampled_from(["count", "size"]),
         "trial": st.sampled_from([{"first": 2}, {"random": 3, "seed": 1}]),
         "excluded": st.sampled_from([[], ["no such record"]]),
         "not_in": st.just([EARLIER]),

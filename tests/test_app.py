@@ -294,6 +294,44 @@ def test_jobs_for_each_worker_give_no_warning_about_the_number_of_workers(
     assert [one.value for one in app.warning if "ignored" in one.value] == []
 
 
+def balanced_by_size(app: AppTest) -> None:
+    """The page Jobs with the workers of a plan of six files that is balanced by size."""
+    find_awkward(app, "several nwb")
+    locate(app, ".nwb")
+    go(app, JOBS)
+    app.number_input(key=f"num_parallel_workers-{session_of(app).epoch}").set_value(2).run()
+    app.radio(key=f"balance-{session_of(app).epoch}").set_value("size").run()
+
+
+def test_a_balance_by_size_shows_the_spread_before_and_after(app: AppTest) -> None:
+    balanced_by_size(app)
+
+    app.segmented_control[0].set_value("workers").run()
+
+    assert "**Files of each worker**" in [one.value for one in app.markdown]
+    assert [one.value for one in app.main.caption][-1] == (
+        "3.7 to 3.76 GB each; by number of jobs it would be 3.69 to 3.77 GB  \n"
+        "Directory stores have no known size: 1 of 6 jobs counts as the median, 1.21 GB"
+    )
+
+
+def test_the_table_of_jobs_is_worker_by_worker_and_shows_the_file_of_its_first_row(
+    app: AppTest,
+) -> None:
+    session_of(app).edit(parameters={"distributed_parameters": [{"p": 1}, {"p": 2}]})
+    balanced_by_size(app)
+    plan = now(session_of(app)).plan
+    assert plan is not None
+    files = list(plan.files())
+
+    rows = [f"{row.Worker}/{row.Job}.json" for row in app.dataframe[0].value.itertuples()]
+    app.selectbox(key=f"jobs-sort-{session_of(app).epoch}").set_value("Worker, descending").run()
+
+    assert plan.workers == ((0, 2, 4, 6, 8, 10), (1, 3, 5, 7, 9, 11))
+    assert rows == [path for path, _ in files]
+    assert f"{app.code[0].value}\n" == files[6][1].decode()
+
+
 def test_writing_twice_says_written_and_then_confirmed(app: AppTest, tmp_path: Path) -> None:
     find_awkward(app, "nwb file")
     go(app, DELIVER)

@@ -24,7 +24,7 @@ FLOORS = {
     "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
     " sources",
     "request": "request walk listing jobs demo input_folder",
-    "single steps": "find trial locate choose connect notebook_arguments processed",
+    "single steps": "find trial locate choose connect notebook_arguments processed balance",
     "earlier dispatches": "earlier",
     "plan": "dispatch_plan",
     "all steps": "steps",

@@ -396,6 +396,58 @@ def test_workers_are_filled_as_the_option_says(
     assert sizes_of(tmp_path / "out") == sizes
 
 
+@pytest.fixture
+def sized_buckets(run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket folder in which the first of ten assets is as large as the nine others."""
+    keys = [f"{name}/x.nwb" for name in TEN]
+    fill(tmp_path / "sized", keys)
+    for key in keys:
+        size = 90_000 if key.startswith("ten-0") else 10_000
+        os.truncate(tmp_path / "sized" / "data" / key, size)
+    monkeypatch.setenv("DISPATCH_BUCKETS", str(tmp_path / "sized"))
+
+
+@pytest.mark.usefixtures("sized_buckets")
+def test_a_balance_by_size_gives_workers_about_the_same_bytes(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    ran = dispatch(run, "10", "--balance=size", "--num_parallel_workers=2")
+
+    assert sizes_of(tmp_path / "out") == [1, 9]
+    assert "workers: 90 kB each; by count it would be 50 to 130 kB\n" in ran.out
+
+
+@pytest.mark.usefixtures("sized_buckets")
+def test_a_balance_by_size_is_replayed_from_its_record_unless_an_option_changes_it(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "10", "--balance=size", "--num_parallel_workers=2")
+
+    run("--request=out.dispatch.json", "--output_directory=same")
+    run("--request=out.dispatch.json", "--output_directory=other", "--balance=count")
+
+    assert tree_of(tmp_path / "same") == tree_of(tmp_path / "out")
+    assert sizes_of(tmp_path / "other") == [5, 5]
+
+
+@pytest.mark.usefixtures("sized_buckets")
+def test_a_balance_may_be_given_by_a_variable(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPATCH_BALANCE", "size")
+
+    dispatch(run, "10", "--num_parallel_workers=2")
+
+    assert sizes_of(tmp_path / "out") == [1, 9]
+
+
+def test_an_unknown_balance_is_an_error_that_names_both(run: CommandLine) -> None:
+    ran = run("--plan", "--balance=bytes")
+
+    assert ran.code == 2
+    assert "argument --balance: 'bytes' is not one of count, size" in ran.err
+
+
 def test_a_blank_value_of_every_option_means_unset(run: CommandLine, tmp_path: Path) -> None:
     dispatch(run, "1")
     named = ("--help", "--version", "--docdb_query", "--file_extension", "--output_directory")

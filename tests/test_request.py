@@ -44,6 +44,7 @@ FULL: dict[str, Any] = {
     "parameters": {"distributed_parameters": [{"a": None, "b": {"c": [1.5, True]}}]},
     "parameters_schema": {"properties": {"a": {}, "b": {}}},
     "tasks_per_job": 4,
+    "balance": "size",
     "max_number_of_tasks_dispatched": 1_000,
     "job_format": "pipeline",
     "on_missing": "fail",
