@@ -125,6 +125,12 @@ def read_status(jobs: JobFolder, results: Path) -> Status:
     return Status(workers, tuple(stopped), tuple(strangers))
 
 
+def failed_names(results: Path) -> frozenset[str]:
+    """The names that are marked as failed in `results` and not done since."""
+    marks = _read_marks(results)
+    return frozenset(marks[FAILED] - marks[DONE])
+
+
 def _read_marks(results: Path) -> dict[str, set[str]]:
     """End of the name of a mark -> the jobs that have it; working folders are not marks."""
     found: dict[str, set[str]] = {DONE: set(), FAILED: set(), RUNNING: set()}
