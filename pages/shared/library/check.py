@@ -12,7 +12,7 @@ from dispatch_core.earlier.history import HistoryRow
 from dispatch_core.text.words import counted
 from dispatch_core.views.compared import COLUMNS, compared_text
 from dispatch_core.views.table import Columns
-from pages.shared.library.places import Place, pick
+from pages.shared.library.places import PLAN, Place, pick
 from pages.shared.library.recorded import ask_history
 from pages.shared.state.services import executor
 from pages.shared.state.session import Session
@@ -77,9 +77,14 @@ def compare(session: Session, plan: DispatchPlan | None) -> None:
             lambda name: session.keep_view(compare_new=name),
             "compare-new",
         )
+    if plan is None and views.compare_new == PLAN:
+        st.info("The current request has no plan yet.", icon=":material/info:")
+        st.page_link(
+            "pages/dispatch/jobs.py", label="See what is missing", icon=":material/list_alt:"
+        )
     if old is None or new is None:
         st.caption(
-            "Choose two dispatches: earlier ones, a zip from anybody, or the present plan. Jobs "
+            "Choose two dispatches: earlier ones, a zip from anybody, or the current plan. Jobs "
             "are compared by their content, whatever their files are called."
         )
         return
@@ -149,7 +154,7 @@ def check(session: Session) -> None:
     )
     if place is None:
         st.caption(
-            "Choose a folder or upload a zip, whoever made it: stray entries, jobs that come "
+            "Choose a folder, or upload a zip from anybody: stray entries, jobs that come "
             "twice, files of another asset, and what no reader accepts are named."
         )
         return

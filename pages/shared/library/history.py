@@ -25,6 +25,7 @@ from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.tables import paged_table, small_table
 
+_FOLDER: dict[str, str] = {"there": "there", "changed": "changed", "gone": "gone", "unknown": ""}
 _COLUMNS: Columns = {
     "When (UTC)": lambda row: short_time(row.at),
     "Dispatch": lambda row: row.name,
@@ -34,7 +35,6 @@ _COLUMNS: Columns = {
     "By": lambda row: row.who,
     "Query": lambda row: row.problem or row.query,
 }
-_FOLDER = {"there": "there", "changed": "changed", "gone": "gone", "unknown": ""}
 _FOLDER_NOTES = {
     "changed": "The worker folder has other files than the record says. Check it before it runs.",
     "gone": "The worker folder is not there any more. The record still names its jobs, so they "
@@ -116,10 +116,10 @@ def _actions(session: Session, row: HistoryRow, *, is_usable: bool) -> None:
     """Offer what can be done with a dispatch; what needs its request is disabled without it."""
     failed = row.runs.failed if row.runs else 0
     line = st.container(horizontal=True)
-    with line.popover("Open as the present request", disabled=not is_usable):
+    with line.popover("Open as the current request", disabled=not is_usable):
         st.write("It replaces the query, the files rule and the parameters of this tab.")
         if st.button("Replace my request", type="primary", key="open-record"):
-            _open(session, row, "It is the present request now.")
+            _open(session, row, "It is the current request now.")
     if line.button(
         "Dispatch only what is new",
         icon=":material/add:",
@@ -139,7 +139,7 @@ def _actions(session: Session, row: HistoryRow, *, is_usable: bool) -> None:
         "Compare with now",
         icon=":material/difference:",
         disabled=bool(row.problem),
-        help="Its jobs beside those of the present plan.",
+        help="Its jobs beside those of the current plan.",
         key="compare-now",
     ):
         session.keep_view(library_view=COMPARE, compare_old=str(row.path), compare_new=PLAN)
@@ -167,7 +167,7 @@ def _open(
     not_in: str = "",
     only_jobs: tuple[str, ...] | None = None,
 ) -> None:
-    """Make the request of a record the present one, and find its assets again."""
+    """Make the request of a record the current one, and find its assets again."""
     try:
         request = _request(row.path)
         load(session, request)

@@ -1,4 +1,4 @@
-"""What can be compared and checked: recorded dispatches, uploads, and the present plan."""
+"""What can be compared and checked: recorded dispatches, uploads, and the current plan."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def pick(
     """
     by_name = {str(row.path): row for row in rows if not row.problem}
     names = [*([PLAN] if plan is not None else []), *by_name, UPLOAD]
-    titles = {PLAN: f"the present plan ({len(plan.jobs):,} jobs)" if plan else ""}
+    titles = {PLAN: f"the current plan ({len(plan.jobs):,} jobs)" if plan else ""}
     titles |= {UPLOAD: "a zip or a record to upload"}
     titles |= {name: title_of(row) for name, row in by_name.items()}
     picked = st.selectbox(
@@ -64,11 +64,12 @@ def pick(
         placeholder="Choose a dispatch",
         key=f"{key}-{session.epoch}",
     )
-    keep(picked or "")
+    if picked is not None:  # a plan that is not made yet stays the choice
+        keep(picked)
     if picked == UPLOAD:
         return _uploaded(session, key)
     if picked == PLAN and plan is not None:
-        return Place((PLAN, plan.fingerprint), "the present plan", plan=plan)
+        return Place((PLAN, plan.fingerprint), "the current plan", plan=plan)
     row = by_name.get(picked or "")
     return None if row is None else Place((row.path, row.at, row.fingerprint), row.name, row)
 

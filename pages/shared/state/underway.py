@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from dispatch_core.earlier.before import Before
 from dispatch_core.earlier.compare import Compared
 from dispatch_core.earlier.faults import Checked
 from dispatch_core.earlier.history import HistoryRow
@@ -48,6 +49,7 @@ class UnderWay:
     explain: Work[Explanation] | None = None
     why: Work[tuple[WhyNot, ...]] | None = None
     history: Work[tuple[HistoryRow, ...]] | None = None
+    before: Work[Before] | None = None
     compared: Work[Compared] | None = None
     checked: Work[Checked] | None = None
     last_found: FoundAssets | None = None
