@@ -167,10 +167,14 @@ class DispatchPlan:
     def files(self) -> Iterator[tuple[str, bytes]]:
         """(``worker/name.json``, bytes) of each job, worker by worker; the one stream."""
         texts = JobTexts(self.request.job_format, self.query_text, self.code_parameters)
+        for number, job in self.assigned_jobs():
+            yield f"{number}/{job.name}.json", texts.bytes_of(job)
+
+    def assigned_jobs(self) -> Iterator[tuple[int, Job]]:
+        """(worker, job) of each job, worker by worker: the order in which they are written."""
         for number, worker in enumerate(self.workers):
             for index in worker:
-                job = self.jobs[index]
-                yield f"{number}/{job.name}.json", texts.bytes_of(job)
+                yield number, self.jobs[index]
 
     def spread(self) -> Spread:
         """The bytes of the files of each worker, and those if balanced by the other rule."""

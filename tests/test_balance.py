@@ -20,6 +20,7 @@ from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.job_model import Job
 from dispatch_core.jobs import assign_workers
+from dispatch_core.output.record import dispatch_record
 from dispatch_core.request import load_request, make_request
 from dispatch_core.types import FileEntry, LocatedAsset
 from dispatch_core.views.notebook import job_rows, plan_html
@@ -211,6 +212,7 @@ def test_a_size_below_0_is_unknown() -> None:
 # A plan
 
 NAMES = ("a", "b", "c", "d")
+TWO_SETS = {"distributed_parameters": [{"p": 1}, {"p": 2}]}
 RECORDS = Records([record(name) for name in NAMES])
 STORE = Buckets(
     {"data": ["a/1.nwb", "b/1.nwb", "c/1.nwb", "d/1.nwb"]},
@@ -368,7 +370,7 @@ def test_jobs_over_the_cap_and_assets_outside_a_trial_have_no_weight() -> None:
 
 
 def test_each_parameter_set_of_a_file_has_the_size_of_the_file() -> None:
-    made = plan(parameters={"distributed_parameters": [{"p": 1}, {"p": 2}]})
+    made = plan(parameters=TWO_SETS)
 
     assert names_of(made) == ["abcd", "abcd"]
     assert list(made.balance_lines()) == ["workers: 16 GB each; by count it would be 6 to 26 GB"]
@@ -387,6 +389,19 @@ def test_the_rows_of_a_notebook_are_worker_by_worker_with_the_files_of_their_job
         (2, ["s3://data/c/1.nwb"]),
         (2, ["s3://data/d/1.nwb"]),
     ]
+
+
+def test_the_record_has_the_jobs_worker_by_worker() -> None:
+    source = Records([record(name) for name in ("d", "a", "b", "c")])
+    made = plan(source=source, num_parallel_workers=3, parameters=TWO_SETS)
+
+    written = dispatch_record(made, "written")
+
+    paths = [path for path, _ in made.files()]
+    numbers = [n for n, size in enumerate(written["worker_sizes"]) for _ in range(size)]
+    rows = zip(numbers, written["jobs"], strict=True)
+    assert [f"{number}/{name}.json" for number, (name, _, _) in rows] == paths
+    assert [job.name for job in made.jobs] != [name for name, _, _ in written["jobs"]]
 
 
 def test_a_notebook_shows_the_spread() -> None:

@@ -57,7 +57,7 @@ class Spread:
         return f"{size_range(self.loads)} each; by {other_rule} it would be {other}"
 
     def notes(self) -> Iterator[str]:
-        """How the directory stores count; nothing if there is no store."""
+        """How directory stores count, if there are any."""
         sizes, of_jobs = self.sizes, f"of {counted(len(self.sizes.sizes), 'job')}"
         if sizes.median is not None and sizes.unknown:
             verb = "counts" if sizes.unknown == 1 else "count"

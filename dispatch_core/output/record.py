@@ -46,7 +46,7 @@ def dispatch_record(
         "worker_sizes": [len(worker) for worker in plan.workers],
         # last, and one line each, so that a reader of many records can stop before them
         "assets": _asset_names(plan),
-        "jobs": list(map(_job_row, plan.jobs)),
+        "jobs": [_job_row(job) for _, job in plan.assigned_jobs()],
     }
 
 
