@@ -10,11 +10,12 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch_core.choose import Chosen
 from dispatch_core.earlier.before import Before
+from dispatch_core.earlier.drift import Drift
 from dispatch_core.find import FoundAssets
 from dispatch_core.grouping import Grouped
 from dispatch_core.job_model import Job, query_for_jobs
@@ -113,7 +114,7 @@ class DispatchPlan:
 
     ``workers`` are ranges of indices into ``jobs``; worker n is folder n. ``processed`` is
     None if no results were read; ``processed_jobs`` are those that it found, whether or not
-    they are dispatched again.
+    they are dispatched again. ``drift`` compares the plan with the record that it replays.
     """
 
     request: DispatchRequest
@@ -133,6 +134,7 @@ class DispatchPlan:
     fingerprint: str
     processed: Processed | None = None
     processed_jobs: tuple[Job, ...] = ()
+    drift: Drift | None = field(default=None, compare=False)
 
     @property
     def equation(self) -> Equation:

@@ -68,6 +68,11 @@ class EarlierJob:
         """What to call it in a message: the names of its assets, else where they are."""
         return ", ".join(self.assets or self.locations or self.records) or self.path
 
+    @property
+    def label(self) -> str:
+        """Its name, or the path of a file that is not named after its content."""
+        return self.name or self.path
+
 
 class JobReader:
     """Reads job files; what many have in common is kept once."""
