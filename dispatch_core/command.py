@@ -25,8 +25,9 @@ from dispatch_core.connect import (
     settings_from,
     unwanted_demo,
 )
-from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results
+from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results, with_drift
 from dispatch_core.dispatch_plan import DispatchPlan, empty_fields
+from dispatch_core.earlier.drift import Recorded, read_recorded
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
 from dispatch_core.input_folder.parameters import read_parameters
@@ -86,7 +87,8 @@ def _run(given: argparse.Namespace) -> int:
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     files = _input_files(given)
-    request = _request(given, files)
+    saved, recorded = _saved(given)
+    request = _request(given, files, saved)
     results = open_results(settings, is_asked=request.skip_processed not in (None, "no"))
     require_results(request, results)
     if results is not None and request.skip_processed != "no":
@@ -97,6 +99,7 @@ def _run(given: argparse.Namespace) -> int:
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         outputs = _own_outputs(given, target)
         plan = plan_dispatch(request, source, lister, progress, cluster, results, outputs)
+    plan = with_drift(plan, recorded)
     print_plan(plan, whole=bool(given.plan))
     if given.print_request:
         print(request_line(plan))
@@ -241,20 +244,26 @@ def _print_input_files(given: argparse.Namespace, files: InputFiles) -> None:
         print(one_line(f"warning: not read: {first_names(rest)}"))
 
 
-def _request(given: argparse.Namespace, files: InputFiles) -> DispatchRequest:
-    """The request of the command line, based on a saved one if --request names it."""
-    base = DispatchRequest()
-    if given.request:
-        base = load_request(
-            _read(given.request, "--request"), _shown_name(given.request, "--request")
-        )
+def _saved(given: argparse.Namespace) -> tuple[DispatchRequest, Recorded | None]:
+    """The request to start from, and the dispatch whose record has it; by default empty."""
+    if not given.request:
+        return DispatchRequest(), None
+    data, name = _read(given.request, "--request"), _shown_name(given.request, "--request")
+    path = None if given.request == STANDARD_OUTPUT else Path(given.request)
+    return load_request(data, name), read_recorded(data, name, path)
+
+
+def _request(
+    given: argparse.Namespace, files: InputFiles, saved: DispatchRequest
+) -> DispatchRequest:
+    """The request of the command line, which changes a saved one."""
     changes = _given_fields(given)
-    changes |= _chosen_trial(given, base.trial)
+    changes |= _chosen_trial(given, saved.trial)
     changes |= _chosen_assets(given, files.asset_list)
     changes |= _chosen_parameters(given, files.parameters)
     changes |= _chosen_code(given)
     changes |= _chosen_jobs(given)
-    return override_request(base, **changes)
+    return override_request(saved, **changes)
 
 
 def _given_fields(given: argparse.Namespace) -> dict[str, Any]:

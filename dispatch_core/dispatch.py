@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import cast
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.drift import Recorded, drift_since
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound, ServiceError
 from dispatch_core.field_issues import shown
 from dispatch_core.listing.executor import ListingExecutor
@@ -66,6 +68,11 @@ def plan_dispatch(
         steps = steps.with_built(steps.build())
         steps = steps.with_processed(steps.check(checked_source(results), progress))
     return steps.assemble(lister.label)
+
+
+def with_drift(plan: DispatchPlan, recorded: Recorded | None) -> DispatchPlan:
+    """`plan` with what drifted since the recorded dispatch, if there is one."""
+    return plan if recorded is None else replace(plan, drift=drift_since(recorded, plan))
 
 
 def require_results(request: DispatchRequest, results: object) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch_core.balance.assign import assign_jobs
@@ -18,6 +18,7 @@ from dispatch_core.balance.sizes import is_any_size_known
 from dispatch_core.balance.spread import Spread, spread_of
 from dispatch_core.choose import Chosen
 from dispatch_core.earlier.before import Before
+from dispatch_core.earlier.drift import Drift
 from dispatch_core.find import FoundAssets
 from dispatch_core.grouping import Grouped
 from dispatch_core.job_model import Job, query_for_jobs
@@ -116,7 +117,8 @@ class DispatchPlan:
 
     ``workers`` are indices into ``jobs``, ascending within a worker; worker n is folder n.
     ``processed`` is None if no results were read; ``processed_jobs`` are those that it found,
-    whether or not they are dispatched again.
+    whether or not they are dispatched again. ``drift`` compares the plan with the record that
+    it replays.
     """
 
     request: DispatchRequest
@@ -136,6 +138,7 @@ class DispatchPlan:
     fingerprint: str
     processed: Processed | None = None
     processed_jobs: tuple[Job, ...] = ()
+    drift: Drift | None = field(default=None, compare=False)
 
     @property
     def equation(self) -> Equation:

@@ -199,4 +199,5 @@ def _job_row(job: Job, reason: Reason, message: str, action: str) -> Exclusion:
         record_id=first.record_id,
         name=", ".join(one.asset.name for one in job.assets),
         location=", ".join(files) or first.location,
+        job=job.name,
     )

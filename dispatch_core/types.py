@@ -177,6 +177,7 @@ class Exclusion:
 
     ``held`` has the extensions that an asset without a matching file does have, each
     with its number of files, most frequent first; the message names the same ones.
+    ``job`` is the name of the job if the row is about one.
     """
 
     stage: Stage
@@ -187,6 +188,7 @@ class Exclusion:
     name: str = ""
     location: str = ""
     held: tuple[tuple[str, int], ...] = ()
+    job: str = ""
 
     def texts(self) -> dict[str, str]:
         """Column -> text, as the ledger file and the record have it."""

@@ -262,3 +262,51 @@ def test_no_output_replaces_the_file_of_names(world: World) -> None:
 
     assert ran.code == 2
     assert "names.txt is, contains or is inside an input of this run" in ran.err
+
+
+def test_a_replayed_record_says_in_one_line_what_drifted(world: World) -> None:
+    world.run(*ALL, "--output_directory=out")
+    day = json.loads(Path("out.dispatch.json").read_text())["dispatched_at"][:10]
+    replay = ("--request=out.dispatch.json", "--output_directory=again")
+    same = world.run(*replay, "--plan")
+    world.add(4)
+    Path("buckets/data/a05/1.nwb").unlink()
+
+    ran = world.run(*replay)
+
+    assert f"\nno drift since {day}: the same 8 jobs\n" in same.out
+    assert (
+        f"\ndrift since {day}: 4 new, 1 gone\n  new: a08; a09; a10, ...\n  gone: a05 (" in ran.out
+    )
+    saved = json.loads(Path("again.dispatch.json").read_text())["drift"]
+    assert (saved["since"][:10], saved["same"], len(saved["new"])) == (day, 7, 4)
+    assert saved["gone"][0]["why"].startswith("no_matching_file: ")
+
+
+def test_ten_jobs_that_are_gone_are_printed_and_all_with_a_plan(world: World) -> None:
+    world.add(5)
+    world.run(*ALL, "--output_directory=out")
+
+    Path("none.txt").write_text("")
+    replay = ("--request=out.dispatch.json", "--output_directory=x", "--only_jobs=none.txt")
+    short, whole = world.run(*replay), world.run(*replay, "--plan")
+
+    assert short.out.count("  gone: ") == 10
+    assert "  ... and 3 more gone (--plan prints every one)\n" in short.out
+    assert whole.out.count("  gone: ") == 13
+    assert "every job is another" in short.out
+
+
+def test_another_fingerprint_than_expected_names_the_first_job_that_drifted(world: World) -> None:
+    world.run(*ALL, "--output_directory=out")
+    fingerprint = json.loads(Path("out.dispatch.json").read_text())["fingerprint"]
+    Path("buckets/data/a05/1.nwb").rename("buckets/data/a05/2.nwb")
+
+    ran = world.run(
+        "--request=out.dispatch.json",
+        *("--output_directory=again", f"--expect_fingerprint={fingerprint}"),
+    )
+
+    assert (ran.code, Path("again").exists()) == (2, False)
+    assert "1 new, 1 gone; gone is a05 (" in ran.err
+    assert "the file s3://data/a05/1.nwb is not there any more; new is a05 (" in ran.err

@@ -26,8 +26,8 @@ class Before:
     Attributes
     ----------
     names, works
-        The name of a job, or the work of one that is not named after its content -> the
-        dispatch that has it, with its date if that is known: the latest, if several do.
+        The name of a job, or the work of one that is not named after its content -> a message
+        with the dispatch that has it, and its date if that is known: the latest, if several do.
     dispatches
         How many were read.
     notes
@@ -40,14 +40,12 @@ class Before:
     notes: tuple[str, ...] = ()
 
     def found(self, jobs: Iterable[Job]) -> dict[str, str]:
-        """The name of each of `jobs` that an earlier dispatch has -> which one, and when."""
-        found: dict[str, str] = {}
-        for job in jobs:
-            dispatch = self.names.get(job.name)
-            if dispatch is not None:
-                found[job.name] = f"dispatched before: {dispatch}"
-            elif self.works and (dispatch := self.works.get(work_of(job))) is not None:
-                found[job.name] = f"dispatched before, under another name: {dispatch}"
+        """The name of each of `jobs` that an earlier dispatch has -> the message about it."""
+        jobs = tuple(jobs)
+        found = {job.name: self.names[job.name] for job in jobs if job.name in self.names}
+        if self.works:
+            works = ((job.name, work_of(job)) for job in jobs if job.name not in found)
+            found |= {name: self.works[work] for name, work in works if work in self.works}
         return found
 
 
@@ -172,9 +170,9 @@ def _before_of(found: Sequence[Earlier], notes: Sequence[str]) -> Before:
     works: dict[Work, str] = {}
     for one in sorted(found, key=lambda one: one.dispatched_at):
         when = f" on {one.dispatched_at[:10]}" if one.dispatched_at else ""
-        text = f"{one.label}{when}"
-        names |= dict.fromkeys(one.names, text)
-        works |= dict.fromkeys(one.works, text)
+        dispatch = f"{one.label}{when}"
+        names |= dict.fromkeys(one.names, f"dispatched before: {dispatch}")
+        works |= dict.fromkeys(one.works, f"dispatched before, under another name: {dispatch}")
     return Before(names, works, len(found), tuple(f"{_OPTION}: {note}" for note in notes))
 
 
