@@ -7,7 +7,11 @@ has to say that the jobs of the two workers ran twice and all others once.
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
 from dispatch_core.engines.handover import handover_files
@@ -29,6 +34,7 @@ from dispatch_core.engines.job_folder import JobFolder, read_job_folder
 from dispatch_core.engines.lay import lay_beside
 from dispatch_core.engines.order import Handover
 from dispatch_core.engines.status import read_status
+from dispatch_core.text.words import counted
 from tests.support.slurm import Unavailable, running_slurm
 from tests.support.world import ROOT, clean_environment, run_process, subject
 
@@ -74,12 +80,15 @@ class Place:
         """The jobs of the dispatch."""
         return read_job_folder(self.home / "out")
 
+    @property
+    def command(self) -> str:
+        """The command of a job; the file of the analysis is named as from its own folder."""
+        return f"{sys.executable} 'the analysis.py' {{job}} '{self.home}'"
+
     def lay(self, engine: str, **more: Any) -> Handover:
         """Write the handover beside the worker folder."""
-        command = f"{sys.executable} 'the analysis.py' {{job}} '{self.home}'"
-        handover = handover_files(
-            engine, "out", WORKERS, command, python=sys.executable, **more
-        )
+        more["python"] = sys.executable
+        handover = handover_files(engine, "out", WORKERS, self.command, **more)
         lay_beside(handover, self.jobs.path, replace=False)
         return handover
 
@@ -167,8 +176,7 @@ def _path_with_script(folder: Path) -> str:
 
 def run_here(place: Place) -> Row:
     """`job-dispatch run`, without an engine."""
-    line = f"job-dispatch run out --command '{sys.executable} \"the analysis.py\" {{job}} .'"
-    line = line.replace(" .'", f" \"{place.home}\"'")
+    line = f"job-dispatch run out --command {shlex.quote(place.command)}"
     assert place.type(line).returncode == 1
     first = place.check_first()
     place.repair()
@@ -178,8 +186,8 @@ def run_here(place: Place) -> Row:
 
 def slurm(place: Place) -> Row:
     """A real Slurm on loopback: an array of 16, then an array of the two that failed."""
-    with running_slurm(place.home / "slurm") as variables:
-        here = Place(place.home, {**place.variables, "SLURM_CONF": variables["SLURM_CONF"]})
+    with running_slurm() as variables:
+        here = Place(place.home, {**place.variables, **variables})
         handover = here.lay("slurm")
         _submit(here, handover.start)
         first = here.check_first()
@@ -222,7 +230,7 @@ def dask(place: Place) -> Row:
     """A real scheduler with two workers, of which one is killed in the middle of a job."""
     import distributed
 
-    here = Place(place.home, {**place.variables, "JOB_TIME": "0.3"})
+    here = Place(place.home, {**place.variables, "JOB_TIME": "0.5"})
     handover = here.lay("dask")
     address = f"tcp://127.0.0.1:{_free_port()}"
     with _dask_cluster(here, address) as victim:
@@ -238,17 +246,29 @@ def dask(place: Place) -> Row:
         _forget(here, twice)
         done = here.type(f"{handover.failed} {address}")
         assert done.returncode == 0, done.stderr
-    note = f"one of two killed, which interrupted {len(twice)} job"
+    note = f"one of two machines killed, in {counted(len(twice), 'job')} that ran again"
     return Row("Dask", distributed.__version__, first, place.check_again(), note)
 
 
 _KILL_SOON = """\
 import os, pathlib, signal, sys, time
 
+
+def children(process):
+    files = pathlib.Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for file in files for child in file.read_text().split()]
+
+
+def has_a_job():
+    return any(map(children, children(victim)))
+
+
+victim = int(sys.argv[1])
 log = pathlib.Path(sys.argv[2], "log of the jobs.txt")
-while not log.exists() or len(log.read_text().splitlines()) < 6:
+while not (log.exists() and len(log.read_text().splitlines()) > 5 and has_a_job()):
     time.sleep(0.02)
-os.kill(int(sys.argv[1]), signal.SIGKILL)
+time.sleep(0.25)
+os.kill(victim, signal.SIGKILL)
 """
 
 
@@ -270,9 +290,7 @@ def _dask_cluster(place: Place, address: str) -> Iterator[int]:
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads=1"]
     scheduler = [*base, f"--port={address.rpartition(':')[2]}", "--host=127.0.0.1"]
     commands = [[*scheduler, "--no-dashboard"], *[[*worker, "--no-nanny", "--no-dashboard"]] * 2]
-    running = [
-        subprocess.Popen(one, cwd=place.home, env=environment, **quiet) for one in commands
-    ]
+    running = [subprocess.Popen(one, cwd=place.home, env=environment, **quiet) for one in commands]
     try:
         from distributed import Client
 
@@ -297,13 +315,12 @@ def nextflow(place: Place) -> Row:
     """The file as Groovy evaluates it, and its script as bash runs it; not Nextflow itself."""
     _require_groovy()
     handover = place.lay("nextflow")
-    version = place.type("groovy --version 2>&1").stdout.split("Version: ")[-1].split()[0]
     _run_scripts(place, range(WORKERS))
     first = place.check_first()
     place.repair()
     _run_scripts(place, BROKEN)
     assert handover.start == "nextflow run out.nf -resume"
-    return Row("Nextflow", "-", first, place.check_again(), f"its script, by Groovy {version}")
+    return Row("Nextflow", "-", first, place.check_again(), "only its script, as Groovy reads it")
 
 
 def _require_groovy() -> None:
@@ -337,11 +354,11 @@ def aws_batch(place: Place) -> Row:
         here = Place(place.home, {**variables, "PATH": path})
         handover = here.lay("aws-batch", s3="s3://jobs/my runs", **names)
         _run_array(here, handover.start, WORKERS)
-        _copy_marks(here, handover)
+        _copy_marks(here)
         first = here.check_first()
         here.repair()
         _run_array(here, handover.failed, len(BROKEN))
-        _copy_marks(here, handover)
+        _copy_marks(here)
         version = here.type("aws --version").stdout.split()[0].partition("/")[2]
     return Row("AWS Batch", version, first, place.check_again(), "array of 16, then of 2; moto")
 
@@ -349,6 +366,8 @@ def aws_batch(place: Place) -> Row:
 @contextmanager
 def _moto() -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """The variables that lead to a server of moto, and the names of a queue and a definition."""
+    default_user_config["batch"] = {"use_docker": False}
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -357,7 +376,6 @@ def _moto() -> Iterator[tuple[dict[str, str], dict[str, str]]]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-west-2",
-        "MOTO_BATCH_SIMPLE": "1",
     }
     try:
         yield variables, _make_queue(variables)
@@ -402,17 +420,28 @@ def _run_array(place: Place, lines: str, size: int) -> None:
     """Type the lines; then run the command of each container of the array that was submitted."""
     done = place.type(lines)
     assert done.returncode == 0, done.stderr
-    batch = _client("batch", place.variables)
-    submitted = batch.list_jobs(jobQueue="analyses", jobStatus="SUBMITTED")
-    raise NotImplementedError(done.stdout, submitted)
+    (number,) = re.findall('"jobId": "([^"]+)"', done.stdout)
+    (job,) = _client("batch", place.variables).describe_jobs(jobs=[number])["jobs"]
+    assert job["arrayProperties"]["size"] == size, job
+    request = json.loads((place.home / "out.batch.json").read_text())
+    script = shlex.join(request["containerOverrides"]["command"])
+    for index in range(size):
+        place.type(script, AWS_BATCH_JOB_ARRAY_INDEX=str(index))
 
 
-def _copy_marks(place: Place, handover: Handover) -> None:
+def _copy_marks(place: Place) -> None:
     done = place.type("aws s3 sync --only-show-errors 's3://jobs/my runs/out.results' out.results")
     assert done.returncode == 0, done.stderr
 
 
-ENGINES: tuple[Callable[[Place], Row], ...] = (run_here, slurm, snakemake, dask, nextflow, aws_batch)
+ENGINES: tuple[Callable[[Place], Row], ...] = (
+    run_here,
+    slurm,
+    snakemake,
+    dask,
+    nextflow,
+    aws_batch,
+)
 
 
 def main(names: list[str]) -> int:

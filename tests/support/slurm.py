@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -46,8 +47,8 @@ class Unavailable(Exception):
 
 
 @contextmanager
-def running_slurm(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment for its commands, while the daemons run; all of their files are in `folder`.
+def running_slurm() -> Iterator[dict[str, str]]:
+    """The variable that leads its commands to the daemons, while these run.
 
     Raises
     ------
@@ -55,7 +56,14 @@ def running_slurm(folder: Path) -> Iterator[dict[str, str]]:
         It cannot be installed or started here.
     """
     _install()
-    folder.mkdir()
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder:  # it takes no spaces in paths
+        with _daemons_in(Path(folder)) as settings:
+            yield {"SLURM_CONF": str(settings)}
+
+
+@contextmanager
+def _daemons_in(folder: Path) -> Iterator[Path]:
+    """The file of settings, while the daemons run; all of their files are in `folder`."""
     for name in ("state", "spool"):
         (folder / name).mkdir()
     settings = folder / "slurm.conf"
@@ -70,7 +78,7 @@ def running_slurm(folder: Path) -> Iterator[dict[str, str]]:
             daemons.callback(process.wait)
             daemons.callback(process.terminate)
         _wait_until_idle(folder, environment)
-        yield environment
+        yield settings
 
 
 def _install() -> None:
