@@ -59,7 +59,7 @@ def _check(order: Order) -> None:
         raise InvalidInput(Issue(what, order.folder, action))
     wrong = [number for number in order.only if number >= order.workers]
     if wrong:
-        what = f"there is no worker {wrong[0]}: they are 0 to {order.workers - 1}"
+        what = f"worker {wrong[0]} does not exist: they are 0 to {order.workers - 1}"
         raise InvalidInput(Issue(what, "--workers"))
     script = _script(order)
     if "Ref::" in script:

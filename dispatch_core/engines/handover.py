@@ -78,7 +78,7 @@ def _check(order: Order) -> None:
             raise InvalidInput(Issue(what, where, "Write it on one line"))
     check_command(order.command, is_for_shell=order.use_shell)
     if order.workers < 1:
-        raise InvalidInput(Issue("there is no worker to run", order.folder))
+        raise InvalidInput(Issue("it has no worker folder", order.folder))
 
 
 def check_command(command: str, *, is_for_shell: bool = False) -> None:

@@ -66,7 +66,8 @@ def _text(order: Order, start: str) -> str:
         options=in_groovy(shell_words([f"--results={order.results_folder}", *order.options])),
         pattern=in_groovy(_in_glob(order.folder)),
     )
-    return "".join(f"// {in_groovy(line)}\n" for line in lines) + pipeline
+    # Groovy reads \uXXXX in comments too
+    return "".join(f"// {line}\n".replace("\\u", "\\\\u") for line in lines) + pipeline
 
 
 def in_groovy(text: str) -> str:
