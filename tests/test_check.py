@@ -1,4 +1,4 @@
-"""`check`: every fault of a folder or a zip of jobs is reported once, whoever made it."""
+"""`check`: every fault of a folder or a zip of jobs is reported once, from any program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`compare`: two dispatches as sets of jobs, whoever wrote them and in whatever form."""
+"""`compare`: two dispatches as sets of jobs, from any program and in any form."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ def planned(**options: Any) -> Plan:
     """Six jobs: three files times two sets."""
     buckets = Buckets({"data": ["a0/1.nwb", "a0/2.nwb", "a1/1.nwb"]})
     options = {"file_extension": ".nwb", "parameters": SETS, **options}
-    return plan({}, source=Records([record("a0"), record("a1")]), buckets=buckets, **options)
+    query = () if "asset_ids" in options else ({},)
+    return plan(*query, source=Records([record("a0"), record("a1")]), buckets=buckets, **options)
 
 
 def document(name: str = "a0", file: str = "1.nwb", **keys: Any) -> dict[str, Any]:
