@@ -12,7 +12,14 @@ from typing import Any
 from dispatch_core.earlier.contents import open_file
 from dispatch_core.earlier.faults import Checked, Fault, FaultKind, in_order
 from dispatch_core.earlier.jobs import EarlierJob
-from dispatch_core.earlier.record import MAX_RECORD, SUFFIX, VERSION, as_record, recorded_jobs
+from dispatch_core.earlier.record import (
+    MAX_RECORD,
+    SUFFIX,
+    VERSION,
+    as_record,
+    recorded_jobs,
+    worker_sizes,
+)
 from dispatch_core.errors import InvalidInput
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted
@@ -76,7 +83,7 @@ def _placement(
     file: str,
 ) -> Iterator[str]:
     """Whether jobs are in another worker folder than the record says."""
-    sizes = _worker_sizes(record)
+    sizes = worker_sizes(record)
     if sum(sizes) != len(jobs):
         return
     workers = chain.from_iterable(repeat(number, size) for number, size in enumerate(sizes))
@@ -89,15 +96,8 @@ def _placement(
         yield f"{counted(moved, 'job')} {verb} in another worker folder than in {file}"
 
 
-def _worker_sizes(record: Mapping[str, Any]) -> list[int]:
-    """The number of jobs of each worker; empty if the record does not say it."""
-    sizes = record.get("worker_sizes")
-    is_known = isinstance(sizes, list) and all(isinstance(one, int) and one >= 0 for one in sizes)
-    return list(sizes) if sizes and is_known else []
-
-
 def _notes_of_old(record: Mapping[str, Any], checked: Checked, file: str) -> Iterator[str]:
     yield f"{file} is from an older version, which did not record the jobs: only their number"
-    count = sum(_worker_sizes(record))
+    count = sum(worker_sizes(record))
     if count not in (0, checked.jobs):
         yield f"{file} has {counted(count, 'job')}, the folder {checked.jobs:,}"

@@ -232,9 +232,12 @@ def _by_work(gone: Sequence[EarlierJob], more: Sequence[EarlierJob]) -> Iterator
     if all(job.name for job in (*gone, *more)):
         return
     for old, new in _grouped(gone, more, _work_in_group):
-        named, others = ([job for job in new if bool(job.name) is is_named] for is_named in (1, 0))
-        yield from zip((job for job in old if not job.name), named, strict=False)
-        yield from zip((job for job in old if job.name), others, strict=False)
+        for is_named in (True, False):
+            yield from zip(
+                (job for job in old if bool(job.name) is is_named),
+                (job for job in new if bool(job.name) is not is_named),
+                strict=False,
+            )
 
 
 def _take_pairs(

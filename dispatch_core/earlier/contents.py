@@ -6,6 +6,7 @@ only up to a limit, so a hostile folder or zip costs no more than a large honest
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -60,7 +61,7 @@ class Entry:
     """One entry: a file with its content, an empty folder, or what is not read, and why.
 
     ``path`` is relative, with ``/`` between its parts. ``content`` is None except for a file.
-    ``size`` is the number of bytes that reading it costs. After ``stopped`` there is no other
+    ``size`` is the number of bytes that reading it costs. ``stopped`` is the last
     entry: what follows is not read.
     """
 
@@ -164,10 +165,12 @@ def open_file(path: Path, *, follow: bool = True) -> Iterator[BinaryIO]:
 
     With ``follow=False`` a link is an error, too. A named pipe does not make it wait.
     """
+    if not follow and os.path.islink(path):
+        raise OSError(errno.ELOOP, "it is a link, which is not followed")
     descriptor = os.open(path, os.O_RDONLY | _NO_BLOCK | (0 if follow else _NO_LINK))
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path.name} is neither a file nor a folder")
+            raise OSError(errno.EINVAL, "it is neither a file nor a folder")
         yield file
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,14 @@ from typing import Any, BinaryIO, Literal
 
 from dispatch_core.earlier.contents import MAX_ENTRIES, open_file
 from dispatch_core.earlier.read import file_errors
-from dispatch_core.earlier.record import MAX_RECORD, SUFFIX, VERSION, as_record
+from dispatch_core.earlier.record import (
+    MAX_RECORD,
+    SUFFIX,
+    VERSION,
+    as_record,
+    is_count,
+    worker_sizes,
+)
 from dispatch_core.errors import InvalidInput, showable
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted, one_line
@@ -34,7 +42,6 @@ _END_OF_HEAD = b'\n  "assets": {'
 _START_OF_JOBS = b'\n  "jobs": [\n'
 _JOB_LINE = re.compile(rb'^    \["([^"\\]{1,255})", ', re.MULTILINE)
 _MOST_TEXT = 500
-_MOST_COUNT = 10**9
 _EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
 _SUBTRACTED = {"processed": "already processed", "capped": "over the cap"}
 
@@ -124,11 +131,11 @@ def _names_in(folder: Path) -> list[str]:
 def _records_below(root: Path, names: list[str]) -> Iterator[Path]:
     yield from (root / name for name in names if name.endswith(SUFFIX))
     for name in names:
-        try:
-            inner = _names_in(root / name) if not name.endswith(SUFFIX) else []
-        except OSError:  # a file, or a folder that may not be read
+        folder = root / name
+        if name.endswith(SUFFIX) or folder.is_symlink():  # a link may lead to `root` itself
             continue
-        yield from (root / name / one for one in inner if one.endswith(SUFFIX))
+        with suppress(OSError):  # a file, or a folder that may not be read
+            yield from (folder / one for one in _names_in(folder) if one.endswith(SUFFIX))
 
 
 def _row(path: Path) -> HistoryRow:
@@ -179,7 +186,10 @@ def _read(file: BinaryIO, *, with_names: bool) -> tuple[dict[str, Any], frozense
     if not with_names:
         return record, None
     rest += file.read(MAX_RECORD)
-    return record, frozenset(_JOB_LINE.findall(rest.partition(_START_OF_JOBS)[2]))
+    names = frozenset(_JOB_LINE.findall(rest.partition(_START_OF_JOBS)[2]))
+    if len(names) != sum(worker_sizes(record)):  # written again, in another layout
+        return _read_whole(head + end + rest)
+    return record, names
 
 
 def _read_whole(data: bytes) -> tuple[dict[str, Any], frozenset[bytes] | None]:
@@ -212,8 +222,7 @@ def _without_exclusions(head: bytes) -> bytes:
 
 def _row_of(path: Path, name: str, record: Mapping[str, Any]) -> HistoryRow:
     request, equation = record["request"], record.get("equation")
-    sizes = record.get("worker_sizes")
-    sizes = sizes if isinstance(sizes, list) and all(map(_is_count, sizes)) else []
+    sizes = worker_sizes(record)
     return HistoryRow(
         path,
         name,
@@ -263,22 +272,18 @@ def _query(request: Mapping[str, Any]) -> str:
 
 def _equation(values: Mapping[str, Any]) -> str:
     """The numbers of a plan in one line; empty if one is missing."""
-    if not all(_is_count(values.get(name)) for name in _EQUATION):
+    if not all(is_count(values.get(name)) for name in _EQUATION):
         return ""
     kind = values.get("input_kind")
     inputs = counted(values["inputs"], _text(kind) if kind else "input")
     counts = {words: values.get(name) for name, words in _SUBTRACTED.items()}
-    cut = "".join(f" - {n:,} {words}" for words, n in counts.items() if n and _is_count(n))
+    cut = "".join(f" - {n:,} {words}" for words, n in counts.items() if n and is_count(n))
     return (
         f"{counted(values['matched'], 'asset')} matched, {values['assets']:,} usable -> "
         f"{inputs} x {counted(values['sets'], 'parameter set')}{cut} = "
         f"{counted(values['jobs'], 'job')} -> {counted(values['workers'], 'worker')}; "
         f"{values['excluded']:,} excluded"
     )
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < _MOST_COUNT
 
 
 def _folder_state(row: HistoryRow, names: frozenset[bytes] | None) -> FolderState:

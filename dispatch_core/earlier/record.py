@@ -16,6 +16,8 @@ SUFFIX = ".dispatch.json"
 VERSION = 2
 """The latest kind of record that this version reads."""
 
+_MOST_COUNT = 10**9
+
 MAX_RECORD = 256 << 20
 """The largest record that is read, in bytes."""
 
@@ -36,6 +38,17 @@ def as_record(value: JsonValue) -> dict[str, Any] | None:
         and isinstance(value.get("request"), dict)
     )
     return value if isinstance(value, dict) and is_record else None
+
+
+def worker_sizes(record: Mapping[str, Any]) -> list[int]:
+    """The number of jobs of each worker; empty if the record does not say it."""
+    sizes = record.get("worker_sizes")
+    return sizes if isinstance(sizes, list) and all(map(is_count, sizes)) else []
+
+
+def is_count(value: object) -> bool:
+    """Whether a value of a record can be a number of jobs or assets."""
+    return type(value) is int and 0 <= value < _MOST_COUNT
 
 
 def recorded_jobs(record: Mapping[str, Any], where: str) -> tuple[EarlierJob, ...] | None:

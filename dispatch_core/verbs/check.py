@@ -16,7 +16,7 @@ CLEAN, FAULTS = 0, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    parser.add_argument("path", metavar="PATH", help="a folder or a zip of jobs, whoever made it")
+    parser.add_argument("path", metavar="PATH", help="a folder or a zip of jobs, from any program")
     parser.add_argument("--json", action="store_true", help="print every fault as JSON")
 
 

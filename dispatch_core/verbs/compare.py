@@ -11,10 +11,11 @@ from pathlib import Path
 
 from dispatch_core.earlier.compare import Changed, Compared, Side, compare_paths
 from dispatch_core.earlier.jobs import EarlierJob
+from dispatch_core.output.earlier import check_earlier_table
 from dispatch_core.output.target import check_separate
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.text.words import counted, one_line
-from dispatch_core.views.compared import compared_text
+from dispatch_core.views.compared import COLUMNS, compared_text
 
 SHOWN = 5
 EQUAL, DIFFERENT = 0, 1
@@ -37,6 +38,7 @@ def run(given: argparse.Namespace) -> int:
     if given.csv:
         check_separate({"--csv": given.csv}, [old, new])
         check_text_file(given.csv)
+        check_earlier_table(given.csv, list(COLUMNS), "the comparison")
     compared = compare_paths(old, new)
     if given.csv:
         write_text_file(given.csv, compared_text(compared))
