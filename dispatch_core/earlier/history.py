@@ -43,7 +43,12 @@ _START_OF_JOBS = b'\n  "jobs": [\n'
 _JOB_LINE = re.compile(rb'^    \["([^"\\]{1,255})", ', re.MULTILINE)
 _MOST_TEXT = 500
 _EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
-_SUBTRACTED = {"processed": "already processed", "capped": "over the cap"}
+_SUBTRACTED = {
+    "not_chosen": "not chosen",
+    "dispatched_before": "dispatched before",
+    "processed": "already processed",
+    "capped": "over the cap",
+}
 
 
 @dataclass(frozen=True, slots=True)
