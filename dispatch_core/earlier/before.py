@@ -105,6 +105,8 @@ def check_below(root: Path, places: Iterable[Path]) -> None:
 
 def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[str]) -> list[Path]:
     """The dispatches at `path`, without the outputs of this one."""
+    if "\0" in str(path):
+        raise InvalidInput(Issue("it cannot be a path", repr(str(path))))
     if root is not None:
         check_below(root, [path])
     places = dispatches_at(path)

@@ -108,6 +108,8 @@ def _read_one(path: Path) -> Earlier:
             record = read_record(path.with_name(f"{path.name}{SUFFIX}")) if path.name else None
             read = _read_jobs(str(path), "folder", folder_entries(path))
             return replace(read, dispatched_at=_time_of(record or {}))
+        if not path.is_file() and path.exists():  # a pipe could block without end
+            raise InvalidInput(Issue("it is neither a file nor a folder", str(path), _CHOOSE))
         with open(path, "rb") as file:
             return read_earlier_file(file, str(path), path)
 
