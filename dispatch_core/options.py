@@ -114,7 +114,11 @@ def _value(name: str, description: str, **more: Any) -> Option:
     return Option(name, "", description, **{"kind": "object", **more})
 
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "check": "find every fault of a folder or a zip of jobs that anybody made",
+    "compare": "list which jobs of two dispatches are new, gone, changed and the same",
+    "history": "list the dispatches that are recorded below a folder, newest first",
+}
 """Verb of the command line -> what it does, in the order of ``--help``."""
 
 PRESETS: dict[str, dict[str, Any]] = {

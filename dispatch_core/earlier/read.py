@@ -11,13 +11,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from dispatch_core.earlier.contents import Entry, folder_entries, zip_entries
-from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work
-from dispatch_core.earlier.record import SUFFIX, as_record, read_record, recorded_jobs
+from dispatch_core.earlier.contents import (
+    Entry,
+    folder_entries,
+    open_file,
+    open_zip,
+    zip_entries,
+)
+from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work, earlier_job
+from dispatch_core.earlier.record import (
+    MAX_RECORD,
+    SUFFIX,
+    VERSION,
+    as_record,
+    read_record,
+    recorded_jobs,
+)
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.job_model import Job
 from dispatch_core.text.strict_json import load_json
 
-Kind = Literal["folder", "zip", "record", "several"]
+Kind = Literal["folder", "zip", "record", "several", "plan"]
 
 _RESULTS = ".results"
 """How the name of a folder with the results of a run ends."""
@@ -35,8 +49,8 @@ class Earlier:
         The path or the file name.
     jobs
         In the order of the workers, as they are read; a job may come twice.
-    others
-        How many entries are not jobs.
+    not_jobs
+        Why each of the other entries is not a job.
     unread
         Files that cannot be read, each with the reason: jobs perhaps.
     dispatched_at
@@ -46,9 +60,14 @@ class Earlier:
     label: str
     kind: Kind
     jobs: tuple[EarlierJob, ...]
-    others: int = 0
+    not_jobs: tuple[Issue, ...] = ()
     unread: tuple[str, ...] = ()
     dispatched_at: str = ""
+
+    @property
+    def others(self) -> int:
+        """How many entries are not jobs."""
+        return len(self.not_jobs)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -63,7 +82,7 @@ class Earlier:
         )
 
 
-def read_earlier(path: Path) -> Earlier:
+def read_earlier(path: Path, reader: JobReader | None = None) -> Earlier:
     """The earlier dispatch at `path`.
 
     Parameters
@@ -71,6 +90,8 @@ def read_earlier(path: Path) -> Earlier:
     path
         A worker folder (``0/<uuid>.json``), a zip or a record of one; or a folder that
         contains several of them, such as the one into which the app writes.
+    reader
+        Shared by dispatches that are read to be compared.
 
     Raises
     ------
@@ -78,12 +99,13 @@ def read_earlier(path: Path) -> Earlier:
         It is not there, is something else, or is an old record without the names of its
         jobs whose folder is gone.
     """
+    reader = reader or JobReader()
     places = dispatches_at(path)
     if places == [path]:
-        return _read_one(path)
+        return _read_one(path, reader)
     if not places:
         raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
-    return _together(str(path), [_read_one(one) for one in places])
+    return _together(str(path), [_read_one(one, reader) for one in places])
 
 
 def dispatches_at(path: Path) -> list[Path]:
@@ -94,50 +116,53 @@ def dispatches_at(path: Path) -> list[Path]:
     InvalidInput
         It is not there, or cannot be read.
     """
-    with _file_errors(path):
+    with file_errors(path):
         if not path.is_dir():
             path.stat()
             return [path]
         names = os.listdir(path)
-        return [path] if _is_dispatch(path, names) else list(_dispatches_in(path, names))
+        return [path] if is_dispatch(path, names) else list(dispatches_in(path, names))
 
 
-def _read_one(path: Path) -> Earlier:
-    with _file_errors(path):
+def _read_one(path: Path, reader: JobReader) -> Earlier:
+    with file_errors(path):
         if path.is_dir():
             record = read_record(path.with_name(f"{path.name}{SUFFIX}")) if path.name else None
-            read = _read_jobs(str(path), "folder", folder_entries(path))
+            read = _read_jobs(str(path), "folder", folder_entries(path), reader)
             return replace(read, dispatched_at=_time_of(record or {}))
-        if not path.is_file() and path.exists():  # a pipe could block without end
-            raise InvalidInput(Issue("it is neither a file nor a folder", str(path), _CHOOSE))
-        with open(path, "rb") as file:
-            return read_earlier_file(file, str(path), path)
+        with open_file(path) as file:
+            return read_earlier_file(file, str(path), path, reader)
 
 
-def read_earlier_file(file: BinaryIO, name: str, path: Path | None = None) -> Earlier:
+def read_earlier_file(
+    file: BinaryIO, name: str, path: Path | None = None, reader: JobReader | None = None
+) -> Earlier:
     """The earlier dispatch in an open file, a zip or a record; raises as `read_earlier` does.
 
     ``path`` is where the file is, if it is on this machine: for an old record, its folder is
     read instead.
     """
+    reader = reader or JobReader()
     if zipfile.is_zipfile(file):
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return _read_jobs(name, "zip", zip_entries(archive))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise InvalidInput(Issue(f"it is not a readable zip: {error}", name)) from None
+        with open_zip(file, name) as archive:
+            return _read_jobs(name, "zip", zip_entries(archive), reader)
+    if name.endswith(".zip"):
+        raise InvalidInput(Issue("it is not a readable zip", name, "Make the zip again"))
     file.seek(0)
-    record = as_record(load_json(file.read(), name))
+    record = as_record(load_json(_whole(file, name), name))
     if record is None:
         raise InvalidInput(Issue("it is neither a zip nor a dispatch record", name, _CHOOSE))
     jobs = recorded_jobs(record, name)
     if jobs is not None:
         return Earlier(name, "record", jobs, dispatched_at=_time_of(record))
+    if record["record"] > VERSION:
+        what = "this record is of a later version"
+        raise InvalidInput(Issue(what, name, "Read it with a newer job-dispatch"))
     folder = folder_of_record(path) if path is not None else None
     if folder is None or not folder.is_dir():
         what = "this record is from an older version, which did not record the jobs"
         raise InvalidInput(Issue(what, name, "Give its worker folder or zip instead"))
-    return replace(read_earlier(folder), dispatched_at=_time_of(record))
+    return replace(read_earlier(folder, reader), dispatched_at=_time_of(record))
 
 
 def _time_of(record: Mapping[str, Any]) -> str:
@@ -146,13 +171,25 @@ def _time_of(record: Mapping[str, Any]) -> str:
     return when if isinstance(when, str) else ""
 
 
+def earlier_of_jobs(label: str, jobs: Iterable[Job]) -> Earlier:
+    """The jobs of a plan, to be compared with an earlier dispatch; `label` names the plan."""
+    return Earlier(label, "plan", tuple(map(earlier_job, jobs)))
+
+
+def _whole(file: BinaryIO, name: str) -> bytes:
+    content = file.read(MAX_RECORD + 1)
+    if len(content) > MAX_RECORD:
+        raise InvalidInput(Issue(f"it is larger than {MAX_RECORD >> 20} MB", name, _CHOOSE))
+    return content
+
+
 def folder_of_record(record: Path) -> Path | None:
     """The worker folder beside which `record` was written; None for another name."""
     name = record.name.removesuffix(SUFFIX)
     return record.with_name(name) if name and name != record.name else None
 
 
-def _is_dispatch(folder: Path, names: Collection[str]) -> bool:
+def is_dispatch(folder: Path, names: Collection[str]) -> bool:
     """Whether a folder has workers, or is one: numbered folders or job files.
 
     One with records or zips contains several dispatches, whatever else is in it.
@@ -179,7 +216,7 @@ def _is_job_file(name: str) -> bool:
     return name.endswith(".json") and not is_other
 
 
-def _dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -> Iterator[Path]:
+def dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -> Iterator[Path]:
     """The records in `root`, and the worker folders and zips without one, by name.
 
     Folders of `root` are searched too, but not the folders in them: they may be results.
@@ -199,41 +236,49 @@ def _dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) 
 def _dispatches_of(folder: Path, is_inner: bool) -> Iterator[Path]:
     """A folder in a root: itself if it is a dispatch, else those in it."""
     names = os.listdir(folder)
-    if _has_workers(folder, names) if is_inner else _is_dispatch(folder, names):
+    if _has_workers(folder, names) if is_inner else is_dispatch(folder, names):
         yield folder
     elif not is_inner:
-        yield from _dispatches_in(folder, names, is_inner=True)
+        yield from dispatches_in(folder, names, is_inner=True)
 
 
-def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry]) -> Earlier:
-    reader, jobs, others, unread = JobReader(), list[EarlierJob](), 0, list[str]()
+def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry], reader: JobReader) -> Earlier:
+    jobs, not_jobs, unread = list[EarlierJob](), list[Issue](), list[str]()
     for entry in entries:
+        if entry.kind == "stopped":
+            what = f"it cannot be read to its end: {entry.reason}"
+            raise InvalidInput(Issue(what, label, "Give the dispatch as it was written"))
         try:
             if entry.content is None:
-                raise InvalidInput(Issue("it is not a file", entry.path))
+                raise InvalidInput(Issue(_not_a_file(entry), entry.path))
             if _is_hidden(entry.path):
                 raise InvalidInput(Issue("it is hidden, as an unfinished write is", entry.path))
             jobs.append(reader.read(entry.path, entry.content))
-        except InvalidInput:
-            others += 1
+        except InvalidInput as error:
+            not_jobs += error.issues
         if entry.kind in ("unreadable", "too_large"):
             unread.append(f"{entry.path} ({entry.reason})")
-    return Earlier(label, kind, tuple(jobs), others, tuple(unread))
+    return Earlier(label, kind, tuple(jobs), tuple(not_jobs), tuple(unread))
 
 
 def _is_hidden(path: str) -> bool:
     return path.startswith(".") or "/." in path
 
 
+def _not_a_file(entry: Entry) -> str:
+    return "an empty folder" if entry.kind == "folder" else entry.reason
+
+
 def _together(label: str, found: list[Earlier]) -> Earlier:
     jobs = tuple(job for one in found for job in one.jobs)
+    not_jobs = (issue for one in found for issue in one.not_jobs)
     unread = tuple(f"{one.label}: {file}" for one in found for file in one.unread)
     when = max(one.dispatched_at for one in found)
-    return Earlier(label, "several", jobs, sum(one.others for one in found), unread, when)
+    return Earlier(label, "several", jobs, tuple(not_jobs), unread, when)
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
+def file_errors(path: Path) -> Iterator[None]:
     """Errors of the disk as `InvalidInput` about `path`."""
     try:
         yield
