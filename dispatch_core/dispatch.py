@@ -43,7 +43,8 @@ def plan_dispatch(
     results
         The records of processed jobs; without them no job is known to be processed.
     outputs
-        Where the dispatch is written: what is there already is not an earlier dispatch.
+        This dispatch itself: where it is written, and the record that it repeats. They do
+        not count as earlier dispatches.
 
     Raises
     ------

@@ -60,8 +60,7 @@ def test_the_ledger_says_which_dispatch_has_a_job_and_when(root: Path) -> None:
 
     plan = planned("a0", not_in=root)
 
-    dispatch_of = f"{record_file} on 2026-11-01"
-    assert messages(plan, "dispatched_before") == [f"dispatched before: {dispatch_of}"]
+    assert messages(plan, "dispatched_before") == [f"it is in {record_file} of 2026-11-01"]
 
 
 def test_the_latest_of_several_dispatches_is_named(root: Path) -> None:
@@ -104,7 +103,7 @@ def test_a_job_under_another_name_is_found_by_its_work(tmp_path: Path) -> None:
     assert plan.equation.dispatched_before == 1
     assert [job.parameters for job in plan.jobs] == [{"a": 2}, {"a": 1}, {"a": 2}]
     (text,) = messages(plan, "dispatched_before")
-    assert text == f"dispatched before, under another name: {tmp_path / 'theirs'}"
+    assert text == f"it is in {tmp_path / 'theirs'}, under another name"
 
 
 def test_a_group_is_another_job_if_an_asset_joins_it(tmp_path: Path) -> None:
@@ -258,9 +257,18 @@ def test_outputs_in_the_folder_are_not_earlier_dispatches(root: Path) -> None:
     names = {job.name for job in planned("a0", "a1")._planned.jobs}
     assert set(before.names) == names
     assert before.notes == (
-        f"--not_in: {root / 'tuesday.dispatch.json'} is the output of this dispatch: its jobs "
-        "do not count as dispatched before",
+        f"--not_in: {root / 'tuesday.dispatch.json'} is this dispatch itself, so its jobs do "
+        "not count as dispatched before",
     )
+
+
+def test_a_record_that_is_repeated_and_what_was_moved_aside_for_it_do_not_count(root: Path) -> None:
+    planned("a2").write(root / "tuesday")
+    planned("a3").write(root / "tuesday.replaced-2")
+
+    before = read_before([str(root)], [root / "tuesday.dispatch.json"])
+
+    assert before.dispatches == 1
 
 
 def test_an_output_that_is_named_itself_is_an_error(root: Path) -> None:

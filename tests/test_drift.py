@@ -242,9 +242,10 @@ def test_a_job_dispatched_before_has_its_ledger_row(world: World) -> None:
     drift = world.drift(not_in=world.folder / "out")
 
     assert counts(drift) == (0, 0, 4)
-    assert {one.why.rpartition(" on ")[0] for one in drift.gone} == {
-        f"dispatched_before: dispatched before: {world.folder / 'out'}"
+    assert {one.why.rpartition(" of ")[0] for one in drift.gone} == {
+        f"dispatched_before: it is in {world.folder / 'out'}"
     }
+    assert str(drift).endswith(": 0 new, 4 gone, with other values of not_in")
 
 
 def test_other_workers_and_another_format_do_not_drift(world: World) -> None:

@@ -62,8 +62,9 @@ def read_before(
     paths
         Worker folders, zips, records, or folders with several of them.
     outputs
-        Where this dispatch is written. What an earlier run of it wrote there, and what was
-        moved aside for it, is not an earlier dispatch if a folder of `paths` contains it.
+        This dispatch itself: where it is written, and the record that it repeats. What an
+        earlier run of it wrote, and what was moved aside for it, is not an earlier dispatch
+        if a folder of `paths` contains it.
     root
         If given, every path must be below it, with links resolved.
 
@@ -72,7 +73,7 @@ def read_before(
     InvalidInput
         With every issue: a path is absent, cannot be read, is an output, or has no job.
     """
-    own = {os.path.realpath(one) for one in outputs}
+    own = set(_real_paths(outputs))
     given = list(dict.fromkeys(map(Path, paths)))
     places, found = list[Path](), list[Earlier]()
     notes, issues = list[str](), list[Issue]()
@@ -103,8 +104,18 @@ def check_below(root: Path, places: Iterable[Path]) -> None:
                 raise InvalidInput(Issue(what, str(place), f"Give a path below {root}"))
 
 
+def _real_paths(outputs: Iterable[str | Path]) -> Iterator[str]:
+    """The outputs without links, and the folder beside which a record was written."""
+    for output in outputs:
+        real = Path(os.path.realpath(output))
+        yield str(real)
+        yield str(folder_of_record(real) or real)
+
+
 def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[str]) -> list[Path]:
     """The dispatches at `path`, without the outputs of this one."""
+    if "\0" in str(path):
+        raise InvalidInput(Issue("it cannot be a path", repr(str(path))))
     if root is not None:
         check_below(root, [path])
     places = dispatches_at(path)
@@ -116,8 +127,7 @@ def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[
         raise InvalidInput(Issue("it is the output of this dispatch", str(path), action))
     if outputs:
         notes.append(
-            f"{outputs[0]} is the output of this dispatch: its jobs do not count as "
-            "dispatched before"
+            f"{outputs[0]} is this dispatch itself, so its jobs do not count as dispatched before"
         )
     if not places:
         _require_no_candidate(path)
@@ -169,10 +179,10 @@ def _before_of(found: Sequence[Earlier], notes: Sequence[str]) -> Before:
     names: dict[str, str] = {}
     works: dict[Work, str] = {}
     for one in sorted(found, key=lambda one: one.dispatched_at):
-        when = f" on {one.dispatched_at[:10]}" if one.dispatched_at else ""
-        dispatch = f"{one.label}{when}"
-        names |= dict.fromkeys(one.names, f"dispatched before: {dispatch}")
-        works |= dict.fromkeys(one.works, f"dispatched before, under another name: {dispatch}")
+        when = f" of {one.dispatched_at[:10]}" if one.dispatched_at else ""
+        text = f"it is in {one.label}{when}"
+        names |= dict.fromkeys(one.names, text)
+        works |= dict.fromkeys(one.works, f"{text}, under another name")
     return Before(names, works, len(found), tuple(f"{_OPTION}: {note}" for note in notes))
 
 

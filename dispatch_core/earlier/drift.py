@@ -99,7 +99,7 @@ class Drift:
             return f"no drift{since}: the same {counted(self.same, 'job')}"
         fields = ", ".join(self.changed)
         cause = f", with other values of {fields}" if fields else ""
-        if fields and not self.same:
+        if fields and self.new and not self.same:
             cause = f": with other values of {fields}, every job is another"
         return f"drift{since}: {len(self.new):,} new, {len(self.gone):,} gone{cause}"
 

@@ -90,11 +90,6 @@ class EarlierJob:
         """The name of the file without ``.json``, whatever it contains; else the name."""
         return stem_of(self.path) or self.name
 
-    @property
-    def label(self) -> str:
-        """Its name, or the path of a file that is not named after its content."""
-        return self.name or self.path
-
 
 class JobReader:
     """Reads job files; what many have in common is kept once.
