@@ -53,10 +53,8 @@ ABANDONED = 900.0
 """On a file system without locks: seconds between two signs of life of a worker, and seconds
 without one after which its job is free again."""
 
-INVALID_USE = 2
-"""The exit code of a worker that ran nothing."""
-
 POLL = 0.2
+INVALID_USE = 2
 _CANNOT_LOCK = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 
@@ -104,11 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Runs the jobs of one worker folder and marks each as done or failed.",
-        epilog="exit codes: 0 all jobs are done, 1 some are not, 2 invalid input",
-        allow_abbrev=False,
-    )
+    text = "Runs the jobs of one worker folder and marks each as done or failed."
+    parser = argparse.ArgumentParser(description=text, allow_abbrev=False)
     add = parser.add_argument
     add("worker", metavar="WORKER", help="the folder with job files, or one job file")
     add("--results", required=True, metavar="DIR", help="where marks, outputs and logs go")
@@ -415,13 +410,10 @@ def _wait(process: subprocess.Popen[bytes], work: Work, claim: Claim) -> Ending 
 
 
 def _ending(code: int, time_limit: float | None = None) -> Ending:
+    name = _signal_name(-code) if code < 0 else None
+    reason = f"killed by {name}" if name else f"exit code {code}" if code else ""
     if time_limit is not None:
         reason = f"time limit of {time_limit:g} s"
-    elif code < 0:
-        reason = f"killed by {_signal_name(-code)}"
-    else:
-        reason = f"exit code {code}" if code else ""
-    name = _signal_name(-code) if code < 0 else None
     return Ending(None if name else code, reason, name, time_limit)
 
 
@@ -596,8 +588,10 @@ def _is_alive(process: int) -> bool:
 
 def _say(text: str) -> None:
     """Print a line; a job does not fail because no one reads it."""
-    with suppress(OSError):
+    try:
         print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python ends with a code of its own
 
 
 if __name__ == "__main__":
