@@ -44,7 +44,7 @@ def run_to_end(
 
 
 def marks_of(results: Path) -> list[str]:
-    """The names of the marks and of everything that is no working folder."""
+    """The names of the marks and of all other files."""
     return sorted(path.name for path in results.iterdir() if path.is_file())
 
 
