@@ -309,12 +309,13 @@ def test_a_command_and_paths_reach_the_job_whatever_is_in_them(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"command": "a\nb"}, "--command: 'a\\nb' contains a line break or a control character."),
-        ({"command": "a\x00b"}, "contains a line break or a control character."),
+        ({"command": "a\nb"}, "--command: 'a\\nb' contains a line break or a control character, or"),
+        ({"command": "a\x00b"}, "contains a line break or a control character, or"),
         ({"folder": "a\u2028b"}, "the worker folder: 'a\\u2028b' contains a line break"),
         ({"results": "a\rb"}, "--results: 'a\\rb' contains a line break"),
         ({"python": "a\nb"}, "--python: 'a\\nb' contains a line break"),
         ({"queue": "a\nb"}, "--queue: 'a\\nb' contains a line break"),
+        ({"folder": "a\udcffb"}, "the worker folder: 'a\\udcffb' contains a line break"),
         ({"command": " "}, "--command: it is empty. Write the command of a job"),
         ({"command": "a 'b"}, "--command: no closing quotation: a 'b. Close the quote."),
         ({"workers": 0}, "out: it has no worker folder."),

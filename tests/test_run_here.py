@@ -62,7 +62,7 @@ def test_only_the_named_jobs_run_and_unknown_names_are_reported(
     run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = make_jobs(tmp_path / "out", ["a", "b"], ["c"], ["d"])
-    (tmp_path / "list").write_text(f"b\n{out}/1/c.json\nout.results/a.failed\nzzz\n")
+    (tmp_path / "list").write_text(f"\ufeffb\r\n{out}/1/c.json\nout.results/a.failed\nzzz\n")
 
     ran = run("run", out, "--command", f"{NOTE} {tmp_path}/log", "--only", tmp_path / "list")
 

@@ -134,7 +134,7 @@ def test_a_shell_is_used_only_where_it_is_asked_for(tmp_path: Path) -> None:
     with_shell, _ = run_to_end(worker, tmp_path / "with", command, "--shell")
 
     assert (without, with_shell) == (1, 0)
-    assert "note: --command: | > && is passed as it is; --shell uses a shell" in printed
+    assert "note: --command: | > && $DISPATCH_NAME is passed as it is; --shell uses a shell" in printed
     assert (tmp_path / "with" / "a" / "upper.txt").read_text() == '{"ASSET_NAME": "A"}'
     assert (tmp_path / "with" / "a" / "log.txt").read_text() == "a\n"
 
@@ -143,13 +143,18 @@ def test_a_file_beside_the_start_is_found_from_the_folder_of_a_job(tmp_path: Pat
     worker = make_jobs(tmp_path / "out", ["a"]) / "0"
     (tmp_path / "analyze.py").write_text("import sys; print(sys.argv[1:])")
     (tmp_path / "word").touch()
+    home = os.environ | {"HOME": str(tmp_path)}
+    command = "python3 ~/analyze.py analyze.py word ./gone.py ~/gone.py"
 
-    code, _ = run_to_end(
-        worker, tmp_path / "results", "python3 analyze.py word ./gone.py", cwd=tmp_path
-    )
+    code, _ = run_to_end(worker, tmp_path / "results", command, cwd=tmp_path, env=home)
 
     assert code == 0
-    assert (tmp_path / "results/a/log.txt").read_text() == "['word', './gone.py']\n"
+    assert ast.literal_eval((tmp_path / "results/a/log.txt").read_text()) == [
+        f"{tmp_path}/analyze.py",
+        "word",
+        "./gone.py",
+        "~/gone.py",
+    ]
 
 
 SPAWN = """\

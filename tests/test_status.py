@@ -127,6 +127,9 @@ def test_without_a_results_folder_nothing_is_started(run: CommandLine, tmp_path:
 
     assert default.out == chosen.out
     assert default.out.startswith("1 not started of 1 job in 1 worker\n")
+    assert chosen.err == (
+        f"warning: nothing ran yet, or --results is wrong: {tmp_path}/other does not exist\n"
+    )
 
 
 def test_of_many_workers_only_those_that_are_not_done_are_shown(
@@ -172,6 +175,8 @@ def test_a_record_is_enough_if_the_folder_is_gone(run: CommandLine, tmp_path: Pa
         (["out", "--results", "out"], "--results: out is the worker folder"),
         (["out", "--results", "file"], "cannot read the results folder: Not a directory."),
         (["not.dispatch.json"], "it is not a dispatch record."),
+        (["old.dispatch.json"], "it does not name its jobs."),
+        (["odd.dispatch.json"], "its worker_sizes are not the numbers of its jobs."),
         (["out", "--reslts", "x"], "Did you mean --results?"),
     ],
     ids=" ".join,
@@ -188,6 +193,10 @@ def test_invalid_input_is_exit_code_2_with_what_to_do(
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "not.dispatch.json").write_text("{}")
+    record: dict[str, object] = {"record": 1, "request": {}}
+    (tmp_path / "old.dispatch.json").write_text(json.dumps(record))
+    record |= {"jobs": [["a", [], None], ["b", [], None]], "worker_sizes": [1]}
+    (tmp_path / "odd.dispatch.json").write_text(json.dumps(record))
 
     ran = run("status", *arguments)
 
@@ -212,6 +221,7 @@ def test_other_entries_and_a_job_in_two_workers_are_warnings(
     (out / "__MACOSX").mkdir()
     (out / "2").mkdir()
     (out / "0" / "x.csv").touch()
+    (tmp_path / "out.results").mkdir()
 
     ran = run("status", out)
 

@@ -185,7 +185,7 @@ def _chosen(jobs: list[str], only: str | None) -> list[str]:
     if only is None:
         return jobs
     try:
-        with open(only, encoding="utf-8", errors="surrogateescape") as file:
+        with open(only, encoding="utf-8-sig", errors="surrogateescape") as file:
             names = {name_of(line) for line in file}
     except OSError as error:
         raise InvalidUse(f"--only: cannot read {only}: {error.strerror}.") from None
@@ -218,7 +218,7 @@ class Command:
             raise InvalidUse(f"{what}. Write its full path.")
         if not _has_placeholder(self.text) and "DISPATCH_" not in self.text:
             _say("note: --command has neither {job} nor {name}; DISPATCH_JOB has the path")
-        signs = [word for word in self.words if word in _SHELL_SIGNS]
+        signs = [word for word in self.words if word in _SHELL_SIGNS or word[:1] == "$"]
         if signs:
             _say(f"note: --command: {' '.join(signs)} is passed as it is; --shell uses a shell")
 
@@ -241,9 +241,9 @@ def _split(text: str) -> list[str]:
 def full_path(word: str, folder: str) -> str:
     """The full path of a word that names a file of `folder`; any other word as it is.
 
-    Only a word with a dot or a slash is taken for a file: ``analyze.py``, ``./run``.
+    Only a word with a dot or a slash is taken for a file: ``analyze.py``, ``~/run``.
     """
-    path = os.path.join(folder, word)
+    path = os.path.join(folder, os.path.expanduser(word))
     is_path = ("/" in word or "." in word) and not word.startswith("-")
     return path if is_path and os.path.isfile(path) else word
 
