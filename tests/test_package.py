@@ -45,7 +45,7 @@ def test_each_extra_is_the_requirements_file_of_its_name(extra: str) -> None:
 
 
 def test_every_part_of_the_app_that_is_optional_is_an_extra() -> None:
-    apart = {"bench", "dev", "readers"}
+    apart = {"awscli", "bench", "dev", "engines", "readers"}
     files = {path.stem.partition("-")[2] for path in ROOT.glob("requirements-*.txt")}
 
     assert files - apart == EXTRAS.keys() - {"app"}

@@ -49,9 +49,7 @@ def hand_over(order: Order) -> Handover:
 
 def _check(order: Order) -> None:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]*(/.*)?", order.s3):
-        what = (
-            "the folder in S3 is missing" if not order.s3 else f"{order.s3!r} is not a place in S3"
-        )
+        what = f"{order.s3!r} is not a place in S3" if order.s3 else "it is needed for AWS Batch"
         raise InvalidInput(Issue(what, "--s3", "Write it as s3://bucket/prefix"))
     if len(_numbers(order)) > LARGEST_ARRAY:
         what = f"{order.workers:,} workers are more than the {LARGEST_ARRAY:,} of an array job"

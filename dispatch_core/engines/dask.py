@@ -15,13 +15,14 @@ from distributed import Client, LocalCluster, as_completed
 
 HERE = Path(__file__).resolve().parent
 RUN = [{python!r}, {runner!r}]
+FOLDER = {folder!r}
 OPTIONS = {options!r}
 
 
 def run_worker(number):
     \"\"\"Runs one worker folder on a machine of the cluster: its exit code and its output.\"\"\"
-    folder = [str(Path({folder!r}, str(number))), f"--parent={{os.getpid()}}"]
-    done = subprocess.run([*RUN, *folder, *OPTIONS], cwd=HERE, capture_output=True, text=True)
+    words = [*RUN, f"{{FOLDER}}/{{number}}", f"--parent={{os.getpid()}}", *OPTIONS]
+    done = subprocess.run(words, cwd=HERE, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -131,7 +131,7 @@ def head(order: Order, what: str, handover: tuple[str, str], *more: str) -> list
     again = [] if start == failed else ["Then run only what failed:", f"  {failed}"]
     rest = "" if again else "; again, to run only what failed"
     return [
-        f"{MADE_BY}: {what}, each by {order.runner}.",
+        f"{MADE_BY}: {what}.",  # no name: Python looks for "coding:" here
         *more,
         f"Start, in the folder of this file{rest}:",
         f"  {start}",

@@ -53,10 +53,8 @@ ABANDONED = 900.0
 """On a file system without locks: seconds between two signs of life of a worker, and seconds
 without one after which its job is free again."""
 
-INVALID_USE = 2
-"""The exit code of a worker that ran nothing."""
-
 POLL = 0.2
+INVALID_USE = 2
 _CANNOT_LOCK = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 
@@ -104,11 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Runs the jobs of one worker folder and marks each as done or failed.",
-        epilog="exit codes: 0 all jobs are done, 1 some are not, 2 invalid input",
-        allow_abbrev=False,
-    )
+    text = "Runs the jobs of one worker folder and marks each as done or failed."
+    parser = argparse.ArgumentParser(description=text, allow_abbrev=False)
     add = parser.add_argument
     add("worker", metavar="WORKER", help="the folder with job files, or one job file")
     add("--results", required=True, metavar="DIR", help="where marks, outputs and logs go")
@@ -190,7 +185,7 @@ def _chosen(jobs: list[str], only: str | None) -> list[str]:
     if only is None:
         return jobs
     try:
-        with open(only, encoding="utf-8", errors="surrogateescape") as file:
+        with open(only, encoding="utf-8-sig", errors="surrogateescape") as file:
             names = {name_of(line) for line in file}
     except OSError as error:
         raise InvalidUse(f"--only: cannot read {only}: {error.strerror}.") from None
@@ -223,7 +218,7 @@ class Command:
             raise InvalidUse(f"{what}. Write its full path.")
         if not _has_placeholder(self.text) and "DISPATCH_" not in self.text:
             _say("note: --command has neither {job} nor {name}; DISPATCH_JOB has the path")
-        signs = [word for word in self.words if word in _SHELL_SIGNS]
+        signs = [word for word in self.words if word in _SHELL_SIGNS or word[:1] == "$"]
         if signs:
             _say(f"note: --command: {' '.join(signs)} is passed as it is; --shell uses a shell")
 
@@ -246,9 +241,9 @@ def _split(text: str) -> list[str]:
 def full_path(word: str, folder: str) -> str:
     """The full path of a word that names a file of `folder`; any other word as it is.
 
-    Only a word with a dot or a slash is taken for a file: ``analyze.py``, ``./run``.
+    Only a word with a dot or a slash is taken for a file: ``analyze.py``, ``~/run``.
     """
-    path = os.path.join(folder, word)
+    path = os.path.join(folder, os.path.expanduser(word))
     is_path = ("/" in word or "." in word) and not word.startswith("-")
     return path if is_path and os.path.isfile(path) else word
 
@@ -415,13 +410,10 @@ def _wait(process: subprocess.Popen[bytes], work: Work, claim: Claim) -> Ending 
 
 
 def _ending(code: int, time_limit: float | None = None) -> Ending:
+    name = _signal_name(-code) if code < 0 else None
+    reason = f"killed by {name}" if name else f"exit code {code}" if code else ""
     if time_limit is not None:
         reason = f"time limit of {time_limit:g} s"
-    elif code < 0:
-        reason = f"killed by {_signal_name(-code)}"
-    else:
-        reason = f"exit code {code}" if code else ""
-    name = _signal_name(-code) if code < 0 else None
     return Ending(None if name else code, reason, name, time_limit)
 
 
@@ -596,8 +588,10 @@ def _is_alive(process: int) -> bool:
 
 def _say(text: str) -> None:
     """Print a line; a job does not fail because no one reads it."""
-    with suppress(OSError):
+    try:
         print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python ends with a code of its own
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from pathlib import Path
 
 PYTHON = {python!r}
 RUNNER = {runner!r}
+FOLDER = {folder!r}
 RESULTS = {results!r}
 OPTIONS = {options!r}
-JOBS = {{path.stem: str(path) for path in sorted(Path({folder!r}).glob("[0-9]*/[!.]*.json"))}}
+FILES = sorted(Path(FOLDER).glob("[0-9]*/[!.]*.json"))
+JOBS = {{path.stem: f"{{FOLDER}}/{{path.parent.name}}/{{path.name}}" for path in FILES}}
 MARKS = RESULTS.replace("{{", "{{{{").replace("}}", "}}}}")
 
 
@@ -54,6 +56,6 @@ def _text(order: Order, start: str) -> str:
         runner=here(order.runner),
         results=order.results_folder,
         options=order.options,
-        folder=order.folder,
+        folder=here(order.folder),
     )
     return "".join(f"# {line}\n" for line in lines) + rules

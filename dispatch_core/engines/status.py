@@ -31,11 +31,14 @@ class Status:
         their mark.
     strangers
         Names with a mark that are not a job of the folder.
+    missing_results
+        The path of the results folder if it does not exist.
     """
 
     workers: Mapping[int, Mapping[str, State]]
     interrupted: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    missing_results: str = ""
 
     @cached_property
     def states(self) -> dict[str, State]:
@@ -74,6 +77,8 @@ class Status:
 
     def warnings(self) -> Iterator[str]:
         """What a user has to know about the marks, a sentence each."""
+        if self.missing_results and self.states:
+            yield f"nothing ran yet, or --results is wrong: {self.missing_results} does not exist"
         if self.interrupted:
             jobs = counted(len(self.interrupted), "job")
             yield f"{jobs} interrupted, since their worker was killed: they run again"
@@ -122,7 +127,8 @@ def read_status(jobs: JobFolder, results: Path) -> Status:
     workers = {n: {name: state_of(name) for name in names} for n, names in jobs.workers.items()}
     stopped = sorted((marks[RUNNING] - running - marks[DONE]) & jobs.names)
     strangers = sorted(set().union(*marks.values()) - jobs.names)
-    return Status(workers, tuple(stopped), tuple(strangers))
+    missing = "" if results.exists() else str(results)
+    return Status(workers, tuple(stopped), tuple(strangers), missing)
 
 
 def failed_names(results: Path) -> frozenset[str]:

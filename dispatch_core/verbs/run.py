@@ -87,7 +87,7 @@ def _lines_of(listed: str) -> list[str]:
     if listed == "-":
         return sys.stdin.read().splitlines()
     try:
-        return Path(listed).read_text("utf-8", "surrogateescape").splitlines()
+        return Path(listed).read_text("utf-8-sig", "surrogateescape").splitlines()
     except OSError as error:
         what = f"cannot read {listed}: {error.strerror}"
         raise InvalidInput(Issue(what, "--only", "Name a file with a job in each line")) from None
