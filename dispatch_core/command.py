@@ -158,7 +158,7 @@ def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
 
 def _records(given: argparse.Namespace, target: Target) -> Iterator[Path]:
     """The files that may be the record of an earlier dispatch."""
-    named = (given.request, target.record_file)
+    named = (_file_name(given.request), target.record_file)
     yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
 
 
@@ -230,17 +230,20 @@ def _print_input_files(given: argparse.Namespace, files: InputFiles) -> None:
 
 def _request(given: argparse.Namespace, files: InputFiles) -> DispatchRequest:
     """The request of the command line, based on a saved one if --request names it."""
-    base = DispatchRequest()
-    if given.request:
-        base = load_request(
-            _read(given.request, "--request"), _shown_name(given.request, "--request")
-        )
+    base = load_request(*_saved_request(given.request)) if given.request else DispatchRequest()
     changes = _given_fields(given)
     changes |= _chosen_trial(given, base.trial)
     changes |= _chosen_assets(given, files.asset_list)
     changes |= _chosen_parameters(given, files.parameters)
     changes |= _chosen_code(given)
     return override_request(base, **changes)
+
+
+def _saved_request(text: str) -> tuple[str | bytes, str]:
+    """The saved request that --request gives, as JSON or as a file, and its name in messages."""
+    if _is_json(text):
+        return text, "--request"
+    return _read(text, "--request"), _shown_name(text, "--request")
 
 
 def _given_fields(given: argparse.Namespace) -> dict[str, Any]:
@@ -292,9 +295,19 @@ def _chosen_code(given: argparse.Namespace) -> dict[str, Any]:
     text, option = given.analysis_code, "--analysis_code"
     if not text:
         return {}
-    if text.lstrip().startswith(("{", "[")):
+    if _is_json(text):
         return {"analysis_code": load_json(text, option)}
     return {"analysis_code": load_json(_read(text, option), _shown_name(text, option))}
+
+
+def _is_json(text: str) -> bool:
+    """Whether the value of an option is JSON itself and not the path of a file with it."""
+    return text.lstrip().startswith(("{", "["))
+
+
+def _file_name(text: str | None) -> str:
+    """The path that an option gives; empty if it gives JSON, a standard stream, or nothing."""
+    return "" if not text or text == STANDARD_OUTPUT or _is_json(text) else text
 
 
 def _input_directory(given: argparse.Namespace) -> Path:
@@ -363,8 +376,8 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
     The record that is replayed may be the default record: its folder is then confirmed
     or completed, and the record replaced by one of the same request.
     """
-    record = target.record_file
-    if given.record is None and given.request and Path(given.request).resolve() == record:
+    record, replayed = target.record_file, _file_name(given.request)
+    if given.record is None and replayed and Path(replayed).resolve() == record:
         record = None
     named = {"--output_directory": target.folder, "--zip": target.archive, "--record": record}
     return {name: path for name, path in named.items() if path is not None}
@@ -372,16 +385,10 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
     """The files that options name; those of the input folder and of the sources come on top."""
-    named = [given.request, given.parameters_schema]
-    if given.analysis_code and not given.analysis_code.lstrip().startswith(("{", "[")):
-        named.append(given.analysis_code)
-    if (
-        not given.use_data_asset_csv
-        and given.docdb_query
-        and not given.docdb_query.strip().startswith(("{", "["))
-    ):
-        named.append(given.docdb_query.strip())
-    yield from (Path(name) for name in named if name and name != "-")
+    named = [_file_name(given.request), given.parameters_schema, _file_name(given.analysis_code)]
+    if not given.use_data_asset_csv and given.docdb_query:
+        named.append(_file_name(given.docdb_query.strip()))
+    yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
 
 
 def _write(plan: DispatchPlan, target: Target, origins: Mapping[str, str], is_marked: bool) -> None:
