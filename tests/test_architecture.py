@@ -46,6 +46,7 @@ EDGES = {
     "sources.gateway",
     "sources.mongodb",
     "sources.s3",
+    "sources.transport",
     "demo.gateway",
 }
 
