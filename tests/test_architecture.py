@@ -30,6 +30,7 @@ FLOORS = {
     "all steps": "steps",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
+    "after the dispatch": "engines",
     "surface": "api command verbs",
     "door": "cli __init__",
     "entry": "__main__",
@@ -38,9 +39,10 @@ FLOORS = {
 
 THE_WORLD = frozenset(
     "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
-    " asyncio multiprocessing distributed duckdb".split()
+    " asyncio multiprocessing distributed duckdb codeocean".split()
 )
 EDGES = {
+    "engines.codeocean_client",
     "listing.cluster",
     "sources.inventory",
     "sources.gateway",

@@ -19,6 +19,9 @@ from dispatch_core.text.strict_json import load_json
 
 Kind = Literal["folder", "zip", "record", "several"]
 
+_BESIDE = (SUFFIX, ".request.json", ".codeocean.json")
+"""How files end that are written beside worker folders, and are no jobs."""
+
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 
 
@@ -124,7 +127,7 @@ def _is_worker(folder: Path, name: str) -> bool:
 
 
 def _is_job_file(name: str) -> bool:
-    return name.endswith(".json") and not name.endswith((SUFFIX, ".request.json"))
+    return name.endswith(".json") and not name.endswith(_BESIDE)
 
 
 def _dispatches_in(root: Path, names: Iterable[str]) -> Iterator[Path]:
