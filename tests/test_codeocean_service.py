@@ -576,7 +576,7 @@ def test_a_missing_file_of_certificates_is_named(
         service(server).look("a")
 
 
-def test_nothing_was_started_if_there_is_no_connection(trusted: CodeOceanServer) -> None:
+def test_nothing_was_started_without_a_connection(trusted: CodeOceanServer) -> None:
     with pytest.raises(ServiceError, match="no run was started: the connection failed"):
         service(trusted, CODEOCEAN_DOMAIN="localhost:9").start(TARGET, DISPATCHER, {})
 

@@ -20,7 +20,7 @@ from dispatch_core.text.strict_json import load_json
 Kind = Literal["folder", "zip", "record", "several"]
 
 _BESIDE = (SUFFIX, ".request.json", ".codeocean.json")
-"""How files end that are written beside worker folders, and are no jobs."""
+"""How files end that are written beside worker folders: not a job."""
 
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 

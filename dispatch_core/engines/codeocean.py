@@ -119,7 +119,7 @@ def dispatcher_in(panel: Panel, target: Target, process: str = "") -> str:
     Raises
     ------
     InvalidInput
-        There is no such process, or several, or it lacks a field.
+        The process does not exist, lacks a field, or several have them.
     """
     if process:
         _require_fields(panel, target, process)

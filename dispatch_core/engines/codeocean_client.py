@@ -82,7 +82,7 @@ class CodeOceanService:
         Raises
         ------
         NothingFound
-            There is no such pipeline or capsule, or it has no panel.
+            The pipeline or capsule does not exist, or has no panel.
         """
         try:
             return self._panel_at(f"{target.kind}s", target)
@@ -198,8 +198,8 @@ class CodeOceanService:
     def _detail(self, error: Any) -> str:
         """``: `` and the message of the service, or "" if its answer is not JSON."""
         text = error.message if isinstance(error.data, dict) else ""
-        is_told = isinstance(text, str) and text not in ("", "An error occurred.")
-        return f": {self._clean(text)[:_LONGEST]}" if is_told else ""
+        is_known = isinstance(text, str) and text not in ("", "An error occurred.")
+        return f": {self._clean(text)[:_LONGEST]}" if is_known else ""
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:

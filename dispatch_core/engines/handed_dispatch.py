@@ -31,7 +31,7 @@ def read_dispatch(path: Path) -> HandedDispatch:
     Raises
     ------
     InvalidInput
-        There is no record, it is something else, or it has no job.
+        The record is missing, is something else, or has no job.
     """
     is_record = path.name.endswith(SUFFIX) or path.is_file()
     record = path if is_record else record_beside(real_target(path))
