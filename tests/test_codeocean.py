@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from dispatch_core.engines.codeocean import (
     request_parameters,
     request_text,
 )
+from dispatch_core.engines.codeocean_client import CodeOceanService
 from dispatch_core.engines.codeocean_follow import MOST_FAILURES, follow
 from dispatch_core.errors import (
     AccessDenied,
@@ -206,6 +208,17 @@ def test_a_token_that_cannot_be_one_is_refused_and_not_repeated(token: str) -> N
 def test_an_id_is_never_a_part_of_an_address(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"--pipeline: .* is not an ID"):
         Target("pipeline", text)
+
+
+def test_without_the_client_the_error_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "codeocean", None)
+
+    with pytest.raises(InvalidInput) as caught:
+        CodeOceanService(read_settings({"CODEOCEAN_DOMAIN": "host", "CODEOCEAN_TOKEN": "cop_x"}))
+
+    assert "pip install -r requirements-codeocean.txt" in str(caught.value)
 
 
 # The states of a run

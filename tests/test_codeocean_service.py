@@ -190,6 +190,29 @@ def test_a_run_that_does_not_succeed_is_exit_code_1(
     assert "--again starts another run of the same dispatch" in ran.out
 
 
+def test_a_run_has_succeeded_also_if_its_results_cannot_be_listed(
+    handover: Callable[..., Ran], server: CodeOceanServer
+) -> None:
+    server.states = ["completed"]
+    server.results = [{"name": "a", "path": "a", "type": "file", "size": "many"}]
+
+    ran = handover("--wait")
+
+    assert ran.code == 0
+    assert "state: succeeded" in ran.out
+    assert "note: the results cannot be listed: localhost:" in ran.err
+
+
+def test_the_answer_about_another_run_is_not_taken(
+    trusted: CodeOceanServer,
+) -> None:
+    trusted.runs += [{}, {}]
+    trusted.states = [{"id": f"{RUN_ID[:-1]}d", "state": "completed", "exit_code": 0}]
+
+    with pytest.raises(ServiceError, match="does not fit codeocean"):
+        service(trusted).look(FIRST)
+
+
 def test_the_same_command_again_starts_nothing_and_shows_the_run(
     handover: Callable[..., Ran], server: CodeOceanServer, out: Path
 ) -> None:
@@ -276,8 +299,8 @@ def test_an_interrupt_stops_waiting_and_says_that_the_run_goes_on(
     _, errors = waiting.communicate(timeout=30)
 
     assert waiting.returncode == 130
-    assert f"interrupted: run {FIRST} goes on ({server.url}/api/v1/computations/{FIRST})" in errors
-    assert "the same command looks at it again" in errors
+    assert f"interrupted: run {FIRST} goes on without this command (last seen: running" in errors
+    assert f"{server.url}/api/v1/computations/{FIRST}); the same command looks at it" in errors
     assert noted(out)[0]["state"] == "running"
 
 
@@ -587,6 +610,7 @@ def test_nothing_was_started_without_a_connection(trusted: CodeOceanServer) -> N
         (("",), "nothing says what to run. Give --pipeline ID, or --capsule ID"),
         ((f"--pipeline={PIPELINE}", "--capsule=a"), "both are given"),
         (("--pipeline=https://host/capsule/1234567/tree",), "is not an ID. Copy the ID"),
+        (("--pipeline=1234567",), "'1234567' is not an ID. Copy the ID of the pipeline from its"),
         ((f"--pipeline={PIPELINE}", "--process=other"), "has no process 'other' with a panel"),
     ],
 )

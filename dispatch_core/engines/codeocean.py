@@ -29,7 +29,8 @@ LONGEST_ARGUMENT = 131_071
 DOMAIN_VARIABLE, TOKEN_VARIABLE = "CODEOCEAN_DOMAIN", "CODEOCEAN_TOKEN"
 
 _KIT = "docs/capsule/app-panel.json"
-_ID = re.compile("[0-9A-Za-z-]{1,64}")
+_ID = re.compile("[0-9A-Za-z_-]{1,64}")
+_PATH = re.compile(r"/[\w./-]+", re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}(:|$))[0-9a-z]([0-9a-z.-]*[0-9a-z])?(:[0-9]{1,5})?", re.IGNORECASE)
 
 Kind = Literal["pipeline", "capsule"]
@@ -175,11 +176,11 @@ def request_parameters(
     Raises
     ------
     InvalidInput
-        The request is longer than an argument may be, or the path is not absolute.
+        The request is longer than an argument may be, or the path is not a plain absolute one.
     """
-    if request_path and not request_path.startswith("/"):
+    if request_path and not _PATH.fullmatch(request_path):
         action = "Give the path that the dispatcher sees, such as /data/request.json"
-        what = f"{request_path!r} is not an absolute path"
+        what = f"{request_path!r} is not an absolute path of plain letters, digits and ._-"
         raise InvalidInput(Issue(what, "--request_path", action))
     text = request_path or request_text(request)
     _require_short(text)

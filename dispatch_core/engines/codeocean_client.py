@@ -112,6 +112,9 @@ class CodeOceanService:
         """
         order = _run_params(self._sdk, target, process, parameters)
         where = f"{self._where}, {target}"
+        # A new connection: after one that the service has just closed, it would not be known
+        # whether the run started.
+        self._client.session.close()
         try:
             with self._mapped(str(target)):
                 return _run(self._client.computations.run_capsule(order))
@@ -124,8 +127,15 @@ class CodeOceanService:
 
     def look(self, run_id: str) -> Run:
         """The run as it is now; raises `NothingFound` if there is none with this ID."""
+
+        def run_of(answer: Any) -> Run:
+            run = _run(answer)
+            if run.id != run_id:
+                raise ValueError("the answer is about another run")
+            return run
+
         get = self._client.computations.get_computation
-        return self._read(lambda: get(run_id), _run, f"run {run_id}")
+        return self._read(lambda: get(run_id), run_of, f"run {run_id}")
 
     def results(self, run_id: str) -> tuple[ResultItem, ...]:
         """The files and folders directly in the results of a run."""
@@ -266,4 +276,7 @@ def _run(answer: Any) -> Run:
 
 
 def _items(answer: Any) -> tuple[ResultItem, ...]:
-    return tuple(ResultItem(one.path, one.type == "folder", one.size) for one in answer.items)
+    return tuple(
+        ResultItem(str(one.path), one.type == "folder", None if one.size is None else int(one.size))
+        for one in answer.items
+    )

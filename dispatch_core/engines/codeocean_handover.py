@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("--pipeline", metavar="ID", help="the pipeline to run")
     add("--capsule", metavar="ID", help="run the dispatcher capsule alone instead")
-    add("--release", metavar="N", type=int, help="its released version (default: the draft)")
+    add("--release", metavar="N", type=_positive, help="its released version (default: the draft)")
     add(
         "--process", metavar="NAME", default="", help="the dispatcher's name in main.nf, if unclear"
     )
@@ -76,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=FIRST_WAIT,
         help=f"first wait between two looks (default: {FIRST_WAIT:g}), growing to {LONGEST_WAIT:g}",
     )
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -145,7 +151,10 @@ class _Order:
         if not row.run:
             return "whether a run started is not known: look at the runs in Code Ocean"
         address = run_address(self.settings, row.run)
-        return f"run {row.run} goes on ({address}); the same command looks at it again"
+        return (
+            f"run {row.run} goes on without this command (last seen: {row.state}; {address}); "
+            "the same command looks at it again"
+        )
 
 
 def _hand_over(order: _Order, service: CodeOceanService, given: argparse.Namespace) -> int:
@@ -155,10 +164,8 @@ def _hand_over(order: _Order, service: CodeOceanService, given: argparse.Namespa
         one_line(f"dispatch: {dispatch.record} ({jobs}, fingerprint {dispatch.fingerprint[:12]})")
     )
     print(one_line(f"Code Ocean: {order.settings.domain}, {order.target}"), flush=True)
-    if dispatch.source.startswith("embedded demo"):
-        print(
-            "warning: planned on the embedded demo: the dispatcher stops unless it runs on it too"
-        )
+    for text in _warnings(order):
+        print(f"warning: {text}")
     if given.dry_run:
         _print_parameters(*_parameters(order, service, given))
         return 0
@@ -168,6 +175,14 @@ def _hand_over(order: _Order, service: CodeOceanService, given: argparse.Namespa
     if given.wait:
         run = _wait(order, service, run, given)
     return _end(order, service, run, given)
+
+
+def _warnings(order: _Order) -> Iterator[str]:
+    """What a user should know before a run, a sentence each."""
+    if order.dispatch.source.startswith("embedded demo"):
+        yield "planned on the embedded demo: the dispatcher stops unless it runs on the demo too"
+    if order.target.kind == "pipeline" and order.dispatch.request.job_format == "seed":
+        yield "the jobs have the format seed: the current wrapper reads --job_format pipeline"
 
 
 def _parameters(
@@ -248,10 +263,7 @@ def _end(order: _Order, service: CodeOceanService, run: Run, given: argparse.Nam
     if run.outcome == "under way":
         print(one_line(order.whereabouts()))
         return 1 if given.wait else 0
-    if run.has_results:
-        _print_results(service.results(run.id))
-    else:
-        print("results: none")
+    _print_results(service, run)
     if run.outcome == "succeeded":
         return 0
     for line in _why(run):
@@ -259,7 +271,18 @@ def _end(order: _Order, service: CodeOceanService, run: Run, given: argparse.Nam
     return 1
 
 
-def _print_results(items: Sequence[ResultItem]) -> None:
+def _print_results(service: CodeOceanService, run: Run) -> None:
+    """Print the results of a run; how it ended is known, also if they cannot be listed."""
+    if not run.has_results:
+        print("results: none")
+        return
+    try:
+        _print_items(service.results(run.id))
+    except DispatchError as error:
+        print(one_line(f"note: the results cannot be listed: {error}"), file=sys.stderr)
+
+
+def _print_items(items: Sequence[ResultItem]) -> None:
     total = f"{len(items):,} {'entry' if len(items) == 1 else 'entries'}"
     print(f"results: {total} at the top level")
     for item in islice(items, ITEMS_SHOWN):
