@@ -178,8 +178,9 @@ def test_the_domain_is_an_https_address_without_a_path(text: str) -> None:
             "https://host:123456",
             "https://h\u00f6st",
             "https://[::1]",
-            "a" * 254,
+            "a." * 127 + "a",
         ],
+        *["https://a..b", "https://host:65536", "https://host:0", f"{'a' * 64}.org", ".host"],
         *["https://https://host", "host\nx: y"],
     ],
 )

@@ -459,21 +459,21 @@ FAULTS: dict[str, tuple[CodeOceanFault, type[DispatchError], str]] = {
             200, b'{"id":"a","created":1,"name":"","owner":"","run_time":1,"state":"queued"}'
         ),
         ServiceError,
-        "another version may fit the platform",
+        "Install the version of codeocean that was made for this platform",
     ),
     "no state": (
         CodeOceanFault(
             200, b'{"id":"a","created":1,"name":"","owner":"","run_time":1,"state":null}'
         ),
         ServiceError,
-        "another version may fit the platform",
+        "Install the version of codeocean that was made for this platform",
     ),
     "id": (
         CodeOceanFault(
             200, b'{"id":"../a","created":1,"name":"","owner":"","run_time":1,"state":"running"}'
         ),
         ServiceError,
-        "another version may fit the platform",
+        "Install the version of codeocean that was made for this platform",
     ),
     "redirect": (
         CodeOceanFault(302, headers=(("Location", "https://elsewhere.example.org/"),)),
@@ -578,6 +578,20 @@ def test_nothing_starts_without_a_panel_that_can_carry_a_dispatch(
     assert "not found" in ran.err or "docs/capsule/app-panel.json" in ran.err
     assert server.runs == []
     assert not out.with_name("out.codeocean.json").exists()
+
+
+def test_a_platform_that_gives_no_panel_runs_a_named_process(
+    handover: Callable[..., Ran], server: CodeOceanServer
+) -> None:
+    server.panel = None
+
+    ran = handover("--process=dispatcher_1")
+
+    (process,) = server.runs[0]["processes"]
+    assert ran.code == 0
+    assert "warning: no panel, so the fields of dispatcher_1 are not checked: " in ran.out
+    assert process["name"] == "dispatcher_1"
+    assert len(process["named_parameters"]) == 2
 
 
 def test_an_untrusted_certificate_is_refused(

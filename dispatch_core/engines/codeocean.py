@@ -31,7 +31,10 @@ DOMAIN_VARIABLE, TOKEN_VARIABLE = "CODEOCEAN_DOMAIN", "CODEOCEAN_TOKEN"
 _KIT = "docs/capsule/app-panel.json"
 _ID = re.compile("[0-9A-Za-z_-]{1,64}")
 _PATH = re.compile(r"/[\w./-]+", re.ASCII)
-_HOST = re.compile(r"(?=.{1,253}(:|$))[0-9a-z]([0-9a-z.-]*[0-9a-z])?(:[0-9]{1,5})?", re.IGNORECASE)
+_LABEL = "[0-9a-z]([0-9a-z-]{0,61}[0-9a-z])?"
+_HOST = re.compile(rf"({_LABEL}\.)*{_LABEL}(:(?P<port>[1-9][0-9]{{0,4}}))?", re.IGNORECASE)
+_LAST_PORT = 65_535
+_LONGEST_HOST = 253
 
 Kind = Literal["pipeline", "capsule"]
 Outcome = Literal["under way", "succeeded", "failed", "stopped", "unknown"]
@@ -77,10 +80,16 @@ def _domain(text: str) -> str:
         raise InvalidInput(Issue("it is not set", DOMAIN_VARIABLE, action))
     scheme, mark, rest = text.rpartition("://")
     host = rest.removesuffix("/")
-    if (mark and scheme.lower() != "https") or not _HOST.fullmatch(host):
+    if (mark and scheme.lower() != "https") or not _is_host(host):
         action = "Write https://HOST, without a path, a user or a password"
         raise InvalidInput(Issue("it is not the https address of a host", DOMAIN_VARIABLE, action))
     return f"https://{host.lower()}"
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    is_host = found is not None and int(found["port"] or 1) <= _LAST_PORT
+    return is_host and len(text.partition(":")[0]) <= _LONGEST_HOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,16 @@ from dispatch_core.text.words import install_action
 _T = TypeVar("_T")
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 _LONGEST = 300  # characters of a message of the service
+_OTHER_VERSION = "Install the version of codeocean that was made for this platform"
 _AGAIN = f"Check {DOMAIN_VARIABLE} and the network, or try again later"
 
 
 class _NotSent(Transient):
     """A failure before the service could have acted on the request."""
+
+
+class _Unreadable(Transient):
+    """An answer that is JSON, and not what the client or this module expects."""
 
 
 class CodeOceanService:
@@ -147,7 +152,8 @@ class CodeOceanService:
         try:
             result: _T = self._retrying(self._once, ask, convert, what)
         except Transient as error:
-            raise ServiceError(Issue(str(error), f"{self._where}, {what}", _AGAIN)) from None
+            action = _OTHER_VERSION if isinstance(error, _Unreadable) else _AGAIN
+            raise ServiceError(Issue(str(error), f"{self._where}, {what}", action)) from None
         return result
 
     def _once(self, ask: Callable[[], Any], convert: Callable[[Any], _T], what: str) -> _T:
@@ -172,8 +178,8 @@ class CodeOceanService:
             except OSError as error:
                 raise missing_bundle(error) from None
             except _UNREADABLE:
-                what = f"the response does not fit codeocean {metadata.version('codeocean')}"
-                raise Transient(f"{what}; another version may fit the platform") from None
+                version = metadata.version("codeocean")
+                raise _Unreadable(f"the response does not fit codeocean {version}") from None
 
     def _transport_error(self, error: requests.RequestException) -> DispatchError | Transient:
         issue = untrusted(error)
@@ -202,7 +208,7 @@ class CodeOceanService:
             return kind(f"it responded with {status}{detail}", retry_after(response))
         action = "Check the ID, the release and the panel"
         if "server version" in detail:  # the client says which platform it was made for
-            action = "Install the version of codeocean that was made for this platform"
+            action = _OTHER_VERSION
         return InvalidInput(Issue(f"it refuses the request ({status}){detail}", where, action))
 
     def _detail(self, error: Any) -> str:
@@ -251,7 +257,10 @@ def _run_params(sdk: Any, target: Target, process: str, parameters: Mapping[str,
 def _panel(answer: Any) -> Panel:
     own = {"": _fields(answer.get("parameters"))} if answer.get("parameters") else {}
     processes = answer.get("processes") or ()
-    return own | {str(one["name"]): _fields(one.get("parameters")) for one in processes}
+    named = {one["name"]: _fields(one.get("parameters")) for one in processes}
+    if not all(isinstance(name, str) for name in named):
+        raise ValueError("a process needs a name")
+    return own | named
 
 
 def _fields(parameters: Any) -> tuple[PanelField, ...]:

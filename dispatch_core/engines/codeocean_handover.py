@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dispatch_core.engines.codeocean import (
     REQUEST,
-    Panel,
+    PanelField,
     ResultItem,
     Run,
     Settings,
@@ -40,7 +40,7 @@ from dispatch_core.engines.codeocean_runs import (
     write_runs,
 )
 from dispatch_core.engines.handed_dispatch import HandedDispatch, read_dispatch
-from dispatch_core.errors import DispatchError, InvalidInput, Issue
+from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.output.stage import Lock, locked
 from dispatch_core.output.text_file import check_text_file
 from dispatch_core.text.words import counted, one_line
@@ -189,12 +189,27 @@ def _parameters(
     order: _Order, service: CodeOceanService, given: argparse.Namespace
 ) -> tuple[str, dict[str, str]]:
     """The dispatcher's process, and its named parameters."""
-    panel: Panel = service.panel(order.target)
-    process = dispatcher_in(panel, order.target, given.process)
+    process, fields = _dispatcher(order, service, given.process)
     dispatch = order.dispatch
-    return process, request_parameters(
-        dispatch.request, dispatch.fingerprint, panel[process], given.request_path
+    parameters = request_parameters(
+        dispatch.request, dispatch.fingerprint, fields, given.request_path
     )
+    return process, parameters
+
+
+def _dispatcher(
+    order: _Order, service: CodeOceanService, named: str
+) -> tuple[str, Sequence[PanelField]]:
+    """The dispatcher's process and the fields of its panel, none if only its name is known."""
+    try:
+        panel = service.panel(order.target)
+    except NothingFound as error:
+        if not named:
+            raise
+        print(one_line(f"warning: no panel, so the fields of {named} are not checked: {error}"))
+        return named, ()
+    process = dispatcher_in(panel, order.target, named)
+    return process, panel[process]
 
 
 def _print_parameters(process: str, parameters: dict[str, str]) -> None:

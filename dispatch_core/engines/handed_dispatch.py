@@ -33,7 +33,7 @@ def read_dispatch(path: Path) -> HandedDispatch:
     InvalidInput
         The record is missing, is something else, or has no job.
     """
-    is_record = path.name.endswith(SUFFIX) or path.is_file()
+    is_record = path.name.endswith(SUFFIX) or (path.is_file() and path.suffix != ".zip")
     record = path if is_record else record_beside(real_target(path))
     try:
         content = record.read_bytes()
