@@ -16,11 +16,9 @@ from itertools import islice
 from pathlib import Path
 
 from dispatch_core.engines.codeocean import (
-    REQUEST,
     PanelField,
     ResultItem,
     Run,
-    Settings,
     StartUnknown,
     Target,
     dispatcher_in,
@@ -30,15 +28,7 @@ from dispatch_core.engines.codeocean import (
 )
 from dispatch_core.engines.codeocean_client import CodeOceanService
 from dispatch_core.engines.codeocean_follow import FIRST_WAIT, LONGEST_WAIT, follow
-from dispatch_core.engines.codeocean_runs import (
-    RunRow,
-    last_run,
-    new_row,
-    read_runs,
-    runs_file,
-    seen,
-    write_runs,
-)
+from dispatch_core.engines.codeocean_runs import RunNotes, runs_file
 from dispatch_core.engines.handed_dispatch import HandedDispatch, read_dispatch
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.output.stage import Lock, locked
@@ -96,12 +86,14 @@ def _seconds(text: str) -> float:
 
 def run(given: argparse.Namespace) -> int:
     """Start the run, or find the one that was started; 0, 1 if it failed or goes on too long."""
-    dispatch = read_dispatch(Path(given.folder))
-    order = _Order(dispatch, _target(given), read_settings(os.environ), runs_file(dispatch.record))
+    dispatch, target = read_dispatch(Path(given.folder)), _target(given)
+    settings = read_settings(os.environ)
+    notes = RunNotes(runs_file(dispatch.record), settings, target, dispatch.fingerprint)
+    handover = _Handover(dispatch, target, CodeOceanService(settings), notes, given)
     try:
-        return _hand_over(order, CodeOceanService(order.settings), given)
+        return handover.run()
     except KeyboardInterrupt:
-        print(f"interrupted: {order.whereabouts()}", file=sys.stderr)
+        print(one_line(f"interrupted: {notes.whereabouts()}"), file=sys.stderr)
         return 130
 
 
@@ -116,100 +108,111 @@ def _target(given: argparse.Namespace) -> Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """What is handed over, to where, and the file that has its runs."""
+class _Handover:
+    """One command: what is handed over, to where, and the notes of its runs."""
 
     dispatch: HandedDispatch
     target: Target
-    settings: Settings
-    file: Path
+    service: CodeOceanService
+    notes: RunNotes
+    given: argparse.Namespace
 
-    def row(self) -> RunRow | None:
-        """Its last run."""
-        return last_run(read_runs(self.file), self.settings, self.target, self.dispatch.fingerprint)
+    def run(self) -> int:
+        """Do what the arguments say, and return the exit code."""
+        self._print_head()
+        if self.given.dry_run:
+            _print_parameters(*self._parameters())
+            return 0
+        check_text_file(self.notes.file)
+        run = self._run()
+        print(one_line(f"state: {run}"), flush=True)
+        if self.given.wait:
+            run = self._wait(run)
+        return self._end(run)
 
-    def note(self, row: RunRow) -> None:
-        """Add `row` to the file; a note of the same run, or of none yet, is replaced."""
-        rows = self._others(row.run)
-        write_runs(self.file, [*rows, row])
+    def _print_head(self) -> None:
+        jobs, fingerprint = counted(self.dispatch.jobs, "job"), self.dispatch.fingerprint[:12]
+        print(one_line(f"dispatch: {self.dispatch.record} ({jobs}, fingerprint {fingerprint})"))
+        print(one_line(f"Code Ocean: {self.notes.settings.domain}, {self.target}"), flush=True)
+        if self.dispatch.source.startswith("embedded demo"):
+            print(
+                "warning: planned on the embedded demo: the dispatcher stops unless it is on it too"
+            )
+        if self.target.kind == "pipeline" and self.dispatch.request.job_format == "seed":
+            print("warning: jobs of the format seed: current wrappers read --job_format pipeline")
 
-    def forget(self) -> None:
-        """Remove the note of a run that was not started."""
-        write_runs(self.file, self._others(""))
+    def _parameters(self) -> tuple[str, dict[str, str]]:
+        """The dispatcher's process, and its named parameters."""
+        process, fields = self._dispatcher()
+        dispatch, path = self.dispatch, self.given.request_path
+        return process, request_parameters(dispatch.request, dispatch.fingerprint, fields, path)
 
-    def _others(self, run_id: str) -> list[RunRow]:
-        rows, last = list(read_runs(self.file)), self.row()
-        if last is not None and last.run in ("", run_id):
-            rows.remove(last)
-        return rows
+    def _dispatcher(self) -> tuple[str, Sequence[PanelField]]:
+        """The dispatcher's process and the fields of its panel, none if only its name is known."""
+        named = self.given.process
+        try:
+            panel = self.service.panel(self.target)
+        except NothingFound as error:
+            if not named:
+                raise
+            print(one_line(f"warning: no panel, so the fields of {named} are not checked: {error}"))
+            return named, ()
+        process = dispatcher_in(panel, self.target, named)
+        return process, panel[process]
 
-    def whereabouts(self) -> str:
-        """What is known about its last run, and what to do to see it."""
-        row = self.row()
-        if row is None:
-            return "no run was started"
+    def _run(self) -> Run:
+        """The run that was started by this command or by an earlier one."""
+        record = self.dispatch.record
+        # two commands at once would both find no run, and start two
+        with locked(Lock(os.open(record, os.O_RDONLY), record)):
+            row = self.notes.last()
+            if row is None or self.given.again:
+                return self._start()
         if not row.run:
-            return "whether a run started is not known: look at the runs in Code Ocean"
-        address = run_address(self.settings, row.run)
-        return (
-            f"run {row.run} goes on without this command (last seen: {row.state}; {address}); "
-            "the same command looks at it again"
-        )
+            what = f"a run was requested at {row.started_at}, and whether it started is not known"
+            action = "Look at the runs in Code Ocean, then use --again if there is none"
+            raise InvalidInput(Issue(what, str(self.notes.file), action))
+        run = self.service.look(row.run)
+        started = f"already started: run {run.id} at {row.started_at}"
+        print(one_line(f"{started} (--again starts another)"))
+        self.notes.note(run)
+        return run
 
-
-def _hand_over(order: _Order, service: CodeOceanService, given: argparse.Namespace) -> int:
-    dispatch = order.dispatch
-    jobs = counted(dispatch.jobs, "job")
-    print(
-        one_line(f"dispatch: {dispatch.record} ({jobs}, fingerprint {dispatch.fingerprint[:12]})")
-    )
-    print(one_line(f"Code Ocean: {order.settings.domain}, {order.target}"), flush=True)
-    for text in _warnings(order):
-        print(f"warning: {text}")
-    if given.dry_run:
-        _print_parameters(*_parameters(order, service, given))
-        return 0
-    check_text_file(order.file)
-    run = _run_of(order, service, given)
-    print(one_line(f"state: {run}"), flush=True)
-    if given.wait:
-        run = _wait(order, service, run, given)
-    return _end(order, service, run, given)
-
-
-def _warnings(order: _Order) -> Iterator[str]:
-    """What a user should know before a run, a sentence each."""
-    if order.dispatch.source.startswith("embedded demo"):
-        yield "planned on the embedded demo: the dispatcher stops unless it runs on the demo too"
-    if order.target.kind == "pipeline" and order.dispatch.request.job_format == "seed":
-        yield "the jobs have the format seed: the current wrapper reads --job_format pipeline"
-
-
-def _parameters(
-    order: _Order, service: CodeOceanService, given: argparse.Namespace
-) -> tuple[str, dict[str, str]]:
-    """The dispatcher's process, and its named parameters."""
-    process, fields = _dispatcher(order, service, given.process)
-    dispatch = order.dispatch
-    parameters = request_parameters(
-        dispatch.request, dispatch.fingerprint, fields, given.request_path
-    )
-    return process, parameters
-
-
-def _dispatcher(
-    order: _Order, service: CodeOceanService, named: str
-) -> tuple[str, Sequence[PanelField]]:
-    """The dispatcher's process and the fields of its panel, none if only its name is known."""
-    try:
-        panel = service.panel(order.target)
-    except NothingFound as error:
-        if not named:
+    def _start(self) -> Run:
+        """A new run, noted before it is requested."""
+        process, parameters = self._parameters()
+        self.notes.note_start()
+        try:
+            run = self.service.start(self.target, process, parameters)
+        except StartUnknown:
             raise
-        print(one_line(f"warning: no panel, so the fields of {named} are not checked: {error}"))
-        return named, ()
-    process = dispatcher_in(panel, order.target, named)
-    return process, panel[process]
+        except DispatchError:
+            self.notes.forget_start()
+            raise
+        size = counted(sum(map(len, parameters.values())), "byte")
+        print(one_line(f"parameters of {process or 'the run'}: {', '.join(parameters)} ({size})"))
+        print(one_line(f"started: run {run.id} ({run_address(self.notes.settings, run.id)})"))
+        self.notes.note(run)
+        return run
+
+    def _wait(self, run: Run) -> Run:
+        """The run after it has ended, or when the time is over; each new state is noted."""
+        last, given = run, self.given
+        for last in follow(self.service.look, run, first=given.poll, limit=given.wait_limit):
+            self.notes.note(last)
+            print(one_line(f"state: {last} after {last.seconds:,} s"), flush=True)
+        return last
+
+    def _end(self, run: Run) -> int:
+        """Print how the run ended and its results; the exit code."""
+        if run.outcome == "under way":
+            print(one_line(self.notes.whereabouts()))
+            return 1 if self.given.wait else 0
+        _print_results(self.service, run)
+        if run.outcome == "succeeded":
+            return 0
+        print(*_why(run), sep="\n")
+        return 1
 
 
 def _print_parameters(process: str, parameters: dict[str, str]) -> None:
@@ -217,73 +220,6 @@ def _print_parameters(process: str, parameters: dict[str, str]) -> None:
     for name, text in parameters.items():
         print(one_line(f"  {name}={text}"))
     print("no run was started (--dry_run)")
-
-
-def _run_of(order: _Order, service: CodeOceanService, given: argparse.Namespace) -> Run:
-    """The run that was started by this command or by an earlier one."""
-    record = order.dispatch.record
-    # two commands at once would both find no run, and start two
-    with locked(Lock(os.open(record, os.O_RDONLY), record)):
-        row = order.row()
-        if row is None or given.again:
-            return _start(order, service, given)
-        if not row.run:
-            raise InvalidInput(Issue(*_unknown_start(row, order.file)))
-    run = service.look(row.run)
-    print(one_line(f"already started: run {run.id} at {row.started_at} (--again starts another)"))
-    order.note(seen(row, run))
-    return run
-
-
-def _unknown_start(row: RunRow, file: Path) -> tuple[str, str, str]:
-    what = f"a run was requested at {row.started_at}, and whether it started is not known"
-    return what, str(file), "Look at the runs in Code Ocean, then use --again if there is none"
-
-
-def _start(order: _Order, service: CodeOceanService, given: argparse.Namespace) -> Run:
-    """A new run, noted before it is requested."""
-    process, parameters = _parameters(order, service, given)
-    row = new_row(order.settings, order.target, order.dispatch.fingerprint)
-    order.note(row)
-    try:
-        run = service.start(order.target, process, parameters)
-    except StartUnknown:
-        raise
-    except DispatchError:
-        order.forget()
-        raise
-    size = len(parameters[REQUEST])
-    print(
-        one_line(
-            f"parameters: request ({size:,} bytes) and fingerprint, for {process or 'the run'}"
-        )
-    )
-    print(one_line(f"started: run {run.id} ({run_address(order.settings, run.id)})"), flush=True)
-    order.note(seen(row, run))
-    return run
-
-
-def _wait(order: _Order, service: CodeOceanService, run: Run, given: argparse.Namespace) -> Run:
-    """The run after it has ended, or when the time is over; each new state is noted."""
-    row, last = order.row(), run
-    for last in follow(service.look, run, first=given.poll, limit=given.wait_limit):
-        if row is not None:
-            order.note(seen(row, last))
-        print(one_line(f"state: {last} after {last.seconds:,} s"), flush=True)
-    return last
-
-
-def _end(order: _Order, service: CodeOceanService, run: Run, given: argparse.Namespace) -> int:
-    """Print how the run ended and its results; the exit code."""
-    if run.outcome == "under way":
-        print(one_line(order.whereabouts()))
-        return 1 if given.wait else 0
-    _print_results(service, run)
-    if run.outcome == "succeeded":
-        return 0
-    for line in _why(run):
-        print(one_line(line))
-    return 1
 
 
 def _print_results(service: CodeOceanService, run: Run) -> None:

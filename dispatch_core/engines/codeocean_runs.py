@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dispatch_core.earlier.record import SUFFIX
-from dispatch_core.engines.codeocean import Run, Settings, Target, is_run_id
+from dispatch_core.engines.codeocean import Run, Settings, Target, is_run_id, run_address
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.text_file import write_text_file
 from dispatch_core.text.strict_json import load_json
@@ -46,27 +46,62 @@ def runs_file(record: Path) -> Path:
     return record.with_name(f"{name}{ENDING}")
 
 
-def new_row(settings: Settings, target: Target, fingerprint: str) -> RunRow:
-    """The note of a run that is about to be requested."""
-    now = _now()
-    place = (settings.domain, target.kind, target.id, target.release)
-    return RunRow("codeocean", *place, fingerprint, "", STARTING, now, now)
+@dataclass(frozen=True, slots=True)
+class RunNotes:
+    """The runs of one dispatch in one pipeline, in a file that may have those of others too."""
 
+    file: Path
+    settings: Settings
+    target: Target
+    fingerprint: str
 
-def seen(row: RunRow, run: Run) -> RunRow:
-    """`row` with the ID and the state of `run`, which was just seen."""
-    return RunRow(**asdict(row) | {"run": run.id, "state": str(run), "seen_at": _now()})
+    def last(self) -> RunRow | None:
+        """The last run, or None. Raises `InvalidInput` if the file is something else."""
+        rows = [row for row in read_runs(self.file) if self._is_ours(row)]
+        return rows[-1] if rows else None
 
+    def _is_ours(self, row: RunRow) -> bool:
+        target = self.target
+        wanted = (self.settings.domain, target.kind, target.id, target.release, self.fingerprint)
+        return (row.domain, row.kind, row.target, row.release, row.fingerprint) == wanted
 
-def last_run(
-    rows: Sequence[RunRow], settings: Settings, target: Target, fingerprint: str
-) -> RunRow | None:
-    """The last run of this dispatch in this pipeline, or None."""
-    wanted = (settings.domain, target.kind, target.id, target.release, fingerprint)
-    for row in reversed(rows):
-        if (row.domain, row.kind, row.target, row.release, row.fingerprint) == wanted:
-            return row
-    return None
+    def note_start(self) -> None:
+        """Note a run that is about to be requested."""
+        place = (self.settings.domain, self.target.kind, self.target.id, self.target.release)
+        now = _now()
+        row = RunRow("codeocean", *place, self.fingerprint, "", STARTING, now, now)
+        write_runs(self.file, [*self._others(""), row])
+
+    def note(self, run: Run) -> None:
+        """Note the state of `run`, which was just seen and is the last one."""
+        last = self.last()
+        assert last is not None, "a run is noted before it is requested"
+        row = replace(last, run=run.id, state=str(run), seen_at=_now())
+        write_runs(self.file, [*self._others(run.id), row])
+
+    def forget_start(self) -> None:
+        """Remove the note of a run that was not started."""
+        write_runs(self.file, self._others(""))
+
+    def _others(self, run_id: str) -> list[RunRow]:
+        """The rows without the last one, if that is this run or one that may have started."""
+        rows, last = list(read_runs(self.file)), self.last()
+        if last is not None and last.run in ("", run_id):
+            rows.remove(last)
+        return rows
+
+    def whereabouts(self) -> str:
+        """What is known about the last run, and what to do to see it."""
+        row = self.last()
+        if row is None:
+            return "no run was started"
+        if not row.run:
+            return "whether a run started is not known: look at the runs in Code Ocean"
+        address = run_address(self.settings, row.run)
+        return (
+            f"run {row.run} goes on without this command (last seen: {row.state}; {address}); "
+            "the same command looks at it again"
+        )
 
 
 def read_runs(path: Path) -> tuple[RunRow, ...]:
