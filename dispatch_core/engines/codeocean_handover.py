@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatch_core.engines.codeocean import (
     PanelField,
@@ -26,7 +27,6 @@ from dispatch_core.engines.codeocean import (
     request_parameters,
     run_address,
 )
-from dispatch_core.engines.codeocean_client import CodeOceanService
 from dispatch_core.engines.codeocean_follow import FIRST_WAIT, LONGEST_WAIT, follow
 from dispatch_core.engines.codeocean_runs import RunNotes, runs_file
 from dispatch_core.engines.handed_dispatch import HandedDispatch, read_dispatch
@@ -34,6 +34,9 @@ from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFoun
 from dispatch_core.output.stage import Lock, locked
 from dispatch_core.output.text_file import check_text_file
 from dispatch_core.text.words import counted, one_line
+
+if TYPE_CHECKING:
+    from dispatch_core.engines.codeocean_client import CodeOceanService
 
 ITEMS_SHOWN = 20
 
@@ -86,6 +89,9 @@ def _seconds(text: str) -> float:
 
 def run(given: argparse.Namespace) -> int:
     """Start the run, or find the one that was started; 0, 1 if it failed or goes on too long."""
+    # imported here: the arguments of other engines need no client
+    from dispatch_core.engines.codeocean_client import CodeOceanService
+
     dispatch, target = read_dispatch(Path(given.folder)), _target(given)
     settings = read_settings(os.environ)
     notes = RunNotes(runs_file(dispatch.record), settings, target, dispatch.fingerprint)
