@@ -461,6 +461,13 @@ FAULTS: dict[str, tuple[CodeOceanFault, type[DispatchError], str]] = {
         ServiceError,
         "Install the version of codeocean that was made for this platform",
     ),
+    "infinity": (
+        CodeOceanFault(
+            200, b'{"id":"a","created":1,"name":"","owner":"","run_time":1e999,"state":"running"}'
+        ),
+        ServiceError,
+        "Install the version of codeocean that was made for this platform",
+    ),
     "no state": (
         CodeOceanFault(
             200, b'{"id":"a","created":1,"name":"","owner":"","run_time":1,"state":null}'
@@ -697,7 +704,9 @@ def test_the_token_is_in_no_output_file_or_error(
     handover: Callable[..., Ran], server: CodeOceanServer, out: Path
 ) -> None:
     echoed = server_echo()
-    ran = [handover("--dry_run"), handover()]
+    server.states = ["completed"]
+    server.results = [{"name": "x", "path": f"x/{TOKEN}", "type": "folder"}]
+    ran = [handover("--dry_run"), handover("--wait")]
     for status in (400, 403):
         server.fault = lambda asked, status=status: CodeOceanFault(status, echoed)
         ran.append(handover("--again"))
@@ -706,6 +715,7 @@ def test_the_token_is_in_no_output_file_or_error(
     text = "\n".join([*[f"{one.out}{one.err}" for one in ran], *written])
     assert [one.code for one in ran] == [0, 0, 2, 4]
     assert "you sent ***" in text
+    assert "  x/***/" in text
     assert TOKEN not in text
     assert _BASIC not in text
 

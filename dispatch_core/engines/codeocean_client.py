@@ -8,6 +8,7 @@ once: if the answer is lost, it is not known whether it started, and the error s
 from __future__ import annotations
 
 import base64
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,10 +55,30 @@ from dispatch_core.sources.transport import (
 from dispatch_core.text.words import install_action
 
 _T = TypeVar("_T")
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 _LONGEST = 300  # characters of a message of the service
 _OTHER_VERSION = "Install the version of codeocean that was made for this platform"
 _AGAIN = f"Check {DOMAIN_VARIABLE} and the network, or try again later"
+
+
+class _WithoutToken(BoundedAdapter):
+    """A transport whose responses and errors never repeat the token."""
+
+    def __init__(self, policy: RetryPolicy, token: str) -> None:
+        super().__init__(policy, DOMAIN_VARIABLE)
+        basic = base64.b64encode(f"{token}:".encode()).decode()
+        self._secrets = (token, json.dumps(token)[1:-1], basic)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        response = super().send(request, **kwargs)
+        response._content = self.cleaned(response.content)
+        return response
+
+    def cleaned(self, content: bytes) -> bytes:
+        """`content` with asterisks for the token in each of its forms."""
+        for secret in self._secrets:
+            content = content.replace(secret.encode(), b"***")
+        return content
 
 
 class _NotSent(Transient):
@@ -75,10 +96,8 @@ class CodeOceanService:
         self._sdk, self._error = _import_sdk()
         policy = retry_policy or RetryPolicy()
         self._client = self._sdk.CodeOcean(domain=settings.domain, token=settings.token)
-        self._client.session.mount(settings.domain, BoundedAdapter(policy, DOMAIN_VARIABLE))
+        self._client.session.mount(settings.domain, _WithoutToken(policy, settings.token))
         self._where = host_of(settings.domain)
-        basic = base64.b64encode(f"{settings.token}:".encode()).decode()
-        self._secrets = (settings.token, basic)
         self._retrying = retrying(policy)
 
     def panel(self, target: Target) -> Panel:
@@ -185,11 +204,11 @@ class CodeOceanService:
         issue = untrusted(error)
         if issue is not None:
             return ServiceError(replace(issue, where=self._where))
-        return _transport_failure(error, f"the connection failed ({self._clean(cause(error))})")
+        return _transport_failure(error, f"the connection failed ({cause(error)})")
 
     def _error_for_status(self, error: Any, what: str) -> DispatchError | Transient:
         status, where = int(error.status_code), f"{self._where}, {what}"
-        detail = self._detail(error)
+        detail = _detail(error)
         if status == 401:
             action = f"Set {TOKEN_VARIABLE} to a valid access token of this deployment"
             return AccessDenied(Issue("the token is not accepted (401)", where, action))
@@ -211,16 +230,12 @@ class CodeOceanService:
             action = _OTHER_VERSION
         return InvalidInput(Issue(f"it refuses the request ({status}){detail}", where, action))
 
-    def _detail(self, error: Any) -> str:
-        """``: `` and the message of the service, or "" if its answer is not JSON."""
-        text = error.message if isinstance(error.data, dict) else ""
-        is_known = isinstance(text, str) and text not in ("", "An error occurred.")
-        return f": {self._clean(text)[:_LONGEST]}" if is_known else ""
 
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+def _detail(error: Any) -> str:
+    """``: `` and the message of the service, or "" if its answer is not JSON."""
+    text = error.message if isinstance(error.data, dict) else ""
+    is_known = isinstance(text, str) and text not in ("", "An error occurred.")
+    return f": {text[:_LONGEST]}" if is_known else ""
 
 
 def _transport_failure(error: requests.RequestException, text: str) -> Transient:
@@ -257,18 +272,21 @@ def _run_params(sdk: Any, target: Target, process: str, parameters: Mapping[str,
 def _panel(answer: Any) -> Panel:
     own = {"": _fields(answer.get("parameters"))} if answer.get("parameters") else {}
     processes = answer.get("processes") or ()
-    named = {one["name"]: _fields(one.get("parameters")) for one in processes}
-    if not all(isinstance(name, str) for name in named):
-        raise ValueError("a process needs a name")
-    return own | named
+    return own | {_text(one["name"]): _fields(one.get("parameters")) for one in processes}
 
 
 def _fields(parameters: Any) -> tuple[PanelField, ...]:
     """The named ones; the others are arguments in order, which cannot be set by name."""
     named = (one for one in parameters or () if one.get("param_name"))
     return tuple(
-        PanelField(one["param_name"], str(one.get("default_value") or "")) for one in named
+        PanelField(_text(one["param_name"]), str(one.get("default_value") or "")) for one in named
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a name is a text")
+    return value
 
 
 def _run(answer: Any) -> Run:
