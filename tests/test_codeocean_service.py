@@ -147,6 +147,28 @@ def test_the_dispatcher_capsule_alone_gets_the_parameters_itself(
     assert server.requests[0].path.endswith("/app_panel?version=3")
 
 
+def reported(order: dict[str, Any], **changed: str) -> dict[str, Any]:
+    """The fields of a run that report its parameters, some of them changed."""
+    (process,) = order["processes"]
+    values = {one["param_name"]: one["value"] for one in process["named_parameters"]} | changed
+    parameters = [{"param_name": name, "value": text} for name, text in values.items()]
+    return {"processes": [{"name": DISPATCHER, "capsule_id": "c", "parameters": parameters}]}
+
+
+def test_a_parameter_that_is_reported_otherwise_is_a_warning(
+    handover: Callable[..., Ran], server: CodeOceanServer
+) -> None:
+    server.on_start = reported
+    same = handover()
+    server.on_start = lambda order: reported(order, expect_fingerprint="")
+
+    changed = handover("--again")
+
+    assert "reports another" not in same.out
+    assert changed.code == 0
+    assert "warning: Code Ocean reports another expect_fingerprint, or none: look" in changed.out
+
+
 def test_waiting_prints_each_state_and_lists_the_results(
     handover: Callable[..., Ran], server: CodeOceanServer, out: Path
 ) -> None:

@@ -220,7 +220,11 @@ def _require_short(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What Code Ocean says about a run; ``seconds`` is how long it has run."""
+    """What Code Ocean says about a run.
+
+    ``seconds`` is how long it has run, ``parameters`` the names and values that it got, as far
+    as they are reported.
+    """
 
     id: str
     state: str
@@ -228,6 +232,14 @@ class Run:
     exit_code: int | None = None
     has_results: bool = False
     seconds: int = 0
+    parameters: frozenset[tuple[str, str]] = frozenset()
+
+    def lost(self, sent: Mapping[str, str]) -> list[str]:
+        """The names of what carries a dispatch that were `sent` and are reported otherwise."""
+        carried = [name for name in (REQUEST, FINGERPRINT) if name in sent]
+        if not self.parameters:
+            return []
+        return [name for name in carried if (name, sent[name]) not in self.parameters]
 
     @property
     def outcome(self) -> Outcome:

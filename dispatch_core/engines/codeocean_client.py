@@ -17,6 +17,7 @@ from importlib import metadata
 from typing import Any, TypeVar
 
 import requests
+from requests.adapters import BaseAdapter
 from urllib3.exceptions import NewConnectionError
 
 from dispatch_core.engines.codeocean import (
@@ -90,13 +91,25 @@ class _Unreadable(Transient):
 
 
 class CodeOceanService:
-    """The runs of one deployment; nothing is requested before a method is called."""
+    """The runs of one deployment; nothing is requested before a method is called.
 
-    def __init__(self, settings: Settings, retry_policy: RetryPolicy | None = None) -> None:
+    Parameters
+    ----------
+    adapter
+        The transport, instead of one that ends each request and never repeats the token.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        retry_policy: RetryPolicy | None = None,
+        adapter: BaseAdapter | None = None,
+    ) -> None:
         self._sdk, self._error = _import_sdk()
         policy = retry_policy or RetryPolicy()
         self._client = self._sdk.CodeOcean(domain=settings.domain, token=settings.token)
-        self._client.session.mount(settings.domain, _WithoutToken(policy, settings.token))
+        transport = adapter or _WithoutToken(policy, settings.token)
+        self._client.session.mount(settings.domain, transport)
         self._where = host_of(settings.domain)
         self._retrying = retrying(policy)
 
@@ -299,7 +312,16 @@ def _run(answer: Any) -> Run:
         None if answer.exit_code is None else int(answer.exit_code),
         bool(answer.has_results),
         int(answer.run_time or 0),
+        frozenset(_reported(answer)),
     )
+
+
+def _reported(answer: Any) -> Iterator[tuple[str, str]]:
+    """The names and values of the named parameters, of the run itself and of its processes."""
+    for part in (answer, *(answer.processes or ())):
+        for one in part.parameters or ():
+            if one.param_name:
+                yield str(one.param_name), str(one.value or "")
 
 
 def _items(answer: Any) -> tuple[ResultItem, ...]:

@@ -199,6 +199,10 @@ class _Handover:
         print(one_line(f"parameters of {process or 'the run'}: {', '.join(parameters)} ({size})"))
         print(one_line(f"started: run {run.id} ({run_address(self.notes.settings, run.id)})"))
         self.notes.note(run)
+        for name in run.lost(parameters):
+            print(
+                f"warning: Code Ocean reports another {name}, or none: look at the log of the run"
+            )
         return run
 
     def _wait(self, run: Run) -> Run:
