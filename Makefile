@@ -68,7 +68,8 @@ LOCK = $(BIN)/uv pip compile -q --no-config --universal --python-version 3.11 --
 lock: .venv/dev
 	$(LOCK) requirements.txt -o requirements.lock
 	$(LOCK) requirements.txt requirements-mongodb.txt requirements-signin.txt \
-		requirements-dask.txt requirements-inventory.txt -o requirements-all.lock
+		requirements-dask.txt requirements-inventory.txt requirements-codeocean.txt \
+		-o requirements-all.lock
 
 licences: .venv/dev
 	{ printf '# Licences of what the app installs\n\nMade by `make licences`, from requirements-all.lock:'; \

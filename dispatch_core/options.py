@@ -373,9 +373,10 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command(
             "request",
-            "replay a saved request or record (-: read it from standard input); other options "
-            "change it",
-            **_FILE,
+            "replay a saved request or record, as JSON or as the path of a file (-: read it from "
+            "standard input); other options change it",
+            kind="file",
+            metavar="JSON|FILE",
         ),
         _command(
             "save_request", "save the request of this command (-: to standard output)", **_FILE

@@ -13,6 +13,8 @@ import pytest
 import requests.exceptions
 from requests.adapters import BaseAdapter
 
+from dispatch_core.engines.codeocean import Settings
+from dispatch_core.engines.codeocean_client import CodeOceanService
 from dispatch_core.errors import DispatchError
 from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
 
@@ -39,16 +41,18 @@ FLOORS = {
 
 THE_WORLD = frozenset(
     "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
-    " asyncio multiprocessing distributed duckdb".split()
+    " asyncio multiprocessing distributed duckdb codeocean".split()
 )
 EDGES = {
     "engines.local",
     "engines.run_worker",
+    "engines.codeocean_client",
     "listing.cluster",
     "sources.inventory",
     "sources.gateway",
     "sources.mongodb",
     "sources.s3",
+    "sources.transport",
     "demo.gateway",
 }
 
@@ -204,14 +208,14 @@ def raised(kind: type[Exception]) -> Exception:
     return kind("failed")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        kind
-        for kind in exceptions_of(requests.exceptions)
-        if issubclass(kind, requests.RequestException) and not issubclass(kind, Warning)
-    ],
-)
+OF_REQUESTS = [
+    kind
+    for kind in exceptions_of(requests.exceptions)
+    if issubclass(kind, requests.RequestException) and not issubclass(kind, Warning)
+]
+
+
+@pytest.mark.parametrize("kind", OF_REQUESTS)
 def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception]) -> None:
     source = GatewaySource(
         "docdb.test", adapter=Failing(raised(kind)), retry_policy=RetryPolicy(attempts=1)
@@ -219,6 +223,16 @@ def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception])
 
     with pytest.raises(DispatchError):
         source.find_page({}, {"name": 1}, 10)
+
+
+@pytest.mark.parametrize("kind", OF_REQUESTS)
+def test_no_exception_of_requests_leaves_the_code_ocean_edge(kind: type[Exception]) -> None:
+    pytest.importorskip("codeocean", reason="codeocean is an extra")
+    settings = Settings("https://codeocean.test", "token")
+    service = CodeOceanService(settings, RetryPolicy(attempts=1), Failing(raised(kind)))
+
+    with pytest.raises(DispatchError):
+        service.look("a-run")
 
 
 @pytest.mark.parametrize(
@@ -231,6 +245,7 @@ def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception])
             {"BotoCoreError", "ClientError"},
             {"MissingServiceIdError", "UndefinedModelAttributeError"},
         ),
+        ("codeocean.error", {"Error"}, set()),
         # a BSONError, which that edge catches beside the others
         ("pymongo.errors", {"PyMongoError"}, {"DocumentTooLarge"}),
     ],

@@ -1653,6 +1653,27 @@ def test_a_request_is_read_from_standard_input(
     assert len(jobs_of(tmp_path / "out")) == 2
 
 
+def test_a_request_given_as_json_is_that_of_its_file(run: CommandLine, tmp_path: Path) -> None:
+    rows = [{"number": 1, "text": "a0"}, {"number": 2, "text": "good-1"}]
+    request = json.dumps({"asset_rows": rows, "parameters": {"fixed_parameters": {"k": "{x}"}}})
+    (tmp_path / "request.json").write_text(request)
+
+    by_file = run("--request=request.json", "--output_directory=file")
+    as_text = run(f"--request= {request}", "--output_directory=text")
+
+    assert (by_file.code, as_text.code) == (0, 0)
+    assert len(jobs_of(tmp_path / "text")) == 2
+    assert tree_of(tmp_path / "text") == tree_of(tmp_path / "file")
+
+
+def test_a_request_as_json_that_is_cut_off_is_bad_input(run: CommandLine, tmp_path: Path) -> None:
+    ran = run('--request={"query": {"name', "--output_directory=out")
+
+    assert ran.code == 2
+    assert ran.err.startswith("error: --request, line 1, column 12: ")
+    assert not (tmp_path / "out").exists()
+
+
 def test_options_beside_a_request_change_it(run: CommandLine, tmp_path: Path) -> None:
     dispatch(run, "10", "--num_parallel_workers=3", "--save_request=request.json", "--plan")
 

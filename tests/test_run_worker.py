@@ -134,7 +134,9 @@ def test_a_shell_is_used_only_where_it_is_asked_for(tmp_path: Path) -> None:
     with_shell, _ = run_to_end(worker, tmp_path / "with", command, "--shell")
 
     assert (without, with_shell) == (1, 0)
-    assert "note: --command: | > && $DISPATCH_NAME is passed as it is; --shell uses a shell" in printed
+    assert (
+        "note: --command: | > && $DISPATCH_NAME is passed as it is; --shell uses a shell" in printed
+    )
     assert (tmp_path / "with" / "a" / "upper.txt").read_text() == '{"ASSET_NAME": "A"}'
     assert (tmp_path / "with" / "a" / "log.txt").read_text() == "a\n"
 

@@ -118,7 +118,7 @@ class Recorded:
     note: str = ""
 
 
-def read_recorded(data: bytes, name: str, path: Path | None = None) -> Recorded | None:
+def read_recorded(data: str | bytes, name: str, path: Path | None = None) -> Recorded | None:
     """The dispatch in the content of a record; None if it is a saved request.
 
     Parameters

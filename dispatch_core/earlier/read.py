@@ -36,6 +36,9 @@ Kind = Literal["folder", "zip", "record", "several", "plan"]
 _RESULTS = ".results"
 """How the name of a folder with the results of a run ends."""
 
+_BESIDE = (SUFFIX, ".request.json", ".codeocean.json", ".batch.json")
+"""How files end that are written beside worker folders: not a job."""
+
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 
 
@@ -212,8 +215,7 @@ def _is_worker(folder: Path, name: str) -> bool:
 
 
 def _is_job_file(name: str) -> bool:
-    is_other = name.startswith(".") or name.endswith((SUFFIX, ".request.json"))
-    return name.endswith(".json") and not is_other
+    return name.endswith(".json") and not name.startswith(".") and not name.endswith(_BESIDE)
 
 
 def dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -> Iterator[Path]:
