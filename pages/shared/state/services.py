@@ -26,6 +26,7 @@ from dispatch_core.environment import platform
 from dispatch_core.environment.env_file import load_env_file
 from dispatch_core.errors import Issue, NothingFound
 from dispatch_core.insight.advice import Advice, Translation, advise, translate
+from dispatch_core.insight.date_fields import NotCompared, date_layouts, not_compared
 from dispatch_core.insight.facets import FacetCounts, count_facets
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
@@ -197,6 +198,26 @@ def ask_values(path: str, fields: FieldCatalogue, search: str = "") -> Work[Fiel
         return count_values(open_sources(settings).metadata, path, fields, search=search)
 
     return answers().ask(("values", settings, path, search), call)
+
+
+def ask_date_layouts(path: str) -> Work[tuple[str, ...] | None]:
+    """The layouts in which a field writes its dates; see `date_layouts`."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[str, ...] | None:
+        return date_layouts(open_sources(settings).metadata, path)
+
+    return answers().ask(("date layouts", settings, path), call)
+
+
+def ask_not_compared(path: str, layouts: tuple[str, ...]) -> Work[NotCompared]:
+    """The records whose date a condition in these layouts does not compare."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> NotCompared:
+        return not_compared(open_sources(settings).metadata, path, layouts)
+
+    return answers().ask(("not compared", settings, path, layouts), call)
 
 
 def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[FacetCounts, ...]]]:
