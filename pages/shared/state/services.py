@@ -27,7 +27,7 @@ from dispatch_core.environment.env_file import load_env_file
 from dispatch_core.errors import Issue, NothingFound
 from dispatch_core.insight.advice import Advice, Translation, advise, translate
 from dispatch_core.insight.date_fields import NotCompared, date_layouts, not_compared
-from dispatch_core.insight.facets import FacetCounts, count_facets
+from dispatch_core.insight.facets import FacetCounts, count_facets, unread_records
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
 from dispatch_core.listing.cluster import DaskCluster
@@ -229,6 +229,17 @@ def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[F
         return source.count(query), count_facets(source, fields, query, progress=progress)
 
     return answers().ask(("facets", settings, json.dumps(query)), call)
+
+
+def ask_unread(query: Filter, fields: FieldCatalogue, facet: FacetCounts) -> Work[NotCompared]:
+    """The records that no value of a facet counts."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> NotCompared:
+        return unread_records(open_sources(settings).metadata, fields, query, facet)
+
+    key = ("unread", settings, facet.facet.name, facet.unread, json.dumps(query))
+    return answers().ask(key, call)
 
 
 def ask_advice(query: Filter | Pipeline, fields: FieldCatalogue) -> Work[tuple[Advice, ...]]:
