@@ -197,6 +197,11 @@ def test_months_and_years_back_end_on_the_last_day_of_a_shorter_month(
             "Write it as in 2025-05-28",
         ),
         (
+            row("before", "2025-05"),
+            "'2025-05' is not a day written as year-month-day",
+            "Write it as in 2025-05-28",
+        ),
+        (
             row("between", "2025-06-01", "2025-05-01"),
             "the range ends before it starts: 2025-06-01 to 2025-05-01",
             "Exchange the two days",
@@ -455,10 +460,17 @@ def test_the_layouts_of_a_field_are_those_of_its_own_values(
 
 
 def test_numbers_are_times_only_where_the_name_of_the_field_says_so() -> None:
-    source = Records([record("a", size=1748390400, start_time=1748390400)])
+    names = ("size", "vendor_id", "start_time", "created", "born_at")
 
-    assert date_layouts(source, "size") is None
-    assert date_layouts(source, "start_time") == (SECONDS,)
+    source = Records([record("a", **dict.fromkeys(names, 1748390400))])
+
+    assert {name: date_layouts(source, name) for name in names} == {
+        "size": None,
+        "vendor_id": None,
+        "start_time": (SECONDS,),
+        "created": (SECONDS,),
+        "born_at": (SECONDS,),
+    }
 
 
 def test_a_layout_that_only_a_late_record_has_is_found() -> None:
@@ -478,6 +490,16 @@ def test_records_whose_date_is_not_compared_are_counted_and_named() -> None:
         ("5", {"day": 1}),
         ("6", "2025-13-01"),
     ]
+
+
+def test_an_item_of_a_list_whose_date_is_not_compared_counts_its_record() -> None:
+    steps = [{"start": "2025-05-28"}, {"start": "5/28/2025"}, {"note": "no start"}]
+    source = Records([record("a", steps=steps), record("b", steps=steps[::2])])
+
+    found = not_compared(source, "steps.start", (ISO,), within="steps")
+
+    assert found.count == 1
+    assert [(one.name, one.value) for one in found.named] == [("a", ["2025-05-28", "5/28/2025"])]
 
 
 @needs_corpus

@@ -377,3 +377,14 @@ def test_a_date_condition_that_is_only_looked_at_leaves_the_text_as_it_was() -> 
     app.run()
 
     assert (row(app).condition, query_of(app)) == ("on or after", query)
+
+
+def test_dates_in_a_list_are_compared_in_one_of_its_items_only() -> None:
+    path = "procedures.subject_procedures.start_date"
+    item = {"start_date": {"$gte": "2024-03-01", "$lt": "2024-04-01", "$regex": DAY}}
+    app = open_app({"procedures.subject_procedures": {"$elemMatch": item}, path: {"$exists": True}})
+    ask_date_layouts(path).wait(30)
+
+    offered = [box.options for box in app.run().selectbox if box.label == "Condition"]
+
+    assert ["on or after" in options for options in offered] == [True, False]

@@ -23,6 +23,7 @@ DATE_CONDITIONS: Final[tuple[DateCondition, ...]] = get_args(DateCondition)
 UNITS: Final = ("days", "weeks", "months", "years")
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MONTH: Final = re.compile(r"[0-9]{4}[-/][0-9]{2}")
 _LAST: Final = f"{MAXYEAR - 1}-12-31"
 
 
@@ -108,7 +109,8 @@ def _does_not_exist(text: str) -> Issue:
 
 def _not_a_day(text: str) -> Issue:
     """What is wrong with a text of another layout, with the days that it can mean."""
-    days = list(dict.fromkeys(str(one.at.date()) for one in DateReader().possible(text)))
+    moments = () if _MONTH.fullmatch(text) else DateReader().possible(text)
+    days = list(dict.fromkeys(str(one.at.date()) for one in moments))
     if len(days) > 1:
         meanings = " or ".join(days)
         return Issue(f"{text!r} can mean {meanings}", "", "Write the one that you mean")

@@ -26,7 +26,9 @@ MOST_ODD: Final = 2_000
 """The most records in other layouts than ISO 8601 that are read to learn their layouts."""
 
 MOST_NAMED: Final = 50
-_NAME_OF_A_TIME: Final = re.compile("(?i)time|date|day|creat|modif|start|end|stamp|when|birth|born")
+_NAME_OF_A_TIME: Final = re.compile(
+    "(?i)time|date|created|modified|(?:^|_)(?:at|born|birth|day|end|start|when)(?:_|$)"
+)
 _PRESENT: Filter = {"$exists": True, "$nin": [None, "", []]}
 
 
@@ -91,9 +93,17 @@ def _are_dates(path: str, values: Sequence[Any]) -> bool:
     return bool(dates) and is_likely and 2 * len(dates) >= len(values)
 
 
-def not_compared(source: MetadataSource, path: str, layouts: Sequence[str]) -> NotCompared:
-    """The records with a value at `path` that a condition in these layouts does not compare."""
-    return records_named(source, outside(path, layouts), [path])
+def not_compared(
+    source: MetadataSource, path: str, layouts: Sequence[str], *, within: str = ""
+) -> NotCompared:
+    """The records with a value at `path` that a condition in these layouts does not compare.
+
+    For a condition on the items of the list `within`, those with such an item.
+    """
+    if not within:
+        return records_named(source, outside(path, layouts), [path])
+    item = outside(path.removeprefix(f"{within}."), layouts)
+    return records_named(source, {within: {"$elemMatch": item}}, [path])
 
 
 def records_named(source: MetadataSource, wanted: Filter, paths: Sequence[str]) -> NotCompared:

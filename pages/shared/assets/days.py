@@ -146,9 +146,9 @@ def _last_input(row: FormRow, key: str, put: Callable[[FormRow], None]) -> FormR
 # Records that no date condition compares
 
 
-def show_not_compared(path: str, row: FormRow) -> None:
+def show_not_compared(path: str, within: str, row: FormRow) -> None:
     """Say how many records have a date that `row` does not compare, and name them on request."""
-    work = ask_not_compared(path, row.layouts)
+    work = ask_not_compared(path, row.layouts, within)
     found = soon(work)
     if not work.is_done:
         run_again_after(work)

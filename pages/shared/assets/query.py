@@ -368,7 +368,7 @@ class _Drawing:
             self.tools(row.key, lacks=forms.fault_of(row, holder) is not None)
         if is_date_row(row) and layouts is not None:
             with below:
-                show_not_compared(full_path, row)
+                show_not_compared(full_path, self.within, row)
         return row
 
     def path(self, row: FormRow, holder: Group | Elements) -> FormRow:

@@ -210,14 +210,14 @@ def ask_date_layouts(path: str) -> Work[tuple[str, ...] | None]:
     return answers().ask(("date layouts", settings, path), call)
 
 
-def ask_not_compared(path: str, layouts: tuple[str, ...]) -> Work[NotCompared]:
+def ask_not_compared(path: str, layouts: tuple[str, ...], within: str = "") -> Work[NotCompared]:
     """The records whose date a condition in these layouts does not compare."""
     settings = current_settings()
 
     def call(progress: Progress) -> NotCompared:
-        return not_compared(open_sources(settings).metadata, path, layouts)
+        return not_compared(open_sources(settings).metadata, path, layouts, within=within)
 
-    return answers().ask(("not compared", settings, path, layouts), call)
+    return answers().ask(("not compared", settings, path, layouts, within), call)
 
 
 def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[FacetCounts, ...]]]:
