@@ -16,6 +16,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from typing import Annotated
+
+from pydantic import Field
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.file_kind import refuse_other_kind
@@ -58,7 +61,7 @@ class AssetRow:
     ``text`` is ``""`` if the row has other cells but no id.
     """
 
-    number: int
+    number: Annotated[int, Field(strict=True)]
     text: str
 
 

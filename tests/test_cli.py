@@ -510,6 +510,8 @@ def test_a_variable_gives_the_same_jobs_as_its_option_and_the_record_says_so(
     ("name", "text", "message"),
     [
         ("TASKS_PER_JOB", "many", "TASKS_PER_JOB: 'many' is not a whole number. Correct it, or"),
+        ("TASKS_PER_JOB", "1_0", "TASKS_PER_JOB: '1_0' is not a whole number. Correct it, or"),
+        ("TRIAL_SEED", "\u0663", "TRIAL_SEED: '\u0663' is not a whole number. Correct it, or"),
         ("tasks_per_job", "0", "tasks_per_job: 0 is less than 1. Correct it, or unset it."),
         ("SPLIT_FILES", "maybe", "SPLIT_FILES: 'maybe' is neither 0 nor 1 (or true, yes, on"),
         ("ON_MISSING", "stop", "ON_MISSING: 'stop' is not one of report, fail. Write one of"),
@@ -656,6 +658,42 @@ def test_an_env_file_that_cannot_be_read_is_an_error(
 
     assert ran.code == 2
     assert ran.err.startswith("error: .env: it cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("TASKS_PER_JOB\n", 1),
+        ("# jobs\n\nTASKS_PER_JOB: 4\n", 3),
+        ("A=1\r\nTASKS_PER_JOB 4\r\nB=2\r\n", 2),
+        ("$env:TASKS_PER_JOB=4", 1),
+        ('PASSWORD="secret\n', 1),
+    ],
+)
+def test_a_line_of_an_env_file_that_is_not_an_assignment_is_an_error_that_shows_no_value(
+    run: CommandLine, tmp_path: Path, text: str, line: int
+) -> None:
+    (tmp_path / ".env").write_text(text, newline="")
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    where = f".env, line {line}"
+    action = "Write NAME=value, or put # before it"
+    assert ran.err == f"error: {where}: this line is not NAME=value. {action}.\n"
+
+
+def test_an_env_file_may_start_with_a_bom_and_name_a_variable_that_is_set(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("\ufeffTASKS_PER_JOB=5\nHOME\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TASKS_PER_JOB", "6")  # so that the test restores it
+    monkeypatch.delenv("TASKS_PER_JOB")
+
+    dispatch(run, "10")
+
+    assert sizes_of(tmp_path / "out") == [5, 5]
 
 
 def test_a_folder_named_env_is_not_read(run: CommandLine, tmp_path: Path) -> None:
