@@ -961,6 +961,21 @@ def test_files_that_are_not_read_are_a_warning(
     ) in ran.out
 
 
+@pytest.mark.parametrize(
+    "name", ["a/b/analysis_parameters.json", "a/b/analysis_parameters/Distributed_Parameters.json"]
+)
+def test_a_parameters_file_two_folders_down_is_a_warning(
+    run: CommandLine, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "in" / name).parent.mkdir(parents=True)
+    (tmp_path / "in" / name).write_text('{"analysis_parameter": {"k": 1}}')
+
+    ran = run("--docdb_query", subject("1"), "--input_directory=in", "--plan")
+
+    assert ran.code == 0
+    assert f"warning: not read: in/{name}\n" in ran.out
+
+
 def test_a_replayed_request_reads_no_input_folder_unless_one_is_given(
     run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -1035,6 +1050,21 @@ def test_nothing_to_do_is_otherwise_exit_code_3(
 
     assert ran.code == 3
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("options", [["--output_directory=out"], ["--plan"]])
+def test_a_list_of_which_no_id_is_found_is_never_nothing_to_do(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path, options: list[str]
+) -> None:
+    folder = inputs(csv=b"asset_id\nunknown-1\nunknown-2\n")
+
+    ran = run(
+        *["--use_data_asset_csv=1", "--input_directory", folder, "--when_nothing=marker"], *options
+    )
+
+    assert ran.code == 3
+    assert "no id of the list is found (2 not_found)" in ran.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_marker_is_not_written_with_plan(run: CommandLine, tmp_path: Path) -> None:

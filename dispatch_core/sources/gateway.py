@@ -26,6 +26,7 @@ from dispatch_core.errors import (
     AccessDenied,
     AnswerTooLarge,
     DispatchError,
+    EmptyCollection,
     InvalidInput,
     Issue,
     ServiceError,
@@ -40,6 +41,19 @@ MAX_RESPONSE = 64 * 1024 * 1024
 
 _T = TypeVar("_T")
 _TRANSIENT = frozenset({408, 425, 429})
+_EMPTY = re.compile(
+    r"\bno (?:matching |such )?(?:records?|documents?|results?)\b[^.]*\b(?:found|exists?|available|match)"
+    r"|\b(?:records?|documents?|results?) (?:were |was )?not found|\bno (?:such )?collection\b"
+    r"|\bcollection\b[^.,;]*\b(?:is empty|does(?: not|n't) exist|not found|has no)"
+    r"|\bns (?:not found|does not exist)|NamespaceNotFound",
+    re.IGNORECASE,
+)
+"""What a service says with a 404 if a collection is empty or absent."""
+
+_OTHER = re.compile(
+    r"\bor\b|\b(?:database|version|route|path|url|host)\b[^.,;]*\b(?:not|unknown)\b", re.IGNORECASE
+)
+"""Signs that the address may be wrong instead: ``database or collection not found``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +234,9 @@ class GatewaySource:
             action = "Request access, or use another host"
             return AccessDenied(Issue(f"access denied ({status})", self._where, action))
         if status == 404:
+            if _EMPTY.search(detail) and not _OTHER.search(detail):
+                what = f"the collection has no records ({status}){detail}"
+                return EmptyCollection(Issue(what, self._where, "Check its name"))
             action = "Check its version, database and collection"
             return ServiceError(Issue(f"not found ({status})", self._where, action))
         if status in _TRANSIENT or status >= 500:
@@ -274,7 +291,7 @@ def _detail(response: requests.Response) -> str:
 
 
 def _error_text(body: Mapping[str, Any]) -> str:
-    text = next((body[key] for key in ("error", "message", "errorMessage") if body.get(key)), "")
+    text = next((body[key] for key in ("error", "message", "errorMessage", "detail") if body.get(key)), "")
     return f": {str(text)[:300]}" if text else ""
 
 
