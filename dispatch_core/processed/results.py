@@ -58,7 +58,7 @@ def learn_frames(results: MetadataSource) -> tuple[LearnedFrame, ...]:
         "latest": {"$max": f"${_PROCESSES}.end_date_time"},
     }
     pipeline: Pipeline = [{"$unwind": f"${_PROCESSES}"}, {"$group": group}]
-    rows = _asked(results, lambda: results.aggregate(pipeline), [])
+    rows: list[Record] = _asked(results, lambda: results.aggregate(pipeline), [])
     frames = (_learned(row) for row in rows)
     return tuple(sorted((one for one in frames if one), key=_order))
 
@@ -148,7 +148,7 @@ def _read(results: MetadataSource, path: str, values: Sequence[str]) -> list[Rec
 def _asked(results: MetadataSource, ask: Callable[[], _T], nothing: _T) -> _T:
     """The answer of the results; a refused query means that the check failed.
 
-    Before the first result, a service may say that there is no collection: that is `nothing`.
+    Before the first result, a service may say that the collection is absent: `nothing`.
     """
     try:
         return ask()

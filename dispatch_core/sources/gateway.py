@@ -42,7 +42,8 @@ MAX_RESPONSE = 64 * 1024 * 1024
 _T = TypeVar("_T")
 _TRANSIENT = frozenset({408, 425, 429})
 _EMPTY = re.compile(
-    r"\bno (?:matching |such )?(?:records?|documents?|results?)\b[^.]*\b(?:found|exists?|available|match)"
+    r"\bno (?:matching |such )?(?:records?|documents?|results?)\b"
+    r"[^.]*\b(?:found|exists?|available|match)"
     r"|\b(?:records?|documents?|results?) (?:were |was )?not found|\bno (?:such )?collection\b"
     r"|\bcollection\b[^.,;]*\b(?:is empty|does(?: not|n't) exist|not found|has no)"
     r"|\bns (?:not found|does not exist)|NamespaceNotFound",
@@ -291,7 +292,8 @@ def _detail(response: requests.Response) -> str:
 
 
 def _error_text(body: Mapping[str, Any]) -> str:
-    text = next((body[key] for key in ("error", "message", "errorMessage", "detail") if body.get(key)), "")
+    keys = ("error", "message", "errorMessage", "detail")
+    text = next((body[key] for key in keys if body.get(key)), "")
     return f": {str(text)[:300]}" if text else ""
 
 
