@@ -154,7 +154,9 @@ def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
         is_missing = any(row.reason.family != "requested" for row in plan.exclusions)
         is_failing = plan.request.on_missing == "fail" and is_missing
         has_folder = given.output_directory or not given.zip
-        if given.when_nothing != "marker" or is_failing or not has_folder:
+        # a list of which nothing is found is a mistake, unlike a query without new assets
+        is_wrong_list = plan.request.asset_rows is not None and not plan.found.matched
+        if given.when_nothing != "marker" or is_failing or is_wrong_list or not has_folder:
             raise
         print(one_line(f"warning: nothing to do: {error.issues[0].what}"))
         return True

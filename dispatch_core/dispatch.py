@@ -131,8 +131,10 @@ def require_jobs(plan: DispatchPlan) -> None:
         if "service" not in families and (issue := _why_none_remains(plan)) is not None:
             raise NothingFound(issue)
         error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
-        matched = counted(plan.found.matched, "matched asset")
-        what = f"no job can be made from {matched} ({_counts(plan.exclusions)})"
+        made_from = counted(plan.found.matched, "matched asset")
+        what = f"no job can be made from {made_from} ({_counts(plan.exclusions)})"
+        if not plan.found.matched:
+            what = f"no id of the list is found ({_counts(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
         raise error(Issue(what, f"source {plan.source}", action))
     missing = [row for row in plan.exclusions if row.reason.family != "requested"]

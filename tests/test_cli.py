@@ -562,6 +562,8 @@ def test_a_variable_gives_the_same_jobs_as_its_option_and_the_record_says_so(
     ("name", "text", "message"),
     [
         ("TASKS_PER_JOB", "many", "TASKS_PER_JOB: 'many' is not a whole number. Correct it, or"),
+        ("TASKS_PER_JOB", "1_0", "TASKS_PER_JOB: '1_0' is not a whole number. Correct it, or"),
+        ("TRIAL_SEED", "\u0663", "TRIAL_SEED: '\u0663' is not a whole number. Correct it, or"),
         ("tasks_per_job", "0", "tasks_per_job: 0 is less than 1. Correct it, or unset it."),
         ("SPLIT_FILES", "maybe", "SPLIT_FILES: 'maybe' is neither 0 nor 1 (or true, yes, on"),
         ("ON_MISSING", "stop", "ON_MISSING: 'stop' is not one of report, fail. Write one of"),
@@ -708,6 +710,42 @@ def test_an_env_file_that_cannot_be_read_is_an_error(
 
     assert ran.code == 2
     assert ran.err.startswith("error: .env: it cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("TASKS_PER_JOB\n", 1),
+        ("# jobs\n\nTASKS_PER_JOB: 4\n", 3),
+        ("A=1\r\nTASKS_PER_JOB 4\r\nB=2\r\n", 2),
+        ("$env:TASKS_PER_JOB=4", 1),
+        ('PASSWORD="secret\n', 1),
+    ],
+)
+def test_a_line_of_an_env_file_that_is_not_an_assignment_is_an_error_that_shows_no_value(
+    run: CommandLine, tmp_path: Path, text: str, line: int
+) -> None:
+    (tmp_path / ".env").write_text(text, newline="")
+
+    ran = run("--docdb_query", subject("1"), "--plan")
+
+    assert ran.code == 2
+    where = f".env, line {line}"
+    action = "Write NAME=value, or put # before it"
+    assert ran.err == f"error: {where}: this line is not NAME=value. {action}.\n"
+
+
+def test_an_env_file_may_start_with_a_bom_and_name_a_variable_that_is_set(
+    run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("\ufeffTASKS_PER_JOB=5\nHOME\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TASKS_PER_JOB", "6")  # so that the test restores it
+    monkeypatch.delenv("TASKS_PER_JOB")
+
+    dispatch(run, "10")
+
+    assert sizes_of(tmp_path / "out") == [5, 5]
 
 
 def test_a_folder_named_env_is_not_read(run: CommandLine, tmp_path: Path) -> None:
@@ -975,6 +1013,21 @@ def test_files_that_are_not_read_are_a_warning(
     ) in ran.out
 
 
+@pytest.mark.parametrize(
+    "name", ["a/b/analysis_parameters.json", "a/b/analysis_parameters/Distributed_Parameters.json"]
+)
+def test_a_parameters_file_two_folders_down_is_a_warning(
+    run: CommandLine, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "in" / name).parent.mkdir(parents=True)
+    (tmp_path / "in" / name).write_text('{"analysis_parameter": {"k": 1}}')
+
+    ran = run("--docdb_query", subject("1"), "--input_directory=in", "--plan")
+
+    assert ran.code == 0
+    assert f"warning: not read: in/{name}\n" in ran.out
+
+
 def test_a_replayed_request_reads_no_input_folder_unless_one_is_given(
     run: CommandLine, inputs: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -1049,6 +1102,21 @@ def test_nothing_to_do_is_otherwise_exit_code_3(
 
     assert ran.code == 3
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("options", [["--output_directory=out"], ["--plan"]])
+def test_a_list_of_which_no_id_is_found_is_never_nothing_to_do(
+    run: CommandLine, inputs: Callable[..., Path], tmp_path: Path, options: list[str]
+) -> None:
+    folder = inputs(csv=b"asset_id\nunknown-1\nunknown-2\n")
+
+    ran = run(
+        *["--use_data_asset_csv=1", "--input_directory", folder, "--when_nothing=marker"], *options
+    )
+
+    assert ran.code == 3
+    assert "no id of the list is found (2 not_found)" in ran.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_marker_is_not_written_with_plan(run: CommandLine, tmp_path: Path) -> None:

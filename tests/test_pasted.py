@@ -169,7 +169,7 @@ def test_a_query_is_followed_as_far_as_literals_determine_it(text: str, value: A
         ('query = {"a": 1}\nfind(query)\nquery["b"] = 2', 2, "the text contains 2 values"),
         ('query = {"a": 1}\nquery = {"b": 2}', 2, "query on line 1, query on line 2"),
         ('name = "x"\ndb.assets.find({name: name})', 2, "name is a key in JavaScript"),
-        ("const q = {a: 1};\nq.b = 2;\ndb.x.find(q)", 2, "q may change on line 2"),
+        ("const q = {a: 1};\nif (b) q.b = 2;\ndb.x.find(q)", 2, "q may change on line 2"),
         ('String q = "{\\"a\\": " + x + "}";', 1, "code joins this string to others"),
         (
             "q = {'t': datetime.now() - timedelta(days=3)}",
