@@ -369,6 +369,15 @@ def test_neighbours_are_listed_together_past_a_refused_delimiter_too() -> None:
     assert (len(result.located), result.requests) == (50, 2)
 
 
+def test_a_folder_named_like_a_match_has_its_files_past_a_refused_delimiter_too() -> None:
+    store = Store("data/b.z/a.z")
+    store.delimiters = "refuse"
+
+    result = locate(store, ".z", "a", "a/a.z", "b.z", threads=1)
+
+    assert found_in(result) == {"b.z": {"b.z/a.z": "file"}}
+
+
 def test_a_place_inside_a_store_that_matches_is_listed_alone() -> None:
     store = Store("data/a.zarr/sub/x.zarr/0", "data/a.zarr/sub/a", "data/b/y.zarr/0", "data/b/a")
 

@@ -105,10 +105,12 @@ def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Match
     itself = _itself(lister, place, search)
     if isinstance(itself, Matches):
         return itself
-    if itself.kind == "file" or (search.delimiter and _is_store(lister, place, search)):
+    # Not by the delimiter: a server that refuses it has the same matches.
+    outermost = search.nested_stores == "outermost"
+    if itself.kind == "file" or (outermost and _is_store(lister, place, search)):
         return Matches((itself,))
     below = _list_below(lister, place, search)
-    if search.delimiter and below.files:
+    if outermost and below.files:
         return below
     return replace(below, files=(itself, *below.files), held=())
 
