@@ -16,6 +16,7 @@ from requests.adapters import BaseAdapter
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
+from tests.support.syntax import syntax_of
 
 CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
@@ -55,7 +56,7 @@ def trees() -> dict[str, ast.Module]:
     """Dotted name below the core -> syntax tree."""
     names = {path: path.relative_to(CORE).with_suffix("") for path in CORE.rglob("*.py")}
     return {
-        ".".join(name.parts).removesuffix(".__init__"): ast.parse(path.read_text("utf-8"))
+        ".".join(name.parts).removesuffix(".__init__"): syntax_of(path)
         for path, name in names.items()
     }
 

@@ -1843,6 +1843,7 @@ def test_help_and_wrong_arguments_import_no_client_and_no_model(arguments: list[
     assert modules & {"pydantic", "boto3", "requests", "aind_data_access_api", "regex"} == set()
 
 
+@pytest.mark.slow
 def test_a_plan_of_the_demo_without_files_imports_no_pandas_and_no_progress_bar(
     tmp_path: Path,
 ) -> None:
@@ -1906,6 +1907,7 @@ def test_the_process_ends_with_the_exit_code(
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_name_that_the_terminal_cannot_show_does_not_crash(elsewhere: dict[str, str]) -> None:
     environment = {**elsewhere, "PYTHONIOENCODING": "ascii"}
 
@@ -1917,6 +1919,7 @@ def test_a_name_that_the_terminal_cannot_show_does_not_crash(elsewhere: dict[str
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_closed_reader_of_the_output_is_exit_code_141(
     elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
@@ -1992,6 +1995,7 @@ def test_a_closed_or_full_stream_gives_an_exit_code_of_the_table(
     assert (tmp_path / "out").exists() == (code == 0)
 
 
+@pytest.mark.slow
 def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(
     elsewhere: dict[str, str], tmp_path: Path
 ) -> None:

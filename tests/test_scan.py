@@ -28,6 +28,7 @@ from tests.support.store import (
     everything,
     outermost,
 )
+from tests.support.tier import examples
 
 Delimiters = Literal["any", "refuse", "ignore", "only slash"]
 
@@ -100,7 +101,7 @@ def of_place(keys: set[str], place: str, nested: NestedStores) -> dict[str, str]
     return itself | below if nested == "all" else below or itself
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     worlds(),
     st.integers(1, 7),
@@ -131,7 +132,7 @@ def test_each_asset_has_the_files_of_the_definition_on_any_server(
     assert result.requests == len(store.asked)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(worlds(), st.integers(1, 7), st.data())
 def test_a_denied_asset_affects_no_other_asset(
     world: tuple[set[str], list[str]], page_size: int, data: st.DataObject
@@ -155,7 +156,7 @@ def shows(prefix: str, denied: str) -> bool:
     return prefix.startswith(denied) or denied.startswith(prefix)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(worlds(), st.integers(1, 4), st.sets(st.integers(1, 25), max_size=12))
 def test_an_asset_is_listed_whole_or_not_at_all_whichever_requests_fail(
     world: tuple[set[str], list[str]], page_size: int, failing: set[int]
@@ -174,7 +175,7 @@ def test_an_asset_is_listed_whole_or_not_at_all_whichever_requests_fail(
     assert len(result.located) + len(result.exclusions) == len(places)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(worlds(), st.integers(1, 9))
 def test_neighbours_take_no_more_requests_than_one_by_one_and_the_page_that_looks(
     world: tuple[set[str], list[str]], page_size: int
@@ -190,7 +191,7 @@ def test_neighbours_take_no_more_requests_than_one_by_one_and_the_page_that_look
     assert len(store.asked) <= len(alone.asked) + 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(
     worlds(),
     st.sampled_from(["any", "refuse", "ignore", "only slash"]),
