@@ -12,9 +12,25 @@ from hypothesis import settings
 from tests.support.tier import QUICK, SOAK, examples
 
 if not QUICK:
-    from tests.support.browser import browser, context, server, server_environment, tab
+    from tests.support.browser import (
+        browser,
+        context,
+        demo_server,
+        server,
+        server_environment,
+        tab,
+        warm_context,
+    )
 
-    __all__ = ["browser", "context", "server", "server_environment", "tab"]
+    __all__ = [
+        "browser",
+        "context",
+        "demo_server",
+        "server",
+        "server_environment",
+        "tab",
+        "warm_context",
+    ]
 
 pytest.register_assert_rewrite("tests.conformance")
 
