@@ -464,10 +464,19 @@ VARIABLES = [
     ({"NUM_PARALLEL_WORKERS": "3"}, ["--tasks_per_job=5"], [5, 5]),
     ({"NUM_PARALLEL_WORKERS": "3"}, [], [4, 3, 3]),
 ]
+PRESETS = [
+    ({}, ["--preset=pipeline"], [1] * 10),
+    ({"DISPATCH_PRESET": "pipeline"}, [], [1] * 10),
+    ({}, ["--preset=pipeline", "--tasks_per_job=4"], [4, 4, 2]),
+    ({"TASKS_PER_JOB": "4"}, ["--preset=pipeline"], [4, 4, 2]),
+    ({}, ["--preset=pipeline", "--num_parallel_workers=3"], [4, 3, 3]),
+    ({}, ["--preset="], [1] * 10),
+    ({}, ["--preset=pipeline", "--max_number_of_tasks_dispatched=2"], [1, 1]),
+]
 
 
-@pytest.mark.parametrize(("environment", "options", "sizes"), VARIABLES)
-def test_an_option_that_is_not_given_takes_its_variable(
+@pytest.mark.parametrize(("environment", "options", "sizes"), [*VARIABLES, *PRESETS])
+def test_an_option_goes_before_its_variable_and_both_before_the_preset(
     run: CommandLine,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -1049,34 +1058,6 @@ def test_the_preset_of_the_pipeline_gives_its_defaults(
     assert {type(job["distributed_parameters"]) for job in jobs_of(tmp_path / "out")} == {dict}
     assert "THE CAP CUT 500 JOBS" in ran.out
     assert record["origins"]["tasks_per_job"] == "preset pipeline"
-
-
-@pytest.mark.parametrize(
-    ("options", "environment", "sizes"),
-    [
-        (["--preset=pipeline"], {}, [1] * 10),
-        ([], {"DISPATCH_PRESET": "pipeline"}, [1] * 10),
-        (["--preset=pipeline", "--tasks_per_job=4"], {}, [4, 4, 2]),
-        (["--preset=pipeline"], {"TASKS_PER_JOB": "4"}, [4, 4, 2]),
-        (["--preset=pipeline", "--num_parallel_workers=3"], {}, [4, 3, 3]),
-        (["--preset="], {}, [1] * 10),
-        (["--preset=pipeline", "--max_number_of_tasks_dispatched=2"], {}, [1, 1]),
-    ],
-)
-def test_everything_that_is_given_goes_before_the_preset(
-    run: CommandLine,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    options: list[str],
-    environment: dict[str, str],
-    sizes: list[int],
-) -> None:
-    for name, text in environment.items():
-        monkeypatch.setenv(name, text)
-
-    dispatch(run, "10", *options)
-
-    assert sizes_of(tmp_path / "out") == sizes
 
 
 def test_a_preset_of_the_environment_does_not_change_a_replayed_request(
