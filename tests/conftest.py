@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -77,10 +79,13 @@ def _is_for_later(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def service_models() -> Iterator[None]:
-    """Let every client of S3 use the service model that the first one loaded from its file."""
-    import botocore.session
-
+def read_once() -> Iterator[None]:
+    """Read once what libraries read again for each client of S3 and for each app."""
+    readers = [("botocore.session", "create_loader")]
+    if "streamlit" in sys.modules:
+        # it reads the metadata of every installed package
+        readers.append(("streamlit.components.v2.manifest_scanner", "scan_component_manifests"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        for module, name in readers:
+            patch.setattr(f"{module}.{name}", cache(getattr(import_module(module), name)))
         yield
