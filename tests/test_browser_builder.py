@@ -17,6 +17,7 @@ from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
 from dispatch_core.query import check_query
 from tests.support.browser import Tab, tree_of_zip
+from tests.support.tier import amount
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-builder")]
 
@@ -47,7 +48,7 @@ def rows(tab: Tab) -> Locator:
 
 
 def test_a_click_before_the_page_is_whole_takes_no_value_out_of_the_form(tab: Tab) -> None:
-    for _ in range(3):  # the click cuts short the run that draws the values
+    for _ in range(amount(2, 10)):  # the click cuts short the run that draws the values
         tab.page.context.clear_cookies()
         tab.page.goto(tab.base)
         tab.page.get_by_text("Browse the collection").click()
@@ -271,6 +272,7 @@ def test_a_value_typed_right_before_find_is_the_one_that_is_looked_for(tab: Tab)
     see_assets(tab, query)
 
 
+@pytest.mark.long
 def test_a_text_that_does_not_parse_is_kept_and_the_form_says_so(tab: Tab) -> None:
     tab.open()
     paste(tab, '{"name": [1, }')

@@ -516,10 +516,19 @@ VARIABLES = [
     ({"NUM_PARALLEL_WORKERS": "3"}, ["--tasks_per_job=5"], [5, 5]),
     ({"NUM_PARALLEL_WORKERS": "3"}, [], [4, 3, 3]),
 ]
+PRESETS = [
+    ({}, ["--preset=pipeline"], [1] * 10),
+    ({"DISPATCH_PRESET": "pipeline"}, [], [1] * 10),
+    ({}, ["--preset=pipeline", "--tasks_per_job=4"], [4, 4, 2]),
+    ({"TASKS_PER_JOB": "4"}, ["--preset=pipeline"], [4, 4, 2]),
+    ({}, ["--preset=pipeline", "--num_parallel_workers=3"], [4, 3, 3]),
+    ({}, ["--preset="], [1] * 10),
+    ({}, ["--preset=pipeline", "--max_number_of_tasks_dispatched=2"], [1, 1]),
+]
 
 
-@pytest.mark.parametrize(("environment", "options", "sizes"), VARIABLES)
-def test_an_option_that_is_not_given_takes_its_variable(
+@pytest.mark.parametrize(("environment", "options", "sizes"), [*VARIABLES, *PRESETS])
+def test_an_option_goes_before_its_variable_and_both_before_the_preset(
     run: CommandLine,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -1169,34 +1178,6 @@ def test_the_preset_of_the_pipeline_gives_its_defaults(
     assert {type(job["distributed_parameters"]) for job in jobs_of(tmp_path / "out")} == {dict}
     assert "THE CAP CUT 500 JOBS" in ran.out
     assert record["origins"]["tasks_per_job"] == "preset pipeline"
-
-
-@pytest.mark.parametrize(
-    ("options", "environment", "sizes"),
-    [
-        (["--preset=pipeline"], {}, [1] * 10),
-        ([], {"DISPATCH_PRESET": "pipeline"}, [1] * 10),
-        (["--preset=pipeline", "--tasks_per_job=4"], {}, [4, 4, 2]),
-        (["--preset=pipeline"], {"TASKS_PER_JOB": "4"}, [4, 4, 2]),
-        (["--preset=pipeline", "--num_parallel_workers=3"], {}, [4, 3, 3]),
-        (["--preset="], {}, [1] * 10),
-        (["--preset=pipeline", "--max_number_of_tasks_dispatched=2"], {}, [1, 1]),
-    ],
-)
-def test_everything_that_is_given_goes_before_the_preset(
-    run: CommandLine,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    options: list[str],
-    environment: dict[str, str],
-    sizes: list[int],
-) -> None:
-    for name, text in environment.items():
-        monkeypatch.setenv(name, text)
-
-    dispatch(run, "10", *options)
-
-    assert sizes_of(tmp_path / "out") == sizes
 
 
 def test_a_preset_of_the_environment_does_not_change_a_replayed_request(
@@ -1984,6 +1965,7 @@ def test_help_and_wrong_arguments_import_no_client_and_no_model(arguments: list[
     assert modules & {"pydantic", "boto3", "requests", "aind_data_access_api", "regex"} == set()
 
 
+@pytest.mark.slow
 def test_a_plan_of_the_demo_without_files_imports_no_pandas_and_no_progress_bar(
     tmp_path: Path,
 ) -> None:
@@ -2047,6 +2029,7 @@ def test_the_process_ends_with_the_exit_code(
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_name_that_the_terminal_cannot_show_does_not_crash(elsewhere: dict[str, str]) -> None:
     environment = {**elsewhere, "PYTHONIOENCODING": "ascii"}
 
@@ -2058,6 +2041,7 @@ def test_a_name_that_the_terminal_cannot_show_does_not_crash(elsewhere: dict[str
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_closed_reader_of_the_output_is_exit_code_141(
     elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
@@ -2082,30 +2066,36 @@ QUERY = ["--docdb_query", subject("900003")]
 FULL = "error: standard output: cannot write to it: no space left on device. "
 
 
+STREAMS: list[tuple[list[str], str, int, str]] = [
+    ([*QUERY, "--output_directory=out"], ">&-", 0, ""),
+    ([*QUERY, "--output_directory=out"], ">&- 2>&- <&-", 0, ""),
+    ([*QUERY, "--output_directory=out"], "2>&-", 0, ""),
+    ([*QUERY, "--plan"], ">/dev/full", 4, FULL),
+    (["--help"], ">/dev/full", 4, FULL),
+    ([*QUERY, "--plan", "--ledger=-"], ">/dev/full", 4, "error: standard output: cannot"),
+    ([*QUERY, "--plan", "--ledger=-"], ">&-", 4, "it is closed"),
+    (["--docdb_query", "{"], "2>/dev/full", 2, ""),
+    (["--nonsense"], "2>/dev/full", 2, ""),
+    (["--request=-", "--plan"], "<&-", 2, "--request: cannot read standard input: it is cl"),
+    (["--request=-", "--plan"], "</dev/null", 2, "error: --request: it is empty"),
+    (
+        ["--request=-", "--output_directory=out", "--record=-", "--ledger=-"],
+        "",
+        2,
+        "output is already the output of",
+    ),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("arguments", "redirection", "code", "said"),
+    ("arguments", "redirection", "code", "said", "unbuffered"),
     [
-        ([*QUERY, "--output_directory=out"], ">&-", 0, ""),
-        ([*QUERY, "--output_directory=out"], ">&- 2>&- <&-", 0, ""),
-        ([*QUERY, "--output_directory=out"], "2>&-", 0, ""),
-        ([*QUERY, "--plan"], ">/dev/full", 4, FULL),
-        (["--help"], ">/dev/full", 4, FULL),
-        ([*QUERY, "--plan", "--ledger=-"], ">/dev/full", 4, "error: standard output: cannot"),
-        ([*QUERY, "--plan", "--ledger=-"], ">&-", 4, "it is closed"),
-        (["--docdb_query", "{"], "2>/dev/full", 2, ""),
-        (["--nonsense"], "2>/dev/full", 2, ""),
-        (["--request=-", "--plan"], "<&-", 2, "--request: cannot read standard input: it is cl"),
-        (["--request=-", "--plan"], "</dev/null", 2, "error: --request: it is empty"),
-        (
-            ["--request=-", "--output_directory=out", "--record=-", "--ledger=-"],
-            "",
-            2,
-            "output is already the output of",
-        ),
+        *((*case, "") for case in STREAMS),
+        # without a buffer, a full stream fails at the first line and not at the end
+        *((*case, "1") for case in STREAMS if "/dev/full" in case[1]),
     ],
 )
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_closed_or_full_stream_gives_an_exit_code_of_the_table(
     tmp_path: Path,
     arguments: list[str],
@@ -2133,6 +2123,7 @@ def test_a_closed_or_full_stream_gives_an_exit_code_of_the_table(
     assert (tmp_path / "out").exists() == (code == 0)
 
 
+@pytest.mark.slow
 def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end(
     elsewhere: dict[str, str], tmp_path: Path
 ) -> None:

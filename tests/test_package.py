@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import dispatch_core
+from tests.support.syntax import syntax_of
 from tests.support.world import ROOT, clean_environment
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -58,7 +59,7 @@ def names_of(requirements: list[str]) -> set[str]:
 def imported() -> Iterator[str]:
     """The top-level name of every module that the package imports."""
     for path in (ROOT / "dispatch_core").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(syntax_of(path)):
             if isinstance(node, ast.Import):
                 yield from (alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom):

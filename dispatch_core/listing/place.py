@@ -115,6 +115,7 @@ def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Match
     itself = _itself(lister, place, search)
     if isinstance(itself, Matches):
         return itself
+    # Not by the delimiter: a server that refuses it has the same matches.
     is_outermost = search.nested_stores == "outermost"
     if itself.kind == "file" or (is_outermost and _is_store(lister, place, search)):
         return Matches((itself,))
