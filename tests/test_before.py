@@ -12,7 +12,7 @@ import pytest
 import dispatch_core as dispatch
 from dispatch_core.api import Plan
 from dispatch_core.dispatch import require_jobs
-from dispatch_core.earlier.before import read_before
+from dispatch_core.earlier.before import BeforeCount, count_before, read_before, stamp_of
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
 from dispatch_core.text.job_names import job_name, read_job_names
 from tests.fakes import Buckets, Records, record
@@ -429,3 +429,50 @@ def test_a_zip_that_holds_no_job_is_an_error_if_it_is_named(tmp_path: Path) -> N
 
     with pytest.raises(InvalidInput, match="it has no job, but 1 other item"):
         read_before([str(tmp_path / "other.zip")])
+
+
+def test_jobs_are_counted_before_they_are_excluded(root: Path) -> None:
+    counted = count_before(planned("a0", "a1", "a2")._planned.jobs, root)
+
+    assert counted == BeforeCount(jobs=2, dispatches=1)
+
+
+def test_a_count_that_takes_too_long_is_an_error_that_says_what_to_do(root: Path) -> None:
+    with pytest.raises(InvalidInput, match="1 dispatches cannot be read within -1 s") as caught:
+        count_before([], root, seconds=-1)
+
+    assert caught.value.issues[0].action.startswith("Exclude their jobs without a count")
+
+
+def test_names_are_read_without_the_jobs_of_a_record_and_in_any_layout(root: Path) -> None:
+    quick = read_before([str(root)])
+    record_file = root / "monday.dispatch.json"
+    record_file.write_text(json.dumps(json.loads(record_file.read_text())))
+
+    whole = read_before([str(root)])
+
+    assert (quick.names, quick.dispatches) == (whole.names, 1)
+    assert sorted(quick.names) == sorted(job.name for job in planned("a0", "a1")._planned.jobs)
+
+
+@pytest.mark.parametrize("cut", [1, 10, 200])
+def test_a_record_that_is_cut_off_never_loses_jobs_silently(root: Path, cut: int) -> None:
+    record_file = root / "monday.dispatch.json"
+    data = record_file.read_bytes()
+    record_file.write_bytes(data[:-cut])
+
+    try:
+        names = set(read_before([str(root)]).names)
+    except InvalidInput:
+        names = {job.name for job in planned("a0", "a1")._planned.jobs}
+
+    assert names == {job.name for job in planned("a0", "a1")._planned.jobs}
+
+
+def test_the_stamp_of_a_folder_changes_with_each_dispatch_in_it(root: Path) -> None:
+    before = [stamp_of([str(root)]), stamp_of([str(root)])]
+
+    planned("a2").write(root / "tuesday")
+
+    assert before[0] == before[1] != stamp_of([str(root)])
+    assert read_before([str(root)]).stamp == stamp_of([str(root)])

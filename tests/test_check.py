@@ -525,3 +525,17 @@ def test_a_folder_of_several_dispatches_names_them(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidInput, match=r"one\.dispatch\.json', 'two\.dispatch\.json"):
         check_dispatch(tmp_path)
+
+
+def test_a_check_can_be_cancelled(tmp_path: Path) -> None:
+    planned().write(tmp_path / "one")
+    steps = []
+
+    def cancel(step: str, done: int, total: int) -> None:
+        steps.append((step, done, total))
+        raise InvalidInput("cancelled")
+
+    with pytest.raises(InvalidInput, match="cancelled"):
+        check_dispatch(tmp_path / "one", cancel)
+
+    assert steps == [("entries checked", 0, 0)]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dispatch_core.earlier import history
-from dispatch_core.earlier.history import HistoryRow, Runs, read_history
+from dispatch_core.earlier.history import HistoryRow, Runs, read_history, read_ledger, read_names
 from dispatch_core.errors import InvalidInput
 from dispatch_core.output.deliver import deliver
 from dispatch_core.output.target import Target
@@ -292,3 +292,42 @@ def test_a_root_that_is_not_a_folder_is_an_error(root: Path) -> None:
     for path, words in ((root / "absent", "it does not exist"), (root / f"one{SUFFIX}", "Not a")):
         with pytest.raises(InvalidInput, match=words):
             read_history(path)
+
+
+def test_a_record_without_a_name_is_not_a_dispatch(root: Path) -> None:
+    (root / SUFFIX).write_text('{"record": 2, "request": {}}')
+
+    assert [row.name for row in read_history(root)] == ["one"]
+
+
+def test_folders_are_not_listed_unless_asked(root: Path) -> None:
+    (root / "one" / "0" / "extra.json").write_text("{}")
+
+    [quick], [whole] = read_history(root, looks_inside=False), read_history(root)
+
+    assert (quick.folder, whole.folder) == ("unknown", "changed")
+
+
+def test_the_exclusions_of_a_record_are_counted_by_reason(tmp_path: Path) -> None:
+    planned(excluded=["r-a1"]).write(tmp_path / "one")
+
+    assert [row[:3] for row in read_ledger(tmp_path / f"one{SUFFIX}")] == [
+        (1, "assets", "excluded by hand")
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows", [None, 5, "text", [1, None, []], [{"stage": [], "reason": {}, "action": 3}]]
+)
+def test_exclusions_of_another_kind_are_never_an_error(root: Path, rows: object) -> None:
+    change_record(root / f"one{SUFFIX}", exclusions=rows)
+
+    assert {row[1:] for row in read_ledger(root / f"one{SUFFIX}")} <= {("", "", "")}
+
+
+def test_a_file_that_is_not_a_record_has_no_exclusions_and_no_names(tmp_path: Path) -> None:
+    for number, text in enumerate(["", "{", "[]", '{\n  "record": 2', "PK\x03\x04"]):
+        file = tmp_path / f"{number}{SUFFIX}"
+        file.write_text(text)
+
+        assert (read_ledger(file), read_names(file)) == ((), None)

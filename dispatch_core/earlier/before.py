@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dispatch_core.earlier.history import read_names
 from dispatch_core.earlier.jobs import Work, work_of
 from dispatch_core.earlier.read import Earlier, dispatches_at, folder_of_record, read_earlier
+from dispatch_core.earlier.record import SUFFIX
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.job_model import Job
 from dispatch_core.text.words import counted
 from dispatch_core.types import Progress, no_progress
+
+MOST_SECONDS = 20.0
+"""For this long, jobs of earlier dispatches are counted before a user excludes them."""
 
 _OPTION = "--not_in"
 _REPLACED = re.compile(r"\.replaced-[0-9]+$")
@@ -32,12 +38,15 @@ class Before:
         How many were read.
     notes
         Warnings about what was read.
+    stamp
+        The `stamp_of` the paths when they were read.
     """
 
     names: Mapping[str, str]
     works: Mapping[Work, str]
     dispatches: int
     notes: tuple[str, ...] = ()
+    stamp: Hashable = ()
 
     def found(self, jobs: Iterable[Job]) -> dict[str, str]:
         """The name of each of `jobs` that an earlier dispatch has -> the message about it."""
@@ -47,6 +56,59 @@ class Before:
             works = ((job.name, work_of(job)) for job in jobs if job.name not in found)
             found |= {name: self.works[work] for name, work in works if work in self.works}
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeCount:
+    """How many jobs of a plan are in earlier dispatches, and in how many dispatches was looked."""
+
+    jobs: int
+    dispatches: int
+
+
+def count_before(
+    jobs: Iterable[Job],
+    root: Path,
+    progress: Progress = no_progress,
+    seconds: float = MOST_SECONDS,
+) -> BeforeCount:
+    """How many of `jobs` a dispatch in the folder `root` has.
+
+    Raises
+    ------
+    InvalidInput
+        As in `read_before`; also if the dispatches cannot be read within `seconds`.
+    """
+    end = time.monotonic() + seconds
+
+    def within_time(step: str, done: int, total: int) -> None:
+        if time.monotonic() > end:
+            what = f"{total:,} dispatches cannot be read within {seconds:g} s"
+            action = "Exclude their jobs without a count, or move old dispatches elsewhere"
+            raise InvalidInput(Issue(what, str(root), action))
+        progress(step, done, total)
+
+    before = read_before((str(root),), root=root, progress=within_time)
+    return BeforeCount(len(before.found(jobs)), before.dispatches)
+
+
+def stamp_of(paths: Iterable[str]) -> Hashable:
+    """When the paths, and what is directly in them, last changed: another value, another content.
+
+    A new, replaced or deleted record changes its folder.
+    """
+    return tuple(_changed_at(Path(path)) for path in paths)
+
+
+def _changed_at(path: Path) -> Hashable:
+    try:
+        own = path.stat().st_mtime_ns
+        if not path.is_dir():
+            return own
+        with os.scandir(path) as entries:
+            return own, frozenset((one.name, one.stat().st_mtime_ns) for one in entries)
+    except OSError:
+        return None
 
 
 def read_before(
@@ -75,7 +137,8 @@ def read_before(
     """
     own = set(_real_paths(outputs))
     given = list(dict.fromkeys(map(Path, paths)))
-    places, found = list[Path](), list[Earlier]()
+    stamp = stamp_of(paths)
+    places, found = list[Path](), list[_Dispatch]()
     notes, issues = list[str](), list[Issue]()
     for path in given:
         try:
@@ -85,13 +148,32 @@ def read_before(
     for number, place in enumerate(dict.fromkeys(places)):
         progress("earlier", number, len(places))
         try:
-            found.append(read_earlier(place))
-            notes += _notes_on(found[-1], place, place in given)
+            found.append(_read_dispatch(place, place in given, notes))
         except InvalidInput as error:
             issues += error.issues
     if issues:
         raise InvalidInput([_of_option(issue) for issue in issues])
-    return _before_of(found, notes)
+    return replace(_before_of(found, notes), stamp=stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dispatch:
+    """What is kept of an earlier dispatch: 1,000 records have a million jobs."""
+
+    label: str
+    dispatched_at: str
+    names: frozenset[str]
+    works: frozenset[Work] = frozenset()
+
+
+def _read_dispatch(place: Path, is_given: bool, notes: list[str]) -> _Dispatch:
+    """An earlier dispatch; appends warnings about it to `notes`."""
+    recorded = read_names(place) if place.name.endswith(SUFFIX) else None
+    if recorded is not None:
+        return _Dispatch(str(place), recorded.dispatched_at, recorded.names)
+    read = read_earlier(place)
+    notes += _notes_on(read, place, is_given)
+    return _Dispatch(read.label, read.dispatched_at, read.names, read.works)
 
 
 def check_below(root: Path, places: Iterable[Path]) -> None:
@@ -175,7 +257,7 @@ def _notes_on(read: Earlier, place: Path, is_given: bool) -> Iterator[str]:
         yield f"{place} has {counted(read.others, 'item')} that cannot be read as a job"
 
 
-def _before_of(found: Sequence[Earlier], notes: Sequence[str]) -> Before:
+def _before_of(found: Sequence[_Dispatch], notes: Sequence[str]) -> Before:
     names: dict[str, str] = {}
     works: dict[Work, str] = {}
     for one in sorted(found, key=lambda one: one.dispatched_at):

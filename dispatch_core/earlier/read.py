@@ -30,6 +30,7 @@ from dispatch_core.earlier.record import (
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.job_model import Job
 from dispatch_core.text.strict_json import load_json
+from dispatch_core.types import Progress, no_progress
 
 Kind = Literal["folder", "zip", "record", "several", "plan"]
 
@@ -38,6 +39,9 @@ _RESULTS = ".results"
 
 _BESIDE = (SUFFIX, ".request.json", ".codeocean.json", ".batch.json")
 """How files end that are written beside worker folders: not a job."""
+
+STEP = 500
+"""Entries between two reports of the progress."""
 
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 
@@ -85,7 +89,9 @@ class Earlier:
         )
 
 
-def read_earlier(path: Path, reader: JobReader | None = None) -> Earlier:
+def read_earlier(
+    path: Path, reader: JobReader | None = None, progress: Progress = no_progress
+) -> Earlier:
     """The earlier dispatch at `path`.
 
     Parameters
@@ -105,10 +111,10 @@ def read_earlier(path: Path, reader: JobReader | None = None) -> Earlier:
     reader = reader or JobReader()
     places = dispatches_at(path)
     if places == [path]:
-        return _read_one(path, reader)
+        return _read_one(path, reader, progress)
     if not places:
         raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
-    return _together(str(path), [_read_one(one, reader) for one in places])
+    return _together(str(path), [_read_one(one, reader, progress) for one in places])
 
 
 def dispatches_at(path: Path) -> list[Path]:
@@ -127,18 +133,22 @@ def dispatches_at(path: Path) -> list[Path]:
         return [path] if is_dispatch(path, names) else list(dispatches_in(path, names))
 
 
-def _read_one(path: Path, reader: JobReader) -> Earlier:
+def _read_one(path: Path, reader: JobReader, progress: Progress) -> Earlier:
     with file_errors(path):
         if path.is_dir():
             record = read_record(path.with_name(f"{path.name}{SUFFIX}")) if path.name else None
-            read = _read_jobs(str(path), "folder", folder_entries(path), reader)
+            read = _read_jobs(str(path), "folder", folder_entries(path), reader, progress)
             return replace(read, dispatched_at=_time_of(record or {}))
         with open_file(path) as file:
-            return read_earlier_file(file, str(path), path, reader)
+            return read_earlier_file(file, str(path), path, reader, progress)
 
 
 def read_earlier_file(
-    file: BinaryIO, name: str, path: Path | None = None, reader: JobReader | None = None
+    file: BinaryIO,
+    name: str,
+    path: Path | None = None,
+    reader: JobReader | None = None,
+    progress: Progress = no_progress,
 ) -> Earlier:
     """The earlier dispatch in an open file, a zip or a record; raises as `read_earlier` does.
 
@@ -148,7 +158,7 @@ def read_earlier_file(
     reader = reader or JobReader()
     if zipfile.is_zipfile(file):
         with open_zip(file, name) as archive:
-            return _read_jobs(name, "zip", zip_entries(archive), reader)
+            return _read_jobs(name, "zip", zip_entries(archive), reader, progress)
     if name.endswith(".zip"):
         raise InvalidInput(Issue("it is not a readable zip", name, "Make the zip again"))
     file.seek(0)
@@ -165,7 +175,7 @@ def read_earlier_file(
     if folder is None or not folder.is_dir():
         what = "this record is from an older version, which did not record the jobs"
         raise InvalidInput(Issue(what, name, "Give its worker folder or zip instead"))
-    return replace(read_earlier(folder, reader), dispatched_at=_time_of(record))
+    return replace(read_earlier(folder, reader, progress), dispatched_at=_time_of(record))
 
 
 def _time_of(record: Mapping[str, Any]) -> str:
@@ -244,9 +254,13 @@ def _dispatches_of(folder: Path, is_inner: bool) -> Iterator[Path]:
         yield from dispatches_in(folder, names, is_inner=True)
 
 
-def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry], reader: JobReader) -> Earlier:
+def _read_jobs(
+    label: str, kind: Kind, entries: Iterable[Entry], reader: JobReader, progress: Progress
+) -> Earlier:
     jobs, not_jobs, unread = list[EarlierJob](), list[Issue](), list[str]()
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        if number % STEP == 0:
+            progress("jobs read", number, 0)
         if entry.kind == "stopped":
             what = f"it cannot be read to its end: {entry.reason}"
             raise InvalidInput(Issue(what, label, "Give the dispatch as it was written"))
