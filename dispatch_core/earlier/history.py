@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -39,8 +38,8 @@ RESULTS = ".results"
 _PIECE = 1 << 16
 _START = b'{\n  "record": '
 _END_OF_HEAD = b'\n  "assets": {'
-_START_OF_JOBS = b'\n  "jobs": [\n'
-_JOB_LINE = re.compile(rb'^    \["([^"\\]{1,255})", ', re.MULTILINE)
+_START_OF_JOBS = b'\n  "jobs": ['
+_START_OF_JOB = b'\n    ["'
 _MOST_TEXT = 500
 _EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
 _SUBTRACTED = {"processed": "already processed", "capped": "over the cap"}
@@ -186,7 +185,8 @@ def _read(file: BinaryIO, *, with_names: bool) -> tuple[dict[str, Any], frozense
     if not with_names:
         return record, None
     rest += file.read(MAX_RECORD)
-    names = frozenset(_JOB_LINE.findall(rest.partition(_START_OF_JOBS)[2]))
+    lines = rest.partition(_START_OF_JOBS)[2].split(_START_OF_JOB)[1:]
+    names = frozenset(line.partition(b'"')[0] for line in lines)
     if len(names) != sum(worker_sizes(record)):  # written again, in another layout
         return _read_whole(head + end + rest)
     return record, names
@@ -301,18 +301,14 @@ def _folder_state(row: HistoryRow, names: frozenset[bytes] | None) -> FolderStat
 
 
 def _job_files(folder: bytes, expected: int) -> Iterator[bytes]:
-    """The names of the files in worker folders; at most one more than `expected`."""
+    """The names of the files in worker folders, until there are more than `expected`."""
     count = 0
-    with os.scandir(folder) as workers:
-        for worker in workers:
-            if not worker.is_dir(follow_symlinks=False):
-                continue
-            with os.scandir(worker.path) as files:
-                for file in files:
-                    yield file.name
-                    count += 1
-                    if count > expected:
-                        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if count <= expected and entry.is_dir(follow_symlinks=False):
+                names = os.listdir(entry.path)
+                count += len(names)
+                yield from names
 
 
 def _runs(folder: Path, jobs: int, names: frozenset[bytes] | None) -> Runs | None:
