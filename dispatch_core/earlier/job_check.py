@@ -74,7 +74,8 @@ class JobChecker:
             return [Fault(FaultKind.NOT_JSON, path, _where_and_what(error.issues[0]))]
         if what := _not_a_job(document):
             return [Fault(FaultKind.NOT_A_JOB, path, what)]
-        job, rejected = self._reader.job_of(path, document), rejections(document)
+        job = self._reader.job_of(path, document)
+        rejected = _rejections(entry.content or b"", document)
         self._count(job, rejected)
         return [
             Fault(kind, path, message)
@@ -133,6 +134,14 @@ _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", boo
 def _where_and_what(issue: Issue) -> str:
     place = f"line {issue.line}, column {issue.column}: " if issue.line else ""
     return f"{place}{issue.what}"
+
+
+def _rejections(content: bytes, document: Mapping[str, Any]) -> dict[str, str]:
+    """Reader -> why it does not accept the file; they read only UTF-8 without a mark."""
+    encoding = json.detect_encoding(content)
+    if encoding != "utf-8":
+        return dict.fromkeys(READERS, f"it is in {encoding.upper()}, not in plain UTF-8")
+    return rejections(document)
 
 
 def _of_readers(rejected: Mapping[str, str]) -> Iterator[tuple[FaultKind, str]]:
