@@ -148,6 +148,15 @@ def test_changed_parameters_explain_that_every_job_is_another(world: World) -> N
     assert told == [f"now with other parameters: {job.name}" for job in drift.new]
 
 
+def test_a_number_that_is_written_otherwise_is_another_parameter(world: World) -> None:
+    world.dispatch(parameters={"analysis_parameter": {"p": 1}})
+
+    drift = world.drift(parameters={"analysis_parameter": {"p": 1.0}})
+
+    assert drift.changed == ("parameters",)
+    assert {one.why.partition(":")[0] for one in drift.gone} == {"now with other parameters"}
+
+
 def test_one_set_fewer_leaves_a_job_that_nothing_replaces(world: World) -> None:
     world.dispatch(parameters=SETS)
 

@@ -16,7 +16,7 @@ from dispatch_core.earlier.read import folder_of_record, read_earlier
 from dispatch_core.earlier.record import as_record, recorded_jobs
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets
-from dispatch_core.job_model import Job
+from dispatch_core.job_model import Job, canonical_text
 from dispatch_core.processed.meaning import bare_url
 from dispatch_core.request import DispatchRequest
 from dispatch_core.text.strict_json import load_json
@@ -176,7 +176,8 @@ def _changed(before: Mapping[str, Any], request: DispatchRequest) -> Iterator[st
     """The fields with another value that may change which jobs there are."""
     now = json.loads(request.to_json())
     for name in {**before, **now}:
-        if before.get(name) != now.get(name) and name not in _WITHOUT_EFFECT:
+        is_same = canonical_text(before.get(name)) == canonical_text(now.get(name))  # 1 is not 1.0
+        if not is_same and name not in _WITHOUT_EFFECT:
             yield name
 
 
