@@ -23,6 +23,7 @@ _WITHOUT_EFFECT = frozenset(
         "version",
         "num_parallel_workers",
         "tasks_per_job",
+        "balance",
         "job_format",
         "fixed_parameters",
         "on_missing",
