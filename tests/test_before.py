@@ -135,6 +135,39 @@ def test_every_job_dispatched_before_is_a_clear_stop(root: Path) -> None:
         require_jobs(plan._planned)
 
 
+def test_a_job_both_dispatched_before_and_processed_is_excluded_once(tmp_path: Path) -> None:
+    source = Records([record("a0"), record("a1"), record("a2")])
+    results = Records([result("s3://data/a0"), result("s3://data/a1")])
+    planned("a0").write(tmp_path / "out")
+    request = dispatch.make_request(
+        query={}, not_in=[str(tmp_path / "out")], skip_processed="exact", analysis_code=FRAME
+    )
+
+    plan = dispatch.plan_dispatch(request, source, Buckets(), results=results)
+
+    assert "- 1 dispatched before - 1 already processed = 1 job" in str(plan.equation)
+    assert plan.processed is not None
+    assert plan.processed.summary(2) == "1 done; 1 new (by wrapper, version 3.0)"
+
+
+def test_every_job_dispatched_before_or_processed_is_one_message(tmp_path: Path) -> None:
+    source = Records([record("a0"), record("a1")])
+    results = Records([result("s3://data/a1")])
+    planned("a0").write(tmp_path / "out")
+    request = dispatch.make_request(
+        query={}, not_in=[str(tmp_path / "out")], skip_processed="exact", analysis_code=FRAME
+    )
+    plan = dispatch.plan_dispatch(request, source, Buckets(), results=results)
+
+    with pytest.raises(NothingFound) as caught:
+        require_jobs(plan)
+
+    (issue,) = caught.value.issues
+    what = "every job was dispatched before (1 job) or is already processed (1 job)"
+    assert (issue.where, issue.what) == ("not_in, skip_processed", what)
+    assert issue.action.startswith(f"Nothing was written. The first, a0: it is in {tmp_path}")
+
+
 def test_a_failed_listing_is_not_taken_for_nothing_new(root: Path) -> None:
     source = Records([record("a0"), record("a1"), record("a2")])
     buckets = Buckets({"data": ["a0/1.nwb", "a1/1.nwb", "a2/1.nwb"]}, denied=["data/a2"])
@@ -430,36 +463,3 @@ def test_a_zip_that_holds_no_job_is_an_error_if_it_is_named(tmp_path: Path) -> N
 
     with pytest.raises(InvalidInput, match="it has no job, but 1 other item"):
         read_before([str(tmp_path / "other.zip")])
-
-
-def test_a_job_both_dispatched_before_and_processed_is_excluded_once(tmp_path: Path) -> None:
-    source = Records([record("a0"), record("a1"), record("a2")])
-    results = Records([result("s3://data/a0"), result("s3://data/a1")])
-    planned("a0").write(tmp_path / "out")
-    request = dispatch.make_request(
-        query={}, not_in=[str(tmp_path / "out")], skip_processed="exact", analysis_code=FRAME
-    )
-
-    plan = dispatch.plan_dispatch(request, source, Buckets(), results=results)
-
-    assert "- 1 dispatched before - 1 already processed = 1 job" in str(plan.equation)
-    assert plan.processed is not None
-    assert plan.processed.summary(2) == "1 done; 1 new (by wrapper, version 3.0)"
-
-
-def test_every_job_dispatched_before_or_processed_is_one_message(tmp_path: Path) -> None:
-    source = Records([record("a0"), record("a1")])
-    results = Records([result("s3://data/a1")])
-    planned("a0").write(tmp_path / "out")
-    request = dispatch.make_request(
-        query={}, not_in=[str(tmp_path / "out")], skip_processed="exact", analysis_code=FRAME
-    )
-    plan = dispatch.plan_dispatch(request, source, Buckets(), results=results)
-
-    with pytest.raises(NothingFound) as caught:
-        require_jobs(plan)
-
-    (issue,) = caught.value.issues
-    what = "every job was dispatched before (1 job) or is already processed (1 job)"
-    assert (issue.where, issue.what) == ("not_in, skip_processed", what)
-    assert issue.action.startswith(f"Nothing was written. The first, a0: it is in {tmp_path}")
