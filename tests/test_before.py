@@ -239,7 +239,7 @@ def test_a_folder_before_its_first_dispatch_may_have_logs(tmp_path: Path) -> Non
 
     assert assets_of(plan) == ["a0"]
     assert plan.warnings == (
-        f"--not_in: {tmp_path} contains no dispatch yet: no job counts as dispatched before",
+        f"not_in: {tmp_path} contains no dispatch yet: no job counts as dispatched before",
     )
 
 
@@ -267,9 +267,7 @@ def test_what_is_not_a_job_in_an_earlier_dispatch_is_a_warning(root: Path) -> No
 
     plan = planned("a0", "a2", not_in=root / "monday")
 
-    assert plan.warnings == (
-        f"--not_in: {root / 'monday'} has 1 item that cannot be read as a job",
-    )
+    assert plan.warnings == (f"not_in: {root / 'monday'} has 1 item that cannot be read as a job",)
 
 
 def test_jobs_of_an_unfinished_write_do_not_count(root: Path) -> None:
@@ -291,7 +289,7 @@ def test_outputs_in_the_folder_are_not_earlier_dispatches(root: Path) -> None:
     names = {job.name for job in planned("a0", "a1")._planned.jobs}
     assert set(before.names) == names
     assert before.notes == (
-        f"--not_in: {root / 'tuesday.dispatch.json'} is this dispatch itself, so its jobs do "
+        f"not_in: {root / 'tuesday.dispatch.json'} is this dispatch itself, so its jobs do "
         "not count as dispatched before",
     )
 
@@ -305,9 +303,21 @@ def test_a_record_that_is_repeated_and_what_was_moved_aside_for_it_do_not_count(
     assert before.dispatches == 1
 
 
-def test_an_output_that_is_named_itself_is_an_error(root: Path) -> None:
+@pytest.mark.parametrize("path", ["monday", "monday.dispatch.json", "new", "link"])
+def test_an_output_that_is_named_itself_is_an_error(root: Path, path: str) -> None:
+    (root / "new").mkdir()
+    (root / "link").symlink_to("monday")
+
     with pytest.raises(InvalidInput, match="it is the output of this dispatch"):
-        read_before([str(root / "monday")], [root / "monday"])
+        read_before([str(root / path)], [root / "monday", root / "new"])
+
+
+def test_what_was_moved_aside_counts_if_it_is_named_itself(root: Path) -> None:
+    planned("a3").write(root / "monday.replaced-1")
+
+    before = read_before([str(root / "monday.replaced-1")], [root / "monday"])
+
+    assert len(before.names) == 1
 
 
 @pytest.mark.parametrize("path", ["/etc", "..", "out/../..", "link", "way/monday.dispatch.json"])
