@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,11 +112,11 @@ def _real_paths(outputs: Iterable[str | Path]) -> Iterator[str]:
         yield str(folder_of_record(real) or real)
 
 
-def _places_at(path: Path, own: Set[str], root: Path | None, notes: list[str]) -> list[Path]:
+def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[str]) -> list[Path]:
     """The dispatches at `path`, without the outputs of this one."""
     if "\0" in str(path):
         raise InvalidInput(Issue("it cannot be a path", repr(str(path))))
-    if not own.isdisjoint(_real_paths([path])):
+    if any(one in own for one in _real_paths([path])):
         action = "Give the folder with the earlier dispatches, or choose another output"
         raise InvalidInput(Issue("it is the output of this dispatch", str(path), action))
     if root is not None:
@@ -135,10 +135,10 @@ def _places_at(path: Path, own: Set[str], root: Path | None, notes: list[str]) -
     return [place for place in places if place not in outputs]
 
 
-def _is_output(place: Path, own: Set[str]) -> bool:
+def _is_output(place: Path, own: Collection[str]) -> bool:
     """Whether `place` is an output of this dispatch, its record, or was moved aside for it."""
     paths = set(_real_paths([place]))
-    return not own.isdisjoint(paths | {_REPLACED.sub("", path) for path in paths})
+    return any(path in own for path in paths | {_REPLACED.sub("", path) for path in paths})
 
 
 def _require_no_candidate(folder: Path) -> None:
