@@ -8,19 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import dispatch_core as dispatch
 from dispatch_core.api import Plan
 from dispatch_core.dispatch import require_jobs
-from dispatch_core.dispatch_plan import remaining_jobs
-from dispatch_core.earlier.before import Before, read_before
+from dispatch_core.earlier.before import read_before
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
-from dispatch_core.jobs import LocatedGroup, build_jobs
 from dispatch_core.text.job_names import job_name, read_job_names
-from dispatch_core.types import LocatedAsset
-from tests.fakes import Buckets, Records, asset, record
+from tests.fakes import Buckets, Records, record
 from tests.support.results import FRAME, result
 
 SETS = {"distributed_parameters": [{"a": 1}, {"a": 2}]}
@@ -131,34 +126,6 @@ def test_the_cap_takes_the_next_jobs(root: Path) -> None:
 
     assert assets_of(plan) == ["a2"]
     assert "- 2 dispatched before - 1 over the cap = 1 job" in str(plan.equation)
-
-
-EIGHT = build_jobs(
-    [LocatedGroup((LocatedAsset(asset(f"a{number}")),)) for number in range(8)],
-    (),
-    split_files=True,
-)
-INDICES = st.sets(st.integers(0, 7))
-
-
-@given(before=INDICES, only=st.none() | INDICES)
-def test_each_job_is_dispatched_or_has_one_row_with_the_first_reason(
-    before: set[int], only: set[int] | None
-) -> None:
-    names = [job.name for job in EIGHT.jobs]
-    chosen = None if only is None else [names[index] for index in only]
-    earlier = Before(dict.fromkeys((names[index] for index in before), "monday"), {}, 1)
-
-    left = remaining_jobs(EIGHT, dispatch.make_request(query={}, only_jobs=chosen), earlier)
-
-    kept = set(range(8)) if only is None else only
-    reasons = {row.job: str(row.reason) for row in left.exclusions}
-    assert [job.name for job in left.jobs] == [names[one] for one in sorted(kept - before)]
-    assert len(left.jobs) + len(left.exclusions) == 8
-    assert reasons == {
-        **{names[index]: "dispatched_before" for index in before & kept},
-        **{names[index]: "not_chosen" for index in set(range(8)) - kept},
-    }
 
 
 def test_every_job_dispatched_before_is_a_clear_stop(root: Path) -> None:
