@@ -20,7 +20,7 @@ from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.user_made import checked_lister, checked_source
 from dispatch_core.steps import begin_steps
 from dispatch_core.text.words import counted
-from dispatch_core.types import Exclusion, Progress, no_progress
+from dispatch_core.types import Exclusion, Progress, Reason, no_progress
 
 
 def plan_dispatch(
@@ -151,11 +151,11 @@ def _why_none_remains(plan: DispatchPlan) -> Issue | None:
     every = "every chosen job" if equation.not_chosen else "every job"
     before = f"dispatched before ({counted(equation.dispatched_before, 'job')})"
     processed = f"already processed ({counted(equation.processed, 'job')})"
-    if equation.dispatched_before and equation.processed:
-        what = f"{every} was {before} or is {processed}"
-        return Issue(what, "not_in, skip_processed", "Nothing was written")
     if equation.dispatched_before:
-        return Issue(f"{every} was {before}", "not_in", "Nothing was written")
+        first = next(row for row in plan.exclusions if row.reason is Reason.DISPATCHED_BEFORE)
+        action = f"Nothing was written. The first, {first.name}: {first.message}"
+        what = f"{every} was {before}" + (f" or is {processed}" if equation.processed else "")
+        return Issue(what, "not_in, skip_processed" if equation.processed else "not_in", action)
     if equation.processed:
         action = "Nothing was written; --skip_processed=report dispatches them again"
         return Issue(f"{every} is {processed}", "skip_processed", action)

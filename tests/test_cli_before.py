@@ -109,7 +109,7 @@ def test_the_same_line_on_the_same_day_confirms_its_output(world: World) -> None
     assert again.code == 0
     assert "confirmed: dispatches/2026-11-09 (2 jobs in 2 folders)\n" in again.out
     assert (
-        "warning: --not_in: dispatches/2026-11-09.dispatch.json is this dispatch itself, so its "
+        "warning: not_in: dispatches/2026-11-09.dispatch.json is this dispatch itself, so its "
         "jobs do not count as dispatched before\n"
     ) in again.out
     assert tree_of(Path("dispatches")) == before

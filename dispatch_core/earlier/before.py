@@ -198,15 +198,15 @@ def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[
     """The dispatches at `path`, without the outputs of this one."""
     if "\0" in str(path):
         raise InvalidInput(Issue("it cannot be a path", repr(str(path))))
+    if any(one in own for one in _real_paths([path])):
+        action = "Give the folder with the earlier dispatches, or choose another output"
+        raise InvalidInput(Issue("it is the output of this dispatch", str(path), action))
     if root is not None:
         check_below(root, [path])
     places = dispatches_at(path)
     if root is not None:
         check_below(root, places)
-    outputs = [place for place in places if _is_output(place, own)]
-    if outputs == [path] == places:
-        action = "Give the folder with the earlier dispatches, or choose another output"
-        raise InvalidInput(Issue("it is the output of this dispatch", str(path), action))
+    outputs = [place for place in places if place != path and _is_output(place, own)]
     if outputs:
         notes.append(
             f"{outputs[0]} is this dispatch itself, so its jobs do not count as dispatched before"
@@ -219,10 +219,8 @@ def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[
 
 def _is_output(place: Path, own: Collection[str]) -> bool:
     """Whether `place` is an output of this dispatch, its record, or was moved aside for it."""
-    real = Path(os.path.realpath(place))
-    folder = folder_of_record(real) or real
-    first = folder.with_name(_REPLACED.sub("", folder.name)) if folder.name else folder
-    return any(str(one) in own for one in (real, folder, first))
+    paths = set(_real_paths([place]))
+    return any(path in own for path in paths | {_REPLACED.sub("", path) for path in paths})
 
 
 def _require_no_candidate(folder: Path) -> None:
@@ -265,7 +263,7 @@ def _before_of(found: Sequence[_Dispatch], notes: Sequence[str]) -> Before:
         text = f"it is in {one.label}{when}"
         names |= dict.fromkeys(one.names, text)
         works |= dict.fromkeys(one.works, f"{text}, under another name")
-    return Before(names, works, len(found), tuple(f"{_OPTION}: {note}" for note in notes))
+    return Before(names, works, len(found), tuple(f"not_in: {note}" for note in notes))
 
 
 def _of_option(issue: Issue) -> Issue:
