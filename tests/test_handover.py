@@ -309,7 +309,10 @@ def test_a_command_and_paths_reach_the_job_whatever_is_in_them(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"command": "a\nb"}, "--command: 'a\\nb' contains a line break or a control character, or"),
+        (
+            {"command": "a\nb"},
+            "--command: 'a\\nb' contains a line break or a control character, or",
+        ),
         ({"command": "a\x00b"}, "contains a line break or a control character, or"),
         ({"folder": "a\u2028b"}, "the worker folder: 'a\\u2028b' contains a line break"),
         ({"results": "a\rb"}, "--results: 'a\\rb' contains a line break"),

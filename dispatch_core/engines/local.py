@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -55,7 +54,7 @@ def _list_file(only: Sequence[str] | None) -> Iterator[str | None]:
 
 
 def _command(worker: Path, results: Path, order: Order, only: str | None) -> list[str]:
-    options = [f"--results={results}", f"--parent={os.getpid()}", *order.options]
+    options = [f"--results={results}", "--stop_with_parent", *order.options]
     if only is not None:
         options.append(f"--only={only}")
     return [sys.executable, run_worker.__file__, str(worker), *options]

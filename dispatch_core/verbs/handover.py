@@ -74,12 +74,14 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _handover(given: argparse.Namespace, jobs: JobFolder) -> Handover:
-    beside = jobs.path.parent
+    command = given.command
+    if given.engine != "aws-batch":  # its containers have other files
+        command = command_from(command, jobs.path.parent, use_shell=given.shell)
     return handover_files(
         given.engine,
         jobs.path.name,
         len(jobs.workers),
-        command_from(given.command, beside, use_shell=given.shell),
+        command,
         results=results_from(results_of(given, jobs), jobs),
         python=given.python,
         time_limit=given.time_limit,
