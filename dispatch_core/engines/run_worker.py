@@ -12,8 +12,7 @@ JSON: exit code, seconds, host, time, and why it failed.
 - ``.done`` means that the command ended with 0, whenever the worker is killed. Beside it,
   other marks do not count.
 - While a job runs, its worker and its command hold a lock on ``<name>.running``, so two workers
-  never run a job at the same time. The lock ends with both of them, also on a kill; the file
-  stays, and says that the job was interrupted.
+  never run a job at the same time. A kill ends the lock; the file stays: it was interrupted.
 - SIGTERM, SIGINT or SIGHUP ends the command, and the job keeps the mark that it had.
 
 Exit codes: 0 all jobs are done, 1 some are not, 2 invalid input, 128 + N stopped by signal N.
@@ -568,8 +567,8 @@ def is_abandoned(path: str) -> bool:
         with open(path, "rb") as file, tempfile.TemporaryFile(dir=os.path.dirname(path)) as now:
             silent = os.fstat(now.fileno()).st_mtime - os.fstat(file.fileno()).st_mtime
             text = file.read()
-    except FileNotFoundError:
-        return True
+    except OSError as error:
+        return error.errno == errno.ENOENT
     if silent > ABANDONED:
         return True
     with suppress(ValueError, KeyError, TypeError):
@@ -596,7 +595,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    for one in (sys.stdout, sys.stderr):
-        if one is not None:  # closed by the caller
-            one.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for one in filter(None, (sys.stdout, sys.stderr)):  # None if the caller closed it
+        one.reconfigure(errors="backslashreplace")
     sys.exit(main())
