@@ -69,7 +69,7 @@ def test_the_script_for_slurm_is_short_and_readable() -> None:
 
 
 def test_slurm_runs_exactly_the_workers_that_failed() -> None:
-    handover = files("slurm", results="results of mine", time_limit=90)
+    handover = files("slurm", results="results of mine", time_limit=1_234_567.5)
 
     assert handover.start == "sbatch out.slurm.sh"
     assert handover.failed == (
@@ -77,7 +77,7 @@ def test_slurm_runs_exactly_the_workers_that_failed() -> None:
         """--failed --workers)" out.slurm.sh"""
     )
     assert "--results='results of mine'" in handover.files[0].text
-    assert "--time_limit=90" in handover.files[0].text
+    assert "--time_limit=1234567.5" in handover.files[0].text
 
 
 @pytest.mark.parametrize(
@@ -289,6 +289,7 @@ RUNNERS: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", HOSTILE, ids=repr)
 def test_a_command_and_paths_reach_the_job_whatever_is_in_them(

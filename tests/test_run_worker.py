@@ -31,6 +31,8 @@ from tests.support.workers import (
     start_worker,
 )
 
+pytestmark = pytest.mark.slow
+
 SHOW_ARGUMENTS = "python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "
 NOTE_RUN = """sh -c 'echo "start $0" >> "$1"; sleep 0.02; echo "end $0" >> "$1"' {name} """
 

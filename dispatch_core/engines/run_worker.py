@@ -420,7 +420,7 @@ def _ending(code: int, time_limit: float | None = None) -> Ending:
     name = _signal_name(-code) if code < 0 else None
     reason = f"killed by {name}" if name else f"exit code {code}" if code else ""
     if time_limit is not None:
-        reason = f"time limit of {time_limit:g} s"
+        reason = f"time limit of {time_limit:.15g} s"
     return Ending(None if name else code, reason, name, time_limit)
 
 
