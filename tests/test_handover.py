@@ -413,6 +413,7 @@ def test_a_command_typed_elsewhere_names_its_files_completely(
         (["aws-batch", "out"], "--s3: it is needed for AWS Batch."),
         (["slurm", "out", "--max_array", "x"], "'x' is not a whole number above 0"),
         (["slurm", "out", "--results", "out/x"], "out/x is inside the output folder"),
+        (["slurm", "out", "--command="], "--command: it is empty. Write the command of a job"),
     ],
     ids=" ".join,
 )
@@ -427,7 +428,7 @@ def test_invalid_input_is_exit_code_2_and_nothing_is_written(
     make_jobs(tmp_path / "out", ["a"])
     make_jobs(tmp_path / "gaps", [], ["a"], [], ["b"])
 
-    ran = run("handover", *arguments, "--command", ANALYZE)
+    ran = run("handover", "--command", ANALYZE, *arguments)
 
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err

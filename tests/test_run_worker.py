@@ -250,6 +250,21 @@ def test_a_command_that_takes_the_signal_too_and_ends_with_0_is_not_done(tmp_pat
     assert marks_of(results) == ["a.running"]
 
 
+def test_a_second_signal_kills_a_command_that_ignores_the_first(tmp_path: Path) -> None:
+    worker = make_jobs(tmp_path / "out", ["a"]) / "0"
+    results = tmp_path / "results"
+    command = "sh -c \"trap 'touch asked' TERM; touch ready; while :; do sleep 0.05; done\""
+
+    process = start_worker(worker, results, command)
+    until((results / "a" / "ready").exists)
+    process.send_signal(signal.SIGINT)
+    until((results / "a" / "asked").exists)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(5) == 130  # of the 10 seconds that a command has to end
+    assert marks_of(results) == ["a.running"]
+
+
 def test_signals_that_the_caller_ignores_stay_ignored(tmp_path: Path) -> None:
     worker = make_jobs(tmp_path / "out", ["a"]) / "0"
     results = tmp_path / "results"

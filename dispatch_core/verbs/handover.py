@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``handover``."""
     parser.add_argument("engine", choices=ENGINES, metavar="ENGINE", help=", ".join(ENGINES))
     add_folder(parser)
-    add_command(parser)
+    add_command(parser, is_required=False)  # not every engine has one
     add_results(parser)
     add = parser.add_argument
     add("--python", default="python3", help="the Python of the engine's machines, from 3.8 on")
