@@ -17,6 +17,8 @@ from dispatch_core.text.words import counted, shown_list
 State = Literal["done", "running", "failed", "not started"]
 """The state of a job: the first of these that holds. An interrupted job counts as failed."""
 
+_INTERRUPTED = "interrupted"
+
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -114,26 +116,35 @@ def read_status(jobs: JobFolder, results: Path) -> Status:
         The results folder cannot be read; one that does not exist means that nothing ran.
     """
     marks = _read_marks(results)
-    claimed = marks[RUNNING] - marks[DONE]
-    running = {name for name in claimed if is_running(str(results / f"{name}{RUNNING}"))}
-    failed = marks[FAILED] | (claimed - running)
 
     def state_of(name: str) -> State:
         if name in marks[DONE]:
             return "done"
-        if name in running:
+        if name in marks[RUNNING]:
             return "running"
-        return "failed" if name in failed else "not started"
+        return "failed" if name in marks[FAILED] else "not started"
 
     workers = {n: {name: state_of(name) for name in names} for n, names in jobs.workers.items()}
-    stopped = sorted((claimed - running) & jobs.names)
+    stopped = sorted(marks[_INTERRUPTED] & jobs.names)
     strangers = sorted(set().union(*marks.values()) - jobs.names)
     missing = "" if results.exists() else str(results)
     return Status(workers, tuple(stopped), tuple(strangers), missing)
 
 
 def _read_marks(results: Path) -> dict[str, set[str]]:
-    """End of the name of a mark -> the jobs that have it; working folders are not marks."""
+    """End of the name of a mark -> the jobs that have it; working folders are not marks.
+
+    ``.running`` without a live worker means that the job was interrupted: it failed.
+    """
+    found = _scan_marks(results)
+    claimed = found[RUNNING] - found[DONE]
+    running = {name for name in claimed if is_running(str(results / f"{name}{RUNNING}"))}
+    stopped = claimed - running
+    failed = found[FAILED] | stopped
+    return {DONE: found[DONE], RUNNING: running, FAILED: failed, _INTERRUPTED: stopped}
+
+
+def _scan_marks(results: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {DONE: set(), FAILED: set(), RUNNING: set()}
     try:
         with os.scandir(results) as entries:
