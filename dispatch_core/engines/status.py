@@ -140,7 +140,7 @@ def _read_marks(results: Path) -> dict[str, set[str]]:
     claimed = found[RUNNING] - found[DONE]
     running = {name for name in claimed if is_running(str(results / f"{name}{RUNNING}"))}
     stopped = claimed - running
-    failed = found[FAILED] | stopped
+    failed = (found[FAILED] | stopped) - running
     return {DONE: found[DONE], RUNNING: running, FAILED: failed, _INTERRUPTED: stopped}
 
 
