@@ -121,7 +121,7 @@ VERBS: dict[str, str] = {
     "history": "list the dispatches that are recorded below a folder, newest first",
     "run": "run every job of a worker folder on this machine, to try a dispatch",
     "status": "what is done, failed, running and not started",
-    "handover": "write beside a worker folder what starts it on Slurm, Snakemake, ...",
+    "handover": "write beside a worker folder what starts it on an engine, such as Slurm",
 }
 """Verb of the command line -> what it does, in the order of ``--help``."""
 

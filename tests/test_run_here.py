@@ -13,6 +13,8 @@ import pytest
 from tests.support.workers import make_jobs, marks_of
 from tests.support.world import ROOT, CommandLine, clean_environment, run_process
 
+pytestmark = pytest.mark.slow
+
 NOTE = "sh -c 'echo $0 >> \"$1\"' {name} "
 
 

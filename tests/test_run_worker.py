@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from tests.support.workers import (
     run_to_end,
     start_worker,
 )
+
+pytestmark = pytest.mark.slow
 
 SHOW_ARGUMENTS = "python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "
 NOTE_RUN = """sh -c 'echo "start $0" >> "$1"; sleep 0.02; echo "end $0" >> "$1"' {name} """
@@ -227,7 +230,8 @@ def test_a_signal_ends_the_command_and_the_job_keeps_its_mark(
     process.send_signal(number)
 
     assert process.wait(10) == code
-    assert marks_of(results) == ["a.failed"]
+    assert marks_of(results) == ["a.failed", "a.running"]
+    assert not is_running(str(results / "a.running"))
     assert (results / "a.failed").read_text() == "earlier"
     pids = [int(number) for number in (results / "a" / "pids").read_text().split()]
     until(lambda: not any(map(is_alive, pids)))
@@ -243,7 +247,22 @@ def test_a_command_that_takes_the_signal_too_and_ends_with_0_is_not_done(tmp_pat
     process.terminate()
 
     assert process.wait(10) == 143
-    assert marks_of(results) == []
+    assert marks_of(results) == ["a.running"]
+
+
+def test_a_second_signal_kills_a_command_that_ignores_the_first(tmp_path: Path) -> None:
+    worker = make_jobs(tmp_path / "out", ["a"]) / "0"
+    results = tmp_path / "results"
+    command = "sh -c \"trap 'touch asked' TERM; touch ready; while :; do sleep 0.05; done\""
+
+    process = start_worker(worker, results, command)
+    until((results / "a" / "ready").exists)
+    process.send_signal(signal.SIGINT)
+    until((results / "a" / "asked").exists)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(5) == 130  # of the 10 seconds that a command has to end
+    assert marks_of(results) == ["a.running"]
 
 
 def test_signals_that_the_caller_ignores_stay_ignored(tmp_path: Path) -> None:
@@ -266,7 +285,7 @@ def test_a_worker_stops_with_the_process_that_started_it(tmp_path: Path, spawn: 
     worker = make_jobs(tmp_path / "out", ["a"]) / "0"
     results = tmp_path / "results"
     words = [*BARE_PYTHON, PROGRAM, str(worker), f"--results={results}", f"--command={spawn}"]
-    code = f"import os, subprocess; subprocess.run({words!r} + [f'--parent={{os.getpid()}}'])"
+    code = f"import subprocess; subprocess.run({words!r} + ['--stop_with_parent'])"
 
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     until((results / "a" / "pids").exists)
@@ -275,7 +294,7 @@ def test_a_worker_stops_with_the_process_that_started_it(tmp_path: Path, spawn: 
 
     pids = [int(number) for number in (results / "a" / "pids").read_text().split()]
     until(lambda: not any(map(is_alive, pids)))
-    until(lambda: marks_of(results) == [])
+    assert marks_of(results) == ["a.running"]
 
 
 # A worker that is killed
@@ -498,6 +517,24 @@ def test_a_command_that_cannot_be_started_is_a_failed_job(tmp_path: Path) -> Non
     assert "failed a the command cannot be started: [Errno 13] Permission denied" in printed
     log = (tmp_path / "results" / "a" / "log.txt").read_text()
     assert log.startswith("the command cannot be started")
+
+
+def test_a_job_that_cannot_be_marked_failed_and_the_next_one_runs(tmp_path: Path) -> None:
+    worker = make_jobs(tmp_path / "out", ["a", "b"]) / "0"
+    results = tmp_path / "results"
+
+    code, printed = run_to_end(
+        worker,
+        results,
+        "true",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+
+    assert code == 1
+    states = [line for line in printed.splitlines() if line.startswith("failed")]
+    assert states == [f"failed {name} [Errno 27] File too large; it has no mark" for name in "ab"]
+    assert not [name for name in marks_of(results) if name.endswith((".done", ".failed"))]
+    assert not is_running(str(results / "a.running"))
 
 
 def test_a_job_that_killed_itself_names_the_signal(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def test_a_job_whose_lock_is_held_runs_and_one_without_was_interrupted(
     run: CommandLine, out: Path
 ) -> None:
     results = out.with_name("out.results")
-    (results / "c.running").touch()
+    (results / "c.failed").rename(results / "c.running")
+    (results / "d.running").touch()  # of a kill between the mark and the removal
     with (results / "e.running").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
 
@@ -100,7 +101,7 @@ def test_a_job_whose_lock_is_held_runs_and_one_without_was_interrupted(
 
     assert ran.out.startswith("3 done, 1 running, 1 failed of 5 jobs")
     assert ran.err == (
-        "warning: 1 job interrupted, since their worker was killed: they run again\n"
+        "warning: 1 failed job interrupted: the worker was stopped or killed, or the disk failed\n"
     )
 
 

@@ -8,6 +8,7 @@ import shlex
 from typing import Any
 
 from dispatch_core.engines.order import Handover, HandoverFile, Order, here, shell_words
+from dispatch_core.engines.run_worker import DONE, FAILED, RUNNING
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.words import counted
 
@@ -122,7 +123,7 @@ def _upload(order: Order) -> list[str]:
 def _again(order: Order, submit: str) -> str:
     """The command for what failed: the marks are copied here, and a new request is written."""
     results = order.results_folder
-    marks = ["--exclude", "*", "--include", "*.done", "--include", "*.failed"]
+    marks = ["--exclude=*", *(f"--include=*{end}" for end in (DONE, FAILED, RUNNING))]
     there = f"{order.s3.rstrip('/')}/{_results_name(order)}"
     kept = [f"--queue={order.queue}", f"--definition={order.definition}", f"--s3={order.s3}"]
     kept += [f"--results={order.results}"] if order.results else []

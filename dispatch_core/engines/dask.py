@@ -6,7 +6,6 @@ from dispatch_core.engines.order import Handover, HandoverFile, Order, head, her
 from dispatch_core.text.words import counted
 
 _PROGRAM = """\
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ OPTIONS = {options!r}
 
 def run_worker(number):
     \"\"\"Runs one worker folder on a machine of the cluster: its exit code and its output.\"\"\"
-    words = [*RUN, f"{{FOLDER}}/{{number}}", f"--parent={{os.getpid()}}", *OPTIONS]
+    words = [*RUN, f"{{FOLDER}}/{{number}}", "--stop_with_parent", *OPTIONS]
     done = subprocess.run(words, cwd=HERE, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dispatch_core.engines.order import Handover, HandoverFile, Order, head, here, shell_words
+from dispatch_core.errors import InvalidInput, Issue
 
 _OPTIONS = "--cores all --keep-going --ignore-incomplete --rerun-triggers mtime"
 """Marks are never incomplete, and only a missing one means that a job has to run."""
@@ -17,7 +18,6 @@ RESULTS = {results!r}
 OPTIONS = {options!r}
 FILES = sorted(Path(FOLDER).glob("[0-9]*/[!.]*.json"))
 JOBS = {{path.stem: f"{{FOLDER}}/{{path.parent.name}}/{{path.name}}" for path in FILES}}
-MARKS = RESULTS.replace("{{", "{{{{").replace("}}", "}}}}")
 
 
 rule all:
@@ -29,7 +29,7 @@ rule job:
     input:
         lambda wildcards: ancient(JOBS[wildcards.name]),
     output:
-        MARKS + "/{{name}}.done",
+        RESULTS + "/{{name}}.done",
     wildcard_constraints:
         name="[^/]+",
     shell:
@@ -38,7 +38,17 @@ rule job:
 
 
 def hand_over(order: Order) -> Handover:
-    """The Snakefile; the output of a job is its mark, so what is done is not run again."""
+    """The Snakefile; the output of a job is its mark, so what is done is not run again.
+
+    Raises
+    ------
+    InvalidInput
+        A path contains braces, which are wildcards in every path of Snakemake.
+    """
+    for where, path in {"the worker folder": order.folder, "--results": order.results}.items():
+        if set(path) & set("{}"):
+            what = f"{path} contains braces, which Snakemake takes for wildcards"
+            raise InvalidInput(Issue(what, where, "Rename it, or choose another engine"))
     name = f"{order.folder}.Snakefile"
     start = f"snakemake --snakefile={shell_words([here(name)])} {_OPTIONS}"
     return Handover((HandoverFile(name, _text(order, start)),), start, start)

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``handover``."""
     parser.add_argument("engine", choices=ENGINES, metavar="ENGINE", help=", ".join(ENGINES))
     add_folder(parser)
-    add_command(parser)
+    add_command(parser, is_required=False)  # not every engine has one
     add_results(parser)
     add = parser.add_argument
     add("--python", default="python3", help="the Python of the engine's machines, from 3.8 on")
@@ -74,12 +74,14 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _handover(given: argparse.Namespace, jobs: JobFolder) -> Handover:
-    beside = jobs.path.parent
+    command = given.command
+    if given.engine != "aws-batch":  # its containers have other files
+        command = command_from(command, jobs.path.parent, use_shell=given.shell)
     return handover_files(
         given.engine,
         jobs.path.name,
         len(jobs.workers),
-        command_from(given.command, beside, use_shell=given.shell),
+        command,
         results=results_from(results_of(given, jobs), jobs),
         python=given.python,
         time_limit=given.time_limit,
