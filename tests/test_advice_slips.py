@@ -232,6 +232,51 @@ def test_a_date_condition_of_the_form_gets_no_warning(condition: DateCondition, 
     assert advise(mixed, query, sample_fields(WORLD)) == ()
 
 
+HOUR = 3_600_000
+NUMBERS = Records(
+    [record(f"a{n}", created=1_748_390_400_000 + n * 12 * HOUR, n=n) for n in range(40)]
+)
+"""Two records for each day from 2025-05-28."""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "repaired", "count"),
+    [
+        ({"$gte": "2025-06-01"}, {"$gte": 1748736000000, "$lt": 10**13}, 32),
+        ({"$gt": "2025-06-01"}, {"$gte": 1748822400000, "$lt": 10**13}, 30),
+        ({"$lt": "2025-06-01"}, {"$gte": 10**11, "$lt": 1748736000000}, 8),
+        ({"$lte": "2025-06-01"}, {"$gte": 10**11, "$lt": 1748822400000}, 10),
+        ({"$gte": "2025-06-01T00:00:00Z"}, {"$gte": 1748736000000, "$lt": 10**13}, 32),
+        ({"$gte": "06/13/2025"}, {"$gte": 1749772800000, "$lt": 10**13}, 8),
+        (
+            {"$gte": "2025-06-01", "$lte": "2025-06-02", "$exists": True},
+            {"$exists": True, "$gte": 1748736000000, "$lt": 1748908800000},
+            4,
+        ),
+    ],
+)
+def test_a_day_compared_with_times_as_numbers_is_repaired_as_the_form_writes_it(
+    bounds: Filter, repaired: Filter, count: int
+) -> None:
+    (found,) = advise(NUMBERS, {"created": bounds}, sample_fields(NUMBERS))
+
+    assert "created has milliseconds since 1970, not" in found.message
+    assert [one.query for one in found.suggestions] == [{"created": repaired}]
+    assert NUMBERS.count({"created": repaired}) == count
+
+
+def test_a_text_that_is_not_a_day_beside_times_as_numbers_is_named_without_a_suggestion() -> None:
+    (found,) = advise(NUMBERS, {"created": {"$gte": "soon"}}, sample_fields(NUMBERS))
+
+    assert (found.kind, found.suggestions) == ("date", ())
+
+
+def test_a_text_compared_with_numbers_that_are_not_times_is_a_type_slip() -> None:
+    (found,) = advise(NUMBERS, {"n": {"$gte": "3"}}, sample_fields(NUMBERS))
+
+    assert found.kind == "type"
+
+
 def test_seconds_compared_with_a_field_of_texts_are_still_a_slip() -> None:
     (found,) = warnings({"created": {"$gte": 1_747_353_600, "$lt": 1_747_440_000}})
 

@@ -26,6 +26,7 @@ from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.operator_slips import operator_advice
 from dispatch_core.insight.other_spelling import Translation, spelling_advice, translate
 from dispatch_core.insight.pattern_slips import pattern_advice
+from dispatch_core.insight.time_slips import time_advice
 from dispatch_core.insight.together import ask_together
 from dispatch_core.insight.type_slips import type_advice
 from dispatch_core.insight.value_slips import list_advice, value_advice
@@ -41,6 +42,7 @@ _CHECKS = (
     operator_advice,
     field_advice,
     date_advice,
+    time_advice,
     type_advice,
     pattern_advice,
     value_advice,
