@@ -104,7 +104,7 @@ def _unknown_word(
 
 
 def _is_literal(pattern: str, word: re.Match[str]) -> bool:
-    """Whether a word of a pattern stands for itself, and is no class, group name or escape."""
+    """Whether a word of a pattern matches itself: not a class, a group name or an escape."""
     before = pattern[: word.start()]
     is_name = before.endswith(("(?P<", "(?<", "\\", "{"))
     return not is_name and before.count("[") == before.count("]")
