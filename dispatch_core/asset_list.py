@@ -27,6 +27,7 @@ from dispatch_core.text.invisible import visible
 from dispatch_core.text.pasted_ids import holds_uuid, ids_in, is_heading, lines_of_comment
 from dispatch_core.text.spreadsheet import plain_cell
 from dispatch_core.text.words import counted, shown_list
+from dispatch_core.types import LARGEST_NUMBER
 
 COLUMN = "asset_id"
 FILE_NAME = "data_asset_input.csv"
@@ -61,7 +62,7 @@ class AssetRow:
     ``text`` is ``""`` if the row has other cells but no id.
     """
 
-    number: Annotated[int, Field(strict=True)]
+    number: Annotated[int, Field(strict=True, ge=0, le=LARGEST_NUMBER)]
     text: str
 
 

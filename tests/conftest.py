@@ -23,7 +23,14 @@ SLOW_FILES = frozenset(
     f"test_{name}.py"
     for name in (
         # pages, drawn by Streamlit
-        *("app", "app_fields", "app_interrupted", "app_parameters", "app_processed"),
+        *(
+            "app",
+            "app_fields",
+            "app_interrupted",
+            "app_parameters",
+            "app_processed",
+            "app_requests",
+        ),
         "app_without_services",
         *("query_builder", "sign_in", "load"),
         # processes and servers
