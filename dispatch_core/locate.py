@@ -168,6 +168,7 @@ def locate_files(
     progress: Callable[[int], None] | None = None,
     found: Callable[[Sequence[AssetFiles]], None] | None = None,
     pause: float = PAUSE,
+    opened: int = 0,
 ) -> Located:
     """Each asset with its own files, and an exclusion for each asset without.
 
@@ -186,6 +187,9 @@ def locate_files(
         once for each asset.
     pause
         The longest wait in seconds before a retry.
+    opened
+        How many ``.zarr`` or ``.n5`` stores are opened at least, to see whether they have
+        any content; of other extensions, it is a hundred.
 
     Raises
     ------
@@ -198,7 +202,7 @@ def locate_files(
     results = _Results(assets, extension, progress or _ignore, found or _ignore)
     if not extension:
         return results.located()
-    sweep = _Sweep(lister, Search(extension, nested_stores), threads, results)
+    sweep = _Sweep(lister, Search(extension, nested_stores), threads, results, opened)
     if executor is not None:
         sweep.run(executor, pause)
     else:
@@ -362,7 +366,7 @@ class _Sweep:
     """Lists all places with a bounded number of parallel runs, and adapts to the results."""
 
     def __init__(
-        self, lister: ObjectLister, search: Search, parallel: int, results: _Results
+        self, lister: ObjectLister, search: Search, parallel: int, results: _Results, opened: int
     ) -> None:
         self._lister = lister
         self._search = search
@@ -377,6 +381,7 @@ class _Sweep:
         self._apart: set[str] = set()
         self._dense: set[str] = set()
         self._failures: Counter[str] = Counter()
+        self._opened = opened
         self._unopened: dict[S3Prefix, tuple[FileEntry, ...]] = {}
         self.halted: threading.Event | None = None
         self.refusing: set[str] = set()
@@ -448,8 +453,8 @@ class _Sweep:
         is_any_empty = self._results.is_any_store_empty
         opened: set[S3Prefix] = set()
         while stores:
-            extension = self._search.extension
-            most = most_opened(extension, self.requests, is_any_empty=is_any_empty)
+            extension, least = self._search.extension, self._opened
+            most = most_opened(extension, self.requests, least, is_any_empty=is_any_empty)
             chosen = [one for one in evenly(list(stores), most) if one not in opened]
             opened |= set(chosen)
             empty = self._open(executor, chosen)

@@ -414,3 +414,92 @@ def test_of_two_slips_each_is_repaired_by_itself() -> None:
         {PROJECT: "Cortex Survey", LEVEL: "rw"},
         {PROJECT: "cortex survey", LEVEL: "raw"},
     ]
+
+
+# Dates in lists and under a negation; words of patterns
+
+
+@pytest.mark.parametrize(
+    ("operand", "repaired"),
+    [
+        ({"$not": {"$gte": "05/20/2025"}}, {"$not": {"$gte": "2025-05-20"}}),
+        (
+            {"$gte": "2025-05-02", "$not": {"$gte": 'ISODate("2025-05-20")'}},
+            {"$gte": "2025-05-02", "$not": {"$gte": "2025-05-20"}},
+        ),
+        ({"$ne": "05/20/2025"}, {"$not": {"$regex": "^2025-05-20"}}),
+        ({"$ne": "2025-05-20"}, {"$not": {"$regex": "^2025-05-20"}}),
+        ({"$ne": 20250520}, {"$not": {"$regex": "^2025-05-20"}}),
+        (
+            {"$nin": ["05/20/2025", "May 21, 2025"]},
+            {"$not": {"$regex": "^(?:2025-05-20|2025-05-21)"}},
+        ),
+        ({"$not": {"$in": ["20.05.2025"]}}, {"$not": {"$regex": "^2025-05-20"}}),
+        ({"$in": ["05/20/2025", "2025-05-21"]}, {"$regex": "^(?:2025-05-20|2025-05-21)"}),
+        ({"$eq": 'ISODate("2025-05-20")'}, {"$regex": "^2025-05-20"}),
+        ({"$nin": ["2025-05-20 10:30:00Z"]}, {"$nin": ["2025-05-20T10:30:00Z"]}),
+    ],
+)
+def test_a_date_in_another_layout_is_found_in_lists_and_under_a_negation(
+    operand: Any, repaired: Any
+) -> None:
+    (advice,) = warnings({"created": operand})
+
+    assert advice.kind == "date"
+    assert advice.suggestions[0].query == {"created": repaired}
+
+
+def test_a_bound_under_nor_is_read_too_and_an_excluding_date_is_said_to_exclude_nothing() -> None:
+    (bound,) = warnings({"$nor": [{"created": {"$gte": "05/20/2025"}}]})
+    (member,) = warnings({"created": {"$nin": ["yesterday"]}})
+
+    assert bound.suggestions[0].query == {"$nor": [{"created": {"$gte": "2025-05-20"}}]}
+    assert member.suggestions == ()
+    assert member.message.endswith('none equals "yesterday", so it excludes nothing')
+
+
+@pytest.mark.parametrize(
+    "operand",
+    [
+        *[{"$ne": "2025-05-20T10:30:00Z"}, {"$ne": None}, {"$ne": ""}, {"$nin": ["none", "x 5"]}],
+        *[{"$ne": "2025-06-30T10:30:00Z"}, {"$not": {"$gte": "2025-05-20"}}, {"$nin": []}],
+        {"$nin": ["2025-06-30"]},
+    ],
+)
+def test_a_date_in_the_layout_of_the_records_gets_no_advice_under_a_negation(operand: Any) -> None:
+    assert warnings({"created": operand}) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "repaired"),
+    [
+        ({PROJECT: {"$regex": "Thalmic|Cortex"}}, {PROJECT: {"$regex": "Thalamic|Cortex"}}),
+        ({PROJECT: {"$regex": "^(?!Thalmic)"}}, {PROJECT: {"$regex": "^(?!Thalamic)"}}),
+        (
+            {PROJECT: {"$not": {"$regex": "Thalmic", "$options": "i"}}},
+            {PROJECT: {"$not": {"$regex": "Thalamic", "$options": "i"}}},
+        ),
+        ({LEVEL: {"$regex": "^rwa$"}}, {LEVEL: {"$regex": "^raw$"}}),
+        ({PROJECT: {"$regex": "Amgdla Stdy"}}, {PROJECT: {"$regex": "Amygdala Study"}}),
+    ],
+)
+def test_a_word_of_a_pattern_that_no_record_has_is_corrected(query: Filter, repaired: Any) -> None:
+    (advice,) = warnings(query)
+
+    assert advice.kind == "pattern"
+    assert advice.suggestions[0].query == repaired
+
+
+def test_a_pattern_without_a_repair_is_a_note_with_the_values() -> None:
+    (advice,) = warnings({PROJECT: {"$regex": "Zebrafish"}})
+
+    assert advice.suggestions == ()
+    assert 'No record matches the pattern "Zebrafish"' in advice.message
+    assert "; it has Cortex Survey (" in advice.message
+
+
+@pytest.mark.parametrize(
+    "pattern", ["Thalamic|Cortex", "^(?!Thalamic)", "(Thalamic )?Survey", "Thalamic|Zebrafish"]
+)
+def test_a_pattern_whose_words_the_records_have_gets_no_advice(pattern: str) -> None:
+    assert warnings({PROJECT: {"$regex": pattern}}) == []

@@ -7,10 +7,13 @@ from typing import Literal
 
 import pytest
 
+from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.errors import ServiceError
 from dispatch_core.listing import stores
 from dispatch_core.locate import Located, locate_files
+from dispatch_core.request import make_request
 from dispatch_core.types import DataAsset
+from tests.fakes import Records, record
 from tests.support.store import Ask, Store
 
 Delimiters = Literal["any", "refuse", "ignore", "only slash"]
@@ -80,6 +83,18 @@ def test_always_directories_are_opened_only_for_a_fifth_of_the_requests() -> Non
 
     assert len(located(result)) == 40
     assert 0 < opened <= (result.requests - opened) / 5
+
+
+def test_a_plan_opens_a_hundred_of_them() -> None:
+    store = Store(
+        "data/a/notes.txt", "data/a/x.zarr/_SUCCESS", "data/b/notes.txt", "data/b/x.zarr/0"
+    )
+    source = Records([record(name, location=f"s3://data/{name}") for name in "ab"])
+
+    plan = plan_dispatch(make_request(query={}, file_extension=".zarr"), source, store)
+
+    assert [job.assets[0].asset.name for job in plan.jobs] == ["b"]
+    assert [row.reason for row in plan.exclusions] == ["no_matching_file"]
 
 
 def test_after_one_store_without_content_the_others_are_opened(

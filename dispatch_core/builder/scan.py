@@ -40,7 +40,13 @@ MOST_CONSTANTS: Final = 50
 
 _NEAR: Final = 200
 """Characters looked at before and after a value."""
-_LEAD: Final = re.compile(r"([A-Za-z_$][\w$.]*)[\"']?\s*(=|:=|<-|:|\()\s*$")
+_LEAD: Final = re.compile(
+    r"(?:\b[A-Za-z_]\w*::)?([A-Za-z_$][\w$.]*)[\"']?\s*(=|:=|<<-|<-|:|\()\s*$"
+)
+_TYPED: Final = re.compile(
+    r"\b((?:const|let|var|val)\s+[A-Za-z_$][\w$]*)\s*:(?!//)[^=;{}\n]*=\s*$"  # TypeScript, Kotlin
+)
+_CAST: Final = re.compile(r"(=|<-)\s*(?:\(\s*[A-Za-z_][\w.]*(?:<[^<>;]*>)?\s*\)|<\w+>|\()\s*$")
 _JOINED_BEFORE: Final = re.compile(r"(?:[|+*/%&?]=?|[-=!<>]=|\.\.\.|\*\*|&&|\?\?|(?<![<\-])-)\s*$")
 _JOINED_AFTER: Final = re.compile(
     r"\s*(?:[|+*%?&]|[=!<>]=|-(?!-)|\.\s*[A-Za-z_]|\[|(?:if|else|or|and|for|in|is|not)\b(?=[^\n]*[\w({\[]))"
@@ -195,11 +201,11 @@ class _Scan:
 
     def _lead(self, start: int) -> tuple[Kind, str, InvalidInput | None]:
         """How the text before a value names it: its kind, its name, and why it is refused."""
-        before = self._before(start)
+        before = _plain_lead(self._before(start))
         lead = _LEAD.search(before)
         while lead and lead[2] == "(" and _short(lead[1]) in _READERS:
             before = before[: lead.start()]
-            before = re.sub(r"\bnew\s+$", "", before)
+            before = _plain_lead(re.sub(r"\bnew\s+$", "", before))
             lead = _LEAD.search(before)
         if lead is None and re.search(r"[^}\s]\s*,\s*$", before):
             return "other", "", self._problem(start, "this value is one of several arguments")
@@ -318,7 +324,7 @@ class _Scan:
         first = len(self.text)
         for match in self._uses(name, start, end) if depth < _MOST_ALIASES else ():
             before = self.text[max(0, match.start() - _NEAR) : match.start()]
-            alias = _ALIAS.search(before)
+            alias = _ALIAS.search(_plain_lead(before))
             if self._call_before(before) in QUERY_CALLS:
                 first = min(first, match.start())
             elif alias:
@@ -336,9 +342,9 @@ class _Scan:
         """Whether a later use of a variable only reads it, or is a word of a sentence."""
         before = self.text[max(0, match.start() - _NEAR) : match.start()]
         after = self.text[match.end() : match.end() + _NEAR]
-        if re.match(r"\s*(?:\[|\$[\w`]|[-+|*/]?=(?!=)|:=|<-|[?!]?\.\s*\w|!\[)", after):
+        if re.match(r"\s*(?:\[|\$[\w`]|[-+|*/]?=(?!=)|:=|<-|[?!]?\.\s*[\w$#]|!\[)", after):
             return False
-        alias = _ALIAS.search(before)
+        alias = _ALIAS.search(_plain_lead(before))
         if alias:
             uses = self._uses(alias[1], match.start(), match.end())
             return depth < _MOST_ALIASES and all(self._is_harmless(one, depth + 1) for one in uses)
@@ -403,7 +409,13 @@ _CONSTANT: Final = re.compile(
 
 
 _MOST_ALIASES: Final = 3
-_ALIAS: Final = re.compile(r"([A-Za-z_$][\w$.]*)\s*(?:=|:=|<-)\s*$")
+_ALIAS: Final = re.compile(r"([A-Za-z_$][\w$.]*)\s*(?:=|:=|<<-|<-)\s*$")
+
+
+def _plain_lead(before: str) -> str:
+    """The text before a value without the type of its variable, a cast, or a bracket around it."""
+    before = _TYPED.sub(r"\1 = ", before)
+    return _CAST.sub(r"\1 ", before)
 
 
 def _short(name: str) -> str:

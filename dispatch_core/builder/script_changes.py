@@ -37,6 +37,8 @@ _PUT: Final = re.compile(r"\s*\.\s*(?:put|append)\s*\(")
 _PUSH: Final = re.compile(r"\s*\.\s*push\s*\(")
 _ASSIGN: Final = re.compile(r"Object\s*\.\s*assign\s*\(\s*$")
 _END: Final = re.compile(r"[ \t]*(?:;|\n|\Z|\}|//|#|/\*)")
+_NEAR: Final = 400
+_GOES_ON: Final = tuple("+-*/%&|?:.,[(<>=^`")
 _OPENING: Final = {")": "(", "]": "[", "}": "{"}
 
 
@@ -67,7 +69,15 @@ class Script:
             end = self._assigned(value, after) if head else self._changed(value, after)
         except (_NotPlain, InvalidInput, ValueError):
             return None
-        return end if _END.match(self.text, end) else None
+        return end if self._is_end(end) else None
+
+    def _is_end(self, at: int) -> bool:
+        """Whether a statement ends at `at`; an operator on the next line continues it."""
+        sign = _END.match(self.text, at)
+        if sign is None or sign[0].strip() in (";", "}"):
+            return sign is not None
+        rest = _STRING_OR_COMMENT.sub(_blank, self.text[at : at + _NEAR]).lstrip()
+        return not rest.startswith(_GOES_ON)
 
     def _is_straight(self, since: int, start: int) -> bool:
         """Whether a statement that begins at `start` surely runs, once, after `since`."""
@@ -192,7 +202,7 @@ def _item(value: Any, key: str | int) -> Any:
 def _store(value: Any, key: Any, new: Any) -> None:
     if isinstance(value, list) and isinstance(key, int):
         _item(value, key)
-    elif not isinstance(value, dict) or not isinstance(key, str):
+    elif not isinstance(value, dict) or not isinstance(key, str) or key == "__proto__":
         raise _NotPlain
     if isinstance(new, RegexLiteral):
         new = new.checked().operators

@@ -1,9 +1,9 @@
 """Whether directory stores have content, which a listing by the delimiter does not tell.
 
 A directory marker or a few files of the system look like a store there. To open every store
-would double the requests, so a bounded number is opened: at most a fifth of the requests for
-``.zarr`` and ``.n5``, which are always directories, and the first hundred of other extensions.
-If one of them has no content, a thousand are opened.
+would double the requests, so a bounded number is opened: a hundred, or a fifth of the requests
+if that is more; in a search for ``.zarr`` or ``.n5``, which are always directories, the caller
+says how many. If one of them has no content, a thousand are opened.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def open_stores(
     return opened
 
 
-def most_opened(extension: str, requests: int, *, is_any_empty: bool) -> int:
-    """How many stores may be opened after a number of requests."""
+def most_opened(extension: str, requests: int, least: int, *, is_any_empty: bool) -> int:
+    """How many stores may be opened after a number of requests; `least` for ``.zarr``."""
     if is_any_empty:
         return MOST
-    share = requests // _SHARE
-    return min(MOST, share if extension.endswith(STORES_ONLY) else max(FEW, share))
+    few = least if extension.endswith(STORES_ONLY) else FEW
+    return min(MOST, max(few, requests // _SHARE))
 
 
 def evenly(items: Sequence[_T], most: int) -> list[_T]:

@@ -17,6 +17,9 @@ from dispatch_core.types import JsonPath, JsonValue
 NAMED = 5
 """Placeholders that a note names; the others are counted."""
 
+LONGEST = 80
+"""Characters of a value that a note shows."""
+
 _ANYWHERE: Final = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>"  # templates
     r"|\$\{[A-Za-z_][\w.:-]*\}|\$\([A-Za-z_]\w*\)|(?:^|[\\/:=])\$[A-Z_][A-Z0-9_]+\b"  # variables
@@ -38,7 +41,7 @@ _WHOLE: Final = re.compile(
 def placeholder_note(sets: Sequence[Mapping[str, Any]]) -> str:
     """A note that names the placeholders in `sets`, each key and value once; ``""`` without."""
     found = dict.fromkeys(
-        f"{'.'.join(map(str, path))} is {json.dumps(text, ensure_ascii=False)}"
+        f"{'.'.join(map(str, path))} is {_shown(text)}"
         for one in sets
         for path, text in _texts(dict(one), ())
         if is_placeholder(text)
@@ -51,6 +54,10 @@ def placeholder_note(sets: Sequence[Mapping[str, Any]]) -> str:
         return f"A parameter looks like a placeholder: {named}. Replace it, unless it is meant"
     what = "Parameters look like placeholders"
     return f"{what}: {named}{rest}. Replace them, unless they are meant"
+
+
+def _shown(text: str) -> str:
+    return json.dumps(text if len(text) <= LONGEST else f"{text[:LONGEST]} ...", ensure_ascii=False)
 
 
 def is_placeholder(text: str) -> bool:
