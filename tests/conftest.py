@@ -27,6 +27,7 @@ SLOW_FILES = frozenset(
             "app",
             "app_fields",
             "app_interrupted",
+            "app_library",
             "app_parameters",
             "app_processed",
             "app_requests",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -95,7 +96,7 @@ def _show_others(session: Session, others: tuple[str, ...]) -> None:
     if not others:
         return
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.caption(escaped(f"The jobs of {shown_list(others, 3)} are excluded."))
+    line.caption(escaped(f"The jobs of {shown_list(_names_of(others), 3)} are excluded."))
     line.button(
         "Include their jobs",
         icon=":material/undo:",
@@ -103,6 +104,13 @@ def _show_others(session: Session, others: tuple[str, ...]) -> None:
         args=(session, others),
         key="include-others",
     )
+
+
+def _names_of(places: tuple[str, ...]) -> list[str]:
+    """Paths in the output root as they are named in it; others in full."""
+    root = output_root()
+    paths = map(Path, places)
+    return [str(one.relative_to(root) if one.is_relative_to(root) else one) for one in paths]
 
 
 def _include_others(session: Session, others: tuple[str, ...]) -> None:

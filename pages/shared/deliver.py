@@ -33,9 +33,13 @@ _LONGEST_COMMAND = 3_000
 """Up to this many characters a request is shown inside the command; else as a file."""
 
 
-def say_no_job() -> None:
+def say_no_job(plan: DispatchPlan) -> None:
     """Say why there is nothing to deliver."""
-    st.warning("The plan has no job, so there is nothing to write.", icon=":material/warning:")
+    before = plan.equation.dispatched_before
+    why = f": {counted(before, 'job')} dispatched before" if before else ""
+    st.warning(
+        f"The plan has no job, so there is nothing to write{why}.", icon=":material/warning:"
+    )
     st.page_link(
         "pages/dispatch/jobs.py", label="See the excluded assets", icon=":material/list_alt:"
     )
