@@ -95,7 +95,7 @@ def count_before(
 def require_still_new(
     jobs: Iterable[Job], paths: Sequence[str], output: Path, root: Path | None = None
 ) -> None:
-    """Check, before a write into `output`, that nobody dispatched `jobs` since they were planned.
+    """Check, before a write into `output`, that no other dispatch has `jobs` by now.
 
     Raises
     ------
