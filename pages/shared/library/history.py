@@ -19,7 +19,7 @@ from pages.shared.state.services import output_root
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import run_again_when_done, watch
-from pages.shared.widgets.tables import paged_table, small_table
+from pages.shared.widgets.tables import SMALL, paged_table, small_table
 
 _FOLDER: dict[str, str] = {"there": "there", "changed": "changed", "gone": "gone", "unknown": ""}
 _COLUMNS: Columns = {
@@ -31,6 +31,9 @@ _COLUMNS: Columns = {
     "By": lambda row: row.who,
     "Query": lambda row: row.problem or row.query,
 }
+_HEIGHT = 300
+"""Of a long table, in pixels: the selected dispatch is visible below it."""
+
 _FOLDER_NOTES = {
     "changed": "The worker folder has other files than the record says. Check it before it runs.",
     "gone": "The worker folder was deleted or moved. The record still names its jobs, so they "
@@ -85,6 +88,7 @@ def _table(session: Session, rows: Rows) -> None:
         "history",
         on_select="rerun",
         selection_mode="single-row",
+        height=_HEIGHT if len(rows) > SMALL else "auto",
         column_config={"Dispatch": st.column_config.TextColumn(width="medium")},
     )
     index = next(iter(event.selection.rows), -1)
