@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.shared.state.presses import keep_presses
 from pages.shared.state.sign_in import require_sign_in
-from pages.shared.state.tab import begin_session
+from pages.shared.state.tab import begin_session, go_where_asked
 from pages.shared.widgets.messages import require_settings, show_notice
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import use_style
@@ -35,6 +35,7 @@ require_sign_in()
 use_style()
 require_settings()
 session = begin_session()
+go_where_asked(session)
 session.enter_page(page.title)
 source_badge(session)
 st.title(page.title)

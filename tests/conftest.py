@@ -44,8 +44,8 @@ SLOW_FILES = frozenset(
     f"test_{name}.py"
     for name in (
         # pages, drawn by Streamlit
-        *("agreement", "app", "app_fields", "app_interrupted", "app_parameters", "app_processed"),
-        "app_requests",
+        *("agreement", "app", "app_fields", "app_interrupted", "app_library", "app_parameters"),
+        *("app_processed", "app_requests"),
         "app_without_services",
         *("query_builder", "sign_in", "load"),
         # processes and servers

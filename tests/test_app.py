@@ -994,9 +994,10 @@ FLOORS = {
     "widgets": "pages.shared.widgets",
     "parts of a page": (
         "pages.shared.assets pages.shared.files pages.shared.parameters pages.shared.jobs "
-        "pages.shared.deliver pages.shared.processed"
+        "pages.shared.deliver pages.shared.processed pages.shared.before "
+        "pages.shared.run_it pages.shared.library"
     ),
-    "page scripts": "pages.plan pages.dispatch",
+    "page scripts": "pages.plan pages.dispatch pages.library",
 }
 """A module of the pages imports from lower floors and from its own folder."""
 

@@ -92,6 +92,22 @@ def count_before(
     return BeforeCount(len(before.found(jobs)), before.dispatches)
 
 
+def require_still_new(
+    jobs: Iterable[Job], paths: Sequence[str], output: Path, root: Path | None = None
+) -> None:
+    """Check, before a write into `output`, that no other dispatch has `jobs` by now.
+
+    Raises
+    ------
+    InvalidInput
+        A dispatch at `paths` other than `output` has one of `jobs` now; or as in `read_before`.
+    """
+    found = read_before(paths, [output], root).found(jobs)
+    if found:
+        what = f"{counted(len(found), 'job')} in another dispatch now; {next(iter(found.values()))}"
+        raise InvalidInput(Issue(what, output.name, "See the page Jobs, and write what is new"))
+
+
 def stamp_of(paths: Iterable[str]) -> Hashable:
     """When the paths, and what is directly in them, last changed: another value, another content.
 

@@ -13,7 +13,7 @@ session = open_session()
 parts.load_saved_request(session)
 plan = plan_or_hint(session, now(session))
 if plan is not None and not plan.jobs:
-    parts.say_no_job()
+    parts.say_no_job(plan)
 elif plan is not None:
     st.caption(f"Plan {plan.fingerprint[:12]}: {plan.equation}")
     is_open = parts.is_seen(session, plan)

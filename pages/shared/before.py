@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import streamlit as st
 
-from dispatch_core.earlier.before import Before, read_before
+from dispatch_core.earlier.before import BeforeCount, count_before
+from dispatch_core.job_model import Job
 from dispatch_core.text.words import counted, shown_list
+from pages.shared.state.memo import Same
 from pages.shared.state.services import executor, output_root
 from pages.shared.state.session import Session
+from pages.shared.state.steps import read_before_again
 from pages.shared.state.work import Work, start_work
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import run_again_when_done
@@ -15,78 +21,99 @@ from pages.shared.widgets.progress import run_again_when_done
 
 def before_options(session: Session) -> None:
     """Exclude the jobs of earlier dispatches, or choose some jobs by their names."""
-    request, root = session.request, str(output_root())
-    is_chosen = bool(request.not_in or request.only_jobs)
-    with st.expander("Earlier dispatches", expanded=is_chosen, icon=":material/history:"):
-        is_new_only = st.checkbox(
-            "Only jobs that no earlier dispatch has",
-            root in request.not_in,
-            key=f"not-in-{session.epoch}",
-            help=f"The dispatches in {root}: their records, worker folders and zips.",
-        )
+    session.memo.remember("before visit", session.epoch, lambda: read_before_again(session))
+    request = session.request
+    opened = st.expander(
+        "Earlier dispatches",
+        expanded=bool(request.not_in or request.only_jobs is not None),
+        icon=":material/history:",
+        on_change="rerun",
+        key=f"before-{session.epoch}",
+    )
+    if not opened.open:
+        return
+    with opened:
+        root = str(output_root())
         others = tuple(one for one in request.not_in if one != root)
-        session.edit(not_in=(root, *others) if is_new_only else others)
-        _show_count(session)
+        _choose_new(session, root, others)
         _show_others(session, others)
         _show_chosen(session)
 
 
+def _choose_new(session: Session, root: str, others: tuple[str, ...]) -> None:
+    """Show the checkbox, with how many jobs it excludes before it is checked."""
+    was_new_only = root in session.request.not_in
+    is_new_only = st.checkbox(
+        "Only jobs that no earlier dispatch has",
+        was_new_only,
+        key=f"not-in-{session.epoch}",
+        help=f"The dispatches in {escaped(root)}: their records, worker folders and zips.",
+    )
+    if is_new_only != was_new_only:
+        session.edit(not_in=(*others, root) if is_new_only else others)
+    if not is_new_only:
+        _show_count(session)
+
+
 def _show_count(session: Session) -> None:
     """How many jobs of the plan an earlier dispatch has, before they are excluded."""
-    work = _ask_before(session)
-    if work is None:
+    steps = session.work.steps
+    made = steps.built or steps.plan
+    if not output_root().is_dir():
         st.caption("No dispatch is there yet.")
-        return
+    elif made is not None:
+        _count(_ask_count(session, made.jobs), len(made.jobs))
+
+
+def _count(work: Work[BeforeCount], jobs: int) -> None:
     work.wait(0.2)
     if not work.is_done:
+        st.caption("Reading the earlier dispatches ...")
         run_again_when_done(work)
     show_error(work.error)
-    built = session.work.steps.built
-    jobs = built.jobs if built is not None else getattr(session.work.steps.plan, "jobs", None)
-    if work.result is None or jobs is None:
-        return
-    before = work.result
-    count = session.memo.remember_of(
-        "before count", jobs, id(before), lambda: len(before.found(jobs))
-    )
-    st.caption(
-        f"{counted(len(jobs) - count, 'job')} new, {count:,} dispatched before "
-        f"(earlier dispatches: {before.dispatches:,})"
-    )
-
-
-def _ask_before(session: Session) -> Work[Before] | None:
-    """The jobs of every dispatch in the output root, read once for each visit of the page."""
-    root = output_root()
-    if not root.is_dir():
-        return None
-    key, work = (root, session.epoch), session.work.before
-    if work is None or work.key != key:
-        work = start_work(
-            executor(),
-            key,
-            lambda progress: read_before((str(root),), root=root, progress=progress),
+    if work.result is not None:
+        before = work.result
+        st.caption(
+            f"{counted(jobs - before.jobs, 'job')} new, {before.jobs:,} dispatched before "
+            f"(earlier dispatches: {before.dispatches:,})"
         )
+
+
+def _ask_count(session: Session, jobs: Sequence[Job]) -> Work[BeforeCount]:
+    """The count for these jobs, made once for each visit of the page; nothing else is kept."""
+    root = output_root()
+    key, work = (root, session.epoch, Same(jobs)), session.work.before
+    if work is None or work.key != key:
+        if work is not None:
+            work.cancel()
+        work = start_work(executor(), key, lambda progress: count_before(jobs, root, progress))
         session.keep_work(before=work)
     return work
 
 
 def _show_others(session: Session, others: tuple[str, ...]) -> None:
-    """Name the earlier dispatches whose jobs are excluded, with a way to keep them."""
+    """Name the earlier dispatches whose jobs are excluded, with a way to include them."""
     if not others:
         return
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.caption(escaped(f"The jobs of {shown_list(others, 3)} are excluded."))
+    line.caption(escaped(f"The jobs of {shown_list(_names_of(others), 3)} are excluded."))
     line.button(
-        "Keep their jobs",
+        "Include their jobs",
         icon=":material/undo:",
-        on_click=_keep_others,
+        on_click=_include_others,
         args=(session, others),
-        key="keep-others",
+        key="include-others",
     )
 
 
-def _keep_others(session: Session, others: tuple[str, ...]) -> None:
+def _names_of(places: tuple[str, ...]) -> list[str]:
+    """Paths in the output root as they are named in it; others in full."""
+    root = output_root()
+    paths = map(Path, places)
+    return [str(one.relative_to(root) if one.is_relative_to(root) else one) for one in paths]
+
+
+def _include_others(session: Session, others: tuple[str, ...]) -> None:
     session.edit(not_in=tuple(one for one in session.request.not_in if one not in others))
 
 
@@ -96,7 +123,7 @@ def _show_chosen(session: Session) -> None:
     if names is None:
         return
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.caption(f"Only {counted(len(names), 'job')} of this plan are chosen by name.")
+    line.caption(f"Only {counted(len(names), 'job')} of this plan chosen by name.")
     line.button(
         "Choose all jobs",
         icon=":material/undo:",

@@ -8,6 +8,7 @@ import itertools
 import streamlit as st
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.before import require_still_new
 from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.output.deliver import Delivery, deliver
 from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
@@ -32,9 +33,13 @@ _LONGEST_COMMAND = 3_000
 """Up to this many characters a request is shown inside the command; else as a file."""
 
 
-def say_no_job() -> None:
+def say_no_job(plan: DispatchPlan) -> None:
     """Say why there is nothing to deliver."""
-    st.warning("The plan has no job, so there is nothing to write.", icon=":material/warning:")
+    before = plan.equation.dispatched_before
+    why = f": {counted(before, 'job')} dispatched before" if before else ""
+    st.warning(
+        f"The plan has no job, so there is nothing to write{why}.", icon=":material/warning:"
+    )
     st.page_link(
         "pages/dispatch/jobs.py", label="See the excluded assets", icon=":material/list_alt:"
     )
@@ -172,8 +177,10 @@ def _start(session: Session, plan: DispatchPlan, name: str) -> None:
 
 
 def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> Delivery:
-    target = Target(folder_below(output_root(), name))
-    return deliver(plan, target, dispatched_by=who, progress=progress)
+    folder = folder_below(output_root(), name)
+    if plan.request.not_in:
+        require_still_new(plan.jobs, plan.request.not_in, folder, output_root())
+    return deliver(plan, Target(folder), dispatched_by=who, progress=progress)
 
 
 def _show_delivery(delivery: Delivery) -> None:
@@ -194,6 +201,8 @@ def _show_delivery(delivery: Delivery) -> None:
     )
     if delivery.record_error is not None:
         st.warning(escaped(str(delivery.record_error)), icon=":material/warning:")
+    st.caption("Next: run it, as shown below. Later, see in the history what became of it.")
+    st.page_link("pages/library/history.py", label="See the history", icon=":material/history:")
 
 
 def same_as_command(session: Session, plan: DispatchPlan) -> None:

@@ -20,6 +20,7 @@ from dispatch_core.job_model import (
     job_document,
 )
 from dispatch_core.request import Trial
+from dispatch_core.text.words import counted
 from dispatch_core.types import LARGEST_NUMBER, Balance
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
@@ -175,10 +176,18 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
         reader_check(plan)
 
 
+def why_no_job(plan: DispatchPlan) -> str:
+    """Why a plan has no job, in a sentence."""
+    before = plan.equation.dispatched_before
+    if before:
+        return f"Nothing is new: {counted(before, 'job')} dispatched before. See the excluded ones."
+    return "No job can be made: see the excluded assets."
+
+
 def job_table(session: Session, plan: DispatchPlan) -> None:
     """Show one row per job, worker by worker, and the file of the selected job."""
     if not plan.jobs:
-        st.warning("No job can be made: see the excluded assets.", icon=":material/warning:")
+        st.warning(why_no_job(plan), icon=":material/warning:")
         return
     rows = session.memo.remember_of(
         "job rows", plan, None, lambda: tuple(chain.from_iterable(plan.workers))

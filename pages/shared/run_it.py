@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -16,6 +17,8 @@ from pages.shared.widgets.messages import escaped, show_error
 
 _HERE = ""
 _LABELS = {_HERE: "this machine, to try it", **{name: one.label for name, one in ENGINES.items()}}
+_COMMAND, _S3 = "Command for one job", "Where the worker folder is copied to"
+_INPUTS = {"--command": _COMMAND, "--s3": _S3}
 _EXAMPLE = "python analyze.py {job}"
 
 
@@ -33,10 +36,17 @@ def run_it(session: Session, plan: DispatchPlan, folder: str) -> None:
     try:
         made = _handover(engine, folder, len(plan.workers), command, _more(session, engine))
     except InvalidInput as error:
-        show_error(error)
+        show_error(_in_words_of_the_page(error))
         return
     _files(made, engine)
     _lines(made, folder)
+
+
+def _in_words_of_the_page(error: InvalidInput) -> InvalidInput:
+    """The error about the inputs of this page, not about options of the command line."""
+    return InvalidInput(
+        [replace(issue, where=_INPUTS.get(issue.where, issue.where)) for issue in error.issues]
+    )
 
 
 def _choices(session: Session) -> tuple[str, str]:
@@ -52,7 +62,7 @@ def _choices(session: Session) -> tuple[str, str]:
         key=f"engine-{key}",
     )
     command = what.text_input(
-        "Command for one job", typed.job_command, placeholder=_EXAMPLE, key=f"command-{key}"
+        _COMMAND, typed.job_command, placeholder=_EXAMPLE, key=f"command-{key}"
     )
     session.keep_typed(engine=engine, job_command=command)
     return engine, command.strip()
@@ -63,7 +73,7 @@ def _more(session: Session, engine: str) -> dict[str, Any]:
     if engine != "aws-batch":
         return {}
     place = st.text_input(
-        "Where the worker folder is copied to",
+        _S3,
         session.typed.s3_folder,
         placeholder="s3://my-bucket/my-dispatch",
         key=f"s3-{session.epoch}",

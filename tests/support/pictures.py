@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.support.browser import ROOT, Server, Tab, chromium, name_folder, running_server
 
 IMAGES = ROOT / "docs" / "images"
+SHOWN_ROOT = "/srv/dispatches"
 QUERY = '{"data_description.data_level": "derived"}'
 
 
@@ -24,9 +25,11 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=chromium() or None, args=["--no-sandbox"]
         )
-        with running_server(Path(folder), {"DISPATCH_OUTPUT_ROOT": "/srv/dispatches"}) as server:
+        with running_server(Path(folder), {"DISPATCH_OUTPUT_ROOT": SHOWN_ROOT}) as server:
             go_through(open_tab(browser, server, "light"), "light")
             go_through(open_tab(browser, server, "dark"), "dark")
+        with running_server(Path(folder) / "library", {}) as server:
+            go_through_library(open_tab(browser, server, "light"), server.output_root)
         browser.close()
     total = sum(path.stat().st_size for path in IMAGES.glob("*.png"))
     print(f"{total / 1000:,.0f} kB in {IMAGES}")
@@ -43,7 +46,7 @@ def open_tab(browser: Browser, server: Server, scheme: str) -> Tab:
     return Tab(context.new_page(), server.url)
 
 
-LIGHT = {"assets", "files", "jobs"}
+LIGHT = {"assets", "files", "jobs", "history", "compare"}
 DARK = {"charts", "parameters", "deliver"}
 
 
@@ -84,6 +87,48 @@ def go_through(tab: Tab, scheme: str) -> None:
     tab.go("Deliver")
     name_folder(tab, "unit-filtering")
     take(tab, "deliver", wanted)
+
+
+def go_through_library(tab: Tab, root: Path) -> None:
+    """Write two dispatches, leave the marks of runs, and take screenshots of the library."""
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    for name in ("first-pass", "unit-filtering"):
+        tab.go("Deliver")
+        name_folder(tab, name)
+        tab.press("Write the worker folders")
+        tab.see(re.compile("^Written: "))
+    leave_marks(root / "unit-filtering", done=340, failed=5)
+    tab.go("History")
+    tab.see("5 failed")
+    name_root(tab, root)
+    take(tab, "history", LIGHT)
+
+    tab.go("Parameters")
+    tab.press("Examples")
+    tab.press("Two sets, each for every asset")
+    tab.settle()
+    tab.go("History")
+    tab.press("Compare with now")
+    tab.see("Changed")
+    take(tab, "compare", LIGHT)
+
+
+def leave_marks(folder: Path, done: int, failed: int) -> None:
+    """Leave the marks of a run beside a worker folder, as `run_worker.py` does."""
+    results = folder.with_name(f"{folder.name}.results")
+    results.mkdir()
+    names = sorted(path.stem for path in folder.rglob("*.json"))
+    for number, name in enumerate(names[: done + failed]):
+        (results / f"{name}.{'done' if number < done else 'failed'}").write_text("{}")
+
+
+def name_root(tab: Tab, root: Path) -> None:
+    """Show the output root under the name that the other screenshots have."""
+    caption = tab.page.get_by_text("The dispatches recorded in")
+    words = "(element, [old, now]) => element.innerHTML = element.innerHTML.replace(old, now)"
+    caption.evaluate(words, [str(root), SHOWN_ROOT])
 
 
 def take(tab: Tab, name: str, wanted: set[str]) -> None:

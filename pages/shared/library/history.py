@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
-
 import streamlit as st
 
-from dispatch_core.earlier.history import RESULTS, HistoryRow, Runs
-from dispatch_core.earlier.record import read_record
-from dispatch_core.engines.status import failed_names
-from dispatch_core.errors import DispatchError, InvalidInput, Issue
-from dispatch_core.request import DispatchRequest, load_request
-from dispatch_core.text.words import counted
+from dispatch_core.earlier.history import HistoryRow, Runs, read_ledger
 from dispatch_core.views.table import Columns
-from pages.shared.library.places import PLAN
-from pages.shared.library.recorded import ask_history, read_again, short_time, why_read_only
-from pages.shared.state.edits import load
+from pages.shared.library import actions
+from pages.shared.library.recorded import (
+    Rows,
+    ask_folders,
+    ask_history,
+    read_again,
+    short_time,
+    why_read_only,
+)
 from pages.shared.state.services import output_root
 from pages.shared.state.session import Session
-from pages.shared.state.steps import start_find
-from pages.shared.state.views import CHECK, COMPARE
 from pages.shared.widgets.messages import escaped, show_error
-from pages.shared.widgets.progress import watch
-from pages.shared.widgets.tables import paged_table, small_table
+from pages.shared.widgets.progress import run_again_when_done, watch
+from pages.shared.widgets.tables import SMALL, paged_table, small_table
 
 _FOLDER: dict[str, str] = {"there": "there", "changed": "changed", "gone": "gone", "unknown": ""}
 _COLUMNS: Columns = {
     "When (UTC)": lambda row: short_time(row.at),
     "Dispatch": lambda row: row.name,
     "Jobs": lambda row: row.jobs,
-    "Runs": lambda row: _runs_text(row.runs),
+    "Runs": lambda row: str(row.runs or ""),
     "Folder": lambda row: _FOLDER[row.folder],
     "By": lambda row: row.who,
     "Query": lambda row: row.problem or row.query,
 }
+_HEIGHT = 300
+"""Of a long table, in pixels: the selected dispatch is visible below it."""
+
 _FOLDER_NOTES = {
     "changed": "The worker folder has other files than the record says. Check it before it runs.",
-    "gone": "The worker folder is not there any more. The record still names its jobs, so they "
+    "gone": "The worker folder was deleted or moved. The record still names its jobs, so they "
     "count as dispatched before.",
 }
 
@@ -57,17 +56,19 @@ def history(session: Session) -> None:
     )
     watch(work, key="cancel-history")
     rows = work.result
-    if rows is None:
-        return
-    if not rows:
+    if rows:
+        _table(session, _with_folders(session, rows))
+    elif rows is not None:
         _say_none()
-        return
-    shown, event = paged_table(
-        rows, _COLUMNS, "history", on_select="rerun", selection_mode="single-row"
-    )
-    index = next(iter(event.selection.rows), 0)
-    if index < len(shown):
-        _details(session, shown[index])
+
+
+def _with_folders(session: Session, rows: Rows) -> Rows:
+    """The rows with what is in their folders, once that is read."""
+    work = ask_folders(session)
+    work.wait(0.3)
+    if not work.is_done:
+        run_again_when_done(work)
+    return work.result or rows
 
 
 def _say_none() -> None:
@@ -79,139 +80,122 @@ def _say_none() -> None:
     st.page_link("pages/plan/assets.py", label="Plan a dispatch", icon=":material/database_search:")
 
 
-def _runs_text(runs: Runs | None) -> str:
-    return "" if runs is None else str(runs)
+def _table(session: Session, rows: Rows) -> None:
+    """Show the records; the selected one stays while its row changes."""
+    shown, event = paged_table(
+        rows,
+        _COLUMNS,
+        "history",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=_HEIGHT if len(rows) > SMALL else "auto",
+        column_config={"Dispatch": st.column_config.TextColumn(width="medium")},
+    )
+    index = next(iter(event.selection.rows), -1)
+    if 0 <= index < len(shown):
+        session.keep_view(shown_record=str(shown[index].path))
+    if not shown:
+        return
+    kept = (row for row in shown if str(row.path) == session.views.shown_record)
+    _details(session, next(kept, shown[0]))
 
 
 def _details(session: Session, row: HistoryRow) -> None:
     """Show one dispatch: its numbers, query, exclusions and runs, and what can be done with it."""
     st.subheader(escaped(row.name))
-    who = f" by {row.who}" if row.who else ""
-    st.caption(
-        escaped(f"{row.status} {short_time(row.at)} UTC{who}; plan {row.fingerprint[:12]}")
-        + "  \n"
-        + escaped(row.equation)
-    )
+    st.caption("  \n".join(map(escaped, _lines(row))))
     reason = why_read_only(row)
     if reason:
         st.warning(escaped(reason), icon=":material/visibility:")
     if row.folder in _FOLDER_NOTES:
         st.warning(_FOLDER_NOTES[row.folder], icon=":material/folder_off:")
-    _show_runs(row)
+    if row.runs is not None:
+        _show_runs(row.runs)
+    failed = session.views.record_error
+    if failed is not None and failed[0] == str(row.path):
+        show_error(failed[1])
     _actions(session, row, is_usable=not reason)
     if row.query:
         st.code(row.query, language="json", wrap_lines=True)
     _exclusions(session, row)
 
 
-def _show_runs(row: HistoryRow) -> None:
-    """Show how far the runs are, if there are any."""
-    if row.runs is None or not row.jobs:
-        return
-    ended = row.runs.done + row.runs.failed
-    st.progress(min(1.0, ended / row.jobs), escaped(f"Runs: {row.runs}"))
+def _lines(row: HistoryRow) -> list[str]:
+    """When, by whom and how much, as far as the record says it."""
+    who = f" by {row.who}" if row.who else ""
+    plan = f"; plan {row.fingerprint[:12]}" if row.fingerprint else ""
+    when = f"{short_time(row.at)} UTC" if row.at else "at an unknown time"
+    return [one for one in (f"{row.status or 'recorded'} {when}{who}{plan}", row.equation) if one]
+
+
+def _show_runs(runs: Runs) -> None:
+    """Show how many jobs are done, failed and not started, as a bar of three parts."""
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.badge(f"{runs.done:,} done", color="green" if runs.done else "gray")
+    line.badge(f"{runs.failed:,} failed", color="red" if runs.failed else "gray")
+    line.badge(f"{runs.not_started:,} not started", color="gray")
+    jobs = runs.done + runs.failed + runs.not_started
+    line.progress((runs.done + runs.failed) / jobs if jobs else 0.0, width=300)
 
 
 def _actions(session: Session, row: HistoryRow, *, is_usable: bool) -> None:
     """Offer what can be done with a dispatch; what needs its request is disabled without it."""
-    failed = row.runs.failed if row.runs else 0
     line = st.container(horizontal=True)
     with line.popover("Open as the current request", disabled=not is_usable):
         st.write("It replaces the query, the files rule and the parameters of this tab.")
-        if st.button("Replace my request", type="primary", key="open-record"):
-            _open(session, row, "It is the current request now.")
-    if line.button(
+        st.button(
+            "Replace my request",
+            type="primary",
+            on_click=actions.open_request,
+            args=(session, row),
+            key="open-record",
+        )
+    line.button(
         "Dispatch only what is new",
         icon=":material/add:",
         disabled=not is_usable,
-        help="The same request on the assets of today, without the jobs of this dispatch.",
+        help="Replaces the request of this tab by the one of this dispatch, for the assets of "
+        "today, without the jobs of this dispatch.",
+        on_click=actions.open_only_new,
+        args=(session, row),
         key="only-new",
-    ):
-        _open(session, row, "Its own jobs are excluded.", not_in=str(row.path))
-    if line.button(
-        f"Dispatch only the {counted(failed, 'failed job')}" if failed else "No job failed",
+    )
+    line.button(
+        actions.failed_label(row),
         icon=":material/replay:",
-        disabled=not (is_usable and failed),
+        disabled=not (is_usable and row.runs and row.runs.failed),
+        help="Replaces the request of this tab by the one of this dispatch, for its failed jobs.",
+        on_click=actions.open_only_failed,
+        args=(session, row),
         key="only-failed",
-    ):
-        _open(session, row, "Only its failed jobs are chosen.", only_jobs=_failed(row))
-    if line.button(
+    )
+    line.button(
         "Compare with now",
         icon=":material/difference:",
         disabled=bool(row.problem),
         help="Its jobs beside those of the current plan.",
+        on_click=actions.compare_with_now,
+        args=(session, row),
         key="compare-now",
-    ):
-        session.keep_view(library_view=COMPARE, compare_old=str(row.path), compare_new=PLAN)
-        st.switch_page("pages/library/check.py")
-    if line.button(
+    )
+    line.button(
         "Check the folder",
         icon=":material/fact_check:",
         disabled=row.folder == "gone",
+        on_click=actions.check_folder,
+        args=(session, row),
         key="check-folder",
-    ):
-        session.keep_view(library_view=CHECK, checked_place=str(row.path))
-        st.switch_page("pages/library/check.py")
-
-
-def _failed(row: HistoryRow) -> tuple[str, ...]:
-    """The names of the jobs that failed."""
-    return tuple(sorted(failed_names(row.path.with_name(f"{row.name}{RESULTS}"))))
-
-
-def _open(
-    session: Session,
-    row: HistoryRow,
-    notice: str,
-    *,
-    not_in: str = "",
-    only_jobs: tuple[str, ...] | None = None,
-) -> None:
-    """Make the request of a record the current one, and find its assets again."""
-    try:
-        request = _request(row.path)
-        load(session, request)
-    except DispatchError as error:
-        show_error(error)
-        return
-    if not_in:
-        session.edit(not_in=tuple(dict.fromkeys((*request.not_in, not_in))))
-    if only_jobs is not None:
-        session.edit(only_jobs=only_jobs)
-    session.keep_view(notice=f"{row.name}: {notice}")
-    start_find(session)
-    st.switch_page("pages/plan/assets.py")
-
-
-def _request(path: Path) -> DispatchRequest:
-    try:
-        return load_request(path.read_bytes(), path.name)
-    except OSError as error:
-        what = f"it cannot be read: {error.strerror}"
-        raise InvalidInput(Issue(what, path.name, "Read the records again")) from None
+    )
 
 
 def _exclusions(session: Session, row: HistoryRow) -> None:
-    """Show which assets and jobs were excluded, by reason."""
+    """Show how many assets and jobs were excluded, by reason."""
     if row.problem:
         return
-    record = session.memo.remember(
-        "record", (row.path, row.at, row.fingerprint), lambda: read_record(row.path)
-    )
-    rows = record.get("exclusions") if record else None
-    rows = [one for one in rows if isinstance(one, dict)] if isinstance(rows, list) else []
-    if not rows:
+    key = (row.path, row.at, row.fingerprint)
+    counts = session.memo.remember("record", key, lambda: read_ledger(row.path))
+    if not counts:
         return
-    with st.expander(f"Excluded ({len(rows):,})"):
-        counts = Counter((one.get("stage"), one.get("reason"), one.get("action")) for one in rows)
-        small_table(
-            [
-                {
-                    "Rows": count,
-                    "Stage": str(stage),
-                    "Reason": str(reason).replace("_", " "),
-                    "What to do": str(action),
-                }
-                for (stage, reason, action), count in counts.most_common(50)
-            ]
-        )
+    with st.expander(f"Excluded ({sum(count for count, *_ in counts):,})"):
+        titles = ("Rows", "Stage", "Reason", "What to do")
+        small_table([dict(zip(titles, one, strict=True)) for one in counts])

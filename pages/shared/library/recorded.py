@@ -5,35 +5,47 @@ from __future__ import annotations
 from dispatch_core.connect import DEMO_LABEL
 from dispatch_core.earlier.history import HistoryRow, read_history
 from dispatch_core.errors import DispatchError
-from dispatch_core.types import Progress
 from pages.shared.state.services import current_settings, executor, open_sources, output_root
 from pages.shared.state.session import Session
 from pages.shared.state.work import Work, start_work
 
+Rows = tuple[HistoryRow, ...]
 
-def ask_history(session: Session) -> Work[tuple[HistoryRow, ...]]:
-    """The records below the output root, read once for each visit of a page."""
+
+def ask_history(session: Session) -> Work[Rows]:
+    """The records in the output root, read once for each visit of a page; no folder is listed."""
     key = (output_root(), session.epoch)  # each visit of a page has an epoch of its own
     work = session.work.history
     if work is None or work.key != key:
-        work = start_work(executor(), key, _read)
-        session.keep_work(history=work)
+        work = start_work(executor(), key, lambda _: _read(looks_inside=False))
+        session.keep_work(history=work, folders=None)
+    return work
+
+
+def ask_folders(session: Session) -> Work[Rows]:
+    """The same records, with what is in their folders: 1,000 folders take some seconds."""
+    key = (output_root(), session.epoch)
+    work = session.work.folders
+    if work is None or work.key != key:
+        work = start_work(executor(), key, lambda _: _read(looks_inside=True))
+        session.keep_work(folders=work)
     return work
 
 
 def read_again(session: Session) -> None:
     """Forget the records, so that they are read again."""
-    session.keep_work(history=None)
+    session.keep_work(history=None, folders=None)
 
 
-def _read(progress: Progress) -> tuple[HistoryRow, ...]:
+def _read(*, looks_inside: bool) -> Rows:
     root = output_root()
-    return read_history(root) if root.is_dir() else ()
+    return read_history(root, looks_inside=looks_inside) if root.is_dir() else ()
 
 
 def title_of(row: HistoryRow) -> str:
     """A dispatch in one line: its name, when, and how many jobs."""
-    return f"{row.name} ({short_time(row.at)}, {row.jobs:,} jobs)"
+    jobs = "its record cannot be read" if row.problem else f"{row.jobs:,} jobs"
+    return f"{row.name} ({short_time(row.at)}, {jobs})"
 
 
 def short_time(text: str) -> str:
@@ -46,13 +58,13 @@ def why_read_only(row: HistoryRow) -> str:
     if row.problem:
         return f"This record is shown only: {row.problem}."
     try:
-        sources = open_sources(current_settings())
+        here = open_sources(current_settings()).metadata.label
     except DispatchError as error:
         return str(error)
-    here = sources.metadata.label
     if row.source == here or both_are_demos(row.source, here):
         return ""
-    return f"This record is shown only: its source is {row.source}, and the app reads {here}."
+    named = row.source or "not recorded"
+    return f"This record is shown only: its source is {named}, and the app reads {here}."
 
 
 def both_are_demos(source: str, other: str) -> bool:

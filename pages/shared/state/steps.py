@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.before import stamp_of
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets
 from dispatch_core.locate import AssetFiles, Located
@@ -191,6 +192,20 @@ def start_find(session: Session) -> None:
         last_found=result_of(work) or session.work.last_found,
         found=start_work(executor(), key, lambda progress: steps.find(source, progress)),
     )
+
+
+def find_again(session: Session) -> None:
+    """Find the assets as they are now, also if the request was found before."""
+    last = result_of(session.work.found) or session.work.last_found
+    session.keep_work(found=None, last_found=last, steps=session.work.steps.without_found())
+    start_find(session)
+
+
+def read_before_again(session: Session) -> None:
+    """Forget the earlier dispatches if there are others now; the next plan reads them."""
+    steps = session.work.steps
+    if steps.before is not None and steps.before.stamp != stamp_of(steps.request.not_in):
+        session.keep_work(steps=steps.without_before())
 
 
 def start_locate(session: Session) -> None:

@@ -76,6 +76,14 @@ def _start_over() -> None:
     kept_sessions().forget(former)
 
 
+def go_where_asked(session: Session) -> None:
+    """Switch to the page that a callback chose, which cannot switch pages itself."""
+    page = session.views.go_to
+    if page:
+        session.keep_view(go_to="")
+        st.switch_page(page)
+
+
 def open_session() -> Session:
     """The session of this browser tab, which `begin_session` made."""
     session: Session = st.session_state[_SESSION]

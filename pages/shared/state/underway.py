@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from dispatch_core.earlier.before import Before
+from dispatch_core.earlier.before import BeforeCount
 from dispatch_core.earlier.compare import Compared
 from dispatch_core.earlier.faults import Checked
 from dispatch_core.earlier.history import HistoryRow
@@ -49,7 +49,8 @@ class UnderWay:
     explain: Work[Explanation] | None = None
     why: Work[tuple[WhyNot, ...]] | None = None
     history: Work[tuple[HistoryRow, ...]] | None = None
-    before: Work[Before] | None = None
+    folders: Work[tuple[HistoryRow, ...]] | None = None
+    before: Work[BeforeCount] | None = None
     compared: Work[Compared] | None = None
     checked: Work[Checked] | None = None
     last_found: FoundAssets | None = None
@@ -57,12 +58,15 @@ class UnderWay:
 
     @property
     def weight(self) -> int:
-        """About how many rows the results have: assets, files and jobs."""
-        plan = (result_of(self.plan) or self.steps).plan
+        """About how many rows the results have: assets, files, jobs, names and faults."""
+        steps = result_of(self.plan) or self.steps
+        plan, checked = steps.plan, result_of(self.checked)
         return (
             sum(len(one.assets) for one in (result_of(self.found), self.last_found) if one)
             + sum(len(one.located) for one in (result_of(self.listed), self.last_listed) if one)
             + (len(plan.jobs) if plan else 0)
+            + (len(steps.before.names) if steps.before else 0)
+            + (len(checked.faults) if checked else 0)
             + sum(side.jobs for one in (result_of(self.compared),) if one for side in one.sides)
         )
 

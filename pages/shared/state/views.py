@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dispatch_core.errors import DispatchError
 from dispatch_core.views.columns import STANDARD
 from dispatch_core.views.table import TableView
 
@@ -35,8 +36,16 @@ class Views:
         Search, order and page of each table, by the key of the table.
     seen
         Fingerprint and equation of the plan that the user saw last.
+    go_to
+        The page to which a callback goes, in the next run: it cannot switch pages itself.
+    shown_record
+        The path of the record whose details the page History shows.
+    record_error
+        The path of a record, and why its request could not be used.
     compare_old, compare_new, checked_place
         The dispatches that are compared and checked: a path, or a name of `places`.
+    shows_same
+        Whether the jobs that both dispatches have are listed too.
     """
 
     page: str = ""
@@ -50,7 +59,11 @@ class Views:
     chosen_set: int = 0
     tables: Mapping[str, TableView] = field(default_factory=dict)
     seen: tuple[str, str] | None = None
+    go_to: str = ""
     library_view: str = COMPARE
+    shown_record: str = ""
+    record_error: tuple[str, DispatchError] | None = None
     compare_old: str = ""
     compare_new: str = ""
     checked_place: str = ""
+    shows_same: bool = False

@@ -88,5 +88,11 @@ def _say_it_is_planned(session: Session) -> None:
             args=(session,),
             key="plan-again",
         )
+        if session.request.not_in:
+            st.page_link(
+                "pages/dispatch/jobs.py",
+                label="Change which earlier dispatches are excluded",
+                icon=":material/history:",
+            )
     elif work is not None:
         st.info("The jobs are being assembled.", icon=":material/hourglass_top:")
