@@ -24,6 +24,10 @@ PAGES = {
         st.Page("pages/dispatch/jobs.py", title="Jobs", icon=":material/list_alt:"),
         st.Page("pages/dispatch/deliver.py", title="Deliver", icon=":material/outbox:"),
     ],
+    "Library": [
+        st.Page("pages/library/history.py", title="History", icon=":material/history:"),
+        st.Page("pages/library/check.py", title="Compare and check", icon=":material/fact_check:"),
+    ],
 }
 
 page = st.navigation(PAGES)

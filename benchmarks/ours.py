@@ -116,6 +116,29 @@ def processed(task: Task) -> Callable[[], dict[str, Any]]:
     return work
 
 
+def before(task: Task) -> Callable[[], dict[str, Any]]:
+    """Exclude from `count` jobs those of an earlier dispatch, which has every other one."""
+    from dispatch_core.dispatch_plan import remaining_jobs
+    from dispatch_core.earlier.before import Before
+    from dispatch_core.jobs import LocatedGroup, build_jobs
+    from dispatch_core.request import make_request
+    from dispatch_core.types import DataAsset, LocatedAsset
+
+    places = [f"s3://example-bucket/behavior_{number:07}" for number in range(task["count"])]
+    groups = [LocatedGroup((LocatedAsset(DataAsset(one, one, one)),)) for one in places]
+    built = build_jobs(groups, (), split_files=True)
+    others = (f"{number:036}" for number in range(task["count"] // 2))
+    names = dict.fromkeys((job.name for job in built.jobs[::2]), "dispatched before")
+    earlier = Before({**names, **dict.fromkeys(others, "dispatched before")}, {}, 1)
+    request = make_request(query={})
+
+    def work() -> dict[str, Any]:
+        found = remaining_jobs(built, request, earlier)
+        return {"new": len(found.jobs), "before": len(found.exclusions)}
+
+    return work
+
+
 class ResultsInMemory:
     """Results that answer from a dictionary: one for each place, every other with a slash."""
 
@@ -269,6 +292,7 @@ if __name__ == "__main__":
         boto3_pages,
         plan,
         processed,
+        before,
         stream_only,
         raw_files,
         our_folder,

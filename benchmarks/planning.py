@@ -28,8 +28,9 @@ def planning(form: Form) -> Report:
         Figure(f"query to plan, {many:,} assets: peak", wide.megabytes, " MB", 600, at_most=True),
     )
     columns = ("embedded demo", "matched", "jobs", "query to plan", "peak")
-    table, figure = _processed(many)
-    return Report((Table("Planning", columns, rows), table), (*figures, figure))
+    (processed, cpu), (before, quick) = _processed(many), _before(many)
+    tables = (Table("Planning", columns, rows), processed, before)
+    return Report(tables, (*figures, cpu, quick))
 
 
 def _processed(count: int) -> tuple[Table, Figure]:
@@ -41,6 +42,16 @@ def _processed(count: int) -> tuple[Table, Figure]:
     columns = ("already processed, results in memory", "found", "requests", "CPU")
     figure = Figure(f"already processed, {name}: CPU", one.cpu, " s", 10, at_most=True)
     return Table("Already processed", columns, (row,)), figure
+
+
+def _before(count: int) -> tuple[Table, Figure]:
+    """Exclude every other job, by the names of an earlier dispatch with as many jobs."""
+    one = measure("benchmarks.ours", "before", {"count": count})
+    name = f"{count:,} jobs, {count:,} names"
+    row = (name, f"{one.result['before']:,}", f"{one.result['new']:,}", f"{one.cpu:.2f} s")
+    columns = ("dispatched before", "excluded", "new", "CPU")
+    figure = Figure(f"dispatched before, {name}: CPU", one.cpu, " s", 1, at_most=True)
+    return Table("Dispatched before", columns, (row,)), figure
 
 
 def plan(assets: int, sets: int) -> Measurement:

@@ -6,6 +6,7 @@ Both are thin: `notebook_arguments` reads what is given, the pipeline is `plan_d
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -27,13 +28,15 @@ from dispatch_core.connect import (
     require_chosen_demo,
     settings_from,
 )
-from dispatch_core.dispatch import checked_progress, plan_dispatch
+from dispatch_core.dispatch import checked_progress, plan_dispatch, with_drift
 from dispatch_core.dispatch_plan import DispatchPlan, Equation
+from dispatch_core.earlier.drift import Drift, Recorded, read_recorded
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.notebook_arguments import (
     OPTIONS,
     OWN_ARGUMENTS,
+    as_json,
     in_notebook_words,
     output_path,
     read_all,
@@ -81,6 +84,11 @@ class Plan:
     def warnings(self) -> tuple[str, ...]:
         """The warnings: what may be unintended."""
         return tuple(map(str, self._planned.warnings))
+
+    @property
+    def drift(self) -> Drift | None:
+        """What drifted since the record that the plan replays; None if it replays none."""
+        return self._planned.drift
 
     @property
     def jobs(self) -> Rows[JobRow]:
@@ -190,7 +198,19 @@ def plan(
         results = _opened_results(source, settings, made)
         with cluster or nullcontext():
             planned = plan_dispatch(made, records, lister, report, cluster, results)
-        return Plan(planned, local_inputs(settings))
+        return Plan(with_drift(planned, _recorded(request)), local_inputs(settings))
+
+
+def _recorded(request: object) -> Recorded | None:
+    """The dispatch of the record that `request` is, or is the path of; None for any other."""
+    if isinstance(request, dict):
+        return read_recorded(json.dumps(as_json(request, "request")).encode(), "request")
+    if isinstance(request, str) and request.lstrip().startswith("{"):
+        return read_recorded(request.encode(), "request")
+    if not isinstance(request, str | os.PathLike):
+        return None
+    path = Path(request)
+    return read_recorded(path.read_bytes(), path.name, path)
 
 
 def _settings(source: object, buckets: object) -> SourceSettings:

@@ -25,8 +25,9 @@ from dispatch_core.connect import (
     settings_from,
     unwanted_demo,
 )
-from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results
+from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results, with_drift
 from dispatch_core.dispatch_plan import DispatchPlan, empty_fields
+from dispatch_core.earlier.drift import Recorded, read_recorded
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
 from dispatch_core.input_folder.parameters import read_parameters
@@ -52,6 +53,7 @@ from dispatch_core.request import (
     override_request,
 )
 from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.job_names import read_job_names
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Filter, Pipeline
@@ -85,7 +87,8 @@ def _run(given: argparse.Namespace) -> int:
     if cluster is not None:
         print(f"cluster: {cluster.address}", flush=True)
     files = _input_files(given)
-    request = _request(given, files)
+    saved, recorded = _saved(given)
+    request = _request(given, files, saved)
     results = open_results(settings, is_asked=request.skip_processed not in (None, "no"))
     require_results(request, results)
     if results is not None and request.skip_processed != "no":
@@ -94,7 +97,9 @@ def _run(given: argparse.Namespace) -> int:
         _print_unchecked(given, request, settings)
     target = _outputs(given, (*_inputs(given), *files.read, *local_inputs(settings)))
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
-        plan = plan_dispatch(request, source, lister, progress, cluster, results)
+        outputs = _own_outputs(given, target)
+        plan = plan_dispatch(request, source, lister, progress, cluster, results, outputs)
+    plan = with_drift(plan, recorded)
     print_plan(plan, whole=bool(given.plan))
     if given.print_request:
         print(request_line(plan))
@@ -149,7 +154,9 @@ def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
         is_missing = any(row.reason.family != "requested" for row in plan.exclusions)
         is_failing = plan.request.on_missing == "fail" and is_missing
         has_folder = given.output_directory or not given.zip
-        if given.when_nothing != "marker" or is_failing or not has_folder:
+        # a list of which nothing is found is a mistake, unlike a query without new assets
+        is_wrong_list = plan.request.asset_rows is not None and not plan.found.matched
+        if given.when_nothing != "marker" or is_failing or is_wrong_list or not has_folder:
             raise
         print(one_line(f"warning: nothing to do: {error.issues[0].what}"))
         return True
@@ -160,6 +167,17 @@ def _records(given: argparse.Namespace, target: Target) -> Iterator[Path]:
     """The files that may be the record of an earlier dispatch."""
     named = (_file_name(given.request), target.record_file)
     yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
+
+
+def _own_outputs(given: argparse.Namespace, target: Target) -> Iterator[str | Path]:
+    """What does not count as an earlier dispatch: the outputs, and the record to replay.
+
+    With another ``--not_in`` the record is an earlier dispatch like any other.
+    """
+    outputs = [target.folder, target.archive, target.record_file]
+    if not given.not_in:
+        outputs.append(given.request)
+    yield from (one for one in outputs if one and one != STANDARD_OUTPUT)
 
 
 def _settings(given: argparse.Namespace) -> SourceSettings:
@@ -228,15 +246,26 @@ def _print_input_files(given: argparse.Namespace, files: InputFiles) -> None:
         print(one_line(f"warning: not read: {first_names(rest)}"))
 
 
-def _request(given: argparse.Namespace, files: InputFiles) -> DispatchRequest:
-    """The request of the command line, based on a saved one if --request names it."""
-    base = load_request(*_saved_request(given.request)) if given.request else DispatchRequest()
+def _saved(given: argparse.Namespace) -> tuple[DispatchRequest, Recorded | None]:
+    """The request to start from, and the dispatch whose record has it; by default empty."""
+    if not given.request:
+        return DispatchRequest(), None
+    data, name = _saved_request(given.request)
+    file = _file_name(given.request)
+    return load_request(data, name), read_recorded(data, name, Path(file) if file else None)
+
+
+def _request(
+    given: argparse.Namespace, files: InputFiles, saved: DispatchRequest
+) -> DispatchRequest:
+    """The request of the command line, which changes a saved one."""
     changes = _given_fields(given)
-    changes |= _chosen_trial(given, base.trial)
+    changes |= _chosen_trial(given, saved.trial)
     changes |= _chosen_assets(given, files.asset_list)
     changes |= _chosen_parameters(given, files.parameters)
     changes |= _chosen_code(given)
-    return override_request(base, **changes)
+    changes |= _chosen_jobs(given)
+    return override_request(saved, **changes)
 
 
 def _saved_request(text: str) -> tuple[str | bytes, str]:
@@ -298,6 +327,17 @@ def _chosen_code(given: argparse.Namespace) -> dict[str, Any]:
     if _is_json(text):
         return {"analysis_code": load_json(text, option)}
     return {"analysis_code": load_json(_read(text, option), _shown_name(text, option))}
+
+
+def _chosen_jobs(given: argparse.Namespace) -> dict[str, Any]:
+    """The names of the jobs to dispatch, in the file that the option names."""
+    path, option = given.only_jobs, "--only_jobs"
+    if not path:
+        return {}
+    if path == given.request == STANDARD_OUTPUT:
+        what = "standard input is already that of --request"
+        raise InvalidInput(Issue(what, option, "Give a file for one of them"))
+    return {"only_jobs": read_job_names(_read(path, option), _shown_name(path, option))}
 
 
 def _is_json(text: str) -> bool:
@@ -385,7 +425,8 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
     """The files that options name; those of the input folder and of the sources come on top."""
-    named = [_file_name(given.request), given.parameters_schema, _file_name(given.analysis_code)]
+    named = [_file_name(given.request), given.parameters_schema, given.only_jobs]
+    named.append(_file_name(given.analysis_code))
     if not given.use_data_asset_csv and given.docdb_query:
         named.append(_file_name(given.docdb_query.strip()))
     yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)

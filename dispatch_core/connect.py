@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DEMO, S3 = "demo", "s3"
 _HOST = option_of("docdb_host").variable
 DEMO_ASSETS = 2_400
+DEMO_LABEL = "embedded demo"
+"""How the label of each source of the demo begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,7 @@ def _demo_source(settings: SourceSettings) -> MetadataSource:
     return GatewaySource(
         "demo.invalid",
         adapter=GatewayAdapter(gateway),
-        label=f"embedded demo, {len(catalogue.records):,} generated assets"
+        label=f"{DEMO_LABEL}, {len(catalogue.records):,} generated assets"
         " (set DOCDB_HOST for a real database)",
     )
 
@@ -246,7 +248,7 @@ def _demo_results(settings: SourceSettings) -> MetadataSource:
         database=DATABASE,
         collection=COLLECTION,
         adapter=GatewayAdapter(gateway),
-        label=f"embedded demo, {len(records):,} generated results",
+        label=f"{DEMO_LABEL}, {len(records):,} generated results",
     )
 
 

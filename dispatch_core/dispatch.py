@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from inspect import signature
+from pathlib import Path
 from typing import cast
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.drift import Recorded, drift_since
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound, ServiceError
 from dispatch_core.field_issues import shown
 from dispatch_core.listing.executor import ListingExecutor
@@ -27,6 +30,7 @@ def plan_dispatch(
     progress: Progress | None = None,
     executor: ListingExecutor | None = None,
     results: MetadataSource | None = None,
+    outputs: Iterable[str | Path] = (),
 ) -> DispatchPlan:
     """The plan of `request` on these sources; nothing is written.
 
@@ -38,6 +42,9 @@ def plan_dispatch(
         Where files are listed; threads of this process unless given.
     results
         The records of processed jobs; without them no job is known to be processed.
+    outputs
+        This dispatch itself: where it is written, and the record that it repeats. They do
+        not count as earlier dispatches.
 
     Raises
     ------
@@ -52,13 +59,21 @@ def plan_dispatch(
     require_results(request, results)
     if steps.error is not None:
         raise steps.error
+    before = steps.read_before(outputs, progress=progress) if steps.needs_before else None
     steps = steps.with_found(steps.find(source, progress))
     if steps.located is None:
         steps = steps.with_listed(steps.list_files(lister, progress, executor))
+    if before is not None:
+        steps = steps.with_before(before)
     if results is not None and request.skip_processed != "no":
         steps = steps.with_built(steps.build())
         steps = steps.with_processed(steps.check(checked_source(results), progress))
     return steps.assemble(lister.label)
+
+
+def with_drift(plan: DispatchPlan, recorded: Recorded | None) -> DispatchPlan:
+    """`plan` with what drifted since the recorded dispatch, if there is one."""
+    return plan if recorded is None else replace(plan, drift=drift_since(recorded, plan))
 
 
 def require_results(request: DispatchRequest, results: object) -> None:
@@ -113,13 +128,13 @@ def require_jobs(plan: DispatchPlan) -> None:
         raise NothingFound(Issue("no asset matches the query", f"source {plan.source}", action))
     if not plan.jobs:
         families = {row.reason.family for row in plan.exclusions} - {"requested"}
-        if plan.equation.processed and not families:
-            what = f"every job is already processed ({counted(plan.equation.processed, 'job')})"
-            action = "Nothing was written; --skip_processed=report dispatches them again"
-            raise NothingFound(Issue(what, "skip_processed", action))
+        if "service" not in families and (issue := _why_none_remains(plan)) is not None:
+            raise NothingFound(issue)
         error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
-        matched = counted(plan.found.matched, "matched asset")
-        what = f"no job can be made from {matched} ({_counts(plan.exclusions)})"
+        made_from = counted(plan.found.matched, "matched asset")
+        what = f"no job can be made from {made_from} ({_counts(plan.exclusions)})"
+        if not plan.found.matched:
+            what = f"no id of the list is found ({_counts(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
         raise error(Issue(what, f"source {plan.source}", action))
     missing = [row for row in plan.exclusions if row.reason.family != "requested"]
@@ -128,6 +143,27 @@ def require_jobs(plan: DispatchPlan) -> None:
         what = f"{len(missing):,} are excluded ({_counts(missing)}), first: {first.name}"
         action = f"{first.action}; or set --on_missing=report. Nothing was written"
         raise NothingFound(Issue(f"{what}: {first.message}", "--on_missing=fail", action))
+
+
+def _why_none_remains(plan: DispatchPlan) -> Issue | None:
+    """Why each job of a plan is excluded although jobs could be made; None if none could."""
+    equation, names = plan.equation, plan.request.only_jobs
+    every = "every chosen job" if equation.not_chosen else "every job"
+    before = f"dispatched before ({counted(equation.dispatched_before, 'job')})"
+    processed = f"already processed ({counted(equation.processed, 'job')})"
+    if equation.dispatched_before and equation.processed:
+        what = f"{every} was {before} or is {processed}"
+        return Issue(what, "not_in, skip_processed", "Nothing was written")
+    if equation.dispatched_before:
+        return Issue(f"{every} was {before}", "not_in", "Nothing was written")
+    if equation.processed:
+        action = "Nothing was written; --skip_processed=report dispatches them again"
+        return Issue(f"{every} is {processed}", "skip_processed", action)
+    if equation.not_chosen and names is not None:
+        jobs = counted(equation.not_chosen, "job")
+        what = f"none of {jobs} has a name in only_jobs ({counted(len(names), 'name')})"
+        return Issue(what, "only_jobs", "Nothing was written")
+    return None
 
 
 def _counts(exclusions: Sequence[Exclusion]) -> str:

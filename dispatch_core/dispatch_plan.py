@@ -10,10 +10,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from dispatch_core.balance.assign import assign_jobs
+from dispatch_core.balance.sizes import is_any_size_known
+from dispatch_core.balance.spread import Spread, spread_of
 from dispatch_core.choose import Chosen
+from dispatch_core.earlier.before import Before
+from dispatch_core.earlier.drift import Drift
 from dispatch_core.find import FoundAssets
 from dispatch_core.grouping import Grouped
 from dispatch_core.job_model import Job, query_for_jobs
@@ -21,9 +26,11 @@ from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import (
     BuiltJobs,
     KeptJobs,
-    assign_workers,
+    Workers,
     build_jobs,
     cap_jobs,
+    choose_jobs,
+    exclude_before,
     exclude_processed,
     locate_groups,
 )
@@ -32,21 +39,25 @@ from dispatch_core.language.paths import value_at
 from dispatch_core.locate import Located
 from dispatch_core.options import DEFAULT_WORKERS
 from dispatch_core.parameter_sets.document import ParameterSets
-from dispatch_core.processed.judge import Processed, job_names
+from dispatch_core.processed.judge import Processed
 from dispatch_core.request import CheckedRequest, DispatchRequest
+from dispatch_core.text.job_names import job_name, job_names
+from dispatch_core.text.nearest import nearest_of
 from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, Notice, Reason
+
+_NAMED = 3
+"""Up to this many unknown names are quoted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
     """The job equation: assets, inputs, parameter sets, excluded, jobs, workers.
 
-    ``jobs`` is ``inputs`` times ``sets`` (1 without parameter sets), minus repeats, jobs
-    that are excluded because they are already processed, and jobs over the cap. An input is
+    ``jobs`` is ``inputs`` times ``sets`` (1 without parameter sets), minus repeats, and minus
+    jobs that are not chosen, dispatched before, already processed, or over the cap. An input is
     a file if files are split, else an asset or a group. ``excluded`` counts the rows of the
-    ledger: those of assets, and others (ids that match no asset, repeated rows, repeated
-    jobs, processed jobs and jobs over the cap).
+    ledger: those of assets, and others (ids that match no asset, repeated rows, and jobs).
     """
 
     matched: int
@@ -55,12 +66,24 @@ class Equation:
     input_kind: str
     sets: int
     excluded: int
+    not_chosen: int
+    dispatched_before: int
     processed: int
     capped: int
     jobs: int
     workers: int
     smallest: int
     largest: int
+
+    @property
+    def cuts(self) -> tuple[tuple[str, int], ...]:
+        """Why jobs are excluded, and how many, in the order in which that is decided."""
+        return (
+            ("not chosen", self.not_chosen),
+            ("dispatched before", self.dispatched_before),
+            ("already processed", self.processed),
+            ("over the cap", self.capped),
+        )
 
     @property
     def excluded_assets(self) -> int:
@@ -79,8 +102,7 @@ class Equation:
         size = counted(self.smallest, "job")
         if self.largest != self.smallest:
             size = f"{self.smallest:,} to {counted(self.largest, 'job')}"
-        cut = f" - {self.processed:,} already processed" if self.processed else ""
-        cut += f" - {self.capped:,} over the cap" if self.capped else ""
+        cut = "".join(f" - {count:,} {why}" for why, count in self.cuts if count)
         return (
             f"{counted(self.matched, 'asset')} matched, {self.assets:,} usable -> "
             f"{counted(self.inputs, self.input_kind)} x {counted(self.sets, 'parameter set')}"
@@ -93,9 +115,10 @@ class Equation:
 class DispatchPlan:
     """Exactly what will be written, and every excluded asset with the reason.
 
-    ``workers`` are ranges of indices into ``jobs``; worker n is folder n. ``processed`` is
-    None if no results were read; ``processed_jobs`` are those that it found, whether or not
-    they are dispatched again.
+    ``workers`` are indices into ``jobs``, ascending within a worker; worker n is folder n.
+    ``processed`` is None if no results were read; ``processed_jobs`` are those that it found,
+    whether or not they are dispatched again. ``drift`` compares the plan with the record that
+    it replays.
     """
 
     request: DispatchRequest
@@ -107,7 +130,7 @@ class DispatchPlan:
     asset_count: int
     input_count: int
     jobs: tuple[Job, ...]
-    workers: tuple[range, ...]
+    workers: Workers
     exclusions: tuple[Exclusion, ...]
     capped: int
     warnings: tuple[Notice, ...]
@@ -115,11 +138,13 @@ class DispatchPlan:
     fingerprint: str
     processed: Processed | None = None
     processed_jobs: tuple[Job, ...] = ()
+    drift: Drift | None = field(default=None, compare=False)
 
     @property
     def equation(self) -> Equation:
         """The numbers of the plan."""
         sizes = [len(worker) for worker in self.workers]
+        reasons = Counter(row.reason for row in self.exclusions)
         return Equation(
             matched=self.found.matched,
             assets=self.asset_count,
@@ -127,7 +152,9 @@ class DispatchPlan:
             input_kind=_input_kind(self.request),
             sets=len(self.parameter_sets.sets) or 1,
             excluded=len(self.exclusions),
-            processed=sum(row.reason is Reason.ALREADY_PROCESSED for row in self.exclusions),
+            not_chosen=reasons[Reason.NOT_CHOSEN],
+            dispatched_before=reasons[Reason.DISPATCHED_BEFORE],
+            processed=reasons[Reason.ALREADY_PROCESSED],
             capped=self.capped,
             jobs=len(self.jobs),
             workers=len(sizes),
@@ -143,10 +170,25 @@ class DispatchPlan:
     def files(self) -> Iterator[tuple[str, bytes]]:
         """(``worker/name.json``, bytes) of each job, worker by worker; the one stream."""
         texts = JobTexts(self.request.job_format, self.query_text, self.code_parameters)
+        for number, job in self.assigned_jobs():
+            yield f"{number}/{job.name}.json", texts.bytes_of(job)
+
+    def assigned_jobs(self) -> Iterator[tuple[int, Job]]:
+        """(worker, job) of each job, worker by worker: the order in which they are written."""
         for number, worker in enumerate(self.workers):
             for index in worker:
-                job = self.jobs[index]
-                yield f"{number}/{job.name}.json", texts.bytes_of(job)
+                yield number, self.jobs[index]
+
+    def spread(self) -> Spread:
+        """The bytes of the files of each worker, and those if balanced by the other rule."""
+        return spread_of(self.jobs, self.workers, self.request)
+
+    def balance_lines(self) -> Iterator[str]:
+        """What a balance by size achieves, in words; nothing if the jobs are balanced by count."""
+        spread = self.spread() if self.request.balance == "size" else None
+        if spread is not None and spread.is_known:
+            yield f"workers: {spread.text()}"
+            yield from (f"workers: {note}" for note in spread.notes())
 
 
 def assemble_plan(
@@ -156,21 +198,19 @@ def assemble_plan(
     located: Located,
     chosen: Chosen,
     built: BuiltJobs,
+    before: Before | None,
     processed: Processed | None,
     buckets: str,
 ) -> DispatchPlan:
     """The plan of what was found, located, chosen and built: workers, ledger, fingerprint."""
     request = checked.request
-    fresh = exclude_processed(built.jobs, _skipped(request, processed))
+    remaining = remaining_jobs(built, request, before)
+    fresh = exclude_processed(remaining.jobs, _skipped(request, processed))
     capped = cap_jobs(fresh.jobs, request.max_number_of_tasks_dispatched)
     cut = len(fresh.jobs) - len(capped.jobs)
-    workers = assign_workers(
-        len(capped.jobs),
-        num_parallel_workers=request.num_parallel_workers,
-        tasks_per_job=request.tasks_per_job,
-    )
+    workers = assign_jobs(capped.jobs, request)
     text = None if checked.query is None else query_for_jobs(checked.query.text)
-    steps = (found, grouped, located, chosen, built, fresh, capped)
+    steps = (found, grouped, located, chosen, built, remaining, fresh, capped)
     return DispatchPlan(
         request=request,
         source=found.source,
@@ -186,7 +226,10 @@ def assemble_plan(
         capped=cut,
         warnings=(
             *map(Notice, _warnings(checked, found, grouped, located)),
+            *map(Notice, _unknown_jobs(request, built)),
+            *map(Notice, before.notes if before else ()),
             *map(Notice, _processed_warnings(request, processed, built, fresh)),
+            *map(Notice, _balance_warnings(request, capped.jobs)),
             *_cap_notice(cut, request.max_number_of_tasks_dispatched),
         ),
         query_text=text,
@@ -202,6 +245,31 @@ def build_all(checked: CheckedRequest, grouped: Grouped, chosen: Chosen) -> Buil
     groups = locate_groups(grouped.groups, by_id)
     split = checked.request.is_split
     return build_jobs(groups, checked.parameter_sets.merged, split_files=split)
+
+
+def remaining_jobs(built: BuiltJobs, request: DispatchRequest, before: Before | None) -> KeptJobs:
+    """The jobs that `request` names, all if it names none, and that no earlier dispatch has."""
+    chosen = KeptJobs(built.jobs)
+    if request.only_jobs is not None:
+        chosen = choose_jobs(built.jobs, job_names(request.only_jobs))
+    fresh = exclude_before(chosen.jobs, before.found(chosen.jobs) if before else {})
+    return KeptJobs(fresh.jobs, (*chosen.exclusions, *fresh.exclusions))
+
+
+def _unknown_jobs(request: DispatchRequest, built: BuiltJobs) -> Iterator[str]:
+    """A warning about names in ``only_jobs`` that no job has, with the nearest names."""
+    held = {job.name for job in built.jobs}
+    unknown = [name for name in map(job_name, request.only_jobs or ()) if name not in held]
+    if not unknown:
+        return
+    near = nearest_of(unknown[:_NAMED], held)
+    first = ", ".join(
+        f"{one!r} (nearest: {near[one].texts[0]})" if one in near else repr(one)
+        for one in unknown[:_NAMED]
+    )
+    more = ", ..." if len(unknown) > _NAMED else ""
+    names = counted(len(unknown), "name")
+    yield f"only_jobs has {names} that no job of this plan has: {first}{more}"
 
 
 def _skipped(request: DispatchRequest, processed: Processed | None) -> dict[str, str]:
@@ -266,7 +334,7 @@ def _input_kind(request: DispatchRequest) -> str:
 
 
 def _fingerprint(
-    checked: CheckedRequest, text: str | None, jobs: tuple[Job, ...], workers: tuple[range, ...]
+    checked: CheckedRequest, text: str | None, jobs: tuple[Job, ...], workers: Workers
 ) -> str:
     digest = hashlib.sha256(f"{checked.request.job_format}\n{text}\n".encode())
     code = code_parameters(checked.request, checked.parameter_sets)
@@ -322,6 +390,15 @@ def empty_fields(paths: Iterable[str], assets: Sequence[DataAsset]) -> Iterator[
         values = (value_at(asset.fields, path) for asset in assets)
         if assets and all(value is MISSING or value in (None, []) for value in values):
             yield path
+
+
+def _balance_warnings(request: DispatchRequest, jobs: tuple[Job, ...]) -> Iterator[str]:
+    if request.balance != "size" or not jobs or is_any_size_known(jobs):
+        return
+    if request.file_extension:
+        yield "balance=size does nothing: no file has a known size (directory stores have none)"
+    else:
+        yield "balance=size does nothing without file_extension"
 
 
 def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:

@@ -26,6 +26,8 @@ _EXPECTED = {
     "analysis_code": ("an object", 'Give an object, such as {"url": "https://...", "name": "..."}'),
     "analysis_code.parameters": ("an object of labels and texts", 'Give {"label": "value"}'),
     "analysis_code.input_urls": ("a list of urls", 'Give a list such as ["s3://bucket/asset"]'),
+    "not_in": ("a list of paths", 'Give a list such as ["dispatches"]'),
+    "only_jobs": ("a list of job names", "Give the names of jobs as text"),
     "run_anyway": ("a list of job names", "Give the names of jobs as text"),
     "version": ("a version of this layout", "Give 1, or read it with a newer job-dispatch"),
 }
@@ -35,6 +37,8 @@ _ITEMS = {
     "paths": "a field path",
     "asset_rows": "an asset row",
     "excluded": "a record id",
+    "not_in": "the path of an earlier dispatch",
+    "only_jobs": "a job name",
     "run_anyway": "a job name",
 }
 """Field, or kind of field -> what each item of its list should be."""

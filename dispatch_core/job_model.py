@@ -96,25 +96,34 @@ def _canonical_parts(
     return before, after
 
 
-def document_name(document: Mapping[str, Any], parameters: Any) -> str | None:
-    """The name of the job that a job file contains, with its merged `parameters`.
+def document_name(document: Mapping[str, Any], parameters_text: str) -> str | None:
+    """The name of the job that a job file contains, with the text of its merged parameters.
 
     None if the file lacks a key that the name covers.
     """
     if not document.keys() >= _NAMED_KEYS:
         return None
-    named: dict[str, Any] = {key: document[key] for key in _NAMED_KEYS}
+    texts = {key: _value_text(document[key]) for key in _NAMED_KEYS}
+    texts["distributed_parameters"] = parameters_text
     if "group_metadata" in document:
-        named["group_metadata"] = document["group_metadata"]
-    return str(
-        uuid.uuid5(NAMESPACE, canonical_text({**named, "distributed_parameters": parameters}))
-    )
+        texts["group_metadata"] = canonical_text(document["group_metadata"])
+    text = ",".join(f'"{key}":{texts[key]}' for key in sorted(texts))
+    digest = hashlib.sha1(NAMESPACE.bytes + f"{{{text}}}".encode(), usedforsecurity=False)
+    return str(uuid.UUID(bytes=digest.digest()[:16], version=5))
 
 
 _NAMED_KEYS = frozenset(
     ("asset_id", "asset_name", "docdb_record_id", "file_location", "s3_location")
 )
 """Keys of a job file that its name covers, beside the parameters and the values of a group."""
+
+
+def _value_text(value: Any) -> str:
+    """The canonical text of a value; fast for the lists of texts that most jobs have."""
+    try:
+        return _array(value) if isinstance(value, list) else canonical_text(value)
+    except TypeError:  # a list of other values
+        return canonical_text(value)
 
 
 def _array(texts: Iterable[str]) -> str:

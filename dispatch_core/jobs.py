@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from dispatch_core.job_model import Job, JobSet, canonical_text, make_jobs
 from dispatch_core.parameter_sets.document import MergedSet
 from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Reason
+
+Workers = tuple[Sequence[int], ...]
+"""The jobs of worker 0, 1, ... as indices, ascending within a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,35 @@ def _job_set(one: MergedSet) -> JobSet:
     return JobSet(one.values, one.distributed, canonical_text(one.values))
 
 
+def choose_jobs(jobs: Sequence[Job], names: Container[str]) -> KeptJobs:
+    """The jobs with one of these names, with a ledger row for each other one."""
+    kept = tuple(job for job in jobs if job.name in names)
+    return KeptJobs(kept, tuple(_not_chosen(job) for job in jobs if job.name not in names))
+
+
+def exclude_before(jobs: Sequence[Job], messages: Mapping[str, str]) -> KeptJobs:
+    """The jobs without a message, with a ledger row for each other one.
+
+    `messages` maps the name of a job to the earlier dispatch that has it.
+    """
+    return _without(jobs, messages, _before)
+
+
 def exclude_processed(jobs: Sequence[Job], messages: Mapping[str, str]) -> KeptJobs:
     """The jobs without a message, with a ledger row for each other one.
 
     `messages` maps the name of a job to who processed it, when, and where the results are.
     """
+    return _without(jobs, messages, _processed)
+
+
+def _without(
+    jobs: Sequence[Job], messages: Mapping[str, str], row: Callable[[Job, str], Exclusion]
+) -> KeptJobs:
+    if not messages:
+        return KeptJobs(tuple(jobs))
     kept = tuple(job for job in jobs if job.name not in messages)
-    rows = (_processed(job, messages[job.name]) for job in jobs if job.name in messages)
+    rows = (row(job, messages[job.name]) for job in jobs if job.name in messages)
     return KeptJobs(kept, tuple(rows))
 
 
@@ -107,7 +132,7 @@ def cap_jobs(jobs: Sequence[Job], most: int | None) -> KeptJobs:
 
 def assign_workers(
     job_count: int, *, num_parallel_workers: int, tasks_per_job: int | None = None
-) -> tuple[range, ...]:
+) -> Workers:
     """The jobs of each worker as ranges of indices, in the order of the jobs.
 
     10 jobs over 3 workers are 4, 3 and 3; with ``tasks_per_job=4`` they are 4, 4
@@ -143,6 +168,16 @@ def _repeat(job: Job) -> Exclusion:
     )
 
 
+def _not_chosen(job: Job) -> Exclusion:
+    message = f"only_jobs does not name it ({job.name})"
+    return _job_row(job, Reason.NOT_CHOSEN, message, "Nothing; or add its name to --only_jobs")
+
+
+def _before(job: Job, message: str) -> Exclusion:
+    action = "Nothing; or dispatch it again without this path in --not_in"
+    return _job_row(job, Reason.DISPATCHED_BEFORE, message, action)
+
+
 def _processed(job: Job, message: str) -> Exclusion:
     action = f"Nothing; or dispatch it again with --run_anyway {job.name}"
     return _job_row(job, Reason.ALREADY_PROCESSED, message, action)
@@ -164,4 +199,5 @@ def _job_row(job: Job, reason: Reason, message: str, action: str) -> Exclusion:
         record_id=first.record_id,
         name=", ".join(one.asset.name for one in job.assets),
         location=", ".join(files) or first.location,
+        job=job.name,
     )

@@ -34,6 +34,7 @@ from dispatch_core.request import (
     plain_value,
     separate_copy,
 )
+from dispatch_core.text.job_names import read_job_names
 from dispatch_core.text.strict_json import load_json
 
 OPTIONS = {one.name: one for one in every_option() if one.field}
@@ -144,9 +145,27 @@ def _fields(
     for name in _DOCUMENTS:
         if not is_unset(fields.get(name)):
             fields[name] = mistakes.read(name, partial(_document, fields[name], name))
+    if "not_in" in fields:
+        fields["not_in"] = _place_texts(fields["not_in"])
+    if isinstance(fields.get("only_jobs"), os.PathLike):
+        fields["only_jobs"] = mistakes.read("only_jobs", partial(_names_in, fields["only_jobs"]))
     rules = {rule: options[name] for name, rule in _RULES.items() if name in options}
     trial = mistakes.read("trial", partial(_trial, fields.get("trial"), saved, rules))
     return fields | ({"trial": trial} if trial else {})
+
+
+def _place_texts(value: object) -> object:
+    """Paths as text: one or several, of which each may be a `pathlib.Path`."""
+    if isinstance(value, os.PathLike):
+        return [os.fspath(value)]
+    if not isinstance(value, list | tuple | set | frozenset):
+        return value
+    return [os.fspath(one) if isinstance(one, os.PathLike) else one for one in value]
+
+
+def _names_in(path: os.PathLike[str]) -> tuple[str, ...]:
+    data = _file(path, "only_jobs", "cannot be read", "Give the path of a file, or a list of names")
+    return read_job_names(data, Path(path).name)
 
 
 def _trial(

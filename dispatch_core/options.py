@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, get_args
 
 from dispatch_core.types import (
+    Balance,
     FixedParameters,
     JobFormat,
     NestedStores,
@@ -114,7 +115,14 @@ def _value(name: str, description: str, **more: Any) -> Option:
     return Option(name, "", description, **{"kind": "object", **more})
 
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "check": "find every fault of a folder or a zip of jobs that anybody made",
+    "compare": "list which jobs of two dispatches are new, gone, changed and the same",
+    "history": "list the dispatches that are recorded below a folder, newest first",
+    "run": "run every job of a worker folder on this machine, to try a dispatch",
+    "status": "what is done, failed, running and not started",
+    "handover": "write beside a worker folder what starts it on Slurm, Snakemake, ...",
+}
 """Verb of the command line -> what it does, in the order of ``--help``."""
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -238,6 +246,13 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "jobs in each worker folder, instead of num_parallel_workers",
             **_NUMBER,
         ),
+        _chosen(
+            "balance",
+            Balance,
+            "divide the jobs over the workers equally by their number (count), or by the bytes of "
+            "their files (size), then with at most tasks_per_job for each worker",
+            default="count",
+        ),
         _same(
             "max_number_of_tasks_dispatched",
             "maximum number of jobs; jobs over it are cut last, with a warning",
@@ -261,6 +276,22 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _value("parameters", "the content of analysis_parameters.json"),
         _same("parameters_schema", "JSON Schema that each parameter set must meet", **_FILE),
+    ),
+    "earlier dispatches": (
+        _same(
+            "not_in",
+            "earlier dispatches, whose jobs are excluded: worker folders, zips, records, or "
+            "folders with several of them",
+            kind="paths",
+            metavar="PATH,...",
+            default=(),
+        ),
+        _same(
+            "only_jobs",
+            "dispatch only these jobs: a file with their names, paths or <job>.failed entries, one "
+            "a line or as a JSON list (-: read it from standard input)",
+            **_FILE,
+        ),
     ),
     "already processed": (
         _chosen(

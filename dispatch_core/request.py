@@ -42,6 +42,7 @@ from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import (
     LARGEST_NUMBER,
+    Balance,
     FixedParameters,
     JobFormat,
     NestedStores,
@@ -229,12 +230,15 @@ class DispatchRequest(_Frozen):
     parameters_schema: dict[str, Any] | None = _option("parameters_schema")
     fixed_parameters: FixedParameters | None = _option("fixed_parameters")
 
+    not_in: FieldPaths = _option("not_in")
+    only_jobs: TextList | None = _option("only_jobs")
     skip_processed: SkipProcessed | None = _option("skip_processed")
     analysis_code: AnalysisCode | None = _option("analysis_code")
     run_anyway: TextList = _option("run_anyway")
 
     num_parallel_workers: Positive = _option("num_parallel_workers")
     tasks_per_job: Positive | None = _option("tasks_per_job")
+    balance: Balance = _option("balance")
     max_number_of_tasks_dispatched: Positive | None = _option("max_number_of_tasks_dispatched")
     job_format: JobFormat = _option("job_format")
     on_missing: OnMissing = _option("on_missing")

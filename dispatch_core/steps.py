@@ -2,18 +2,21 @@
 
 Each step is made from the one before: checked, found, grouped, located, chosen, built,
 processed, plan. Some may be slow: `Steps.find`, `Steps.list_files` and `Steps.check` ask a
-source, `Steps.build` makes every job. A caller runs them where it wants and hands the result
-back; the quick steps are made at once. A step whose input is unchanged is reused.
+source, `Steps.build` makes every job, `Steps.read_before` reads earlier dispatches. A caller
+runs them where it wants and hands the result back; the quick steps are made at once. A step
+whose input is unchanged is reused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from dispatch_core.choose import Chosen, choose_files
-from dispatch_core.dispatch_plan import DispatchPlan, assemble_plan, build_all
+from dispatch_core.dispatch_plan import DispatchPlan, assemble_plan, build_all, remaining_jobs
+from dispatch_core.earlier.before import Before, read_before
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets, exclude_by_hand, find_assets
 from dispatch_core.grouping import Grouped, group_assets
@@ -47,6 +50,8 @@ class Steps:
         The assets as the source gave them, and without those excluded by hand.
     listed, located
         The files as they were listed, and those of the groups as they are now.
+    before
+        The jobs of the earlier dispatches that the request names, as they were when read.
     built, processed
         Every job, and which of them are already processed, if that was checked.
     """
@@ -59,6 +64,7 @@ class Steps:
     listed: Located | None = None
     located: Located | None = None
     chosen: Chosen | None = None
+    before: Before | None = None
     built: BuiltJobs | None = None
     processed: Processed | None = None
     plan: DispatchPlan | None = None
@@ -139,11 +145,33 @@ class Steps:
         assert self.chosen is not None
         return build_all(self.parts.checked(), self.grouped, self.chosen)
 
+    def read_before(
+        self,
+        outputs: Iterable[str | Path] = (),
+        root: Path | None = None,
+        progress: Progress = no_progress,
+    ) -> Before:
+        """The jobs of the earlier dispatches of the request, for `with_before`; slow.
+
+        Raises
+        ------
+        InvalidInput
+            A path of ``not_in`` cannot be used: `read_before` describes why, `outputs` and `root`.
+        """
+        return read_before(self.request.not_in, outputs, root, progress)
+
+    @property
+    def needs_before(self) -> bool:
+        """Whether `read_before` comes before `check` and `assemble`."""
+        return self.before is None and bool(self.request.not_in)
+
     def check(self, results: MetadataSource, progress: Progress = no_progress) -> Processed:
-        """Which of the built jobs are already processed, for `with_processed`; slow."""
+        """Which of the remaining jobs are already processed, for `with_processed`; slow."""
         assert self.built is not None
+        assert not self.needs_before
+        jobs = remaining_jobs(self.built, self.request, self.before).jobs
         fixed = value_or_raise(self.parts.parameter_sets).fixed
-        return check_processed(self.built.jobs, fixed, self.request, results, progress)
+        return check_processed(jobs, fixed, self.request, results, progress)
 
     def assemble(self, buckets: str) -> DispatchPlan:
         """The plan of these steps, for `with_plan`; builds the jobs if they are not built."""
@@ -151,6 +179,7 @@ class Steps:
         assert self.grouped is not None
         assert self.located is not None
         assert self.chosen is not None
+        assert not self.needs_before
         return assemble_plan(
             self.parts.checked(),
             self.found,
@@ -158,6 +187,7 @@ class Steps:
             self.located,
             self.chosen,
             self.built or self.build(),
+            self.before,
             self.processed if self.request.skip_processed != "no" else None,
             buckets,
         )
@@ -170,7 +200,9 @@ class Steps:
         if self.answer is None or after.find_key != self.find_key:
             return after
         listed = self.listed if after.locate_key == self.locate_key else None
-        return replace(after, answer=self.answer, listed=listed)._advanced_from(self)
+        before = self.before if request.not_in == self.request.not_in else None
+        after = replace(after, answer=self.answer, listed=listed, before=before)
+        return after._advanced_from(self)
 
     def with_found(self, answer: FoundAssets) -> Steps:
         """These steps after `find`: grouped, and also located if no file is asked for."""
@@ -187,6 +219,14 @@ class Steps:
     def with_built(self, built: BuiltJobs) -> Steps:
         """These steps after `build`."""
         return replace(self, built=built, processed=None, plan=None)
+
+    def with_before(self, before: Before) -> Steps:
+        """These steps after `read_before`."""
+        return replace(self, before=before, processed=None, plan=None)
+
+    def without_before(self) -> Steps:
+        """These steps before `read_before`, which reads what was dispatched meanwhile."""
+        return replace(self, before=None, processed=None, plan=None)
 
     def with_processed(self, processed: Processed) -> Steps:
         """These steps after `check`."""
@@ -280,7 +320,8 @@ def _processed(steps: Steps, before: Steps) -> Processed | None:
 
 def _check_key(steps: Steps) -> tuple[object, ...]:
     request = steps.request
-    return request.analysis_code, request.is_merged, request.skip_processed is None
+    code = request.analysis_code, request.is_merged, request.skip_processed is None
+    return *code, request.only_jobs, steps.before
 
 
 def _assets_of(grouped: Grouped) -> tuple[DataAsset, ...]:

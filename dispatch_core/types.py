@@ -26,7 +26,7 @@ Filter = dict[str, Any]
 Pipeline = list[dict[str, Any]]
 """A parsed MongoDB aggregation pipeline."""
 
-Stage = Literal["input", "assets", "grouping", "files", "jobs", "processed", "workers"]
+Stage = Literal["input", "assets", "grouping", "files", "jobs", "before", "processed", "workers"]
 
 JobFormat = Literal["seed", "pipeline"]
 """The shape of ``distributed_parameters`` in a job: a list of one object, or the object."""
@@ -42,6 +42,9 @@ FixedParameters = Literal["merged", "analysis_code"]
 
 SkipProcessed = Literal["no", "report", "exact", "same_version", "any_version"]
 """Which of the jobs that are already processed are excluded; ``no`` does not look for them."""
+
+Balance = Literal["count", "size"]
+"""What is about equal for all workers: the number of jobs, or the bytes of their files."""
 
 OnMissing = Literal["report", "fail"]
 """Whether an excluded asset is only reported, or stops the dispatch."""
@@ -86,6 +89,8 @@ class Reason(StrEnum):
     CANNOT_CHOOSE = "cannot_choose", "files", "data"
     NOT_NEWEST = "not_newest", "files", "requested"
     NOT_LARGEST = "not_largest", "files", "requested"
+    NOT_CHOSEN = "not_chosen", "jobs", "requested"
+    DISPATCHED_BEFORE = "dispatched_before", "before", "requested"
     ALREADY_PROCESSED = "already_processed", "processed", "requested"
     OVER_THE_CAP = "over_the_cap", "workers", "requested"
 
@@ -172,6 +177,7 @@ class Exclusion:
 
     ``held`` has the extensions that an asset without a matching file does have, each
     with its number of files, most frequent first; the message names the same ones.
+    ``job`` is the name of the job if the row is about one.
     """
 
     stage: Stage
@@ -182,6 +188,7 @@ class Exclusion:
     name: str = ""
     location: str = ""
     held: tuple[tuple[str, int], ...] = ()
+    job: str = ""
 
     def texts(self) -> dict[str, str]:
         """Column -> text, as the ledger file and the record have it."""

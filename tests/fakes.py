@@ -88,16 +88,21 @@ class Records:
 class Buckets:
     """An `ObjectLister` over bucket -> keys, by brute force.
 
-    A ``denied`` prefix cannot be listed, nor can a prefix that contains a denied one.
+    A ``denied`` prefix cannot be listed, nor can a prefix that contains a denied one. An
+    object has 7 bytes unless ``sizes`` says otherwise.
     """
 
     label = "buckets in memory"
 
     def __init__(
-        self, keys: Mapping[str, Iterable[str]] | None = None, denied: Iterable[str] = ()
+        self,
+        keys: Mapping[str, Iterable[str]] | None = None,
+        denied: Iterable[str] = (),
+        sizes: Mapping[str, int] | None = None,
     ) -> None:
         self.keys = {bucket: sorted(held) for bucket, held in (keys or {}).items()}
         self.denied = tuple(denied)
+        self.sizes = sizes or {}
         self.requests = 0
 
     def list_page(
@@ -119,7 +124,11 @@ class Buckets:
         held = [key for key in self.keys[bucket] if key.startswith(prefix) and key > after]
         rolled = dict.fromkeys(cut(key, prefix, delimiter) for key in held)
         prefixes = [entry for entry in rolled if delimiter and entry.endswith(delimiter)]
-        objects = [StoredObject(entry, 7) for entry in rolled if entry not in prefixes]
+        objects = [
+            StoredObject(entry, self.sizes.get(entry, 7))
+            for entry in rolled
+            if entry not in prefixes
+        ]
         return ListPage.of(objects, prefixes)
 
 

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition
+from dispatch_core.builder.form_translation import filter_of
+from dispatch_core.builder.query_form import FormRow, Group, QueryForm
 from dispatch_core.insight.advice import Advice, advise
+from dispatch_core.insight.date_fields import date_layouts
 from dispatch_core.insight.fields import sample_fields
 from dispatch_core.types import Filter, Record
 from tests.fakes import Records, record, record_v2
@@ -187,7 +191,51 @@ def test_a_date_bound_of_another_layout_is_a_warning_with_the_iso_date(
     assert "has dates such as 2025-05-01T10:30:00Z, not" in found.message
     suggested = [one.query for one in found.suggestions]
     wanted = {"created": {"$lte": repaired}}
-    assert suggested == ([wanted] if WORLD.count(wanted) else [])
+    assert suggested[:1] == ([wanted] if WORLD.count(wanted) else [])
+
+
+def test_a_last_day_is_also_suggested_to_its_end_because_10_30_is_after_it_as_text() -> None:
+    (found,) = warnings({"created": {"$lte": "05/20/2025"}})
+
+    assert [(one.label, one.query) for one in found.suggestions] == [
+        ("2025-05-20 (19)", {"created": {"$lte": "2025-05-20"}}),
+        ("2025-05-20, the whole day (20)", {"created": {"$lt": "2025-05-21"}}),
+    ]
+
+
+def test_a_day_that_is_excluded_is_also_suggested_without_its_times() -> None:
+    (found,) = warnings({"created": {"$gt": "05/20/2025", "$lt": "2026"}})
+
+    assert [(one.label, one.query["created"]) for one in found.suggestions] == [  # type: ignore[call-overload]
+        ("2025-05-20 (7)", {"$gt": "2025-05-20", "$lt": "2026"}),
+        ("2025-05-20, the whole day (6)", {"$gte": "2025-05-21", "$lt": "2026"}),
+    ]
+
+
+@pytest.mark.parametrize("condition", DATE_CONDITIONS)
+@pytest.mark.parametrize("day", ["2025-05-20", "1999-01-01", "2999-01-01"])
+def test_a_date_condition_of_the_form_gets_no_warning(condition: DateCondition, day: str) -> None:
+    mixed = Records(
+        [
+            *WORLD.records,
+            record("seconds", created=1_747_218_600),
+            record("slashes", created="2025/05/14 10:30"),
+        ]
+    )
+    texts = {"between": (day, day), "in the last": ("2", "weeks", day)}.get(condition, (day,))
+    layouts = date_layouts(mixed, "created") or ()
+    row = FormRow("created", condition, "date", texts, layouts=layouts)
+
+    query = filter_of(QueryForm(Group("all", (row,))))
+
+    assert len(layouts) == 3
+    assert advise(mixed, query, sample_fields(WORLD)) == ()
+
+
+def test_seconds_compared_with_a_field_of_texts_are_still_a_slip() -> None:
+    (found,) = warnings({"created": {"$gte": 1_747_353_600, "$lt": 1_747_440_000}})
+
+    assert (found.kind, "a number is never compared with a text" in found.message) == ("date", True)
 
 
 @pytest.mark.parametrize("bound", ["2025-02-31", "2999-01-01", "9999-12", "1066-10-14"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ from dispatch_core.views.terminal import print_plan
 from pages.shared.state.edits import load
 from pages.shared.state.session import Session
 from pages.shared.state.steps import now
+from tests.support.tier import examples
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,6 +37,17 @@ ROWS = [
     AWKWARD["in both schemas"],
     AWKWARD["several nwb"],
 ]
+
+EARLIER = "earlier"
+"""An earlier dispatch in the output root: of one subject, as files and as whole assets."""
+
+
+def planned_for(subject: str, **options: Any) -> dispatch.Plan:
+    return dispatch.plan({"subject.subject_id": subject}, source="demo", **options)
+
+
+CHOSEN = planned_for("990042").jobs[0].job
+BEFORE = planned_for("990060").jobs[0].job
 
 SELECTIONS: dict[str, dict[str, Any]] = {
     "records that come twice": {"query": TWICE},
@@ -48,6 +61,15 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     },
     "capped": {"query": TWICE, "max_number_of_tasks_dispatched": 2},
     "trial": {"query": TWICE, "trial": {"first": 2}},
+    "dispatched before": {"query": TWICE, "file_extension": ".nwb", "not_in": [EARLIER]},
+    "not chosen": {"query": TWICE, "only_jobs": [CHOSEN, "no such job"]},
+    "not chosen, before and capped": {
+        "query": TWICE,
+        "not_in": [EARLIER],
+        "only_jobs": [CHOSEN, BEFORE],
+        "max_number_of_tasks_dispatched": 1,
+    },
+    "by size": {"query": TWICE, "file_extension": ".nwb", "balance": "size"},
     "rows that come twice": {"asset_rows": ROWS, "file_extension": ".nwb"},
 }
 
@@ -61,10 +83,21 @@ def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def request_of(selection: dict[str, Any], **more: Any) -> dispatch.DispatchRequest:
     fields = {**selection, **more}
+    if "not_in" in fields:
+        fields["not_in"] = [str(written_earlier())]
     rows = fields.pop("asset_rows", None)
     if rows is not None:
         fields["asset_rows"] = [AssetRow(number, text) for number, text in enumerate(rows, 1)]
     return dispatch.make_request(**fields)
+
+
+def written_earlier() -> Path:
+    """The output root, with two dispatches; written once for a test."""
+    root = Path(os.environ["DISPATCH_OUTPUT_ROOT"]) / EARLIER
+    for name, extension in (("files", ".nwb"), ("assets", "")):
+        if not (root / name).exists():
+            planned_for("990060", file_extension=extension).write(root / name)
+    return root
 
 
 def press(app: AppTest, page: str, key: str, work: str) -> None:
@@ -100,6 +133,8 @@ def figures_of_bar(app: AppTest) -> dict[str, int]:
         "matched": number(bar, r"^ ?\*\*([\d,]+)\*\* asset"),
         "excluded_assets": number(bar, r"− \*\*([\d,]+)\*\* excluded"),
         "jobs": number(bar, r"= \*\*([\d,]+)\*\* job"),
+        "not_chosen": number(bar, r"− \*\*([\d,]+)\*\* not chosen"),
+        "dispatched_before": number(bar, r"− \*\*([\d,]+)\*\* dispatched before"),
         "excluded": number(see[0], r"\(([\d,]+)\)") if see else 0,
     }
 
@@ -110,6 +145,8 @@ def figures_of(plan: DispatchPlan) -> dict[str, int]:
         "matched": equation.matched,
         "excluded_assets": equation.excluded_assets,
         "jobs": equation.jobs,
+        "not_chosen": equation.not_chosen,
+        "dispatched_before": equation.dispatched_before,
         "excluded": equation.excluded,
     }
 
@@ -134,6 +171,20 @@ def test_every_face_has_the_figures_of_the_plan_and_of_its_ledger(
     assert dispatch_record(plan, "planned")["equation"]["excluded"] == plan.equation.excluded
 
 
+@pytest.mark.parametrize(
+    ("name", "cuts"),
+    [
+        ("dispatched before", "- 2 dispatched before ="),
+        ("not chosen", "- 8 not chosen ="),
+        ("not chosen, before and capped", "- 7 not chosen - 1 dispatched before ="),
+    ],
+)
+def test_the_selections_above_exclude_jobs(name: str, cuts: str) -> None:
+    plan = dispatch.plan(request=request_of(SELECTIONS[name]), source="demo")
+
+    assert cuts in str(plan.equation)
+
+
 REQUESTS = st.fixed_dictionaries(
     {},
     optional={
@@ -144,9 +195,14 @@ REQUESTS = st.fixed_dictionaries(
         "filter_by": st.just(["subject.subject_id"]),
         "max_number_of_tasks_dispatched": st.integers(1, 12),
         "num_parallel_workers": st.integers(1, 5),
+        "balance": st.sampled_from(["count", "size"]),
         "trial": st.sampled_from([{"first": 2}, {"random": 3, "seed": 1}]),
         "excluded": st.sampled_from([[], ["no such record"]]),
-        "distributed_parameters": st.sampled_from([[{"k": 1}], [{"k": 1}, {"k": 2}]]),
+        "not_in": st.just([EARLIER]),
+        "only_jobs": st.sampled_from([[CHOSEN], [CHOSEN, BEFORE], []]),
+        "parameters": st.sampled_from(
+            [{"distributed_parameters": sets} for sets in ([{"k": 1}], [{"k": 1}, {"k": 2}])]
+        ),
     },
 )
 
@@ -157,11 +213,13 @@ def figures_of_job_files(plan: dispatch.Plan) -> tuple[int, int]:
     return len(paths), len({path.partition("/")[0] for path in paths})
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(options=REQUESTS, selection=st.sampled_from([{"query": TWICE}, {"asset_ids": ROWS}]))
 def test_notebook_report_record_ledger_and_job_files_agree_for_any_request(
     options: dict[str, Any], selection: dict[str, Any]
 ) -> None:
+    if "not_in" in options:
+        options = {**options, "not_in": written_earlier()}
     try:
         plan = dispatch.plan(**selection, **options, source="demo")
     except dispatch.InvalidInput:
@@ -204,6 +262,19 @@ def test_the_heading_of_the_assets_has_what_is_left_and_why(
     assert caption in [one.value.replace("\\", "") for one in app.caption]
 
 
+def test_a_loaded_request_reads_no_dispatch_outside_the_output_root(tmp_path: Path) -> None:
+    planned_for("990042").write(tmp_path / "elsewhere")
+    request = request_of({"query": TWICE}).model_copy(
+        update={"not_in": (str(tmp_path / "elsewhere"),)}
+    )
+
+    app = planned_in_app(request)
+
+    assert now(app.session_state["dispatch"]).plan is None
+    errors = [one.value.replace("\\", "") for one in app.error]
+    assert any("it is not in the folder into which the app writes" in one for one in errors)
+
+
 def test_a_wrong_grouping_field_names_the_nearest_one(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -226,5 +297,7 @@ def test_an_asset_excluded_by_hand_is_counted_once_everywhere() -> None:
         "matched": 10,
         "excluded_assets": 2,
         "jobs": 8,
+        "not_chosen": 0,
+        "dispatched_before": 0,
         "excluded": 2,
     }

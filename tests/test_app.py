@@ -23,6 +23,7 @@ from pages.shared.state.steps import now
 from pages.shared.state.typed import LIST
 from pages.shared.state.views import JSON
 from pages.shared.state.work import Work
+from tests.support.syntax import syntax_of
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "pages").rglob("*.py"))
@@ -292,6 +293,44 @@ def test_jobs_for_each_worker_give_no_warning_about_the_number_of_workers(
 
     assert "→ **3** workers" in equation(app)
     assert [one.value for one in app.warning if "ignored" in one.value] == []
+
+
+def balanced_by_size(app: AppTest) -> None:
+    """The page Jobs with the workers of a plan of six files that is balanced by size."""
+    find_awkward(app, "several nwb")
+    locate(app, ".nwb")
+    go(app, JOBS)
+    app.number_input(key=f"num_parallel_workers-{session_of(app).epoch}").set_value(2).run()
+    app.radio(key=f"balance-{session_of(app).epoch}").set_value("size").run()
+
+
+def test_a_balance_by_size_shows_the_spread_before_and_after(app: AppTest) -> None:
+    balanced_by_size(app)
+
+    app.segmented_control[0].set_value("workers").run()
+
+    assert "**Files of each worker**" in [one.value for one in app.markdown]
+    assert [one.value for one in app.main.caption][-1] == (
+        "3.7 to 3.76 GB each; by number of jobs it would be 3.69 to 3.77 GB  \n"
+        "Directory stores have no known size: 1 of 6 jobs counts as the median, 1.21 GB"
+    )
+
+
+def test_the_table_of_jobs_is_worker_by_worker_and_shows_the_file_of_its_first_row(
+    app: AppTest,
+) -> None:
+    session_of(app).edit(parameters={"distributed_parameters": [{"p": 1}, {"p": 2}]})
+    balanced_by_size(app)
+    plan = now(session_of(app)).plan
+    assert plan is not None
+    files = list(plan.files())
+
+    rows = [f"{row.Worker}/{row.Job}.json" for row in app.dataframe[0].value.itertuples()]
+    app.selectbox(key=f"jobs-sort-{session_of(app).epoch}").set_value("Worker, descending").run()
+
+    assert plan.workers == ((0, 2, 4, 6, 8, 10), (1, 3, 5, 7, 9, 11))
+    assert rows == [path for path, _ in files]
+    assert f"{app.code[0].value}\n" == files[6][1].decode()
 
 
 def test_writing_twice_says_written_and_then_confirmed(app: AppTest, tmp_path: Path) -> None:
@@ -905,7 +944,7 @@ def test_session_state_is_touched_in_one_file_only() -> None:
     touching = {
         path.name
         for path in [ROOT / "app.py", *MODULES]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.Attribute) and node.attr == "session_state"
     }
 
@@ -916,7 +955,7 @@ def test_no_page_or_widget_assigns_a_field_of_anything_but_itself() -> None:
     assigned = {
         f"{path.stem}: {ast.unparse(target)}"
         for path in [ROOT / "app.py", *MODULES]
-        for target in targets_of(ast.parse(path.read_text()))
+        for target in targets_of(syntax_of(path))
         if "state" not in path.parts and is_field_of_another(target)
     }
 
@@ -974,7 +1013,7 @@ def test_a_module_of_the_pages_imports_only_from_floors_below_and_its_own_room()
         (name, other)
         for path in MODULES
         for name in [".".join(path.relative_to(ROOT).with_suffix("").parts)]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pages.")
         for other in [f"{node.module}.{alias.name}" for alias in node.names]
         if room_of(other) != room_of(name) and floor_of[room_of(other)] >= floor_of[room_of(name)]
@@ -987,7 +1026,7 @@ def test_caches_live_in_one_file_and_are_bounded() -> None:
     caches = [
         (path.name, {keyword.arg for keyword in node.keywords})
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("cache_data", "cache_resource")

@@ -11,21 +11,10 @@ from typing import Any
 
 import pytest
 
-from dispatch_core import plan
-from dispatch_core.api import Plan
 from dispatch_core.earlier.jobs import work_of
 from dispatch_core.earlier.read import read_earlier
 from dispatch_core.errors import InvalidInput
-from tests.fakes import Buckets, Records, record
-
-SETS = {"fixed_parameters": {"rate": 1.5}, "distributed_parameters": [{"a": 1}, {"a": 1e5}]}
-
-
-def planned(**options: Any) -> Plan:
-    """Six jobs: three files times two sets."""
-    buckets = Buckets({"data": ["a0/1.nwb", "a0/2.nwb", "a1/1.nwb"]})
-    options = {"file_extension": ".nwb", "parameters": SETS, **options}
-    return plan({}, source=Records([record("a0"), record("a1")]), buckets=buckets, **options)
+from tests.support.dispatches import planned
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.errors import InvalidInput
+from dispatch_core.output.deliver import deliver
+from dispatch_core.output.target import Target
 from dispatch_core.request import edit_request, make_request
 from dispatch_core.steps import Steps, begin_steps
 from tests.fakes import Buckets, Records, record
@@ -179,3 +182,34 @@ def test_files_that_were_listed_before_give_the_plan_that_listing_again_gives() 
         ("b", "no_matching_file"),
         ("c", "no_matching_file"),
     ]
+
+
+def test_earlier_dispatches_are_read_once_for_the_same_paths(tmp_path: Path) -> None:
+    first = plan_dispatch(make_request(query={"name": "a"}), SOURCE, Buckets())
+    deliver(first, Target(tmp_path / "monday"))
+    steps = located(Buckets({"data": KEYS}), file_extension="", not_in=[str(tmp_path)])
+    read = steps.with_before(steps.read_before())
+
+    capped = edited(read, max_number_of_tasks_dispatched=1)
+    others = edited(read, not_in=[str(tmp_path), str(tmp_path / "monday")])
+
+    assert (steps.needs_before, read.needs_before) == (True, False)
+    assert capped.before is read.before
+    assert others.before is None
+    assert capped.assemble("b").equation.dispatched_before == 1
+    assert edited(read, not_in=()).assemble("b").equation.dispatched_before == 0
+    assert read.without_before().needs_before
+
+
+def test_only_remaining_jobs_are_looked_for_among_the_processed() -> None:
+    steps = located(Buckets({"data": KEYS}), file_extension="")
+    built = steps.with_built(steps.build())
+    chosen = edited(built, only_jobs=[built.built.jobs[2].name], analysis_code={"name": "w"})
+    results = Records([])
+
+    checked = chosen.with_processed(chosen.check(results))
+    again = edited(checked, only_jobs=None)
+
+    assert chosen.built is built.built
+    assert checked.processed is not None
+    assert again.processed is None

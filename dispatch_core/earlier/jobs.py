@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.job_model import Job, canonical_text, document_name
@@ -25,8 +26,14 @@ from dispatch_core.types import JsonValue
 Work = bytes
 """Digest of the locations, files and parameters of a job, without their order."""
 
+Shape = Literal["list", "object", "null", "other", ""]
+"""How a file writes ``distributed_parameters``; empty if that is unknown."""
+
 _MOST_LABELS = 8
 """Up to this many parameters of ``analysis_code``, each may be a panel's, which no name has."""
+
+_MOST_VALUES = 500_000
+"""The most values of a job file, each of which takes far more memory than its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,18 @@ class EarlierJob:
     name
         The name of the job if it is that of its content (in a record: as recorded), else
         empty: then `work` is its identity.
-    assets, records, locations
-        Names, record ids and locations of its assets; empty if unknown.
+    assets, records, locations, asset_ids
+        Names, record ids, locations and Code Ocean ids of its assets; empty if unknown.
     files
         Its files; None if it names none.
     parameters
         The merged parameters as canonical JSON; None if they are unknown, "null" without any.
+    group
+        The values that the assets of a group share as canonical JSON; empty without a group.
+    query
+        The query in the file; empty if there is none.
+    shape
+        How the file has the parameters; empty for a line of a record, and for a plan.
     """
 
     path: str
@@ -55,6 +68,10 @@ class EarlierJob:
     locations: tuple[str, ...] = ()
     files: tuple[str, ...] | None = None
     parameters: str | None = None
+    group: str = ""
+    query: str = ""
+    shape: Shape = ""
+    asset_ids: tuple[str, ...] = ()
 
     @property
     def work(self) -> Work | None:
@@ -68,12 +85,22 @@ class EarlierJob:
         """What to call it in a message: the names of its assets, else where they are."""
         return ", ".join(self.assets or self.locations or self.records) or self.path
 
+    @property
+    def file_name(self) -> str:
+        """The name of the file without ``.json``, whatever it contains; else the name."""
+        return stem_of(self.path) or self.name
+
 
 class JobReader:
-    """Reads job files; what many have in common is kept once."""
+    """Reads job files; what many have in common is kept once.
 
-    def __init__(self) -> None:
+    With `remembers`, a file with the same name and bytes as one before is not parsed again:
+    two dispatches that are compared have most of their jobs in common.
+    """
+
+    def __init__(self, *, remembers: bool = False) -> None:
         self._labels: frozenset[str] = frozenset()
+        self._read: dict[tuple[str, bytes], EarlierJob] | None = {} if remembers else None
 
     def read(self, path: str, content: bytes) -> EarlierJob:
         """The job in a file, whichever program wrote it.
@@ -83,43 +110,81 @@ class JobReader:
         InvalidInput
             It is not JSON, or not an object with a list ``s3_location``.
         """
-        return self.job_of(path, load_json(content, path))
+        if self._read is None:
+            return self.job_of(path, load_job_file(path, content))
+        key = stem_of(path), hashlib.blake2b(content, digest_size=20).digest()
+        if held := self._read.get(key):
+            return held if held.path == path else replace(held, path=path)
+        job = self._read[key] = self.job_of(path, load_job_file(path, content))
+        return job
 
     def job_of(self, path: str, document: JsonValue) -> EarlierJob:
         """The job that `document` is; raises as `read` does."""
-        if not isinstance(document, dict) or _texts(document, "s3_location") is None:
+        locations = _texts(document, "s3_location") if isinstance(document, dict) else None
+        if locations is None:
             what = "it is not a job: s3_location is not a list of texts"
             raise InvalidInput(Issue(what, path, "Move it out of the folder"))
-        stem = path.rpartition("/")[2].removesuffix(".json")
-        code = code_parameters(document)
-        labels = self._labels_for(stem, document, code)
-        if labels is not None:
-            self._labels = labels
-        fixed = {key: value for key, value in code.items() if key not in (labels or ())}
-        parameters = merged_parameters(document, fixed)
+        name, parameters = self._named(stem_of(path), document)
+        query = document.get("query")
         return EarlierJob(
             path,
-            stem if labels is not None else "",
+            name,
             assets=_texts(document, "asset_name") or (),
             records=_texts(document, "docdb_record_id") or (),
-            locations=_texts(document, "s3_location") or (),
+            locations=locations,
             files=_texts(document, "file_location"),
-            parameters=sys.intern(canonical_text(parameters)),
+            parameters=sys.intern(parameters),
+            group=_group_of(document),
+            query=sys.intern(query) if isinstance(query, str) else "",
+            shape=shape_of(document),
+            asset_ids=_texts(document, "asset_id") or (),
         )
 
-    def _labels_for(
-        self, stem: str, document: Mapping[str, Any], code: Mapping[str, Any]
-    ) -> frozenset[str] | None:
-        """The panel's labels with which `stem` is the name of the content; None if there are none.
+    def _named(self, stem: str, document: Mapping[str, Any]) -> tuple[str, str]:
+        """The name, if `stem` is that of the content, else ``""``; and the merged parameters.
 
         The name covers the fixed parameters but not the panel's values, and the file has
-        both in one object. The labels of the job before are tried first.
+        both in one object. The labels of the panel in the job before are tried first.
         """
-        for labels in itertools.chain((self._labels,), _subsets(code)):
-            fixed = {key: value for key, value in code.items() if key not in labels}
-            if document_name(document, merged_parameters(document, fixed)) == stem:
-                return labels
-        return None
+        code = code_parameters(document)
+        if is_content_name(stem):
+            for labels in itertools.chain((self._labels,), _subsets(code)):
+                text = _parameters_text(document, code, labels)
+                if document_name(document, text) == stem:
+                    self._labels = labels
+                    return stem, text
+        return "", _parameters_text(document, code, frozenset())
+
+
+def is_content_name(stem: str) -> bool:
+    """Whether a file is named as ours are, by a digest; a random UUID is not."""
+    return _CONTENT_NAME.fullmatch(stem) is not None
+
+
+_CONTENT_NAME = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def _parameters_text(
+    document: Mapping[str, Any], code: Mapping[str, Any], labels: frozenset[str]
+) -> str:
+    """The merged parameters without the panel's labels as canonical JSON."""
+    fixed = {key: value for key, value in code.items() if key not in labels}
+    return canonical_text(merged_parameters(document, fixed))
+
+
+def stem_of(path: str) -> str:
+    """The name of the file without ``.json``."""
+    return path.rpartition("/")[2].removesuffix(".json")
+
+
+def load_job_file(path: str, content: bytes) -> JsonValue:
+    """The JSON value of a job file; raises `InvalidInput` for text that is not one."""
+    if content.startswith(b"PK"):  # what is in it is of no interest, and may be a zip bomb
+        raise InvalidInput(Issue("this is a ZIP archive", path, "Move it out of the folder"))
+    if sum(map(content.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        what = f"it has more than {_MOST_VALUES:,} values"
+        raise InvalidInput(Issue(what, path, "Split the job"))
+    return load_json(content, path)
 
 
 def _subsets(code: Mapping[str, Any]) -> Iterator[frozenset[str]]:
@@ -145,12 +210,46 @@ def merged_parameters(document: Mapping[str, Any], fixed: Mapping[str, Any]) -> 
     return own
 
 
+def shape_of(document: Mapping[str, Any]) -> Shape:
+    """How ``distributed_parameters`` are written."""
+    match document.get("distributed_parameters"):
+        case None:
+            return "null"
+        case list():
+            return "list"
+        case dict():
+            return "object"
+    return "other"
+
+
 def work_of(job: Job) -> Work:
     """The work of a planned job, equal to that of its file."""
     locations = [one.asset.location for one in job.assets]
     files = [file.location for one in job.assets for file in one.files or ()]
     parameters = None if job.parameters is None else dict(job.parameters)
     return _digest(locations, files, parameters)
+
+
+def earlier_job(job: Job) -> EarlierJob:
+    """A planned job as its file will be read back, without a path."""
+    has_files = any(one.files is not None for one in job.assets)
+    files = tuple(file.location for one in job.assets for file in one.files or ())
+    return EarlierJob(
+        "",
+        job.name,
+        assets=tuple(one.asset.name for one in job.assets),
+        records=tuple(one.asset.record_id for one in job.assets),
+        locations=tuple(one.asset.location for one in job.assets),
+        files=files if has_files else None,
+        parameters=sys.intern(canonical_text(job.parameters)),
+        group="" if job.group_metadata is None else canonical_text(job.group_metadata),
+        asset_ids=tuple(one.asset.asset_id for one in job.assets),
+    )
+
+
+def _group_of(document: Mapping[str, Any]) -> str:
+    group = document.get("group_metadata")
+    return "" if group is None else canonical_text(group)
 
 
 def _digest(locations: Iterable[str], files: Iterable[str], parameters: JsonValue) -> Work:

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
-from dispatch_core.earlier.contents import Entry, folder_entries, zip_entries
-from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work
-from dispatch_core.earlier.record import SUFFIX, as_record, recorded_jobs
+from dispatch_core.earlier.contents import (
+    Entry,
+    folder_entries,
+    open_file,
+    open_zip,
+    zip_entries,
+)
+from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work, earlier_job
+from dispatch_core.earlier.record import (
+    MAX_RECORD,
+    SUFFIX,
+    VERSION,
+    as_record,
+    read_record,
+    recorded_jobs,
+)
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.job_model import Job
 from dispatch_core.text.strict_json import load_json
+from dispatch_core.types import Progress, no_progress
 
-Kind = Literal["folder", "zip", "record", "several"]
+Kind = Literal["folder", "zip", "record", "several", "plan"]
 
-_BESIDE = (SUFFIX, ".request.json", ".codeocean.json")
+_RESULTS = ".results"
+"""How the name of a folder with the results of a run ends."""
+
+_BESIDE = (SUFFIX, ".request.json", ".codeocean.json", ".batch.json")
 """How files end that are written beside worker folders: not a job."""
+
+STEP = 500
+"""Entries between two reports of the progress."""
 
 _CHOOSE = "Give a worker folder, a zip or a record (*.dispatch.json)"
 
@@ -35,14 +56,25 @@ class Earlier:
         The path or the file name.
     jobs
         In the order of the workers, as they are read; a job may come twice.
-    others
-        How many entries are not jobs.
+    not_jobs
+        Why each of the other entries is not a job.
+    unread
+        Files that cannot be read, each with the reason: jobs perhaps.
+    dispatched_at
+        When, in ISO 8601; empty if no record says so.
     """
 
     label: str
     kind: Kind
     jobs: tuple[EarlierJob, ...]
-    others: int = 0
+    not_jobs: tuple[Issue, ...] = ()
+    unread: tuple[str, ...] = ()
+    dispatched_at: str = ""
+
+    @property
+    def others(self) -> int:
+        """How many entries are not jobs."""
+        return len(self.not_jobs)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -57,7 +89,9 @@ class Earlier:
         )
 
 
-def read_earlier(path: Path) -> Earlier:
+def read_earlier(
+    path: Path, reader: JobReader | None = None, progress: Progress = no_progress
+) -> Earlier:
     """The earlier dispatch at `path`.
 
     Parameters
@@ -65,6 +99,8 @@ def read_earlier(path: Path) -> Earlier:
     path
         A worker folder (``0/<uuid>.json``), a zip or a record of one; or a folder that
         contains several of them, such as the one into which the app writes.
+    reader
+        Shared by dispatches that are read to be compared.
 
     Raises
     ------
@@ -72,43 +108,92 @@ def read_earlier(path: Path) -> Earlier:
         It is not there, is something else, or is an old record without the names of its
         jobs whose folder is gone.
     """
-    with _file_errors(path):
-        if not path.is_dir():
-            with open(path, "rb") as file:
-                return read_earlier_file(file, str(path), path)
-        entries = os.listdir(path)
-        if _is_dispatch(path, entries):
-            return _read_jobs(str(path), "folder", folder_entries(path))
-        found = [read_earlier(one) for one in _dispatches_in(path, entries)]
-    if not found:
+    reader = reader or JobReader()
+    places = dispatches_at(path)
+    if places == [path]:
+        return _read_one(path, reader, progress)
+    if not places:
         raise InvalidInput(Issue("it contains no job and no record", str(path), _CHOOSE))
-    return _together(str(path), found)
+    return _together(str(path), [_read_one(one, reader, progress) for one in places])
 
 
-def read_earlier_file(file: BinaryIO, name: str, path: Path | None = None) -> Earlier:
+def dispatches_at(path: Path) -> list[Path]:
+    """The dispatches at `path`: itself, or those that a folder contains, perhaps none.
+
+    Raises
+    ------
+    InvalidInput
+        It is not there, or cannot be read.
+    """
+    with file_errors(path):
+        if not path.is_dir():
+            path.stat()
+            return [path]
+        names = os.listdir(path)
+        return [path] if is_dispatch(path, names) else list(dispatches_in(path, names))
+
+
+def _read_one(path: Path, reader: JobReader, progress: Progress) -> Earlier:
+    with file_errors(path):
+        if path.is_dir():
+            record = read_record(path.with_name(f"{path.name}{SUFFIX}")) if path.name else None
+            read = _read_jobs(str(path), "folder", folder_entries(path), reader, progress)
+            return replace(read, dispatched_at=_time_of(record or {}))
+        with open_file(path) as file:
+            return read_earlier_file(file, str(path), path, reader, progress)
+
+
+def read_earlier_file(
+    file: BinaryIO,
+    name: str,
+    path: Path | None = None,
+    reader: JobReader | None = None,
+    progress: Progress = no_progress,
+) -> Earlier:
     """The earlier dispatch in an open file, a zip or a record; raises as `read_earlier` does.
 
     ``path`` is where the file is, if it is on this machine: for an old record, its folder is
     read instead.
     """
+    reader = reader or JobReader()
     if zipfile.is_zipfile(file):
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return _read_jobs(name, "zip", zip_entries(archive))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise InvalidInput(Issue(f"it is not a readable zip: {error}", name)) from None
+        with open_zip(file, name) as archive:
+            return _read_jobs(name, "zip", zip_entries(archive), reader, progress)
+    if name.endswith(".zip"):
+        raise InvalidInput(Issue("it is not a readable zip", name, "Make the zip again"))
     file.seek(0)
-    record = as_record(load_json(file.read(), name))
+    record = as_record(load_json(_whole(file, name), name))
     if record is None:
         raise InvalidInput(Issue("it is neither a zip nor a dispatch record", name, _CHOOSE))
     jobs = recorded_jobs(record, name)
     if jobs is not None:
-        return Earlier(name, "record", jobs)
+        return Earlier(name, "record", jobs, dispatched_at=_time_of(record))
+    if record["record"] > VERSION:
+        what = "this record is of a later version"
+        raise InvalidInput(Issue(what, name, "Read it with a newer job-dispatch"))
     folder = folder_of_record(path) if path is not None else None
     if folder is None or not folder.is_dir():
         what = "this record is from an older version, which did not record the jobs"
         raise InvalidInput(Issue(what, name, "Give its worker folder or zip instead"))
-    return read_earlier(folder)
+    return replace(read_earlier(folder, reader, progress), dispatched_at=_time_of(record))
+
+
+def _time_of(record: Mapping[str, Any]) -> str:
+    """When the dispatch of a record was made; empty if it does not say."""
+    when = record.get("dispatched_at")
+    return when if isinstance(when, str) else ""
+
+
+def earlier_of_jobs(label: str, jobs: Iterable[Job]) -> Earlier:
+    """The jobs of a plan, to be compared with an earlier dispatch; `label` names the plan."""
+    return Earlier(label, "plan", tuple(map(earlier_job, jobs)))
+
+
+def _whole(file: BinaryIO, name: str) -> bytes:
+    content = file.read(MAX_RECORD + 1)
+    if len(content) > MAX_RECORD:
+        raise InvalidInput(Issue(f"it is larger than {MAX_RECORD >> 20} MB", name, _CHOOSE))
+    return content
 
 
 def folder_of_record(record: Path) -> Path | None:
@@ -117,53 +202,99 @@ def folder_of_record(record: Path) -> Path | None:
     return record.with_name(name) if name and name != record.name else None
 
 
-def _is_dispatch(folder: Path, names: Iterable[str]) -> bool:
-    """Whether a folder has workers, or is one: numbered folders or job files."""
-    return any(_is_worker(folder, name) or _is_job_file(name) for name in names)
+def is_dispatch(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder has workers, or is one: numbered folders or job files.
+
+    One with records or zips contains several dispatches, whatever else is in it.
+    """
+    if any(name.endswith((SUFFIX, ".zip")) for name in names):
+        return False
+    return _has_workers(folder, names) or any(map(_is_job_file, names))
+
+
+def _has_workers(folder: Path, names: Iterable[str]) -> bool:
+    return any(_is_worker(folder, name) for name in names)
 
 
 def _is_worker(folder: Path, name: str) -> bool:
-    return name.isdecimal() and (folder / name).is_dir()
+    """Whether it is numbered and has job files, or is empty: ``2026`` may be a year."""
+    if not name.isdecimal() or not (folder / name).is_dir():
+        return False
+    names = os.listdir(folder / name)
+    return not names or any(map(_is_job_file, names))
 
 
 def _is_job_file(name: str) -> bool:
-    return name.endswith(".json") and not name.endswith(_BESIDE)
+    return name.endswith(".json") and not name.startswith(".") and not name.endswith(_BESIDE)
 
 
-def _dispatches_in(root: Path, names: Iterable[str]) -> Iterator[Path]:
-    """The records in `root`, and the worker folders and zips without one, by name."""
+def dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -> Iterator[Path]:
+    """The records in `root`, and the worker folders and zips without one, by name.
+
+    Folders of `root` are searched too, but not the folders in them: they may be results.
+    """
     paths = [root / name for name in sorted(names) if not name.startswith(".")]
     records = [one for one in paths if one.name.endswith(SUFFIX)]
     covered = {folder_of_record(one) for one in records}
     yield from records
     for path in paths:
-        if path.is_dir():
-            is_one = path not in covered and _is_dispatch(path, os.listdir(path))
-        else:
-            is_one = path.name.endswith(".zip") and zipfile.is_zipfile(path)
-        if is_one:
-            yield path
+        if not path.is_dir():
+            if path.name.endswith(".zip"):  # a damaged one is an error, not skipped
+                yield path
+        elif path not in covered and not path.name.endswith(_RESULTS):
+            yield from _dispatches_of(path, is_inner)
 
 
-def _read_jobs(label: str, kind: Kind, entries: Iterable[Entry]) -> Earlier:
-    reader, jobs, others = JobReader(), list[EarlierJob](), 0
-    for entry in entries:
+def _dispatches_of(folder: Path, is_inner: bool) -> Iterator[Path]:
+    """A folder in a root: itself if it is a dispatch, else those in it."""
+    names = os.listdir(folder)
+    if _has_workers(folder, names) if is_inner else is_dispatch(folder, names):
+        yield folder
+    elif not is_inner:
+        yield from dispatches_in(folder, names, is_inner=True)
+
+
+def _read_jobs(
+    label: str, kind: Kind, entries: Iterable[Entry], reader: JobReader, progress: Progress
+) -> Earlier:
+    jobs, not_jobs, unread = list[EarlierJob](), list[Issue](), list[str]()
+    for number, entry in enumerate(entries):
+        if number % STEP == 0:
+            progress("jobs read", number, 0)
+        if entry.kind == "stopped":
+            what = f"it cannot be read to its end: {entry.reason}"
+            raise InvalidInput(Issue(what, label, "Give the dispatch as it was written"))
         try:
             if entry.content is None:
-                raise InvalidInput(Issue("it is not a file", entry.path))
+                raise InvalidInput(Issue(_not_a_file(entry), entry.path))
+            if _is_hidden(entry.path):
+                raise InvalidInput(Issue("it is hidden, as an unfinished write is", entry.path))
             jobs.append(reader.read(entry.path, entry.content))
-        except InvalidInput:
-            others += 1
-    return Earlier(label, kind, tuple(jobs), others)
+        except InvalidInput as error:
+            not_jobs += error.issues
+        if entry.kind in ("unreadable", "too_large"):
+            unread.append(f"{entry.path} ({entry.reason})")
+    return Earlier(label, kind, tuple(jobs), tuple(not_jobs), tuple(unread))
+
+
+def _is_hidden(path: str) -> bool:
+    return path.startswith(".") or "/." in path
+
+
+def _not_a_file(entry: Entry) -> str:
+    return "an empty folder" if entry.kind == "folder" else entry.reason
 
 
 def _together(label: str, found: list[Earlier]) -> Earlier:
     jobs = tuple(job for one in found for job in one.jobs)
-    return Earlier(label, "several", jobs, sum(one.others for one in found))
+    not_jobs = (issue for one in found for issue in one.not_jobs)
+    unread = tuple(f"{one.label}: {file}" for one in found for file in one.unread)
+    when = max(one.dispatched_at for one in found)
+    return Earlier(label, "several", jobs, tuple(not_jobs), unread, when)
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
+def file_errors(path: Path) -> Iterator[None]:
     """Errors of the disk as `InvalidInput` about `path`."""
     try:
         yield

@@ -13,6 +13,14 @@ from dispatch_core.types import JsonValue
 
 SUFFIX = ".dispatch.json"
 
+VERSION = 2
+"""The latest kind of record that this version reads."""
+
+_MOST_COUNT = 10**9
+
+MAX_RECORD = 256 << 20
+"""The largest record that is read, in bytes."""
+
 
 def read_record(path: Path) -> dict[str, Any] | None:
     """The dispatch record in the file `path`, or None if the file is something else."""
@@ -26,10 +34,21 @@ def as_record(value: JsonValue) -> dict[str, Any] | None:
     """`value` if it is a dispatch record, else None."""
     is_record = (
         isinstance(value, dict)
-        and isinstance(value.get("record"), int)
+        and type(value.get("record")) is int
         and isinstance(value.get("request"), dict)
     )
     return value if isinstance(value, dict) and is_record else None
+
+
+def worker_sizes(record: Mapping[str, Any]) -> list[int]:
+    """The number of jobs of each worker; empty if the record does not say it."""
+    sizes = record.get("worker_sizes")
+    return sizes if isinstance(sizes, list) and all(map(is_count, sizes)) else []
+
+
+def is_count(value: object) -> bool:
+    """Whether a value of a record can be a number of jobs or assets."""
+    return type(value) is int and 0 <= value < _MOST_COUNT
 
 
 def recorded_jobs(record: Mapping[str, Any], where: str) -> tuple[EarlierJob, ...] | None:

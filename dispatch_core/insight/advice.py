@@ -20,7 +20,7 @@ from typing import Any
 from dispatch_core.builder.conditions import Condition, conditions_of, match_filters
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
 from dispatch_core.insight.asking import Advice, Asking, Kind, Suggestion
-from dispatch_core.insight.date_slips import date_advice
+from dispatch_core.insight.date_slips import date_advice, is_date_condition
 from dispatch_core.insight.field_slips import field_advice, negated_field_advice
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.operator_slips import operator_advice
@@ -81,6 +81,8 @@ def advise(
 def _advise(asking: Asking) -> Advice | None:
     checks = _CHECKS if _is_positive(asking.condition) else (negated_field_advice,)
     try:
+        if is_date_condition(asking):
+            return None
         answers = (check(asking) for check in checks)
         found = next((one for one in answers if one is not None), None)
     except (InvalidInput, AnswerTooLarge):

@@ -15,11 +15,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from dispatch_core.builder.conditions import item_at
+from dispatch_core.builder.days import parse_day
+from dispatch_core.errors import InvalidInput
 from dispatch_core.insight.asking import Advice, Asking, Suggestion, shown
 from dispatch_core.language.match import is_operator_document
 from dispatch_core.language.paths import value_at
+from dispatch_core.text.date_layouts import LAYOUTS, next_day, today
 from dispatch_core.text.dates import DateReader, Moment, read
-from dispatch_core.types import JsonValue
+from dispatch_core.types import Filter, JsonValue
 
 _BOUNDS: Final = frozenset(("$gt", "$gte", "$lt", "$lte"))
 _SAMPLED: Final = 200
@@ -45,6 +48,18 @@ class _Layout:
     example: str
     separator: str
     reader: DateReader
+
+
+def is_date_condition(asking: Asking) -> bool:
+    """Whether it is a date condition as the form writes it, for a layout that the field has.
+
+    It may be one branch of several: numbers are then right beside texts.
+    """
+    operand = asking.condition.operand
+    if not isinstance(operand, dict) or not operand.keys() <= {"$gte", "$lt", "$regex"}:
+        return False
+    layouts = [one for one in LAYOUTS if one.span_of(operand) is not None]
+    return any(asking.has_match({asking.path: one.operators((None, None))}) for one in layouts)
 
 
 def date_advice(asking: Asking) -> Advice | None:
@@ -146,10 +161,30 @@ def _suggestions(
         {name: one[min(number, len(one) - 1)] for name, one in readings.items()}
         for number in range(most)
     ]
-    labels = (" and ".join(one.values()) for one in changed)
-    yield from asking.matching(
-        (label, {**operand, **one}) for label, one in zip(labels, changed, strict=True)
-    )
+    plain = [(" and ".join(one.values()), {**operand, **one}) for one in changed]
+    whole = [
+        (f"{label}, the whole day", ended)
+        for label, one in plain
+        if (ended := _to_the_end(one)) != one and asking.count(ended) != asking.count(one)
+    ]
+    yield from asking.matching([*plain, *whole])
+
+
+def _to_the_end(operand: Filter) -> Filter:
+    """`operand` with the end of the day where a bound is a day: as text, 10:30 is after it."""
+    changed: Filter = {}
+    for name, bound in operand.items():
+        day = _day_of(bound) if name in ("$lte", "$gt") else None
+        after = {"$lt" if name == "$lte" else "$gte": str(next_day(day))} if day else {}
+        changed |= {name: bound} if not after or after.keys() & operand.keys() else after
+    return changed
+
+
+def _day_of(bound: JsonValue) -> date | None:
+    try:
+        return parse_day(bound) if isinstance(bound, str) else None
+    except InvalidInput:
+        return None
 
 
 def readings_of(bound: JsonValue, reader: DateReader, separator: str = "T") -> list[str]:
@@ -218,11 +253,7 @@ def _relative(text: str) -> str:
     if found:
         number = int(found[1]) if (found[1] or "").isdecimal() else 1
         days = min(number * _DAYS[found[2]], 100_000)
-    return "" if days is None else str(_today() - timedelta(days=days))
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
+    return "" if days is None else str(today() - timedelta(days=days))
 
 
 def _text_of(moment: Moment, separator: str) -> str:

@@ -267,11 +267,9 @@ def _rows_of(
 def _jobs_of(record_id: str, plan: DispatchPlan | None) -> Iterator[str]:
     if plan is None:
         return
-    for number, worker in enumerate(plan.workers):
-        for index in worker:
-            job = plan.jobs[index]
-            if any(one.asset.record_id == record_id for one in job.assets):
-                yield f"{number}/{job.name}.json"
+    for number, job in plan.assigned_jobs():
+        if any(one.asset.record_id == record_id for one in job.assets):
+            yield f"{number}/{job.name}.json"
 
 
 def _is_found(record_id: str, found: FoundAssets) -> bool:

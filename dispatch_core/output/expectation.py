@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.drift import drift_since, recorded_in
 from dispatch_core.earlier.record import read_record
 from dispatch_core.errors import InvalidInput, Issue
 
@@ -56,8 +57,8 @@ def require_fingerprint(plan: DispatchPlan, expected: str, records: Iterable[Pat
     if record is None:
         known = "no record of the expected dispatch is beside the output or given by --request"
     else:
-        found = "; ".join(_differences(plan, record))
-        known = found or "request, source and numbers are the same, but not the jobs"
+        found = [*_differences(plan, record), *_drifted(plan, record)]
+        known = "; ".join(found) or "request, source and numbers are the same, but not the jobs"
     raise InvalidInput(Issue(f"{what}. Compared with what was expected: {known}", _OPTION, action))
 
 
@@ -83,6 +84,19 @@ def _differences(plan: DispatchPlan, record: Mapping[str, Any]) -> Iterator[str]
     before = before if isinstance(before, dict) else {}
     for name in _unequal(before, numbers):
         yield f"{name} {numbers.get(name)} (expected {before.get(name)})"
+
+
+def _drifted(plan: DispatchPlan, record: Mapping[str, Any]) -> Iterator[str]:
+    """Which jobs are new or gone, if the record has its jobs, with the first one."""
+    recorded = recorded_in(record, "the record")
+    if recorded.jobs is None:
+        return
+    drift = drift_since(recorded, plan)
+    yield str(drift)
+    for job, why in drift.gone[:1]:
+        yield f"gone is {job.title} ({job.file_name}): {why}"
+    for new in drift.new[:1]:
+        yield f"new is {', '.join(one.asset.name for one in new.assets)} ({new.name})"
 
 
 def _unequal(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

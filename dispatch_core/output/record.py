@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.drift import Drift
 from dispatch_core.errors import InvalidInput, Issue, showable
 from dispatch_core.job_model import Job
 
@@ -43,10 +44,27 @@ def dispatch_record(
             {column: showable(text) for column, text in row.texts().items()}
             for row in plan.exclusions
         ],
+        "drift": None if plan.drift is None else _drift(plan.drift),
         "worker_sizes": [len(worker) for worker in plan.workers],
         # last, and one line each, so that a reader of many records can stop before them
         "assets": _asset_names(plan),
-        "jobs": list(map(_job_row, plan.jobs)),
+        "jobs": [_job_row(job) for _, job in plan.assigned_jobs()],
+    }
+
+
+def _drift(drift: Drift) -> dict[str, Any]:
+    """What drifted since the record that was replayed: every job, and why each is gone."""
+    return {
+        "since": drift.since or None,
+        "is_known": drift.is_known,
+        "same": drift.same,
+        "changed": drift.changed,
+        "notes": list(map(showable, drift.notes)),
+        "new": [job.name for job in drift.new],
+        "gone": [
+            {"job": one.file_name, "assets": list(map(showable, one.assets)), "why": showable(why)}
+            for one, why in drift.gone
+        ],
     }
 
 

@@ -22,6 +22,7 @@ from dispatch_core.processed.results import (
 )
 from dispatch_core.request import DispatchRequest
 from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.text.job_names import job_names
 from dispatch_core.types import Progress, SkipProcessed, no_progress
 
 
@@ -96,11 +97,6 @@ class Processed:
         return f"{'; '.join([*parts, new])} (by {self.frame})"
 
 
-def job_names(names: Iterable[str]) -> frozenset[str]:
-    """The names of jobs, which may be given as the names of their files."""
-    return frozenset(name.removesuffix(".json") for name in names)
-
-
 def check_processed(
     jobs: Sequence[Job],
     fixed: Mapping[str, Any],
@@ -125,8 +121,7 @@ def check_processed(
             raise
         return Processed(results.label, None, note=f"not checked: {error}")
     if frame is None:
-        note = f"every job is new: {results.label} has no result"
-        return Processed(results.label, None, note=note)
+        return Processed(results.label, None, note=_without_results(results))
     names = CodeNames(frame, fixed, is_merged=request.is_merged)
     findings = _by_name(jobs, names, frame, results, progress)
     rest = [job for job in jobs if job.name not in findings]
@@ -137,9 +132,14 @@ def check_processed(
         results.label,
         frame,
         findings,
+        note="" if findings or count_results(results) else _without_results(results),
         panel=_usual_panel(others, works, frame),
         attached=_usual_inputs(further, findings),
     )
+
+
+def _without_results(results: MetadataSource) -> str:
+    return f"every job is new: {results.label} has no result"
 
 
 def _learned_frame(request: DispatchRequest, results: MetadataSource) -> Frame | None:

@@ -9,6 +9,7 @@ over the pages. A filter that is too long for a URL is sent by POST.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from dispatch_core.errors import (
     AccessDenied,
     AnswerTooLarge,
     DispatchError,
+    EmptyCollection,
     InvalidInput,
     Issue,
     ServiceError,
@@ -46,6 +48,20 @@ MAX_URL_FILTER = 6_000
 """Bytes of a quoted filter that fit in a GET; the gateway limits URLs to about 8 kB."""
 
 _T = TypeVar("_T")
+_EMPTY = re.compile(
+    r"\bno (?:matching |such )?(?:records?|documents?|results?)\b"
+    r"[^.]*\b(?:found|exists?|available|match)"
+    r"|\b(?:records?|documents?|results?) (?:were |was )?not found|\bno (?:such )?collection\b"
+    r"|\bcollection\b[^.,;]*\b(?:is empty|does(?: not|n't) exist|not found|has no)"
+    r"|\bns (?:not found|does not exist)|NamespaceNotFound",
+    re.IGNORECASE,
+)
+"""What a service says with a 404 if a collection is empty or absent."""
+
+_OTHER = re.compile(
+    r"\bor\b|\b(?:database|version|route|path|url|host)\b[^.,;]*\b(?:not|unknown)\b", re.IGNORECASE
+)
+"""Signs that the address may be wrong instead: ``database or collection not found``."""
 
 
 class GatewaySource:
@@ -156,6 +172,9 @@ class GatewaySource:
             action = "Request access, or use another host"
             return AccessDenied(Issue(f"access denied ({status})", self._where, action))
         if status == 404:
+            if _EMPTY.search(detail) and not _OTHER.search(detail):
+                what = f"the collection has no records ({status}){detail}"
+                return EmptyCollection(Issue(what, self._where, "Check its name"))
             action = "Check its version, database and collection"
             return ServiceError(Issue(f"not found ({status})", self._where, action))
         if is_transient(status):
@@ -191,7 +210,8 @@ def _detail(response: requests.Response) -> str:
 
 
 def _error_text(body: Mapping[str, Any]) -> str:
-    text = next((body[key] for key in ("error", "message", "errorMessage") if body.get(key)), "")
+    keys = ("error", "message", "errorMessage", "detail")
+    text = next((body[key] for key in keys if body.get(key)), "")
     return f": {str(text)[:300]}" if text else ""
 
 

@@ -11,6 +11,8 @@ _AS_CSV = "Open it in the spreadsheet program and save it as CSV (UTF-8)"
 _UNPACK = "Unpack it, and give the file inside"
 _AS_TEXT = "Save the content as text, and give that file"
 
+_JSON = (b"{", b"[")
+
 _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -61,6 +63,8 @@ def refuse_other_kind(data: bytes, where: str) -> None:
 
 
 def _kind_of(data: bytes) -> tuple[str, str] | None:
+    if data[:1] in _JSON and not data.startswith(b"{\\rtf"):
+        return None
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(data)
     for start, name, action in _STARTS:

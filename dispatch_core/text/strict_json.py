@@ -50,12 +50,7 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
         raise InvalidInput(Issue("it is empty", where, "Write a JSON value, such as {}"))
     _check_depth(text, where)
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidInput(_syntax_issue(text, error, where)) from None
     except _Refused as refused:
@@ -155,6 +150,11 @@ def _finite(token: str) -> float:
     if math.isinf(value):
         raise _Number(token)
     return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite
+)
 
 
 def scan_tokens(text: str) -> Iterator[tuple[int, str]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from html import escape
+from itertools import accumulate
 from operator import eq
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
@@ -94,7 +95,7 @@ class Rows(Sequence[_T], Generic[_T]):
 
 def job_rows(plan: DispatchPlan) -> Rows[JobRow]:
     """A row for each job, worker by worker."""
-    starts = [worker.start for worker in plan.workers]
+    starts = [0, *accumulate(map(len, plan.workers))]
     return Rows(JobRow, len(plan.jobs), partial(_job_row, plan, starts))
 
 
@@ -115,6 +116,8 @@ def plan_html(plan: DispatchPlan) -> str:
     parts = [
         f"<p><b>{_safe(str(plan.equation))}</b></p>",
         f"<p>source: {_safe(plan.source)}<br>buckets: {_safe(plan.buckets)}</p>",
+        *(f"<p>{_safe(line)}</p>" for line in plan.balance_lines()),
+        *([f"<p>{_safe(str(plan.drift))}</p>"] if plan.drift is not None else []),
         *(f"<p>Warning: {_safe(str(warning))}</p>" for warning in plan.warnings),
         _table(title, ("worker", "assets", "files"), first),
         _table("Excluded", ("count", "stage", "reason"), excluded),
@@ -122,14 +125,15 @@ def plan_html(plan: DispatchPlan) -> str:
     return "".join(parts)
 
 
-def _job_row(plan: DispatchPlan, starts: Sequence[int], index: int) -> JobRow:
-    job = plan.jobs[index]
+def _job_row(plan: DispatchPlan, starts: Sequence[int], row: int) -> JobRow:
+    worker = bisect_right(starts, row) - 1
+    job = plan.jobs[plan.workers[worker][row - starts[worker]]]
     assets = [one.asset for one in job.assets]
     has_files = any(one.files is not None for one in job.assets)
     files = [file.location for one in job.assets for file in one.files or ()]
     return JobRow(
         job=job.name,
-        worker=bisect_right(starts, index) - 1,
+        worker=worker,
         asset_names=[asset.name for asset in assets],
         record_ids=[asset.record_id for asset in assets],
         asset_ids=[asset.asset_id for asset in assets],

@@ -9,11 +9,13 @@ from operator import attrgetter
 from typing import Any, TextIO
 
 from dispatch_core.dispatch_plan import DispatchPlan, ledger_counts
+from dispatch_core.earlier.drift import Drift
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Exclusion, Progress, no_progress
 
 EXAMPLES_SHOWN = 3
 WORKERS_SHOWN = 20
+GONE_SHOWN = 10
 
 
 def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
@@ -21,15 +23,34 @@ def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     sets = len(plan.parameter_sets.sets)
     print(f"parameters: {counted(sets, 'set')}" if sets else "parameters: none (null in the jobs)")
     print(f"plan: {plan.equation}")
+    for line in plan.balance_lines():
+        print(line)
     print(f"fingerprint: {plan.fingerprint}")
     if plan.processed is not None and not plan.processed.note:
         jobs = len(plan.jobs) + plan.equation.processed + plan.capped
         print(one_line(f"processed: {plan.processed.summary(jobs)}"))
+    if plan.drift is not None:
+        _print_drift(plan.drift, len(plan.drift.gone) if whole else GONE_SHOWN)
     for warning in plan.warnings:
         print(f"warning: {one_line(str(warning))}")
     _print_ledger(plan.exclusions)
     if whole and plan.jobs:
         _print_jobs(plan)
+
+
+def _print_drift(drift: Drift, most: int) -> None:
+    """Print what drifted in one line, and below it the first new jobs, and why jobs are gone."""
+    print(one_line(str(drift)))
+    for note in drift.notes:
+        print(one_line(f"  note: {note}"))
+    if drift.new:
+        names = [", ".join(one.asset.name for one in job.assets) for job in drift.new]
+        more = ", ..." if len(names) > EXAMPLES_SHOWN else ""
+        print(one_line(f"  new: {'; '.join(names[:EXAMPLES_SHOWN])}{more}"))
+    for gone in drift.gone[:most]:
+        print(one_line(f"  gone: {gone.job.title} ({gone.job.file_name}): {gone.why}"))
+    if len(drift.gone) > most:
+        print(f"  ... and {len(drift.gone) - most:,} more gone (--plan prints every one)")
 
 
 def _print_ledger(exclusions: tuple[Exclusion, ...]) -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared import deliver as parts
+from pages.shared.run_it import run_it
 from pages.shared.state.steps import now
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.guards import plan_or_hint
@@ -21,4 +22,5 @@ elif plan is not None:
         parts.zip_download(session, plan, is_open)
     with write:
         parts.write_to_root(session, plan, is_open)
+    run_it(session, plan, parts.folder_name(session))
     parts.same_as_command(session, plan)

@@ -78,7 +78,7 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     st.download_button(
         "Download the zip" if is_open else _REVIEW_FIRST,
         lambda: _zip(plan),
-        f"{_folder_name(session)}.zip",
+        f"{folder_name(session)}.zip",
         "application/zip",
         type="primary",
         icon=":material/download:",
@@ -88,7 +88,7 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     )
 
 
-def _folder_name(session: Session) -> str:
+def folder_name(session: Session) -> str:
     """The name that was typed, or the default if it is invalid."""
     try:
         return check_folder_name(session.typed.target_name)
@@ -199,7 +199,7 @@ def _show_delivery(delivery: Delivery) -> None:
 def same_as_command(session: Session, plan: DispatchPlan) -> None:
     """Show the dispatch as one command, and offer the request as a file."""
     st.subheader("The same dispatch as one command")
-    name = _folder_name(session)
+    name = folder_name(session)
     file = f"{name}.request.json"
     is_long = len(plan.request.to_json()) > _LONGEST_COMMAND
     if is_long:

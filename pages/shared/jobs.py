@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import chain
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,24 +20,26 @@ from dispatch_core.job_model import (
     job_document,
 )
 from dispatch_core.request import Trial
-from dispatch_core.types import LARGEST_NUMBER
+from dispatch_core.types import LARGEST_NUMBER, Balance
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
+from dispatch_core.views.worker_loads import range_bars, worker_bars
 from pages.shared.state.session import Session
-from pages.shared.widgets.charts import order_chart
+from pages.shared.widgets.charts import BYTES, order_chart, pair_chart
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import download_csv, ledger_table, paged_table
 
-_BY_WORKERS, _BY_SIZE = "N workers", "N jobs per worker"
+_BY_WORKERS, _BY_JOBS = "N workers", "N jobs per worker"
+_RULES: dict[Balance, str] = {"count": "number of jobs", "size": "size of files"}
 _MOST_BARS = 100
 
 
 def job_options(session: Session) -> None:
-    """Edit workers, cap and job format."""
-    mode, number, cap, shape = st.columns([2.4, 1, 1, 2], vertical_alignment="top")
+    """Edit workers, their balance, cap and job format."""
+    mode, number, rule, cap, shape = st.columns([1.7, 1, 1.6, 1, 2], vertical_alignment="top")
     request, key = session.request, session.epoch
-    start = _BY_WORKERS if request.tasks_per_job is None else _BY_SIZE
-    modes = [_BY_WORKERS, _BY_SIZE]
+    start = _BY_WORKERS if request.tasks_per_job is None else _BY_JOBS
+    modes = [_BY_WORKERS, _BY_JOBS]
     chosen = mode.radio("Split into", modes, modes.index(start), key=f"mode-{key}")
     name = "num_parallel_workers" if chosen == _BY_WORKERS else "tasks_per_job"
     amount = number.number_input(
@@ -46,6 +49,7 @@ def job_options(session: Session) -> None:
         getattr(request, name) or 1,
         key=f"{name}-{key}",
     )
+    balance = _balance(session, rule)
     most = cap.number_input(
         "Cap on jobs",
         1,
@@ -62,10 +66,27 @@ def job_options(session: Session) -> None:
         help="The shape of distributed_parameters in each job.",
         key=f"format-{key}",
     )
-    changes = {"tasks_per_job": amount if chosen == _BY_SIZE else None}
+    changes = {"tasks_per_job": amount if chosen == _BY_JOBS else None}
     if chosen == _BY_WORKERS:
         changes["num_parallel_workers"] = amount
-    session.edit(**changes, max_number_of_tasks_dispatched=most, job_format=job_format)
+    session.edit(
+        **changes, balance=balance, max_number_of_tasks_dispatched=most, job_format=job_format
+    )
+
+
+def _balance(session: Session, column: DeltaGenerator) -> Balance:
+    """The chosen rule by which jobs are divided over the workers."""
+    rules = list(_RULES)
+    rule: Balance = column.radio(
+        "Balance workers by",
+        rules,
+        rules.index(session.request.balance),
+        format_func=_RULES.__getitem__,
+        help="By the size of files, each worker gets about the same number of bytes. "
+        "A directory store, whose size is unknown, counts as the median.",
+        key=f"balance-{session.epoch}",
+    )
+    return rule
 
 
 _TRIALS = {
@@ -147,7 +168,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
     if view == "jobs":
         job_table(session, plan)
     elif view == "workers":
-        worker_chart(plan)
+        worker_charts(session, plan)
     elif view == "excluded":
         ledger(plan)
     else:
@@ -155,11 +176,13 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
 
 
 def job_table(session: Session, plan: DispatchPlan) -> None:
-    """Show one row per job, and the file of the selected job."""
+    """Show one row per job, worker by worker, and the file of the selected job."""
     if not plan.jobs:
         st.warning("No job can be made: see the excluded assets.", icon=":material/warning:")
         return
-    rows = session.memo.remember_of("job rows", plan, None, lambda: range(len(plan.jobs)))
+    rows = session.memo.remember_of(
+        "job rows", plan, None, lambda: tuple(chain.from_iterable(plan.workers))
+    )
     worker_of, columns = session.memo.remember_of(
         "job columns", plan, None, lambda: _worker_and_columns(plan)
     )
@@ -183,12 +206,12 @@ def job_table(session: Session, plan: DispatchPlan) -> None:
         st.code(content.decode(), language="json", wrap_lines=True)
 
 
-def _worker_and_columns(plan: DispatchPlan) -> tuple[list[int], Columns]:
-    worker_of = [number for number, worker in enumerate(plan.workers) for _ in worker]
+def _worker_and_columns(plan: DispatchPlan) -> tuple[Mapping[int, int], Columns]:
+    worker_of = {index: number for number, worker in enumerate(plan.workers) for index in worker}
     return worker_of, _columns(plan, worker_of)
 
 
-def _columns(plan: DispatchPlan, worker_of: list[int]) -> Columns:
+def _columns(plan: DispatchPlan, worker_of: Mapping[int, int]) -> Columns:
     """Title -> cell of the index of a job; only columns in which jobs of this plan differ."""
     jobs = plan.jobs
     columns: dict[str, Callable[[int], Cell]] = {"Worker": lambda index: worker_of[index]}
@@ -218,19 +241,33 @@ def _values_of(job: Job, keys: list[str]) -> str:
     return ", ".join(f"{key}={json.dumps(values[key])}" for key in keys if key in values)
 
 
-def worker_chart(plan: DispatchPlan) -> None:
+def worker_charts(session: Session, plan: DispatchPlan) -> None:
+    """Chart the jobs of each worker, and the bytes if known, as both rules of balance give them."""
+    _job_chart([len(worker) for worker in plan.workers])
+    spread = session.memo.remember_of("spread", plan, None, plan.spread)
+    if not spread.is_known:
+        return
+    names = {rule: f"by {name}" for rule, name in _RULES.items()}
+    names[spread.balance] += " (this plan)"
+    is_short = len(plan.workers) <= _MOST_BARS
+    bars = (worker_bars if is_short else range_bars)(spread)
+    pair_chart(
+        [(bar.label, names[bar.rule], bar.height, bar.text) for bar in bars],
+        "Files of each worker" if is_short else "Workers by size of their files",
+        [spread.text(_RULES), *(f"{note[:1].upper()}{note[1:]}" for note in spread.notes())],
+        "chart-loads",
+        BYTES if is_short else {"title": "workers", "format": ",d", "tickMinStep": 1},
+    )
+
+
+def _job_chart(jobs: list[int]) -> None:
     """Chart the jobs of each worker; with more than 100 workers, the workers by number of jobs."""
-    sizes = [len(worker) for worker in plan.workers]
-    if len(sizes) <= _MOST_BARS:
-        counts = [(str(number), size) for number, size in enumerate(sizes)]
+    if len(jobs) <= _MOST_BARS:
+        counts = [(str(number), count) for number, count in enumerate(jobs)]
         order_chart(counts, "Jobs of each worker", "jobs", "chart-workers")
     else:
-        order_chart(_by_size(sizes), "Workers by number of jobs", "workers", "chart-workers")
-
-
-def _by_size(sizes: list[int]) -> list[tuple[str, int]]:
-    """(number of jobs, number of workers with that many), in ascending order."""
-    return [(f"{size:,}", count) for size, count in sorted(Counter(sizes).items())]
+        counts = [(f"{count:,}", workers) for count, workers in sorted(Counter(jobs).items())]
+        order_chart(counts, "Workers by number of jobs", "workers", "chart-workers")
 
 
 def ledger(plan: DispatchPlan) -> None:

@@ -1,11 +1,12 @@
-"""The tables of ``docs/reference.md`` that are made from `OPTIONS`; ``make docs`` writes them."""
+"""The tables of ``docs/reference.md`` that are made from the code; ``make docs`` writes them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
-from dispatch_core.options import OPTIONS, Option, every_option
+from dispatch_core.options import OPTIONS, VERBS, Option, every_option
+from dispatch_core.verbs.run_verb import build_verb_parser
 from tests.support.world import ROOT
 
 PAGE = ROOT / "docs" / "reference.md"
@@ -15,7 +16,12 @@ _MARKED = "<!-- {name}: made by make docs -->\n\n{table}\n<!-- {name}: end -->"
 
 def with_tables(page: str) -> str:
     """`page` with each marked table as the options have it now."""
-    for name, table in (("options", _argument_table()), ("variables", _variable_table())):
+    tables = {
+        "options": _argument_table(),
+        "variables": _variable_table(),
+        "verbs": _verb_table(),
+    }
+    for name, table in tables.items():
         marked = _MARKED.format(name=name, table=table)
         pattern = rf"<!-- {name}: made by make docs -->.*?<!-- {name}: end -->"
         page = re.sub(pattern, lambda found, marked=marked: marked, page, flags=re.DOTALL)
@@ -42,6 +48,18 @@ def _variable_table() -> str:
         if option.variable
     ]
     return _table(("variable", "meaning", "if it is not set"), rows)
+
+
+def _verb_table() -> str:
+    """The verbs, each with the arguments of its parser."""
+    rows: list[tuple[str, str, str]] = []
+    for verb, meaning in VERBS.items():
+        rows.append((f"`{verb}`", "", meaning))
+        for action in build_verb_parser(verb)._actions:
+            if action.dest != "help":
+                shown = " ".join([*action.option_strings[-1:], str(action.metavar or "")]).strip()
+                rows.append(("", f"`{shown}`", str(action.help)))
+    return _table(("verb", "argument", "meaning"), rows)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

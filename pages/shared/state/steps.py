@@ -25,6 +25,7 @@ from pages.shared.state.services import (
     executor,
     is_checked,
     open_sources,
+    output_root,
     results_for,
     writing_executor,
 )
@@ -84,8 +85,9 @@ def _with_plan(session: Session, steps: Steps) -> Steps:
         return steps
     label = open_sources(current_settings()).objects.label
     needs_check = steps.processed is None and is_checked(steps.request)
+    is_slow = needs_check or steps.needs_before
     sets = set_count(session, steps) or 1
-    if not needs_check and len(steps.located.located) * sets <= PLANNED_AT_ONCE:
+    if not is_slow and len(steps.located.located) * sets <= PLANNED_AT_ONCE:
         session.keep_work(plan=None)
         return _kept(session, steps.with_plan(steps.assemble(label)))
     planned = _planned_apart(session, steps, label, needs_check)
@@ -104,7 +106,9 @@ def _planned_apart(session: Session, steps: Steps, label: str, needs_check: bool
 
 
 def _planned(steps: Steps, label: str, needs_check: bool, progress: Progress) -> Steps:
-    """The steps with their plan, after a check for processed jobs if it is needed."""
+    """The steps with their plan; first earlier dispatches and processed jobs, if asked for."""
+    if steps.needs_before:
+        steps = steps.with_before(steps.read_before(root=output_root(), progress=progress))
     if needs_check:
         results = results_for(steps.request)
         steps = steps.with_built(steps.built or steps.build())

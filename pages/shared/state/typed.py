@@ -61,3 +61,6 @@ class Typed:
     sweep_mode: SweepMode = "product"
     target_name: str = "my-dispatch"
     why_text: str = ""
+    engine: str = ""
+    job_command: str = ""
+    s3_folder: str = ""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from dispatch_core.earlier.before import Before
+from dispatch_core.earlier.compare import Compared
+from dispatch_core.earlier.faults import Checked
+from dispatch_core.earlier.history import HistoryRow
 from dispatch_core.find import FoundAssets
 from dispatch_core.insight.explain import Explanation
 from dispatch_core.insight.why_not import WhyNot
@@ -44,6 +48,10 @@ class UnderWay:
     columns: Work[dict[str, dict[str, Cell]]] | None = None
     explain: Work[Explanation] | None = None
     why: Work[tuple[WhyNot, ...]] | None = None
+    history: Work[tuple[HistoryRow, ...]] | None = None
+    before: Work[Before] | None = None
+    compared: Work[Compared] | None = None
+    checked: Work[Checked] | None = None
     last_found: FoundAssets | None = None
     last_listed: Located | None = None
 
@@ -55,6 +63,7 @@ class UnderWay:
             sum(len(one.assets) for one in (result_of(self.found), self.last_found) if one)
             + sum(len(one.located) for one in (result_of(self.listed), self.last_listed) if one)
             + (len(plan.jobs) if plan else 0)
+            + sum(side.jobs for one in (result_of(self.compared),) if one for side in one.sides)
         )
 
     def without_results(self) -> UnderWay:

@@ -14,6 +14,9 @@ FORM, JSON = "Form", "JSON"
 TABLE, CHARTS = "Table", "Charts"
 """The two ways to see assets and files."""
 
+COMPARE, CHECK = "Compare", "Check"
+"""The two views of the page Compare and check."""
+
 DEFAULT_COLUMNS = tuple(column.title for column in STANDARD)
 """The initial columns of the asset table, in addition to the name."""
 
@@ -32,6 +35,8 @@ class Views:
         Search, order and page of each table, by the key of the table.
     seen
         Fingerprint and equation of the plan that the user saw last.
+    compare_old, compare_new, checked_place
+        The dispatches that are compared and checked: a path, or a name of `places`.
     """
 
     page: str = ""
@@ -45,3 +50,7 @@ class Views:
     chosen_set: int = 0
     tables: Mapping[str, TableView] = field(default_factory=dict)
     seen: tuple[str, str] | None = None
+    library_view: str = COMPARE
+    compare_old: str = ""
+    compare_new: str = ""
+    checked_place: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,9 @@ MOST_BARS = 12
 """The most bars of a chart of values; other values share one bar."""
 
 Counts = Sequence[tuple[str, int]]
+
+Bars = Sequence[tuple[str, str, int, str]]
+"""Value on the axis, series, height, and the height as text."""
 
 
 def count_chart(counts: Counts, title: str, unit: str, key: str) -> None:
@@ -28,6 +31,42 @@ def order_chart(counts: Counts, title: str, unit: str, key: str) -> None:
     """Draw a column for each value, in the given order: months, sizes."""
     st.markdown(f"**{title}**")
     _draw(counts, unit, key, _upright(unit), height=260)
+
+
+def pair_chart(
+    bars: Bars, title: str, notes: Iterable[str], key: str, axis: Mapping[str, Any]
+) -> None:
+    """Draw the columns of several series beside each other, in the given order."""
+    st.markdown(f"**{title}**")
+    st.caption("  \n".join(notes))
+    table = pd.DataFrame(bars, columns=["value", "series", "count", "text"])
+    table = table.astype({"count": float})  # bytes may be more than an integer column holds
+    numbers = ", ".join(f"{value} {series}: {text}" for value, series, _, text in bars[:MOST_BARS])
+    spec = _beside(len(table["value"].unique()), list(table["series"].unique()), axis)
+    st.vega_lite_chart(table, spec, height=300, key=key, alt=f"{title}. {numbers}")
+
+
+BYTES: dict[str, Any] = {
+    "title": None,
+    "labelExpr": "replace(format(datum.value, '~s'), regexp('([kMGTPE]?)$'), ' $1B')",
+}
+"""An axis of bytes: 500 kB, 10 GB."""
+
+
+def _beside(columns: int, series: list[str], axis: Mapping[str, Any]) -> dict[str, Any]:
+    spec = _upright("")
+    value = spec["encoding"]["x"]
+    if columns <= MOST_BARS:  # there is room for every label
+        value = {**value, "axis": {"labelAngle": -45, "labelLimit": 0, "labelOverlap": False}}
+    legend = {"orient": "top", "title": None, "labelLimit": 0, "offset": 0}
+    encoding = {
+        "x": value,
+        "xOffset": {"field": "series", "sort": None},
+        "y": {"field": "count", "type": "quantitative", "axis": {"tickCount": 5, **axis}},
+        "color": {"field": "series", "scale": {"domain": series}, "legend": legend},
+        "tooltip": [{"field": name, "title": " "} for name in ("value", "series", "text")],
+    }
+    return {**spec, "encoding": encoding}
 
 
 def _draw(counts: Counts, unit: str, key: str, spec: dict[str, Any], height: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,9 +21,8 @@ from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.progress import run_again_when_done
 
-_EXCLUDED, _PROCESSED = "excluded", "already processed"
-
-_UNCOUNTED = (_EXCLUDED, _PROCESSED)
+_EXCLUDED = "excluded"
+_UNCOUNTED = (_EXCLUDED, "not chosen", "dispatched before", "already processed")
 
 _Number = tuple[str, int | None, str]
 """A sign, a number and a noun."""
@@ -82,10 +82,15 @@ def _numbers(session: Session, steps: Steps) -> list[_Number]:
         *_less_excluded(found, equation),
         ("→", count_of_inputs(steps), input_name(steps.request)),
         ("×", set_count(session, steps), "parameter set"),
-        *([("−", equation.processed, _PROCESSED)] if equation and equation.processed else []),
+        *(("−", count, why) for why, count in _excluded_jobs(equation) if count),
         ("=", equation.jobs if equation else None, "job"),
         ("→", equation.workers if equation else None, "worker"),
     ]
+
+
+def _excluded_jobs(equation: Equation | None) -> Sequence[tuple[str, int]]:
+    """Why jobs are excluded, and how many, without the cap, which has its own message."""
+    return [] if equation is None else [cut for cut in equation.cuts if cut[0] in _UNCOUNTED]
 
 
 def _cuts(session: Session, equation: Equation) -> None:

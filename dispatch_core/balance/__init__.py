@@ -1,0 +1,1 @@
+"""Jobs assigned to workers by the size of their files."""
