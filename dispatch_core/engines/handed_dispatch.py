@@ -39,14 +39,7 @@ def read_dispatch(path: Path) -> HandedDispatch:
     InvalidInput
         The record is missing, is something else, or has no job.
     """
-    is_record = path.name.endswith(SUFFIX) or (path.is_file() and path.suffix != ".zip")
-    record = path if is_record else record_beside(real_target(path))
-    try:
-        content = record.read_bytes()
-    except OSError as error:
-        what = f"the record of the dispatch cannot be read: {error.strerror or error}"
-        action = "Give the worker folder beside its record, or the record itself"
-        raise InvalidInput(Issue(what, str(record), action)) from None
+    record, content = _record_of(path)
     document = as_record(load_json(content, record.name))
     if document is None:
         raise InvalidInput(
@@ -66,6 +59,18 @@ def read_dispatch(path: Path) -> HandedDispatch:
         str(document.get("source")),
         request is recorded,
     )
+
+
+def _record_of(path: Path) -> tuple[Path, bytes]:
+    """The record of the worker folder `path`, or `path` itself, and its content."""
+    is_record = path.name.endswith(SUFFIX) or (path.is_file() and path.suffix != ".zip")
+    record = path if is_record else record_beside(real_target(path))
+    try:
+        return record, record.read_bytes()
+    except OSError as error:
+        what = f"the record of the dispatch cannot be read: {error.strerror or error}"
+        action = "Give the worker folder beside its record, or the record itself"
+        raise InvalidInput(Issue(what, str(record), action)) from None
 
 
 def _without_paths(
