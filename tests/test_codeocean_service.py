@@ -347,6 +347,34 @@ def test_a_dry_run_prints_the_parameters_and_starts_nothing(
     assert not out.with_name("out.codeocean.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("engine", "option", "said"),
+    [
+        ("codeocean", "--command=true", "--command: it is not an option of codeocean"),
+        ("slurm", f"--pipeline={PIPELINE}", "--pipeline: it is not an option of slurm"),
+        ("slurm", "--shell", "--command: it is missing"),
+    ],
+)
+def test_an_option_of_another_engine_is_refused(
+    out: Path, capsys: pytest.CaptureFixture[str], engine: str, option: str, said: str
+) -> None:
+    command = ["--command=true {job}"] if "pipeline" in option else []
+
+    code = main(["handover", engine, str(out), option, *command])
+
+    assert code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_line_starts_a_run(
+    handover: Callable[..., Ran], server: CodeOceanServer, out: Path
+) -> None:
+    code = main(["handover", "codeocean", str(out), f"--pipeline={PIPELINE}"])
+
+    assert code == 0
+    assert len(server.runs) == 1
+
+
 # What was seen is what runs
 
 
@@ -408,6 +436,29 @@ def test_the_capsule_makes_the_same_tree_from_the_parameters(
     assert (ran.code, there.code) == (0, 0), there.err
     assert len(tree_of(tmp_path / "mine")) >= 8
     assert tree_of(tmp_path / "results") == tree_of(tmp_path / "mine")
+
+
+@pytest.mark.slow
+def test_the_capsule_makes_the_jobs_that_no_earlier_dispatch_has(
+    handover: Callable[..., Ran],
+    server: CodeOceanServer,
+    capsule: Callable[[dict[str, Any]], Ran],
+    out: Path,
+    tmp_path: Path,
+) -> None:
+    for worker in out.iterdir():  # the earlier dispatch has only the first jobs
+        if int(worker.name) > 2:
+            shutil.rmtree(worker)
+    out.with_name("out.dispatch.json").unlink()
+    query = ["--docdb_query", subject("900003"), "--file_extension=.nwb", "--docdb_host=demo"]
+    main([*query, f"--not_in={out}", f"--output_directory={tmp_path / 'new'}"])
+
+    ran = handover(folder=tmp_path / "new")
+    there = capsule(server.runs[0])
+
+    assert (ran.code, there.code) == (0, 0), there.err
+    assert len(tree_of(tmp_path / "new")) == 5
+    assert tree_of(tmp_path / "results") == tree_of(tmp_path / "new")
 
 
 @pytest.mark.slow
@@ -691,6 +742,20 @@ def test_a_dispatch_without_its_record_is_refused(
 
     assert ran.code == 2
     assert said in ran.err
+    assert server.requests == []
+
+
+def test_a_record_with_paths_of_this_machine_is_not_a_request_of_the_pipeline(
+    handover: Callable[..., Ran], server: CodeOceanServer, out: Path
+) -> None:
+    record = record_of(out)
+    record["request"]["not_in"] = ["elsewhere"]
+    out.with_name("out.dispatch.json").write_text(json.dumps(record))
+
+    ran = handover("--request_path=/data/out.dispatch.json")
+
+    assert ran.code == 2
+    assert "--request_path: the record names earlier dispatches (not_in)" in ran.err
     assert server.requests == []
 
 

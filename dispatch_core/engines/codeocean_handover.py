@@ -149,8 +149,12 @@ class _Handover:
 
     def _parameters(self) -> tuple[str, dict[str, str]]:
         """The dispatcher's process, and its named parameters."""
-        process, fields = self._dispatcher()
         dispatch, path = self.dispatch, self.given.request_path
+        if path and not dispatch.is_recorded_request:
+            what = "the record names earlier dispatches (not_in) that are on this machine only"
+            action = "Remove it: the request names the jobs that remained instead"
+            raise InvalidInput(Issue(what, "--request_path", action))
+        process, fields = self._dispatcher()
         return process, request_parameters(dispatch.request, dispatch.fingerprint, fields, path)
 
     def _dispatcher(self) -> tuple[str, Sequence[PanelField]]:
