@@ -116,8 +116,8 @@ def plan_html(plan: DispatchPlan) -> str:
         f"<p><b>{_safe(str(plan.equation))}</b></p>",
         f"<p>source: {_safe(plan.source)}<br>buckets: {_safe(plan.buckets)}</p>",
         *(f"<p>Warning: {_safe(str(warning))}</p>" for warning in plan.warnings),
-        _table(title, ("worker", "assets", "files"), first),
-        _table("Excluded", ("count", "stage", "reason"), excluded),
+        html_table(title, ("worker", "assets", "files"), first),
+        html_table("Excluded", ("count", "stage", "reason"), excluded),
     ]
     return "".join(parts)
 
@@ -152,7 +152,7 @@ def _shortened(texts: Sequence[str]) -> str:
     return f"{', '.join(texts[:TEXTS_SHOWN])}{more}"
 
 
-def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """An HTML table; empty without rows."""
     if not rows:
         return ""
