@@ -28,7 +28,7 @@ from dispatch_core.earlier.contents import (
 )
 from dispatch_core.earlier.faults import Checked, Fault, FaultKind, in_order
 from dispatch_core.earlier.job_check import JobChecker
-from dispatch_core.earlier.read import dispatches_in, file_errors, is_dispatch
+from dispatch_core.earlier.read import file_errors
 from dispatch_core.earlier.record import SUFFIX
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.words import counted, shown_list
@@ -65,8 +65,9 @@ def check_dispatch(path: Path) -> Checked:
             with open_file(path) as file:
                 return check_dispatch_file(file, str(path))
         names = os.listdir(path)
-        _refuse_several(path, names)
-        inner = _inner(names, _folders_with_workers(path, names))
+        with_workers = _folders_with_workers(path, names)
+        _refuse_several(path, names, with_workers)
+        inner = _inner(names, with_workers)
         checked = check_entries(folder_entries(path), str(path), "folder", inner)
         return checked if inner else compare_with_record(checked, path)
 
@@ -93,15 +94,15 @@ def check_entries(
     return check.result(label, kind)
 
 
-def _refuse_several(path: Path, names: list[str]) -> None:
+def _refuse_several(path: Path, names: list[str], with_workers: Iterable[str]) -> None:
+    """Raise `InvalidInput` for a folder of dispatches, such as the one that the app writes."""
     has_record = any(name.endswith(SUFFIX) for name in names)
-    has_worker = any(_WORKER.fullmatch(name) for name in names)
-    if has_worker or (is_dispatch(path, names) and not has_record):
+    found = sorted([*with_workers, *(name for name in names if name.endswith(".zip"))])
+    if any(map(_WORKER.fullmatch, names)) or not (has_record or len(found) > 1):
         return
-    found = [one.name for one in dispatches_in(path, names)]
-    if has_record or len(found) > 1:
-        what = "it contains dispatches, and is not one itself"
-        raise InvalidInput(Issue(what, str(path), f"Check one of them: {shown_list(found)}"))
+    what = "it contains dispatches, and is not one itself"
+    action = f"Check one of them: {shown_list(found)}" if found else "Give one that is there"
+    raise InvalidInput(Issue(what, str(path), action))
 
 
 def _folders_with_workers(path: Path, names: Iterable[str]) -> set[str]:

@@ -33,6 +33,9 @@ RESULTS = ".results"
 """How the name of the folder ends in which the runs of a dispatch leave their marks."""
 
 _MOST_TEXT = 500
+_MARKED = "marked"
+"""The status of a dispatch without jobs."""
+
 _EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
 _SUBTRACTED = {"processed": "already processed", "capped": "over the cap"}
 
@@ -231,6 +234,8 @@ def _folder_state(row: HistoryRow, names: Names | None) -> FolderState:
     except (FileNotFoundError, NotADirectoryError):
         return "gone"
     except OSError:
+        return "unknown"
+    if not row.workers and row.status != _MARKED:
         return "unknown"
     if len(found) != row.jobs:
         return "changed"
