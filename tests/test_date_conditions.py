@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -17,9 +18,11 @@ from dispatch_core.builder.date_clauses import date_clause, date_row
 from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition, span_of
 from dispatch_core.builder.form_translation import filter_of, form_of, query_of
 from dispatch_core.builder.query_form import (
+    OPERATORS,
     Elements,
     FormRow,
     Group,
+    Kind,
     Node,
     QueryForm,
     faults,
@@ -272,6 +275,23 @@ def test_another_condition_keeps_the_days_that_it_accepts(
 
     assert (after.condition, after.texts) == (condition, texts)
     assert after.kind == ("date" if condition in DATE_CONDITIONS else "text")
+
+
+@pytest.mark.parametrize("kind", ["text", "number", "true or false", "null", "JSON"])
+def test_after_any_change_of_condition_a_row_has_as_many_texts_as_its_condition(kind: Kind) -> None:
+    every: list[Any] = [*DATE_CONDITIONS, *OPERATORS]
+    start = FormRow("created", "is", kind, ("5",))
+
+    changed = [
+        with_condition(with_condition(start, first), second)
+        for first, second in itertools.product(every, repeat=2)
+    ]
+
+    assert {one.kind for one in changed if one.condition in DATE_CONDITIONS} == {"date"}
+    assert all(one.condition in DATE_CONDITIONS for one in changed if one.kind == "date")
+    assert all(len(one.texts) == 3 for one in changed if one.condition == "in the last")
+    assert all(len(one.texts) <= 2 for one in changed if one.condition == "between")
+    assert all(len(one.texts) <= 1 for one in changed if one.condition in ("on", "before"))
 
 
 # Reading back
