@@ -346,6 +346,9 @@ def test_what_the_form_writes_reads_back_as_the_same_condition(one: FormRow) -> 
         {"created": {"$gte": 20, "$lt": 40}},
         {"created": {"$gte": True, "$lt": 1748476800}},
         {"created": {"$regex": f"^{DAY}"}},
+        {"created": {"$gte": "9" * 5_000, "$regex": "^[0-9]{10}(?:[.][0-9]+)?$"}},
+        {"created": {"$gte": "9" * 19, "$regex": "^[0-9]{13}(?:[.][0-9]+)?$"}},
+        {"created": {"$gte": 10**17, "$lt": 10**30}},
         {"created": {"$gte": "2025-05-28", "$lt": "2025-06-30", "$regex": f"^{DAY}"}}
         | {"$comment": "in the last 30 days"},
         {"created": {"$gte": "2025-05-28", "$regex": f"^{DAY}"}, "$comment": "note"},
