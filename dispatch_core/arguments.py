@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from dispatch_core import __version__
 from dispatch_core.errors import InvalidInput, Issue, showable
-from dispatch_core.options import OPTIONS, PRESETS, Option, every_option, option_of
+from dispatch_core.options import OPTIONS, PRESETS, VERBS, Option, every_option, option_of
 from dispatch_core.text.field_list import read_list
 
 _DESCRIPTION = """\
@@ -186,13 +186,13 @@ def _read_variable(option: Option, variable: str, text: str) -> Any:
         raise InvalidInput(Issue(str(error), variable, action)) from None
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> ArgumentParser:
     """The parser of every option that has an argument."""
-    parser = _Parser(
-        prog=_program(),
-        usage="%(prog)s [--option VALUE ...]",
+    parser = ArgumentParser(
+        prog=program_name(),
+        usage="%(prog)s [--option VALUE ...]\n       %(prog)s VERB [--help]",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=f"{_verbs_text()}\n{_EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -205,7 +205,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _program() -> str:
+def _verbs_text() -> str:
+    lines = [f"  {name:<9} {text}" for name, text in VERBS.items()]
+    return "\n".join(["verbs, each with its own --help:", *lines, ""])
+
+
+def program_name() -> str:
     """How this process was started, so that the examples can be pasted."""
     name, _ = os.path.splitext(os.path.basename(sys.argv[0]))  # Windows adds .exe
     return _SCRIPT if name == _SCRIPT else "python -m dispatch_core"
@@ -220,7 +225,9 @@ def _groups() -> dict[str, list[Option]]:
     return {"usual options": [option_of(name) for name in _USUAL], **rest}
 
 
-class _Parser(argparse.ArgumentParser):
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser whose errors name the nearest option instead of the whole usage."""
+
     def error(self, message: str) -> NoReturn:
         """Print only the error: the usage of 40 options would push it off the screen."""
         _, _, unknown = message.partition("unrecognized arguments: ")
@@ -233,8 +240,9 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}{end}{hint}--help explains every option.\n")
 
     def _nearest(self, word: str) -> str:
-        """The option that is most similar to an unknown one, or empty."""
+        """The option or verb that is most similar to an unknown one, or empty."""
         known = [name for name in self._option_string_actions if name.startswith("--")]
+        known += VERBS
         return "".join(difflib.get_close_matches(word.partition("=")[0], known, 1))
 
 

@@ -16,6 +16,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from typing import Annotated
+
+from pydantic import Field
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.file_kind import refuse_other_kind
@@ -24,6 +27,7 @@ from dispatch_core.text.invisible import visible
 from dispatch_core.text.pasted_ids import holds_uuid, ids_in, is_heading, lines_of_comment
 from dispatch_core.text.spreadsheet import plain_cell
 from dispatch_core.text.words import counted, shown_list
+from dispatch_core.types import LARGEST_NUMBER
 
 COLUMN = "asset_id"
 FILE_NAME = "data_asset_input.csv"
@@ -58,7 +62,7 @@ class AssetRow:
     ``text`` is ``""`` if the row has other cells but no id.
     """
 
-    number: int
+    number: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
     text: str
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dispatch_core.arguments import add_environment, parse_arguments
 from dispatch_core.environment.env_file import load_env_file
 from dispatch_core.errors import DispatchError
+from dispatch_core.options import VERBS
 from dispatch_core.text.words import one_line
 from dispatch_core.views.streams import standard_streams
 
@@ -43,8 +44,14 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        given = parse_arguments(arguments)
+        if words and words[0] in VERBS:
+            load_env_file()
+            from dispatch_core.verbs.run_verb import run_verb
+
+            return run_verb(words[0], words[1:])
+        given = parse_arguments(words)
     except SystemExit as ended:  # --help, --version and wrong arguments, printed by argparse
         return int(ended.code or 0)
     load_env_file()

@@ -100,6 +100,8 @@ def _issue(error: Mapping[str, Any], where: str, fields: Mapping[str, Sequence[s
         return Issue(_HALF_CHARACTER, at, "Write the whole character", path=path)
     if error["type"] == "less_than_equal":
         return Issue(f"{shown(error['input'])} is too large", at, "Give a smaller one", path=path)
+    if error["type"] == "greater_than_equal" and option is not None and option.kind == "integer":
+        return Issue(f"{shown(error['input'])} is too small", at, "Give a larger one", path=path)
     if option is not None and option.kind == "choice":
         return _wrong_choice(error["input"], option, at)
     return _wrong_value(error["input"], option, at, path, is_item=len(names) > len(path))

@@ -96,6 +96,27 @@ def _canonical_parts(
     return before, after
 
 
+def document_name(document: Mapping[str, Any], parameters: Any) -> str | None:
+    """The name of the job that a job file contains, with its merged `parameters`.
+
+    None if the file lacks a key that the name covers.
+    """
+    if not document.keys() >= _NAMED_KEYS:
+        return None
+    named: dict[str, Any] = {key: document[key] for key in _NAMED_KEYS}
+    if "group_metadata" in document:
+        named["group_metadata"] = document["group_metadata"]
+    return str(
+        uuid.uuid5(NAMESPACE, canonical_text({**named, "distributed_parameters": parameters}))
+    )
+
+
+_NAMED_KEYS = frozenset(
+    ("asset_id", "asset_name", "docdb_record_id", "file_location", "s3_location")
+)
+"""Keys of a job file that its name covers, beside the parameters and the values of a group."""
+
+
 def _array(texts: Iterable[str]) -> str:
     return f"[{','.join(map(encode_basestring_ascii, texts))}]"
 

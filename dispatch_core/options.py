@@ -114,6 +114,9 @@ def _value(name: str, description: str, **more: Any) -> Option:
     return Option(name, "", description, **{"kind": "object", **more})
 
 
+VERBS: dict[str, str] = {}
+"""Verb of the command line -> what it does, in the order of ``--help``."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     "pipeline": {
         "job_format": "pipeline",

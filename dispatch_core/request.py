@@ -41,6 +41,7 @@ from dispatch_core.text.field_list import read_list
 from dispatch_core.text.file_extension import check_extension
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import (
+    LARGEST_NUMBER,
     FixedParameters,
     JobFormat,
     NestedStores,
@@ -53,7 +54,6 @@ WHERE = "dispatch request"
 
 _DOCUMENTS = ("query", "parameters", "parameters_schema", "analysis_code")
 _T = TypeVar("_T")
-_LARGEST = 2**63 - 1  # CPython cannot write integers of more than 4,300 digits
 
 
 def plain_value(value: Any) -> Any:
@@ -77,8 +77,12 @@ def _paths(value: Any) -> Any:
 
 
 Text = Annotated[str, Field(strict=True)]
-Whole = Annotated[int, BeforeValidator(plain_value), Field(ge=-_LARGEST, le=_LARGEST, strict=True)]
-Positive = Annotated[int, BeforeValidator(plain_value), Field(ge=1, le=_LARGEST, strict=True)]
+Whole = Annotated[
+    int,
+    BeforeValidator(plain_value),
+    Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, strict=True),
+]
+Positive = Annotated[int, BeforeValidator(plain_value), Field(ge=1, le=LARGEST_NUMBER, strict=True)]
 Switch = Annotated[bool, BeforeValidator(plain_value)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_in_order)]
 TextList = Annotated[tuple[Text, ...], BeforeValidator(_paths)]

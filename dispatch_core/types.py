@@ -210,6 +210,9 @@ class Notice:
         return self.text
 
 
+LARGEST_NUMBER = 2**53 - 1
+"""The largest whole number in a request: a browser keeps larger ones only approximately."""
+
 Progress = Callable[[str, int, int], None]
 """Called with the name of the step, the number done and the total (0 if unknown)."""
 

@@ -27,11 +27,12 @@ FLOORS = {
     " sources",
     "request": "request walk listing jobs demo input_folder",
     "single steps": "find trial locate choose connect notebook_arguments processed",
+    "earlier dispatches": "earlier",
     "plan": "dispatch_plan",
     "all steps": "steps",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
-    "surface": "api command",
+    "surface": "api command verbs",
     "door": "cli __init__",
     "entry": "__main__",
 }

@@ -14,10 +14,11 @@ import pytest
 
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.record import read_record
 from dispatch_core.errors import InvalidInput, NothingFound, WriteFailed
 from dispatch_core.output.deliver import deliver
 from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
-from dispatch_core.output.record import read_record, record_text
+from dispatch_core.output.record import record_text
 from dispatch_core.output.target import Target, check_separate, check_target
 from dispatch_core.request import make_request
 from tests.fakes import Buckets, Records, record

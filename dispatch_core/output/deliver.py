@@ -17,9 +17,10 @@ from pathlib import Path
 
 from dispatch_core.dispatch import require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.record import read_record
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, WriteFailed
 from dispatch_core.output.folder import MARKER, write_folder, write_marker
-from dispatch_core.output.record import read_record, record_text
+from dispatch_core.output.record import record_text
 from dispatch_core.output.stream import Status, WriteResult
 from dispatch_core.output.target import Target, check_target
 from dispatch_core.output.text_file import write_text_file

@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from dispatch_core.earlier.record import read_record
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.disk import disk_errors, status_of
-from dispatch_core.output.record import read_record
 from dispatch_core.output.text_file import STANDARD_OUTPUT, standard_stream
 from dispatch_core.request import load_request
 from dispatch_core.types import LEDGER_COLUMNS

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.earlier.record import read_record
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.output.record import read_record
 
 _OPTION = "--expect_fingerprint"
 _FINGERPRINT = re.compile("[0-9a-f]{12,64}")  # the first 12 are what a notebook shows

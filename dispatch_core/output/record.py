@@ -11,7 +11,7 @@ from typing import Any
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import InvalidInput, Issue, showable
-from dispatch_core.text.strict_json import load_json
+from dispatch_core.job_model import Job
 
 
 def dispatch_record(
@@ -26,7 +26,7 @@ def dispatch_record(
     command line to where its value is from: the option itself, or a variable.
     """
     return {
-        "record": 1,
+        "record": 2,
         "dispatched_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "dispatched_by": dispatched_by or None,
         "status": status,
@@ -43,7 +43,28 @@ def dispatch_record(
             {column: showable(text) for column, text in row.texts().items()}
             for row in plan.exclusions
         ],
+        "worker_sizes": [len(worker) for worker in plan.workers],
+        # last, and one line each, so that a reader of many records can stop before them
+        "assets": _asset_names(plan),
+        "jobs": list(map(_job_row, plan.jobs)),
     }
+
+
+def _asset_names(plan: DispatchPlan) -> dict[str, str]:
+    """Record id -> asset name, of the assets that have jobs."""
+    assets = (one.asset for job in plan.jobs for one in job.assets)
+    return {showable(one.record_id): showable(one.name) for one in assets}
+
+
+def _job_row(job: Job) -> list[Any]:
+    """The name of a job, the record ids of its assets, and its files (null if none are listed)."""
+    is_listed = any(one.files is not None for one in job.assets)
+    files = [showable(file.location) for one in job.assets for file in one.files or ()]
+    return [
+        job.name,
+        [showable(one.asset.record_id) for one in job.assets],
+        files if is_listed else None,
+    ]
 
 
 def _processed(plan: DispatchPlan) -> dict[str, Any] | None:
@@ -77,7 +98,10 @@ def record_text(
 ) -> str:
     """The record of a dispatch as the text of its file."""
     record = dispatch_record(plan, status, dispatched_by, origins)
-    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    rows = record.pop("jobs")
+    head = json.dumps(record, indent=2, ensure_ascii=False).removesuffix("\n}")
+    lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    return f'{head},\n  "jobs": [\n{lines}\n  ]\n}}\n'
 
 
 def record_beside(folder: Path) -> Path:
@@ -92,17 +116,3 @@ def record_beside(folder: Path) -> Path:
         what = "this is the root of the file system, which cannot hold the worker folders"
         raise InvalidInput(Issue(what, str(folder), "Choose another folder"))
     return folder.with_name(f"{folder.name}.dispatch.json")
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """The dispatch record in the file `path`, or None if the file is something else."""
-    try:
-        record = load_json(path.read_bytes(), path.name)
-    except (InvalidInput, OSError):
-        return None
-    is_record = (
-        isinstance(record, dict)
-        and isinstance(record.get("record"), int)
-        and isinstance(record.get("request"), dict)
-    )
-    return record if isinstance(record, dict) and is_record else None

@@ -19,6 +19,7 @@ from dispatch_core.job_model import (
     job_document,
 )
 from dispatch_core.request import Trial
+from dispatch_core.types import LARGEST_NUMBER
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
 from pages.shared.state.session import Session
@@ -41,14 +42,14 @@ def job_options(session: Session) -> None:
     amount = number.number_input(
         "Workers" if chosen == _BY_WORKERS else "Jobs each",
         1,
-        100_000,
+        LARGEST_NUMBER,
         getattr(request, name) or 1,
         key=f"{name}-{key}",
     )
     most = cap.number_input(
         "Cap on jobs",
         1,
-        10_000_000,
+        LARGEST_NUMBER,
         request.max_number_of_tasks_dispatched,
         placeholder="none",
         key=f"cap-{key}",
@@ -104,11 +105,13 @@ def _trial(
     if not rule:
         return None
     now: int = getattr(trial, rule, None) or 3
-    number = int(amount.number_input("How many", 1, 100_000, now, key=f"trial-number-{key}"))
+    number = int(amount.number_input("How many", 1, LARGEST_NUMBER, now, key=f"trial-number-{key}"))
     if rule == "first":
         return Trial(first=number)
     seed = more.number_input(
         "Seed",
+        -LARGEST_NUMBER,
+        LARGEST_NUMBER,
         value=trial.seed if trial else 0,
         step=1,
         key=f"trial-seed-{key}",

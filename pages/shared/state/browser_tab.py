@@ -60,8 +60,15 @@ def ask_for_ids() -> KeptIds | None:
     answer = _mount({"id": ""}).kept
     if answer is None:
         return None
-    recent = [one for one in answer.get("recent") or () if isinstance(one, str)]
-    return KeptIds(str(answer.get("own") or ""), tuple(recent[:MOST_IDS]))
+    return read_ids(answer)
+
+
+def read_ids(answer: object) -> KeptIds:
+    """The ids in what a browser sent; anyone can send anything, and the rest is ignored."""
+    sent = answer if isinstance(answer, dict) else {}
+    own, recent = sent.get("own"), sent.get("recent")
+    texts = [one for one in recent if isinstance(one, str)] if isinstance(recent, list) else []
+    return KeptIds(own if isinstance(own, str) else "", tuple(texts[:MOST_IDS]))
 
 
 def keep_id(name: str, seconds: int) -> None:
