@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -40,29 +41,22 @@ pytest.register_assert_rewrite("tests.conformance")
 settings.register_profile("ours", deadline=None, max_examples=examples(100))
 settings.load_profile("ours")
 
-SLOW_FILES = frozenset(
-    f"test_{name}.py"
-    for name in (
-        # pages, drawn by Streamlit
-        *("agreement", "app", "app_fields", "app_interrupted", "app_library", "app_parameters"),
-        *("app_processed", "app_requests"),
-        "app_without_services",
-        *("query_builder", "sign_in", "load"),
-        # processes and servers
-        *("cli_killed", "cluster", "mongodb", "outbound"),
-        *("output_power", "proxy", "secrets", "web"),
-        # comparisons with other tools, and measurements
-        *("benchmarks", "corpora", "fields_mongodb", "match_oracle", "readers", "supply"),
-        # many generated inputs
-        *("fuzz", "output_crash", "large_list", "hostile_gateway"),
-    )
+SLOW_FILES = (
+    # pages, drawn by Streamlit or in Chromium
+    *("app*", "browser*", "agreement", "query_builder", "sign_in", "load"),
+    # processes and servers
+    *("cli_killed", "cluster", "mongodb", "outbound", "output_power", "proxy", "secrets", "web"),
+    # comparisons with other tools, and measurements
+    *("benchmarks", "corpora", "fields_mongodb", "match_oracle", "readers", "supply"),
+    # many generated inputs
+    *("fuzz", "output_crash", "large_list", "hostile_gateway"),
 )
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """In ``make quick``, import no file whose tests are all slow."""
-    name = collection_path.name
-    return True if QUICK and (name in SLOW_FILES or name.startswith("test_browser")) else None
+    name = collection_path.stem.removeprefix("test_")
+    return True if QUICK and any(fnmatch(name, slow) for slow in SLOW_FILES) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -30,6 +30,8 @@ from tests.fakes import Buckets, Records, record
 
 pytest.importorskip("distributed", reason="the extra requirements-dask.txt is not installed")
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = 8
 STORES = Bucket(ASSETS, workloads(short=True)["nested"].bucket.tree)

@@ -44,7 +44,7 @@ from tests.support.tier import SOAK, amount
 pytestmark = pytest.mark.soak
 
 EXAMPLES = settings(
-    max_examples=amount(200, 5_000),
+    max_examples=amount(100, 5_000),
     deadline=None,  # only the whole run has a time limit
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -28,9 +28,10 @@ from tests.support.mongodb_semantics import REFUSED, Row, all_rows
 pymongo = pytest.importorskip("pymongo", reason="pymongo speaks to the oracle")
 secantus = pytest.importorskip("secantus", reason="SecantusDB is the oracle")
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::FutureWarning"
-)  # caused by the server's own patterns
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of the server's own patterns
+    pytest.mark.xdist_group("oracle"),
+]
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the project")

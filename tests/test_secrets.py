@@ -14,7 +14,7 @@ from benchmarks.browserless import AppServer, Tab
 from tests.fakes import record
 from tests.servers.gateway import GatewayServer
 from tests.servers.s3 import S3Server
-from tests.support.world import Ran, run_process, subject
+from tests.support.world import CommandLine, Ran, run_process, subject
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "AKIAPLANTEDKEYID0000",
@@ -41,15 +41,18 @@ def all_text(folder: Path, ran: Ran) -> str:
     return "\n".join([ran.out, ran.err, *written])
 
 
-def dispatch(folder: Path, *options: str, **environment: str) -> Ran:
-    """Run the command line with every option that writes a file."""
-    return run_process(
+def arguments(folder: Path, *options: str) -> list[str | Path]:
+    """Return a command that uses every option that writes a file."""
+    return [
         *["--docdb_query", subject("1"), "--file_extension=.nwb", *options],
         *["--output_directory", folder / "out", "--zip", folder / "out.zip"],
         *["--ledger", folder / "ledger.json", "--record", folder / "record.json"],
         *["--save_request", folder / "request.json"],
-        environment={**AWS, **environment},
-    )
+    ]
+
+
+def dispatch(folder: Path, *options: str, **environment: str) -> Ran:
+    return run_process(*arguments(folder, *options), environment={**AWS, **environment})
 
 
 def test_s3_keys_never_appear_in_files_or_output(tmp_path: Path) -> None:
@@ -103,13 +106,19 @@ def test_keys_are_not_sent_to_the_gateway(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("by_flag", [False, True])
 def test_a_password_in_the_host_never_appears_in_files_or_output(
-    tmp_path: Path, host: str, code: int, by_flag: bool
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    code: int,
+    by_flag: bool,
 ) -> None:
     pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
-    if by_flag:
-        ran = dispatch(tmp_path, "--docdb_host", host, "--buckets=demo")
-    else:
-        ran = dispatch(tmp_path, "--buckets=demo", DOCDB_HOST=host)
+    options = ["--docdb_host", host] if by_flag else []
+    if not by_flag:
+        monkeypatch.setenv("DOCDB_HOST", host)
+
+    ran = CommandLine(capsys)(*arguments(tmp_path, "--buckets=demo", *options))
 
     assert ran.code == code
     assert ran.err.startswith("error: ")

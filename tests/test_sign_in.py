@@ -83,7 +83,7 @@ def test_the_record_contains_the_user_and_secrets_appear_nowhere(
 ) -> None:
     request = {"version": 1, "query": {"name": {"$regex": "^ecephys_900003"}}}
     (tmp_path / "small.json").write_text(json.dumps(request))
-    context = browser.new_context()
+    context = browser.new_context(reduced_motion="reduce")
     tab = BrowserTab(context.new_page(), app.url)
     tab.open()
     sign_in(tab, provider, "ada@example.org")
@@ -112,7 +112,7 @@ def test_the_record_contains_the_user_and_secrets_appear_nowhere(
 def test_the_next_user_of_a_browser_sees_nothing_of_the_previous_user(
     app: AppServer, provider: IdentityProvider, browser: Browser
 ) -> None:
-    context = browser.new_context()
+    context = browser.new_context(reduced_motion="reduce")
     tab = BrowserTab(context.new_page(), app.url)
     tab.open()
     sign_in(tab, provider, "ada@example.org")

@@ -19,6 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from benchmarks.browserless import HOST, AppServer, Tab
 from tests.support.syntax import syntax_of
+from tests.support.tier import amount
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
@@ -156,13 +157,14 @@ def widget_ids(tab: Tab) -> set[str]:
     return {getattr(getattr(one, kind), "id", "") for one, kind in kinds}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("wait", [0, 0.001, 0.002, 0.005])
 def test_no_press_is_lost_if_another_action_follows_at_once(server: AppServer, wait: float) -> None:
     async def lost_presses() -> int:
         lost = 0
         async with Tab(server.url) as tab:
             await tab.open()
-            for _ in range(25):
+            for _ in range(amount(10, 100)):
                 before = widget_ids(tab)
                 await tab.press_and_leave("start-over")
                 await asyncio.sleep(wait)
