@@ -199,6 +199,21 @@ def test_what_the_runs_left_is_counted_and_exactly_the_failed_jobs_are_chosen(
     assert "− **8** not chosen" in equation(written)
 
 
+def test_jobs_that_ran_again_meanwhile_are_not_failed_any_more(
+    written: AppTest, root: Path
+) -> None:
+    [name, *_] = job_names(root / "mine")
+    mark(root, name, ".failed")
+    press(written, "history-again")
+    open_history(written)
+    mark(root, name, ".done")
+
+    press(written, "only-failed")
+
+    assert "mine: no job is failed any more. Read again." in texts(written)
+    assert session_of(written).request.only_jobs is None
+
+
 def test_all_jobs_can_be_chosen_again(written: AppTest, root: Path) -> None:
     mark(root, job_names(root / "mine")[0], ".failed")
     press(written, "history-again")
