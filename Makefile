@@ -5,8 +5,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
 PORT ?= 8501
+# The tests start many processes: keep compiled modules, also where the environment says not to.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: app quick test pictures load soak bench drop-in corpora check docs wheel lock licences format clean
+.PHONY: app quick test pictures load soak bench drop-in engines corpora check docs wheel lock licences format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -15,8 +17,7 @@ test: .venv/dev corpora .venv-readers/done .venv/browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 quick: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not slow" \
-		--hypothesis-profile quick $(ARGS)
+	QUICK=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 load: .venv/dev
 	$(BIN)/python -m benchmarks.load $(ARGS)
@@ -37,6 +38,12 @@ bench: .venv/dev .venv-readers/done .venv-bench/done
 # This package as the body of the dispatcher capsule: each input layout, read by the real wrapper.
 drop-in: .venv/dev .venv-readers/done
 	$(BIN)/python -m tests.support.drop_in
+
+# Each engine for real: 16 workers, two of which fail, then exactly these. As root on Debian it installs
+# Slurm and Groovy; an engine that cannot be installed is skipped, with the reason. Some minutes.
+engines: .venv/dev
+	@$(MAKE) -k .venv-engines/done .venv-awscli/done || true
+	$(BIN)/python -m tests.support.engines $(ARGS)
 
 # The pictures of the README, taken of the demo.
 pictures: .venv/dev .venv/browser
@@ -62,7 +69,8 @@ LOCK = $(BIN)/uv pip compile -q --no-config --universal --python-version 3.11 --
 lock: .venv/dev
 	$(LOCK) requirements.txt -o requirements.lock
 	$(LOCK) requirements.txt requirements-mongodb.txt requirements-signin.txt \
-		requirements-dask.txt requirements-inventory.txt -o requirements-all.lock
+		requirements-dask.txt requirements-inventory.txt requirements-codeocean.txt \
+		-o requirements-all.lock
 
 licences: .venv/dev
 	{ printf '# Licences of what the app installs\n\nMade by `make licences`, from requirements-all.lock:'; \
@@ -76,7 +84,7 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-readers .venv-bench .corpora test-artefacts dist
+	rm -rf .venv .venv-readers .venv-bench .venv-engines .venv-awscli .corpora test-artefacts dist
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/it"; exit 1; }
@@ -99,6 +107,16 @@ clean:
 .venv-bench/done: requirements-bench.txt | .venv/bin/python
 	$(BIN)/python -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --disable-pip-version-check -q -r requirements-bench.txt
+	@touch $@
+
+.venv-engines/done: requirements-engines.txt | .venv/bin/python
+	$(BIN)/python -m venv .venv-engines
+	.venv-engines/bin/python -m pip install --disable-pip-version-check -q -r requirements-engines.txt
+	@touch $@
+
+.venv-awscli/done: requirements-awscli.txt | .venv/bin/python
+	$(BIN)/python -m venv .venv-awscli
+	.venv-awscli/bin/python -m pip install --disable-pip-version-check -q -r requirements-awscli.txt
 	@touch $@
 
 # A system Chromium; else apt-get as root; else Playwright's own download.

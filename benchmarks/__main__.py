@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.advice import advice
 from benchmarks.child import ROOT
 from benchmarks.command import whole_command
+from benchmarks.earlier import earlier
 from benchmarks.inventory import inventory
 from benchmarks.listing import Form, cost_of_a_key, listing, upstream
 from benchmarks.planning import growth, planning
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[Form], Report]] = {
     "planning": planning,
     "writing": writing,
     "passes": lambda form: writing_counts(),
+    "earlier": earlier,
     "growth": growth,
     "reruns": reruns,
     "advice": advice,

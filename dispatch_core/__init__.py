@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CannotEvaluate,
         DelimiterRefused,
         DispatchError,
+        EmptyCollection,
         InvalidInput,
         Issue,
         NoSuchBucket,
@@ -41,6 +42,7 @@ __all__ = [
     "DelimiterRefused",
     "DispatchError",
     "DispatchRequest",
+    "EmptyCollection",
     "InvalidInput",
     "Issue",
     "ListPage",
@@ -64,7 +66,7 @@ _MODULES = {
     "api": "Plan plan",
     "dispatch": "plan_dispatch",
     "errors": "AccessDenied AnswerTooLarge CannotEvaluate DelimiterRefused DispatchError "
-    "InvalidInput Issue NoSuchBucket NothingFound ServiceError WriteFailed",
+    "EmptyCollection InvalidInput Issue NoSuchBucket NothingFound ServiceError WriteFailed",
     "request": "DispatchRequest edit_request load_request make_request",
     "sources.protocols": "ListPage MetadataSource ObjectLister StoredObject",
 }

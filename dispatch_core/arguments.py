@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -71,6 +72,9 @@ _SWITCH = {
     **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
     **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
 }
+_WHOLE = re.compile("[+-]?[0-9]{1,40}")
+"""Python itself also reads ``1_0`` as 10, and the digits of other scripts."""
+
 _RIVALS = (
     {"num_parallel_workers", "tasks_per_job"},
     {"docdb_query", "use_data_asset_csv"},
@@ -293,10 +297,9 @@ def _switch(text: str) -> bool | None:
 def _integer(text: str) -> int | None:
     if not text.strip():
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not _WHOLE.fullmatch(text.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def _positive(text: str) -> int | None:

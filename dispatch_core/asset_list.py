@@ -62,7 +62,7 @@ class AssetRow:
     ``text`` is ``""`` if the row has other cells but no id.
     """
 
-    number: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
+    number: Annotated[int, Field(ge=0, le=LARGEST_NUMBER, strict=True)]
     text: str
 
 

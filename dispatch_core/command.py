@@ -154,7 +154,9 @@ def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
         is_missing = any(row.reason.family != "requested" for row in plan.exclusions)
         is_failing = plan.request.on_missing == "fail" and is_missing
         has_folder = given.output_directory or not given.zip
-        if given.when_nothing != "marker" or is_failing or not has_folder:
+        # a list of which nothing is found is a mistake, unlike a query without new assets
+        is_wrong_list = plan.request.asset_rows is not None and not plan.found.matched
+        if given.when_nothing != "marker" or is_failing or is_wrong_list or not has_folder:
             raise
         print(one_line(f"warning: nothing to do: {error.issues[0].what}"))
         return True
@@ -163,7 +165,7 @@ def _has_nothing_to_do(plan: DispatchPlan, given: argparse.Namespace) -> bool:
 
 def _records(given: argparse.Namespace, target: Target) -> Iterator[Path]:
     """The files that may be the record of an earlier dispatch."""
-    named = (given.request, target.record_file)
+    named = (_file_name(given.request), target.record_file)
     yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
 
 
@@ -248,9 +250,9 @@ def _saved(given: argparse.Namespace) -> tuple[DispatchRequest, Recorded | None]
     """The request to start from, and the dispatch whose record has it; by default empty."""
     if not given.request:
         return DispatchRequest(), None
-    data, name = _read(given.request, "--request"), _shown_name(given.request, "--request")
-    path = None if given.request == STANDARD_OUTPUT else Path(given.request)
-    return load_request(data, name), read_recorded(data, name, path)
+    data, name = _saved_request(given.request)
+    file = _file_name(given.request)
+    return load_request(data, name), read_recorded(data, name, Path(file) if file else None)
 
 
 def _request(
@@ -264,6 +266,13 @@ def _request(
     changes |= _chosen_code(given)
     changes |= _chosen_jobs(given)
     return override_request(saved, **changes)
+
+
+def _saved_request(text: str) -> tuple[str | bytes, str]:
+    """The saved request that --request gives, as JSON or as a file, and its name in messages."""
+    if _is_json(text):
+        return text, "--request"
+    return _read(text, "--request"), _shown_name(text, "--request")
 
 
 def _given_fields(given: argparse.Namespace) -> dict[str, Any]:
@@ -315,7 +324,7 @@ def _chosen_code(given: argparse.Namespace) -> dict[str, Any]:
     text, option = given.analysis_code, "--analysis_code"
     if not text:
         return {}
-    if text.lstrip().startswith(("{", "[")):
+    if _is_json(text):
         return {"analysis_code": load_json(text, option)}
     return {"analysis_code": load_json(_read(text, option), _shown_name(text, option))}
 
@@ -329,6 +338,16 @@ def _chosen_jobs(given: argparse.Namespace) -> dict[str, Any]:
         what = "standard input is already that of --request"
         raise InvalidInput(Issue(what, option, "Give a file for one of them"))
     return {"only_jobs": read_job_names(_read(path, option), _shown_name(path, option))}
+
+
+def _is_json(text: str) -> bool:
+    """Whether the value of an option is JSON itself and not the path of a file with it."""
+    return text.lstrip().startswith(("{", "["))
+
+
+def _file_name(text: str | None) -> str:
+    """The path that an option gives; empty if it gives JSON, a standard stream, or nothing."""
+    return "" if not text or text == STANDARD_OUTPUT or _is_json(text) else text
 
 
 def _input_directory(given: argparse.Namespace) -> Path:
@@ -397,8 +416,8 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
     The record that is replayed may be the default record: its folder is then confirmed
     or completed, and the record replaced by one of the same request.
     """
-    record = target.record_file
-    if given.record is None and given.request and Path(given.request).resolve() == record:
+    record, replayed = target.record_file, _file_name(given.request)
+    if given.record is None and replayed and Path(replayed).resolve() == record:
         record = None
     named = {"--output_directory": target.folder, "--zip": target.archive, "--record": record}
     return {name: path for name, path in named.items() if path is not None}
@@ -406,16 +425,11 @@ def _places(target: Target, given: argparse.Namespace) -> dict[str, str | Path]:
 
 def _inputs(given: argparse.Namespace) -> Iterator[Path]:
     """The files that options name; those of the input folder and of the sources come on top."""
-    named = [given.request, given.parameters_schema, given.only_jobs]
-    if given.analysis_code and not given.analysis_code.lstrip().startswith(("{", "[")):
-        named.append(given.analysis_code)
-    if (
-        not given.use_data_asset_csv
-        and given.docdb_query
-        and not given.docdb_query.strip().startswith(("{", "["))
-    ):
-        named.append(given.docdb_query.strip())
-    yield from (Path(name) for name in named if name and name != "-")
+    named = [_file_name(given.request), given.parameters_schema, given.only_jobs]
+    named.append(_file_name(given.analysis_code))
+    if not given.use_data_asset_csv and given.docdb_query:
+        named.append(_file_name(given.docdb_query.strip()))
+    yield from (Path(name) for name in named if name and name != STANDARD_OUTPUT)
 
 
 def _write(plan: DispatchPlan, target: Target, origins: Mapping[str, str], is_marked: bool) -> None:

@@ -20,7 +20,7 @@ from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.user_made import checked_lister, checked_source
 from dispatch_core.steps import begin_steps
 from dispatch_core.text.words import counted
-from dispatch_core.types import Exclusion, Progress, no_progress
+from dispatch_core.types import Exclusion, Progress, Reason, no_progress
 
 
 def plan_dispatch(
@@ -43,7 +43,8 @@ def plan_dispatch(
     results
         The records of processed jobs; without them no job is known to be processed.
     outputs
-        Where the dispatch is written: what is there already is not an earlier dispatch.
+        This dispatch itself: where it is written, and the record that it repeats. They do
+        not count as earlier dispatches.
 
     Raises
     ------
@@ -130,8 +131,10 @@ def require_jobs(plan: DispatchPlan) -> None:
         if "service" not in families and (issue := _why_none_remains(plan)) is not None:
             raise NothingFound(issue)
         error: type[DispatchError] = ServiceError if families == {"service"} else NothingFound
-        matched = counted(plan.found.matched, "matched asset")
-        what = f"no job can be made from {matched} ({_counts(plan.exclusions)})"
+        made_from = counted(plan.found.matched, "matched asset")
+        what = f"no job can be made from {made_from} ({_counts(plan.exclusions)})"
+        if not plan.found.matched:
+            what = f"no id of the list is found ({_counts(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
         raise error(Issue(what, f"source {plan.source}", action))
     missing = [row for row in plan.exclusions if row.reason.family != "requested"]
@@ -148,11 +151,11 @@ def _why_none_remains(plan: DispatchPlan) -> Issue | None:
     every = "every chosen job" if equation.not_chosen else "every job"
     before = f"dispatched before ({counted(equation.dispatched_before, 'job')})"
     processed = f"already processed ({counted(equation.processed, 'job')})"
-    if equation.dispatched_before and equation.processed:
-        what = f"{every} was {before} or is {processed}"
-        return Issue(what, "not_in, skip_processed", "Nothing was written")
     if equation.dispatched_before:
-        return Issue(f"{every} was {before}", "not_in", "Nothing was written")
+        first = next(row for row in plan.exclusions if row.reason is Reason.DISPATCHED_BEFORE)
+        action = f"Nothing was written. The first, {first.name}: {first.message}"
+        what = f"{every} was {before}" + (f" or is {processed}" if equation.processed else "")
+        return Issue(what, "not_in, skip_processed" if equation.processed else "not_in", action)
     if equation.processed:
         action = "Nothing was written; --skip_processed=report dispatches them again"
         return Issue(f"{every} is {processed}", "skip_processed", action)

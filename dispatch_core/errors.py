@@ -10,6 +10,7 @@
         ├── AccessDenied        the service denies access
         ├── NoSuchBucket        the bucket does not exist
         ├── DelimiterRefused    the server does not support the delimiter
+        ├── EmptyCollection     the service says that the collection is empty or absent
         ├── AnswerTooLarge      HTTP 413 or a truncated answer: request less
         └── WriteFailed         the disk, not the network
 
@@ -140,6 +141,10 @@ class NoSuchBucket(ServiceError):
 
 class DelimiterRefused(ServiceError):
     """The object store supports no delimiter except ``/``."""
+
+
+class EmptyCollection(ServiceError):
+    """The service says that the collection has no records or does not exist yet."""
 
 
 class AnswerTooLarge(ServiceError):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -22,7 +22,7 @@ from typing import TypeGuard
 from urllib.parse import unquote
 
 from dispatch_core.errors import Issue, ServiceError
-from dispatch_core.listing.not_data import NotData
+from dispatch_core.listing.not_data import EMPTIED, ONLY_SYSTEM, NotData, counted_kinds
 from dispatch_core.listing.place import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import (
     Listed,
@@ -35,11 +35,20 @@ from dispatch_core.listing.scan import (
     rest_of,
     single_runs,
 )
+from dispatch_core.listing.stores import evenly, in_pieces, most_opened, open_stores
 from dispatch_core.sources.protocols import ObjectLister
 from dispatch_core.text.file_extension import check_extension, is_utf8
 from dispatch_core.text.invisible import invisible_in
 from dispatch_core.text.words import counted
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, NestedStores, Reason, exclude
+from dispatch_core.types import (
+    DataAsset,
+    Exclusion,
+    FileEntry,
+    LocatedAsset,
+    NestedStores,
+    Reason,
+    exclude,
+)
 
 UNREACHABLE_AFTER = 20
 """If this many listings fail before one succeeds, the endpoint is treated as unreachable."""
@@ -159,6 +168,7 @@ def locate_files(
     progress: Callable[[int], None] | None = None,
     found: Callable[[Sequence[AssetFiles]], None] | None = None,
     pause: float = PAUSE,
+    opened: int = 0,
 ) -> Located:
     """Each asset with its own files, and an exclusion for each asset without.
 
@@ -177,6 +187,9 @@ def locate_files(
         once for each asset.
     pause
         The longest wait in seconds before a retry.
+    opened
+        How many ``.zarr`` or ``.n5`` stores are opened at least, to see whether they have
+        any content; of other extensions, it is a hundred.
 
     Raises
     ------
@@ -189,7 +202,7 @@ def locate_files(
     results = _Results(assets, extension, progress or _ignore, found or _ignore)
     if not extension:
         return results.located()
-    sweep = _Sweep(lister, Search(extension, nested_stores), threads, results)
+    sweep = _Sweep(lister, Search(extension, nested_stores), threads, results, opened)
     if executor is not None:
         sweep.run(executor, pause)
     else:
@@ -198,7 +211,7 @@ def locate_files(
         results.located(),
         requests=sweep.requests,
         keys_listed=sweep.keys,
-        warnings=(*map(_refused, sorted(sweep.refusing)), *results.warnings()),
+        warnings=(*map(_refused, sorted(sweep.refusing)), *results.warnings(), *sweep.notes),
     )
 
 
@@ -211,6 +224,15 @@ def _refused(bucket: str) -> str:
         f"The bucket {bucket} supports no delimiter except a slash and was listed without it, "
         "with more requests"
     )
+
+
+def _key_of(file: FileEntry, place: S3Prefix) -> str:
+    return file.location.removeprefix(f"s3://{place.bucket}/")
+
+
+def _unopened(number: int) -> str:
+    stores = counted(number, "more directory store")
+    return f"Some directory stores have no content; {stores} were not opened to look"
 
 
 def _run_in_threads(sweep: _Sweep, threads: int, pause: float) -> None:
@@ -239,6 +261,7 @@ class _Results:
         self._report_progress, self._report_found = progress, found
         self._results: dict[int, AssetFiles] = {}
         self._not_data: list[NotData] = []
+        self._other_case: dict[int, str] = {}
         self._sharing: dict[S3Prefix, list[int]] = {}
         for index, asset in enumerate(assets):
             place = _place(asset.location)
@@ -272,11 +295,42 @@ class _Results:
                 if isinstance(outcome, Matches) and outcome.files
                 for one in outcome.not_data
             )
+            self._other_case |= {
+                index: outcome.other_case
+                for place, outcome in listed
+                if isinstance(outcome, Matches) and outcome.other_case
+                for index in self._sharing[place]
+            }
             self._report_progress(len(self._results))
             self._report_found(list(results.values()))
 
+    @property
+    def is_any_store_empty(self) -> bool:
+        """Whether a store without content was found anywhere."""
+        return any(one.why in (EMPTIED, ONLY_SYSTEM) for one in self._not_data)
+
+    def reject(self, place: S3Prefix, stores: Mapping[str, str]) -> None:
+        """Removes stores without content, by location, from the results of a place."""
+        found = counted_kinds(stores.items())
+        self._not_data += found
+        for index in self._sharing[place]:
+            result = self._results[index]
+            if not isinstance(result, LocatedAsset):
+                continue
+            kept = tuple(file for file in result.files or () if file.location not in stores)
+            changed = Matches(kept, not_data=found)
+            self._results[index] = _result(result.asset, changed, self._extension)
+
     def warnings(self) -> Iterator[str]:
         """What was found beside the matches, or in them, that is probably a mistake."""
+        if self._other_case:
+            assets = counted(len(self._other_case), "asset")
+            example = min(self._other_case.values())
+            verb = "has" if len(self._other_case) == 1 else "have"
+            yield (
+                f"{assets} {verb} files whose extension differs from {self._extension} only by "
+                f"case, which do not match: {example}"
+            )
         kinds: dict[str, list[NotData]] = {}
         for one in self._not_data:
             kinds.setdefault(one.why, []).append(one)
@@ -312,7 +366,7 @@ class _Sweep:
     """Lists all places with a bounded number of parallel runs, and adapts to the results."""
 
     def __init__(
-        self, lister: ObjectLister, search: Search, parallel: int, results: _Results
+        self, lister: ObjectLister, search: Search, parallel: int, results: _Results, opened: int
     ) -> None:
         self._lister = lister
         self._search = search
@@ -327,8 +381,11 @@ class _Sweep:
         self._apart: set[str] = set()
         self._dense: set[str] = set()
         self._failures: Counter[str] = Counter()
+        self._opened = opened
+        self._unopened: dict[S3Prefix, tuple[FileEntry, ...]] = {}
         self.halted: threading.Event | None = None
         self.refusing: set[str] = set()
+        self.notes: list[str] = []
         self.requests = 0
         self.keys = 0
 
@@ -344,6 +401,7 @@ class _Sweep:
             )
             self._work(executor, pause)
             self._results.add({**again, **self._failed}.items())
+            self._open_stores(executor)
         finally:
             for future in self._under_way:
                 future.cancel()
@@ -385,6 +443,41 @@ class _Sweep:
         self._settle(run, result.listed)
         self._waiting.extend(self._what_next(run, result))
 
+    def _open_stores(self, executor: Executor) -> None:
+        """Opens some of the stores; all that are allowed, if one has no content."""
+        stores = {
+            S3Prefix(place.bucket, f"{key}/"): place
+            for place, files in sorted(self._unopened.items())
+            for key in (_key_of(file, place) for file in files)
+        }
+        is_any_empty = self._results.is_any_store_empty
+        opened: set[S3Prefix] = set()
+        while stores:
+            extension, least = self._search.extension, self._opened
+            most = most_opened(extension, self.requests, least, is_any_empty=is_any_empty)
+            chosen = [one for one in evenly(list(stores), most) if one not in opened]
+            opened |= set(chosen)
+            empty = self._open(executor, chosen)
+            for store, why in empty.items():
+                location = f"s3://{store.bucket}/{store.prefix[:-1]}"
+                self._results.reject(stores[store], {location: why})
+            if is_any_empty or not empty:
+                break
+            is_any_empty = True
+        if is_any_empty and len(opened) < len(stores):
+            self.notes.append(_unopened(len(stores) - len(opened)))
+
+    def _open(self, executor: Executor, stores: Sequence[S3Prefix]) -> dict[S3Prefix, str]:
+        """Those of `stores` that have no content, and why."""
+        futures = [
+            executor.submit(open_stores, self._lister, piece, self.halted)
+            for piece in in_pieces(stores)
+        ]
+        results = [future.result() for future in futures]
+        self.requests += sum(one.requests for one in results)
+        self.keys += sum(one.keys for one in results)
+        return {store: why for one in results for store, why in one.empty.items()}
+
     def _settle(self, run: Run, listed: dict[str, Listed]) -> None:
         """Records each place's result, except those that will be retried."""
         settled: list[tuple[S3Prefix, Listed]] = []
@@ -394,6 +487,9 @@ class _Sweep:
                 self._failed[place] = outcome
             else:
                 settled.append((place, outcome))
+            if isinstance(outcome, Matches) and not outcome.are_stores_opened:
+                stores = tuple(one for one in outcome.files if one.kind == "directory")
+                self._unopened[place] = stores
         self._results.add(settled)
 
     def _what_next(self, run: Run, result: RunListed) -> list[Run]:

@@ -121,7 +121,7 @@ VERBS: dict[str, str] = {
     "history": "list the dispatches that are recorded below a folder, newest first",
     "run": "run every job of a worker folder on this machine, to try a dispatch",
     "status": "what is done, failed, running and not started",
-    "handover": "write beside a worker folder what starts it on Slurm, Snakemake, ...",
+    "handover": "write beside a worker folder what starts it on an engine, such as Slurm",
 }
 """Verb of the command line -> what it does, in the order of ``--help``."""
 
@@ -373,9 +373,10 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         _command(
             "request",
-            "replay a saved request or record (-: read it from standard input); other options "
-            "change it",
-            **_FILE,
+            "replay a saved request or record, as JSON or as the path of a file (-: read it from "
+            "standard input); other options change it",
+            kind="file",
+            metavar="JSON|FILE",
         ),
         _command(
             "save_request", "save the request of this command (-: to standard output)", **_FILE

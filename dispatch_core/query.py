@@ -13,12 +13,14 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from dispatch_core.errors import CannotEvaluate, DispatchError, InvalidInput, Issue
+from dispatch_core.language.aggregate import compile_stage
 from dispatch_core.language.match import compile_filter, is_operator_document
 from dispatch_core.language.shape import (
     FIELD_OPERATORS,
@@ -29,6 +31,7 @@ from dispatch_core.language.shape import (
     repaired_exists,
     repaired_patterns,
 )
+from dispatch_core.language.stage_shape import misshapen
 from dispatch_core.text.invisible import invisible_in, texts_with_invisible
 from dispatch_core.text.strict_json import MAX_DEPTH, load_json
 from dispatch_core.types import Filter, JsonValue, Pipeline
@@ -196,10 +199,14 @@ def _pipeline_issues(stages: list[Any], where: str) -> Iterator[Issue]:
         name, body = next(iter(stage.items()))
         if name not in STAGES:
             yield _refused(name, at, STAGES, "stage")
-        elif name == "$match" and isinstance(body, dict):
+            continue
+        if name == "$match" and isinstance(body, dict):
             yield from _walk(body, f"{at}.$match", "filter", 0)
         else:
             yield from _walk(body, f"{at}.{name}", "expression", 2)
+        for odd in misshapen(name, body):
+            place = f"{at}.{name}.{odd.key}" if odd.key else f"{at}.{name}"
+            yield Issue(odd.what, place, odd.action)
 
 
 def _stage_issue(stages: dict[str, Any], where: str) -> Issue:
@@ -305,12 +312,20 @@ def _warnings(value: Filter | Pipeline) -> Iterator[str]:
         yield from _odd_keys(found)
         yield from _misplaced(found)
         yield from _invisible(found)
-        try:
-            compile_filter(found)
-        except CannotEvaluate as error:
-            yield f"The demo cannot evaluate this query; a server can. {error}"
-        except DispatchError as error:
-            yield f"A server will refuse this query. {error}"
+        yield from _refusal(partial(compile_filter, found))
+    for number, stage in enumerate(value if isinstance(value, list) else (), 1):
+        if "$match" not in stage:
+            yield from _refusal(partial(compile_stage, number, stage))
+
+
+def _refusal(compile_part: Callable[[], object]) -> Iterator[str]:
+    """A warning if a part of a query cannot be compiled: its shape is right, but not more."""
+    try:
+        compile_part()
+    except CannotEvaluate as error:
+        yield f"The demo cannot evaluate this query; a server can. {error}"
+    except DispatchError as error:
+        yield f"A server will refuse this query. {error}"
 
 
 def _invisible(found: Filter) -> Iterator[str]:

@@ -22,6 +22,7 @@ from dispatch_core.find import FoundAssets, exclude_by_hand, find_assets
 from dispatch_core.grouping import Grouped, group_assets
 from dispatch_core.jobs import BuiltJobs
 from dispatch_core.listing.executor import ListingExecutor
+from dispatch_core.listing.stores import FEW
 from dispatch_core.locate import AssetFiles, Located, check_locations, locate_files
 from dispatch_core.processed.judge import Processed, check_processed
 from dispatch_core.request import DispatchRequest, RequestParts, check_parts, value_or_raise
@@ -137,6 +138,7 @@ class Steps:
             nested_stores=self.request.nested_stores,
             progress=lambda done: progress("files", done, len(assets)),
             found=arrived,
+            opened=FEW,
         )
 
     def build(self) -> BuiltJobs:

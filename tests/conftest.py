@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.support.browser import browser, context, server, server_environment, tab
-from tests.support.tier import SOAK
+from tests.support.tier import QUICK, SOAK, examples
 
-__all__ = ["browser", "context", "server", "server_environment", "tab"]
+if not QUICK:
+    from tests.support.browser import (
+        browser,
+        context,
+        demo_server,
+        server,
+        server_environment,
+        tab,
+        warm_context,
+    )
+
+    __all__ = [
+        "browser",
+        "context",
+        "demo_server",
+        "server",
+        "server_environment",
+        "tab",
+        "warm_context",
+    ]
 
 pytest.register_assert_rewrite("tests.conformance")
 
 # These tests do not measure time, so a busy machine does not fail them: no deadline.
-settings.register_profile("full", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=20)
-settings.load_profile("full")
+settings.register_profile("ours", deadline=None, max_examples=examples(100))
+settings.load_profile("ours")
 
 SLOW_FILES = frozenset(
     f"test_{name}.py"
     for name in (
         # pages, drawn by Streamlit
-        *(
-            "app",
-            "app_fields",
-            "app_interrupted",
-            "app_library",
-            "app_parameters",
-            "app_processed",
-            "app_requests",
-        ),
+        *("agreement", "app", "app_fields", "app_interrupted", "app_library", "app_parameters"),
+        *("app_processed", "app_requests"),
         "app_without_services",
         *("query_builder", "sign_in", "load"),
         # processes and servers
@@ -45,14 +59,34 @@ SLOW_FILES = frozenset(
 )
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """In ``make quick``, import no file whose tests are all slow."""
+    name = collection_path.name
+    return True if QUICK and (name in SLOW_FILES or name.startswith("test_browser")) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files as slow, and leave long ones to ``make soak``."""
+    """Leave slow tests to ``make test``, and long ones to ``make soak``."""
     for item in items:
-        if Path(item.path).name in SLOW_FILES:
-            item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.soak)
-    if not SOAK:
-        long = [item for item in items if item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=[item for item in items if _is_for_later(item)])
+    items[:] = [item for item in items if not _is_for_later(item)]
+
+
+def _is_for_later(item: pytest.Item) -> bool:
+    later = {"slow": QUICK, "long": not SOAK}
+    return any(later.get(mark.name, False) for mark in item.iter_markers())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_once() -> Iterator[None]:
+    """Read once what libraries read again for each client of S3 and for each app."""
+    readers = [("botocore.session", "create_loader")]
+    if "streamlit" in sys.modules:
+        # it reads the metadata of every installed package
+        readers.append(("streamlit.components.v2.manifest_scanner", "scan_component_manifests"))
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in readers:
+            patch.setattr(f"{module}.{name}", cache(getattr(import_module(module), name)))
+        yield

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition
+from dispatch_core.builder.form_translation import filter_of
+from dispatch_core.builder.query_form import FormRow, Group, QueryForm
 from dispatch_core.insight.advice import Advice, advise
+from dispatch_core.insight.date_fields import date_layouts
 from dispatch_core.insight.fields import sample_fields
 from dispatch_core.types import Filter, Record
 from tests.fakes import Records, record, record_v2
@@ -187,7 +191,96 @@ def test_a_date_bound_of_another_layout_is_a_warning_with_the_iso_date(
     assert "has dates such as 2025-05-01T10:30:00Z, not" in found.message
     suggested = [one.query for one in found.suggestions]
     wanted = {"created": {"$lte": repaired}}
-    assert suggested == ([wanted] if WORLD.count(wanted) else [])
+    assert suggested[:1] == ([wanted] if WORLD.count(wanted) else [])
+
+
+def test_a_last_day_is_also_suggested_to_its_end_because_10_30_is_after_it_as_text() -> None:
+    (found,) = warnings({"created": {"$lte": "05/20/2025"}})
+
+    assert [(one.label, one.query) for one in found.suggestions] == [
+        ("2025-05-20 (19)", {"created": {"$lte": "2025-05-20"}}),
+        ("2025-05-20, the whole day (20)", {"created": {"$lt": "2025-05-21"}}),
+    ]
+
+
+def test_a_day_that_is_excluded_is_also_suggested_without_its_times() -> None:
+    (found,) = warnings({"created": {"$gt": "05/20/2025", "$lt": "2026"}})
+
+    assert [(one.label, one.query["created"]) for one in found.suggestions] == [  # type: ignore[call-overload]
+        ("2025-05-20 (7)", {"$gt": "2025-05-20", "$lt": "2026"}),
+        ("2025-05-20, the whole day (6)", {"$gte": "2025-05-21", "$lt": "2026"}),
+    ]
+
+
+@pytest.mark.parametrize("condition", DATE_CONDITIONS)
+@pytest.mark.parametrize("day", ["2025-05-20", "1999-01-01", "2999-01-01"])
+def test_a_date_condition_of_the_form_gets_no_warning(condition: DateCondition, day: str) -> None:
+    mixed = Records(
+        [
+            *WORLD.records,
+            record("seconds", created=1_747_218_600),
+            record("slashes", created="2025/05/14 10:30"),
+        ]
+    )
+    texts = {"between": (day, day), "in the last": ("2", "weeks", day)}.get(condition, (day,))
+    layouts = date_layouts(mixed, "created") or ()
+    row = FormRow("created", condition, "date", texts, layouts=layouts)
+
+    query = filter_of(QueryForm(Group("all", (row,))))
+
+    assert len(layouts) == 3
+    assert advise(mixed, query, sample_fields(WORLD)) == ()
+
+
+HOUR = 3_600_000
+NUMBERS = Records(
+    [record(f"a{n}", created=1_748_390_400_000 + n * 12 * HOUR, n=n) for n in range(40)]
+)
+"""Two records for each day from 2025-05-28."""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "repaired", "count"),
+    [
+        ({"$gte": "2025-06-01"}, {"$gte": 1748736000000, "$lt": 10**13}, 32),
+        ({"$gt": "2025-06-01"}, {"$gte": 1748822400000, "$lt": 10**13}, 30),
+        ({"$lt": "2025-06-01"}, {"$gte": 10**11, "$lt": 1748736000000}, 8),
+        ({"$lte": "2025-06-01"}, {"$gte": 10**11, "$lt": 1748822400000}, 10),
+        ({"$gte": "2025-06-01T00:00:00Z"}, {"$gte": 1748736000000, "$lt": 10**13}, 32),
+        ({"$gte": "06/13/2025"}, {"$gte": 1749772800000, "$lt": 10**13}, 8),
+        (
+            {"$gte": "2025-06-01", "$lte": "2025-06-02", "$exists": True},
+            {"$exists": True, "$gte": 1748736000000, "$lt": 1748908800000},
+            4,
+        ),
+    ],
+)
+def test_a_day_compared_with_times_as_numbers_is_repaired_as_the_form_writes_it(
+    bounds: Filter, repaired: Filter, count: int
+) -> None:
+    (found,) = advise(NUMBERS, {"created": bounds}, sample_fields(NUMBERS))
+
+    assert "created has milliseconds since 1970, not" in found.message
+    assert [one.query for one in found.suggestions] == [{"created": repaired}]
+    assert NUMBERS.count({"created": repaired}) == count
+
+
+def test_a_text_that_is_not_a_day_beside_times_as_numbers_is_named_without_a_suggestion() -> None:
+    (found,) = advise(NUMBERS, {"created": {"$gte": "soon"}}, sample_fields(NUMBERS))
+
+    assert (found.kind, found.suggestions) == ("date", ())
+
+
+def test_a_text_compared_with_numbers_that_are_not_times_is_a_type_slip() -> None:
+    (found,) = advise(NUMBERS, {"n": {"$gte": "3"}}, sample_fields(NUMBERS))
+
+    assert found.kind == "type"
+
+
+def test_seconds_compared_with_a_field_of_texts_are_still_a_slip() -> None:
+    (found,) = warnings({"created": {"$gte": 1_747_353_600, "$lt": 1_747_440_000}})
+
+    assert (found.kind, "a number is never compared with a text" in found.message) == ("date", True)
 
 
 @pytest.mark.parametrize("bound", ["2025-02-31", "2999-01-01", "9999-12", "1066-10-14"])
@@ -321,3 +414,92 @@ def test_of_two_slips_each_is_repaired_by_itself() -> None:
         {PROJECT: "Cortex Survey", LEVEL: "rw"},
         {PROJECT: "cortex survey", LEVEL: "raw"},
     ]
+
+
+# Dates in lists and under a negation; words of patterns
+
+
+@pytest.mark.parametrize(
+    ("operand", "repaired"),
+    [
+        ({"$not": {"$gte": "05/20/2025"}}, {"$not": {"$gte": "2025-05-20"}}),
+        (
+            {"$gte": "2025-05-02", "$not": {"$gte": 'ISODate("2025-05-20")'}},
+            {"$gte": "2025-05-02", "$not": {"$gte": "2025-05-20"}},
+        ),
+        ({"$ne": "05/20/2025"}, {"$not": {"$regex": "^2025-05-20"}}),
+        ({"$ne": "2025-05-20"}, {"$not": {"$regex": "^2025-05-20"}}),
+        ({"$ne": 20250520}, {"$not": {"$regex": "^2025-05-20"}}),
+        (
+            {"$nin": ["05/20/2025", "May 21, 2025"]},
+            {"$not": {"$regex": "^(?:2025-05-20|2025-05-21)"}},
+        ),
+        ({"$not": {"$in": ["20.05.2025"]}}, {"$not": {"$regex": "^2025-05-20"}}),
+        ({"$in": ["05/20/2025", "2025-05-21"]}, {"$regex": "^(?:2025-05-20|2025-05-21)"}),
+        ({"$eq": 'ISODate("2025-05-20")'}, {"$regex": "^2025-05-20"}),
+        ({"$nin": ["2025-05-20 10:30:00Z"]}, {"$nin": ["2025-05-20T10:30:00Z"]}),
+    ],
+)
+def test_a_date_in_another_layout_is_found_in_lists_and_under_a_negation(
+    operand: Any, repaired: Any
+) -> None:
+    (advice,) = warnings({"created": operand})
+
+    assert advice.kind == "date"
+    assert advice.suggestions[0].query == {"created": repaired}
+
+
+def test_a_bound_under_nor_is_read_too_and_an_excluding_date_is_said_to_exclude_nothing() -> None:
+    (bound,) = warnings({"$nor": [{"created": {"$gte": "05/20/2025"}}]})
+    (member,) = warnings({"created": {"$nin": ["yesterday"]}})
+
+    assert bound.suggestions[0].query == {"$nor": [{"created": {"$gte": "2025-05-20"}}]}
+    assert member.suggestions == ()
+    assert member.message.endswith('none equals "yesterday", so it excludes nothing')
+
+
+@pytest.mark.parametrize(
+    "operand",
+    [
+        *[{"$ne": "2025-05-20T10:30:00Z"}, {"$ne": None}, {"$ne": ""}, {"$nin": ["none", "x 5"]}],
+        *[{"$ne": "2025-06-30T10:30:00Z"}, {"$not": {"$gte": "2025-05-20"}}, {"$nin": []}],
+        {"$nin": ["2025-06-30"]},
+    ],
+)
+def test_a_date_in_the_layout_of_the_records_gets_no_advice_under_a_negation(operand: Any) -> None:
+    assert warnings({"created": operand}) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "repaired"),
+    [
+        ({PROJECT: {"$regex": "Thalmic|Cortex"}}, {PROJECT: {"$regex": "Thalamic|Cortex"}}),
+        ({PROJECT: {"$regex": "^(?!Thalmic)"}}, {PROJECT: {"$regex": "^(?!Thalamic)"}}),
+        (
+            {PROJECT: {"$not": {"$regex": "Thalmic", "$options": "i"}}},
+            {PROJECT: {"$not": {"$regex": "Thalamic", "$options": "i"}}},
+        ),
+        ({LEVEL: {"$regex": "^rwa$"}}, {LEVEL: {"$regex": "^raw$"}}),
+        ({PROJECT: {"$regex": "Amgdla Stdy"}}, {PROJECT: {"$regex": "Amygdala Study"}}),
+    ],
+)
+def test_a_word_of_a_pattern_that_no_record_has_is_corrected(query: Filter, repaired: Any) -> None:
+    (advice,) = warnings(query)
+
+    assert advice.kind == "pattern"
+    assert advice.suggestions[0].query == repaired
+
+
+def test_a_pattern_without_a_repair_is_a_note_with_the_values() -> None:
+    (advice,) = warnings({PROJECT: {"$regex": "Zebrafish"}})
+
+    assert advice.suggestions == ()
+    assert 'No record matches the pattern "Zebrafish"' in advice.message
+    assert "; it has Cortex Survey (" in advice.message
+
+
+@pytest.mark.parametrize(
+    "pattern", ["Thalamic|Cortex", "^(?!Thalamic)", "(Thalamic )?Survey", "Thalamic|Zebrafish"]
+)
+def test_a_pattern_whose_words_the_records_have_gets_no_advice(pattern: str) -> None:
+    assert warnings({PROJECT: {"$regex": pattern}}) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
@@ -698,7 +698,6 @@ ANY_JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(supported_stages()), ANY_JSON, min_size=1, max_size=1))
 def test_any_stage_returns_records_or_raises_invalid_input(stage: dict[str, Any]) -> None:
     try:
@@ -708,7 +707,6 @@ def test_any_stage_returns_records_or_raises_invalid_input(stage: dict[str, Any]
     assert all(isinstance(result, dict) for result in results)
 
 
-@settings(deadline=None)
 @given(ANY_JSON, ANY_JSON)
 def test_any_expression_over_any_value_has_a_value_or_raises_invalid_input(
     expression: Any, value: Any
@@ -723,7 +721,6 @@ def test_any_expression_over_any_value_has_a_value_or_raises_invalid_input(
     assert len(results) <= 1
 
 
-@settings(deadline=None)
 @given(st.sampled_from(supported_operators()), st.lists(ANY_JSON, max_size=3))
 def test_any_operator_over_any_values_has_a_value_or_raises_invalid_input(
     name: str, values: list[Any]

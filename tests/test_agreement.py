@@ -25,6 +25,7 @@ from dispatch_core.views.terminal import print_plan
 from pages.shared.state.edits import load
 from pages.shared.state.session import Session
 from pages.shared.state.steps import now
+from tests.support.tier import examples
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -212,7 +213,7 @@ def figures_of_job_files(plan: dispatch.Plan) -> tuple[int, int]:
     return len(paths), len({path.partition("/")[0] for path in paths})
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(options=REQUESTS, selection=st.sampled_from([{"query": TWICE}, {"asset_ids": ROWS}]))
 def test_notebook_report_record_ledger_and_job_files_agree_for_any_request(
     options: dict[str, Any], selection: dict[str, Any]

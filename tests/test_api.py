@@ -25,7 +25,7 @@ from dispatch_core import errors
 from dispatch_core.options import every_option
 from dispatch_core.request import DispatchRequest
 from tests.fakes import Buckets, Records, record
-from tests.support.world import ROOT, SETTINGS, run_process, tree_of
+from tests.support.world import ROOT, SETTINGS, CommandLine, tree_of
 
 RECORDS = Records([record("a0", ids=["id-0"]), record("a1"), record("a2")])
 FILES = Buckets({"data": ["a0/1.nwb", "a0/2.nwb", "a1/1.nwb", "a2/x.txt"]})
@@ -267,11 +267,13 @@ def test_a_plan_without_jobs_is_shown_and_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_notebook_writes_what_the_command_line_writes(tmp_path: Path) -> None:
+def test_the_notebook_writes_what_the_command_line_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     query = {"subject.subject_id": "900003"}
     dispatch.plan(query=query, file_extension=".nwb", trial_first=12).write("notebook")
 
-    ran = run_process(
+    ran = CommandLine(capsys)(
         *["--docdb_query", json.dumps(query), "--file_extension=.nwb", "--trial_first=12"],
         *["--output_directory", tmp_path / "command"],
     )
@@ -677,7 +679,7 @@ def test_every_exported_name_is_there_and_every_error_is_exported() -> None:
     }
 
     assert [name for name in dispatch.__all__ if not hasattr(dispatch, name)] == []
-    assert len(ours) == 10
+    assert len(ours) == 11
     assert ours <= set(dispatch.__all__)
     assert dir(dispatch) == sorted(dispatch.__all__)
     assert not hasattr(dispatch, "plam")

@@ -23,6 +23,7 @@ from pages.shared.state.steps import now
 from pages.shared.state.typed import LIST
 from pages.shared.state.views import JSON
 from pages.shared.state.work import Work
+from tests.support.syntax import syntax_of
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "pages").rglob("*.py"))
@@ -943,7 +944,7 @@ def test_session_state_is_touched_in_one_file_only() -> None:
     touching = {
         path.name
         for path in [ROOT / "app.py", *MODULES]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.Attribute) and node.attr == "session_state"
     }
 
@@ -954,7 +955,7 @@ def test_no_page_or_widget_assigns_a_field_of_anything_but_itself() -> None:
     assigned = {
         f"{path.stem}: {ast.unparse(target)}"
         for path in [ROOT / "app.py", *MODULES]
-        for target in targets_of(ast.parse(path.read_text()))
+        for target in targets_of(syntax_of(path))
         if "state" not in path.parts and is_field_of_another(target)
     }
 
@@ -1013,7 +1014,7 @@ def test_a_module_of_the_pages_imports_only_from_floors_below_and_its_own_room()
         (name, other)
         for path in MODULES
         for name in [".".join(path.relative_to(ROOT).with_suffix("").parts)]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pages.")
         for other in [f"{node.module}.{alias.name}" for alias in node.names]
         if room_of(other) != room_of(name) and floor_of[room_of(other)] >= floor_of[room_of(name)]
@@ -1026,7 +1027,7 @@ def test_caches_live_in_one_file_and_are_bounded() -> None:
     caches = [
         (path.name, {keyword.arg for keyword in node.keywords})
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("cache_data", "cache_resource")

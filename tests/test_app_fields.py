@@ -19,6 +19,7 @@ from pages.shared.assets.fields import kind_of, known_fields, known_values
 from pages.shared.state.services import ask_advice, ask_fields
 from pages.shared.state.session import Session
 from tests.support.browser import wait_until
+from tests.support.syntax import syntax_of
 
 ROOT = Path(__file__).resolve().parents[1]
 EDGE_CASES = {"data_description.project_name": "Edge Case Collection"}
@@ -277,7 +278,7 @@ def test_the_parts_ask_no_source_themselves() -> None:
     called = {
         node.func.id
         for path in parts
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +14,11 @@ import pytest
 import requests.exceptions
 from requests.adapters import BaseAdapter
 
+from dispatch_core.engines.codeocean import Settings
+from dispatch_core.engines.codeocean_client import CodeOceanService
 from dispatch_core.errors import DispatchError
 from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
+from tests.support.syntax import syntax_of
 
 CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
@@ -39,25 +43,28 @@ FLOORS = {
 
 THE_WORLD = frozenset(
     "requests urllib3 http socket ssl boto3 botocore s3fs pymongo aind_data_access_api subprocess"
-    " asyncio multiprocessing distributed duckdb".split()
+    " asyncio multiprocessing distributed duckdb codeocean".split()
 )
 EDGES = {
     "engines.local",
     "engines.run_worker",
+    "engines.codeocean_client",
     "listing.cluster",
     "sources.inventory",
     "sources.gateway",
     "sources.mongodb",
     "sources.s3",
+    "sources.transport",
     "demo.gateway",
 }
 
 
-def modules() -> dict[str, ast.Module]:
+@cache
+def trees() -> dict[str, ast.Module]:
     """Dotted name below the core -> syntax tree."""
     names = {path: path.relative_to(CORE).with_suffix("") for path in CORE.rglob("*.py")}
     return {
-        ".".join(name.parts).removesuffix(".__init__"): ast.parse(path.read_text("utf-8"))
+        ".".join(name.parts).removesuffix(".__init__"): syntax_of(path)
         for path, name in names.items()
     }
 
@@ -72,15 +79,21 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-TREES = modules()
-OURS = {
-    name: {
-        found.removeprefix("dispatch_core.")
-        for found in imported(tree)
-        if found.removeprefix("dispatch_core.") in TREES and found.startswith("dispatch_core.")
+@cache
+def imports() -> dict[str, frozenset[str]]:
+    """Name of a module -> every module that it imports, ours or not."""
+    return {name: frozenset(imported(tree)) for name, tree in trees().items()}
+
+
+@cache
+def ours() -> dict[str, set[str]]:
+    """Name of a module -> the modules of ours that it imports."""
+    prefix = "dispatch_core."
+    return {
+        name: {found.removeprefix(prefix) for found in others if found.startswith(prefix)}
+        & trees().keys()
+        for name, others in imports().items()
     }
-    for name, tree in TREES.items()
-}
 
 
 def top_of(name: str) -> str:
@@ -96,13 +109,13 @@ def floor_of(name: str) -> int:
 def test_every_module_is_on_one_floor_and_every_name_is_a_module() -> None:
     named = sorted(" ".join(FLOORS.values()).split())
 
-    assert named == sorted({top_of(name) for name in TREES})
+    assert named == sorted({top_of(name) for name in trees()})
 
 
 def test_a_module_imports_only_from_floors_below_and_from_its_own_folder() -> None:
     upward = {
         (name, other)
-        for name, others in OURS.items()
+        for name, others in ours().items()
         for other in others
         if top_of(other) != top_of(name) and floor_of(other) >= floor_of(name)
     }
@@ -113,7 +126,7 @@ def test_a_module_imports_only_from_floors_below_and_from_its_own_folder() -> No
 def test_production_imports_the_demo_only_where_sources_are_opened() -> None:
     importing = {
         name
-        for name, others in OURS.items()
+        for name, others in ours().items()
         if top_of(name) != "demo" and any(top_of(other) == "demo" for other in others)
     }
 
@@ -129,23 +142,21 @@ def test_the_story_is_at_most_26_modules_none_of_them_above_640_lines() -> None:
 
 
 def test_the_ground_imports_nothing_of_ours() -> None:
-    assert {name: OURS[name] for name in FLOORS["ground"].split()} == {
+    assert {name: ours()[name] for name in FLOORS["ground"].split()} == {
         "errors": set(),
         "types": set(),
     }
 
 
 def test_imports_make_no_cycle() -> None:
-    order = list(TopologicalSorter(OURS).static_order())
+    order = list(TopologicalSorter(ours()).static_order())
 
-    assert len(order) == len(TREES)
+    assert len(order) == len(trees())
 
 
 def test_the_core_imports_no_streamlit() -> None:
     drawing = [
-        name
-        for name, tree in TREES.items()
-        if any("streamlit" in found for found in imported(tree))
+        name for name, others in imports().items() if any("streamlit" in found for found in others)
     ]
 
     assert drawing == []
@@ -154,8 +165,8 @@ def test_the_core_imports_no_streamlit() -> None:
 def test_only_the_edges_import_what_meets_a_network_or_a_process() -> None:
     meeting = {
         name
-        for name, tree in TREES.items()
-        if THE_WORLD & {found.split(".")[0] for found in imported(tree)}
+        for name, others in imports().items()
+        if THE_WORLD & {found.split(".")[0] for found in others}
     }
 
     assert meeting == EDGES
@@ -164,7 +175,7 @@ def test_only_the_edges_import_what_meets_a_network_or_a_process() -> None:
 def test_everything_in_the_core_is_imported_by_its_full_name() -> None:
     relative = [
         name
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
@@ -204,14 +215,14 @@ def raised(kind: type[Exception]) -> Exception:
     return kind("failed")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        kind
-        for kind in exceptions_of(requests.exceptions)
-        if issubclass(kind, requests.RequestException) and not issubclass(kind, Warning)
-    ],
-)
+OF_REQUESTS = [
+    kind
+    for kind in exceptions_of(requests.exceptions)
+    if issubclass(kind, requests.RequestException) and not issubclass(kind, Warning)
+]
+
+
+@pytest.mark.parametrize("kind", OF_REQUESTS)
 def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception]) -> None:
     source = GatewaySource(
         "docdb.test", adapter=Failing(raised(kind)), retry_policy=RetryPolicy(attempts=1)
@@ -219,6 +230,16 @@ def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception])
 
     with pytest.raises(DispatchError):
         source.find_page({}, {"name": 1}, 10)
+
+
+@pytest.mark.parametrize("kind", OF_REQUESTS)
+def test_no_exception_of_requests_leaves_the_code_ocean_edge(kind: type[Exception]) -> None:
+    pytest.importorskip("codeocean", reason="codeocean is an extra")
+    settings = Settings("https://codeocean.test", "token")
+    service = CodeOceanService(settings, RetryPolicy(attempts=1), Failing(raised(kind)))
+
+    with pytest.raises(DispatchError):
+        service.look("a-run")
 
 
 @pytest.mark.parametrize(
@@ -231,6 +252,7 @@ def test_no_exception_of_requests_leaves_the_gateway_edge(kind: type[Exception])
             {"BotoCoreError", "ClientError"},
             {"MissingServiceIdError", "UndefinedModelAttributeError"},
         ),
+        ("codeocean.error", {"Error"}, set()),
         # a BSONError, which that edge catches beside the others
         ("pymongo.errors", {"PyMongoError"}, {"DocumentTooLarge"}),
     ],

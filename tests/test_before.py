@@ -16,6 +16,7 @@ from dispatch_core.earlier.before import BeforeCount, count_before, read_before,
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
 from dispatch_core.text.job_names import job_name, read_job_names
 from tests.fakes import Buckets, Records, record
+from tests.support.results import FRAME, result
 
 SETS = {"distributed_parameters": [{"a": 1}, {"a": 2}]}
 
@@ -60,8 +61,7 @@ def test_the_ledger_says_which_dispatch_has_a_job_and_when(root: Path) -> None:
 
     plan = planned("a0", not_in=root)
 
-    dispatch_of = f"{record_file} on 2026-11-01"
-    assert messages(plan, "dispatched_before") == [f"dispatched before: {dispatch_of}"]
+    assert messages(plan, "dispatched_before") == [f"it is in {record_file} of 2026-11-01"]
 
 
 def test_the_latest_of_several_dispatches_is_named(root: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_job_under_another_name_is_found_by_its_work(tmp_path: Path) -> None:
     assert plan.equation.dispatched_before == 1
     assert [job.parameters for job in plan.jobs] == [{"a": 2}, {"a": 1}, {"a": 2}]
     (text,) = messages(plan, "dispatched_before")
-    assert text == f"dispatched before, under another name: {tmp_path / 'theirs'}"
+    assert text == f"it is in {tmp_path / 'theirs'}, under another name"
 
 
 def test_a_group_is_another_job_if_an_asset_joins_it(tmp_path: Path) -> None:
@@ -133,6 +133,39 @@ def test_every_job_dispatched_before_is_a_clear_stop(root: Path) -> None:
 
     with pytest.raises(NothingFound, match=r"every job was dispatched before \(2 jobs\)"):
         require_jobs(plan._planned)
+
+
+def test_a_job_both_dispatched_before_and_processed_is_excluded_once(tmp_path: Path) -> None:
+    source = Records([record("a0"), record("a1"), record("a2")])
+    results = Records([result("s3://data/a0"), result("s3://data/a1")])
+    planned("a0").write(tmp_path / "out")
+    request = dispatch.make_request(
+        query={}, not_in=[str(tmp_path / "out")], skip_processed="exact", analysis_code=FRAME
+    )
+
+    plan = dispatch.plan_dispatch(request, source, Buckets(), results=results)
+
+    assert "- 1 dispatched before - 1 already processed = 1 job" in str(plan.equation)
+    assert plan.processed is not None
+    assert plan.processed.summary(2) == "1 done; 1 new (by wrapper, version 3.0)"
+
+
+def test_every_job_dispatched_before_or_processed_is_one_message(tmp_path: Path) -> None:
+    source = Records([record("a0"), record("a1")])
+    results = Records([result("s3://data/a1")])
+    planned("a0").write(tmp_path / "out")
+    request = dispatch.make_request(
+        query={}, not_in=[str(tmp_path / "out")], skip_processed="exact", analysis_code=FRAME
+    )
+    plan = dispatch.plan_dispatch(request, source, Buckets(), results=results)
+
+    with pytest.raises(NothingFound) as caught:
+        require_jobs(plan)
+
+    (issue,) = caught.value.issues
+    what = "every job was dispatched before (1 job) or is already processed (1 job)"
+    assert (issue.where, issue.what) == ("not_in, skip_processed", what)
+    assert issue.action.startswith(f"Nothing was written. The first, a0: it is in {tmp_path}")
 
 
 def test_a_failed_listing_is_not_taken_for_nothing_new(root: Path) -> None:
@@ -206,7 +239,7 @@ def test_a_folder_before_its_first_dispatch_may_have_logs(tmp_path: Path) -> Non
 
     assert assets_of(plan) == ["a0"]
     assert plan.warnings == (
-        f"--not_in: {tmp_path} contains no dispatch yet: no job counts as dispatched before",
+        f"not_in: {tmp_path} contains no dispatch yet: no job counts as dispatched before",
     )
 
 
@@ -234,9 +267,7 @@ def test_what_is_not_a_job_in_an_earlier_dispatch_is_a_warning(root: Path) -> No
 
     plan = planned("a0", "a2", not_in=root / "monday")
 
-    assert plan.warnings == (
-        f"--not_in: {root / 'monday'} has 1 item that cannot be read as a job",
-    )
+    assert plan.warnings == (f"not_in: {root / 'monday'} has 1 item that cannot be read as a job",)
 
 
 def test_jobs_of_an_unfinished_write_do_not_count(root: Path) -> None:
@@ -258,14 +289,35 @@ def test_outputs_in_the_folder_are_not_earlier_dispatches(root: Path) -> None:
     names = {job.name for job in planned("a0", "a1")._planned.jobs}
     assert set(before.names) == names
     assert before.notes == (
-        f"--not_in: {root / 'tuesday.dispatch.json'} is the output of this dispatch: its jobs "
-        "do not count as dispatched before",
+        f"not_in: {root / 'tuesday.dispatch.json'} is this dispatch itself, so its jobs do "
+        "not count as dispatched before",
     )
 
 
-def test_an_output_that_is_named_itself_is_an_error(root: Path) -> None:
+def test_a_record_that_is_repeated_and_what_was_moved_aside_for_it_do_not_count(root: Path) -> None:
+    planned("a2").write(root / "tuesday")
+    planned("a3").write(root / "tuesday.replaced-2")
+
+    before = read_before([str(root)], [root / "tuesday.dispatch.json"])
+
+    assert before.dispatches == 1
+
+
+@pytest.mark.parametrize("path", ["monday", "monday.dispatch.json", "new", "link"])
+def test_an_output_that_is_named_itself_is_an_error(root: Path, path: str) -> None:
+    (root / "new").mkdir()
+    (root / "link").symlink_to("monday")
+
     with pytest.raises(InvalidInput, match="it is the output of this dispatch"):
-        read_before([str(root / "monday")], [root / "monday"])
+        read_before([str(root / path)], [root / "monday", root / "new"])
+
+
+def test_what_was_moved_aside_counts_if_it_is_named_itself(root: Path) -> None:
+    planned("a3").write(root / "monday.replaced-1")
+
+    before = read_before([str(root / "monday.replaced-1")], [root / "monday"])
+
+    assert len(before.names) == 1
 
 
 @pytest.mark.parametrize("path", ["/etc", "..", "out/../..", "link", "way/monday.dispatch.json"])

@@ -17,6 +17,7 @@ from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
 from dispatch_core.query import check_query
 from tests.support.browser import Tab, tree_of_zip
+from tests.support.tier import amount
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-builder")]
 
@@ -47,7 +48,7 @@ def rows(tab: Tab) -> Locator:
 
 
 def test_a_click_before_the_page_is_whole_takes_no_value_out_of_the_form(tab: Tab) -> None:
-    for _ in range(3):  # the click cuts short the run that draws the values
+    for _ in range(amount(2, 10)):  # the click cuts short the run that draws the values
         tab.page.context.clear_cookies()
         tab.page.goto(tab.base)
         tab.page.get_by_text("Browse the collection").click()
@@ -271,6 +272,7 @@ def test_a_value_typed_right_before_find_is_the_one_that_is_looked_for(tab: Tab)
     see_assets(tab, query)
 
 
+@pytest.mark.long
 def test_a_text_that_does_not_parse_is_kept_and_the_form_says_so(tab: Tab) -> None:
     tab.open()
     paste(tab, '{"name": [1, }')
@@ -282,3 +284,37 @@ def test_a_text_that_does_not_parse_is_kept_and_the_form_says_so(tab: Tab) -> No
     tab.open_editor()
 
     expect(tab.editor().locator(".ace_content")).to_contain_text('{"name": [1, }')
+
+
+def test_a_day_is_typed_or_chosen_in_a_calendar_and_the_last_one_counts_to_its_end(
+    tab: Tab,
+) -> None:
+    tab.open()
+    paste(tab, '{"created": {"$exists": true}}')
+    show_form(tab)
+    row = rows(tab).first
+
+    choose(tab, row.get_by_role("combobox", name="Condition"), "between")
+    first, last = (row.get_by_role("textbox", name=one) for one in ("First day", "Last day"))
+    first.fill("05/01/2025")
+    first.press("Enter")
+    tab.see("'05/01/2025' can mean 2025-01-05 or 2025-05-01. Write the one that you mean")
+    last.fill("2025-05-27")
+    last.press("Enter")
+    tab.settle()
+    row.get_by_test_id("stPopover").nth(1).get_by_role("button").click()
+    tab.page.get_by_test_id("stPopoverBody").get_by_role("spinbutton").last.click()
+    tab.page.get_by_role("button", name="May 28, 2025").click()
+    expect(last).to_have_value("2025-05-28")
+    first.fill("2025-05-01")
+    first.press("Enter")
+    tab.settle()
+    tab.page.get_by_text("Not compared: 1 record").click()
+    expect(tab.page.get_by_test_id("stPopoverBody").get_by_test_id("stDataFrame")).to_be_visible()
+    tab.keep_picture("builder-5-dates")
+    tab.page.keyboard.press("Escape")
+
+    query = text_of_query(tab)
+    tab.press("Find assets")
+    assert (query["created"]["$gte"], query["created"]["$lt"]) == ("2025-05-01", "2025-05-29")
+    see_assets(tab, query)

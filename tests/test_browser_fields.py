@@ -71,6 +71,7 @@ def test_the_form_offers_fields_and_values_with_counts(tab: Tab) -> None:
     expect(tab.editor().locator(".ace_content")).to_contain_text('"raw"')
 
 
+@pytest.mark.long
 def test_advice_replaces_what_no_record_can_match(tab: Tab) -> None:
     tab.open()
     tab.type_text('{"subject.subject_id": 900003}')

@@ -40,6 +40,7 @@ def test_a_first_visit_dispatches_the_demo_by_what_is_offered_next(
     assert zipped == written_by_command_line(request, tmp_path / "cli")
 
 
+@pytest.mark.long
 def test_a_pasted_query_is_two_clicks_from_the_zip(tab: Tab, tmp_path: Path) -> None:
     tab.open()
     tab.page.get_by_role("radio", name="JSON").click()

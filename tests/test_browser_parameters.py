@@ -124,6 +124,7 @@ def test_a_sweep_of_3_and_2_values_makes_6_sets_and_their_jobs(tab: Tab, tmp_pat
     )
 
 
+@pytest.mark.long
 def test_a_button_pressed_right_after_typing_acts_on_the_new_text(tab: Tab) -> None:
     tab.open()
     tab.go("Parameters")

@@ -99,6 +99,24 @@ def test_the_run_script_takes_the_panel_and_the_variables_of_the_template(
 
 
 @pytest.mark.slow
+def test_the_run_script_replays_a_request_without_its_preset(code: Path, tmp_path: Path) -> None:
+    request = {"query": {"subject.subject_id": "900003"}, "num_parallel_workers": 3}
+
+    ran = run_capsule(
+        code,
+        {"request": json.dumps(request), "output_directory": f"{tmp_path}/results"},
+        DOCDB_HOST="demo",
+        FILE_EXTENSION=".nwb",
+        PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    )
+
+    line = next(line for line in ran.out.splitlines() if line.startswith('{"fingerprint": '))
+    assert ran.code == 0, ran.err
+    assert json.loads(line)["request"] == {"version": 1, **request}
+    assert len(sizes_of(tmp_path / "results")) == 3
+
+
+@pytest.mark.slow
 def test_the_run_script_stops_without_a_database(code: Path, tmp_path: Path) -> None:
     (code / ".env").write_text("# DOCDB_HOST is missing\n")
 

@@ -66,6 +66,7 @@ def test_the_readers_that_accept_the_jobs_are_counted(tmp_path: Path) -> None:
         ({"0/notes.txt": b"mine"}, [("stray", "0/notes.txt")]),
         ({"0/z.JSON": document("a2")}, [("stray", "0/z.JSON")]),
         ({"logs/a/b.txt": b"", "logs/c.txt": b""}, [("stray", "logs")]),
+        ({"config/a.json": {"a": 1}}, [("stray", "config")]),
         ({".DS_Store": b""}, [("hidden", ".DS_Store")]),
         ({".git/a/b": b"", ".git/c": b""}, [("hidden", ".git")]),
         ({"1/.y.json.swp": b""}, [("hidden", "1/.y.json.swp")]),
@@ -287,7 +288,7 @@ def zip_of(path: Path, files: dict[str, Any], **options: Any) -> Path:
     "name",
     [
         *("../2/z.json", "/2/z.json", "0/../../z.json", "C:/z.json", "..\\z.json", "0\\z.json"),
-        *("./0/z.json", "0//z.json"),
+        *("0/./z.json", "0//z.json"),
     ],
 )
 def test_names_that_a_program_would_unpack_elsewhere_are_faults(name: str, tmp_path: Path) -> None:
@@ -324,6 +325,48 @@ def test_a_zip_of_the_folder_itself_is_one_folder_too_deep(tmp_path: Path) -> No
 
     assert faults_of(checked) == [("one_too_deep", "out")]
     assert checked.jobs == 2
+
+
+def test_a_zip_of_the_finder_is_one_folder_too_deep_with_a_stray_folder(tmp_path: Path) -> None:
+    jobs = {f"out/{path}": job for path, job in GOOD.items()}
+    attributes = {f"__MACOSX/out/{path.replace('/', '/._')}": b"\0" for path in GOOD}
+    archive = zip_of(tmp_path / "x.zip", jobs | attributes)
+
+    checked = check_dispatch(archive)
+
+    assert faults_of(checked) == [("stray", "__MACOSX"), ("one_too_deep", "out")]
+    assert checked.workers == {"0": 1, "1": 1}
+
+
+def test_names_that_begin_with_the_current_folder_are_plain_names(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "x.zip", {f"./{path}": job for path, job in GOOD.items()})
+
+    checked = check_dispatch(archive)
+
+    assert checked.is_clean
+    assert checked.jobs == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_job_that_is_not_plain_utf_8_is_accepted_by_no_reader(
+    encoding: str, tmp_path: Path
+) -> None:
+    content = json.dumps(document("a2")).encode(encoding)
+    fill_folder(tmp_path / "out", {**GOOD, "0/z.json": content})
+
+    checked = check_dispatch(tmp_path / "out")
+
+    assert faults_of(checked) == [("no_reader", "0/z.json")]
+    assert set(checked.readers.values()) == {2}
+
+
+def test_a_worker_that_is_a_link_is_not_a_gap_too(tmp_path: Path) -> None:
+    folder = fill_folder(tmp_path / "out", {**GOOD, "3/z.json": document("a2")})
+    (folder / "2").symlink_to("1")
+
+    checked = check_dispatch(folder)
+
+    assert faults_of(checked) == [("link", "2")]
 
 
 def changed_bytes(archive: Path, change: Callable[[bytearray], None]) -> Path:

@@ -14,9 +14,9 @@ import pytest
 from tests.support.tier import amount
 from tests.support.world import ROOT, Tree, tree_of
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("killed")]
 
-KILLS = amount(3, 50)
+KILLS = amount(2, 50)
 JOBS = '{"data_description.data_level": "derived"}'
 PARAMETERS = '{"distributed_parameters": [{"a": 1}, {"a": 2}, {"a": 3}]}'
 

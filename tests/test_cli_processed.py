@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes import record
-from tests.servers.gateway import GatewayServer
+from tests.servers.gateway import Fault, GatewayServer
 from tests.support.readers import real_reader
 from tests.support.results import FRAME, code_of, result, result_of
 from tests.support.world import ROOT, SETTINGS, CommandLine, jobs_of, tree_of
@@ -92,6 +93,19 @@ def test_a_rule_excludes_jobs_before_they_get_workers(
     assert names() == left
     ledger = json.loads(Path("ledger.json").read_text())
     assert [row["reason"] for row in ledger] == ["already_processed"] * (5 - len(left))
+
+
+def test_a_service_without_a_collection_of_results_does_not_stop_the_first_dispatch(
+    run: CommandLine, gateway: GatewayServer
+) -> None:
+    missing = Fault("raw", 404, body=b'{"message": "Collection first does not exist"}')
+    gateway.faults = chain([None] * 3, repeat(missing))
+
+    ran = run(*ALL, CODE, "--results_collection=first", "--skip_processed=exact")
+
+    assert ran.code == 0
+    assert names() == ["a0", "a1", "a2", "a3", "a4"]
+    assert "warning: Already processed: every job is new: gateway " in ran.out
 
 
 def test_the_preset_of_the_pipeline_excludes_what_the_wrapper_would_skip(run: CommandLine) -> None:

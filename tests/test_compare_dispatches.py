@@ -268,3 +268,13 @@ def test_equal_files_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert counts(found) == (0, 0, 0, 6)
     assert len(parsed) == 6
+
+
+def test_a_job_in_several_dispatches_of_a_folder_is_not_a_difference(tmp_path: Path) -> None:
+    planned().write(tmp_path / "all" / "one")
+    planned().write_zip(tmp_path / "all" / "one.zip")
+
+    found = compare_paths(tmp_path / "all", tmp_path / "all" / "one")
+
+    assert counts(found) == (0, 0, 0, 6)
+    assert found.is_equal

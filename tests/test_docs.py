@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+LINKING = [*PAGES, *ROOT.glob("docs/engines/*.md")]
 VARIABLE = re.compile(r"[\"'](DOCDB_[A-Z]+|DISPATCH_[A-Z_]+|AWS_[A-Z0-9_]+)[\"']")
 
 
@@ -60,7 +61,7 @@ def test_the_readme_starts_with_both_commands_and_the_lines_of_a_notebook() -> N
     assert "pip install --require-hashes -r requirements.lock" in first_screen
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
 def test_every_file_and_heading_that_a_page_links_to_exists(page: Path) -> None:
     links = re.findall(r"\]\(([^):]+)\)", page.read_text())
 

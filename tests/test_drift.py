@@ -126,6 +126,14 @@ def test_an_asset_excluded_by_hand_still_matches(world: World) -> None:
     assert (title, why[:18]) == ("a2", "excluded_by_hand: ")
 
 
+def test_an_asset_that_moved_has_its_location(world: World) -> None:
+    world.dispatch()
+    world.records["a1"]["location"] = "s3://data/moved/a1"
+    world.keys.add("moved/a1/1.nwb")
+
+    assert reasons(world.drift()) == [("a1", "the asset a1 is now at s3://data/moved/a1")]
+
+
 def test_other_files_of_a_job_are_named_by_the_job_that_replaces_it(world: World) -> None:
     world.dispatch(split_files=False)
     world.keys.add("a1/2.nwb")
@@ -146,6 +154,15 @@ def test_changed_parameters_explain_that_every_job_is_another(world: World) -> N
     )
     told = [one.why for one in drift.gone]
     assert told == [f"now with other parameters: {job.name}" for job in drift.new]
+
+
+def test_a_number_that_is_written_otherwise_is_another_parameter(world: World) -> None:
+    world.dispatch(parameters={"analysis_parameter": {"p": 1}})
+
+    drift = world.drift(parameters={"analysis_parameter": {"p": 1.0}})
+
+    assert drift.changed == ("parameters",)
+    assert {one.why.partition(":")[0] for one in drift.gone} == {"now with other parameters"}
 
 
 def test_one_set_fewer_leaves_a_job_that_nothing_replaces(world: World) -> None:
@@ -242,9 +259,10 @@ def test_a_job_dispatched_before_has_its_ledger_row(world: World) -> None:
     drift = world.drift(not_in=world.folder / "out")
 
     assert counts(drift) == (0, 0, 4)
-    assert {one.why.rpartition(" on ")[0] for one in drift.gone} == {
-        f"dispatched_before: dispatched before: {world.folder / 'out'}"
+    assert {one.why.rpartition(" of ")[0] for one in drift.gone} == {
+        f"dispatched_before: it is in {world.folder / 'out'}"
     }
+    assert str(drift).endswith(": 0 new, 4 gone, with other values of not_in")
 
 
 def test_other_workers_and_another_format_do_not_drift(world: World) -> None:
@@ -278,7 +296,17 @@ def test_an_old_record_reads_its_folder_and_says_if_it_cannot(world: World) -> N
 
     assert reasons(known) == [("a0", "the file s3://data/a0/2.nwb is not there any more")]
     assert str(unknown) == f"drift since {saved['dispatched_at'][:10]}: unknown"
-    assert unknown.notes == ("the record is of an older version, without its jobs",)
+    assert unknown.notes == ("the record is of an older version, without known jobs",)
+
+
+def test_a_record_of_a_later_version_is_named_as_such(world: World) -> None:
+    saved = {**world.dispatch(), "record": 9, "jobs": {"a": "other layout"}}
+    (world.folder / "out.dispatch.json").write_text(json.dumps(saved))
+    (world.folder / "out").rename(world.folder / "elsewhere")
+
+    drift = world.drift()
+
+    assert drift.notes == ("the record is of a later version, without known jobs",)
 
 
 def test_a_damaged_row_of_the_record_stops_no_replay(world: World) -> None:

@@ -89,6 +89,7 @@ def test_several_dispatches_below_a_folder_are_read_together(tmp_path: Path) -> 
     planned(file_extension="").write(tmp_path / "two")
     planned(parameters=None).write_zip(tmp_path / "three.zip")
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "two.codeocean.json").write_text('{"runs": []}')
     shutil.rmtree(tmp_path / "one")  # its record has the names
 
     read = read_earlier(tmp_path)

@@ -15,9 +15,12 @@ from dispatch_core.insight.facets import (
     choose,
     chosen_values,
     count_facets,
+    unread_records,
     without_choice,
 )
 from dispatch_core.insight.fields import FieldCatalogue, FieldInfo, sample_fields
+from dispatch_core.insight.month_layouts import ISO_MONTH
+from dispatch_core.insight.months import odd_months
 from dispatch_core.language.match import compile_filter
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Records, record, record_v2
@@ -60,8 +63,12 @@ WORLD = Records(
             ("2025-06", "2025-05"),
             {
                 "$or": [
-                    {"session.session_start_time": {"$regex": "^(?:2025-06|2025-05)"}},
-                    {"acquisition.acquisition_start_time": {"$regex": "^(?:2025-06|2025-05)"}},
+                    {"session.session_start_time": {"$regex": "^(?:2025-06|2025-05)(?![0-9])"}},
+                    {
+                        "acquisition.acquisition_start_time": {
+                            "$regex": "^(?:2025-06|2025-05)(?![0-9])"
+                        }
+                    },
                 ]
             },
         ),
@@ -149,31 +156,135 @@ def test_a_record_whose_date_is_not_a_text_does_not_cost_the_other_months() -> N
 
     (found,) = count_facets(source, sample_fields(source), {}, [MONTH])
 
-    assert (found.error, [str(one) for one in found.values]) == ("", ["2025-01 (1)"])
+    assert (found.error, [str(one) for one in found.values]) == (
+        "",
+        ["2025-06 (1)", "2025-01 (1)"],
+    )
+    assert found.unread == 2
 
 
-def test_dates_in_another_layout_are_in_no_month_and_their_number_is_given() -> None:
-    times = ["2025-01-02", "9/28/2022", "28 Sep 2022", "2025-13-01", "20250102", "2025-01", ""]
-    records = [record(f"a{n}", session={"session_start_time": t}) for n, t in enumerate(times)]
-    v2 = record_v2("b", acquisition={"acquisition_start_time": "2025-02-03T04:05:06Z"})
-    source = Records([*records, v2])
+def started(*times: Any) -> Records:
+    """A record for each start of a session, named a0, a1, ..."""
+    return Records(
+        [record(f"a{n}", session={"session_start_time": t}) for n, t in enumerate(times)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("odd", "month"),
+    [
+        (1749306675, "2025-06"),
+        (1749306675.25, "2025-06"),
+        (1749306675000, "2025-06"),
+        (20250607, "2025-06"),
+        ("1749306675", "2025-06"),
+        ("1749306675000", "2025-06"),
+        ("20250607", "2025-06"),
+        ("20250607T143115", "2025-06"),
+        ("20250607143115", "2025-06"),
+        ("2025/06/07 14:31", "2025-06"),
+        ("2025_06_07_14-31-15", "2025-06"),
+        ("2025.06.07", "2025-06"),
+        ("2025-6-7", "2025-06"),
+        ("6/27/2025 14:31", "2025-06"),
+        ("27/06/2025", "2025-06"),
+        ("27.6.2025", "2025-06"),
+        ("06-27-2025", "2025-06"),
+        ("7 Jun 2025", "2025-06"),
+        ("07-Jun-2025", "2025-06"),
+        ("Sat, 07 Jun 2025 14:31:15 GMT", "2025-06"),
+        ("June 7, 2025", "2025-06"),
+        ("Sept 7, 2025", "2025-09"),
+        ("6/30/2025 24:00", "2025-06"),
+        (1751327999, "2025-06"),
+        (1751328000, "2025-07"),
+    ],
+)
+def test_a_date_in_another_layout_is_counted_in_its_month_and_found_by_it(
+    odd: Any, month: str
+) -> None:
+    source = started("2025-01-02", odd)
+    fields = sample_fields(source)
+
+    (found,) = count_facets(source, fields, {}, [MONTH])
+    chosen = choose({}, found.facet, [month], fields)
+
+    assert [str(one) for one in found.values] == [f"{month} (1)", "2025-01 (1)"]
+    assert (found.unread, source.count(chosen)) == (0, 1)
+    assert chosen_values(chosen, MONTH) == (month,)
+    assert without_choice(chosen, MONTH) == {}
+
+
+def test_a_value_of_the_field_decides_whether_the_month_is_first() -> None:
+    source = started("9/5/2022", "9/28/2022")
 
     (found,) = count_facets(source, sample_fields(source), {}, [MONTH])
 
-    assert [str(one) for one in found.values] == ["2025-02 (1)", "2025-01 (2)"]
-    assert found.unread == 4
+    assert ([str(one) for one in found.values], found.unread) == (["2022-09 (2)"], 0)
 
 
-def test_dates_in_another_layout_are_counted_within_the_rest_of_the_query() -> None:
-    records = [
-        record(name, session={"session_start_time": day}, subject={"subject_id": subject})
-        for name, day, subject in (("a", "9/28/2022", "1"), ("b", "9/29/2022", "2"))
-    ]
-    source = Records(records)
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("9/5/2022", "10/5/2022"),
+        ("9/28/2022", "28/9/2022"),
+        ("2025-13-01", "soon"),
+        ("9/28/22", "2025-W20-1"),
+        (2025052810, 2025052811),
+        (True, {"day": "2025-02-01"}),
+    ],
+)
+def test_a_date_without_a_certain_month_is_in_none_and_its_record_is_named(
+    times: tuple[Any, Any],
+) -> None:
+    source = started("2025-01-02", *times, "")
+    fields = sample_fields(source)
+
+    (found,) = count_facets(source, fields, {}, [MONTH])
+    named = unread_records(source, fields, {}, found)
+
+    assert [str(one) for one in found.values] == ["2025-01 (1)"]
+    assert (found.unread, named.count) == (2, 2)
+    assert [(one.name, one.value) for one in named.named] == [("a1", times[0]), ("a2", times[1])]
+
+
+def test_the_whole_field_decides_also_for_a_query_of_few_records() -> None:
+    days = (("a", "5/9/2022", "1"), ("b", "28/9/2022", "2"), ("c", "soon", "2"), ("d", "x", "1"))
+    source = Records(
+        [
+            record(name, session={"session_start_time": day}, subject={"subject_id": subject})
+            for name, day, subject in days
+        ]
+    )
 
     (found,) = count_facets(source, sample_fields(source), {"subject.subject_id": "1"}, [MONTH])
 
-    assert (found.values, found.unread) == ((), 1)
+    assert ([str(one) for one in found.values], found.unread) == (["2022-09 (1)"], 1)
+
+
+def test_a_record_with_a_date_in_both_spellings_is_counted_in_the_months_that_find_it() -> None:
+    both = record(
+        "a",
+        session={"session_start_time": "2025-01-02"},
+        acquisition={"acquisition_start_time": "2025-02-03"},
+    )
+    source = Records([both, record("b", session={"session_start_time": "2025-01-09"})])
+    fields = sample_fields(source)
+
+    (found,) = count_facets(source, fields, {}, [MONTH])
+
+    assert [str(one) for one in found.values] == ["2025-02 (1)", "2025-01 (2)"]
+    assert source.count(choose({}, found.facet, ["2025-02"], fields)) == 1
+
+
+def test_of_more_dates_than_are_read_only_numbers_have_months() -> None:
+    source = started(1_748_736_000, 1_748_736_001, 1_756_684_800, 5, "9/28/2025")
+    path = "session.session_start_time"
+
+    found = odd_months(source, [path], most=2)
+
+    assert found.layouts == ((path, "seconds since 1970"),)
+    assert {"2025-06", "2025-07", "2025-08", "2025-09"} <= set(found.months)
 
 
 def test_a_facet_that_cannot_be_counted_says_so_and_stops_no_other() -> None:
@@ -242,7 +353,27 @@ def test_on_the_demo_every_facet_has_values_and_a_selection_finds_as_many_as_cou
         assert source.count(chosen) == second.count, found.facet.name
 
 
-@pytest.mark.parametrize("odd", [{"day": "2025-02-01"}, True, 20250201, None])
+def test_on_the_demo_each_month_finds_as_many_records_as_it_counts_also_with_odd_dates() -> None:
+    source = open_metadata_source(SourceSettings())
+    fields = sample_fields(source)
+
+    (found,) = count_facets(source, fields, {}, [MONTH])
+    clauses = {one.value: choose({}, found.facet, [one.value], fields) for one in found.values}
+    is_odd = {"session.session_start_time": {"$exists": True, "$not": ISO_MONTH}}
+    odd = source.find_page({"$and": [clauses["2025-05"], is_odd]}, {"session": 1}, 10)
+
+    assert {month: source.count(clause) for month, clause in clauses.items()} == {
+        one.value: one.count for one in found.values
+    }
+    assert sum(one.count for one in found.values) + found.unread == source.count({})
+    assert {one["session"]["session_start_time"] for one in odd} == {
+        "5/20/2025 10:00",
+        1_747_414_800_000,
+    }
+    assert found.unread == 2
+
+
+@pytest.mark.parametrize("odd", [{"day": "2025-02-01"}, True, 25, None])
 def test_a_record_whose_date_is_not_a_text_is_excluded_from_the_months_only(odd: Any) -> None:
     source = Records(
         [

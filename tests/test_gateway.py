@@ -16,6 +16,7 @@ from dispatch_core.errors import (
     AccessDenied,
     AnswerTooLarge,
     DispatchError,
+    EmptyCollection,
     InvalidInput,
     ServiceError,
 )
@@ -376,6 +377,35 @@ def test_a_permanent_status_is_not_retried_and_has_a_remedy(
 
     assert message in str(caught.value)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "is_empty"),
+    [
+        ("No records found", True),
+        ("No documents were found in collection project", True),
+        ("Collection 'project' does not exist", True),
+        ("collection is empty", True),
+        ("Collection project not found in database analysis", True),
+        ("ns not found", True),
+        ("Not Found", False),
+        ("Database or collection not found", False),
+        ("database analysis not found", False),
+        ("no such route: collection", False),
+        ("Missing Authentication Token", False),
+    ],
+)
+def test_a_404_means_an_empty_collection_only_if_the_service_says_so(
+    serve: Callable[..., GatewayServer], text: str, is_empty: bool
+) -> None:
+    server = serve()
+    body = json.dumps({"message": text}).encode()
+    server.faults = iter([Fault("raw", 404, body=body)])
+
+    with pytest.raises(ServiceError) as caught:
+        GatewaySource(server.host, retry_policy=QUICK).count({})
+
+    assert isinstance(caught.value, EmptyCollection) == is_empty
 
 
 def test_an_unknown_collection_is_not_found(serve: Callable[..., GatewayServer]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.earlier import history
+from dispatch_core.earlier import head
 from dispatch_core.earlier.history import HistoryRow, Runs, read_history, read_ledger, read_names
 from dispatch_core.errors import InvalidInput
 from dispatch_core.output.deliver import deliver
@@ -95,7 +95,7 @@ def test_a_head_longer_than_one_piece_is_read(
     piece: int, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = only(root)
-    monkeypatch.setattr(history, "_PIECE", piece)
+    monkeypatch.setattr(head, "_PIECE", piece)
 
     row = only(root)
 

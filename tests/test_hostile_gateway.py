@@ -16,7 +16,7 @@ from dispatch_core.demo.gateway import GatewayLimits
 from dispatch_core.errors import AnswerTooLarge, DispatchError, ServiceError
 from dispatch_core.find import find_assets, walk_records
 from dispatch_core.query import check_query
-from dispatch_core.sources import gateway as docdb
+from dispatch_core.sources import transport
 from dispatch_core.sources.gateway import GatewaySource, RetryPolicy
 from tests.servers.gateway import Fault, GatewayServer, flaky
 from tests.support.tier import amount
@@ -100,7 +100,7 @@ def test_an_invalid_response_is_a_typed_error_and_never_an_empty_result(
 def test_a_decompression_bomb_is_not_decompressed_completely(
     serve: Callable[..., GatewayServer], route: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docdb, "MAX_RESPONSE", 1_000_000)
+    monkeypatch.setattr(transport, "MAX_RESPONSE", 1_000_000)
     bomb = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
     server = serve()
     server.faults = itertools.repeat(raw(bomb, status, Content_Encoding="gzip"))

@@ -25,7 +25,7 @@ from dispatch_core.text.strict_json import load_json
 from dispatch_core.views.report import ledger_text
 from tests.fakes import Buckets, Records, record
 from tests.support.naughty import NAUGHTY
-from tests.support.tier import amount
+from tests.support.tier import examples
 from tests.support.world import tree_of
 
 pytestmark = pytest.mark.soak
@@ -90,9 +90,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(
-    max_examples=amount(100, 2_000), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=examples(100, 2_000), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(VALUES, min_size=1, max_size=4), st.booleans())
 def test_jobs_grouped_by_any_value_are_strict_json(values: list[Any], drop_null: bool) -> None:
     records = [{**record(str(number)), "subject": value} for number, value in enumerate(values)]

@@ -245,6 +245,19 @@ def test_parameters_that_are_not_wanted_are_listed(tmp_path: Path) -> None:
     assert files == InputFiles(not_read=(root / "b.json", root / "a" / "analysis_parameters.json"))
 
 
+def test_deep_parameters_are_looked_for_in_few_folders_and_only_if_none_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"data/{one}/analysis_parameters.json" for one in "abc"]
+    monkeypatch.setattr(layout, "_MOST_DEEP", 2)
+
+    without = found(tmp_path, *names)
+    beside = found(tmp_path, *names, "analysis_parameters.json")
+
+    assert [shown(tmp_path, path) for path in without.not_read] == names[:2]
+    assert beside.not_read == ()
+
+
 def test_an_absent_folder_has_no_files(tmp_path: Path) -> None:
     assert find_input_files(tmp_path / "absent", with_list=False) == InputFiles()
 

@@ -29,6 +29,7 @@ from dispatch_core.sources.s3 import S3Lister
 from dispatch_core.types import DataAsset
 from tests.conformance.lister import ListerTests
 from tests.fakes import Buckets
+from tests.support.tier import examples
 
 duckdb = pytest.importorskip("duckdb", reason="the extra requirements-inventory.txt is missing")
 
@@ -125,7 +126,7 @@ def begins_inside(prefix: str, delimiter: str) -> bool:
     return bool(delimiter) and (delimiter in prefix or prefix.endswith(tuple(starts)))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8))
 @given(
     keys=st.lists(
         st.text("ab/.~é +%\n'\"", min_size=1, max_size=8), min_size=1, max_size=25, unique=True
@@ -356,6 +357,7 @@ def test_the_command_line_shows_the_inventory(
     assert "buckets: S3 Inventory of demo-open-data, as of 2025-11-20" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_app_shows_the_inventory_as_the_source_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
@@ -260,7 +260,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b.a", "$or", "$and", "$expr", "$nor"]), JSON), JSON)
 def test_any_document_is_a_filter_or_raises_invalid_input(
     filter_query: dict[str, Any], value: Any
@@ -272,7 +271,6 @@ def test_any_document_is_a_filter_or_raises_invalid_input(
     assert answer in (True, False)
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_ne_nin_and_not_match_exactly_what_their_counterparts_do_not(value: Any) -> None:
     record = {"a": [value, {"b": 1}]}
@@ -285,7 +283,6 @@ def test_ne_nin_and_not_match_exactly_what_their_counterparts_do_not(value: Any)
         assert denied is not compile_filter({"a": {"$eq": value}})(record)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_any_text_is_a_pattern_or_raises_invalid_input(pattern: str) -> None:
     try:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dispatch_core.builder.pasted import convert
 from dispatch_core.errors import InvalidInput
 from dispatch_core.text.strict_json import load_json, readable_json
+from tests.support.tier import amount
 
 QUERIES = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "queries.jsonl"
 
@@ -169,7 +170,7 @@ def test_a_query_is_followed_as_far_as_literals_determine_it(text: str, value: A
         ('query = {"a": 1}\nfind(query)\nquery["b"] = 2', 2, "the text contains 2 values"),
         ('query = {"a": 1}\nquery = {"b": 2}', 2, "query on line 1, query on line 2"),
         ('name = "x"\ndb.assets.find({name: name})', 2, "name is a key in JavaScript"),
-        ("const q = {a: 1};\nq.b = 2;\ndb.x.find(q)", 2, "q may change on line 2"),
+        ("const q = {a: 1};\nif (b) q.b = 2;\ndb.x.find(q)", 2, "q may change on line 2"),
         ('String q = "{\\"a\\": " + x + "}";', 1, "code joins this string to others"),
         (
             "q = {'t': datetime.now() - timedelta(days=3)}",
@@ -288,13 +289,24 @@ def test_any_text_becomes_strict_json_or_raises_invalid_input(text: str) -> None
 
 @pytest.mark.parametrize(
     "part",
-    ["{", "[", "/*", "{}", "[]", "a[", "'", "{'", "{a:", "new ", "{a:new ", "{'a':'\"'},", "\\"],
+    ["{", "[", "/*", "{}", "[]", "a[", "'", "{'", "{a:", "new ", "{a:new ", "{'a':'\"'}[", "\\"],
 )
-def test_a_megabyte_of_any_text_is_read_in_one_pass(part: str) -> None:
-    text = part * (900_000 // len(part))  # a reader that backtracks would take minutes
+def test_a_long_text_of_any_part_is_read_in_one_pass(part: str) -> None:
+    # a reader that backtracks would take minutes
+    text = part * (amount(200_000, 900_000, quick=100_000) // len(part))
 
     with pytest.raises(InvalidInput):
         convert(text)
+
+
+def test_a_value_that_is_repeated_5_000_times_is_read_once() -> None:
+    assert convert("{'a':'\"'}," * 5_000).value == {"a": '"'}
+
+
+@pytest.mark.long
+def test_a_value_that_is_repeated_90_000_times_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="the program is too long"):
+        convert("{'a':'\"'}," * 90_000)
 
 
 def test_a_text_beyond_the_limit_is_refused_without_parsing() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dispatch_core.builder.pasted import convert
 from dispatch_core.errors import InvalidInput
 from tests.support.spellings import CERTAIN, REFUSED
-from tests.support.tier import SOAK, amount
+from tests.support.tier import SOAK, examples
 
 SPELLINGS = CERTAIN | REFUSED
 PATHS = ["name", "subject.subject_id", "data_description.modality.0.abbreviation", "location", "n"]
@@ -38,8 +38,7 @@ FILTERS = FIELDS | st.builds(
     st.lists(FIELDS, min_size=1, max_size=2),
 )
 EXAMPLES = settings(
-    max_examples=amount(300, 8_000),
-    deadline=None,
+    max_examples=examples(300, 8_000),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     derandomize=not SOAK or os.environ.get("CI") == "true",

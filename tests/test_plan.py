@@ -366,7 +366,7 @@ def test_a_list_of_which_nothing_matches_keeps_its_match_report() -> None:
 
     assert [line.status for line in made.found.match_report] == ["not found"]
     assert [row.reason for row in made.exclusions] == ["not_found"]
-    with pytest.raises(NothingFound, match=r"no job can be made from 0 matched assets \(1 not_"):
+    with pytest.raises(NothingFound, match=r"no id of the list is found \(1 not_found\)"):
         require_jobs(made)
 
 

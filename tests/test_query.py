@@ -370,3 +370,60 @@ def test_exists_with_a_text_for_false_is_a_warning_with_a_repair(text: str) -> N
 @pytest.mark.parametrize("operand", [True, False, 0, 1, "true", "yes"])
 def test_exists_that_means_what_it_says_gets_no_warning(operand: Any) -> None:
     assert check_query({"a": {"$exists": operand}}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (
+            {"$limit": "5"},
+            '$limit: $limit takes a whole number from 1, not "5". Write {"$limit": 10}',
+        ),
+        ({"$limit": 0}, "$limit takes a whole number from 1, not 0"),
+        ({"$limit": True}, "$limit takes a whole number from 1, not true"),
+        ({"$limit": 2.5}, "$limit takes a whole number from 1, not 2.5"),
+        ({"$skip": -1}, "$skip takes a whole number from 0, not -1"),
+        ({"$match": []}, '$match takes a filter (an object), not []. Write {"$match": {"field":'),
+        ({"$match": "name"}, '$match takes a filter (an object), not "name"'),
+        ({"$sort": 1}, "$sort takes an object of fields, not 1"),
+        ({"$sort": {"a": 1, "b": "desc"}}, '$sort.b: a direction is 1 or -1, not "desc"'),
+        ({"$sort": [["a", 1]]}, '$sort takes an object of fields, not [["a", 1]]'),
+        ({"$project": "x"}, '$project takes an object of fields, not "x"'),
+        ({"$addFields": {}}, "$addFields takes an object of fields, not {}"),
+        ({"$set": ["a"]}, '$set takes an object of fields, not ["a"]'),
+        ({"$unset": {"a": 1}}, '$unset takes a field or a list of fields, not {"a": 1}'),
+        ({"$unwind": "a"}, '$unwind takes a field with $ before it, not "a"'),
+        ({"$unwind": {"path": "a"}}, '$unwind takes a field with $ before it, not {"path": "a"}'),
+        ({"$group": {"n": {"$sum": 1}}}, "$group takes an object with _id, not"),
+        ({"$count": "$a"}, '$count takes the name of a new field, without $ and dots, not "$a"'),
+        ({"$sortByCount": "a"}, "$sortByCount takes a field with $ before it, or an expression"),
+        ({"$replaceRoot": "$a"}, '$replaceRoot takes an object with newRoot, not "$a"'),
+        ({"$replaceWith": 1}, "$replaceWith takes a field with $ before it, or an object, not 1"),
+    ],
+)
+def test_the_argument_of_a_stage_has_its_shape(stage: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_query([{"$match": {}}, stage])
+
+    assert str(caught.value).startswith("query[1].$")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        *[{"$limit": 5.0}, {"$skip": 0}, {"$match": {}}, {"$sort": {"a": -1.0}}, {"$unset": ["a"]}],
+        *[{"$unwind": "$a"}, {"$unwind": {"path": "$a", "preserveNullAndEmptyArrays": True}}],
+        *[{"$group": {"_id": None}}, {"$count": "n"}, {"$sortByCount": {"$toLower": "$a"}}],
+        *[{"$replaceRoot": {"newRoot": {"a": 1}}}, {"$replaceWith": "$a"}, {"$project": {"a": 0}}],
+    ],
+)
+def test_a_stage_of_the_right_shape_has_no_warning(stage: dict[str, Any]) -> None:
+    assert check_query([stage]).warnings == ()
+
+
+def test_a_stage_that_a_server_refuses_for_more_than_its_shape_is_a_warning() -> None:
+    query = check_query([{"$project": {"a": 1, "b": 0}}])
+
+    (warning,) = query.warnings
+    assert warning.startswith("A server will refuse this query. stage 1, $project: 'b' is excluded")

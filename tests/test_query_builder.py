@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.builder.query_form import FormRow
+from dispatch_core.text.date_layouts import today
+from pages.shared.state.services import ask_date_layouts, ask_not_compared
 from pages.shared.state.session import Session
 from pages.shared.state.views import FORM, JSON
 
@@ -245,3 +248,143 @@ def test_an_empty_query_says_what_it_matches() -> None:
     app = open_app({})
 
     assert any("every record of the collection matches" in one.value for one in app.caption)
+
+
+# Date conditions
+
+DAY = "^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:[Tt_, ]|$)"
+
+
+def choose_condition(app: AppTest, condition: str, number: int = 0) -> None:
+    key = f"condition-{row(app, number).key}"
+    app.selectbox(key=key).set_value((condition, False)).run()
+
+
+def write_day(app: AppTest, text: str, place: int = 0) -> None:
+    app.text_input(key=f"value-{row(app).key}-date-{place}").set_value(text).run()
+
+
+def open_dates(field: str = "created") -> AppTest:
+    """The page with one condition on a field of dates, once its layouts are read."""
+    app = open_app({field: {"$exists": True}})
+    ask_date_layouts(field).wait(30)
+    return app.run()
+
+
+def test_a_field_of_dates_offers_date_conditions_and_writes_them_in_its_layout() -> None:
+    app = open_dates()
+
+    choose_condition(app, "on or before")
+    write_day(app, "2025-05-28")
+
+    assert query_of(app) == {"created": {"$regex": DAY, "$lt": "2025-05-29"}}
+    assert session_of(app).request.query == query_of(app)
+
+
+def test_a_field_without_dates_offers_none() -> None:
+    app = open_app({"data_description.project_name": "x"})
+    ask_date_layouts("data_description.project_name").wait(30)
+
+    offered = app.run().selectbox(key=f"condition-{row(app).key}").options
+
+    assert "on or after" not in offered
+
+
+def test_a_day_in_another_layout_stays_as_typed_with_the_day_to_write() -> None:
+    app = open_dates()
+    choose_condition(app, "on")
+
+    write_day(app, "05/28/2025")
+
+    assert row(app).texts == ("05/28/2025",)
+    assert "'05/28/2025' is not a day written as year-month-day. Write 2025-05-28" in info_of(app)
+
+
+def test_a_range_needs_both_days_in_their_order() -> None:
+    app = open_dates()
+    choose_condition(app, "between")
+
+    write_day(app, "2025-06-01")
+    write_day(app, "2025-05-01", 1)
+    reversed_range = info_of(app)
+    write_day(app, "2025-06-30", 1)
+
+    assert "the range ends before it starts: 2025-06-01 to 2025-05-01" in reversed_range
+    assert query_of(app) == {"created": {"$gte": "2025-06-01", "$lt": "2025-07-01", "$regex": DAY}}
+
+
+def test_in_the_last_keeps_the_day_it_meant_until_it_is_counted_from_today() -> None:
+    app = open_app(
+        {
+            "created": {"$gte": "2025-04-28", "$lt": "2025-05-29", "$regex": DAY},
+            "$comment": "in the last 30 days",
+        }
+    )
+    replayed = row(app)
+
+    app.button(key=f"today-{replayed.key}").click().run()
+
+    assert replayed.texts == ("30", "days", "2025-05-28")
+    assert query_of(app)["$comment"] == "in the last 30 days"
+    assert query_of(app)["created"]["$lt"] == str(today() + timedelta(days=1))
+
+
+def test_another_number_or_unit_is_another_range_counted_from_today() -> None:
+    app = open_dates()
+    choose_condition(app, "in the last")
+
+    app.text_input(key=f"value-{row(app).key}-date-number").set_value("2").run()
+    app.selectbox(key=f"unit-{row(app).key}").set_value("weeks").run()
+
+    assert query_of(app)["$comment"] == "in the last 2 weeks"
+    assert query_of(app)["created"]["$gte"] == str(today() - timedelta(days=14))
+
+
+def test_a_field_of_two_layouts_is_compared_in_both_and_the_others_are_named() -> None:
+    path = "session.session_start_time"
+    app = open_dates(path)
+    choose_condition(app, "on")
+    write_day(app, "2025-05-16")
+    ask_not_compared(path, row(app).layouts).wait(30)
+
+    app.run()
+
+    assert query_of(app)["$or"][1] == {path: {"$lt": 1747440000000, "$gte": 1747353600000}}
+    (table,) = app.dataframe
+    assert list(table.value["Value"]) == [
+        "true",
+        '{"day": "2025-05-19", "time": "10:00"}',
+        "5/20/2025 10:00",
+    ]
+
+
+def test_another_field_is_not_compared_in_the_layouts_of_the_first() -> None:
+    app = open_dates()
+    choose_condition(app, "on")
+    write_day(app, "2025-05-28")
+
+    app.selectbox(key=f"field-{row(app).key}").set_value("name").run()
+
+    assert "how name writes its dates is not known, or cannot be compared" in info_of(app)
+    assert query_of(app) == {}
+
+
+def test_a_date_condition_that_is_only_looked_at_leaves_the_text_as_it_was() -> None:
+    query = {"session.session_start_time": {"$gte": "2025-05-28", "$regex": DAY}}
+    app = open_app(query)
+    ask_date_layouts("session.session_start_time").wait(30)
+
+    app.run()
+
+    assert (row(app).condition, query_of(app)) == ("on or after", query)
+
+
+def test_dates_in_a_list_are_compared_in_one_of_its_items_only() -> None:
+    path = "procedures.subject_procedures.start_date"
+    item = {"start_date": {"$gte": "2024-03-01", "$lt": "2024-04-01", "$regex": DAY}}
+    app = open_app({"procedures.subject_procedures": {"$elemMatch": item}, path: {"$exists": True}})
+    ask_date_layouts(path).wait(30)
+
+    offered = [box.options for box in app.run().selectbox if box.label == "Condition"]
+
+    assert ["on or after" in options for options in offered] == [True, False]

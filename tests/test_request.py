@@ -205,6 +205,8 @@ def test_a_record_of_an_earlier_dispatch_is_replayed_by_the_request_it_holds() -
         ({"drop_null_groups": "maybe"}, "drop_null_groups: 'maybe' is not true or false. Give"),
         ({"parameters": 7}, "parameters: 7 is not an object. Give an object, such as"),
         ({"parameters_schema": [1]}, "parameters_schema: [1] is not an object."),
+        ({"asset_rows": [{"number": "1_0", "text": "x"}]}, "asset_rows: '1_0' is not an asset row"),
+        ({"asset_rows": [{"number": True, "text": "x"}]}, "asset_rows: True is not an asset row"),
         ({"asset_rows": ["id"]}, "asset_rows: 'id' is not an asset row. Give rows such as"),
         ({"query": {}, "asset_rows": []}, "query: the request has a query and a list of ids."),
         ({"filter_by": ["a"]}, "filter_latest: filter_by needs filter_latest. Give the field"),

@@ -28,6 +28,7 @@ from tests.support.store import (
     everything,
     outermost,
 )
+from tests.support.tier import examples
 
 Delimiters = Literal["any", "refuse", "ignore", "only slash"]
 
@@ -100,7 +101,7 @@ def of_place(keys: set[str], place: str, nested: NestedStores) -> dict[str, str]
     return itself | below if nested == "all" else below or itself
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     worlds(),
     st.integers(1, 7),
@@ -131,7 +132,7 @@ def test_each_asset_has_the_files_of_the_definition_on_any_server(
     assert result.requests == len(store.asked)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(worlds(), st.integers(1, 7), st.data())
 def test_a_denied_asset_affects_no_other_asset(
     world: tuple[set[str], list[str]], page_size: int, data: st.DataObject
@@ -155,7 +156,7 @@ def shows(prefix: str, denied: str) -> bool:
     return prefix.startswith(denied) or denied.startswith(prefix)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(worlds(), st.integers(1, 4), st.sets(st.integers(1, 25), max_size=12))
 def test_an_asset_is_listed_whole_or_not_at_all_whichever_requests_fail(
     world: tuple[set[str], list[str]], page_size: int, failing: set[int]
@@ -174,7 +175,7 @@ def test_an_asset_is_listed_whole_or_not_at_all_whichever_requests_fail(
     assert len(result.located) + len(result.exclusions) == len(places)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(worlds(), st.integers(1, 9))
 def test_neighbours_take_no_more_requests_than_one_by_one_and_the_page_that_looks(
     world: tuple[set[str], list[str]], page_size: int
@@ -190,7 +191,7 @@ def test_neighbours_take_no_more_requests_than_one_by_one_and_the_page_that_look
     assert len(store.asked) <= len(alone.asked) + 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(
     worlds(),
     st.sampled_from(["any", "refuse", "ignore", "only slash"]),
@@ -367,6 +368,15 @@ def test_neighbours_are_listed_together_past_a_refused_delimiter_too() -> None:
     result = locate(store, ".zarr", *(f"a{number}" for number in range(50)))
 
     assert (len(result.located), result.requests) == (50, 2)
+
+
+def test_a_folder_named_like_a_match_has_its_files_past_a_refused_delimiter_too() -> None:
+    store = Store("data/b.z/a.z")
+    store.delimiters = "refuse"
+
+    result = locate(store, ".z", "a", "a/a.z", "b.z", threads=1)
+
+    assert found_in(result) == {"b.z": {"b.z/a.z": "file"}}
 
 
 def test_a_place_inside_a_store_that_matches_is_listed_alone() -> None:

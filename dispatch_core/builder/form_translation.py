@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
+from dispatch_core.builder.date_clauses import date_clause, date_row, is_date_row
 from dispatch_core.builder.query_form import (
     OPERATORS,
     PATTERN_CONDITIONS,
@@ -74,8 +75,15 @@ def _conjunction(query: Filter, depth: int) -> tuple[tuple[Node, ...], bool]:
 
 
 def _nodes(query: Filter, depth: int) -> Iterator[Node]:
+    whole = date_row(query) if "$comment" in query else None
+    if whole is not None:
+        yield whole
+        return
     for name, condition in query.items():
-        if name in _GROUPS:
+        dated = date_row({name: condition}) if name == "$or" else None
+        if dated is not None:
+            yield dated
+        elif name in _GROUPS:
             yield _group(name, condition, depth)
         elif name.startswith("$") or not name.strip():
             named = name.strip() or "a field without a name"
@@ -122,6 +130,10 @@ def _item(query: Filter, depth: int) -> Node:
 def _field_nodes(path: str, condition: JsonValue, depth: int) -> Iterator[Node]:
     if not is_operator_document(condition):
         yield _valued(path, "is", condition)
+        return
+    dated = date_row({path: condition})
+    if dated is not None:
+        yield dated
         return
     strange = [name for name in condition if not name.startswith("$")]
     if strange or ("$options" in condition and "$regex" not in condition):
@@ -299,6 +311,8 @@ def filter_of(form: QueryForm) -> Filter:
 
 def _conjunction_filter(node: Group | Elements) -> Filter:
     """The filter of `node.members`: one object, or an ``$and`` if their names clash."""
+    if len(node.members) == 1 and is_date_row(node.members[0]) and not node.is_explicit:
+        return _clause(node.members[0])
     merged = None if node.is_explicit and node.members else _merged(node.members)
     if merged is None or _is_lone_all(node.members):
         return {"$and": [_item_filter(member) for member in node.members]}
@@ -321,7 +335,8 @@ def _item_filter(node: Node) -> Filter:
 def _merged(members: Iterable[Node]) -> Filter | None:
     """The clauses merged into one object; None if two would share a name and one be lost.
 
-    Only adjacent clauses share a field, so that the chosen order is kept.
+    Only adjacent clauses share a field, so that the chosen order is kept. A date condition
+    stays by itself, so that it is recognized again.
     """
     merged: Filter = {}
     last = None
@@ -332,11 +347,11 @@ def _merged(members: Iterable[Node]) -> Filter | None:
         name, condition = next(iter(clause.items()))
         if name not in merged:
             merged[name] = condition
-        elif name == last and _go_together(merged[name], condition):
+        elif name == last and not is_date_row(member) and _go_together(merged[name], condition):
             merged[name] = merged[name] | condition
         else:
             return None
-        last = name
+        last = None if is_date_row(member) else name
     return merged
 
 
@@ -356,6 +371,8 @@ def _clause(node: Node) -> Filter:
         return dict(json.loads(node.text))
     if isinstance(node, Group):
         return {_OPERATOR_OF_GROUP[node.kind]: [_item_filter(one) for one in node.members]}
+    if is_date_row(node):
+        return date_clause(node)
     if isinstance(node, Elements):
         condition: JsonValue = {"$elemMatch": _elements_filter(node)}
     elif node.condition == "is" and not (node.is_explicit or node.is_negated or not node.path):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -267,20 +268,29 @@ def _noted(one: Candidate, code: str, where: str) -> _Found:
     literal = code[one.start : one.end]
     outside = code[: one.start].strip() + code[one.end :].strip().strip(";")
     notes = (_taken(one),) if outside else ()
-    if isinstance(one.value, str):
+    if one.changes:
+        notes = (*notes, f"Followed the changes of {one.name} on {_lines(one.changes)}")
+    if isinstance(one.literal if one.changes else one.value, str):
         return _Found(one.value, notes)
     reader = ValueReader(code, where, one.start, one.end)
     try:
         value = reader.value(0) if literal[:1] in ("{", "[", "(") else None
     except InvalidInput:
         value = None
-    if value is not None and not reader.peek() and _is_equal(value, one.value):
+    written = one.literal if one.changes else one.value
+    if value is not None and not reader.peek() and _is_equal(value, written):
         return _Found(one.value, (*notes, *reader.sentences()))
     if value is not None and not reader.peek() and scan.is_script(code) and "\\" in literal:
         what = "the backslashes of this text can be read in two ways"
         at = one.start + literal.find("\\")
         raise InvalidInput(issue_at(code, at, what, where, "Write \\\\ for a backslash"))
     return _Found(one.value, (*notes, "Followed the statements of the program to its value"))
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """ "line 2", "lines 2, 3 and 5"; each line once."""
+    *others, last = dict.fromkeys(map(str, numbers))
+    return f"lines {', '.join(others)} and {last}" if others else f"line {last}"
 
 
 def _taken(one: Candidate) -> str:

@@ -148,6 +148,7 @@ class _Program(CallReader):
             return Unknown(error, may_share=self._mentions_container(node))
 
     def _assign(self, target: ast.expr, value: Any, node: ast.expr) -> None:
+        target = self._entry(target)
         name = dotted(target)
         if name is not None:
             self._overwrite(name, target)
@@ -161,6 +162,19 @@ class _Program(CallReader):
             self._unpack(target, value, node)
         else:
             self._survey(target)
+
+    def _entry(self, target: ast.expr) -> ast.expr:
+        """``q["a"]`` for ``q.a`` if q is an object: an error in Python, an entry in JavaScript."""
+        if not isinstance(target, ast.Attribute | ast.Subscript):
+            return target
+        inner = self._entry(target.value)
+        if isinstance(target, ast.Subscript):
+            key = target.slice
+        elif isinstance(self.names.get(dotted(inner) or ""), dict | list) or inner != target.value:
+            key = ast.copy_location(ast.Constant(target.attr), target)
+        else:
+            return target
+        return ast.copy_location(ast.Subscript(inner, key, target.ctx), target)
 
     def _overwrite(self, name: str, node: ast.AST) -> None:
         """Keep a query that another one replaces before anything has used it."""
@@ -205,7 +219,7 @@ class _Program(CallReader):
         holder[key] = value
 
     def _do_augassign(self, statement: ast.AugAssign) -> None:
-        target = statement.target
+        target = self._entry(statement.target)
         holder, error = self._holder(target)
         try:
             if error is not None:
@@ -231,7 +245,8 @@ class _Program(CallReader):
         else:
             joined = self.value(
                 ast.copy_location(
-                    ast.BinOp(statement.target, statement.op, statement.value), statement
+                    ast.BinOp(self._entry(statement.target), statement.op, statement.value),
+                    statement,
                 )
             )
             self._assign(statement.target, joined, statement.value)

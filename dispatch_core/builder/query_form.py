@@ -15,16 +15,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition, span_of
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import is_number
 from dispatch_core.language.match import is_operator_document
+from dispatch_core.text.date_layouts import today
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonValue
 
-Kind = Literal["text", "number", "true or false", "null", "JSON"]
+Kind = Literal["text", "number", "true or false", "null", "JSON", "date"]
 """The kind of a value; "JSON" is an object, an array, or a list of mixed kinds."""
 
-ConditionKind = Literal[
+PlainCondition = Literal[
     "is",
     "is not",
     "is one of",
@@ -43,6 +45,7 @@ ConditionKind = Literal[
     "has size",
     "has type",
 ]
+ConditionKind = PlainCondition | DateCondition
 
 OPERATORS: Final[dict[ConditionKind, str]] = {
     "is": "$eq",
@@ -72,6 +75,7 @@ ONE_KIND: Final[dict[ConditionKind, Kind]] = {
     **dict.fromkeys(PATTERN_CONDITIONS, "text"),
     "has type": "text",
     "has size": "number",
+    **dict.fromkeys(DATE_CONDITIONS, "date"),
 }
 """Conditions that accept values of one kind only, whatever the field contains."""
 
@@ -98,6 +102,9 @@ class FormRow:
     texts
         The values as typed: one for each item of a list, none for "exists" or while a
         value is missing. A list of kind "JSON" is one text, the whole array.
+    layouts
+        For a date condition, the names of the layouts in which the field writes its dates;
+        empty until they are known.
     options
         Letters of ``$options``; "i" ignores case.
     is_negated
@@ -111,6 +118,7 @@ class FormRow:
     kind: Kind = "text"
     texts: tuple[str, ...] = ()
     options: str = ""
+    layouts: tuple[str, ...] = ()
     is_negated: bool = False
     is_explicit: bool = field(default=False, compare=False)
     key: int = _key()
@@ -263,6 +271,9 @@ def kinds_for(condition: ConditionKind) -> tuple[Kind, ...]:
 def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool = False) -> FormRow:
     """`row` with another condition, which keeps the value as far as it accepts it."""
     changed = replace(row, condition=condition, is_negated=is_negated, is_explicit=False)
+    if "date" in (row.kind, ONE_KIND.get(condition)):
+        changed = _with_days(row, changed)
+        row = replace(row, kind=changed.kind, texts=changed.texts)
     if condition not in PATTERN_CONDITIONS:
         changed = replace(changed, options="")
     if condition in VALUELESS:
@@ -271,6 +282,24 @@ def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool =
         changed = _listed(row, changed) if condition in LIST_CONDITIONS else _single(row, changed)
     kinds = kinds_for(condition)
     return changed if changed.kind in kinds else with_kind(changed, kinds[0])
+
+
+def _with_days(row: FormRow, changed: FormRow) -> FormRow:
+    """`changed` with the days of `row`, as far as its condition accepts them."""
+    days = _days(row)
+    if changed.condition not in DATE_CONDITIONS:
+        return replace(changed, kind="text", texts=days[:1], layouts=())
+    if changed.condition == "in the last":
+        return replace(changed, kind="date", options="", texts=("30", "days", str(today())))
+    most = 2 if changed.condition == "between" else 1
+    return replace(changed, kind="date", options="", texts=days[:most])
+
+
+def _days(row: FormRow) -> tuple[str, ...]:
+    """The days that `row` has, as typed."""
+    if row.condition == "in the last":
+        return ()
+    return row.texts if row.kind == "date" else row.texts[:1] if row.kind == "text" else ()
 
 
 def _listed(row: FormRow, changed: FormRow) -> FormRow:
@@ -338,7 +367,7 @@ def fault_of(node: Node, holder: Group | Elements) -> Issue | None:
     if not isinstance(node, Group) and node.path.startswith("$"):
         return Issue("a field does not start with $", "", "Write the path of a field")
     if isinstance(node, FormRow):
-        return _value_fault(node)
+        return _items_fault(node) if is_item and node.kind == "date" else _value_fault(node)
     if not node.members:
         return Issue("the group is empty", "", "Add a condition to it, or remove it")
     if isinstance(node, Elements) and node.of_values and _clash(node):
@@ -351,7 +380,7 @@ def _clash(node: Elements) -> bool:
     names = [
         "$not" if row.is_negated else OPERATORS[row.condition]
         for row in node.members
-        if isinstance(row, FormRow)
+        if isinstance(row, FormRow) and row.condition in OPERATORS
     ]
     return len(set(names)) < len(names)
 
@@ -359,6 +388,8 @@ def _clash(node: Elements) -> bool:
 def _value_fault(row: FormRow) -> Issue | None:
     if row.condition in VALUELESS:
         return None
+    if row.kind == "date":
+        return _date_fault(row)
     if not row.texts:
         return Issue("the value is missing", "", "Write a value, or remove the condition")
     try:
@@ -371,6 +402,23 @@ def _value_fault(row: FormRow) -> Issue | None:
         return Issue("the list contains an operator", "", "Use a group of conditions")
     if row.condition == "has size" and not (value >= 0 and value % 1 == 0):
         return Issue("a size is a whole number of at least 0", "", "Write it as in 2")
+    return None
+
+
+def _items_fault(row: FormRow) -> Issue:
+    what = f"{row.condition!r} compares a field, and the items of this list have none"
+    return Issue(what, "", "Use another condition, such as 'at least'")
+
+
+def _date_fault(row: FormRow) -> Issue | None:
+    condition = next(one for one in DATE_CONDITIONS if one == row.condition)
+    try:
+        span_of(condition, row.texts)
+    except InvalidInput as error:
+        return error.issues[0]
+    if not row.layouts:
+        what = f"how {row.path} writes its dates is not known, or cannot be compared"
+        return Issue(what, "", "Choose another field or condition")
     return None
 
 

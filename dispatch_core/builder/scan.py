@@ -2,22 +2,26 @@
 
 Values are read where they start. A value is taken only if nothing around it can change it:
 no operator beside it, no unknown function around it, and no later line that sets, extends
-or passes on the variable that holds it.
+or passes on the variable that holds it, except for the plain changes of `script_changes`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any, Final
 
+from dispatch_core.builder.calls import as_json
 from dispatch_core.builder.candidate import QUERY_CALLS, Candidate, Kind, is_query_name
 from dispatch_core.builder.literals import ValueReader
+from dispatch_core.builder.script_changes import Script, comments_of
 from dispatch_core.errors import InvalidInput
 from dispatch_core.language.shape import looks_like_query
-from dispatch_core.text.strict_json import issue_at
+from dispatch_core.text.strict_json import issue_at, load_json
 from dispatch_core.types import JsonValue
 
 MOST_VALUES: Final = 20
@@ -36,11 +40,18 @@ MOST_CONSTANTS: Final = 50
 
 _NEAR: Final = 200
 """Characters looked at before and after a value."""
-_LEAD: Final = re.compile(r"([A-Za-z_$][\w$.]*)[\"']?\s*(=|:=|<-|:|\()\s*$")
+_LEAD: Final = re.compile(
+    r"(?:\b[A-Za-z_]\w*::)?([A-Za-z_$][\w$.]*)[\"']?\s*(=|:=|<<-|<-|:|\()\s*$"
+)
+_TYPED: Final = re.compile(
+    r"\b((?:const|let|var|val)\s+[A-Za-z_$][\w$]*)\s*:(?!//)[^=;{}\n]*=\s*$"  # TypeScript, Kotlin
+)
+_CAST: Final = re.compile(r"(=|<-)\s*(?:\(\s*[A-Za-z_][\w.]*(?:<[^<>;]*>)?\s*\)|<\w+>|\()\s*$")
 _JOINED_BEFORE: Final = re.compile(r"(?:[|+*/%&?]=?|[-=!<>]=|\.\.\.|\*\*|&&|\?\?|(?<![<\-])-)\s*$")
 _JOINED_AFTER: Final = re.compile(
     r"\s*(?:[|+*%?&]|[=!<>]=|-(?!-)|\.\s*[A-Za-z_]|\[|(?:if|else|or|and|for|in|is|not)\b(?=[^\n]*[\w({\[]))"
 )
+_CHAINED: Final = re.compile(r"[\s)]*\)\s*(?:\.\s*[A-Za-z_]|%>%|\|>|\[|\$[\w`])")
 _STRING: Final = re.compile(r"[rRuUbBfF]{0,2}(?:\"\"\"|'''|[\"'`])(?=\s*[{\[])")
 _READERS: Final = frozenset(
     "stringify parse loads fromJSON toJSON dumps Document.parse BsonDocument.parse JSON.parse"
@@ -66,12 +77,17 @@ def candidates(text: str, where: str) -> list[Candidate]:
 
 
 class _Scan:
-    """One pass over a text; `names` are the constants that it has defined so far."""
+    """One pass over a text; `names` are the constants that it has defined so far.
+
+    `changes` maps the start of each change that is part of a value before it to its end.
+    """
 
     def __init__(self, text: str, where: str) -> None:
         self.text, self.where = text, where
         self.names: dict[str, JsonValue] = {}
         self.script = is_script(text)
+        self.changes: dict[int, int] = {}
+        self.comments = comments_of(text)
         self._constants()
 
     def _constants(self) -> None:
@@ -98,9 +114,10 @@ class _Scan:
         at, count = 0, 0
         while at < len(self.text) and count < MOST_VALUES:
             skipped = _SKIPPED.match(self.text, at)
+            change = self.changes.get(at)
             string = _STRING.match(self.text, at)
-            if skipped:
-                at = skipped.end()
+            if skipped or change:
+                at = change or (skipped.end() if skipped else at + 1)
             elif string and not self.text[at - 1 : at].isalnum():
                 one, at = self._string(at)
                 count += one is not None
@@ -136,9 +153,8 @@ class _Scan:
             if self._is_block(at):
                 return None, at + 1
             return self._candidate(at, max(reader.at, at + 1), None, error), max(reader.at, at + 1)
-        if not _is_object(value):
-            return None, reader.at
-        return self._candidate(at, reader.at, value), reader.at
+        one = self._candidate(at, reader.at, value) if _is_object(value) or value == [] else None
+        return one if one and (_is_object(one.value) or one.error) else None, reader.at
 
     def _is_block(self, at: int) -> bool:
         return self.text[at] == "{" and bool(_BLOCK.search(self._before(at)))
@@ -176,18 +192,20 @@ class _Scan:
     ) -> Candidate:
         kind, name, problem = self._lead(start)
         error = error or problem or self._joined(start, end) or self._cut_off(start, end)
+        error = error or self._chained(start, end)
+        literal, changes = value, tuple[int, ...]()
         if error is None and kind != "used" and name:
-            error = self._changed(name, start, end)
-        line = self.text.count("\n", 0, start) + 1
-        return Candidate(kind, name.rpartition(".")[2], line, start, end, value, error)
+            value, changes, error = self._followed(name, start, end, value)
+        line, short = self._line(start), name.rpartition(".")[2]
+        return Candidate(kind, short, line, start, end, value, error, literal, changes)
 
     def _lead(self, start: int) -> tuple[Kind, str, InvalidInput | None]:
         """How the text before a value names it: its kind, its name, and why it is refused."""
-        before = self._before(start)
+        before = _plain_lead(self._before(start))
         lead = _LEAD.search(before)
         while lead and lead[2] == "(" and _short(lead[1]) in _READERS:
             before = before[: lead.start()]
-            before = re.sub(r"\bnew\s+$", "", before)
+            before = _plain_lead(re.sub(r"\bnew\s+$", "", before))
             lead = _LEAD.search(before)
         if lead is None and re.search(r"[^}\s]\s*,\s*$", before):
             return "other", "", self._problem(start, "this value is one of several arguments")
@@ -231,6 +249,14 @@ class _Scan:
             return self._problem(start, "code joins this value to another, or changes it")
         return None
 
+    def _chained(self, start: int, end: int) -> InvalidInput | None:
+        """The error of ``parse("..").append("a", 1)``: a call that changes what is read."""
+        lead = _LEAD.search(self._before(start))
+        is_read = lead is not None and lead[2] == "(" and _short(lead[1]) in _READERS
+        if is_read and _CHAINED.match(self.text, end):
+            return self._problem(start, "code changes this value after it is read")
+        return None
+
     def _cut_off(self, start: int, end: int) -> InvalidInput | None:
         """The error of a value that a bracket closes too early: more of it follows."""
         around = _open_brackets(self.text[max(0, start - _FAR) : start])
@@ -244,34 +270,91 @@ class _Scan:
         what = "a bracket closes too early, so this is outside of the value"
         return self._problem(at, what, "Remove the bracket before it, or open one")
 
-    def _changed(self, name: str, start: int, end: int) -> InvalidInput | None:
-        """The error of the first line that sets, changes or passes on the variable `name`."""
-        for match in re.finditer(rf"(?<![\w.$]){re.escape(name)}(?![\w])", self.text):
-            if start - _NEAR <= match.start() < end and self._is_lead(match, start):
+    def _followed(
+        self, name: str, start: int, end: int, value: JsonValue
+    ) -> tuple[JsonValue, tuple[int, ...], InvalidInput | None]:
+        """The value after the plain changes of its variable, their lines, or the error.
+
+        The error is that of the first line that may set, change or pass on the variable.
+        """
+        script = Script(self.text, self.where, self.names)
+        changed, at, used = value, end, self._first_use(name, start, end)
+        lines: list[int] = []
+        for match in self._uses(name, start, end):
+            if match.start() < at and match.start() > end:
+                continue  # inside a statement that is followed
+            if self._is_harmless(match):
                 continue
-            if start <= match.start() < end or self._is_harmless(match):
+            line = self._line(match.start())
+            after = None
+            if end < match.start() < used:
+                changed = changed if lines else self._object_of(changed)
+                after = script.change(changed, name, match.start(), at)
+            if after is None:
+                what = f"{name} may change on line {line}"
+                return value, (), self._problem(match.start(), what, "Paste the final query")
+            lines.append(line)
+            self.changes[match.start()] = after
+            at = after
+        return changed, tuple(lines), None
+
+    def _object_of(self, value: JsonValue) -> JsonValue:
+        """A copy of `value` to change; of a string, the object that it writes."""
+        if isinstance(value, str):
+            with suppress(InvalidInput, ValueError):
+                return as_json(load_json(value, self.where), lambda: None)
+        return deepcopy(value)
+
+    def _uses(self, name: str, start: int, end: int) -> Iterator[re.Match[str]]:
+        """Each place that names a variable, except where it gets its value."""
+        pattern = rf"(?:(?<![\w.$])|(?<=\.\.\.)){re.escape(name)}(?![\w])"
+        for match in re.finditer(pattern, self.text):
+            if self._is_comment(match.start()):
                 continue
-            line = self.text.count("\n", 0, match.start()) + 1
-            what = f"{name} may change on line {line}"
-            return self._problem(match.start(), what, "Paste the final query")
-        return None
+            is_near = start - _NEAR <= match.start() < end
+            if not (is_near and self._is_lead(match, start)) and not start <= match.start() < end:
+                yield match
+
+    def _is_comment(self, at: int) -> bool:
+        number = bisect_right(self.comments, (at, len(self.text)))
+        return number > 0 and at < self.comments[number - 1][1]
+
+    def _first_use(self, name: str, start: int, end: int, depth: int = 0) -> int:
+        """Where a call first takes the variable, also by another name, as its query."""
+        first = len(self.text)
+        for match in self._uses(name, start, end) if depth < _MOST_ALIASES else ():
+            before = self.text[max(0, match.start() - _NEAR) : match.start()]
+            alias = _ALIAS.search(_plain_lead(before))
+            if self._call_before(before) in QUERY_CALLS:
+                first = min(first, match.start())
+            elif alias:
+                at = self._first_use(alias[1], match.start(), match.end(), depth + 1)
+                first = min(first, at)
+        return first
+
+    def _line(self, at: int) -> int:
+        return self.text.count("\n", 0, at) + 1
 
     def _is_lead(self, match: re.Match[str], start: int) -> bool:
         return match.end() <= start and not re.search(r"[;\n]", self.text[match.end() : start])
 
-    def _is_harmless(self, match: re.Match[str]) -> bool:
+    def _is_harmless(self, match: re.Match[str], depth: int = 0) -> bool:
         """Whether a later use of a variable only reads it, or is a word of a sentence."""
         before = self.text[max(0, match.start() - _NEAR) : match.start()]
         after = self.text[match.end() : match.end() + _NEAR]
-        if re.match(r"\s*(?:\[|\$\w|[-+|*/]?=(?!=)|:=|<-|\.\s*\w)", after):
+        if re.match(r"\s*(?:\[|\$[\w`]|[-+|*/]?=(?!=)|:=|<-|[?!]?\.\s*[\w$#]|!\[)", after):
             return False
+        alias = _ALIAS.search(_plain_lead(before))
+        if alias:
+            uses = self._uses(alias[1], match.start(), match.end())
+            return depth < _MOST_ALIASES and all(self._is_harmless(one, depth + 1) for one in uses)
         if re.search(r"(?:\.\.\.|\*\*|[{,:]\s*|[|+]\s*)$", before) and not re.search(
             r"\b(?:filter|query)\s*[:=]\s*$", before
         ):
             return bool(self._call_before(before) in QUERY_CALLS and re.match(r"\s*[,)]", after))
         if re.search(r"\(\s*(?:\w+\s*=\s*)?$", before):
             call = self._call_before(before)
-            return call in QUERY_CALLS or call in _READERS
+            return call in QUERY_CALLS or call in _READERS or call == "log"
         return True
 
     def _call_before(self, before: str) -> str:
@@ -323,6 +406,16 @@ _CONSTANT: Final = re.compile(
     r"(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*;?\s*$",
     re.M,
 )
+
+
+_MOST_ALIASES: Final = 3
+_ALIAS: Final = re.compile(r"([A-Za-z_$][\w$.]*)\s*(?:=|:=|<<-|<-)\s*$")
+
+
+def _plain_lead(before: str) -> str:
+    """The text before a value without the type of its variable, a cast, or a bracket around it."""
+    before = _TYPED.sub(r"\1 = ", before)
+    return _CAST.sub(r"\1 ", before)
 
 
 def _short(name: str) -> str:

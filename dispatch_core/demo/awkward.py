@@ -320,9 +320,10 @@ _RECORDS = (
     ),
     AwkwardCase(
         "modality is one object",
-        "an object instead of an array",
+        "an object instead of an array, and its start in milliseconds since 1970",
         76,
         description={"modality": {"name": "Behavior", "abbreviation": "behavior"}},
+        recording={"session_start_time": 1_747_414_800_000},
     ),
     AwkwardCase("in both schemas", "same name and location as another record", 77),
     AwkwardCase(
@@ -355,10 +356,11 @@ _RECORDS = (
     ),
     AwkwardCase(
         "second of four",
-        "the second version, with its date of creation as in a spreadsheet",
+        "the second version, with its dates as in a spreadsheet",
         80,
         version=2,
         changes={"created": "5/22/2025 10:00"},
+        recording={"session_start_time": "5/20/2025 10:00"},
     ),
     AwkwardCase("third of four", "the third version", 80, version=3, schema=2),
 )

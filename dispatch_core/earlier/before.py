@@ -144,8 +144,9 @@ def read_before(
     paths
         Worker folders, zips, records, or folders with several of them.
     outputs
-        Where this dispatch is written. What an earlier run of it wrote there, and what was
-        moved aside for it, is not an earlier dispatch if a folder of `paths` contains it.
+        This dispatch itself: where it is written, and the record that it repeats. What an
+        earlier run of it wrote, and what was moved aside for it, is not an earlier dispatch
+        if a folder of `paths` contains it.
     root
         If given, every path must be below it, with links resolved.
 
@@ -154,7 +155,7 @@ def read_before(
     InvalidInput
         With every issue: a path is absent, cannot be read, is an output, or has no job.
     """
-    own = {os.path.realpath(one) for one in outputs}
+    own = set(_real_paths(outputs))
     given = list(dict.fromkeys(map(Path, paths)))
     stamp = stamp_of(paths)
     places, found = list[Path](), list[_Dispatch]()
@@ -205,21 +206,30 @@ def check_below(root: Path, places: Iterable[Path]) -> None:
                 raise InvalidInput(Issue(what, str(place), f"Give a path below {root}"))
 
 
+def _real_paths(outputs: Iterable[str | Path]) -> Iterator[str]:
+    """The outputs without links, and the folder beside which a record was written."""
+    for output in outputs:
+        real = Path(os.path.realpath(output))
+        yield str(real)
+        yield str(folder_of_record(real) or real)
+
+
 def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[str]) -> list[Path]:
     """The dispatches at `path`, without the outputs of this one."""
+    if "\0" in str(path):
+        raise InvalidInput(Issue("it cannot be a path", repr(str(path))))
+    if any(one in own for one in _real_paths([path])):
+        action = "Give the folder with the earlier dispatches, or choose another output"
+        raise InvalidInput(Issue("it is the output of this dispatch", str(path), action))
     if root is not None:
         check_below(root, [path])
     places = dispatches_at(path)
     if root is not None:
         check_below(root, places)
-    outputs = [place for place in places if _is_output(place, own)]
-    if outputs == [path] == places:
-        action = "Give the folder with the earlier dispatches, or choose another output"
-        raise InvalidInput(Issue("it is the output of this dispatch", str(path), action))
+    outputs = [place for place in places if place != path and _is_output(place, own)]
     if outputs:
         notes.append(
-            f"{outputs[0]} is the output of this dispatch: its jobs do not count as "
-            "dispatched before"
+            f"{outputs[0]} is this dispatch itself, so its jobs do not count as dispatched before"
         )
     if not places:
         _require_no_candidate(path)
@@ -229,10 +239,8 @@ def _places_at(path: Path, own: Collection[str], root: Path | None, notes: list[
 
 def _is_output(place: Path, own: Collection[str]) -> bool:
     """Whether `place` is an output of this dispatch, its record, or was moved aside for it."""
-    real = Path(os.path.realpath(place))
-    folder = folder_of_record(real) or real
-    first = folder.with_name(_REPLACED.sub("", folder.name)) if folder.name else folder
-    return any(str(one) in own for one in (real, folder, first))
+    paths = set(_real_paths([place]))
+    return any(path in own for path in paths | {_REPLACED.sub("", path) for path in paths})
 
 
 def _require_no_candidate(folder: Path) -> None:
@@ -271,11 +279,11 @@ def _before_of(found: Sequence[_Dispatch], notes: Sequence[str]) -> Before:
     names: dict[str, str] = {}
     works: dict[Work, str] = {}
     for one in sorted(found, key=lambda one: one.dispatched_at):
-        when = f" on {one.dispatched_at[:10]}" if one.dispatched_at else ""
-        dispatch = f"{one.label}{when}"
-        names |= dict.fromkeys(one.names, f"dispatched before: {dispatch}")
-        works |= dict.fromkeys(one.works, f"dispatched before, under another name: {dispatch}")
-    return Before(names, works, len(found), tuple(f"{_OPTION}: {note}" for note in notes))
+        when = f" of {one.dispatched_at[:10]}" if one.dispatched_at else ""
+        text = f"it is in {one.label}{when}"
+        names |= dict.fromkeys(one.names, text)
+        works |= dict.fromkeys(one.works, f"{text}, under another name")
+    return Before(names, works, len(found), tuple(f"not_in: {note}" for note in notes))
 
 
 def _of_option(issue: Issue) -> Issue:

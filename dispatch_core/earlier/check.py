@@ -23,6 +23,7 @@ from dispatch_core.earlier.contents import (
     number_first,
     open_file,
     open_zip,
+    path_in_zip,
     zip_entries,
 )
 from dispatch_core.earlier.faults import Checked, Fault, FaultKind, in_order
@@ -37,7 +38,10 @@ MARKER = "no_new_jobs"
 STAGE = ".dispatch.tmp-"
 """How the name of a folder begins that a write had not moved into place when it ended."""
 
-_WORKER = re.compile("0|[1-9][0-9]{0,8}")
+_WORKER = re.compile("0|[1-9][0-9]{0,17}")
+_OF_MAC = "__MACOSX"
+"""What macOS adds to its zips: a second tree, of attributes of the files."""
+
 _NAMED = 5
 _OF_ENTRY = {
     "bad_name": FaultKind.LEADS_OUT,
@@ -63,7 +67,7 @@ def check_dispatch(path: Path, progress: Progress = no_progress) -> Checked:
                 return check_dispatch_file(file, str(path), progress)
         names = os.listdir(path)
         _refuse_several(path, names)
-        inner = _inner_folder(path, names)
+        inner = _inner(names, _folders_with_workers(path, names))
         checked = check_entries(folder_entries(path), str(path), "folder", inner, progress)
         return checked if inner else compare_with_record(checked, path)
 
@@ -74,7 +78,9 @@ def check_dispatch_file(file: BinaryIO, name: str, progress: Progress = no_progr
         action = "Give the folder or the zip that has the jobs"
         raise InvalidInput(Issue("it is neither a folder nor a zip", name, action))
     with open_zip(file, name) as archive:
-        inner = _inner_of_zip(archive.namelist())
+        paths = [path_in_zip(name).split("/") for name in archive.namelist()]
+        deep = {one[0] for one in paths if len(one) > 2 and _WORKER.fullmatch(one[1])}
+        inner = _inner({one[0] for one in paths}, deep)
         return check_entries(zip_entries(archive), name, "zip", inner, progress)
 
 
@@ -101,28 +107,20 @@ def _refuse_several(path: Path, names: list[str]) -> None:
         return
     found = [one.name for one in dispatches_in(path, names)]
     if has_record or len(found) > 1:
-        what = "it contains several dispatches, and is not one"
+        what = "it contains dispatches, and is not one itself"
         raise InvalidInput(Issue(what, str(path), f"Check one of them: {shown_list(found)}"))
 
 
-def _inner_folder(path: Path, names: list[str]) -> str:
-    """The only entry of a folder, if that has the worker folders; else ``""``."""
-    if len(names) != 1 or _WORKER.fullmatch(names[0]) or names[0].startswith("."):
-        return ""
-    inner = path / names[0]
-    if inner.is_symlink() or not inner.is_dir():
-        return ""
-    return names[0] if any(map(_WORKER.fullmatch, os.listdir(inner))) else ""
+def _folders_with_workers(path: Path, names: Iterable[str]) -> set[str]:
+    folders = (name for name in names if (path / name).is_dir() and not (path / name).is_symlink())
+    return {name for name in folders if any(map(_WORKER.fullmatch, os.listdir(path / name)))}
 
 
-def _inner_of_zip(names: list[str]) -> str:
-    """The only entry at the top of a zip, if that has the worker folders; else ``""``."""
-    first = names[0].partition("/")[0] if names else ""
-    if not first or first.startswith(".") or _WORKER.fullmatch(first):
-        return ""
-    if not all(name.startswith(f"{first}/") for name in names):
-        return ""
-    return first if any(_WORKER.fullmatch(name.split("/")[1]) for name in names) else ""
+def _inner(tops: Iterable[str], with_workers: Iterable[str]) -> str:
+    """The folder at the top that has the worker folders, if they are not at the top themselves."""
+    found = [name for name in with_workers if not name.startswith((".", _OF_MAC))]
+    is_deeper = len(found) == 1 and not any(map(_WORKER.fullmatch, tops))
+    return found[0] if is_deeper else ""
 
 
 @dataclass
@@ -143,7 +141,8 @@ class _Check:
         self._prefix = f"{inner}/" if inner else ""
         self._faults: list[Fault] = []
         self._folders: dict[str, _Folder] = {}
-        self._hidden: Counter[str] = Counter()
+        self._beside: Counter[str] = Counter()
+        self._linked: set[str] = set()
         self._paths: set[str] = set()
         self._jobs = JobChecker()
         self._is_marked = False
@@ -152,14 +151,16 @@ class _Check:
     def add(self, entry: Entry) -> None:
         """Take one entry into account."""
         path = entry.path.removeprefix(self._prefix)
+        is_outside = bool(self._prefix) and path == entry.path
         if entry.kind in ("bad_name", "stopped"):
             self._is_whole = self._is_whole and entry.kind != "stopped"
             self._faults.append(_fault_of(entry))
         elif entry.path in self._paths:
             what = "the zip has another entry of this name, and a program takes one of them"
             self._faults.append(Fault(FaultKind.ENTRY_TWICE, entry.path, what))
-        elif path.startswith("."):
-            self._hidden[path.partition("/")[0]] += 1
+        elif is_outside or path.startswith("."):
+            top = path.partition("/")[0]
+            self._beside[top if is_outside else f"{self._prefix}{top}"] += "/" in path
         elif "/" in path or entry.kind == "folder":
             self._add_below(entry, *path.split("/"))
         else:
@@ -170,6 +171,7 @@ class _Check:
         if path == MARKER and entry.content == b"":
             self._is_marked = True
         elif entry.kind != "file":
+            self._linked.add(path)
             self._faults.append(_fault_of(entry))
         else:
             is_job = path.endswith(".json") and self._jobs.is_job(entry)
@@ -185,7 +187,7 @@ class _Check:
             self._add_to_worker(entry, name, folder)
 
     def _add_to_worker(self, entry: Entry, name: str, folder: _Folder) -> None:
-        folder.has_files = folder.has_files or name.endswith(".json")
+        folder.has_files = folder.has_files or (name.endswith(".json") and name[0] != ".")
         if entry.kind != "file":
             folder.faults.append(_fault_of(entry))
         elif name.startswith("."):
@@ -200,7 +202,7 @@ class _Check:
 
     def result(self, label: str, kind: Literal["folder", "zip"]) -> Checked:
         """The check of all entries."""
-        faults = [*self._faults, *self._of_folders(), *self._of_hidden(), *self._of_all()]
+        faults = [*self._faults, *self._of_folders(), *self._of_beside(), *self._of_all()]
         names = sorted((name for name, one in self._folders.items() if one.jobs), key=number_first)
         return Checked(
             label,
@@ -217,7 +219,7 @@ class _Check:
     def _of_folders(self) -> Iterator[Fault]:
         for top, folder in self._folders.items():
             path, is_worker = f"{self._prefix}{top}", bool(_WORKER.fullmatch(top))
-            if not is_worker and not folder.has_files:
+            if not is_worker and not folder.jobs:
                 what = f"a folder with {_entries(folder.entries)}, without a job"
                 yield Fault(FaultKind.STRAY, path, what)
                 continue
@@ -231,13 +233,16 @@ class _Check:
                 what = f"a folder with {_entries(count)}"
                 yield Fault(FaultKind.FOLDER_IN_WORKER, f"{path}/{name}", what)
 
-    def _of_hidden(self) -> Iterator[Fault]:
-        for name, count in self._hidden.items():
-            path = f"{self._prefix}{name}"
+    def _of_beside(self) -> Iterator[Fault]:
+        for path, count in self._beside.items():
+            name = path.rpartition("/")[2]
             if name.startswith(STAGE):
                 yield Fault(FaultKind.HALF_WRITTEN, path, f"a folder with {_entries(count)}")
-            else:
+            elif name.startswith("."):
                 yield Fault(FaultKind.HIDDEN, path, "its name begins with a dot")
+            else:
+                what = f"it is beside {self._prefix}, which has the worker folders"
+                yield Fault(FaultKind.STRAY, path, what)
 
     def _of_all(self) -> Iterator[Fault]:
         jobs = sum(one.jobs for one in self._folders.values())
@@ -250,7 +255,8 @@ class _Check:
         if not jobs and not self._is_marked and self._is_whole:
             yield Fault(FaultKind.NO_JOB, "", "it contains no job in a worker folder")
         if workers and self._is_whole:
-            yield from _gaps({int(name) for name in workers})
+            linked = filter(_WORKER.fullmatch, self._linked)  # a fault already
+            yield from _gaps({int(name) for name in (*workers, *linked)})
 
     def _notes(self) -> Iterator[str]:
         if self._is_marked:

@@ -112,7 +112,8 @@ class Compared:
     changed
         Pairs of jobs that differ in one respect; neither of them is new or gone.
     is_equal
-        Whether both have the same jobs, and each of them as often.
+        Whether both have the same jobs, and each of them as often, unless a side is several
+        dispatches.
     notes
         What differs although jobs are the same: workers, format, query, names of files.
     """
@@ -182,6 +183,8 @@ def compare_dispatches(old: Earlier, new: Earlier) -> Compared:
     changed, gone, more = _changed(gone, more)
     same += alike
     repeats = [Counter(map(_identity, one)) for one in (repeated_before, repeated_after)]
+    # several dispatches may have a job in common, and a record and a zip of one have all
+    is_alike = repeats[0] == repeats[1] or "several" in (old.kind, new.kind)
     return Compared(
         (
             Side(old.label, old.kind, len(old.jobs), repeated_before, old.not_jobs),
@@ -191,7 +194,7 @@ def compare_dispatches(old: Earlier, new: Earlier) -> Compared:
         gone=tuple(gone),
         same=tuple(job for _, job in same),
         changed=changed,
-        is_equal=not (more or gone or changed) and repeats[0] == repeats[1],
+        is_equal=not (more or gone or changed) and is_alike,
         notes=tuple(_notes(same, len(alike))),
     )
 

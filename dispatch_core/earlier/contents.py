@@ -223,10 +223,15 @@ def _size_of(archive: zipfile.ZipFile) -> int:
 
 def _with_content(archive: zipfile.ZipFile) -> Iterator[Entry]:
     """The entries, without the folders that have others in them."""
-    filled = {path for info in archive.infolist() for path in _folders_of(info.filename)}
+    filled = {path for name in archive.namelist() for path in _folders_of(path_in_zip(name))}
     for info in archive.infolist():
-        if info.filename not in filled:
+        if path_in_zip(info.filename) not in filled:
             yield _zip_entry(archive, info)
+
+
+def path_in_zip(name: str) -> str:
+    """The path of an entry without the ``./`` with which some programs begin it."""
+    return name.removeprefix("./")
 
 
 def _folders_of(path: str) -> Iterator[str]:
@@ -237,7 +242,7 @@ def _folders_of(path: str) -> Iterator[str]:
 
 
 def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
-    path, mode = info.filename, info.external_attr >> 16
+    path, mode = path_in_zip(info.filename), info.external_attr >> 16
     if reason := _bad_name(info):
         return Entry(path, "bad_name", reason=reason)
     if info.is_dir():
@@ -250,7 +255,7 @@ def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
-    path = info.filename
+    path = path_in_zip(info.filename)
     if info.flag_bits & 1:
         return Entry(path, "unreadable", reason="it is encrypted")
     # the other methods unpack without a limit
@@ -271,11 +276,11 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
 
 def _bad_name(info: zipfile.ZipInfo) -> str:
     """Why the name of an entry cannot be used, or ``""``."""
-    path = info.filename
+    path = path_in_zip(info.filename)
     parts = path.replace("\\", "/").split("/")
     if path.startswith(("/", "\\")) or ".." in parts or re.match("[A-Za-z]:", path):
         return "it leads out of the folder"
-    if path != info.orig_filename:
+    if info.filename != info.orig_filename:
         return "it has a zero byte"
     if "\\" in path:
         return "it has a backslash, which is a folder on Windows and a character elsewhere"

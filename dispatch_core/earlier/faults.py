@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+_LONGEST = 500
+"""The most characters of a message."""
+
 
 class FaultKind(StrEnum):
     """A kind of fault, with its heading and what to do; the value is its name in JSON."""
@@ -103,6 +106,12 @@ class Fault:
     kind: FaultKind
     path: str
     message: str
+
+    def __post_init__(self) -> None:
+        if len(self.message) > _LONGEST:  # it may quote a file of 30 MB
+            half = _LONGEST // 2
+            cut = f"{self.message[:half]} ... {self.message[-half:]}"
+            object.__setattr__(self, "message", cut)
 
     def texts(self) -> dict[str, str]:
         """The fault as it is in JSON and in a table."""

@@ -1,35 +1,31 @@
 """The dispatches that are recorded below a folder, newest first.
 
-Only the head of a record is read: its assets and jobs are its last keys, one in a line. The
-folder and the results beside it are listed, never opened. A record that cannot be read is a row
-with the reason.
+Only the head of a record is parsed. The folder and the results beside it are listed, and no file
+in them is opened. A record that cannot be read is a row with the reason.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from dispatch_core.earlier.contents import MAX_ENTRIES, open_file
+from dispatch_core.earlier.head import Names, read_exclusions, read_head
 from dispatch_core.earlier.read import file_errors
 from dispatch_core.earlier.record import (
-    MAX_RECORD,
     SUFFIX,
     VERSION,
-    as_record,
     is_count,
     worker_sizes,
 )
 from dispatch_core.errors import InvalidInput, showable
-from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Progress, no_progress
 
@@ -38,15 +34,15 @@ FolderState = Literal["there", "changed", "gone", "unknown"]
 RESULTS = ".results"
 """How the name of the folder ends in which the runs of a dispatch leave their marks."""
 
-_PIECE = 1 << 16
-_START = b'{\n  "record": '
-_END_OF_HEAD = b'\n  "assets": {'
-_START_OF_JOBS = b'\n  "jobs": [\n'
-_JOB_LINE = re.compile(rb'^    \["([^"\\]{1,255})", ', re.MULTILINE)
 _MOST_TEXT = 500
 _MOST_REASONS = 50
 _EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
-_SUBTRACTED = {"processed": "already processed", "capped": "over the cap"}
+_SUBTRACTED = {
+    "not_chosen": "not chosen",
+    "dispatched_before": "dispatched before",
+    "processed": "already processed",
+    "capped": "over the cap",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,7 @@ def _row(path: Path, looks_inside: bool) -> HistoryRow:
     has_more = any(map(os.path.isdir, (path.with_name(name), _results_of(path, name))))
     try:
         with open_file(path, follow=False) as file:
-            record, names = _read(file, with_names=has_more and looks_inside)
+            record, names = read_head(file, with_names=has_more and looks_inside)
     except (InvalidInput, OSError) as error:
         what = error.issues[0].what if isinstance(error, InvalidInput) else error.strerror
         return HistoryRow(path, name, f"it cannot be read: {what or error}", _written(path))
@@ -194,19 +190,17 @@ class RecordedNames:
 
 
 def read_names(path: Path) -> RecordedNames | None:
-    """The names in a record whose layout is as this version writes it; None for another file.
+    """The names in a record, read without its rows; None for any other file.
 
     The jobs are not parsed, so this is 20 times faster than reading the whole record.
     """
     try:
         with open_file(path) as file:
-            head, end, rest = _split(file)
-            record = _head_of(head) if end else {}
-            names = _names_after(rest, file, record) if end else None
+            record, names = read_head(file, with_names=True)
     except (InvalidInput, OSError):
         return None
     when = record.get("dispatched_at")
-    if names is None:
+    if names is None or len(names) != sum(worker_sizes(record)):
         return None
     texts = frozenset(name.decode(errors="replace") for name in names)
     return RecordedNames(when if isinstance(when, str) else "", texts)
@@ -219,97 +213,17 @@ def read_ledger(path: Path) -> tuple[tuple[int, str, str, str], ...]:
     """
     try:
         with open_file(path, follow=False) as file:
-            head, end, rest = _split(file)
-            record = _record_of(_closed(head)) if end else _read_whole(rest)[0]
+            rows = read_exclusions(file)
     except (InvalidInput, OSError):
         return ()
-    rows = record.get("exclusions")
     keys = ("stage", "reason", "action")
     counts = Counter(
-        tuple(_text(row.get(key)) for key in keys)
-        for row in (rows if isinstance(rows, list) else ())
-        if isinstance(row, dict)
+        tuple(_text(row.get(key)) for key in keys) for row in rows if isinstance(row, dict)
     )
     return tuple(
         (count, stage, reason.replace("_", " "), action)
         for (stage, reason, action), count in counts.most_common(_MOST_REASONS)
     )
-
-
-def _split(file: BinaryIO) -> tuple[bytes, bytes, bytes]:
-    """The head of a record, its end, and what is read behind it.
-
-    Without a head as this version writes it, head and end are empty, and the rest is all.
-    """
-    data = file.read(_PIECE)
-    if not data.startswith(_START):
-        return b"", b"", data + file.read(MAX_RECORD + 1)
-    while _END_OF_HEAD not in data[-2 * _PIECE :] and (more := file.read(_PIECE)):
-        data += more
-        if len(data) > MAX_RECORD:
-            raise _too_large()
-    head, end, rest = data.partition(_END_OF_HEAD)
-    return (head, end, rest) if end else (b"", b"", data)
-
-
-def _read(file: BinaryIO, *, with_names: bool) -> tuple[dict[str, Any], frozenset[bytes] | None]:
-    """A record, without its jobs where that is possible, and the names of the jobs.
-
-    The names are None if they are not asked for, or if the record does not have them.
-    """
-    head, end, rest = _split(file)
-    if not end:
-        return _read_whole(rest)
-    record = _head_of(head)
-    if not with_names:
-        return record, None
-    rest += file.read(MAX_RECORD)
-    names = _names_after(rest, file, record)
-    return _read_whole(head + end + rest) if names is None else (record, names)
-
-
-def _head_of(head: bytes) -> dict[str, Any]:
-    return _record_of(_closed(_without_exclusions(head)))
-
-
-def _closed(head: bytes) -> bytes:
-    """The head of a record as a complete object."""
-    return head.rstrip().removesuffix(b",") + b"\n}"
-
-
-def _names_after(rest: bytes, file: BinaryIO, record: Mapping[str, Any]) -> frozenset[bytes] | None:
-    """The names of the jobs behind the head; None if they are written in another layout."""
-    rest += file.read(MAX_RECORD)
-    names = frozenset(_JOB_LINE.findall(rest.partition(_START_OF_JOBS)[2]))
-    return names if len(names) == sum(worker_sizes(record)) else None
-
-
-def _read_whole(data: bytes) -> tuple[dict[str, Any], frozenset[bytes] | None]:
-    if len(data) > MAX_RECORD:
-        raise _too_large()
-    record = _record_of(data)
-    rows = record.get("jobs")
-    if not isinstance(rows, list):
-        return record, None
-    names = (row[0] for row in rows if isinstance(row, list) and row and isinstance(row[0], str))
-    return record, frozenset(name.encode() for name in names)
-
-
-def _record_of(data: bytes) -> dict[str, Any]:
-    record = as_record(load_json(data, "the record"))
-    if record is None:
-        raise InvalidInput("it is not the record of a dispatch")
-    return record
-
-
-def _too_large() -> InvalidInput:
-    return InvalidInput(f"it is larger than {MAX_RECORD >> 20} MB")
-
-
-def _without_exclusions(head: bytes) -> bytes:
-    """The head without the rows of the ledger, which may be most of it."""
-    before, start, after = head.partition(b'\n  "exclusions": [\n')
-    return before + after.partition(b"\n  ],")[2] if start else head
 
 
 def _row_of(path: Path, name: str, record: Mapping[str, Any]) -> HistoryRow:
@@ -378,7 +292,7 @@ def _equation(values: Mapping[str, Any]) -> str:
     )
 
 
-def _folder_state(row: HistoryRow, names: frozenset[bytes] | None) -> FolderState:
+def _folder_state(row: HistoryRow, names: Names | None) -> FolderState:
     """What is in the worker folder now, compared with the record; only names are read."""
     try:
         found = list(_job_files(os.fsencode(row.worker_folder), row.jobs))
@@ -393,21 +307,17 @@ def _folder_state(row: HistoryRow, names: frozenset[bytes] | None) -> FolderStat
 
 
 def _job_files(folder: bytes, expected: int) -> Iterator[bytes]:
-    """The names of the files in worker folders; at most one more than `expected`."""
+    """The names of the files in worker folders, until there are more than `expected`."""
     count = 0
-    with os.scandir(folder) as workers:
-        for worker in workers:
-            if not worker.is_dir(follow_symlinks=False):
-                continue
-            with os.scandir(worker.path) as files:
-                for file in files:
-                    yield file.name
-                    count += 1
-                    if count > expected:
-                        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if count <= expected and entry.is_dir(follow_symlinks=False):
+                names = os.listdir(entry.path)
+                count += len(names)
+                yield from names
 
 
-def _runs(folder: Path, jobs: int, names: frozenset[bytes] | None) -> Runs | None:
+def _runs(folder: Path, jobs: int, names: Names | None) -> Runs | None:
     """What the marks in a results folder say of the jobs; None without such a folder."""
     marks: dict[bytes, set[bytes]] = {b"done": set(), b"failed": set()}
     try:

@@ -28,6 +28,9 @@ from dispatch_core.text.words import counted
 from dispatch_core.types import JsonValue
 
 _SHORT = 10_000
+_LONGEST_PATH = 1_200
+"""Characters of ``s3://``, a bucket (63) and a key (1,024), and some more."""
+
 _LISTS = ("s3_location", "asset_name", "asset_id", "docdb_record_id")
 
 
@@ -50,7 +53,7 @@ class JobChecker:
         self.foreign = 0
         self._reader = JobReader()
         self._works: dict[bytes, str] = {}
-        self._shapes: dict[Shape, list[str]] = {}
+        self._shapes: dict[Shape, str] = {}
         self._shape_counts: Counter[Shape] = Counter()
 
     def is_job(self, entry: Entry) -> bool:
@@ -72,11 +75,13 @@ class JobChecker:
         if what := _not_a_job(document):
             return [Fault(FaultKind.NOT_A_JOB, path, what)]
         job = self._reader.job_of(path, document)
-        self._count(job, document)
+        rejected = _rejections(entry.content or b"", document)
+        self._count(job, rejected)
         return [
             Fault(kind, path, message)
             for kind, message in (
-                *_of_document(document),
+                *_of_readers(rejected),
+                *_of_lists(document),
                 *_of_places(job),
                 *_of_name(job, stem),
                 *self._repeated(job, first),
@@ -87,18 +92,17 @@ class JobChecker:
         """What is wrong with the jobs together."""
         if self._shape_counts["list"] and self._shape_counts["object"]:
             lists, objects = (
-                f"{counted(self._shape_counts[shape], 'job')} (such as {self._shapes[shape][0]})"
+                f"{counted(self._shape_counts[shape], 'job')} (such as {self._shapes[shape]})"
                 for shape in ("list", "object")
             )
             what = f"distributed_parameters is a list in {lists}, and an object in {objects}"
             yield Fault(FaultKind.MIXED_FORMATS, "", what)
 
-    def _count(self, job: EarlierJob, document: Mapping[str, Any]) -> None:
-        rejected = rejections(document)
+    def _count(self, job: EarlierJob, rejected: Mapping[str, str]) -> None:
         self.readers.update(reader for reader in READERS if reader not in rejected)
         self.foreign += not is_content_name(stem_of(job.path))
         self._shape_counts[job.shape] += 1
-        self._shapes.setdefault(job.shape, [job.path])
+        self._shapes.setdefault(job.shape, job.path)
 
     def _repeated(self, job: EarlierJob, first: str) -> Iterator[tuple[FaultKind, str]]:
         same = self._works.setdefault(_work_key(job), job.path)
@@ -132,10 +136,20 @@ def _where_and_what(issue: Issue) -> str:
     return f"{place}{issue.what}"
 
 
-def _of_document(document: Mapping[str, Any]) -> Iterator[tuple[FaultKind, str]]:
-    rejected = rejections(document)
+def _rejections(content: bytes, document: Mapping[str, Any]) -> dict[str, str]:
+    """Reader -> why it does not accept the file; they read only UTF-8 without a mark."""
+    encoding = json.detect_encoding(content)
+    if encoding != "utf-8":
+        return dict.fromkeys(READERS, f"it is in {encoding.upper()}, not in plain UTF-8")
+    return rejections(document)
+
+
+def _of_readers(rejected: Mapping[str, str]) -> Iterator[tuple[FaultKind, str]]:
     if len(rejected) == len(READERS):
         yield FaultKind.NO_READER, "; ".join(f"{one}: {why}" for one, why in rejected.items())
+
+
+def _of_lists(document: Mapping[str, Any]) -> Iterator[tuple[FaultKind, str]]:
     lists = {key: document[key] for key in _LISTS if isinstance(document.get(key), list)}
     if len(set(map(len, lists.values()))) > 1:
         lengths = (f"{len(values):,} in {key}" for key, values in lists.items())
@@ -149,7 +163,8 @@ def _of_places(job: EarlierJob) -> Iterator[tuple[FaultKind, str]]:
             break
     files = job.files or ()
     places = frozenset(map(bare_url, job.locations))
-    outside = [file for file in files if not _is_below(file, places)]
+    lengths = frozenset(map(len, places))
+    outside = [file for file in files if not _is_below(file, places, lengths)]
     if outside:
         more = f" and {len(outside) - 1:,} more" if len(outside) > 1 else ""
         what = f"{outside[0]}{more}, but the job has {_first(job.locations)}"
@@ -158,11 +173,14 @@ def _of_places(job: EarlierJob) -> Iterator[tuple[FaultKind, str]]:
         yield FaultKind.FILE_TWICE, next(file for file, n in Counter(files).items() if n > 1)
 
 
-def _is_below(file: str, places: frozenset[str]) -> bool:
-    """Whether a file is at or below one of the places: ``s3://b/a1`` is not above ``a10/x``."""
-    end = len(file)
+def _is_below(file: str, places: frozenset[str], lengths: frozenset[int]) -> bool:
+    """Whether a file is at or below one of the places: ``s3://b/a1`` is not above ``a10/x``.
+
+    A path that is too long for S3 is below none.
+    """
+    end = len(file) if len(file) <= _LONGEST_PATH else 0
     while end > 0:
-        if file[:end] in places:
+        if end in lengths and file[:end] in places:
             return True
         end = file.rfind("/", 0, end)
     return False

@@ -32,6 +32,10 @@ Shape = Literal["list", "object", "null", "other", ""]
 _MOST_LABELS = 8
 """Up to this many parameters of ``analysis_code``, each may be a panel's, which no name has."""
 
+_MOST_SEARCHES = 200
+"""After this many jobs whose labels are not found, only those of a job before are tried."""
+
+_TEXT = {str}
 _MOST_VALUES = 500_000
 """The most values of a job file, each of which takes far more memory than its text."""
 
@@ -90,11 +94,6 @@ class EarlierJob:
         """The name of the file without ``.json``, whatever it contains; else the name."""
         return stem_of(self.path) or self.name
 
-    @property
-    def label(self) -> str:
-        """Its name, or the path of a file that is not named after its content."""
-        return self.name or self.path
-
 
 class JobReader:
     """Reads job files; what many have in common is kept once.
@@ -105,6 +104,7 @@ class JobReader:
 
     def __init__(self, *, remembers: bool = False) -> None:
         self._labels: frozenset[str] = frozenset()
+        self._searches = 0
         self._read: dict[tuple[str, bytes], EarlierJob] | None = {} if remembers else None
 
     def read(self, path: str, content: bytes) -> EarlierJob:
@@ -153,12 +153,20 @@ class JobReader:
         """
         code = code_parameters(document)
         if is_content_name(stem):
-            for labels in itertools.chain((self._labels,), _subsets(code)):
+            for labels in self._possible_labels(code):
                 text = _parameters_text(document, code, labels)
                 if document_name(document, text) == stem:
+                    self._searches = self._searches if labels is self._labels else 0
                     self._labels = labels
                     return stem, text
         return "", _parameters_text(document, code, frozenset())
+
+    def _possible_labels(self, code: Mapping[str, Any]) -> Iterator[frozenset[str]]:
+        """The labels of the job before, then every subset, unless that never helped."""
+        yield self._labels
+        if self._searches < _MOST_SEARCHES:
+            self._searches += 1
+            yield from _subsets(code)
 
 
 def is_content_name(stem: str) -> bool:
@@ -268,6 +276,6 @@ def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     value = document.get(key)
     if isinstance(value, str):
         return (value,)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        return None
-    return tuple(value)
+    if isinstance(value, list) and set(map(type, value)) <= _TEXT:
+        return tuple(value)
+    return None

@@ -22,6 +22,7 @@ from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work, earlier_job
 from dispatch_core.earlier.record import (
     MAX_RECORD,
     SUFFIX,
+    VERSION,
     as_record,
     read_record,
     recorded_jobs,
@@ -35,6 +36,9 @@ Kind = Literal["folder", "zip", "record", "several", "plan"]
 
 _RESULTS = ".results"
 """How the name of a folder with the results of a run ends."""
+
+_BESIDE = (SUFFIX, ".request.json", ".codeocean.json", ".batch.json")
+"""How files end that are written beside worker folders: not a job."""
 
 STEP = 500
 """Entries between two reports of the progress."""
@@ -155,6 +159,8 @@ def read_earlier_file(
     if zipfile.is_zipfile(file):
         with open_zip(file, name) as archive:
             return _read_jobs(name, "zip", zip_entries(archive), reader, progress)
+    if name.endswith(".zip"):
+        raise InvalidInput(Issue("it is not a readable zip", name, "Make the zip again"))
     file.seek(0)
     record = as_record(load_json(_whole(file, name), name))
     if record is None:
@@ -162,6 +168,9 @@ def read_earlier_file(
     jobs = recorded_jobs(record, name)
     if jobs is not None:
         return Earlier(name, "record", jobs, dispatched_at=_time_of(record))
+    if record["record"] > VERSION:
+        what = "this record is of a later version"
+        raise InvalidInput(Issue(what, name, "Read it with a newer job-dispatch"))
     folder = folder_of_record(path) if path is not None else None
     if folder is None or not folder.is_dir():
         what = "this record is from an older version, which did not record the jobs"
@@ -216,8 +225,7 @@ def _is_worker(folder: Path, name: str) -> bool:
 
 
 def _is_job_file(name: str) -> bool:
-    is_other = name.startswith(".") or name.endswith((SUFFIX, ".request.json"))
-    return name.endswith(".json") and not is_other
+    return name.endswith(".json") and not name.startswith(".") and not name.endswith(_BESIDE)
 
 
 def dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -> Iterator[Path]:
@@ -269,20 +277,20 @@ def _read_jobs(
     return Earlier(label, kind, tuple(jobs), tuple(not_jobs), tuple(unread))
 
 
-def _not_a_file(entry: Entry) -> str:
-    return "an empty folder" if entry.kind == "folder" else entry.reason
-
-
 def _is_hidden(path: str) -> bool:
     return path.startswith(".") or "/." in path
 
 
+def _not_a_file(entry: Entry) -> str:
+    return "an empty folder" if entry.kind == "folder" else entry.reason
+
+
 def _together(label: str, found: list[Earlier]) -> Earlier:
     jobs = tuple(job for one in found for job in one.jobs)
-    not_jobs = tuple(issue for one in found for issue in one.not_jobs)
+    not_jobs = (issue for one in found for issue in one.not_jobs)
     unread = tuple(f"{one.label}: {file}" for one in found for file in one.unread)
     when = max(one.dispatched_at for one in found)
-    return Earlier(label, "several", jobs, not_jobs, unread, when)
+    return Earlier(label, "several", jobs, tuple(not_jobs), unread, when)
 
 
 @contextmanager

@@ -13,8 +13,11 @@ Check = Callable[[JsonValue], bool]
 _ABSENT = object()
 
 
+_TEXT = {str}
+
+
 def _is_texts(value: JsonValue) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and set(map(type, value)) <= _TEXT
 
 
 def _is_optional_texts(value: JsonValue) -> bool:

@@ -26,11 +26,12 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_command(parser: argparse.ArgumentParser) -> None:
+def add_command(parser: argparse.ArgumentParser, *, is_required: bool = True) -> None:
     """Add the options that say how each job is run."""
     parser.add_argument(
         "--command",
-        required=True,
+        required=is_required,
+        default="",
         help="the command of a job; {job} is the path of its file, {name} its name. It runs in "
         "<results>/{name}, so name other files by their full path, except files of this folder",
     )

@@ -8,6 +8,7 @@ import shlex
 from typing import Any
 
 from dispatch_core.engines.order import Handover, HandoverFile, Order, here, shell_words
+from dispatch_core.engines.run_worker import DONE, FAILED, RUNNING
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.words import counted
 
@@ -49,9 +50,7 @@ def hand_over(order: Order) -> Handover:
 
 def _check(order: Order) -> None:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]*(/.*)?", order.s3):
-        what = (
-            "the folder in S3 is missing" if not order.s3 else f"{order.s3!r} is not a place in S3"
-        )
+        what = f"{order.s3!r} is not a place in S3" if order.s3 else "it is needed for AWS Batch"
         raise InvalidInput(Issue(what, "--s3", "Write it as s3://bucket/prefix"))
     if len(_numbers(order)) > LARGEST_ARRAY:
         what = f"{order.workers:,} workers are more than the {LARGEST_ARRAY:,} of an array job"
@@ -124,7 +123,7 @@ def _upload(order: Order) -> list[str]:
 def _again(order: Order, submit: str) -> str:
     """The command for what failed: the marks are copied here, and a new request is written."""
     results = order.results_folder
-    marks = ["--exclude", "*", "--include", "*.done", "--include", "*.failed"]
+    marks = ["--exclude=*", *(f"--include=*{end}" for end in (DONE, FAILED, RUNNING))]
     there = f"{order.s3.rstrip('/')}/{_results_name(order)}"
     kept = [f"--queue={order.queue}", f"--definition={order.definition}", f"--s3={order.s3}"]
     kept += [f"--results={order.results}"] if order.results else []

@@ -6,7 +6,6 @@ from dispatch_core.engines.order import Handover, HandoverFile, Order, head, her
 from dispatch_core.text.words import counted
 
 _PROGRAM = """\
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +14,14 @@ from distributed import Client, LocalCluster, as_completed
 
 HERE = Path(__file__).resolve().parent
 RUN = [{python!r}, {runner!r}]
+FOLDER = {folder!r}
 OPTIONS = {options!r}
 
 
 def run_worker(number):
     \"\"\"Runs one worker folder on a machine of the cluster: its exit code and its output.\"\"\"
-    folder = [str(Path({folder!r}, str(number))), f"--parent={{os.getpid()}}"]
-    done = subprocess.run([*RUN, *folder, *OPTIONS], cwd=HERE, capture_output=True, text=True)
+    words = [*RUN, f"{{FOLDER}}/{{number}}", "--stop_with_parent", *OPTIONS]
+    done = subprocess.run(words, cwd=HERE, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from dispatch_core.engines import aws_batch, dask, nextflow, run_worker, slurm, snakemake
 from dispatch_core.engines.order import MADE_BY, Handover, HandoverFile, Order
-from dispatch_core.errors import InvalidInput, Issue, showable
+from dispatch_core.errors import InvalidInput, Issue
 
-_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
 class Engine(NamedTuple):
@@ -74,8 +74,8 @@ def _check(order: Order) -> None:
     }
     for where, text in texts.items():
         if _NOT_IN_A_LINE.search(text):
-            what = f"{showable(text)!r} contains a line break or a control character"
-            raise InvalidInput(Issue(what, where, "Write it on one line"))
+            what = f"{text!r} contains a line break or a control character, or is not UTF-8"
+            raise InvalidInput(Issue(what, where, "Write it on one line, without them"))
     check_command(order.command, is_for_shell=order.use_shell)
     if order.workers < 1:
         raise InvalidInput(Issue("it has no worker folder", order.folder))

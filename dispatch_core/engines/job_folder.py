@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from dispatch_core.earlier.read import folder_of_record
 from dispatch_core.earlier.record import SUFFIX, read_record, recorded_jobs
@@ -103,10 +104,18 @@ def read_recorded_folder(path: Path) -> JobFolder:
     if record is None or jobs is None:
         what = "it is not a dispatch record" if record is None else "it does not name its jobs"
         raise InvalidInput(Issue(what, str(path), "Name the output folder of a dispatch"))
+    sizes = record.get("worker_sizes")
+    if not _are_sizes(sizes, len(jobs)):
+        what = "its worker_sizes are not the numbers of its jobs"
+        raise InvalidInput(Issue(what, str(path), "Give the record as it was written"))
     names = iter([job.name for job in jobs])
-    sizes = record.get("worker_sizes") or [len(jobs)]
-    workers = {n: tuple(islice(names, int(size))) for n, size in enumerate(sizes)}
+    workers = {n: tuple(islice(names, size)) for n, size in enumerate(sizes)}
     return JobFolder(folder_of_record(real_target(path)) or real_target(path), workers)
+
+
+def _are_sizes(value: Any, total: int) -> TypeGuard[list[int]]:
+    is_list = isinstance(value, list) and all(type(one) is int and one > 0 for one in value)
+    return is_list and sum(value) == total
 
 
 def _read_workers(folder: Path, strange: list[str]) -> Iterator[tuple[int, tuple[str, ...]]]:

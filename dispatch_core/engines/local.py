@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from dispatch_core.engines import run_worker
 from dispatch_core.engines.job_folder import JobFolder
@@ -28,7 +28,8 @@ def run_here(
 ) -> list[str]:
     """Run the jobs, `parallel` workers at once; what workers say that could not start.
 
-    `on_line` gets each line that a worker prints, such as ``done NAME 1.2 s``, in any thread.
+    `on_line` gets each line that a worker prints, such as ``done NAME 1.2 s``, one at a time,
+    in the threads of the workers.
 
     If this process is interrupted, every worker ends its command, and no mark is made.
     """
@@ -55,7 +56,7 @@ def _list_file(only: Sequence[str] | None) -> Iterator[str | None]:
 
 
 def _command(worker: Path, results: Path, order: Order, only: str | None) -> list[str]:
-    options = [f"--results={results}", f"--parent={os.getpid()}", *order.options]
+    options = [f"--results={results}", "--stop_with_parent", *order.options]
     if only is not None:
         options.append(f"--only={only}")
     return [sys.executable, run_worker.__file__, str(worker), *options]
@@ -82,6 +83,7 @@ class _Workers:
         self._on_line = on_line
         self._running: set[subprocess.Popen[str]] = set()
         self._is_ended = False
+        self._one_at_a_time = Lock()
 
     def run(self, command: Sequence[str]) -> str:
         """Run one worker to its end; what it says if it could not start, else empty."""
@@ -107,7 +109,8 @@ class _Workers:
         last: deque[str] = deque(maxlen=5)
         for line in process.stdout or ():
             last.append(line.rstrip("\n"))
-            self._on_line(last[-1])
+            with self._one_at_a_time:
+                self._on_line(last[-1])
         return list(last)
 
     def end(self) -> None:

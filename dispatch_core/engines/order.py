@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 MADE_BY = "Made by job-dispatch handover"
 """What the head of each file says, and how an earlier handover is recognized."""
@@ -68,7 +68,7 @@ class Order:
     @property
     def options(self) -> list[str]:
         """The arguments of ``run_worker.py`` that say how each job is run."""
-        limit = [] if self.time_limit is None else [f"--time_limit={self.time_limit:g}"]
+        limit = [] if self.time_limit is None else [f"--time_limit={self.time_limit:.15g}"]
         shell = ["--shell"] if self.use_shell else []
         # with "=": a command may start with a dash
         return [f"--command={self.command}", *limit, *shell]
@@ -105,7 +105,7 @@ class Handover:
     files: tuple[HandoverFile, ...]
     start: str
     failed: str
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def here(name: str) -> str:
@@ -131,7 +131,7 @@ def head(order: Order, what: str, handover: tuple[str, str], *more: str) -> list
     again = [] if start == failed else ["Then run only what failed:", f"  {failed}"]
     rest = "" if again else "; again, to run only what failed"
     return [
-        f"{MADE_BY}: {what}, each by {order.runner}.",
+        f"{MADE_BY}: {what}.",  # no name: Python looks for "coding:" here
         *more,
         f"Start, in the folder of this file{rest}:",
         f"  {start}",

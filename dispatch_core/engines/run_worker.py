@@ -9,10 +9,10 @@ job file, sorted by name, the command runs in ``<results>/<name>/``, with its ou
 JSON: exit code, seconds, host, time, and why it failed.
 
 - A job that is done is skipped, one that failed runs again, and a job that fails stops no other.
-- ``.done`` means that the command ended with 0, whenever the worker is killed. If both marks
-  are there, the worker was killed between the two steps, and ``.done`` counts.
+- ``.done`` means that the command ended with 0, whenever the worker is killed. Beside it,
+  other marks do not count.
 - While a job runs, its worker and its command hold a lock on ``<name>.running``, so two workers
-  never run a job at the same time. The lock ends with both of them, also on a kill.
+  never run a job at the same time. A kill ends the lock; the file stays: it was interrupted.
 - SIGTERM, SIGINT or SIGHUP ends the command, and the job keeps the mark that it had.
 
 Exit codes: 0 all jobs are done, 1 some are not, 2 invalid input, 128 + N stopped by signal N.
@@ -53,10 +53,8 @@ ABANDONED = 900.0
 """On a file system without locks: seconds between two signs of life of a worker, and seconds
 without one after which its job is free again."""
 
-INVALID_USE = 2
-"""The exit code of a worker that ran nothing."""
-
 POLL = 0.2
+INVALID_USE = 2
 _CANNOT_LOCK = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 
@@ -104,11 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Runs the jobs of one worker folder and marks each as done or failed.",
-        epilog="exit codes: 0 all jobs are done, 1 some are not, 2 invalid input",
-        allow_abbrev=False,
-    )
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0], allow_abbrev=False)
     add = parser.add_argument
     add("worker", metavar="WORKER", help="the folder with job files, or one job file")
     add("--results", required=True, metavar="DIR", help="where marks, outputs and logs go")
@@ -116,15 +110,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--shell", action="store_true", help="run the command with /bin/sh, {job} quoted")
     add("--time_limit", type=_seconds, metavar="SECONDS", help="end a command that takes longer")
     add("--only", metavar="FILE", help="run only the jobs that are named in this file, one a line")
-    add("--parent", type=int, metavar="PID", help="stop when this process, the parent, ends")
+    add(
+        "--stop_with_parent", action="store_true", help="stop when the process that started it ends"
+    )
     return parser
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
+    if not 0 < float(text) < float("inf"):
         raise ValueError
-    return seconds
+    return float(text)
 
 
 def _prepared(given: argparse.Namespace) -> Work:
@@ -137,7 +132,7 @@ def _prepared(given: argparse.Namespace) -> Work:
     has_locks = _open_results(results)
     if not has_locks:
         _say(f"note: {results} has no file locks; files named *{RUNNING} replace them")
-    return Work(results, command, given.time_limit, Stop(given.parent), has_locks)
+    return Work(results, command, given.time_limit, Stop(given.stop_with_parent), has_locks)
 
 
 def _open_results(results: str) -> bool:
@@ -190,7 +185,7 @@ def _chosen(jobs: list[str], only: str | None) -> list[str]:
     if only is None:
         return jobs
     try:
-        with open(only, encoding="utf-8", errors="surrogateescape") as file:
+        with open(only, encoding="utf-8-sig", errors="surrogateescape") as file:
             names = {name_of(line) for line in file}
     except OSError as error:
         raise InvalidUse(f"--only: cannot read {only}: {error.strerror}.") from None
@@ -223,7 +218,7 @@ class Command:
             raise InvalidUse(f"{what}. Write its full path.")
         if not _has_placeholder(self.text) and "DISPATCH_" not in self.text:
             _say("note: --command has neither {job} nor {name}; DISPATCH_JOB has the path")
-        signs = [word for word in self.words if word in _SHELL_SIGNS]
+        signs = [word for word in self.words if word in _SHELL_SIGNS or word[:1] == "$"]
         if signs:
             _say(f"note: --command: {' '.join(signs)} is passed as it is; --shell uses a shell")
 
@@ -246,9 +241,9 @@ def _split(text: str) -> list[str]:
 def full_path(word: str, folder: str) -> str:
     """The full path of a word that names a file of `folder`; any other word as it is.
 
-    Only a word with a dot or a slash is taken for a file: ``analyze.py``, ``./run``.
+    Only a word with a dot or a slash is taken for a file: ``analyze.py``, ``~/run``.
     """
-    path = os.path.join(folder, word)
+    path = os.path.join(folder, os.path.expanduser(word))
     is_path = ("/" in word or "." in word) and not word.startswith("-")
     return path if is_path and os.path.isfile(path) else word
 
@@ -265,10 +260,10 @@ def _filled(text: str, values: dict[str, str]) -> str:
 class Stop:
     """Whether the worker has to stop: after a signal, or because its parent ended."""
 
-    def __init__(self, parent: int | None = None) -> None:
+    def __init__(self, watches_parent: bool) -> None:
         self.signal = 0
         self.is_urgent = False
-        self._parent = parent
+        self._parent = os.getppid() if watches_parent else None
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
                 signal.signal(number, self._take)
@@ -326,18 +321,25 @@ def run_job(job: str, work: Work) -> Outcome:
     if claim is None:
         return Outcome("busy", "another worker runs it")
     try:
-        with open(job, "rb") as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
-        if os.path.isfile(place + DONE):
-            return _skipped(place, digest)
-        started = time.monotonic()
-        ending = _execute(job, place, work, claim)
-        if ending is None:
-            return Outcome("stopped", "it keeps the mark that it had")
-        seconds = round(time.monotonic() - started, 3)
-        return _mark(place, ending, {"seconds": seconds, "sha256": digest})
+        outcome = _run_claimed(job, place, work, claim)
+        if outcome.state != "stopped":
+            claim.remove()
+        return outcome
     finally:
         claim.release()
+
+
+def _run_claimed(job: str, place: str, work: Work, claim: Claim) -> Outcome:
+    with open(job, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    if os.path.isfile(place + DONE):
+        return _skipped(place, digest)
+    started = time.monotonic()
+    ending = _execute(job, place, work, claim)
+    if ending is None:
+        return Outcome("stopped", "it keeps the mark that it had")
+    seconds = round(time.monotonic() - started, 3)
+    return _mark(place, ending, {"seconds": seconds, "sha256": digest})
 
 
 def _skipped(place: str, digest: str) -> Outcome:
@@ -415,13 +417,10 @@ def _wait(process: subprocess.Popen[bytes], work: Work, claim: Claim) -> Ending 
 
 
 def _ending(code: int, time_limit: float | None = None) -> Ending:
-    if time_limit is not None:
-        reason = f"time limit of {time_limit:g} s"
-    elif code < 0:
-        reason = f"killed by {_signal_name(-code)}"
-    else:
-        reason = f"exit code {code}" if code else ""
     name = _signal_name(-code) if code < 0 else None
+    reason = f"killed by {name}" if name else f"exit code {code}" if code else ""
+    if time_limit is not None:
+        reason = f"time limit of {time_limit:.15g} s"
     return Ending(None if name else code, reason, name, time_limit)
 
 
@@ -484,8 +483,9 @@ class Claim:
         self.descriptor = descriptor
         self._touched = time.monotonic()
         owner = {"host": os.uname().nodename, "pid": os.getpid()}
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps(owner).encode())
+        with suppress(OSError):  # a full disk is an error of the job, not of its claim
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(owner).encode())
 
     def touch(self) -> None:
         """Show now and then that the worker lives, for a file system without locks."""
@@ -494,11 +494,13 @@ class Claim:
             with suppress(OSError):
                 os.utime(self.descriptor)
 
+    def remove(self) -> None:
+        """Remove the file; one that stays without a lock means that the job was interrupted."""
+        if _is_at(self.path, self.descriptor):
+            os.unlink(self.path)
+
     def release(self) -> None:
-        """Remove the file, and then the lock."""
-        with suppress(OSError):
-            if _is_at(self.path, self.descriptor):
-                os.unlink(self.path)
+        """End the lock."""
         os.close(self.descriptor)
 
 
@@ -549,29 +551,24 @@ def _create(path: str) -> int | None:
 def is_running(path: str) -> bool:
     """Whether a live worker has the claim of the file `path`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError as error:
         return error.errno in _CANNOT_LOCK and not is_abandoned(path)
-    finally:
-        os.close(descriptor)
     return False
 
 
 def is_abandoned(path: str) -> bool:
     """Whether the worker of a claim without a lock is dead, or has been silent for long."""
     try:
-        with open(path, "rb") as file:
+        # by the clock of the file system: those of two nodes may differ
+        with open(path, "rb") as file, tempfile.TemporaryFile(dir=os.path.dirname(path)) as now:
+            silent = os.fstat(now.fileno()).st_mtime - os.fstat(file.fileno()).st_mtime
             text = file.read()
-            # by the clock of the file system: those of two nodes may differ
-            silent = _now_at(path) - os.fstat(file.fileno()).st_mtime
-    except FileNotFoundError:
-        return True
+    except OSError as error:
+        return error.errno == errno.ENOENT
     if silent > ABANDONED:
         return True
     with suppress(ValueError, KeyError, TypeError):
@@ -579,11 +576,6 @@ def is_abandoned(path: str) -> bool:
         if owner["host"] == os.uname().nodename:
             return not _is_alive(owner["pid"])
     return False
-
-
-def _now_at(path: str) -> float:
-    with tempfile.TemporaryFile(dir=os.path.dirname(path)) as file:
-        return os.fstat(file.fileno()).st_mtime
 
 
 def _is_alive(process: int) -> bool:
@@ -596,12 +588,13 @@ def _is_alive(process: int) -> bool:
 
 def _say(text: str) -> None:
     """Print a line; a job does not fail because no one reads it."""
-    with suppress(OSError):
+    try:
         print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python ends with a code of its own
 
 
 if __name__ == "__main__":
-    for one in (sys.stdout, sys.stderr):
-        if one is not None:  # closed by the caller
-            one.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for one in filter(None, (sys.stdout, sys.stderr)):  # None if the caller closed it
+        one.reconfigure(errors="backslashreplace")
     sys.exit(main())

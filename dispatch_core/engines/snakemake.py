@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dispatch_core.engines.order import Handover, HandoverFile, Order, head, here, shell_words
+from dispatch_core.errors import InvalidInput, Issue
 
 _OPTIONS = "--cores all --keep-going --ignore-incomplete --rerun-triggers mtime"
 """Marks are never incomplete, and only a missing one means that a job has to run."""
@@ -12,10 +13,11 @@ from pathlib import Path
 
 PYTHON = {python!r}
 RUNNER = {runner!r}
+FOLDER = {folder!r}
 RESULTS = {results!r}
 OPTIONS = {options!r}
-JOBS = {{path.stem: str(path) for path in sorted(Path({folder!r}).glob("[0-9]*/[!.]*.json"))}}
-MARKS = RESULTS.replace("{{", "{{{{").replace("}}", "}}}}")
+FILES = sorted(Path(FOLDER).glob("[0-9]*/[!.]*.json"))
+JOBS = {{path.stem: f"{{FOLDER}}/{{path.parent.name}}/{{path.name}}" for path in FILES}}
 
 
 rule all:
@@ -27,7 +29,7 @@ rule job:
     input:
         lambda wildcards: ancient(JOBS[wildcards.name]),
     output:
-        MARKS + "/{{name}}.done",
+        RESULTS + "/{{name}}.done",
     wildcard_constraints:
         name="[^/]+",
     shell:
@@ -36,7 +38,17 @@ rule job:
 
 
 def hand_over(order: Order) -> Handover:
-    """The Snakefile; the output of a job is its mark, so what is done is not run again."""
+    """The Snakefile; the output of a job is its mark, so what is done is not run again.
+
+    Raises
+    ------
+    InvalidInput
+        A path contains braces, which are wildcards in every path of Snakemake.
+    """
+    for where, path in {"the worker folder": order.folder, "--results": order.results}.items():
+        if set(path) & set("{}"):
+            what = f"{path} contains braces, which Snakemake takes for wildcards"
+            raise InvalidInput(Issue(what, where, "Rename it, or choose another engine"))
     name = f"{order.folder}.Snakefile"
     start = f"snakemake --snakefile={shell_words([here(name)])} {_OPTIONS}"
     return Handover((HandoverFile(name, _text(order, start)),), start, start)
@@ -54,6 +66,6 @@ def _text(order: Order, start: str) -> str:
         runner=here(order.runner),
         results=order.results_folder,
         options=order.options,
-        folder=order.folder,
+        folder=here(order.folder),
     )
     return "".join(f"# {line}\n" for line in lines) + rules

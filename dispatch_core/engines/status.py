@@ -15,7 +15,9 @@ from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.words import counted, shown_list
 
 State = Literal["done", "running", "failed", "not started"]
-"""The state of a job: the first of these that holds. A worker that was killed leaves no mark."""
+"""The state of a job: the first of these that holds. An interrupted job counts as failed."""
+
+_INTERRUPTED = "interrupted"
 
 STATES: tuple[State, ...] = get_args(State)
 
@@ -27,15 +29,17 @@ class Status:
     Attributes
     ----------
     interrupted
-        Jobs whose worker was killed and that no worker runs now; their state is that of
-        their mark.
+        Jobs whose worker was stopped or killed, and that no worker runs now.
     strangers
         Names with a mark that are not a job of the folder.
+    missing_results
+        The path of the results folder if it does not exist.
     """
 
     workers: Mapping[int, Mapping[str, State]]
     interrupted: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    missing_results: str = ""
 
     @cached_property
     def states(self) -> dict[str, State]:
@@ -74,9 +78,11 @@ class Status:
 
     def warnings(self) -> Iterator[str]:
         """What a user has to know about the marks, a sentence each."""
+        if self.missing_results and self.states:
+            yield f"nothing ran yet, or --results is wrong: {self.missing_results} does not exist"
         if self.interrupted:
-            jobs = counted(len(self.interrupted), "job")
-            yield f"{jobs} interrupted, since their worker was killed: they run again"
+            jobs = counted(len(self.interrupted), "failed job")
+            yield f"{jobs} interrupted: the worker was stopped or killed, or the disk failed"
         if self.strangers:
             marks = counted(len(self.strangers), "name")
             yield f"{marks} with a mark but without a job here: {shown_list(self.strangers, 3)}"
@@ -110,19 +116,19 @@ def read_status(jobs: JobFolder, results: Path) -> Status:
         The results folder cannot be read; one that does not exist means that nothing ran.
     """
     marks = _read_marks(results)
-    running = {name for name in marks[RUNNING] if is_running(str(results / f"{name}{RUNNING}"))}
 
     def state_of(name: str) -> State:
         if name in marks[DONE]:
             return "done"
-        if name in running:
+        if name in marks[RUNNING]:
             return "running"
         return "failed" if name in marks[FAILED] else "not started"
 
     workers = {n: {name: state_of(name) for name in names} for n, names in jobs.workers.items()}
-    stopped = sorted((marks[RUNNING] - running - marks[DONE]) & jobs.names)
+    stopped = sorted(marks[_INTERRUPTED] & jobs.names)
     strangers = sorted(set().union(*marks.values()) - jobs.names)
-    return Status(workers, tuple(stopped), tuple(strangers))
+    missing = "" if results.exists() else str(results)
+    return Status(workers, tuple(stopped), tuple(strangers), missing)
 
 
 def failed_names(results: Path) -> frozenset[str]:
@@ -132,7 +138,19 @@ def failed_names(results: Path) -> frozenset[str]:
 
 
 def _read_marks(results: Path) -> dict[str, set[str]]:
-    """End of the name of a mark -> the jobs that have it; working folders are not marks."""
+    """End of the name of a mark -> the jobs that have it; working folders are not marks.
+
+    ``.running`` without a live worker means that the job was interrupted: it failed.
+    """
+    found = _scan_marks(results)
+    claimed = found[RUNNING] - found[DONE]
+    running = {name for name in claimed if is_running(str(results / f"{name}{RUNNING}"))}
+    stopped = claimed - running
+    failed = (found[FAILED] | stopped) - running
+    return {DONE: found[DONE], RUNNING: running, FAILED: failed, _INTERRUPTED: stopped}
+
+
+def _scan_marks(results: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {DONE: set(), FAILED: set(), RUNNING: set()}
     try:
         with os.scandir(results) as entries:

@@ -33,6 +33,8 @@ NAMED = 5
 _MOST_ENTRIES = 10_000  # of one folder: an attached store may have millions of chunks
 _LARGEST = 1 << 20  # bytes of a file that may be a parameters file of another name
 _MOST_OPENED = 100
+_MOST_DEEP = 100  # folders in which files of parameters are looked for by their names
+_MOST_NAMES = 1_000
 _LIKE_PARAMETERS = re.compile(r"(analysis|distributed|fixed)[ _-]*param", re.IGNORECASE)
 _TABLES = (".json", ".csv")
 _OTHER_TABLES = (".xlsx", ".xls", ".ods", ".tsv", ".txt")
@@ -75,7 +77,9 @@ def find_input_files(
     asset_list = _asset_list(files) if with_list else None
     parameters = _parameters(files) if with_parameters else None
     read = (asset_list, parameters)
-    rest = (path for path in files.paths if path not in read and _may_be_input(path))
+    rest = [path for path in files.paths if path not in read and _may_be_input(path)]
+    if with_parameters and parameters is None:
+        rest += _deeper_parameters(files)
     return InputFiles(asset_list, parameters, tuple(rest))
 
 
@@ -118,6 +122,37 @@ def _walk(root: Path) -> Iterator[Path]:
         except InvalidInput:  # data of others; it is listed as not read
             inner = [folder]
         yield from inner
+
+
+def _deeper_parameters(files: _Files) -> Iterator[Path]:
+    """Parameters files two folders below, or in a folder of parameters there: none is read."""
+    seen = {path.parent for path in files.paths}
+    found: list[Path] = []
+    for above in _folders_in(files.root):
+        found += (folder for folder in _folders_in(above) if folder not in seen)
+        if len(found) >= _MOST_DEEP:
+            break
+    for folder in found[:_MOST_DEEP]:
+        for place in (folder, folder / PARAMETERS_FOLDER):
+            names = _some_names(place)
+            yield from (
+                place / name
+                for name in names
+                if name.lower().endswith(".json") and _LIKE_PARAMETERS.match(name)
+            )
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with suppress(InvalidInput):
+        return _entries(folder)[1]
+    return []
+
+
+def _some_names(folder: Path) -> list[str]:
+    """Names in `folder`, sorted; none if it cannot be read."""
+    with suppress(OSError, ValueError), os.scandir(folder) as found:
+        return sorted(one.name for one in islice(found, _MOST_NAMES))
+    return []
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -20,12 +20,14 @@ from typing import Any
 from dispatch_core.builder.conditions import Condition, conditions_of, match_filters
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
 from dispatch_core.insight.asking import Advice, Asking, Kind, Suggestion
-from dispatch_core.insight.date_slips import date_advice
+from dispatch_core.insight.date_list_slips import date_list_advice
+from dispatch_core.insight.date_slips import date_advice, is_date_condition
 from dispatch_core.insight.field_slips import field_advice, negated_field_advice
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.operator_slips import operator_advice
 from dispatch_core.insight.other_spelling import Translation, spelling_advice, translate
-from dispatch_core.insight.pattern_slips import pattern_advice
+from dispatch_core.insight.pattern_slips import negated_pattern_advice, pattern_advice
+from dispatch_core.insight.time_slips import time_advice
 from dispatch_core.insight.together import ask_together
 from dispatch_core.insight.type_slips import type_advice
 from dispatch_core.insight.value_slips import list_advice, value_advice
@@ -41,12 +43,21 @@ _CHECKS = (
     operator_advice,
     field_advice,
     date_advice,
+    time_advice,
+    date_list_advice,
     type_advice,
     pattern_advice,
     value_advice,
     list_advice,
 )
 """In this order, the first advice on a condition counts."""
+
+_NEGATED_CHECKS = (
+    negated_field_advice,
+    date_advice,
+    date_list_advice,
+    negated_pattern_advice,
+)
 
 _ABSENCE = frozenset(("$exists", "$ne", "$nin", "$not", "$size", "$type"))
 
@@ -79,8 +90,10 @@ def advise(
 
 
 def _advise(asking: Asking) -> Advice | None:
-    checks = _CHECKS if _is_positive(asking.condition) else (negated_field_advice,)
+    checks = _CHECKS if _is_positive(asking.condition) else _NEGATED_CHECKS
     try:
+        if is_date_condition(asking):
+            return None
         answers = (check(asking) for check in checks)
         found = next((one for one in answers if one is not None), None)
     except (InvalidInput, AnswerTooLarge):

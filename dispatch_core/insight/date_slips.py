@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from dispatch_core.builder.conditions import item_at
+from dispatch_core.builder.conditions import item_at, replaced_at
+from dispatch_core.builder.days import parse_day
+from dispatch_core.errors import InvalidInput
 from dispatch_core.insight.asking import Advice, Asking, Suggestion, shown
 from dispatch_core.language.match import is_operator_document
 from dispatch_core.language.paths import value_at
+from dispatch_core.text.date_layouts import LAYOUTS, next_day, today
 from dispatch_core.text.dates import DateReader, Moment, read
-from dispatch_core.types import JsonValue
+from dispatch_core.types import Filter, JsonPath, JsonValue
 
 _BOUNDS: Final = frozenset(("$gt", "$gte", "$lt", "$lte"))
 _SAMPLED: Final = 200
@@ -39,7 +42,7 @@ _WORDS: Final = {"now": 0, "today": 0, "yesterday": 1, "tomorrow": -1}
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """How a field writes its dates: an example, ``T`` or a blank, and how to read others."""
 
     example: str
@@ -47,16 +50,28 @@ class _Layout:
     reader: DateReader
 
 
+def is_date_condition(asking: Asking) -> bool:
+    """Whether it is a date condition as the form writes it, for a layout that the field has.
+
+    It may be one branch of several: numbers are then right beside texts.
+    """
+    operand = asking.condition.operand
+    if not isinstance(operand, dict) or not operand.keys() <= {"$gte", "$lt", "$regex"}:
+        return False
+    layouts = [one for one in LAYOUTS if one.span_of(operand) is not None]
+    return any(asking.has_match({asking.path: one.operators((None, None))}) for one in layouts)
+
+
 def date_advice(asking: Asking) -> Advice | None:
     """Advice on bounds that are not written as most dates of the field are."""
     operand, known = asking.condition.operand, asking.known
     if not is_operator_document(operand) or known is None or "string" not in known.types:
         return None
-    bounds = {name: one for name, one in operand.items() if name in _BOUNDS and _may_be_odd(one)}
-    layout = _layout_of(asking) if bounds else None
+    bounds = {place: one for place, one in _bounds(operand, ()) if _may_be_odd(one)}
+    layout = layout_of(asking) if bounds else None
     if layout is None:
         return None
-    odd = {name: one for name, one in bounds.items() if not _fits(one, layout)}
+    odd = {place: one for place, one in bounds.items() if not fits(one, layout)}
     if not odd:
         return None
     suggestions = tuple(_suggestions(asking, operand, odd, layout))
@@ -65,6 +80,15 @@ def date_advice(asking: Asking) -> Advice | None:
         if not suggestions:
             return None
     return Advice("date", asking.path, _message(asking, odd, layout), suggestions)
+
+
+def _bounds(operand: JsonValue, at: JsonPath) -> Iterator[tuple[JsonPath, JsonValue]]:
+    """The bounds of a condition with their places in it, also those under ``$not``."""
+    for name, argument in operand.items() if isinstance(operand, dict) else ():
+        if name in _BOUNDS:
+            yield (*at, name), argument
+        elif name == "$not":
+            yield from _bounds(argument, (*at, name))
 
 
 def _may_be_odd(bound: JsonValue) -> bool:
@@ -87,12 +111,13 @@ def _changes(asking: Asking, suggestion: Suggestion) -> bool:
     return asking.source.count(changed) != asking.source.count(asking.filter_query)
 
 
-def _fits(bound: JsonValue, layout: _Layout) -> bool:
+def fits(bound: JsonValue, layout: Layout) -> bool:
+    """Whether `bound` is written as the dates of the field are, or as the beginning of one."""
     found = _PADDED.fullmatch(bound) if isinstance(bound, str) else None
     return found is not None and found[1] in (None, layout.separator) and _is_iso(bound)
 
 
-def _layout_of(asking: Asking) -> _Layout | None:
+def layout_of(asking: Asking) -> Layout | None:
     """The layout of most of the field's dates, or None if it has no ISO dates."""
     texts = list(texts_of(asking, asking.path, _SAMPLED))
     iso = [text for text in texts if _PADDED.fullmatch(text) and len(text) >= 10]
@@ -100,7 +125,7 @@ def _layout_of(asking: Asking) -> _Layout | None:
         return None
     separators = Counter(text[10:11] or "T" for text in iso)
     separator = separators.most_common(1)[0][0]
-    return _Layout(iso[0], separator, read(texts))
+    return Layout(iso[0], separator, read(texts))
 
 
 def texts_of(asking: Asking, path: str, most: int) -> Iterator[str]:
@@ -121,7 +146,7 @@ def flat_texts(value: Any) -> Iterator[str]:
             yield from flat_texts(item)
 
 
-def _message(asking: Asking, odd: dict[str, JsonValue], layout: _Layout) -> str:
+def _message(asking: Asking, odd: dict[JsonPath, JsonValue], layout: Layout) -> str:
     bounds = " and ".join(shown(one) for one in odd.values())
     count = asking.count(asking.condition.operand)
     matched = {0: "no record matches", 1: "1 record matches"}.get(count, f"{count:,} records match")
@@ -133,23 +158,47 @@ def _message(asking: Asking, odd: dict[str, JsonValue], layout: _Layout) -> str:
 
 
 def _suggestions(
-    asking: Asking, operand: dict[str, JsonValue], odd: dict[str, JsonValue], layout: _Layout
+    asking: Asking, operand: dict[str, JsonValue], odd: dict[JsonPath, JsonValue], layout: Layout
 ) -> Iterator[Suggestion]:
     """The bounds in the field's layout; two suggestions if day and month can be swapped."""
     readings = {
-        name: readings_of(one, layout.reader, layout.separator) for name, one in odd.items()
+        place: readings_of(one, layout.reader, layout.separator) for place, one in odd.items()
     }
     if not all(readings.values()):
         return
     most = max(len(one) for one in readings.values())
-    changed = [
-        {name: one[min(number, len(one) - 1)] for name, one in readings.items()}
-        for number in range(most)
+    plain: list[tuple[str, JsonValue]] = []
+    for number in range(most):
+        changed, dates = operand, []
+        for place, found in readings.items():
+            dates.append(found[min(number, len(found) - 1)])
+            changed = replaced_at(changed, place, dates[-1])
+        plain.append((" and ".join(dates), changed))
+    whole = [
+        (f"{label}, the whole day", ended)
+        for label, one in plain
+        if (ended := _to_the_end(one)) != one and asking.count(ended) != asking.count(one)
     ]
-    labels = (" and ".join(one.values()) for one in changed)
-    yield from asking.matching(
-        (label, {**operand, **one}) for label, one in zip(labels, changed, strict=True)
-    )
+    yield from asking.matching([*plain, *whole])
+
+
+def _to_the_end(operand: JsonValue) -> JsonValue:
+    """`operand` with the end of the day where a bound is a day: as text, 10:30 is after it."""
+    if not isinstance(operand, dict):
+        return operand
+    changed: Filter = {}
+    for name, bound in operand.items():
+        day = _day_of(bound) if name in ("$lte", "$gt") else None
+        after = {"$lt" if name == "$lte" else "$gte": str(next_day(day))} if day else {}
+        changed |= {name: bound} if not after or after.keys() & operand.keys() else after
+    return changed
+
+
+def _day_of(bound: JsonValue) -> date | None:
+    try:
+        return parse_day(bound) if isinstance(bound, str) else None
+    except InvalidInput:
+        return None
 
 
 def readings_of(bound: JsonValue, reader: DateReader, separator: str = "T") -> list[str]:
@@ -218,11 +267,7 @@ def _relative(text: str) -> str:
     if found:
         number = int(found[1]) if (found[1] or "").isdecimal() else 1
         days = min(number * _DAYS[found[2]], 100_000)
-    return "" if days is None else str(_today() - timedelta(days=days))
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
+    return "" if days is None else str(today() - timedelta(days=days))
 
 
 def _text_of(moment: Moment, separator: str) -> str:

@@ -7,15 +7,23 @@ the query and the other facets, so a count is the result of selecting that value
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from dispatch_core.builder.conditions import joined
 from dispatch_core.builder.quality import QUALITY_CLAUSES, QUALITY_PATHS, either
 from dispatch_core.errors import DispatchError
+from dispatch_core.insight.date_fields import NotCompared, records_named
 from dispatch_core.insight.fields import FieldCatalogue
+from dispatch_core.insight.month_layouts import ISO_MONTH
+from dispatch_core.insight.months import (
+    Layouts,
+    month_clause,
+    months_of_clause,
+    odd_months,
+    without_month,
+)
 from dispatch_core.insight.together import ask_together
 from dispatch_core.insight.values import FieldValues, ValueCount, count_values
 from dispatch_core.sources.protocols import MetadataSource
@@ -24,21 +32,20 @@ from dispatch_core.types import Filter, JsonValue, Progress, no_progress
 MONTH = 7
 """The number of leading characters of a date that give its month, in ISO 8601."""
 
-_STARTS_WITH_MONTH: Filter = {"$regex": "^[0-9]{4}-(?:0[1-9]|1[0-2])(?![0-9])"}
-
 
 @dataclass(frozen=True)
 class Facet:
     """One facet: a name, and the v1 and v2 spelling of its field.
 
-    With ``start``, values are counted by that many leading characters, if these are a
-    year and a month. With ``clauses``, the values are names of predefined filters, one for
-    each spelling.
+    With ``start``, the values are months: the leading characters of a date, and those of
+    the other ``layouts`` that the field has. With ``clauses``, the values are names of
+    predefined filters, one for each spelling.
     """
 
     name: str
     paths: tuple[str, ...]
     start: int = 0
+    layouts: Layouts = ()
     clauses: tuple[tuple[str, tuple[Filter, ...]], ...] = ()
 
     @property
@@ -72,8 +79,8 @@ FACETS = (
 class FacetCounts:
     """A facet with the selected and the possible values, or the ``error`` of its count.
 
-    ``unread`` counts the records whose dates do not start with a year and a month: the
-    clause of a month cannot find them, so no month counts them.
+    ``unread`` counts the records with a value that belongs to no month, because it is not a
+    date, or its day is not certain; `unread_records` names them.
     """
 
     facet: Facet
@@ -149,22 +156,20 @@ def _values_of(clause: Filter, facet: Facet) -> tuple[JsonValue, ...]:
             return (name,)
     if facet.clauses or len(clause) != 1:
         return ()
+    if facet.start:
+        return months_of_clause(clause, facet.paths)
     ((key, item),) = clause.items()
     if key in facet.paths:
-        return _values_in(item, facet)
+        return _values_in(item)
     if key != "$or" or not isinstance(item, list):
         return ()
     branches = [next(iter(one.items())) for one in item if isinstance(one, dict) and len(one) == 1]
     operands = [operand for path, operand in branches if path in facet.paths]
     is_ours = len(operands) == len(item) > 0 and all(one == operands[0] for one in operands)
-    return _values_in(operands[0], facet) if is_ours else ()
+    return _values_in(operands[0]) if is_ours else ()
 
 
-def _values_in(operand: JsonValue, facet: Facet) -> tuple[JsonValue, ...]:
-    if facet.start:
-        pattern = operand.get("$regex") if isinstance(operand, dict) and len(operand) == 1 else None
-        found = re.fullmatch(r"\^(?:\(\?:)?([-\d|]+)\)?", pattern) if pattern else None
-        return tuple(found[1].split("|")) if found else ()
+def _values_in(operand: JsonValue) -> tuple[JsonValue, ...]:
     if isinstance(operand, dict):
         values = operand.get("$in") if len(operand) == 1 else None
         return tuple(values) if isinstance(values, list) and _are_plain(values) else ()
@@ -180,11 +185,11 @@ def _clause(facet: Facet, values: tuple[JsonValue, ...], catalogue: FieldCatalog
         return {}
     if facet.clauses:
         return _ready_clause(facet, str(values[0]), catalogue)
-    operand: JsonValue = values[0] if len(values) == 1 else {"$in": list(values)}
+    live = live_paths(facet.paths, catalogue)
     if facet.start:
-        starts = [str(value) for value in values]
-        operand = {"$regex": f"^{starts[0]}" if len(starts) == 1 else f"^(?:{'|'.join(starts)})"}
-    tests = [{path: operand} for path in live_paths(facet.paths, catalogue)]
+        return month_clause(live, [str(value) for value in values], facet.layouts)
+    operand: JsonValue = values[0] if len(values) == 1 else {"$in": list(values)}
+    tests = [{path: operand} for path in live]
     return tests[0] if len(tests) == 1 else {"$or": tests}
 
 
@@ -216,9 +221,10 @@ def count_facets(
 ) -> tuple[FacetCounts, ...]:
     """The counts of every facet, restricted by the selections of the others.
 
-    One request for a facet (two for months, one more if there are more values than
-    `limit`, four for predefined filters). If the source cannot count a facet, only that
-    one has an error.
+    One request for a facet, one more if there are more values than `limit`, and four for
+    predefined filters. Months take three, and one more for each month that has dates in
+    another layout than ISO 8601. If the source cannot count a facet, only that one has an
+    error.
     """
     calls = [partial(_count, source, catalogue, query, facet, limit) for facet in facets]
     return tuple(ask_together(calls, "facets", progress))
@@ -238,30 +244,50 @@ def _count(
             catalogue,
             rest,
             start=facet.start,
-            test=_STARTS_WITH_MONTH if facet.start else None,
+            test=ISO_MONTH if facet.start else None,
             limit=limit,
         )
-        unread = _count_unread(source, catalogue, rest, facet) if facet.start else 0
+        if facet.start:
+            return _month_counts(source, catalogue, rest, FacetCounts(facet, chosen), found)
     except DispatchError as error:
         return FacetCounts(facet, chosen, error=str(error))
-    return FacetCounts(facet, chosen, _ordered(found, facet), found.more, unread)
+    return FacetCounts(facet, chosen, found.values, found.more)
 
 
-def _count_unread(
-    source: MetadataSource, catalogue: FieldCatalogue, rest: Filter, facet: Facet
-) -> int:
-    """The number of records that have a text as their date, but none that starts with a month."""
+def _month_counts(
+    source: MetadataSource,
+    catalogue: FieldCatalogue,
+    rest: Filter,
+    counts: FacetCounts,
+    found: FieldValues,
+) -> FacetCounts:
+    """The months from newest to oldest; one with other layouts is counted by its clause."""
+    paths = live_paths(counts.facet.paths, catalogue)
+    odd = odd_months(source, paths)
+    facet = replace(counts.facet, layouts=odd.layouts)
+    calls = [
+        partial(source.count, joined(rest, _clause(facet, (month,), catalogue)))
+        for month in odd.months
+    ]
+    by_month = {str(one.value): one.count for one in found.values}
+    by_month |= zip(odd.months, ask_together(calls), strict=True)
+    values = tuple(
+        ValueCount(month, by_month[month])
+        for month in sorted(by_month, reverse=True)
+        if by_month[month]
+    )
+    unread = source.count(joined(rest, without_month(paths, facet.layouts)))
+    return replace(counts, facet=facet, values=values, more=found.more, unread=unread)
+
+
+def unread_records(
+    source: MetadataSource, catalogue: FieldCatalogue, query: Filter, counts: FacetCounts
+) -> NotCompared:
+    """The records that `counts.unread` counts, the first ones by name."""
+    facet = counts.facet
     paths = live_paths(facet.paths, catalogue)
-    texts: list[JsonValue] = [{path: {"$type": "string", "$ne": ""}} for path in paths]
-    months: list[JsonValue] = [{path: _STARTS_WITH_MONTH} for path in paths]
-    return source.count(joined(rest, {"$and": [{"$or": texts}, {"$nor": months}]}))
-
-
-def _ordered(found: FieldValues, facet: Facet) -> tuple[ValueCount, ...]:
-    """Months from newest to oldest, other values by count."""
-    if not facet.start:
-        return found.values
-    return tuple(sorted(found.values, key=lambda one: str(one.value), reverse=True))
+    wanted = joined(without_choice(query, facet), without_month(paths, facet.layouts))
+    return records_named(source, wanted, paths)
 
 
 def _clause_counts(

@@ -28,12 +28,15 @@ MOST_CLAUSES = 8
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """A clause that has another spelling: where it is, both filters, the other version."""
+    """A clause that has other spellings: where it is, the filters, the version of the others.
+
+    The version is 0 for a path that mixes both schemas, which has a spelling in each.
+    """
 
     place: JsonPath
     mine: Filter
-    other: Filter
-    version: Version
+    others: tuple[Filter, ...]
+    version: Literal[0, 1, 2]
 
 
 def spelling_advice(
@@ -55,7 +58,7 @@ def spelling_advice(
     if further > 0:
         either = replaced_at(query, place, _doubled(filter_query, needed))
         versions = {one.version for one in needed}
-        named = f"v{versions.pop()}" if len(versions) == 1 else "other"
+        named = f"v{versions.pop()}" if versions in ({1}, {2}) else "other"
         records = "record matches" if further == 1 else "records match"
         message = f"{further:,} more {records} in the {named} spelling of the fields"
         yield Advice("spelling", "", message, (Suggestion("either spelling", either),))
@@ -77,12 +80,14 @@ def _clauses(
 
 
 def _respelt(mine: Filter, place: JsonPath) -> Iterator[_Clause]:
-    versions: tuple[Version, ...] = (2, 1)
-    for version in versions:
-        other = respell_filter(mine, version)
-        if other != mine:
-            yield _Clause(place, mine, other, version)
-            return
+    newer, older = respell_filter(mine, 2), respell_filter(mine, 1)
+    if newer != mine:
+        yield _Clause(place, mine, (newer,), 2)
+    elif older != mine:
+        newest = respell_filter(older, 2)  # of a mixed path, such as acquisition.session_type
+        is_mixed = newest != mine
+        others = (older, newest) if is_mixed else (older,)
+        yield _Clause(place, mine, others, 0 if is_mixed else 1)
 
 
 def _needed(
@@ -110,11 +115,13 @@ def _doubled(filter_query: Filter, clauses: Iterable[_Clause]) -> Filter:
 
 
 def _branches(clause: _Clause) -> list[Filter]:
-    """Both spellings; those of an ``$or`` are members of one ``$or``."""
-    mine, other = clause.mine.get("$or"), clause.other.get("$or")
-    if isinstance(mine, list) and isinstance(other, list):
-        return [*mine, *(one for one in other if one not in mine)]
-    return [clause.mine, clause.other]
+    """Every spelling; those of an ``$or`` are members of one ``$or``."""
+    found: list[Filter] = []
+    for one in (clause.mine, *clause.others):
+        members = one.get("$or")
+        inner = members if isinstance(members, list) else [one]
+        found += (member for member in inner if member not in found)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

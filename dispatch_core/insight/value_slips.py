@@ -63,10 +63,10 @@ def _advice_on(asking: Asking, values: list[str]) -> Advice | None:
         suggestions = tuple(asking.matching(_instead(asking, text)))
         if suggestions:
             message = f"No record has {shown(text)} as {path}"
-            return Advice("value", path, message + _listed(asking), suggestions)
-    listed = _listed(asking)
-    message = f"No record has {shown(values[0])} as {path}{listed}"
-    return Advice("value", path, message) if listed else None
+            return Advice("value", path, message + listed(asking), suggestions)
+    known = listed(asking)
+    message = f"No record has {shown(values[0])} as {path}{known}"
+    return Advice("value", path, message) if known else None
 
 
 def _instead(asking: Asking, text: str) -> Iterator[tuple[str, JsonValue]]:
@@ -100,7 +100,7 @@ def cleaned(text: str) -> str:
 
 def _same_but_case(asking: Asking, text: str) -> list[str]:
     pattern = {"$regex": f"^{re.escape(text)}$", "$options": "i"}
-    return [one for one in _texts_with(asking, pattern, 20) if one.lower() == text.lower()][:3]
+    return [one for one in texts_with(asking, pattern, 20) if one.lower() == text.lower()][:3]
 
 
 def _patterns(asking: Asking, text: str) -> Iterator[JsonValue]:
@@ -143,7 +143,7 @@ def _as_part(asking: Asking, text: str) -> Iterator[JsonValue]:
         return
     escaped = escape(text)
     pattern = {"$regex": escaped, "$options": "i"}
-    held = [one for one in _texts_with(asking, pattern, 50) if text.lower() in one.lower()]
+    held = [one for one in texts_with(asking, pattern, 50) if text.lower() in one.lower()]
     if not held:
         return
     options = "" if any(text in one for one in held) else "i"
@@ -156,7 +156,7 @@ def escape(text: str) -> str:
     return re.sub(r"([.*+?^${}()|\[\]\\])", r"\\\1", text)
 
 
-def _texts_with(asking: Asking, pattern: Filter, most: int, path: str = "") -> list[str]:
+def texts_with(asking: Asking, pattern: Filter, most: int, path: str = "") -> list[str]:
     """Different texts of the field in records that match `pattern`, each once."""
     path = path or asking.path
     stages: Pipeline = [{"$match": {path: pattern}}, {"$limit": most}, {"$project": {path: 1}}]
@@ -208,10 +208,10 @@ def _by_piece(asking: Asking, text: str) -> Iterator[str]:
     third = -(-len(text) // 3)
     for start in range(0, len(text), third):
         piece = {"$regex": escape(text[start : start + third]), "$options": "i"}
-        yield from _texts_with(asking, piece, 100)
+        yield from texts_with(asking, piece, 100)
 
 
-def _listed(asking: Asking) -> str:
+def listed(asking: Asking) -> str:
     """The values of a field of few values, each with its count; else ""."""
     if not _is_few(asking):
         return ""

@@ -60,7 +60,7 @@ def compile_stages(pipeline: Pipeline) -> list[Stage]:
     problem = json_problem(pipeline, MAX_DEPTH)
     if problem:
         _refuse("pipeline", f"the pipeline cannot be used: {problem}")
-    return [_stage(number, spec) for number, spec in enumerate(pipeline, start=1)]
+    return [compile_stage(number, spec) for number, spec in enumerate(pipeline, start=1)]
 
 
 def supported_stages() -> list[str]:
@@ -72,7 +72,8 @@ def _refuse(where: str, what: str, action: str = "") -> NoReturn:
     raise InvalidInput(Issue(what, where, action))
 
 
-def _stage(number: int, spec: JsonValue) -> Stage:
+def compile_stage(number: int, spec: JsonValue) -> Stage:
+    """One stage as a function; `number` is its place in the pipeline, from 1."""
     if not isinstance(spec, dict) or len(spec) != 1:
         _refuse(f"stage {number}", "a stage is a document of one operator", "Split it up")
     ((name, argument),) = spec.items()

@@ -17,6 +17,11 @@ _SYSTEM = re.compile(
     r"|(?P<other>\.nfs[0-9a-f]{8}|@eaDir/|\$RECYCLE\.BIN/|System Volume Information/"
     r"|\.Trash[-/]|#recycle/))"
 )
+_LEFT_BEHIND = re.compile(
+    r"(?:^|/)(?:\.DS_Store|_SUCCESS|Thumbs\.db|desktop\.ini|\.(?:git)?keep|\.gitignore|\.localized"
+    r"|\.directory|Icon\r|_temporary/.*)$",
+    re.IGNORECASE,
+)
 _WHY = {
     "mac": "a file of macOS beside the data",
     "notebook": "a checkpoint of Jupyter",
@@ -25,6 +30,7 @@ _WHY = {
     "other": "a file of the operating system or of a file server",
 }
 EMPTIED = "a directory marker without content"
+ONLY_SYSTEM = "a directory with nothing but files of the system"
 MARKER_FILE = "an empty file where a directory is expected"
 
 
@@ -42,6 +48,11 @@ class NotData(NamedTuple):
 def is_marker(key: str) -> bool:
     """Whether a key only marks a directory: ``a/`` or ``a_$folder$``."""
     return key.endswith(_FOLDER_MARKS)
+
+
+def is_left_behind(path: str) -> bool:
+    """Whether a path below a store is a file that a system or a tool leaves in any directory."""
+    return bool(_LEFT_BEHIND.search(path) or _SYSTEM.search(path))
 
 
 def why_not_data(path: str, size: int | None = None) -> str:

@@ -5,9 +5,9 @@ of a matching store is not listed: the delimiter of the listing is the extension
 slash, so a store of a million chunks is one entry of one response. If a server does not
 support this delimiter, the listing is flat and skips past each store.
 
-A store that is only a directory marker is not a match. A listing by the delimiter cannot
-tell, so the stores of a place are checked, with one request each, if the place has other
-markers or nothing except stores.
+A store that is only a directory marker, or has only files of the system, is not a match. A
+listing by the delimiter cannot tell, so the stores of a place are opened, with one request
+each, if the place has other markers or nothing except stores; of the others, some (`stores`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 from dispatch_core.errors import AccessDenied, DelimiterRefused, Issue, ServiceError
 from dispatch_core.listing.not_data import (
     EMPTIED,
+    ONLY_SYSTEM,
     STORES_ONLY,
     NotData,
     counted_kinds,
+    is_left_behind,
     is_marker,
     why_not_data,
 )
@@ -81,6 +85,10 @@ class Matches:
         list, by reason.
     is_store
         Whether the place itself is a Zarr store, although its name does not say so.
+    other_case
+        A file whose name ends with the extension in another case; "" without one.
+    are_stores_opened
+        Whether the directory stores are known to have content.
     delimiter_refused
         The server supports no delimiter such as ``.zarr/``, and the listing was flat.
     """
@@ -91,6 +99,8 @@ class Matches:
     delimiter_refused: bool = False
     not_data: tuple[NotData, ...] = ()
     is_store: bool = False
+    other_case: str = ""
+    are_stores_opened: bool = True
 
 
 def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Matches:
@@ -105,17 +115,19 @@ def list_matches(lister: ObjectLister, place: S3Prefix, search: Search) -> Match
     itself = _itself(lister, place, search)
     if isinstance(itself, Matches):
         return itself
-    if itself.kind == "file" or (search.delimiter and _is_store(lister, place, search)):
+    # Not by the delimiter: a server that refuses it has the same matches.
+    is_outermost = search.nested_stores == "outermost"
+    if itself.kind == "file" or (is_outermost and _is_store(lister, place, search)):
         return Matches((itself,))
     below = _list_below(lister, place, search)
-    if search.delimiter and below.files:
+    if is_outermost and below.files:
         return below
     return replace(below, files=(itself, *below.files), held=())
 
 
 def _itself(lister: ObjectLister, place: S3Prefix, search: Search) -> FileEntry | Matches:
     """The place as a match: a store, or the file whose key is the location; else no matches."""
-    if has_content(lister, place):
+    if not why_empty(lister, place):
         return FileEntry(f"s3://{place.bucket}/{place.prefix[:-1]}", "directory")
     key = place.prefix[:-1]
     try:
@@ -147,9 +159,34 @@ def _is_store(lister: ObjectLister, place: S3Prefix, search: Search) -> bool:
     return any(_is_zarr_mark(key, len(place.prefix)) for key in page.keys)
 
 
-def has_content(lister: ObjectLister, place: S3Prefix) -> bool:
-    """Whether anything except directory markers is stored below a place."""
-    return any(not is_marker(key) for page in _Walk(lister, place) for key in page.keys)
+def why_empty(lister: ObjectLister, place: S3Prefix) -> str:
+    """Why a place is not a store: only directory markers or files of the system; else "".
+
+    The content of a store begins at its top, so the first request lists only that.
+    """
+    start, why = len(place.prefix), EMPTIED
+    for page in chain(_top_of(lister, place), _Walk(lister, place)):
+        for key in page.keys:
+            inside = why_not_content(key, start)
+            if not inside:
+                return ""
+            why = ONLY_SYSTEM if inside == ONLY_SYSTEM else why
+        if page.token is None and not page.prefixes:
+            break
+    return why
+
+
+def _top_of(lister: ObjectLister, place: S3Prefix) -> Iterator[ListPage]:
+    """The first page of the keys directly in a place, if the server takes a slash."""
+    with suppress(DelimiterRefused):
+        yield lister.list_page(*place, delimiter="/")
+
+
+def why_not_content(key: str, start: int) -> str:
+    """Why a key of a store is not content; "" if it is. ``start`` is where its path begins."""
+    if is_marker(key):
+        return EMPTIED
+    return ONLY_SYSTEM if is_left_behind(key[start:]) else ""
 
 
 _ZARR_MARKS = frozenset((".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json"))
@@ -184,10 +221,12 @@ def checked_matches(lister: ObjectLister, found: MatchCollector) -> Matches:
     """
     if getattr(lister, "rolls_up_content_only", False):
         return found.matches()
-    for store in found.doubtful_stores():
-        if not has_content(lister, S3Prefix(found.place.bucket, f"{store}/")):
-            found.reject_store(store)
-    return found.matches()
+    doubtful = found.doubtful_stores()
+    for store in doubtful:
+        why = why_empty(lister, S3Prefix(found.place.bucket, f"{store}/"))
+        if why:
+            found.reject_store(store, why)
+    return replace(found.matches(), are_stores_opened=bool(doubtful))
 
 
 def check_delimiter(page: ListPage, mark: str, start: int) -> None:
@@ -240,6 +279,8 @@ class MatchCollector:
         self._is_store = False
         self._has_markers = False
         self._rejected: dict[str, str] = {}
+        self._other_case = ""
+        self._lower = search.extension.lower()
 
     def take(self, page: ListPage, keys: range, prefixes: list[str]) -> None:
         """Adds the part of a page under this place: the keys at these indices, and `prefixes`."""
@@ -263,10 +304,13 @@ class MatchCollector:
             self._is_empty = all(is_marker(page.keys[index]) for index in keys)
 
     def _take_files(self, page: ListPage, keys: range) -> None:
-        names, extension = page.keys, self._search.extension
-        matching = [index for index in keys if names[index].endswith(extension)]
-        for index in matching:
-            self._add_file(page, index)
+        names, extension, lower = page.keys, self._search.extension, self._lower
+        size = len(extension)
+        for index in [index for index in keys if names[index][-size:].lower() == lower]:
+            if names[index].endswith(extension):
+                self._add_file(page, index)
+            else:
+                self._other_case = self._other_case or names[index]
         if not self._entries:
             for index in keys:
                 self._hold(names[index])
@@ -278,8 +322,9 @@ class MatchCollector:
                 continue
             end = key.find(self._mark, self._start)
             self.store = key[: end + len(self._mark) - 1] if end >= 0 else ""
-            if self.store and is_marker(key):
-                self._rejected.setdefault(self.store, EMPTIED)
+            why = why_not_content(key, len(self.store) + 1) if self.store else ""
+            if why:
+                self._reject(self.store, why)
                 self.store = ""
             elif self.store:
                 self._add_store(self.store)
@@ -292,12 +337,18 @@ class MatchCollector:
             end = key.find(self._mark, self._start)
             while end >= 0:
                 store = key[: end + len(self._mark) - 1]
-                if is_marker(key):
-                    self._rejected.setdefault(store, EMPTIED)
+                why = why_not_content(key, len(store) + 1)
+                if why:
+                    self._reject(store, why)
                 else:
                     self._add_store(store)
                 end = key.find(self._mark, end + len(self._mark))
             self._add_other(page, index)
+
+    def _reject(self, store: str, why: str) -> None:
+        """Remembers that a key of a store is not content; files say more than markers."""
+        if why == ONLY_SYSTEM or store not in self._rejected:
+            self._rejected[store] = why
 
     def _add_store(self, path: str) -> None:
         why = why_not_data(path[self._start :])
@@ -324,15 +375,18 @@ class MatchCollector:
         stores = (entry for entry in self._entries.values() if entry.kind == "directory")
         return [store.location.removeprefix(self._base) for store in stores]
 
-    def reject_store(self, path: str) -> None:
+    def reject_store(self, path: str, why: str) -> None:
         """Excludes a store that has no content."""
         del self._entries[self._base + path]
-        self._rejected[path] = EMPTIED
+        self._rejected[path] = why
 
     def _add_other(self, page: ListPage, index: int) -> None:
         if page.keys[index].endswith(self._search.extension):
             self._add_file(page, index)
-        elif not self._entries:
+            return
+        if page.keys[index].lower().endswith(self._lower):
+            self._other_case = self._other_case or page.keys[index]
+        if not self._entries:
             self._hold(page.keys[index])
 
     def _hold(self, key: str) -> None:
@@ -350,7 +404,8 @@ class MatchCollector:
         ]
         not_data = counted_kinds(rejected)
         if files:
-            return Matches(files, not_data=not_data)
+            other_case = self._base + self._other_case if self._other_case else ""
+            return Matches(files, not_data=not_data, other_case=other_case)
         held, is_empty = self._held.most_common(), self._is_empty and not rejected
         return Matches((), held, is_empty, not_data=not_data, is_store=self._is_store)
 

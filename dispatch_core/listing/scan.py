@@ -130,7 +130,7 @@ def list_run(
     except `halted`, which only threads of this process receive. Repeating it is safe.
     """
     time.sleep(random.uniform(0, pause))
-    counting = _Counting(lister, halted)
+    counting = Counting(lister, halted)
     result = RunListed()
     try:
         if run.together:
@@ -138,7 +138,7 @@ def list_run(
         else:
             for prefix in run.prefixes:
                 result.listed[prefix] = _list_alone(counting, run, prefix)
-    except _Halted:
+    except Halted:
         pass
     result.requests, result.keys = counting.requests, counting.keys
     return result
@@ -195,7 +195,7 @@ class _Neighbours:
         Receives the results of the others.
     """
 
-    def __init__(self, lister: _Counting, run: Run, result: RunListed) -> None:
+    def __init__(self, lister: Counting, run: Run, result: RunListed) -> None:
         self.waiting = deque(run.prefixes)
         self.result = result
         self._lister = lister
@@ -296,11 +296,11 @@ def _distribute(page: ListPage, found: MatchCollector) -> None:
     found.take(page, keys, page.prefixes[low:high])
 
 
-class _Halted(Exception):
+class Halted(Exception):
     """The step was stopped while a listing was under way."""
 
 
-class _Counting:
+class Counting:
     """A lister that counts requests and keys, and stops once `halted` is set."""
 
     def __init__(self, lister: ObjectLister, halted: threading.Event | None) -> None:
@@ -324,7 +324,7 @@ class _Counting:
         token: str | None = None,
     ) -> ListPage:
         if self._halted is not None and self._halted.is_set():
-            raise _Halted
+            raise Halted
         self.requests += 1
         page = self._lister.list_page(
             bucket, prefix, delimiter=delimiter, start_after=start_after, token=token

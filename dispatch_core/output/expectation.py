@@ -94,7 +94,7 @@ def _drifted(plan: DispatchPlan, record: Mapping[str, Any]) -> Iterator[str]:
     drift = drift_since(recorded, plan)
     yield str(drift)
     for job, why in drift.gone[:1]:
-        yield f"gone is {job.title} ({job.label}): {why}"
+        yield f"gone is {job.title} ({job.file_name}): {why}"
     for new in drift.new[:1]:
         yield f"new is {', '.join(one.asset.name for one in new.assets)} ({new.name})"
 

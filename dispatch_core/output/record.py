@@ -62,7 +62,7 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "notes": list(map(showable, drift.notes)),
         "new": [job.name for job in drift.new],
         "gone": [
-            {"job": one.label, "assets": list(map(showable, one.assets)), "why": showable(why)}
+            {"job": one.file_name, "assets": list(map(showable, one.assets)), "why": showable(why)}
             for one, why in drift.gone
         ],
     }

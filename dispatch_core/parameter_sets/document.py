@@ -16,6 +16,7 @@ from typing import Any
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.job_files import is_job, sets_of_jobs
+from dispatch_core.parameter_sets.placeholders import placeholder_note
 from dispatch_core.parameter_sets.schema import ParameterSchema
 from dispatch_core.text.json_edit import Span, read_spans
 from dispatch_core.text.strict_json import decode_json, issue_at, load_json
@@ -121,18 +122,28 @@ def check_document(
 ) -> ParameterCheck:
     """A parsed document checked as a whole; its issues have paths but no lines."""
     issues = list(_document_issues(document, where))
+    nested = [] if issues or (schema and schema.names_keys) else list(_nested_keys(document))
+    issues += [_nested_issue(path, where) for path, is_alone in nested if is_alone]
     if issues:
         return ParameterCheck(error=InvalidInput(issues))
     merged = merge_sets(document)
     kept, repeats = _without_repeats(merged)
     found = {one.number: list(set_issues(one, schema, where)) for one in kept}
-    about = (schema.note,) if schema is not None and schema.note else ()
-    notes = (*about, *_merge_notes(document), *repeats)
+    about = (schema.note if schema is not None else "", placeholder_note([m.values for m in kept]))
+    doubts = _doubts(kept, schema)
+    wrapped = (f"{_nested_issue(path, '').what}: it is one of its values" for path, _ in nested)
+    notes = (*filter(None, about), *doubts, *wrapped, *_merge_notes(document), *repeats)
     sets = ParameterSets(tuple(kept), notes, document.get(FIXED, {}))
     faulty = {number: len(issues) for number, issues in found.items() if issues}
     every = dict.fromkeys(issue for issues in found.values() for issue in issues)
     error = InvalidInput(list(every)) if every else None
     return ParameterCheck(document, sets, merged, faulty, error)
+
+
+def _doubts(sets: Sequence[MergedSet], schema: ParameterSchema | None) -> list[str]:
+    """Each doubt of the schema once; sets may share a value."""
+    found = (doubt for one in sets for doubt in (schema.doubts(one.values) if schema else ()))
+    return list(dict.fromkeys(found))
 
 
 def parse_parameters(
@@ -271,6 +282,32 @@ def _is_for_sets(key: str, value: JsonValue) -> bool:
 _LOOSE = frozenset(
     "parameter param parameterset paramset set analysisparam distributedparam".split()
 )
+
+
+def _nested_keys(document: Mapping[str, Any]) -> Iterator[tuple[JsonPath, bool]]:
+    """The path of each top-level key inside a set, and whether the set has no other keys."""
+    listed = document.get(DISTRIBUTED)
+    places: list[tuple[JsonPath, Mapping[str, Any]]] = [
+        ((DISTRIBUTED, index), one) for index, one in enumerate(listed or ())
+    ]
+    names = (FIXED,) if DISTRIBUTED in document else (SINGLE, FIXED)
+    places += [((name,), document[name]) for name in names if name in document]
+    for place, one in places:
+        nested = [key for key, value in one.items() if _is_top_level(key, value)]
+        yield from (((*place, key), len(nested) == len(one)) for key in nested)
+
+
+def _is_top_level(key: str, value: JsonValue) -> bool:
+    """Whether `key` is or resembles a top-level key, with the sets that such a key has."""
+    items = value if isinstance(value, list) else [value]
+    is_named = _bare_name(key) in {_bare_name(one) for one in KEYS}
+    return is_named and all(isinstance(item, dict) for item in items)
+
+
+def _nested_issue(path: JsonPath, where: str) -> Issue:
+    outer = ", set ".join(str(n + 1) if isinstance(n, int) else n for n in path[:-1])
+    what = f"{outer} has the top-level key {path[-1]!r} inside"
+    return Issue(what, where, "Remove one of the two levels", path=path, is_unknown_key=True)
 
 
 def _object_issues(value: JsonValue, name: str, where: str, path: JsonPath) -> Iterator[Issue]:

@@ -18,6 +18,15 @@ from typing import Any
 import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.parameter_sets.formats import (
+    REQUIRED,
+    Formats,
+    advice_of,
+    doubtful_formats,
+    format_of,
+    has_doubtful,
+    name_of,
+)
 from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.parameter_sets.unions import (
     Branch,
@@ -58,19 +67,40 @@ class ParameterSchema:
     _validator: Any
     _unfolded: int
     note: str = ""
+    _doubts: Any = None
+
+    @property
+    def names_keys(self) -> bool:
+        """Whether the schema says which keys a set has; others are then unknown keys."""
+        parts = _resolved(self.document, self.document, {})
+        return any(part.get("properties") for part in parts)
 
     def check(self, one: Mapping[str, Any], where: str) -> Iterator[Issue]:
         """The issues of one merged set: unknown keys first, then values."""
         unknown = list(_unknown_keys(self.document, self.document, one, (), strict=True))
         for issue in unknown:
             yield replace(issue, where=_at(where, issue.path[:-1]))
-        if self._unfolded * len(json.dumps(one)) > _MAX_WORK:
+        if self._is_too_large(one):
             what = f"it is too large for a schema that unfolds to {self._unfolded:,} schemas"
             yield Issue(what, where, "Make the set or the schema smaller")
             return
         reported = {issue.path for issue in unknown}
         for error in self._validator.iter_errors(dict(one)):
             yield from _value_issues(self.document, error, where, reported)
+
+    def doubts(self, one: Mapping[str, Any]) -> Iterator[str]:
+        """Values that do not meet a format which not every reader checks, such as an e-mail."""
+        if self._doubts is None or self._is_too_large(one):
+            return
+        refused = {tuple(error.instance_path) for error in self._validator.iter_errors(dict(one))}
+        for error in self._doubts.iter_errors(dict(one)):
+            name, path = format_of(error), tuple(error.instance_path)
+            if name and path not in refused:
+                shown = json.dumps(error.instance, ensure_ascii=False)
+                yield f"{'.'.join(map(str, path))}: {shown} is not {name_of(name)}"
+
+    def _is_too_large(self, one: Mapping[str, Any]) -> bool:
+        return self._unfolded * len(json.dumps(one)) > _MAX_WORK
 
 
 def _at(where: str, path: JsonPath) -> str:
@@ -140,26 +170,29 @@ def _wrong_tag(value: JsonValue, branch: Branch, where: str, path: JsonPath) -> 
 
 
 def _what(error: Any) -> str:
-    """The message; for a wrong type and for a union of values, in words."""
+    """The message; for a wrong type or format and for a union of values, in words."""
     names = _taken_by(error)
     shown = json.dumps(error.instance, ensure_ascii=False)
     return f"{shown} is not {' or '.join(names)}" if names else str(error.message)
 
 
 def _taken_by(error: Any) -> dict[str, None]:
-    """What a value may be instead, if only its type or its choice is wrong; else nothing."""
+    """What a value may be instead, if only its type, format or choice is wrong; else nothing."""
     is_union = error.kind.name in _UNIONS
     context = getattr(error.kind, "context", ()) if is_union else ([error],)
     errors = [one for branch in context for one in branch]
     here = list(error.instance_path)
     if any(list(one.instance_path) != here for one in errors):
         return {}
-    if not all(one.kind.name == "type" or (is_union and _choices(one)) for one in errors):
+    known = ("type", "format")
+    if not all(one.kind.name in known or (is_union and _choices(one)) for one in errors):
         return {}
     return dict.fromkeys(name for one in errors for name in _choices(one) or _types(one))
 
 
 def _types(error: Any) -> list[str]:
+    if error.kind.name == "format":
+        return [name_of(error.kind.format)]
     kinds = re.findall(r'"(\w+)"', error.message.rpartition("type")[2])
     return [_KINDS.get(kind, kind) for kind in kinds]
 
@@ -204,7 +237,8 @@ def _advice(error: Any) -> str:
         near = difflib.get_close_matches(error.instance, choices, 1)
         if near:
             return f"Did you mean {near[0]}?"
-    return "Correct the value"
+    name = format_of(error)
+    return advice_of(name) if name else "Correct the value"
 
 
 def parse_schema(text: str | bytes, where: str = WHERE) -> ParameterSchema:
@@ -224,7 +258,8 @@ def compile_schema(document: JsonValue, where: str = WHERE) -> ParameterSchema:
     unfolded = _unfold(bare, where)
     validator, draft = _validator_of(bare, where)
     note = f"the schema is read as {draft}: no later draft accepts it" if draft else ""
-    return ParameterSchema(bare, validator, unfolded, note)
+    doubts = _validator_of(bare, where, doubtful_formats())[0] if has_doubtful(bare) else None
+    return ParameterSchema(bare, validator, unfolded, note, doubts)
 
 
 _OLDER = {
@@ -235,15 +270,15 @@ _OLDER = {
 """Drafts of a schema without ``$schema`` that Draft 2020-12 refuses, latest first."""
 
 
-def _validator_of(bare: dict[str, Any], where: str) -> tuple[Any, str]:
+def _validator_of(bare: dict[str, Any], where: str, formats: Formats = REQUIRED) -> tuple[Any, str]:
     """The validator, and the name of the draft if it is an older one that is not named."""
     try:
-        return _compiled(jsonschema_rs.validator_for, bare), ""
+        return _compiled(jsonschema_rs.validator_for, bare, formats), ""
     except _REFUSED as error:
         refused = error
     for draft, validator in _OLDER.items() if "$schema" not in bare else ():
         try:
-            return _compiled(validator, bare), draft
+            return _compiled(validator, bare, formats), draft
         except _REFUSED:
             continue
     message = str(refused).partition("\n")[0]
@@ -254,9 +289,11 @@ def _validator_of(bare: dict[str, Any], where: str) -> tuple[Any, str]:
 _REFUSED = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
 
 
-def _compiled(make: Callable[..., Any], bare: dict[str, Any]) -> Any:
+def _compiled(make: Callable[..., Any], bare: dict[str, Any], formats: Formats) -> Any:
     options = jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS)
-    return make(bare, retriever=_deny, pattern_options=options)
+    return make(
+        bare, retriever=_deny, pattern_options=options, formats=formats, validate_formats=True
+    )
 
 
 def _deny(uri: str) -> Any:

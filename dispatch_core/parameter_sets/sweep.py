@@ -28,7 +28,7 @@ SweepMode = Literal["product", "zip", "append"]
 MAX_SETS = 2_000
 WHERE = "sweep"
 
-_NUMBER = r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][-+]?\d{1,3})?"
+_NUMBER = r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][-+]?[0-9]{1,3})?"
 _RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})\s+(step|count)\s+({_NUMBER})")
 _DIGITS = 15
 """Decimal digits that a double represents exactly."""

@@ -22,8 +22,9 @@ _PART = re.compile(
     r"|(?<![\w'])'(?:[^'\\\n]|\\.)*'(?!\w)"
     r"|[\[{(]|[\]})]|[,\n]|[^\"'\[\]{}(),\n]+|'"
 )
-_NUMBER = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,3})?"
+_NUMBER = r"[-+]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][-+]?[0-9]{1,3})?"
 _COLONS = re.compile(rf"({_NUMBER})\s*:\s*({_NUMBER})(?:\s*:\s*({_NUMBER}))?")
+_TIME = re.compile("(?:1?[0-9]|2[0-3])(?::[0-5][0-9]){1,2}")
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 _LOOP = re.compile(r"[\[(]\s*(\w+)\s+for\s+\1\s+in\s+(.+?)\s*[\])]", re.DOTALL)
 _SPREAD = re.compile(r"\[\s*\*\s*(.+?)\s*,?\s*\]|\(\s*([A-Za-z_][\w.]*\s*\(.*\))\s*\)", re.DOTALL)
@@ -33,7 +34,7 @@ _UNREADABLE = re.compile(
     r"|[A-Za-z_][\w.]*\s*\(|[\[(].*\bfor\b.*\bin\b|[\[(]\s*\*?[A-Za-z_][\w.]*\s*\("  # programs
     r"|[\d.()\s]+(?:\*\*|[*/^])[-+*/^\d.()\s]+$|\([^()]*,[^()]*\)$"  # expressions, tuples
 )
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
 _MISREAD = re.compile(
     r"[-+\u2212]?(?:0[xob][\da-f_]+|(?=\.?\d)[\d_]*\.?[\d_]*(?:e[-+\u2212]?\d*)?|inf(?:inity)?|nan)"
     r"|true|false"  # in capitals, as R writes them
@@ -41,6 +42,7 @@ _MISREAD = re.compile(
     r"|[-+\d.]+\s*(?:[\]})]|#.*|//.*|%\s.*)|#\s.*"  # a bracket that nothing opens, comments
     r"|(?:[a-z]*range|[a-z]*space|choice)\s*[\[\d].*|\([\d\s.,()\[\]+-]*\)"
     r"|-{0,2}[a-z_][\w.]*\s*[=:]\s*[-+]?[\d.]+(?:e[-+]?\d+)?"  # a name before the values
+    r"|.*(?![0-9])\d.*"  # digits of other scripts
     r"|[\u201c-\u201f\u2018-\u201b\u00ab].*[\u201c-\u201f\u2018-\u201b\u00bb]",
     re.IGNORECASE | re.DOTALL,
 )
@@ -112,6 +114,7 @@ def _of_numbers(part: str, where: str) -> Listed | None:
     """``1:5``, ``{1, 2}`` and ``1 2 3``; an expression or a half-written range is an error."""
     found = _COLONS.fullmatch(part)
     if found and not re.search(r"\b0\d", part):  # 08:30 is a time
+        _refuse_time(part, where)
         return _by_colons(found, part, where)
     if _NUMBERS.fullmatch(part):
         return _choices(re.split(r"[\s;]+", part.strip("[]")), "numbers", part, where)
@@ -123,6 +126,19 @@ def _of_numbers(part: str, where: str) -> Listed | None:
         raise _unknown(part, where)
     _refuse_misread(part, where)
     return None
+
+
+def _refuse_time(part: str, where: str) -> None:
+    """Raises `InvalidInput` for ``8:30``, which may be a time of day; ``8:3`` is a range."""
+    if not _TIME.fullmatch(part):
+        return
+    first, *middle, last = part.split(":")
+    step = middle[0] if middle else "1"
+    what = f"{part!r} may be a time of day, or the range from {first} to {last} by {step}"
+    action = f'Write "{part}" for the time'
+    if int(step) and int(first) <= int(last):
+        action += f", or {first} to {last} step {step} for the range"
+    raise InvalidInput(Issue(what, where, action))
 
 
 def _refuse_misread(part: str, where: str) -> None:

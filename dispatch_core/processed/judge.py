@@ -121,8 +121,7 @@ def check_processed(
             raise
         return Processed(results.label, None, note=f"not checked: {error}")
     if frame is None:
-        note = f"every job is new: {results.label} has no result"
-        return Processed(results.label, None, note=note)
+        return Processed(results.label, None, note=_without_results(results))
     names = CodeNames(frame, fixed, is_merged=request.is_merged)
     findings = _by_name(jobs, names, frame, results, progress)
     rest = [job for job in jobs if job.name not in findings]
@@ -133,9 +132,14 @@ def check_processed(
         results.label,
         frame,
         findings,
+        note="" if findings or count_results(results) else _without_results(results),
         panel=_usual_panel(others, works, frame),
         attached=_usual_inputs(further, findings),
     )
+
+
+def _without_results(results: MetadataSource) -> str:
+    return f"every job is new: {results.label} has no result"
 
 
 def _learned_frame(request: DispatchRequest, results: MetadataSource) -> Frame | None:

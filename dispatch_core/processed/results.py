@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from dispatch_core.errors import AnswerTooLarge, InvalidInput, Issue, ServiceError
+from dispatch_core.errors import AnswerTooLarge, EmptyCollection, InvalidInput, Issue, ServiceError
 from dispatch_core.processed.frame import Frame, LearnedFrame
 from dispatch_core.processed.meaning import bare_url
 from dispatch_core.sources.protocols import MetadataSource
@@ -58,14 +58,14 @@ def learn_frames(results: MetadataSource) -> tuple[LearnedFrame, ...]:
         "latest": {"$max": f"${_PROCESSES}.end_date_time"},
     }
     pipeline: Pipeline = [{"$unwind": f"${_PROCESSES}"}, {"$group": group}]
-    rows = _asked(results, lambda: results.aggregate(pipeline))
+    rows: list[Record] = _asked(results, lambda: results.aggregate(pipeline), [])
     frames = (_learned(row) for row in rows)
     return tuple(sorted((one for one in frames if one), key=_order))
 
 
 def count_results(results: MetadataSource) -> int:
     """The number of records in the results, whatever they are about; one request."""
-    return _asked(results, lambda: results.count({}))
+    return _asked(results, lambda: results.count({}), 0)
 
 
 def _learned(row: Record) -> LearnedFrame | None:
@@ -136,19 +136,24 @@ def _read(results: MetadataSource, path: str, values: Sequence[str]) -> list[Rec
     wanted: Filter = {path: {"$in": list(values)}}
     try:
         return _asked(
-            results, lambda: results.aggregate([{"$match": wanted}, {"$project": _PROJECTION}])
+            results, lambda: results.aggregate([{"$match": wanted}, {"$project": _PROJECTION}]), []
         )
     except AnswerTooLarge:
         if len(values) == 1:
-            return _asked(results, lambda: list(walk_records(results, wanted, _PROJECTION)))
+            return _asked(results, lambda: list(walk_records(results, wanted, _PROJECTION)), [])
     half = len(values) // 2
     return [*_read(results, path, values[:half]), *_read(results, path, values[half:])]
 
 
-def _asked(results: MetadataSource, ask: Callable[[], _T]) -> _T:
-    """The answer of the results; a refused query means that the check failed."""
+def _asked(results: MetadataSource, ask: Callable[[], _T], nothing: _T) -> _T:
+    """The answer of the results; a refused query means that the check failed.
+
+    Before the first result, a service may say that the collection is absent: `nothing`.
+    """
     try:
         return ask()
+    except EmptyCollection:
+        return nothing
     except InvalidInput as error:
         issues = [replace(one, where=f"{results.label}: {one.where}") for one in error.issues]
         action = Issue("the check for processed jobs failed", results.label, _ACTION)

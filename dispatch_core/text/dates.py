@@ -113,7 +113,7 @@ def read(values: Iterable[Any]) -> DateReader:
     """
     decided: dict[str, frozenset[str]] = {}
     has_dates = False
-    for value in _flat(values):
+    for value in flat(values):
         readings = _readings(value)
         has_dates = has_dates or bool(readings.layouts and not readings.is_plain)
         if readings.layouts and readings.family:
@@ -128,10 +128,11 @@ def moment_of(value: Any) -> Moment | None:
     return DateReader().moment(value)
 
 
-def _flat(values: Iterable[Any]) -> Iterator[Any]:
+def flat(values: Iterable[Any]) -> Iterator[Any]:
+    """The values, with the items of lists at any depth in their place."""
     for value in values:
         if isinstance(value, list | tuple):
-            yield from _flat(value)
+            yield from flat(value)
         else:
             yield value
 
@@ -210,7 +211,7 @@ def _text_readings(text: str) -> _Readings:
 
 # Numbers
 
-_UNITS: Final = {
+UNITS: Final = {
     "seconds": (1, 10**8, 10**10),
     "milliseconds": (10**3, 10**11, 10**13),
     "microseconds": (10**6, 10**14, 10**16),
@@ -240,7 +241,7 @@ def _number_readings(value: Decimal | float) -> _Readings:
     if number is None or not 0 < number < 10**19:
         return _Readings()
     layouts: dict[str, Moment] = {}
-    for name, (a_second, least, most) in _UNITS.items():
+    for name, (a_second, least, most) in UNITS.items():
         moment = _since_1970(number, a_second) if least <= number < most else None
         if moment:
             layouts[name] = moment
@@ -272,7 +273,7 @@ def _since_1970(number: Decimal, a_second: int) -> Moment | None:
 
 # Texts
 
-_MONTHS: Final = (
+MONTHS: Final = (
     "january february march april may june july august september october november december".split()
 )
 _ZONES: Final = {"edt": -4, "est": -5, "cdt": -5, "cst": -6, "mdt": -6, "mst": -7, "pdt": -7} | {
@@ -355,7 +356,7 @@ def _short_with_name(found: re.Match[str]) -> _Readings:
 
 def _month_number(name: str) -> int:
     """1 to 12 for an English month name or its first three letters or more, else 0."""
-    fitting = [n for n, month in enumerate(_MONTHS, 1) if month.startswith(name.lower())]
+    fitting = [n for n, month in enumerate(MONTHS, 1) if month.startswith(name.lower())]
     return fitting[0] if len(fitting) == 1 else 0
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from dispatch_core.earlier.check import check_dispatch
 from dispatch_core.earlier.faults import Checked, Fault, FaultKind
 from dispatch_core.text.words import counted, one_line
+from dispatch_core.verbs.path_argument import path_argument
 
 SHOWN = 5
 CLEAN, FAULTS = 0, 2
@@ -16,13 +16,14 @@ CLEAN, FAULTS = 0, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    parser.add_argument("path", metavar="PATH", help="a folder or a zip of jobs, from any program")
+    what = "a folder or a zip of jobs, from any program"
+    parser.add_argument("path", metavar="PATH", type=path_argument, help=what)
     parser.add_argument("--json", action="store_true", help="print every fault as JSON")
 
 
 def run(given: argparse.Namespace) -> int:
     """Print the faults; 0 if there are none, else 2."""
-    checked = check_dispatch(Path(given.path))
+    checked = check_dispatch(given.path)
     if given.json:
         print(json.dumps(checked.to_json(), indent=2))
     else:

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
-from pathlib import Path
 
 from dispatch_core.earlier.compare import Changed, Compared, Side, compare_paths
 from dispatch_core.earlier.jobs import EarlierJob
@@ -15,17 +14,20 @@ from dispatch_core.output.earlier import check_earlier_table
 from dispatch_core.output.target import check_separate
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.text.words import counted, one_line
+from dispatch_core.verbs.path_argument import path_argument
 from dispatch_core.views.compared import COLUMNS, compared_text
 
 SHOWN = 5
+LONGEST = 300
 EQUAL, DIFFERENT = 0, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     what = "a worker folder, a zip, a record, or a folder of several"
-    parser.add_argument("old", metavar="OLD", help=f"the dispatch before: {what}")
-    parser.add_argument("new", metavar="NEW", help="the dispatch after, the same")
+    old, new = f"the dispatch before: {what}", "the dispatch after, the same"
+    parser.add_argument("old", metavar="OLD", type=path_argument, help=old)
+    parser.add_argument("new", metavar="NEW", type=path_argument, help=new)
     parser.add_argument("--json", action="store_true", help="print every job as JSON")
     parser.add_argument(
         "--csv", metavar="FILE", help="write every job as CSV, - is standard output"
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print the comparison; 0 if the dispatches are equal, else 1."""
-    old, new = Path(given.old), Path(given.new)
+    old, new = given.old, given.new
     if given.csv:
         check_separate({"--csv": given.csv}, [old, new])
         check_text_file(given.csv)
@@ -84,7 +86,9 @@ def _print_jobs(name: str, lines: Sequence[str], compared: Compared) -> None:
 
 
 def _changed_line(one: Changed) -> str:
-    return f"{_job_line(one.new)}: {one}"
+    text = str(one)
+    more = "..." if len(text) > LONGEST else ""
+    return f"{_job_line(one.new)}: {text[:LONGEST]}{more}"
 
 
 def _job_line(job: EarlierJob) -> str:

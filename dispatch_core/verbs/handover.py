@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from dispatch_core.engines import codeocean_handover
 from dispatch_core.engines.arguments import (
     add_command,
     add_folder,
@@ -21,12 +22,15 @@ from dispatch_core.engines.order import Handover
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.words import one_line
 
+CODE_OCEAN = "codeocean"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``handover``."""
-    parser.add_argument("engine", choices=ENGINES, metavar="ENGINE", help=", ".join(ENGINES))
+    engines = (*ENGINES, CODE_OCEAN)
+    parser.add_argument("engine", choices=engines, metavar="ENGINE", help=", ".join(engines))
     add_folder(parser)
-    add_command(parser)
+    add_command(parser, is_required=False)  # not every engine has one
     add_results(parser)
     add = parser.add_argument
     add("--python", default="python3", help="the Python of the engine's machines, from 3.8 on")
@@ -45,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--queue", default="dispatch", help="the job queue (default: dispatch)")
     add("--definition", default="dispatch", help="the job definition (default: dispatch)")
     add("--workers", type=_numbers, default=(), metavar="N,N", help="start only these workers")
+    codeocean_handover.add_arguments(parser)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -56,7 +61,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Write the files and print what to type; 0, or 2 for invalid input."""
+    """Write the files and print what to type; for Code Ocean, start the run. The exit code."""
+    _check_engine(given)
+    if given.engine == CODE_OCEAN:
+        return codeocean_handover.run(given)
     check_command(given.command, is_for_shell=given.shell)
     if given.workers and given.engine != "aws-batch":
         action = "Remove it: the engine's own file says how to run the failed workers"
@@ -73,13 +81,28 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
+def _check_engine(given: argparse.Namespace) -> None:
+    """Raises `InvalidInput` for an option of another kind of engine, or without a command."""
+    is_code_ocean = given.engine == CODE_OCEAN
+    if not (is_code_ocean or given.command):
+        action = "Write the command of a job, such as 'python analyze.py {job}'"
+        raise InvalidInput(Issue("it is missing", "--command", action))
+    foreign = ("command", "results", "workers") if is_code_ocean else ("pipeline", "capsule")
+    for name in foreign:
+        if getattr(given, name):
+            what = f"it is not an option of {given.engine}"
+            raise InvalidInput(Issue(what, f"--{name}", "Remove it, or choose another engine"))
+
+
 def _handover(given: argparse.Namespace, jobs: JobFolder) -> Handover:
-    beside = jobs.path.parent
+    command = given.command
+    if given.engine != "aws-batch":  # its containers have other files
+        command = command_from(command, jobs.path.parent, use_shell=given.shell)
     return handover_files(
         given.engine,
         jobs.path.name,
         len(jobs.workers),
-        command_from(given.command, beside, use_shell=given.shell),
+        command,
         results=results_from(results_of(given, jobs), jobs),
         python=given.python,
         time_limit=given.time_limit,

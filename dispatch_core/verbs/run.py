@@ -87,7 +87,7 @@ def _lines_of(listed: str) -> list[str]:
     if listed == "-":
         return sys.stdin.read().splitlines()
     try:
-        return Path(listed).read_text("utf-8", "surrogateescape").splitlines()
+        return Path(listed).read_text("utf-8-sig", "surrogateescape").splitlines()
     except OSError as error:
         what = f"cannot read {listed}: {error.strerror}"
         raise InvalidInput(Issue(what, "--only", "Name a file with a job in each line")) from None
@@ -100,17 +100,16 @@ class _Lines:
         self._progress = progress
         self._total = total
         self._ended = 0
-        self._notes: set[str] = set()
+        self._shown: set[str] = set()
 
     def show(self, line: str) -> None:
         state = line.partition(" ")[0]
         if state in ("done", "failed", "skipped"):
             self._ended += 1
             self._progress("jobs", self._ended, self._total)
-        is_new_note = state == "note:" and line not in self._notes
-        if state in ("failed", "busy", "stopped") or is_new_note:
+        if state in ("failed", "busy", "stopped", "note:") and line not in self._shown:
+            self._shown.add(line)  # every worker has the same notes about the command
             print(one_line(line), file=sys.stderr, flush=True)
-        self._notes.add(line if is_new_note else "")
 
 
 def _report(jobs: JobFolder, results: Path, only: list[str] | None) -> int:

@@ -48,7 +48,7 @@ def _print_drift(drift: Drift, most: int) -> None:
         more = ", ..." if len(names) > EXAMPLES_SHOWN else ""
         print(one_line(f"  new: {'; '.join(names[:EXAMPLES_SHOWN])}{more}"))
     for gone in drift.gone[:most]:
-        print(one_line(f"  gone: {gone.job.title} ({gone.job.label}): {gone.why}"))
+        print(one_line(f"  gone: {gone.job.title} ({gone.job.file_name}): {gone.why}"))
     if len(drift.gone) > most:
         print(f"  ... and {len(drift.gone) - most:,} more gone (--plan prints every one)")
 

@@ -1,8 +1,9 @@
 """Fixtures and steps of `tests/test_browser*.py`: a browser on a running app.
 
-Each file of browser tests gets one server and one browser (`server`, `browser`), each test a
-new context (`tab`). A file can set the environment of its server with a module-scoped fixture
-`server_environment`. It declares an xdist group, so that different files run in parallel:
+All files share one server (`server`), unless a module-scoped fixture `server_environment` adds
+to its environment. Each file gets one browser (`browser`) with one context (`context`), which
+keeps only the static files of the app from one test to the next. Each test opens its own tab
+(`tab`). A file declares an xdist group, so that different files run in parallel:
 
     pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-files")]
 """
@@ -52,6 +53,11 @@ class Server:
 
     url: str
     output_root: Path
+    log: Path
+
+    def check(self) -> None:
+        """Fail if a page raised an exception."""
+        assert "Traceback" not in self.log.read_text()
 
 
 @dataclass
@@ -172,19 +178,34 @@ def running_server(folder: Path, variables: Mapping[str, str]) -> Iterator[Serve
             url = f"http://{HOST}:{port}"
             wait_until(lambda: process.poll() is not None or answers(f"{url}/_stcore/health"))
             assert process.poll() is None, log.read_text()
-            yield Server(url, root)
-            assert "Traceback" not in log.read_text()
+            server = Server(url, root, log)
+            yield server
+            server.check()
         finally:
             process.terminate()
             process.wait(30)
 
 
+@pytest.fixture(scope="session")
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the app with nothing in its environment but the embedded demo."""
+    with running_server(tmp_path_factory.mktemp("server"), {}) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 def server(
-    tmp_path_factory: pytest.TempPathFactory, server_environment: dict[str, str]
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    server_environment: dict[str, str],
 ) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server"), server_environment) as server:
+    if server_environment:
+        with running_server(tmp_path_factory.mktemp("server"), server_environment) as server:
+            yield server
+    else:
+        server = request.getfixturevalue("demo_server")
         yield server
+        server.check()
 
 
 def chromium() -> str:
@@ -205,11 +226,26 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1360, "height": 900})
+@pytest.fixture(scope="module")
+def warm_context(browser: Browser) -> Iterator[BrowserContext]:
+    # what moves is drawn 60 times a second, on a machine without a graphics card
+    context = browser.new_context(viewport={"width": 1360, "height": 900}, reduced_motion="reduce")
     yield context
     context.close()
+
+
+@pytest.fixture
+def context(warm_context: BrowserContext, server: Server) -> Iterator[BrowserContext]:
+    """Return the context of the file, in which no test has left anything but static files."""
+    yield warm_context
+    blank = warm_context.new_page()
+    for page in warm_context.pages:
+        if page is not blank:
+            page.close()
+    storage = {"origin": server.url, "storageTypes": "local_storage,session_storage,indexeddb"}
+    warm_context.new_cdp_session(blank).send("Storage.clearDataForOrigin", storage)
+    warm_context.clear_cookies()
+    blank.close()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,12 @@ class Place:
 
     home: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    folder: str = "out"
 
     @property
     def jobs(self) -> JobFolder:
         """The jobs of the dispatch."""
-        return read_job_folder(self.home / "out")
+        return read_job_folder(self.home / self.folder)
 
     @property
     def command(self) -> str:
@@ -88,7 +89,7 @@ class Place:
     def lay(self, engine: str, **more: Any) -> Handover:
         """Write the handover beside the worker folder."""
         more["python"] = sys.executable
-        handover = handover_files(engine, "out", WORKERS, self.command, **more)
+        handover = handover_files(engine, self.folder, WORKERS, self.command, **more)
         lay_beside(handover, self.jobs.path, replace=False)
         return handover
 
@@ -220,10 +221,12 @@ def snakemake(place: Place) -> Row:
     done = here.type(handover.failed)
     assert done.returncode == 0, done.stderr
     again = here.check_again()
-    third = here.type(handover.failed)
+    (here.home / "out").rename(here.home / "dispatched again")
+    elsewhere = replace(here, folder="dispatched again")
+    third = here.type(elsewhere.lay("snakemake", results="out.results").start)
     assert "Nothing to be done" in third.stdout + third.stderr
     version = here.type("snakemake --version").stdout.strip()
-    return Row("Snakemake", version, first, again, "then nothing to be done")
+    return Row("Snakemake", version, first, again, "dispatched elsewhere: nothing")
 
 
 def dask(place: Place) -> Row:

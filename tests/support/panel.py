@@ -12,12 +12,12 @@ from tests.support.world import ROOT
 
 FILE = ROOT / "docs" / "capsule" / "app-panel.json"
 
-_PLACES = ("input_directory", "output_directory")
+_FURTHER = ("input_directory", "output_directory", "expect_fingerprint", "request")
 _NUMBERS = ("switch", "flag", "integer", "positive")
 
 
 def panel_text() -> str:
-    """The panel with a field for each option that says what to dispatch, and both folders."""
+    """The panel: each option that says what to dispatch, both folders, a request as a whole."""
     panel = {
         "version": 1,
         "named_parameters": True,
@@ -29,8 +29,8 @@ def panel_text() -> str:
 def _options() -> Iterator[Option]:
     for title, options in OPTIONS.items():
         for one in options:
-            is_place = one.argument in _PLACES
-            if one.argument and (is_place or title not in ("input and output", "sources")):
+            is_further = one.argument in _FURTHER
+            if one.argument and (is_further or title not in ("input and output", "sources")):
                 yield one
 
 

@@ -56,9 +56,12 @@ def running_slurm() -> Iterator[dict[str, str]]:
         It cannot be installed or started here.
     """
     _install()
-    with tempfile.TemporaryDirectory(prefix="slurm-") as folder:  # it takes no spaces in paths
-        with _daemons_in(Path(folder)) as settings:
-            yield {"SLURM_CONF": str(settings)}
+    # in a folder of its own: Slurm takes no spaces in paths
+    with (
+        tempfile.TemporaryDirectory(prefix="slurm-") as folder,
+        _daemons_in(Path(folder)) as settings,
+    ):
+        yield {"SLURM_CONF": str(settings)}
 
 
 @contextmanager

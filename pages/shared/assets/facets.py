@@ -11,9 +11,10 @@ from streamlit.delta_generator import DeltaGenerator
 from dispatch_core.insight.facets import FacetCounts, choose
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, JsonValue
+from pages.shared.assets.days import odd_dates
 from pages.shared.assets.fields import await_answer, version_of
 from pages.shared.state.edits import take_query
-from pages.shared.state.services import ask_facets, ask_fields
+from pages.shared.state.services import ask_facets, ask_fields, ask_unread
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
 
@@ -49,6 +50,8 @@ def _facets(session: Session) -> None:
     for facet in facets:
         with next(columns):
             chosen = _facet_input(facet)
+            if facet.unread:
+                _unread(query, fields, facet)
         if chosen is not None and tuple(chosen) != facet.chosen:
             _take(session, query, facet, chosen, fields)
 
@@ -88,11 +91,22 @@ def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
 
 
 def _more(facet: FacetCounts) -> str | None:
-    notes = []
-    if facet.more:
-        listed = f"The {len(facet.values):,} most common are listed"
-        notes.append(f"{listed}; type any of {facet.more:,} others.")
-    if facet.unread:
-        records = "1 record has" if facet.unread == 1 else f"{facet.unread:,} records have"
-        notes.append(f"{records} a date in another layout than 2025-05-28, which no month counts.")
-    return " ".join(notes) or None
+    if not facet.more:
+        return None
+    return f"The {len(facet.values):,} most common are listed; type any of {facet.more:,} others."
+
+
+def _unread(query: Filter, fields: FieldCatalogue, facet: FacetCounts) -> None:
+    """Name the records with a date that no month counts, once they are asked for."""
+    opened = st.popover(
+        f"{facet.unread:,} without a certain month",
+        icon=":material/info:",
+        type="tertiary",
+        on_change="rerun",
+        key=f"unread-{facet.facet.name}",
+    )
+    if opened.open:
+        with opened:
+            found = await_answer(ask_unread(query, fields, facet), "Reading")
+            if found is not None:
+                odd_dates(found, "unread-rows")

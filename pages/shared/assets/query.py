@@ -14,6 +14,8 @@ from functools import partial
 import streamlit as st
 
 from dispatch_core.builder import query_form as forms
+from dispatch_core.builder.date_clauses import is_date_row
+from dispatch_core.builder.days import DATE_CONDITIONS
 from dispatch_core.builder.form_translation import form_of, query_of
 from dispatch_core.builder.pasted import Conversion, convert
 from dispatch_core.builder.query_form import Elements, FormRow, Group, Locked, Node, QueryForm
@@ -23,6 +25,7 @@ from dispatch_core.text.strict_json import readable_json
 from dispatch_core.text.words import counted
 from dispatch_core.types import Filter, Pipeline
 from dispatch_core.views.report import snippet_of
+from pages.shared.assets.days import days_input, layouts_of_dates, show_not_compared, unit_input
 from pages.shared.assets.fields import field_input, joined_path, kind_of, value_input, values_input
 from pages.shared.state.edits import put_query_text
 from pages.shared.state.services import count_of_collection, current_settings
@@ -347,16 +350,25 @@ class _Drawing:
     def row(self, row: FormRow, holder: Group | Elements) -> FormRow:
         with st.container(key=f"row-{row.key}"):
             path, condition, kind, value, tools = st.columns(_WIDTHS, gap="small")
+            below = st.container()
         with path:
             row = self.path(row, holder)
+        full_path = joined_path(self.within, row.path)
+        layouts = layouts_of_dates(full_path, self.within) if row.path else None
+        before = row.condition
         with condition:
-            row = self.condition(row)
+            row = self.condition(row, has_dates=layouts is not None)
+        if is_date_row(row) and layouts and (row.condition != before or not row.layouts):
+            row = replace(row, layouts=layouts)
         with kind:
             row = self.kind(row)
         with value:
             row = self.value(row)
         with tools:
             self.tools(row.key, lacks=forms.fault_of(row, holder) is not None)
+        if is_date_row(row) and layouts is not None:
+            with below:
+                show_not_compared(full_path, self.within, row)
         return row
 
     def path(self, row: FormRow, holder: Group | Elements) -> FormRow:
@@ -367,11 +379,12 @@ class _Drawing:
         if path != row.path and not row.texts and row.condition not in forms.ONE_KIND:
             kind = kind_of(joined_path(self.within, path))
             row = forms.with_kind(row, kind) if kind in forms.kinds_for(row.condition) else row
-        return replace(row, path=path)
+        return replace(row, path=path, layouts=row.layouts if path == row.path else ())
 
-    def condition(self, row: FormRow) -> FormRow:
+    def condition(self, row: FormRow, *, has_dates: bool) -> FormRow:
         now = (row.condition, row.is_negated)
-        plain = [(condition, False) for condition in forms.OPERATORS]
+        of_dates = DATE_CONDITIONS if has_dates or is_date_row(row) else ()
+        plain = [(condition, False) for condition in (*of_dates, *forms.OPERATORS)]
         offered = [
             choice
             for one in plain
@@ -392,6 +405,10 @@ class _Drawing:
     def kind(self, row: FormRow) -> FormRow:
         if row.condition in forms.PATTERN_CONDITIONS:
             return self.case(row)
+        if row.condition == "in the last":
+            return unit_input(row)
+        if is_date_row(row):
+            st.caption("date")
         kinds = forms.kinds_for(row.condition)
         if len(kinds) < 2:
             return row
@@ -422,6 +439,8 @@ class _Drawing:
         key = f"value-{row.key}-{row.kind}"
         if row.condition in forms.VALUELESS:
             return row
+        if is_date_row(row):
+            return days_input(self.session, row, key, self.put)
         if row.kind == "null":
             st.caption("null or missing")
             return row
@@ -569,6 +588,9 @@ class _Drawing:
     def add_group(self, holder: int, choice: str | None) -> None:
         if choice in _NEW:
             self.change(partial(forms.add, holder=holder, node=_NEW[choice]()))
+
+    def put(self, node: Node) -> None:
+        self.change(partial(forms.put, node=node))
 
     def change(self, change: Change) -> None:
         """Change the kept form, in a button's callback; a text typed just before arrives later."""

@@ -26,7 +26,8 @@ from dispatch_core.environment import platform
 from dispatch_core.environment.env_file import load_env_file
 from dispatch_core.errors import Issue, NothingFound
 from dispatch_core.insight.advice import Advice, Translation, advise, translate
-from dispatch_core.insight.facets import FacetCounts, count_facets
+from dispatch_core.insight.date_fields import NotCompared, date_layouts, not_compared
+from dispatch_core.insight.facets import FacetCounts, count_facets, unread_records
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
 from dispatch_core.listing.cluster import DaskCluster
@@ -199,6 +200,26 @@ def ask_values(path: str, fields: FieldCatalogue, search: str = "") -> Work[Fiel
     return answers().ask(("values", settings, path, search), call)
 
 
+def ask_date_layouts(path: str) -> Work[tuple[str, ...] | None]:
+    """The layouts in which a field writes its dates; see `date_layouts`."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> tuple[str, ...] | None:
+        return date_layouts(open_sources(settings).metadata, path)
+
+    return answers().ask(("date layouts", settings, path), call)
+
+
+def ask_not_compared(path: str, layouts: tuple[str, ...], within: str = "") -> Work[NotCompared]:
+    """The records whose date a condition in these layouts does not compare."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> NotCompared:
+        return not_compared(open_sources(settings).metadata, path, layouts, within=within)
+
+    return answers().ask(("not compared", settings, path, layouts, within), call)
+
+
 def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[FacetCounts, ...]]]:
     """How many records match, and every facet with its counts."""
     settings = current_settings()
@@ -208,6 +229,17 @@ def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[F
         return source.count(query), count_facets(source, fields, query, progress=progress)
 
     return answers().ask(("facets", settings, json.dumps(query)), call)
+
+
+def ask_unread(query: Filter, fields: FieldCatalogue, facet: FacetCounts) -> Work[NotCompared]:
+    """The records that no value of a facet counts."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> NotCompared:
+        return unread_records(open_sources(settings).metadata, fields, query, facet)
+
+    key = ("unread", settings, facet.facet.name, facet.unread, json.dumps(query))
+    return answers().ask(key, call)
 
 
 def ask_advice(query: Filter | Pipeline, fields: FieldCatalogue) -> Work[tuple[Advice, ...]]:
