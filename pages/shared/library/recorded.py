@@ -40,6 +40,7 @@ def read_again(session: Session) -> None:
         if work is not None:
             work.cancel()
     session.keep_work(history=None, folders=None)
+    session.keep_view(record_error=None)
 
 
 def _read(progress: Progress, *, looks_inside: bool) -> Rows:
