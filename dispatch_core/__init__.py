@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dispatch_core.api import Plan, plan
+    from dispatch_core.api import Plan, check, compare, history, plan
     from dispatch_core.dispatch import plan_dispatch
     from dispatch_core.errors import (
         AccessDenied,
@@ -55,7 +55,10 @@ __all__ = [
     "StoredObject",
     "WriteFailed",
     "__version__",
+    "check",
+    "compare",
     "edit_request",
+    "history",
     "load_request",
     "make_request",
     "plan",
@@ -63,7 +66,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "api": "Plan plan",
+    "api": "Plan check compare history plan",
     "dispatch": "plan_dispatch",
     "errors": "AccessDenied AnswerTooLarge CannotEvaluate DelimiterRefused DispatchError "
     "EmptyCollection InvalidInput Issue NoSuchBucket NothingFound ServiceError WriteFailed",

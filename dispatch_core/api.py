@@ -1,6 +1,7 @@
 """The notebook interface: `plan` makes a plan, and the plan shows and writes itself.
 
 Both are thin: `notebook_arguments` reads what is given, the pipeline is `plan_dispatch`.
+`check`, `compare` and `history` look at dispatches that were written before.
 """
 
 from __future__ import annotations
@@ -30,7 +31,13 @@ from dispatch_core.connect import (
 )
 from dispatch_core.dispatch import checked_progress, plan_dispatch, with_drift
 from dispatch_core.dispatch_plan import DispatchPlan, Equation
+from dispatch_core.earlier.check import check_dispatch
+from dispatch_core.earlier.compare import compare_dispatches
 from dispatch_core.earlier.drift import Drift, Recorded, read_recorded
+from dispatch_core.earlier.history import read_history
+from dispatch_core.earlier.jobs import JobReader
+from dispatch_core.earlier.read import Earlier, earlier_of_jobs, read_earlier
+from dispatch_core.environment.platform import output_root
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.notebook_arguments import (
@@ -51,6 +58,7 @@ from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.user_made import checked_lister, checked_source
 from dispatch_core.types import Progress
 from dispatch_core.views.notebook import JobRow, LedgerRow, Rows, job_rows, ledger_rows, plan_html
+from dispatch_core.views.notebook_earlier import Check, Comparison, History
 
 FINGERPRINT_SHOWN = 12
 
@@ -211,6 +219,42 @@ def _recorded(request: object) -> Recorded | None:
         return None
     path = Path(request)
     return read_recorded(path.read_bytes(), path.name, path)
+
+
+def check(path: str | os.PathLike[str]) -> Check:
+    """Every fault of a folder or a zip of jobs; raises `InvalidInput` if it cannot be read."""
+    with in_notebook_words():
+        return Check(check_dispatch(output_path(path, "path")))
+
+
+def compare(old: str | os.PathLike[str] | Plan, new: str | os.PathLike[str] | Plan) -> Comparison:
+    """Which jobs of two dispatches are new, gone, changed and the same.
+
+    Each is a plan, or the path of a worker folder, a zip, a record or a folder of several.
+    Raises `InvalidInput` if one cannot be read.
+    """
+    with in_notebook_words():
+        reader = JobReader(remembers=True)
+        sides = (_earlier(old, "old", reader), _earlier(new, "new", reader))
+        return Comparison(compare_dispatches(*sides))
+
+
+def _earlier(value: object, argument: str, reader: JobReader) -> Earlier:
+    if isinstance(value, Plan):
+        return earlier_of_jobs(repr(value), value._planned.jobs)
+    return read_earlier(output_path(value, argument), reader)
+
+
+def history(root: str | os.PathLike[str] | None = None) -> History:
+    """The records below a folder, newest first; by default below that of the app.
+
+    Raises `InvalidInput` if the folder cannot be read.
+    """
+    with in_notebook_words():
+        if root is not None:
+            return History(read_history(output_path(root, "root")))
+        default = output_root(os.environ)
+        return History(read_history(default) if default.exists() else ())
 
 
 def _settings(source: object, buckets: object) -> SourceSettings:

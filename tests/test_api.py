@@ -25,6 +25,7 @@ from dispatch_core import errors
 from dispatch_core.options import every_option
 from dispatch_core.request import DispatchRequest
 from tests.fakes import Buckets, Records, record
+from tests.support.dispatches import planned
 from tests.support.world import ROOT, SETTINGS, CommandLine, tree_of
 
 RECORDS = Records([record("a0", ids=["id-0"]), record("a1"), record("a2")])
@@ -640,7 +641,7 @@ def test_every_example_of_the_page_on_notebooks_gives_what_the_page_shows(tmp_pa
 
     failed, tried = doctest.testfile(page, module_relative=False, encoding="utf-8")
 
-    assert (failed, tried) == (0, 15)
+    assert (failed, tried) == (0, 18)
     assert len(list((tmp_path / "out").iterdir())) == 8
 
 
@@ -683,3 +684,42 @@ def test_every_exported_name_is_there_and_every_error_is_exported() -> None:
     assert ours <= set(dispatch.__all__)
     assert dir(dispatch) == sorted(dispatch.__all__)
     assert not hasattr(dispatch, "plam")
+
+
+def test_what_was_written_is_checked_compared_and_listed(tmp_path: Path) -> None:
+    made, other = planned(), planned(parameters=None)
+    made.write(tmp_path / "out")
+
+    checked = dispatch.check(tmp_path / "out")
+    compared = dispatch.compare(tmp_path / "out", other)
+    listed = dispatch.history(tmp_path)
+
+    assert repr(checked) == f"<Check of {tmp_path / 'out'}: 6 jobs in 6 workers, clean>"
+    assert repr(compared) == "<Comparison: 0 new, 3 gone, 3 changed, 0 same>"
+    assert not compared.is_equal
+    assert dispatch.compare(made, tmp_path / "out").is_equal
+    assert pandas.DataFrame(compared.jobs)["change"].to_list() == ["gone"] * 3 + ["changed"] * 3
+    assert [(row.name, row.folder, row.fingerprint) for row in listed] == [
+        ("out", "there", made.fingerprint)
+    ]
+    for shown in (checked, compared, listed):
+        assert shown._repr_html_().count("<table>") == 1
+
+
+def test_faults_are_rows_and_names_are_escaped_in_html(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "<b>.txt").touch()
+
+    checked = dispatch.check(str(tmp_path / "out"))
+
+    assert not checked.is_clean
+    assert pandas.DataFrame(checked.faults)["kind"].to_list() == ["stray", "no_job"]
+    assert "<b>" not in checked._repr_html_()
+    assert "&lt;b&gt;.txt" in checked._repr_html_()
+
+
+@pytest.mark.parametrize("path", ["", 5, "a\0b", "absent"])
+def test_a_path_that_cannot_be_read_is_one_of_our_errors(path: Any) -> None:
+    for read in (dispatch.check, dispatch.history, lambda one: dispatch.compare(one, one)):
+        with pytest.raises(errors.InvalidInput):
+            read(path)

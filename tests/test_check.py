@@ -252,8 +252,16 @@ def test_an_empty_worker_is_a_fault_and_one_with_a_broken_file_is_not_empty(
         ({MARKER: b""}, []),
         ({"mine/0/x.json": document()}, [("one_too_deep", "mine")]),
         ({"mine/x.json": document()}, [("worker_name", "mine")]),
+        (
+            {"w0/x.json": document("a0"), "w1/y.json": document("a1")},
+            [("worker_name", "w0"), ("worker_name", "w1")],
+        ),
+        ({"jobs.zip": b"PK"}, [("stray", "jobs.zip"), ("no_job", "")]),
     ],
-    ids=["empty", "one worker", "no new jobs", "one folder too deep", "one folder"],
+    ids=[
+        *("empty", "one worker", "no new jobs", "one folder too deep", "one folder"),
+        *("other names", "a zip"),
+    ],
 )
 def test_a_folder_that_is_not_worker_folders_is_reported(
     files: dict[str, Any], expected: list[tuple[str, str]], tmp_path: Path
@@ -566,7 +574,7 @@ def test_a_folder_of_several_dispatches_names_them(tmp_path: Path) -> None:
     planned().write(tmp_path / "one")
     planned(parameters=None).write(tmp_path / "two")
 
-    with pytest.raises(InvalidInput, match=r"one\.dispatch\.json', 'two\.dispatch\.json"):
+    with pytest.raises(InvalidInput, match="Check one of them: 'one', 'two'"):
         check_dispatch(tmp_path)
 
 

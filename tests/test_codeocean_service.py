@@ -352,7 +352,7 @@ def test_a_dry_run_prints_the_parameters_and_starts_nothing(
     [
         ("codeocean", "--command=true", "--command: it is not an option of codeocean"),
         ("slurm", f"--pipeline={PIPELINE}", "--pipeline: it is not an option of slurm"),
-        ("slurm", "--shell", "--command: it is missing"),
+        ("slurm", "--shell", "--command: it is empty"),
     ],
 )
 def test_an_option_of_another_engine_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -17,9 +18,11 @@ from dispatch_core.builder.date_clauses import date_clause, date_row
 from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition, span_of
 from dispatch_core.builder.form_translation import filter_of, form_of, query_of
 from dispatch_core.builder.query_form import (
+    OPERATORS,
     Elements,
     FormRow,
     Group,
+    Kind,
     Node,
     QueryForm,
     faults,
@@ -274,6 +277,23 @@ def test_another_condition_keeps_the_days_that_it_accepts(
     assert after.kind == ("date" if condition in DATE_CONDITIONS else "text")
 
 
+@pytest.mark.parametrize("kind", ["text", "number", "true or false", "null", "JSON"])
+def test_after_any_change_of_condition_a_row_has_as_many_texts_as_its_condition(kind: Kind) -> None:
+    every: list[Any] = [*DATE_CONDITIONS, *OPERATORS]
+    start = FormRow("created", "is", kind, ("5",))
+
+    changed = [
+        with_condition(with_condition(start, first), second)
+        for first, second in itertools.product(every, repeat=2)
+    ]
+
+    assert {one.kind for one in changed if one.condition in DATE_CONDITIONS} == {"date"}
+    assert all(one.condition in DATE_CONDITIONS for one in changed if one.kind == "date")
+    assert all(len(one.texts) == 3 for one in changed if one.condition == "in the last")
+    assert all(len(one.texts) <= 2 for one in changed if one.condition == "between")
+    assert all(len(one.texts) <= 1 for one in changed if one.condition in ("on", "before"))
+
+
 # Reading back
 
 UNITS = ("days", "weeks", "months", "years")
@@ -326,6 +346,9 @@ def test_what_the_form_writes_reads_back_as_the_same_condition(one: FormRow) -> 
         {"created": {"$gte": 20, "$lt": 40}},
         {"created": {"$gte": True, "$lt": 1748476800}},
         {"created": {"$regex": f"^{DAY}"}},
+        {"created": {"$gte": "9" * 5_000, "$regex": "^[0-9]{10}(?:[.][0-9]+)?$"}},
+        {"created": {"$gte": "9" * 19, "$regex": "^[0-9]{13}(?:[.][0-9]+)?$"}},
+        {"created": {"$gte": 10**17, "$lt": 10**30}},
         {"created": {"$gte": "2025-05-28", "$lt": "2025-06-30", "$regex": f"^{DAY}"}}
         | {"$comment": "in the last 30 days"},
         {"created": {"$gte": "2025-05-28", "$regex": f"^{DAY}"}, "$comment": "note"},

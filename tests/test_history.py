@@ -256,6 +256,15 @@ def test_values_of_another_kind_are_empty_and_never_an_error(
     assert json.loads(json.dumps(row.to_json()))["path"] == str(row.path)
 
 
+def test_a_record_that_does_not_say_its_workers_says_nothing_of_the_folder(root: Path) -> None:
+    change_record(root / f"one{SUFFIX}", record=3, worker_sizes=None)
+
+    row = only(root)
+
+    assert row.problem.startswith("it is from a later version")
+    assert (row.folder, row.fingerprint != "") == ("unknown", True)
+
+
 def test_text_of_a_record_is_one_short_line_without_escape_codes(root: Path) -> None:
     change_record(root / f"one{SUFFIX}", dispatched_by="a\nb\x1b[31m\u202e", source="x" * 9_000)
 

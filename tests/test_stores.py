@@ -157,6 +157,27 @@ def test_files_that_differ_from_the_extension_by_case_are_a_warning_that_counts_
     )
 
 
+@pytest.mark.parametrize("delimiters", ["any", "refuse"])
+def test_a_store_in_another_case_is_named_too(delimiters: Delimiters) -> None:
+    store = Store("data/a/x.nwb", "data/a/sub/X.NWB/.zgroup", "data/b/Y.Nwb/0", "data/b/Y.Nwb/1")
+    store.delimiters = delimiters
+
+    result = locate(store, ".nwb", ["a", "b"])
+
+    assert result.warnings[-1].endswith("only by case, which do not match: s3://data/a/sub/X.NWB")
+    assert result.exclusions[0].message.endswith("; it has .Nwb (1)")
+
+
+def test_all_stores_in_the_right_case_give_no_warning() -> None:
+    keys = ["data/a/x.zarr/0", "data/a/x.zarr/y.zarr/0", "data/a/z.zarr", "data/a/n.txt"]
+    assets = [DataAsset("id", "a", "s3://data/a")]
+
+    result = locate_files(assets, Store(*keys), ".zarr", nested_stores="all", pause=0)
+
+    assert len(located(result)) == 3
+    assert result.warnings == ()
+
+
 def test_every_listing_finds_a_folder_that_is_named_like_a_match_with_any_number_of_threads() -> (
     None
 ):

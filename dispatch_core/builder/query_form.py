@@ -271,9 +271,11 @@ def kinds_for(condition: ConditionKind) -> tuple[Kind, ...]:
 def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool = False) -> FormRow:
     """`row` with another condition, which keeps the value as far as it accepts it."""
     changed = replace(row, condition=condition, is_negated=is_negated, is_explicit=False)
-    if "date" in (row.kind, ONE_KIND.get(condition)):
-        changed = _with_days(row, changed)
-        row = replace(row, kind=changed.kind, texts=changed.texts)
+    if ONE_KIND.get(condition) == "date":
+        return _with_days(row, changed)
+    if row.kind == "date":
+        text = replace(row, condition="is", kind="text", texts=_days(row)[:1], layouts=())
+        return with_condition(text, condition, is_negated=is_negated)
     if condition not in PATTERN_CONDITIONS:
         changed = replace(changed, options="")
     if condition in VALUELESS:
@@ -286,13 +288,10 @@ def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool =
 
 def _with_days(row: FormRow, changed: FormRow) -> FormRow:
     """`changed` with the days of `row`, as far as its condition accepts them."""
-    days = _days(row)
-    if changed.condition not in DATE_CONDITIONS:
-        return replace(changed, kind="text", texts=days[:1], layouts=())
     if changed.condition == "in the last":
         return replace(changed, kind="date", options="", texts=("30", "days", str(today())))
     most = 2 if changed.condition == "between" else 1
-    return replace(changed, kind="date", options="", texts=days[:most])
+    return replace(changed, kind="date", options="", texts=_days(row)[:most])
 
 
 def _days(row: FormRow) -> tuple[str, ...]:

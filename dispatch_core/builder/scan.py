@@ -193,8 +193,10 @@ class _Scan:
         kind, name, problem = self._lead(start)
         error = error or problem or self._joined(start, end) or self._cut_off(start, end)
         error = error or self._chained(start, end)
+        if kind == "other" and name and self._is_query_of_call(name, start, end):
+            kind = "used"
         literal, changes = value, tuple[int, ...]()
-        if error is None and kind != "used" and name:
+        if error is None and name and name not in QUERY_CALLS:
             value, changes, error = self._followed(name, start, end, value)
         line, short = self._line(start), name.rpartition(".")[2]
         return Candidate(kind, short, line, start, end, value, error, literal, changes)
@@ -319,6 +321,14 @@ class _Scan:
         number = bisect_right(self.comments, (at, len(self.text)))
         return number > 0 and at < self.comments[number - 1][1]
 
+    def _is_query_of_call(self, name: str, start: int, end: int) -> bool:
+        """Whether a call takes the variable as its first argument, a query."""
+        for match in self._uses(name, start, end):
+            before = self.text[max(0, match.start() - _NEAR) : match.start()]
+            if before.rstrip().endswith("(") and self._call_before(before) in QUERY_CALLS:
+                return True
+        return False
+
     def _first_use(self, name: str, start: int, end: int, depth: int = 0) -> int:
         """Where a call first takes the variable, also by another name, as its query."""
         first = len(self.text)
@@ -348,7 +358,7 @@ class _Scan:
         if alias:
             uses = self._uses(alias[1], match.start(), match.end())
             return depth < _MOST_ALIASES and all(self._is_harmless(one, depth + 1) for one in uses)
-        if re.search(r"(?:\.\.\.|\*\*|[{,:]\s*|[|+]\s*)$", before) and not re.search(
+        if re.search(r"(?:\.\.\.|\*\*|=>\s*|[\[{,:]\s*|[|+]\s*)$", before) and not re.search(
             r"\b(?:filter|query)\s*[:=]\s*$", before
         ):
             return bool(self._call_before(before) in QUERY_CALLS and re.match(r"\s*[,)]", after))

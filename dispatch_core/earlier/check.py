@@ -28,7 +28,7 @@ from dispatch_core.earlier.contents import (
 )
 from dispatch_core.earlier.faults import Checked, Fault, FaultKind, in_order
 from dispatch_core.earlier.job_check import JobChecker
-from dispatch_core.earlier.read import STEP, dispatches_in, file_errors, is_dispatch
+from dispatch_core.earlier.read import STEP, file_errors
 from dispatch_core.earlier.record import SUFFIX
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.words import counted, shown_list
@@ -66,8 +66,7 @@ def check_dispatch(path: Path, progress: Progress = no_progress) -> Checked:
             with open_file(path) as file:
                 return check_dispatch_file(file, str(path), progress)
         names = os.listdir(path)
-        _refuse_several(path, names)
-        inner = _inner(names, _folders_with_workers(path, names))
+        inner = _inner_folder(path, names)
         checked = check_entries(folder_entries(path), str(path), "folder", inner, progress)
         return checked if inner else compare_with_record(checked, path)
 
@@ -78,9 +77,7 @@ def check_dispatch_file(file: BinaryIO, name: str, progress: Progress = no_progr
         action = "Give the folder or the zip that has the jobs"
         raise InvalidInput(Issue("it is neither a folder nor a zip", name, action))
     with open_zip(file, name) as archive:
-        paths = [path_in_zip(name).split("/") for name in archive.namelist()]
-        deep = {one[0] for one in paths if len(one) > 2 and _WORKER.fullmatch(one[1])}
-        inner = _inner({one[0] for one in paths}, deep)
+        inner = _inner_of_zip(map(path_in_zip, archive.namelist()))
         return check_entries(zip_entries(archive), name, "zip", inner, progress)
 
 
@@ -100,27 +97,41 @@ def check_entries(
     return check.result(label, kind)
 
 
-def _refuse_several(path: Path, names: list[str]) -> None:
-    has_record = any(name.endswith(SUFFIX) for name in names)
-    has_worker = any(_WORKER.fullmatch(name) for name in names)
-    if has_worker or (is_dispatch(path, names) and not has_record):
-        return
-    found = [one.name for one in dispatches_in(path, names)]
-    if has_record or len(found) > 1:
+def _inner_folder(path: Path, names: list[str]) -> str:
+    """The folder in `path` that has the worker folders, if `path` has none; else ``""``.
+
+    Raises `InvalidInput` for a folder of dispatches, such as the one into which the app writes.
+    """
+    if any(map(_WORKER.fullmatch, names)):
+        return ""
+    inner = [name for name in names if name[0] != "." and _has_workers(path / name)]
+    found = sorted([*inner, *(name for name in names if name.endswith(".zip"))])
+    if len(found) > 1 or any(name.endswith(SUFFIX) for name in names):
         what = "it contains dispatches, and is not one itself"
-        raise InvalidInput(Issue(what, str(path), f"Check one of them: {shown_list(found)}"))
+        action = f"Check one of them: {shown_list(found)}" if found else "Give one that is there"
+        raise InvalidInput(Issue(what, str(path), action))
+    return "".join(inner)
 
 
-def _folders_with_workers(path: Path, names: Iterable[str]) -> set[str]:
-    folders = (name for name in names if (path / name).is_dir() and not (path / name).is_symlink())
-    return {name for name in folders if any(map(_WORKER.fullmatch, os.listdir(path / name)))}
+def _has_workers(folder: Path) -> bool:
+    """Whether it is a folder with worker folders; a link is not, wherever it leads."""
+    try:
+        return not folder.is_symlink() and any(map(_WORKER.fullmatch, os.listdir(folder)))
+    except OSError:  # a file, or a folder that may not be read
+        return False
 
 
-def _inner(tops: Iterable[str], with_workers: Iterable[str]) -> str:
-    """The folder at the top that has the worker folders, if they are not at the top themselves."""
-    found = [name for name in with_workers if not name.startswith((".", _OF_MAC))]
-    is_deeper = len(found) == 1 and not any(map(_WORKER.fullmatch, tops))
-    return found[0] if is_deeper else ""
+def _inner_of_zip(paths: Iterable[str]) -> str:
+    """The only folder in a zip that has worker folders, if it has none at the top; else ``""``."""
+    tops, inner = set[str](), set[str]()
+    for path in paths:
+        top, _, rest = path.partition("/")
+        tops.add(top)
+        name, is_folder, _ = rest.partition("/")
+        if is_folder and _WORKER.fullmatch(name) and not top.startswith((".", _OF_MAC)):
+            inner.add(top)
+    is_deeper = len(inner) == 1 and not any(map(_WORKER.fullmatch, tops))
+    return inner.pop() if is_deeper else ""
 
 
 @dataclass

@@ -227,6 +227,9 @@ def _work_in_group(job: EarlierJob) -> Hashable:
 
 
 Pair = tuple[EarlierJob, EarlierJob]
+Texts = tuple[str, str]
+"""The parameters of a pair."""
+
 Groups = Iterable[tuple[list[EarlierJob], list[EarlierJob]]]
 
 
@@ -280,7 +283,8 @@ def _changed(
         *(gone, more),
         _in_order(_grouped(gone, more, lambda job: _place_and_parameters(job, place))),
     )
-    changed = [_other_parameters(*pair) for pair in with_files]
+    found: dict[Texts, tuple[ChangedValue, ...]] = {}
+    changed = [_other_parameters(*pair, found) for pair in with_files]
     changed += [_other_files(*pair) for pair in with_parameters]
     return tuple(changed), gone, more
 
@@ -357,12 +361,17 @@ def _part(key: str) -> str:
     return json.dumps(key, ensure_ascii=False) if "." in key or not key else key
 
 
-def _other_parameters(old: EarlierJob, new: EarlierJob) -> Changed:
+def _other_parameters(
+    old: EarlierJob, new: EarlierJob, found: dict[Texts, tuple[ChangedValue, ...]]
+) -> Changed:
+    """The change of a pair with the same files; `found` has what differs between two sets."""
     if old.parameters is None or new.parameters is None:
         return Changed("parameters", old, new, None)
-    values = tuple(_differences(_flat(old.parameters), _flat(new.parameters)))
-    if values:
-        return Changed("parameters", old, new, values)
+    key = old.parameters, new.parameters
+    if key not in found:
+        found[key] = tuple(_differences(*map(_flat, key)))
+    if found[key]:
+        return Changed("parameters", old, new, found[key])
     return Changed("assets", old, new, tuple(_differences(_details(old), _details(new))))
 
 

@@ -36,6 +36,9 @@ RESULTS = ".results"
 
 _MOST_TEXT = 500
 _MOST_REASONS = 50
+_MARKED = "marked"
+"""The status of a dispatch without jobs."""
+
 _EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
 _SUBTRACTED = {
     "not_chosen": "not chosen",
@@ -299,6 +302,8 @@ def _folder_state(row: HistoryRow, names: Names | None) -> FolderState:
     except (FileNotFoundError, NotADirectoryError):
         return "gone"
     except OSError:
+        return "unknown"
+    if not row.workers and row.status != _MARKED:
         return "unknown"
     if len(found) != row.jobs:
         return "changed"

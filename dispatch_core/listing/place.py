@@ -310,7 +310,11 @@ class MatchCollector:
             if names[index].endswith(extension):
                 self._add_file(page, index)
             else:
-                self._other_case = self._other_case or names[index]
+                self._note_case(names[index])
+        # keys of a store in the right case are grouped, so any other is in another case
+        if not self._other_case and f"{lower}/" in "\n".join(names[keys.start : keys.stop]).lower():
+            for index in keys:
+                self._note_case(names[index])
         if not self._entries:
             for index in keys:
                 self._hold(names[index])
@@ -384,10 +388,17 @@ class MatchCollector:
         if page.keys[index].endswith(self._search.extension):
             self._add_file(page, index)
             return
-        if page.keys[index].lower().endswith(self._lower):
-            self._other_case = self._other_case or page.keys[index]
+        self._note_case(page.keys[index])
         if not self._entries:
             self._hold(page.keys[index])
+
+    def _note_case(self, key: str) -> None:
+        """Remembers the first file or store whose extension is in another case."""
+        if not self._other_case:
+            at = f"{key[self._start :].lower()}/".find(f"{self._lower}/")
+            end = self._start + at + len(self._lower)
+            is_other = at >= 0 and not key.endswith(self._search.extension, 0, end)
+            self._other_case = key[:end] if is_other else ""
 
     def _hold(self, key: str) -> None:
         self._is_store = self._is_store or _is_zarr_mark(key, self._start)
@@ -413,7 +424,7 @@ class MatchCollector:
 class _Held:
     """Counts the extensions of keys; a store of a known kind counts once."""
 
-    _STORE = re.compile(r"(?:\.(?:ome|nwb))?\.(?:zarr|n5|nwb)(?=/)")
+    _STORE = re.compile(r"(?:\.(?:ome|nwb))?\.(?:zarr|n5|nwb)(?=/)", re.IGNORECASE)
     _FILE = re.compile(
         r"(?<=[^/])(?:\.(?:ome|nwb)\.\w{1,12}|\.\w{1,5}\.(?:gz|bz2|xz|zst)"
         r"|\.(?=\w*[A-Za-z])\w{1,12})\Z"

@@ -169,7 +169,7 @@ def _number_as_text(unit: str, length: int) -> TextLayout:
         f"{unit} since 1970 as text",
         f"^[0-9]{{{length}}}(?:[.][0-9]+)?$",
         write,
-        lambda text: day_of(int(text)) if text.isdecimal() else None,
+        lambda text: day_of(int(text)) if re.fullmatch(f"[0-9]{{{length}}}", text) else None,
     )
 
 

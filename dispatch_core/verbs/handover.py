@@ -82,11 +82,8 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _check_engine(given: argparse.Namespace) -> None:
-    """Raises `InvalidInput` for an option of another kind of engine, or without a command."""
+    """Raises `InvalidInput` for an option of another kind of engine."""
     is_code_ocean = given.engine == CODE_OCEAN
-    if not (is_code_ocean or given.command):
-        action = "Write the command of a job, such as 'python analyze.py {job}'"
-        raise InvalidInput(Issue("it is missing", "--command", action))
     foreign = ("command", "results", "workers") if is_code_ocean else ("pipeline", "capsule")
     for name in foreign:
         if getattr(given, name):

@@ -119,8 +119,8 @@ def plan_html(plan: DispatchPlan) -> str:
         *(f"<p>{_safe(line)}</p>" for line in plan.balance_lines()),
         *([f"<p>{_safe(str(plan.drift))}</p>"] if plan.drift is not None else []),
         *(f"<p>Warning: {_safe(str(warning))}</p>" for warning in plan.warnings),
-        _table(title, ("worker", "assets", "files"), first),
-        _table("Excluded", ("count", "stage", "reason"), excluded),
+        html_table(title, ("worker", "assets", "files"), first),
+        html_table("Excluded", ("count", "stage", "reason"), excluded),
     ]
     return "".join(parts)
 
@@ -156,7 +156,7 @@ def _shortened(texts: Sequence[str]) -> str:
     return f"{', '.join(texts[:TEXTS_SHOWN])}{more}"
 
 
-def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """An HTML table; empty without rows."""
     if not rows:
         return ""
