@@ -199,6 +199,21 @@ def test_what_the_runs_left_is_counted_and_exactly_the_failed_jobs_are_chosen(
     assert "− **8** not chosen" in equation(written)
 
 
+def test_jobs_that_ran_again_meanwhile_are_not_failed_any_more(
+    written: AppTest, root: Path
+) -> None:
+    [name, *_] = job_names(root / "mine")
+    mark(root, name, ".failed")
+    press(written, "history-again")
+    open_history(written)
+    mark(root, name, ".done")
+
+    press(written, "only-failed")
+
+    assert "mine: no job is failed any more. Read again." in texts(written)
+    assert session_of(written).request.only_jobs is None
+
+
 def test_all_jobs_can_be_chosen_again(written: AppTest, root: Path) -> None:
     mark(root, job_names(root / "mine")[0], ".failed")
     press(written, "history-again")
@@ -623,3 +638,49 @@ def test_a_hostile_zip_is_read_and_nothing_is_written(path: str, app: AppTest, r
     assert not app.exception
     assert "fault" in app.error[0].value
     assert not root.exists()
+
+
+# Run it, on the page Deliver
+
+
+def run_on(app: AppTest, engine: str, command: str) -> None:
+    epoch = session_of(app).epoch
+    app.selectbox(key=f"engine-{epoch}").set_value(engine).run()
+    app.text_input(key=f"command-{epoch}").set_value(command).run()
+
+
+def test_what_starts_the_jobs_is_shown_with_the_files_and_what_runs_the_failed_ones(
+    app: AppTest,
+) -> None:
+    find(app)
+    go(app, DELIVER)
+    app.text_input(key="target").set_value("mine").run()
+
+    run_on(app, "slurm", "python analyze.py {job}")
+
+    files = [one.proto.label for one in app.get("download_button")]
+    assert files[1:3] == ["Download mine\\.slurm\\.sh", "Download mine\\.run\\_worker\\.py"]
+    lines = [one.value for one in app.main.code]
+    assert lines[0].splitlines() == ["unzip -n mine.zip -d mine", "sbatch mine.slurm.sh"]
+    assert "--array" in lines[1]
+    assert lines[2] == "job-dispatch status mine"
+
+
+@pytest.mark.parametrize(
+    ("engine", "command", "words"),
+    [
+        ("", "python 'x", "Command for one job: no closing quotation: python 'x."),
+        ("slurm", "'", "Command for one job: no closing quotation: '."),
+        ("aws-batch", "run {job}", "Where the worker folder is copied to: it is needed for AWS"),
+    ],
+)
+def test_what_cannot_run_is_an_error_in_the_words_of_the_page(
+    engine: str, command: str, words: str, app: AppTest
+) -> None:
+    find(app)
+    go(app, DELIVER)
+
+    run_on(app, engine, command)
+
+    assert words in texts(app)
+    assert "--" not in app.error[0].value.replace("\\", "")

@@ -57,7 +57,7 @@ def dispatch_what_is_new(tab: Tab, name: str) -> None:
     tab.open("history")
     tab.see_heading("monday")
     tab.keep_picture("library-1-history")
-    tab.press("Dispatch only what is new")
+    tab.page.get_by_role("button", name="Dispatch only what is new").dblclick()
     tab.see_heading("32 assets")
     tab.see(re.compile("10 dispatched before"))
     tab.go("Jobs")

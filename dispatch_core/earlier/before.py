@@ -93,7 +93,11 @@ def count_before(
 
 
 def require_still_new(
-    jobs: Iterable[Job], paths: Sequence[str], output: Path, root: Path | None = None
+    jobs: Iterable[Job],
+    paths: Sequence[str],
+    output: Path,
+    root: Path | None = None,
+    progress: Progress = no_progress,
 ) -> None:
     """Check, before a write into `output`, that no other dispatch has `jobs` by now.
 
@@ -102,7 +106,7 @@ def require_still_new(
     InvalidInput
         A dispatch at `paths` other than `output` has one of `jobs` now; or as in `read_before`.
     """
-    found = read_before(paths, [output], root).found(jobs)
+    found = read_before(paths, [output], root, progress).found(jobs)
     if found:
         what = f"{counted(len(found), 'job')} in another dispatch now; {next(iter(found.values()))}"
         raise InvalidInput(Issue(what, output.name, "See the page Jobs, and write what is new"))

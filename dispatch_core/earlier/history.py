@@ -27,6 +27,7 @@ from dispatch_core.earlier.record import (
 )
 from dispatch_core.errors import InvalidInput, showable
 from dispatch_core.text.words import counted, one_line
+from dispatch_core.types import Progress, no_progress
 
 FolderState = Literal["there", "changed", "gone", "unknown"]
 
@@ -110,7 +111,9 @@ class HistoryRow:
         return {**fields, "path": str(self.path), "runs": runs}
 
 
-def read_history(root: Path, *, looks_inside: bool = True) -> tuple[HistoryRow, ...]:
+def read_history(
+    root: Path, *, looks_inside: bool = True, progress: Progress = no_progress
+) -> tuple[HistoryRow, ...]:
     """A row for each record in `root` and in the folders directly in it, newest first.
 
     Without ``looks_inside``, worker folders and results are not listed: ``folder`` is
@@ -123,7 +126,10 @@ def read_history(root: Path, *, looks_inside: bool = True) -> tuple[HistoryRow, 
     """
     with file_errors(root):
         names = _names_in(root)
-    rows = [_row(path, looks_inside) for path in _records_below(root, names)]
+    rows = list[HistoryRow]()
+    for path in _records_below(root, names):
+        progress("records", len(rows), 0)
+        rows.append(_row(path, looks_inside))
     return tuple(sorted(rows, key=lambda row: (row.at, row.name), reverse=True))
 
 

@@ -179,7 +179,8 @@ def _start(session: Session, plan: DispatchPlan, name: str) -> None:
 def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> Delivery:
     folder = folder_below(output_root(), name)
     if plan.request.not_in:
-        require_still_new(plan.jobs, plan.request.not_in, folder, output_root())
+        places = plan.request.not_in
+        require_still_new(plan.jobs, places, folder, output_root(), progress)
     return deliver(plan, Target(folder), dispatched_by=who, progress=progress)
 
 

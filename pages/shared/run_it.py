@@ -18,7 +18,7 @@ from pages.shared.widgets.messages import escaped, show_error
 _HERE = ""
 _LABELS = {_HERE: "this machine, to try it", **{name: one.label for name, one in ENGINES.items()}}
 _COMMAND, _S3 = "Command for one job", "Where the worker folder is copied to"
-_INPUTS = {"--command": _COMMAND, "--s3": _S3}
+_INPUTS = {"--command": _COMMAND, "--s3": _S3, "--workers": "Workers, on the page Jobs"}
 _EXAMPLE = "python analyze.py {job}"
 
 

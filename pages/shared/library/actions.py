@@ -45,7 +45,10 @@ def open_only_failed(session: Session, row: HistoryRow) -> None:
     """Use the request of a record for the jobs that failed; they were dispatched before."""
 
     def changes(_: DispatchRequest) -> dict[str, Any]:
-        return {"not_in": (), "only_jobs": failed_jobs(row)}
+        names = failed_jobs(row)
+        if not names:
+            raise InvalidInput(Issue("no job is failed any more", row.name, "Read again"))
+        return {"not_in": (), "only_jobs": names}
 
     _use(session, row, "only its failed jobs are chosen", changes)
 
@@ -74,11 +77,11 @@ def _use(session: Session, row: HistoryRow, notice: str, changes: Changes) -> No
     try:
         request = _request(row.path)
         load(session, edit_request(request, **changes(request)))
+        find_again(session)
     except DispatchError as error:
         session.keep_view(record_error=(str(row.path), error))
         return
     session.keep_view(notice=f"{row.name}: {notice}.", record_error=None, go_to=_ASSETS)
-    find_again(session)
 
 
 def _request(path: Path) -> DispatchRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dispatch_core.connect import DEMO_LABEL
 from dispatch_core.earlier.history import HistoryRow, read_history
 from dispatch_core.errors import DispatchError
+from dispatch_core.types import Progress
 from pages.shared.state.services import current_settings, executor, open_sources, output_root
 from pages.shared.state.session import Session
 from pages.shared.state.work import Work, start_work
@@ -17,8 +18,9 @@ def ask_history(session: Session) -> Work[Rows]:
     key = (output_root(), session.epoch)  # each visit of a page has an epoch of its own
     work = session.work.history
     if work is None or work.key != key:
-        work = start_work(executor(), key, lambda _: _read(looks_inside=False))
-        session.keep_work(history=work, folders=None)
+        read_again(session)
+        work = start_work(executor(), key, lambda progress: _read(progress, looks_inside=False))
+        session.keep_work(history=work)
     return work
 
 
@@ -27,19 +29,25 @@ def ask_folders(session: Session) -> Work[Rows]:
     key = (output_root(), session.epoch)
     work = session.work.folders
     if work is None or work.key != key:
-        work = start_work(executor(), key, lambda _: _read(looks_inside=True))
+        work = start_work(executor(), key, lambda progress: _read(progress, looks_inside=True))
         session.keep_work(folders=work)
     return work
 
 
 def read_again(session: Session) -> None:
-    """Forget the records, so that they are read again."""
+    """Forget the records, so that they are read again; nothing reads them twice at a time."""
+    for work in (session.work.history, session.work.folders):
+        if work is not None:
+            work.cancel()
     session.keep_work(history=None, folders=None)
+    session.keep_view(record_error=None)
 
 
-def _read(*, looks_inside: bool) -> Rows:
+def _read(progress: Progress, *, looks_inside: bool) -> Rows:
     root = output_root()
-    return read_history(root, looks_inside=looks_inside) if root.is_dir() else ()
+    if not root.is_dir():
+        return ()
+    return read_history(root, looks_inside=looks_inside, progress=progress)
 
 
 def title_of(row: HistoryRow) -> str:
