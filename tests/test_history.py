@@ -185,14 +185,15 @@ def test_the_marks_of_runs_are_counted_by_job(root: Path) -> None:
     results.mkdir()
     for mark in (
         *(f"{names[0]}.done", f"{names[1]}.done", f"{names[1]}.failed", f"{names[2]}.failed"),
-        *("other.done", "other.failed", f"{names[3]}.log", names[4]),
+        *(f"{names[0]}.running", f"{names[3]}.running", f"{names[3]}.failed"),
+        *("other.done", "other.failed", "other.running", f"{names[4]}.log", names[5]),
     ):
         (results / mark).touch()
 
     row = only(root)
 
-    assert row.runs == Runs(done=2, failed=1, not_started=3)
-    assert str(row.runs) == "2 done, 1 failed, 3 not started"
+    assert row.runs == Runs(done=2, failed=1, not_started=2, unfinished=1)
+    assert str(row.runs) == "2 done, 1 failed, 1 running or interrupted, 2 not started"
 
 
 def test_runs_are_known_when_the_folder_is_gone(root: Path) -> None:

@@ -50,14 +50,22 @@ _SUBTRACTED = {
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What the runs of the jobs left: how many are done, failed, and not started."""
+    """What the runs of the jobs left: how many are done, failed, and not started.
+
+    ``unfinished`` jobs run now or were interrupted; `dispatch_core.engines.status` tells which.
+    """
 
     done: int
     failed: int
     not_started: int
+    unfinished: int = 0
 
     def __str__(self) -> str:
-        return f"{self.done:,} done, {self.failed:,} failed, {self.not_started:,} not started"
+        under_way = f"{self.unfinished:,} running or interrupted, " if self.unfinished else ""
+        return (
+            f"{self.done:,} done, {self.failed:,} failed, {under_way}"
+            f"{self.not_started:,} not started"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +332,7 @@ def _job_files(folder: bytes, expected: int) -> Iterator[bytes]:
 
 def _runs(folder: Path, jobs: int, names: Names | None) -> Runs | None:
     """What the marks in a results folder say of the jobs; None without such a folder."""
-    marks: dict[bytes, set[bytes]] = {b"done": set(), b"failed": set()}
+    marks: dict[bytes, set[bytes]] = {b"done": set(), b"failed": set(), b"running": set()}
     try:
         for mark in map(os.fsencode, _names_in(folder)):
             name, _, state = mark.rpartition(b".")
@@ -332,5 +340,7 @@ def _runs(folder: Path, jobs: int, names: Names | None) -> Runs | None:
                 marks[state].add(name)
     except OSError:
         return None
-    done, failed = len(marks[b"done"]), len(marks[b"failed"] - marks[b"done"])
-    return Runs(done, failed, max(0, jobs - done - failed))
+    unfinished = marks[b"running"] - marks[b"done"]
+    failed = marks[b"failed"] - marks[b"done"] - unfinished
+    counts = len(marks[b"done"]), len(failed), len(unfinished)
+    return Runs(counts[0], counts[1], max(0, jobs - sum(counts)), counts[2])

@@ -103,5 +103,7 @@ def _excludes_itself(row: HistoryRow) -> bool:
 
 def failed_label(row: HistoryRow) -> str:
     """What the button says that dispatches the failed jobs again."""
+    if row.runs is not None and row.runs.unfinished:
+        return "Dispatch only failed and interrupted jobs"
     failed = row.runs.failed if row.runs else 0
     return f"Dispatch only the {counted(failed, 'failed job')}" if failed else "No failed job"

@@ -133,8 +133,10 @@ def _show_runs(runs: Runs) -> None:
     line = st.container(horizontal=True, vertical_alignment="center")
     line.badge(f"{runs.done:,} done", color="green" if runs.done else "gray")
     line.badge(f"{runs.failed:,} failed", color="red" if runs.failed else "gray")
+    if runs.unfinished:
+        line.badge(f"{runs.unfinished:,} running or interrupted", color="orange")
     line.badge(f"{runs.not_started:,} not started", color="gray")
-    jobs = runs.done + runs.failed + runs.not_started
+    jobs = runs.done + runs.failed + runs.unfinished + runs.not_started
     line.progress((runs.done + runs.failed) / jobs if jobs else 0.0, width=300)
 
 
@@ -163,7 +165,7 @@ def _actions(session: Session, row: HistoryRow, *, is_usable: bool) -> None:
     line.button(
         actions.failed_label(row),
         icon=":material/replay:",
-        disabled=not (is_usable and row.runs and row.runs.failed),
+        disabled=not (is_usable and row.runs and row.runs.failed + row.runs.unfinished),
         help="Replaces the request of this tab by the one of this dispatch, for its failed jobs.",
         on_click=actions.open_only_failed,
         args=(session, row),
