@@ -101,7 +101,7 @@ def accepted(fields: dict[str, Any]) -> DispatchRequest | None:
 @example(selection={}, fields={"asset_rows": [{"number": LARGEST_NUMBER, "text": "x"}]})
 @given(selection=SELECTIONS, fields=REQUESTS)
 @settings(
-    max_examples=amount(quick=2, long=60),
+    max_examples=amount(2, long=60),
     deadline=None,
     derandomize=not SOAK,
     phases=set(Phase) - {Phase.shrink, Phase.explain},  # an example takes seconds
