@@ -684,3 +684,15 @@ def test_what_cannot_run_is_an_error_in_the_words_of_the_page(
 
     assert words in texts(app)
     assert "--" not in app.error[0].value.replace("\\", "")
+
+
+def test_a_pipeline_of_code_ocean_gives_the_command_that_starts_it(app: AppTest) -> None:
+    find(app)
+    go(app, DELIVER)
+    app.text_input(key="target").set_value("mine").run()
+    app.selectbox(key=f"engine-{session_of(app).epoch}").set_value("codeocean").run()
+
+    app.text_input(key=f"pipeline-{session_of(app).epoch}").set_value("1234-ab").run()
+
+    lines = [one.value for one in app.main.code]
+    assert "job-dispatch handover codeocean mine --pipeline=1234-ab --wait" in lines

@@ -15,8 +15,12 @@ from dispatch_core.errors import InvalidInput
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped, show_error
 
-_HERE = ""
-_LABELS = {_HERE: "this machine, to try it", **{name: one.label for name, one in ENGINES.items()}}
+_HERE, _CODE_OCEAN = "", "codeocean"
+_LABELS = {
+    _HERE: "this machine, to try it",
+    **{name: one.label for name, one in ENGINES.items()},
+    _CODE_OCEAN: "Code Ocean",
+}
 _COMMAND, _S3 = "Command for one job", "Where the worker folder is copied to"
 _INPUTS = {"--command": _COMMAND, "--s3": _S3, "--workers": "Workers, on the page Jobs"}
 _EXAMPLE = "python analyze.py {job}"
@@ -26,6 +30,9 @@ def run_it(session: Session, plan: DispatchPlan, folder: str) -> None:
     """Show what starts the worker folder `folder` on an engine, and what runs only the failed."""
     st.subheader("Run it")
     engine, command = _choices(session)
+    if engine == _CODE_OCEAN:
+        _run_on_code_ocean(session, folder)
+        return
     if not command:
         st.caption(
             "Enter the command that runs one job. {job} becomes the path of its file, {name} its "
@@ -61,11 +68,34 @@ def _choices(session: Session) -> tuple[str, str]:
         format_func=_LABELS.__getitem__,
         key=f"engine-{key}",
     )
+    session.keep_typed(engine=engine)
+    if engine == _CODE_OCEAN:  # the pipeline has its own command
+        pipeline = what.text_input("Id of the pipeline", typed.pipeline, key=f"pipeline-{key}")
+        session.keep_typed(pipeline=pipeline)
+        return engine, ""
     command = what.text_input(
         _COMMAND, typed.job_command, placeholder=_EXAMPLE, key=f"command-{key}"
     )
-    session.keep_typed(engine=engine, job_command=command)
+    session.keep_typed(job_command=command)
     return engine, command.strip()
+
+
+def _run_on_code_ocean(session: Session, folder: str) -> None:
+    """Show the command that starts the pipeline whose dispatcher makes this plan again."""
+    pipeline = session.typed.pipeline.strip()
+    if not pipeline:
+        st.caption(
+            "Enter the id of a pipeline whose dispatcher is this package. It gets this request and "
+            "the fingerprint of this plan, and stops if it would make other jobs."
+        )
+        return
+    words = ["job-dispatch", "handover", _CODE_OCEAN, here(folder), f"--pipeline={pipeline}"]
+    st.caption(
+        "Write the worker folders first: the record beside them has the request. Then, with "
+        "CODEOCEAN_DOMAIN and CODEOCEAN_TOKEN set, in the folder that contains them:"
+    )
+    st.code(shlex.join([*words, "--wait"]), "bash", wrap_lines=True)
+    st.caption("The same command again starts nothing: it shows the run and how it ended.")
 
 
 def _more(session: Session, engine: str) -> dict[str, Any]:

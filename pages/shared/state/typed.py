@@ -64,3 +64,4 @@ class Typed:
     engine: str = ""
     job_command: str = ""
     s3_folder: str = ""
+    pipeline: str = ""
