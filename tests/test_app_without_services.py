@@ -32,6 +32,7 @@ async def use(url: str) -> dict[str, str]:
             run = await tab.go(title)
             assert run.errors == []
             seen[title] = run.text
+        await tab.go("Deliver")
         seen["loaded"] = (await tab.upload("load-", "request.json", REQUEST.encode())).text
         seen["parameters"] = (await tab.go("Parameters")).text
     return seen

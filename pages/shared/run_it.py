@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.engines.handover import ENGINES, check_command, handover_files
-from dispatch_core.engines.order import Handover, here
+from dispatch_core.engines.order import Handover, HandoverFile, here
 from dispatch_core.errors import InvalidInput
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped, show_error
@@ -129,17 +130,21 @@ def _files(made: Handover, engine: str) -> None:
         return
     line = st.container(horizontal=True)
     for number, file in enumerate(made.files):
-        line.download_button(
-            f"Download {escaped(file.name)}",
-            file.text,
-            file.name,
-            "text/plain",
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"handover-{engine}-{number}",
-        )
+        _offer(line, file, f"handover-{engine}-{number}")
     for note in made.notes:
         st.warning(escaped(note), icon=":material/warning:")
+
+
+def _offer(line: DeltaGenerator, file: HandoverFile, key: str) -> None:
+    line.download_button(
+        f"Download {escaped(file.name)}",
+        lambda: file.text,
+        file.name,
+        "text/plain",
+        icon=":material/download:",
+        on_click="ignore",
+        key=key,
+    )
 
 
 def _lines(made: Handover, folder: str) -> None:
