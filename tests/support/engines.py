@@ -243,8 +243,8 @@ def dask(place: Place) -> Row:
         assert first_run.returncode == 1, first_run.stderr
         first = here.check_first()
         here.repair()
-        interrupted = here.events() - Counter(f"start {name}" for name in here.jobs.names)
-        twice = [event for event in interrupted if event.startswith("start")]
+        events = here.events()
+        twice = [name for name in here.jobs.names if events[f"start {name}"] > 1]
         assert len(twice) <= 1, twice
         _forget(here, twice)
         done = here.type(f"{handover.failed} {address}")
@@ -275,12 +275,17 @@ os.kill(victim, signal.SIGKILL)
 """
 
 
-def _forget(place: Place, events: list[str]) -> None:
-    """Remove the start of a job whose machine died, so that the rest can be counted."""
+def _forget(place: Place, names: list[str]) -> None:
+    """Remove what jobs did before their machine died, so that the rest can be counted.
+
+    The machine may die after the end of a job and before its mark.
+    """
     log = place.home / "log of the jobs.txt"
     text = log.read_text()
-    for event in events:
-        text = text.replace(f"{event}\n", "", 1)
+    for name in names:
+        text = text.replace(f"start {name}\n", "", 1)
+        if text.count(f"end {name}\n") > 1:
+            text = text.replace(f"end {name}\n", "", 1)
     log.write_text(text)
 
 
