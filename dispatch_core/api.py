@@ -30,7 +30,7 @@ from dispatch_core.connect import (
     settings_from,
 )
 from dispatch_core.dispatch import checked_progress, plan_dispatch, with_drift
-from dispatch_core.dispatch_plan import DispatchPlan, Equation
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.earlier.check import check_dispatch
 from dispatch_core.earlier.compare import compare_dispatches
 from dispatch_core.earlier.drift import Drift, Recorded, read_recorded
@@ -38,6 +38,7 @@ from dispatch_core.earlier.history import read_history
 from dispatch_core.earlier.jobs import JobReader
 from dispatch_core.earlier.read import Earlier, earlier_of_jobs, read_earlier
 from dispatch_core.environment.platform import output_root
+from dispatch_core.equation import Equation
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.notebook_arguments import (

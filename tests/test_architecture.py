@@ -26,7 +26,7 @@ FLOORS = {
     "ground": "errors types",
     "language": "options text language job_model environment",
     "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
-    " sources",
+    " equation sources",
     "request": "request walk listing jobs demo input_folder",
     "single steps": "find trial locate choose connect notebook_arguments processed balance",
     "earlier dispatches": "earlier",

@@ -56,8 +56,8 @@ def test_a_row_says_when_who_what_and_how_much(tmp_path: Path) -> None:
         source="records in memory",
         buckets="buckets in memory",
         query="{}",
-        equation="2 assets matched, 1 usable -> 2 files x 2 parameter sets = 4 jobs -> 4 workers;"
-        " 1 excluded",
+        equation="2 assets matched, 1 usable -> 2 files x 2 parameter sets = 4 jobs -> 4 workers"
+        " (1 job each); 1 excluded",
         status="written",
         fingerprint=made.fingerprint,
         jobs=4,

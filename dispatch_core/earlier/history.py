@@ -11,41 +11,34 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from dispatch_core.earlier.contents import MAX_ENTRIES, open_file
 from dispatch_core.earlier.head import Names, read_exclusions, read_head
-from dispatch_core.earlier.read import file_errors
+from dispatch_core.earlier.read import RESULTS, file_errors
 from dispatch_core.earlier.record import (
     SUFFIX,
     VERSION,
     is_count,
     worker_sizes,
 )
+from dispatch_core.equation import Equation
 from dispatch_core.errors import InvalidInput, showable
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Progress, no_progress
 
 FolderState = Literal["there", "changed", "gone", "unknown"]
 
-RESULTS = ".results"
-"""How the name of the folder ends in which the runs of a dispatch leave their marks."""
-
 _MOST_TEXT = 500
 _MOST_REASONS = 50
 _MARKED = "marked"
 """The status of a dispatch without jobs."""
 
-_EQUATION = ("matched", "assets", "inputs", "sets", "excluded", "jobs", "workers")
-_SUBTRACTED = {
-    "not_chosen": "not chosen",
-    "dispatched_before": "dispatched before",
-    "processed": "already processed",
-    "capped": "over the cap",
-}
+_ADDED = ("not_chosen", "dispatched_before")
+"""Numbers of the equation that records of an older version do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,18 +282,11 @@ def _query(request: Mapping[str, Any]) -> str:
 
 def _equation(values: Mapping[str, Any]) -> str:
     """The numbers of a plan in one line; empty if one is missing."""
-    if not all(is_count(values.get(name)) for name in _EQUATION):
+    names = [field.name for field in fields(Equation) if field.name != "input_kind"]
+    numbers = dict.fromkeys(_ADDED, 0) | {name: values[name] for name in names if name in values}
+    if len(numbers) != len(names) or not all(map(is_count, numbers.values())):
         return ""
-    kind = values.get("input_kind")
-    inputs = counted(values["inputs"], _text(kind) if kind else "input")
-    counts = {words: values.get(name) for name, words in _SUBTRACTED.items()}
-    cut = "".join(f" - {n:,} {words}" for words, n in counts.items() if n and is_count(n))
-    return (
-        f"{counted(values['matched'], 'asset')} matched, {values['assets']:,} usable -> "
-        f"{inputs} x {counted(values['sets'], 'parameter set')}{cut} = "
-        f"{counted(values['jobs'], 'job')} -> {counted(values['workers'], 'worker')}; "
-        f"{values['excluded']:,} excluded"
-    )
+    return str(Equation(input_kind=_text(values.get("input_kind")) or "input", **numbers))
 
 
 def _folder_state(row: HistoryRow, names: Names | None) -> FolderState:

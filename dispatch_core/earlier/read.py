@@ -34,8 +34,8 @@ from dispatch_core.types import Progress, no_progress
 
 Kind = Literal["folder", "zip", "record", "several", "plan"]
 
-_RESULTS = ".results"
-"""How the name of a folder with the results of a run ends."""
+RESULTS = ".results"
+"""How the name of the folder ends in which the runs of a dispatch leave their marks."""
 
 _BESIDE = (SUFFIX, ".request.json", ".codeocean.json", ".batch.json")
 """How files end that are written beside worker folders: not a job."""
@@ -241,7 +241,7 @@ def dispatches_in(root: Path, names: Iterable[str], *, is_inner: bool = False) -
         if not path.is_dir():
             if path.name.endswith(".zip"):  # a damaged one is an error, not skipped
                 yield path
-        elif path not in covered and not path.name.endswith(_RESULTS):
+        elif path not in covered and not path.name.endswith(RESULTS):
             yield from _dispatches_of(path, is_inner)
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from dispatch_core.earlier.read import folder_of_record
+from dispatch_core.earlier.read import RESULTS, folder_of_record
 from dispatch_core.earlier.record import SUFFIX, read_record, recorded_jobs
 from dispatch_core.engines.run_worker import is_job, name_of
 from dispatch_core.errors import InvalidInput, Issue
@@ -47,7 +47,7 @@ class JobFolder:
     @property
     def results(self) -> Path:
         """The default results folder: beside the worker folder, never in it."""
-        return self.path.with_name(f"{self.path.name}.results")
+        return self.path.with_name(f"{self.path.name}{RESULTS}")
 
     def warnings(self) -> Iterator[str]:
         """What a user has to know about the folder, a sentence each."""

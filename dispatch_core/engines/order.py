@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dispatch_core.earlier.read import RESULTS
+
 MADE_BY = "Made by job-dispatch handover"
 """What the head of each file says, and how an earlier handover is recognized."""
 
@@ -63,7 +65,7 @@ class Order:
     @property
     def results_folder(self) -> str:
         """The results folder that was chosen, or the default one."""
-        return self.results or f"{self.folder}.results"
+        return self.results or f"{self.folder}{RESULTS}"
 
     @property
     def options(self) -> list[str]:

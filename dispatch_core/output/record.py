@@ -11,6 +11,7 @@ from typing import Any
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.earlier.drift import Drift
+from dispatch_core.earlier.record import SUFFIX
 from dispatch_core.errors import InvalidInput, Issue, showable
 from dispatch_core.job_model import Job
 
@@ -133,4 +134,4 @@ def record_beside(folder: Path) -> Path:
     if not folder.name:
         what = "this is the root of the file system, which cannot hold the worker folders"
         raise InvalidInput(Issue(what, str(folder), "Choose another folder"))
-    return folder.with_name(f"{folder.name}.dispatch.json")
+    return folder.with_name(f"{folder.name}{SUFFIX}")

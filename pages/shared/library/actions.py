@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dispatch_core.earlier.history import RESULTS, HistoryRow, read_names
+from dispatch_core.earlier.history import HistoryRow, read_names
+from dispatch_core.earlier.read import RESULTS
 from dispatch_core.engines.status import failed_names
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.request import DispatchRequest, edit_request, load_request

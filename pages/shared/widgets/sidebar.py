@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from dispatch_core.connect import SourceSettings
-from dispatch_core.dispatch_plan import DispatchPlan, Equation
+from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.equation import Equation
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
 from dispatch_core.request import DispatchRequest
