@@ -10,6 +10,8 @@ import fcntl
 import io
 import itertools
 import os
+import re
+import shutil
 import stat
 import time
 import zipfile
@@ -521,14 +523,21 @@ def test_a_folder_that_a_living_dispatch_writes_into_is_an_error_after_30_second
     assert names(target) == []
 
 
-@pytest.mark.parametrize("there", [None, {}, {"0/a.json": WHOLE["0/a.json"]}, WHOLE])
-def test_a_file_system_without_locks_is_written_too(
-    target: Path, there: dict[str, bytes] | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_locks(_descriptor: int, _operation: int) -> None:
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without locks."""
+
+    def refuse(_descriptor: int, _operation: int) -> None:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+@pytest.mark.usefixtures("no_locks")
+@pytest.mark.parametrize("there", [None, {}, {"0/a.json": WHOLE["0/a.json"]}, WHOLE])
+def test_a_file_system_without_locks_is_written_too(
+    target: Path, there: dict[str, bytes] | None
+) -> None:
     if there is not None:
         put(target, there)
 
@@ -536,6 +545,83 @@ def test_a_file_system_without_locks_is_written_too(
 
     assert tree(target) == WHOLE
     assert names(target.parent) == ["results"]
+    assert names(target) == ["0", "1"]
+
+
+CLAIM = ".dispatch.tmp-0000000000000000"
+"""What replaces a lock, in a folder on a file system without locks."""
+
+
+def claim_of_this_process(target: Path) -> str:
+    """How a claim names the process that made it."""
+    found: list[str] = []
+
+    def look(name: str, _number: int, _arguments: tuple[Any, ...]) -> None:
+        if name == "rename" and not found:
+            found.extend(os.listdir(target / CLAIM))
+
+    with hooked(look, ("rename",)):
+        write_folder(files, put(target, {}))
+    shutil.rmtree(target)
+    target.mkdir()
+    (claim,) = found
+    return claim
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_the_claim_of_a_process_that_runs_is_an_error_after_30_seconds(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = claim_of_this_process(target)
+    put(target / CLAIM, {claim: b""})
+    slept: list[float] = []
+    monkeypatch.setattr(time, "monotonic", lambda: 10.0 * len(slept))
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    with pytest.raises(ServiceError, match="another dispatch is writing here"):
+        write_folder(files, target)
+
+    assert tree(target) == {f"{CLAIM}/{claim}": b""}
+
+
+@pytest.mark.usefixtures("no_locks")
+@pytest.mark.parametrize(
+    ("change", "hours"),
+    [
+        (lambda claim: claim.rpartition("-")[0] + "-1", 0),  # its number has a newer process
+        (lambda claim: re.sub("-[0-9]+-", "-4194304999-", claim), 0),
+        (lambda claim: "0123456789abcdef-12-34567", 2),  # of another machine
+        (lambda claim: "", 1),  # ended before it named itself
+    ],
+)
+def test_without_locks_the_claim_of_a_dead_process_is_taken_over(
+    target: Path, change: Callable[[str], str], hours: int
+) -> None:
+    left = change(claim_of_this_process(target))
+    claim = put(target / CLAIM, {left: b""} if left else {})
+    then = time.time() - 3600 * hours
+    os.utime(claim, (then, then))
+
+    write_folder(files, target)
+
+    assert tree(target) == WHOLE
+    assert names(target) == ["0", "1"]
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_the_claim_of_another_machine_holds_for_an_hour(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.mkdir()
+    claim = put(target / CLAIM, {"0123456789abcdef-12-34567": b""})
+    then = time.time() - 3000
+    os.utime(claim, (then, then))
+    monkeypatch.setattr("dispatch_core.output.stage.LOCK_TIMEOUT", 0.0)
+
+    with pytest.raises(ServiceError, match="another dispatch is writing here"):
+        write_folder(files, target)
+
+    assert names(target) == [CLAIM]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ count through them until a write ends undisturbed.
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import multiprocessing
 import os
@@ -401,6 +402,21 @@ def different(number: int) -> list[JobFile]:
 DISPATCHES = [partial(different, number) for number in range(RACERS)]
 
 
+@pytest.fixture(params=["locks", "no locks"])
+def locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system with locks, and one without."""
+
+    def no_locks(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    if request.param == "no locks":
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+
+
+ON_EACH_FILE_SYSTEM = pytest.mark.usefixtures("locks")
+
+
+@ON_EACH_FILE_SYSTEM
 @pytest.mark.parametrize("case", [ABSENT, EMPTY], ids=lambda case: case.name)
 def test_of_four_equal_dispatches_at_once_one_writes_and_three_confirm(
     places: Iterator[Path], case: Case
@@ -415,6 +431,7 @@ def test_of_four_equal_dispatches_at_once_one_writes_and_three_confirm(
         assert names(target.parent) == ["results"]
 
 
+@ON_EACH_FILE_SYSTEM
 @pytest.mark.parametrize("case", [ABSENT, EMPTY], ids=lambda case: case.name)
 def test_of_four_different_dispatches_at_once_one_writes_and_three_are_refused(
     places: Iterator[Path], case: Case
@@ -429,6 +446,7 @@ def test_of_four_different_dispatches_at_once_one_writes_and_three_are_refused(
         assert names(target.parent) == ["results"]
 
 
+@ON_EACH_FILE_SYSTEM
 def test_four_dispatches_that_replace_one_folder_at_once_lose_nothing(
     places: Iterator[Path],
 ) -> None:

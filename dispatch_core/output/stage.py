@@ -1,7 +1,8 @@
 """Stages and locks: hidden folders and files of our own, and moves that can be undone.
 
 A stage is locked with ``flock`` while its process lives, and the lock ends with the
-process. So a stage that can be locked was left by a dead process, and is removed.
+process. So a stage that can be locked was left by a dead process, and is removed. On a file
+system without locks, a claim replaces the lock of a target, and stages beside it stay.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from dispatch_core.errors import Issue, ServiceError
+from dispatch_core.output.claim import Claim, is_own_claim
 from dispatch_core.output.disk import OCCUPIED, status_of
 
 LOCK_TIMEOUT = 30.0
@@ -34,6 +37,7 @@ ATTEMPTS = 20
 INNER_PREFIX = ".dispatch.tmp-"
 _STAGE_SUFFIX = "[0-9a-f]{16}"
 _INNER_STAGE = re.compile(re.escape(INNER_PREFIX) + _STAGE_SUFFIX)
+_CLAIM_SUFFIX = "0" * 16
 _POLL = 0.02
 _CANNOT_LOCK = {
     errno.EBADF,
@@ -122,14 +126,44 @@ class Lock:
 def locked(lock: Lock) -> Iterator[Lock]:
     """`lock`, held until the block ends; raises `ServiceError` after `LOCK_TIMEOUT`."""
     try:
-        deadline = time.monotonic() + LOCK_TIMEOUT
-        while not _try_lock(lock.descriptor):
-            if time.monotonic() >= deadline:
-                raise _still_in_use(lock.path)
-            time.sleep(_POLL)
-        yield lock
+        with ExitStack() as at_end:
+            is_ours = _try_lock(lock.descriptor)
+            if is_ours is None:
+                claim = _claim_of(lock, at_end)
+                _wait_for(partial(_take, claim, at_end), lock.path)
+            elif not is_ours:
+                _wait_for(partial(_try_lock, lock.descriptor), lock.path)
+            yield lock
     finally:
         lock.release()
+
+
+def _wait_for(take: Callable[[], bool | None], target: Path) -> None:
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    while not take():
+        if time.monotonic() >= deadline:
+            raise _still_in_use(target)
+        time.sleep(_POLL)
+
+
+def _take(claim: Claim, at_end: ExitStack) -> bool:
+    """Whether the claim is ours until `at_end`."""
+    try:
+        is_ours = claim.take()
+    except FileNotFoundError:
+        return True  # the folder is gone, and a lock on it is worth nothing: see `holds`
+    if is_ours:
+        at_end.callback(claim.release)
+    return is_ours
+
+
+def _claim_of(lock: Lock, at_end: ExitStack) -> Claim:
+    """The claim that replaces the lock of a folder, in it, or of a file, beside it."""
+    if stat.S_ISDIR(os.fstat(lock.descriptor).st_mode):
+        return Claim(lock.descriptor, f"{INNER_PREFIX}{_CLAIM_SUFFIX}")
+    folder = os.open(lock.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    at_end.callback(os.close, folder)
+    return Claim(folder, f"{stage_prefix(lock.path)}{_CLAIM_SUFFIX}")
 
 
 def _still_in_use(target: Path) -> ServiceError:
@@ -142,8 +176,8 @@ def _still_in_use(target: Path) -> ServiceError:
     )
 
 
-def _try_lock(descriptor: int, *, without_locks: bool = True) -> bool:
-    """Whether the lock was free; `without_locks` if the file system has no locks."""
+def _try_lock(descriptor: int) -> bool | None:
+    """Whether the lock was free; None if the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -151,7 +185,7 @@ def _try_lock(descriptor: int, *, without_locks: bool = True) -> bool:
     except OSError as error:
         if error.errno not in _CANNOT_LOCK:
             raise
-        return without_locks
+        return None
     return True
 
 
@@ -172,7 +206,7 @@ def new_stage(parent: Path, prefix: str, make: Callable[[Path], int]) -> Iterato
                 raise
             continue
         try:
-            if not _try_lock(lock.descriptor) or not lock.holds():
+            if _try_lock(lock.descriptor) is False or not lock.holds():
                 continue
             yield path
             return
@@ -209,7 +243,7 @@ def is_inner_stage(entry: os.DirEntry[str]) -> bool:
 def remove_inner_stages(target: Path) -> None:
     """Removes the stages inside a locked target, all of them left by dead processes."""
     for entry in entries_of(target).values():
-        if is_inner_stage(entry):
+        if is_inner_stage(entry) and not is_own_claim(Path(entry.path)):
             shutil.rmtree(entry.path)
 
 
@@ -230,7 +264,7 @@ def _remove_if_dead(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         is_ours = os.fstat(descriptor).st_uid == os.geteuid()
-        if is_ours and _try_lock(descriptor, without_locks=False):
+        if is_ours and _try_lock(descriptor):
             _remove(path)
     finally:
         os.close(descriptor)
