@@ -33,9 +33,13 @@ def cells_of(text: str) -> list[list[str]]:
         ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
         ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
         ("@SUM(1+1)", "'@SUM(1+1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
-        ("\n=1", "'\n=1"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("\n=1", "'\n'=1"),
+        ("x;=1+1;", "x;'=1+1;"),
+        ("x;'=1", "x;''=1"),
+        ("x\ty|@SUM(1)", "x\ty|'@SUM(1)"),
+        ("a; -1", "a; -1"),
         ("\uff1d1", "'\uff1d1"),
         ("'=1", "''=1"),
         ("-0.5", "-0.5"),
@@ -51,13 +55,27 @@ def test_only_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(text: str, 
     assert plain_cell(shown) == text
 
 
-@given(st.lists(st.text(alphabet="=+-@'\t\r\n\",;a0\uff0b\x00", max_size=8), min_size=1))
+@given(st.lists(st.text(alphabet="=+-@'\t\r\n\",;|a0\uff0b\x00", max_size=8), min_size=1))
 def test_every_cell_reads_back_unchanged_and_none_starts_a_formula(texts: list[str]) -> None:
     rows = cells_of(csv_text(["name"], ([text, "end"] for text in texts)))[1:]
 
     assert [plain_cell(row[0]) for row in rows] == texts
     begins = [row[0] for row in rows if row[0].startswith(("=", "@", "\t", "\r", "\n", "\uff0b"))]
     assert begins == []
+
+
+@pytest.mark.parametrize("quotes", [csv.QUOTE_MINIMAL, csv.QUOTE_NONE])
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@given(st.lists(st.text(alphabet="=+@'\t\r\n\",;|a", max_size=8), min_size=1))
+def test_no_formula_begins_where_a_spreadsheet_splits_at_another_separator(
+    separator: str, quotes: int, texts: list[str]
+) -> None:
+    table = csv_text(["name", "next"], ([text, text] for text in texts))
+
+    lines = io.StringIO(table, newline="")
+    cells = [cell for row in csv.reader(lines, delimiter=separator, quoting=quotes) for cell in row]
+
+    assert [cell for cell in cells if cell.startswith(("=", "+", "@"))] == []
 
 
 def test_the_ledger_is_safe_and_complete() -> None:

@@ -2,7 +2,8 @@
 
 Excel, LibreOffice and Google Sheets run a cell that starts with ``= + - @``, a tab
 or a line break as a formula, and a name from a database may start that way. Such a
-cell gets a leading apostrophe, which marks it as text.
+cell gets a leading apostrophe, which marks it as text. A spreadsheet may also split at
+semicolons, tabs, bars or line breaks, whatever is quoted: so the same holds behind each of them.
 """
 
 from __future__ import annotations
@@ -14,23 +15,27 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 # Also matches leading apostrophes: otherwise the text '=1 and the escaped =1 would be equal.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(rf"'*[{_SIGNS}\t\r\n]")
+# A quotation mark that begins a cell disappears.
+_INSIDE = re.compile(rf"(?<=[;|\t\r\n])(?=['\"]*[{_SIGNS}])")
+_ESCAPED_INSIDE = re.compile(rf"(?<=[;|\t\r\n])'(?=['\"]*[{_SIGNS}])")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
 def safe_cell(text: str) -> str:
-    """`text`, with a leading apostrophe if a spreadsheet would run it as a formula.
+    """`text`, with an apostrophe wherever a spreadsheet would begin a formula.
 
     Numbers such as ``-0.5`` stay unchanged. `plain_cell` reverses it.
     """
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
+    safe = _INSIDE.sub("'", text)
+    return f"'{safe}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else safe
 
 
 def plain_cell(text: str) -> str:
     """The original of a text that `safe_cell` escaped; any other text unchanged."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+    is_escaped = text.startswith("'") and _FORMULA.match(text)
+    return _ESCAPED_INSIDE.sub("", text[1:] if is_escaped else text)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
