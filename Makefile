@@ -71,6 +71,9 @@ lock: .venv/dev
 	$(LOCK) requirements.txt requirements-mongodb.txt requirements-signin.txt \
 		requirements-dask.txt requirements-inventory.txt requirements-codeocean.txt \
 		-o requirements-all.lock
+	$(LOCK) requirements-dev.txt -c requirements-all.lock -o requirements-dev.lock
+	$(LOCK) requirements-readers.txt -o requirements-readers.lock
+	$(LOCK) requirements-bench.txt -o requirements-bench.lock
 
 licences: .venv/dev
 	{ printf '# Licences of what the app installs\n\nMade by `make licences`, from requirements-all.lock:'; \
@@ -90,23 +93,25 @@ clean:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/it"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# requirements.lock pins every package of the app with its hashes; requirements.txt says the ranges.
+# A lock pins every package with its hashes; the file of the same name in .txt says the ranges.
+LOCKED = -m pip install --disable-pip-version-check -q --require-hashes -r
+
 .venv/app: requirements.lock | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
+	$(BIN)/python $(LOCKED) $<
 	@touch $@
 
-.venv/dev: requirements.lock $(wildcard requirements*.txt) | .venv/app
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+.venv/dev: requirements-dev.lock | .venv/app
+	$(BIN)/python $(LOCKED) $<
 	@touch $@
 
-.venv-readers/done: requirements-readers.txt | .venv/bin/python
+.venv-readers/done: requirements-readers.lock | .venv/bin/python
 	$(BIN)/python -m venv .venv-readers
-	.venv-readers/bin/python -m pip install --disable-pip-version-check -q -r requirements-readers.txt
+	.venv-readers/bin/python $(LOCKED) $<
 	@touch $@
 
-.venv-bench/done: requirements-bench.txt | .venv/bin/python
+.venv-bench/done: requirements-bench.lock | .venv/bin/python
 	$(BIN)/python -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --disable-pip-version-check -q -r requirements-bench.txt
+	.venv-bench/bin/python $(LOCKED) $<
 	@touch $@
 
 .venv-engines/done: requirements-engines.txt | .venv/bin/python

@@ -71,9 +71,12 @@ def test_a_session_opens_over_tls_below_the_prefix(proxy: Proxy) -> None:
     assert first_kind(proxy, f"https://{NAME}:{proxy.tls}") in ("new_session", "session_event")
 
 
-def test_a_foreign_origin_is_rejected_through_the_proxy(proxy: Proxy) -> None:
+@pytest.mark.parametrize(
+    "origin", ["https://evil.invalid", "http://localhost:3000", f"http://{HOST}", "null"]
+)
+def test_a_foreign_origin_is_rejected_through_the_proxy(proxy: Proxy, origin: str) -> None:
     with pytest.raises(InvalidStatus) as caught:
-        first_kind(proxy, "https://evil.invalid")
+        first_kind(proxy, origin)
 
     assert caught.value.response.status_code == 403
 
