@@ -5,12 +5,13 @@ import streamlit as st
 from pages.shared.state.presses import keep_presses
 from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session, go_where_asked
+from pages.shared.widgets.header import TOOL, header, tab_title
 from pages.shared.widgets.messages import require_settings, show_notice
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import use_style
 
 keep_presses()
-st.set_page_config(page_title="Job dispatch", page_icon=".streamlit/icon.png", layout="wide")
+st.set_page_config(page_title=TOOL, page_icon=".streamlit/icon.png", layout="wide")
 
 PAGES = {
     "Plan": [
@@ -30,15 +31,16 @@ PAGES = {
     ],
 }
 
-page = st.navigation(PAGES)
-require_sign_in()
 use_style()
+page = st.navigation(PAGES)
+st.set_page_config(page_title=tab_title(page.title))
+require_sign_in()
 require_settings()
 session = begin_session()
 go_where_asked(session)
 session.enter_page(page.title)
 source_badge(session)
-st.title(page.title)
+header(page.title)
 show_notice(session)
 page.run()
 equation_bar(session)  # last, so that it shows the changes of the page

@@ -9,7 +9,19 @@ _STYLE = """
 /* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
-[data-testid="stMainBlockContainer"] { padding-top: 3.5rem; padding-bottom: 4rem; }
+[data-testid="stMainBlockContainer"] { padding-top: 0.75rem; padding-bottom: 2rem; }
+/* the title is in the line of Streamlit's own menu, which stays usable at its right */
+[data-testid="stHeader"] { background: transparent; height: 3rem; min-height: 3rem; }
+[data-testid="stHeader"], [data-testid="stToolbar"] { pointer-events: none; }
+[data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
+.st-key-header { padding-right: 2.5rem; min-height: 2.5rem; }
+[data-testid="stHeader"]:has([data-testid="stExpandSidebarButton"]) ~ * .st-key-header {
+  padding-left: 2.5rem;
+}
+.st-key-header h1 { font-size: 1.5rem; padding: 0; line-height: 2.25rem; }
+[data-testid="stSidebarHeader"] { height: 2.5rem; padding-top: 0.5rem; margin-bottom: 0; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 1rem; }
+[data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
 @media (max-width: 1200px) {
   [class*="st-key-row-"] [data-testid="stColumn"]:not(:has([data-testid="stElementContainer"])) {
     display: none;
