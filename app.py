@@ -5,6 +5,7 @@ import streamlit as st
 from pages.shared.state.presses import keep_presses
 from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session, go_where_asked
+from pages.shared.widgets.bottom_line import bottom_line
 from pages.shared.widgets.header import TOOL, header, tab_title
 from pages.shared.widgets.messages import require_settings, show_notice
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
@@ -43,5 +44,6 @@ source_badge(session)
 header(page.title)
 show_notice(session)
 page.run()
+bottom_line(session, page.title)
 equation_bar(session)  # last, so that it shows the changes of the page
 start_over_button(session)

@@ -55,6 +55,16 @@ class Equation:
             return f"{self.excluded:,} excluded"
         return f"{counted(self.excluded_assets, 'asset')} and {counted(rows, 'row')} excluded"
 
+    @property
+    def short(self) -> str:
+        """The equation in one short line, for pages."""
+        cut = "".join(f" − {count:,} {why}" for why, count in self.cuts if count)
+        return (
+            f"{counted(self.assets, 'asset')} → {counted(self.inputs, self.input_kind)} × "
+            f"{counted(self.sets, 'set')}{cut} = {counted(self.jobs, 'job')} → "
+            f"{counted(self.workers, 'worker')}"
+        )
+
     def __str__(self) -> str:
         size = counted(self.smallest, "job")
         if self.largest != self.smallest:

@@ -26,7 +26,7 @@ if source == QUERY:
     query_builder(session)
 is_valid = source == QUERY or parts.id_list(session)
 is_valid &= parts.grouping_options(session)
-line = parts.find_button(session)
+parts.find_button(session)
 # below the button, so that messages do not move it
 if source == QUERY:
     is_valid &= query_state(session)
@@ -38,7 +38,6 @@ watch(current_find(session))
 steps = now(session)
 before = found_before(session, steps)
 if steps.found is not None:
-    parts.next_page(line, steps.found)
     show_warnings(steps.found.warnings)
     parts.match_report(session, steps.found)
     explain_few(session, steps.found)

@@ -27,6 +27,5 @@ if not needs_assets(session, steps):
     steps = now(session)
     if steps.located is not shown_with.located:
         st.rerun()  # the captions of the rules above count these files
-    parts.next_page(steps, line)
     parts.arriving_files(session)
     parts.located_files(session, steps)

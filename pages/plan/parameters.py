@@ -14,4 +14,3 @@ st.caption(
     "asset, which inherit the fixed parameters."
 )
 parts.parameters_editor(session)
-st.page_link("pages/dispatch/jobs.py", label="Next: jobs", icon=":material/arrow_forward:")

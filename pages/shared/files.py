@@ -123,14 +123,6 @@ def say_how_to_locate(session: Session, steps: Steps) -> None:
         st.caption("Press **Locate files** to list the files of each asset; none is read.")
 
 
-def next_page(steps: Steps, line: DeltaGenerator) -> None:
-    """Show the link to the next page, beside the button and above long tables."""
-    if steps.located is not None:
-        line.page_link(
-            "pages/plan/parameters.py", label="Next: parameters", icon=":material/arrow_forward:"
-        )
-
-
 def say_nothing_is_listed() -> None:
     """Say what an empty extension means."""
     st.info(

@@ -163,9 +163,6 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
         key=f"job-view-{session.epoch}",
     )
     session.keep_view(job_view=view)
-    line.space("stretch")
-    if line.button("Next: deliver", icon=":material/arrow_forward:", key="to-deliver"):
-        st.switch_page("pages/dispatch/deliver.py")
     if view == "jobs":
         job_table(session, plan)
     elif view == "workers":

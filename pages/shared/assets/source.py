@@ -38,13 +38,12 @@ def choose_source(session: Session) -> str:
     return session.typed.source
 
 
-def find_button(session: Session) -> DeltaGenerator:
-    """Show the Find button, and return its line for the link to the next page.
+def find_button(session: Session) -> None:
+    """Show the Find button.
 
     It is never disabled: a text may become valid between the last key and the click.
     """
-    line = st.container(horizontal=True)
-    line.button(
+    st.button(
         "Find assets",
         type="primary",
         icon=":material/search:",
@@ -52,15 +51,6 @@ def find_button(session: Session) -> DeltaGenerator:
         args=("find",),
         key="find",
     )
-    return line
-
-
-def next_page(line: DeltaGenerator, found: FoundAssets) -> None:
-    """Show the link to the next page, beside the Find button: visible above table and charts."""
-    if found.matched and line.button(
-        "Next: files", icon=":material/arrow_forward:", key="to-files"
-    ):
-        st.switch_page("pages/plan/files.py")
 
 
 def act_when_settled(session: Session, *, is_valid: bool) -> None:

@@ -36,7 +36,7 @@ class Timing:
     deferred
         The action of a button beside an editor.
     find_pressed
-        When Find was pressed last.
+        When Find, or Update everything, was pressed last.
     puts
         Key of a widget -> the value that another widget's callback gave it.
     """
@@ -50,7 +50,7 @@ class Timing:
     def asking(self, what: str, value: Any) -> Timing:
         """A copy with one more press."""
         now = time.monotonic()
-        found = now if what == "find" else self.find_pressed
+        found = now if what in ("find", "update") else self.find_pressed
         return replace(self, asked={**self.asked, what: (now, value)}, find_pressed=found)
 
     def answered(self, what: tuple[str, ...]) -> Timing:

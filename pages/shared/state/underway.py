@@ -35,6 +35,8 @@ class UnderWay:
         The steps of the request at the last run.
     arrived
         The first results of `listed` while it runs; the work appends to them.
+    updating
+        Whether one press goes on to find, locate and plan.
     last_found, last_listed
         The results of earlier works, shown dimmed until the current works end.
     """
@@ -55,6 +57,7 @@ class UnderWay:
     checked: Work[Checked] | None = None
     last_found: FoundAssets | None = None
     last_listed: Located | None = None
+    updating: bool = False
 
     @property
     def weight(self) -> int:

@@ -35,7 +35,7 @@ class Views:
     tables
         Search, order and page of each table, by the key of the table.
     seen
-        Fingerprint and equation of the plan that the user saw last.
+        Fingerprint, equation and number of jobs of the plan that the user saw last.
     go_to
         The page to which a callback goes, in the next run: it cannot switch pages itself.
     shown_record
@@ -58,7 +58,7 @@ class Views:
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     chosen_set: int = 0
     tables: Mapping[str, TableView] = field(default_factory=dict)
-    seen: tuple[str, str] | None = None
+    seen: tuple[str, str, int] | None = None
     go_to: str = ""
     library_view: str = COMPARE
     shown_record: str = ""

@@ -15,9 +15,12 @@ _STYLE = """
 [data-testid="stHeader"], [data-testid="stToolbar"] { pointer-events: none; }
 [data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
 .st-key-header { padding-right: 2.5rem; min-height: 2.5rem; }
-[data-testid="stHeader"]:has([data-testid="stExpandSidebarButton"]) ~ * .st-key-header {
-  padding-left: 2.5rem;
-}
+[data-testid="stSidebar"][data-collapsed="true"] ~ * .st-key-header { padding-left: 2rem; }
+/* the last line of the page */
+[data-testid="stBottomBlockContainer"] { padding-top: 0.5rem; padding-bottom: 0.75rem; }
+[data-testid="stBottom"] > div { border-top: 1px solid rgba(128, 128, 128, 0.25); }
+.st-key-bottom-line { flex-wrap: nowrap; min-height: 2.5rem; }
+.st-key-bottom-line button { white-space: nowrap; }
 .st-key-header h1 { font-size: 1.5rem; padding: 0; line-height: 2.25rem; }
 [data-testid="stSidebarHeader"] { height: 2.5rem; padding-top: 0.5rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 1rem; }
@@ -26,7 +29,9 @@ _STYLE = """
   [class*="st-key-row-"] [data-testid="stColumn"]:not(:has([data-testid="stElementContainer"])) {
     display: none;
   }
-  [data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
+  [data-testid="stMainBlockContainer"], [data-testid="stBottomBlockContainer"] {
+    padding-left: 2rem; padding-right: 2rem;
+  }
 }
 /* results of an earlier request; a line above them says so */
 [class*="st-key-stale-"] [data-testid="stDataFrame"],

@@ -1,0 +1,155 @@
+"""The last line of each page: what this is, the next step, and Update everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dispatch_core.errors import ServiceError
+from dispatch_core.types import Progress
+from pages.shared.state.steps import now
+from tests.test_app import (
+    ASSETS,
+    DELIVER,
+    FILES,
+    JOBS,
+    PARAMETERS,
+    find,
+    go,
+    open_app,
+    session_of,
+    type_text,
+)
+
+
+@pytest.fixture(autouse=True)
+def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
+
+
+@pytest.fixture
+def app() -> AppTest:
+    return open_app()
+
+
+def buttons(app: AppTest) -> list[str]:
+    """The buttons of the last line."""
+    keys = ("update", "cancel-update", "to-")
+    return [one.label for one in app.button if one.key and one.key.startswith(keys)]
+
+
+def says(app: AppTest, text: str) -> bool:
+    return any(text in one.value for one in app.markdown)
+
+
+def update(app: AppTest) -> None:
+    """Press Update everything, and rerun until it ends, as the page does by itself."""
+    app.button(key="update").click().run()
+    run_until(app, lambda: not session_of(app).work.updating)
+
+
+def run_until(app: AppTest, holds: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if holds():
+            return
+        app.run()
+    raise AssertionError("the update does not end")
+
+
+def test_one_press_finds_locates_and_plans_and_stays_on_the_page(app: AppTest) -> None:
+    go(app, ASSETS)
+
+    update(app)
+
+    assert [one.value for one in app.title] == ["Assets"]
+    assert says(app, "357 assets → 357 inputs × 1 set = 357 jobs → 50 workers")
+    assert buttons(app) == ["Next: files"]
+
+
+def test_a_late_change_is_updated_from_the_page_where_it_was_made(app: AppTest) -> None:
+    update(app)
+    go(app, FILES)
+    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".nwb").run()
+
+    assert says(app, "the files are not located yet")
+    assert buttons(app) == ["Update everything"]
+    update(app)
+
+    assert says(app, "246 assets → 246 files × 1 set = 246 jobs → 50 workers")
+    assert "246 jobs" in app.toast[0].value
+    go(app, DELIVER)
+    assert not app.get("download_button")[0].disabled  # the new numbers were on the screen
+
+
+def test_each_page_offers_the_next_one_in_the_same_place(app: AppTest) -> None:
+    find(app)
+
+    for page, name in ((ASSETS, "files"), (FILES, "parameters"), (PARAMETERS, "jobs")):
+        go(app, page)
+        assert buttons(app) == [f"Next: {name}"]
+    app.button(key="to-jobs").click().run()
+
+    assert [one.value for one in app.title] == ["Jobs"]
+    assert buttons(app) == ["Next: deliver"]
+
+
+def test_a_session_that_begins_on_another_page_is_sent_to_the_assets(app: AppTest) -> None:
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=30)
+    app.switch_page(JOBS).run()
+
+    assert says(app, "No assets are selected yet.")
+    assert buttons(app) == ["Next: assets"]
+
+
+def test_an_invalid_input_is_named_and_the_press_ends(app: AppTest) -> None:
+    update(app)
+    go(app, PARAMETERS)
+    type_text(app, PARAMETERS, parameters_text="{")
+
+    assert says(app, "Correct the parameters first.")
+    update(app)
+
+    assert now(session_of(app)).plan is None
+
+
+def test_the_step_that_fails_is_reported_and_a_second_press_tries_again(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> object:
+        raise ServiceError("the gateway does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dispatch_core.steps.find_assets", fail)
+        update(app)
+        assert says(app, "the gateway does not answer")
+        assert not session_of(app).work.updating
+
+    update(app)
+
+    assert says(app, "= 357 jobs")
+
+
+def test_a_cancelled_update_ends_and_the_page_says_so(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_slowly(*_: object, progress: Progress, **__: object) -> object:
+        while True:
+            progress("records", 1, 2)
+            time.sleep(0.01)
+
+    monkeypatch.setattr("dispatch_core.steps.find_assets", find_slowly)
+    app.button(key="update").click().run()
+    go(app, FILES)  # the update goes on, whatever page is shown
+    assert buttons(app) == ["Cancel the update"]
+
+    app.button(key="cancel-update").click().run()
+    run_until(app, lambda: not session_of(app).work.updating)
+
+    assert says(app, "Cancelled")
+    assert buttons(app) == ["Update everything"]
