@@ -32,9 +32,11 @@ PAGES = {
     ],
 }
 
-use_style()
-page = st.navigation(PAGES)
+is_styled = use_style()
+page = st.navigation(PAGES, position="sidebar" if is_styled else "hidden")
 st.set_page_config(page_title=tab_title(page.title))
+if not is_styled:
+    st.stop()
 require_sign_in()
 require_settings()
 session = begin_session()

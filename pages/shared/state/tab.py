@@ -90,6 +90,14 @@ def open_session() -> Session:
     return session
 
 
+def noted(what: str, holds: bool) -> bool:
+    """Whether `holds` is true now, or was in an earlier run since the browser opened the page."""
+    key = f"noted {what}"
+    if holds:
+        st.session_state[key] = True
+    return key in st.session_state
+
+
 def widget_value(key: str) -> Any:
     """The current value of a widget, for its own callback."""
     return st.session_state.to_dict().get(key)

@@ -1,11 +1,17 @@
-"""The style rules that the app adds to its theme."""
+"""The style rules that the app adds to its theme, in place before anything is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
+from pages.shared.state.tab import noted
+
 _STYLE = """
-<style>
 /* scripts that draw nothing */
 .st-key-browser-tab, .st-key-cell-typing, .st-key-editor-typing { display: none; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-style) { display: none; }
 /* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
@@ -22,6 +28,19 @@ _STYLE = """
 .st-key-bottom-line { flex-wrap: nowrap; min-height: 2.5rem; }
 .st-key-bottom-line button { white-space: nowrap; }
 .st-key-header h1 { font-size: 1.5rem; padding: 0; line-height: 2.25rem; }
+/* The side bar lies over the page, which keeps its place while the side bar appears. */
+@media (min-width: 769px) {
+  section[data-testid="stSidebar"] { position: fixed !important; height: 100vh !important; }
+  [data-testid="stSidebar"][data-collapsed="false"] { width: 18.75rem !important; }
+  [data-testid="stSidebar"][data-collapsed="false"] ~ * [data-testid="stMainBlockContainer"],
+  [data-testid="stSidebar"][data-collapsed="false"] ~ * [data-testid="stBottomBlockContainer"] {
+    padding-left: calc(18.75rem + 3rem); padding-right: 3rem;
+  }
+  [data-testid="stSidebarResizeHandle"] { display: none; }
+}
+/* the navigation arrives a moment after what is below it */
+[data-testid="stSidebarContent"]:not(:has([data-testid="stSidebarNav"]))
+  [data-testid="stSidebarUserContent"] { visibility: hidden; }
 [data-testid="stSidebarHeader"] { height: 2.5rem; padding-top: 0.5rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 1rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
@@ -47,10 +66,38 @@ _STYLE = """
 /* both would act on the page of rows that is shown; ours act on all rows */
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]),
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Search"]) { display: none; }
-</style>
 """
 
 
-def use_style() -> None:
-    """Add the style rules to this page."""
-    st.html(_STYLE)
+_SCRIPT = """
+export default function ({ data, setStateValue }) {
+  const id = "job-dispatch-style";
+  const style = document.getElementById(id) || document.createElement("style");
+  style.id = id;
+  style.textContent = data.rules;
+  document.head.append(style);
+  setStateValue("applied", true);
+}
+"""
+
+
+def use_style() -> bool:
+    """Add the style rules; False until the browser has them, which starts a new run.
+
+    What is drawn before its style moves when the style arrives, and readers lose their place.
+    Clients that are not browsers do not answer and are not waited for.
+    """
+    component = st.components.v2.component("page_style", js=_SCRIPT)
+    with st.container(key="style"):
+        answer: Any = component(
+            data={"rules": _STYLE}, key="page-style", on_applied_change=_nothing
+        )
+    return noted("styled", bool(answer.applied)) or not _is_browser()
+
+
+def _is_browser() -> bool:
+    return "Mozilla" in st.context.headers.get("User-Agent", "")
+
+
+def _nothing() -> None:
+    """A state value of a component must have a callback."""

@@ -1,0 +1,109 @@
+"""The frame of every page in a browser: clicks to the zip, what moves at load, deep links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import Server, Tab, running_server, tree_of_zip
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-frame")]
+
+ADDRESSES = {
+    "": "Assets",
+    "files": "Files",
+    "parameters": "Parameters",
+    "jobs": "Jobs",
+    "deliver": "Deliver",
+    "history": "History",
+    "check": "Compare and check",
+}
+
+_COUNT_CLICKS = """
+window.clicks = 0;
+document.addEventListener("click", () => { window.clicks += 1; }, true);
+"""
+_SUM_SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts += one.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def clicks(tab: Tab) -> int:
+    """How many clicks the browser has counted; the page is never reloaded meanwhile."""
+    return int(tab.page.evaluate("window.clicks"))
+
+
+def test_a_first_visit_is_at_most_five_clicks_from_the_zip(tab: Tab, tmp_path: Path) -> None:
+    tab.page.add_init_script(_COUNT_CLICKS)
+    tab.open()
+
+    tab.press("Update everything")
+    tab.see("357 assets → 357 inputs × 1 set = 357 jobs → 50 workers")
+    tab.go("Deliver")
+    zipped = tree_of_zip(tab.download("Download the zip", tmp_path / "jobs.zip"))
+
+    assert len(zipped) == 357
+    assert clicks(tab) <= 5
+
+
+def test_a_late_change_is_two_clicks_from_the_zip(tab: Tab) -> None:
+    tab.page.add_init_script(_COUNT_CLICKS)
+    tab.open()
+    tab.press("Update everything")
+    tab.see("= 357 jobs")
+    tab.go("Deliver")
+    expect(tab.page.get_by_role("button", name="Download the zip")).to_be_enabled()
+    tab.go("Files")
+    tab.page.get_by_role("combobox", name="Names end with").click()
+    tab.page.get_by_role("option", name=".nwb", exact=True).click()
+    tab.see("the files are not located yet")
+
+    before = clicks(tab)
+    tab.press("Update everything")
+    tab.see("= 246 jobs")
+    tab.go("Deliver")
+
+    expect(tab.page.get_by_role("button", name="Download the zip")).to_be_enabled()
+    assert clicks(tab) - before <= 2
+
+
+@pytest.mark.parametrize("address", [one for one in ADDRESSES if one])
+def test_what_is_drawn_stays_where_it_is_while_a_page_loads(
+    browser: Browser, server: Server, address: str
+) -> None:
+    context = browser.new_context(viewport={"width": 1360, "height": 900})
+    warm = Tab(context.new_page(), server.url)
+    warm.open()  # a server's first visitor waits for imports, and is not measured
+    page = context.browser.new_context(viewport={"width": 1360, "height": 900}).new_page()
+    page.add_init_script(_SUM_SHIFTS)
+    tab = Tab(page, server.url)
+
+    tab.open(address)
+    expect(page.get_by_test_id("stSidebarNav")).to_be_visible()
+
+    assert page.evaluate("window.shifts") < 0.1
+    page.context.close()
+    context.close()
+
+
+@pytest.mark.parametrize("address", ["jobs", "check"])
+def test_the_first_visitor_of_a_server_sees_the_page_of_the_address(
+    browser: Browser, tmp_path: Path, address: str
+) -> None:
+    with running_server(tmp_path, {}) as server:
+        context: Any = browser.new_context()
+        tab = Tab(context.new_page(), server.url)
+
+        tab.open(address)
+
+        expect(tab.page).to_have_title(re.compile(f"^{ADDRESSES[address]} · Job dispatch$"))
+        expect(tab.page.get_by_role("heading", level=1)).to_have_text(ADDRESSES[address])
+        expect(tab.page.get_by_text("Page not found")).to_have_count(0)
+        context.close()
