@@ -22,6 +22,7 @@ from pages.shared.state.steps import (
 from pages.shared.state.update import UPDATE, advance, begin_update, cancel_update
 from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.words import in_words_of_the_app
 
 _NEXT = {
     "Assets": ("files", "pages/plan/files.py"),
@@ -179,7 +180,7 @@ def _failure(session: Session) -> DispatchError | None:
 
 
 def _first_line(error: DispatchError) -> str:
-    return str(error).split("\n", maxsplit=1)[0]
+    return in_words_of_the_app(str(error).split("\n", maxsplit=1)[0])
 
 
 def what_is(session: Session, steps: Steps) -> str:

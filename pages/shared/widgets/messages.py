@@ -11,6 +11,7 @@ from dispatch_core.errors import DispatchError, InvalidInput
 from dispatch_core.types import Notice
 from pages.shared.state.services import current_settings, read_env_file
 from pages.shared.state.session import Session
+from pages.shared.widgets.words import in_words_of_the_app
 
 
 def show_notice(session: Session) -> None:
@@ -24,7 +25,7 @@ def show_error(error: DispatchError | None) -> None:
     """Show every issue of `error`: what, where, what to do; positions with a caret."""
     for issue in error.issues if error else ():
         text = str(issue).removesuffix(f"\n{issue.excerpt}")
-        st.error(escaped(text), icon=":material/error:")
+        st.error(escaped(in_words_of_the_app(text)), icon=":material/error:")
         if issue.excerpt:
             st.code(issue.excerpt, language=None)
 
@@ -42,7 +43,7 @@ def require_settings() -> None:
 def show_warnings(warnings: Iterable[str | Notice]) -> None:
     """One box for each warning; the notice that the cap cuts jobs is red."""
     for warning in warnings:
-        text = escaped(str(warning))
+        text = escaped(in_words_of_the_app(str(warning)))
         if isinstance(warning, Notice) and warning.kind == "cap":
             st.error(text, icon=":material/content_cut:")
         else:

@@ -14,6 +14,7 @@ from dispatch_core.types import Exclusion
 from dispatch_core.views.table import Columns, TableView, alike, page_of, select_rows
 from pages.shared.state.session import Session
 from pages.shared.state.tab import open_session
+from pages.shared.widgets.words import in_words_of_the_app
 
 MOST_ROWS = 500
 """The most rows of a table that are sent to the browser at a time."""
@@ -182,8 +183,8 @@ def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:
         "Stage": lambda row: row.stage,
         "Reason": lambda row: row.reason.replace("_", " "),
         "Asset": lambda row: row.name or row.record_id,
-        "What happened": lambda row: row.message,
-        "What to do": lambda row: row.action,
+        "What happened": lambda row: in_words_of_the_app(row.message),
+        "What to do": lambda row: in_words_of_the_app(row.action),
         "Location": lambda row: row.location,
     }
     narrow = {"Asset": st.column_config.TextColumn(width="medium")}

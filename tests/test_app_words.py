@@ -1,0 +1,90 @@
+"""What pages say to do names controls of the app, never options of the command line."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pages.shared.widgets.words import CONTROLS, in_words_of_the_app
+
+ROOT = Path(__file__).resolve().parents[1]
+OPTION = re.compile(r"--([a-z][a-z0-9_]*)")
+
+COMMAND_LINE = {
+    # what only the command line prints or reads
+    "api.py",
+    "arguments.py",
+    "cli.py",
+    "command.py",
+    "options.py",
+    "notebook_arguments.py",
+    "expectation.py",
+    "terminal.py",
+}
+OWN_COMMANDS = {"verbs", "engines", "environment"}
+PASTED = {"pages/shared/run_it.py"}
+"""Pages with a command to paste."""
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The texts of a module without its docstrings."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {
+        ast.get_docstring(one, clean=False) for one in ast.walk(tree) if isinstance(one, documented)
+    }
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value not in docs
+        ):
+            yield node.value
+
+
+def test_no_text_of_a_page_names_an_option() -> None:
+    named = {
+        f"{path.relative_to(ROOT)}: {text}"
+        for path in (ROOT / "pages").rglob("*.py")
+        if path.relative_to(ROOT).as_posix() not in PASTED and path.name != "words.py"
+        for text in texts(path)
+        if OPTION.search(text)
+    }
+
+    assert named == set()
+
+
+def test_each_option_in_a_message_of_the_core_has_a_control() -> None:
+    named = {
+        name
+        for path in (ROOT / "dispatch_core").rglob("*.py")
+        if path.name not in COMMAND_LINE and not OWN_COMMANDS & set(path.parts)
+        for text in texts(path)
+        for name in OPTION.findall(text)
+    }
+
+    assert (
+        named - CONTROLS.keys() - {"request", "output_directory", "on_missing", "json", "results_"}
+        == set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Move it, or use --replace.", "Move it, or switch on Replace the folder."),
+        (
+            "Fill the field in, or set --drop_null_groups=0",
+            "Fill the field in, or switch off Exclude assets that lack one of these fields",
+        ),
+        ("set --several_files each or together", "set another rule for several files"),
+        ("Raise --max_number_of_tasks_dispatched", "Raise Cap on jobs, on the page Jobs"),
+        ("a -- b", "a -- b"),
+    ],
+)
+def test_an_action_is_said_with_the_control_of_the_app(said: str, shown: str) -> None:
+    assert in_words_of_the_app(said) == shown
