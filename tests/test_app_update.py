@@ -153,3 +153,40 @@ def test_a_cancelled_update_ends_and_the_page_says_so(
 
     assert says(app, "Cancelled")
     assert buttons(app) == ["Update everything"]
+
+
+def test_a_folder_that_is_there_is_replaced_only_by_choice(app: AppTest, tmp_path: Path) -> None:
+    update(app)
+    go(app, DELIVER)
+    app.text_input(key="target").set_value("mine").run()
+    assert not [one for one in app.toggle if one.key == "replace"]
+    (tmp_path / "out" / "mine").mkdir(parents=True)
+    (tmp_path / "out" / "mine" / "notes.txt").write_text("my only copy")
+
+    write(app)
+    assert "Replace the folder" in app.error[0].value
+    assert "replace)" not in app.error[0].value
+    app.toggle(key="replace").set_value(True).run()
+    write(app)
+
+    assert (tmp_path / "out" / "mine" / "0").is_dir()
+    assert (tmp_path / "out" / "mine.replaced-1" / "notes.txt").read_text() == "my only copy"
+    assert any("What was there before is now in" in one.value for one in app.info)
+
+
+def write(app: AppTest) -> None:
+    app.button(key="write").click().run()
+    work = session_of(app).work.write
+    assert work is not None
+    work.wait(30)
+    app.run()
+
+
+def test_what_will_be_written_is_one_sentence_with_a_name_of_the_query(app: AppTest) -> None:
+    update(app)
+    go(app, DELIVER)
+
+    assert says(app, "This makes **357 jobs for 50 workers**, from 357 assets of ")
+    name = app.text_input(key="target").placeholder
+    assert name is not None
+    assert name.startswith("thalamic-ephys-survey-derived-")

@@ -15,7 +15,7 @@ plan = plan_or_hint(session, now(session))
 if plan is not None and not plan.jobs:
     parts.say_no_job(plan)
 elif plan is not None:
-    st.caption(f"Plan {plan.fingerprint[:12]}: {plan.equation}")
+    parts.say_what_will_happen(session, plan)
     is_open = parts.is_seen(session, plan)
     download, write = st.columns(2, gap="large")
     with download:

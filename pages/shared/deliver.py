@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import itertools
+from datetime import date
+from pathlib import Path
 
 import streamlit as st
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.earlier.before import require_still_new
 from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.output.default_name import default_name
 from dispatch_core.output.deliver import Delivery, deliver
 from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
 from dispatch_core.output.target import Target
@@ -18,11 +21,12 @@ from dispatch_core.request import load_request
 from dispatch_core.text.words import counted
 from dispatch_core.types import Progress
 from dispatch_core.views.report import command_of
+from dispatch_core.views.summary import summary_of
 from pages.shared.state.edits import load
 from pages.shared.state.services import current_settings, output_root
 from pages.shared.state.session import Session
 from pages.shared.state.sign_in import current_user
-from pages.shared.state.steps import see_plan, start_write
+from pages.shared.state.steps import now, see_plan, start_write
 from pages.shared.state.tab import widget_value
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
@@ -74,6 +78,13 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
     return False
 
 
+def say_what_will_happen(session: Session, plan: DispatchPlan) -> None:
+    """Say in one sentence what the zip or the folder will have, before it is made."""
+    text = session.memo.remember("summary", plan.fingerprint, lambda: summary_of(plan))
+    st.markdown(f"This makes **{escaped(text.split(',', 1)[0])}**,{escaped(text.split(',', 1)[1])}")
+    st.caption(f"Plan {plan.fingerprint[:12]}: {escaped(str(plan.equation))}")
+
+
 def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     """Show the download button of the zip, which is made on download, and its unpacked size."""
     st.subheader("Download")
@@ -91,14 +102,24 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         disabled=not is_open,
         key="zip",
     )
+    if is_open:
+        st.caption(
+            f"In it: the folders 0 to {len(plan.workers) - 1:,}, one for each worker, with one "
+            "JSON file for each job. Next: run it, as shown below."
+        )
 
 
 def folder_name(session: Session) -> str:
-    """The name that was typed, or the default if it is invalid."""
+    """The name that was typed; without a valid one, that of the query and the day."""
+    typed = session.typed.target_name
     try:
-        return check_folder_name(session.typed.target_name)
+        return check_folder_name(typed) if typed else _own_name(session)
     except InvalidInput:
-        return "my-dispatch"
+        return _own_name(session)
+
+
+def _own_name(session: Session) -> str:
+    return default_name(session.request, date.today())
 
 
 def _zip(plan: DispatchPlan) -> bytes:
@@ -124,15 +145,16 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         f"Name of the folder in {escaped(str(root))}",
         session.typed.target_name,
         max_chars=LONGEST_NAME,
+        placeholder=_own_name(session),
         key="target",
     )
     session.keep_typed(target_name=name)
     try:
-        folder = folder_below(root, name)
+        folder = folder_below(root, name or _own_name(session))
     except InvalidInput as error:
         show_error(error)
         return
-    key = (plan.fingerprint, folder)
+    key = (plan.fingerprint, folder, _replaces(folder))
     work = session.work.write if session.work.write and session.work.write.key == key else None
     is_writing = work is not None and not work.is_done
     st.button(
@@ -151,7 +173,7 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
 
 
 def _press_write(session: Session, plan: DispatchPlan) -> None:
-    """Write into the folder whose name is typed now.
+    """Write into the folder whose name is typed now, replacing it if that is chosen now.
 
     This is the callback of a button: the next click interrupts a script, but not a
     callback, so no press is lost.
@@ -159,10 +181,10 @@ def _press_write(session: Session, plan: DispatchPlan) -> None:
     typed = widget_value("target")
     name = session.typed.target_name if typed is None else str(typed)
     session.keep_typed(target_name=name)
-    _start(session, plan, name)
+    _start(session, plan, name or _own_name(session), replaces=bool(widget_value("replace")))
 
 
-def _start(session: Session, plan: DispatchPlan, name: str) -> None:
+def _start(session: Session, plan: DispatchPlan, name: str, *, replaces: bool) -> None:
     """Write the plan that was shown; the page reports an invalid name."""
     try:
         folder = folder_below(output_root(), name)
@@ -171,17 +193,31 @@ def _start(session: Session, plan: DispatchPlan, name: str) -> None:
     who = current_user()
     start_write(
         session,
-        (plan.fingerprint, folder),
-        lambda progress: _write(plan, folder.name, who, progress),
+        (plan.fingerprint, folder, replaces),
+        lambda progress: _write(plan, folder.name, who, progress, replaces=replaces),
     )
 
 
-def _write(plan: DispatchPlan, name: str, who: str, progress: Progress) -> Delivery:
+def _replaces(folder: Path) -> bool:
+    """Offer to replace a folder that is there; what it contains is never deleted."""
+    if not folder.exists():
+        return False
+    return st.toggle(
+        "Replace the folder if it contains something else",
+        key="replace",
+        help=f"Moves what is in {escaped(folder.name)} aside, with its record, into a folder "
+        f"{escaped(folder.name)}.replaced-1 (or the next free number). Nothing is deleted.",
+    )
+
+
+def _write(
+    plan: DispatchPlan, name: str, who: str, progress: Progress, *, replaces: bool
+) -> Delivery:
     folder = folder_below(output_root(), name)
     if plan.request.not_in:
         places = plan.request.not_in
         require_still_new(plan.jobs, places, folder, output_root(), progress)
-    return deliver(plan, Target(folder), dispatched_by=who, progress=progress)
+    return deliver(plan, Target(folder, replace=replaces), dispatched_by=who, progress=progress)
 
 
 def _show_delivery(delivery: Delivery) -> None:
@@ -200,6 +236,11 @@ def _show_delivery(delivery: Delivery) -> None:
         f"{counted(result.worker_count, 'folder')} in {escaped(str(result.target))}",
         icon=":material/check:",
     )
+    if result.moved_aside is not None:
+        st.info(
+            f"What was there before is now in {escaped(str(result.moved_aside))}.",
+            icon=":material/drive_file_move:",
+        )
     if delivery.record_error is not None:
         st.warning(escaped(str(delivery.record_error)), icon=":material/warning:")
     st.caption("Next: run it, as shown below. Later, see in the history what became of it.")
@@ -229,6 +270,16 @@ def same_as_command(session: Session, plan: DispatchPlan) -> None:
     )
 
 
+def _what_is_next(session: Session) -> str:
+    """What the loaded request still needs: results of an equal one are used again."""
+    steps = now(session)
+    if steps.found is None:
+        return "Find the assets to continue."
+    if steps.located is None:
+        return "Its assets are found already. Locate the files to continue."
+    return "Its assets and files are known already. See the jobs to continue."
+
+
 def load_saved_request(session: Session) -> None:
     """Replace the request of this session by a saved request or record."""
     with st.expander("Load a saved request"):
@@ -243,5 +294,5 @@ def load_saved_request(session: Session) -> None:
         except DispatchError as error:
             show_error(error)
         else:
-            session.keep_view(notice=f"{file.name} is loaded. Find the assets to continue.")
+            session.keep_view(notice=f"{file.name} is loaded. {_what_is_next(session)}")
             st.switch_page("pages/plan/assets.py")

@@ -35,6 +35,8 @@ class Typed:
         The changes of the last conversion to JSON, and its result.
     parameters_before
         The parameters that a button replaced, for Undo.
+    target_name
+        The name of the dispatch; "" for the one made of its query and the day.
     drafts
         Texts of form fields that are not valid values.
     table_rows
@@ -59,7 +61,7 @@ class Typed:
     table_rows: Mapping[str, list[TableRow]] = field(default_factory=dict)
     sweep_rows: tuple[tuple[str, str], ...] = (("", ""), ("", ""))
     sweep_mode: SweepMode = "product"
-    target_name: str = "my-dispatch"
+    target_name: str = ""
     why_text: str = ""
     engine: str = ""
     job_command: str = ""

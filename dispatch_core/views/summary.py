@@ -1,0 +1,67 @@
+"""One sentence about a plan, to read before anything is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.text.byte_size import size_text
+from dispatch_core.text.words import counted
+from dispatch_core.types import DataAsset, FileEntry
+from dispatch_core.views.columns import ACQUIRED, SUBJECT, values_of
+
+_MOST_REASONS = 3
+
+
+def summary_of(plan: DispatchPlan) -> str:
+    """What will be written: assets, subjects, dates, files with their size, jobs, excluded."""
+    assets = {one.asset.record_id: one.asset for job in plan.jobs for one in job.assets}
+    located = (one for job in plan.jobs for one in job.assets)
+    files = {file.location: file for one in located for file in one.files or ()}
+    jobs = f"{counted(len(plan.jobs), 'job')} for {counted(len(plan.workers), 'worker')}"
+    about = "".join(
+        [
+            counted(len(assets), "asset"),
+            _subjects(list(assets.values())),
+            _days(list(assets.values())),
+            _files(list(files.values())) if plan.request.file_extension else "",
+        ]
+    )
+    return f"{jobs}, from {about}. {_excluded(plan)}"
+
+
+def _subjects(assets: Sequence[DataAsset]) -> str:
+    subjects = {value for one in assets for value in values_of(one.fields, SUBJECT)}
+    return f" of {counted(len(subjects), 'subject')}" if subjects else ""
+
+
+def _days(assets: Sequence[DataAsset]) -> str:
+    """The first and the last day, of the dates that begin with the year."""
+    values = (str(value) for one in assets for value in values_of(one.fields, ACQUIRED))
+    days = sorted(value[:10] for value in values if value[:4].isdigit() and value[4:5] == "-")
+    if not days:
+        return ""
+    if days[0] == days[-1]:
+        return f", acquired on {days[0]}"
+    return f", acquired from {days[0]} to {days[-1]}"
+
+
+def _files(files: Sequence[FileEntry]) -> str:
+    sizes = [one.size for one in files if one.size is not None]
+    text = f", with {counted(len(files), 'file')}"
+    if not sizes:
+        return f"{text} of unknown size"
+    unknown = len(files) - len(sizes)
+    more = f" and {unknown:,} of unknown size" if unknown else ""
+    return f"{text} ({size_text(sum(sizes))}{more})"
+
+
+def _excluded(plan: DispatchPlan) -> str:
+    reasons = Counter(str(row.reason).replace("_", " ") for row in plan.exclusions)
+    if not reasons:
+        return "Nothing is excluded."
+    named = [f"{count:,} {reason}" for reason, count in reasons.most_common(_MOST_REASONS)]
+    others = sum(reasons.values()) - sum(count for _, count in reasons.most_common(_MOST_REASONS))
+    named += [f"{others:,} for other reasons"] if others else []
+    return f"Excluded: {', '.join(named)}."
