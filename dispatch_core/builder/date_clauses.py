@@ -21,7 +21,8 @@ from datetime import timedelta
 from typing import Final, TypeGuard
 
 from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition, span_of
-from dispatch_core.builder.query_form import FormRow
+from dispatch_core.builder.query_form import FormRow, Spelling
+from dispatch_core.builder.spelling import are_spellings
 from dispatch_core.errors import InvalidInput
 from dispatch_core.text.date_layouts import LAYOUTS, Span, layouts_named
 from dispatch_core.types import Filter, JsonValue
@@ -40,17 +41,24 @@ def date_clause(row: FormRow) -> Filter:
     condition = _date_condition(row)
     span = span_of(condition, row.texts)
     branches: list[Filter] = [
-        {row.path: _ordered(layout.operators(span), condition)}
-        for layout in layouts_named(row.layouts)
+        {path: _ordered(layout.operators(span), condition)}
+        for path, names in _spelled(row)
+        for layout in layouts_named(names)
     ]
     if row.is_negated:
         only = branches[0] if len(branches) == 1 else None
-        return {row.path: {"$not": only[row.path]}} if only else {"$nor": branches}
+        path = next(iter(only)) if only else ""
+        return {path: {"$not": only[path]}} if only else {"$nor": branches}
     clause: Filter = branches[0] if len(branches) == 1 else {"$or": branches}
     if condition != "in the last":
         return clause
     number, unit, _ = row.texts
     return {**clause, "$comment": f"in the last {number.strip()} {unit}"}
+
+
+def _spelled(row: FormRow) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield row.path, row.layouts
+    yield from ((one.path, one.layouts) for one in row.others)
 
 
 def _date_condition(row: FormRow) -> DateCondition:
@@ -83,12 +91,17 @@ def _candidates(clause: Filter) -> Iterator[FormRow]:
     branches = rest.get("$or") if list(rest) == ["$or"] else [rest]
     found = [_branch(one) for one in branches] if isinstance(branches, list) else []
     known = [one for one in found if one is not None]
-    if not known or len(known) < len(found) or len({path for path, _, _ in known}) > 1:
+    paths = list(dict.fromkeys(path for path, _, _ in known))
+    if not known or len(known) < len(found) or not are_spellings(paths):
         return
-    layouts = tuple(name for _, name, _ in known)
+    first, *others = (
+        Spelling(path, tuple(name for at, name, _ in known if at == path)) for path in paths
+    )
     for span in dict.fromkeys(span for _, _, span in known):
         for condition, texts in _conditions(span, comment):
-            yield FormRow(known[0][0], condition, "date", texts, layouts=layouts)
+            yield FormRow(
+                first.path, condition, "date", texts, layouts=first.layouts, others=tuple(others)
+            )
 
 
 def _branch(branch: JsonValue) -> tuple[str, str, Span] | None:

@@ -25,11 +25,13 @@ from dispatch_core.builder.query_form import (
     Locked,
     Node,
     QueryForm,
+    Spelling,
     faults,
     typed,
     typed_list,
     value_of,
 )
+from dispatch_core.builder.spelling import are_spellings
 from dispatch_core.errors import InvalidInput
 from dispatch_core.language.bson import is_number
 from dispatch_core.language.expressions import is_true
@@ -84,7 +86,7 @@ def _nodes(query: Filter, depth: int) -> Iterator[Node]:
         if dated is not None:
             yield dated
         elif name in _GROUPS:
-            yield _group(name, condition, depth)
+            yield _row_of_spellings(name, condition) or _group(name, condition, depth)
         elif name.startswith("$") or not name.strip():
             named = name.strip() or "a field without a name"
             reason = _REASONS.get(name, f"no row of the form can express {named}")
@@ -103,6 +105,52 @@ _REASONS: Final = {
     "$expr": "it computes from several fields",
     "$comment": "a comment; it changes nothing",
 }
+
+
+_OPPOSITES: Final[dict[ConditionKind, ConditionKind]] = {
+    "is not": "is",
+    "is none of": "is one of",
+    "is missing": "exists",
+}
+"""Condition -> the one that it denies."""
+
+
+def _row_of_spellings(name: str, members: JsonValue) -> FormRow | None:
+    """The one row for a clause that asks the same of each spelling of a field.
+
+    ``$or`` asks it of any of them; ``$nor`` denies it of all of them.
+    """
+    if name == "$and" or not isinstance(members, list) or len(members) < 2:
+        return None
+    if not all(isinstance(one, dict) and len(one) == 1 for one in members):
+        return None
+    paths = [next(iter(one)) for one in members]
+    if not are_spellings(paths):
+        return None
+    nodes = tuple(_field_nodes(paths[0], members[0][paths[0]], 0))
+    if len(nodes) != 1 or not isinstance(nodes[0], FormRow) or is_date_row(nodes[0]):
+        return None
+    row = replace(nodes[0], others=tuple(map(Spelling, paths[1:])))
+    row = _denied(row) if name == "$nor" else row
+    is_same = json.dumps(_clause(row)) == json.dumps({name: members})
+    return row if is_same else None
+
+
+def _denied(row: FormRow) -> FormRow:
+    """The opposite of a row."""
+    for negative, positive in _OPPOSITES.items():
+        if row.condition == positive and not row.is_explicit:
+            return replace(row, condition=negative)
+    return replace(row, is_negated=True)
+
+
+def _spelled_clause(row: FormRow) -> Filter:
+    """``$or`` over the spellings, or ``$nor`` of the opposite: "is not" holds for no spelling."""
+    is_negative = row.is_negated != (row.condition in _OPPOSITES)
+    condition = _OPPOSITES.get(row.condition, row.condition)
+    one = replace(row, condition=condition, is_negated=False, others=())
+    branches = [_clause(replace(one, path=path)) for path in row.paths]
+    return {"$nor" if is_negative else "$or": branches}
 
 
 def _group(name: str, members: JsonValue, depth: int) -> Node:
@@ -309,6 +357,16 @@ def filter_of(form: QueryForm) -> Filter:
     return _conjunction_filter(form.root)
 
 
+def clause_of(node: Node) -> Filter:
+    """The filter of one valid node of a form."""
+    return _item_filter(node)
+
+
+def node_of(clause: Filter) -> Node:
+    """The node of a form for one filter, a group if it has several conditions."""
+    return _item(clause, 1)
+
+
 def _conjunction_filter(node: Group | Elements) -> Filter:
     """The filter of `node.members`: one object, or an ``$and`` if their names clash."""
     if len(node.members) == 1 and is_date_row(node.members[0]) and not node.is_explicit:
@@ -373,6 +431,8 @@ def _clause(node: Node) -> Filter:
         return {_OPERATOR_OF_GROUP[node.kind]: [_item_filter(one) for one in node.members]}
     if is_date_row(node):
         return date_clause(node)
+    if isinstance(node, FormRow) and node.others:
+        return _spelled_clause(node)
     if isinstance(node, Elements):
         condition: JsonValue = {"$elemMatch": _elements_filter(node)}
     elif node.condition == "is" and not (node.is_explicit or node.is_negated or not node.path):

@@ -92,6 +92,14 @@ def _key() -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Spelling:
+    """The path of a field in the other schema, and the layouts of its dates if it has any."""
+
+    path: str
+    layouts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FormRow:
     """One condition on one field.
 
@@ -105,6 +113,8 @@ class FormRow:
     layouts
         For a date condition, the names of the layouts in which the field writes its dates;
         empty until they are known.
+    others
+        The other spellings of the field; the condition is about whichever a record has.
     options
         Letters of ``$options``; "i" ignores case.
     is_negated
@@ -120,8 +130,14 @@ class FormRow:
     options: str = ""
     layouts: tuple[str, ...] = ()
     is_negated: bool = False
+    others: tuple[Spelling, ...] = ()
     is_explicit: bool = field(default=False, compare=False)
     key: int = _key()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every spelling of the field."""
+        return (self.path, *(one.path for one in self.others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +372,11 @@ def faults(form: QueryForm) -> dict[int, Issue]:
     return found
 
 
+def is_blank(node: Node) -> bool:
+    """Whether nothing is chosen or typed in a row yet."""
+    return isinstance(node, FormRow) and not node.path.strip() and not any(node.texts)
+
+
 def fault_of(node: Node, holder: Group | Elements) -> Issue | None:
     """The issue of `node` itself, not of its members; None if it is valid."""
     if isinstance(node, Locked):
@@ -415,7 +436,7 @@ def _date_fault(row: FormRow) -> Issue | None:
         span_of(condition, row.texts)
     except InvalidInput as error:
         return error.issues[0]
-    if not row.layouts:
+    if not row.layouts and not any(one.layouts for one in row.others):
         what = f"how {row.path} writes its dates is not known, or cannot be compared"
         return Issue(what, "", "Choose another field or condition")
     return None

@@ -7,6 +7,7 @@ value. A pair also covers every path below it, and the longest matching pair app
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from dispatch_core.builder.conditions import Condition, conditions_of, with_key
@@ -105,6 +106,11 @@ def other_spellings(path: str) -> tuple[str, ...]:
     found += [newer for one in found for newer in _translations(one, 2)]
     found += [f"acquisition.{one[8:]}" for one in found if one.startswith("session.")]
     return tuple(dict.fromkeys(one for one in found if one != path))
+
+
+def are_spellings(paths: Sequence[str]) -> bool:
+    """Whether all `paths` name one field: the first one, and its names in the other schema."""
+    return len(set(paths)) == len(paths) and set(paths[1:]) <= set(other_spellings(paths[0]))
 
 
 def respell_filter(filter_query: Filter, version: Version) -> Filter:

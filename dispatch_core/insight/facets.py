@@ -64,14 +64,14 @@ FACETS = (
         "Modality",
         ("data_description.modality.abbreviation", "data_description.modalities.abbreviation"),
     ),
-    Facet("Data level", ("data_description.data_level",)),
-    Facet("Session type", ("session.session_type", "acquisition.acquisition_type")),
+    Facet("Level", ("data_description.data_level",)),
+    Facet("Type", ("session.session_type", "acquisition.acquisition_type")),
     Facet(
-        "Month",
+        "Acquired",
         ("session.session_start_time", "acquisition.acquisition_start_time"),
         start=MONTH,
     ),
-    Facet("Quality control", QUALITY_PATHS, clauses=tuple(QUALITY_CLAUSES.items())),
+    Facet("Quality", QUALITY_PATHS, clauses=tuple(QUALITY_CLAUSES.items())),
 )
 
 
@@ -107,7 +107,7 @@ def choose(
     If the source has both spellings of the field, the clause is an ``$or``.
     """
     rest = without_choice(query, facet)
-    return joined(rest, _clause(facet, tuple(dict.fromkeys(values)), catalogue))
+    return joined(rest, clause_of_choice(facet, tuple(dict.fromkeys(values)), catalogue))
 
 
 def without_choice(query: Filter, facet: Facet) -> Filter:
@@ -140,17 +140,18 @@ def _clauses_of(
         if all(key in query and query[key] == item for key, item in clause.items()):
             yield tuple(clause), (name,)
     for key, item in query.items():
-        values = _values_of({key: item}, facet)
+        values = values_of_clause({key: item}, facet)
         if values:
             yield key, values
     members = query.get("$and")
     for number, member in enumerate(members if isinstance(members, list) else []):
-        values = _values_of(member, facet) if isinstance(member, dict) else ()
+        values = values_of_clause(member, facet) if isinstance(member, dict) else ()
         if values:
             yield number, values
 
 
-def _values_of(clause: Filter, facet: Facet) -> tuple[JsonValue, ...]:
+def values_of_clause(clause: Filter, facet: Facet) -> tuple[JsonValue, ...]:
+    """The values that a clause selects, if a choice of `facet` can have written it."""
     for name, known in facet.known_clauses:
         if clause == known:
             return (name,)
@@ -180,7 +181,10 @@ def _are_plain(values: Sequence[JsonValue]) -> bool:
     return all(isinstance(value, str | int | float) for value in values)
 
 
-def _clause(facet: Facet, values: tuple[JsonValue, ...], catalogue: FieldCatalogue) -> Filter:
+def clause_of_choice(
+    facet: Facet, values: tuple[JsonValue, ...], catalogue: FieldCatalogue
+) -> Filter:
+    """The clause that selects `values`, in the spellings that the source has."""
     if not values:
         return {}
     if facet.clauses:
@@ -235,6 +239,23 @@ def _count(
 ) -> FacetCounts:
     chosen = chosen_values(query, facet)
     rest = without_choice(query, facet)
+    return count_facet(source, catalogue, rest, facet, chosen, limit=limit)
+
+
+def count_facet(
+    source: MetadataSource,
+    catalogue: FieldCatalogue,
+    rest: Filter,
+    facet: Facet,
+    chosen: tuple[JsonValue, ...] = (),
+    *,
+    search: str = "",
+    limit: int = 50,
+) -> FacetCounts:
+    """The counts of one facet in the records that match `rest`, the query without its choice.
+
+    With `search`, only values that contain this text are counted, in any case.
+    """
     try:
         if facet.clauses:
             return FacetCounts(facet, chosen, _clause_counts(source, catalogue, rest, facet))
@@ -243,6 +264,7 @@ def _count(
             live_paths(facet.paths, catalogue),
             catalogue,
             rest,
+            search=search,
             start=facet.start,
             test=ISO_MONTH if facet.start else None,
             limit=limit,
@@ -266,7 +288,7 @@ def _month_counts(
     odd = odd_months(source, paths)
     facet = replace(counts.facet, layouts=odd.layouts)
     calls = [
-        partial(source.count, joined(rest, _clause(facet, (month,), catalogue)))
+        partial(source.count, joined(rest, clause_of_choice(facet, (month,), catalogue)))
         for month in odd.months
     ]
     by_month = {str(one.value): one.count for one in found.values}

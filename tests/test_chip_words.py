@@ -1,0 +1,187 @@
+"""Conditions in words, plain names of fields, and rows about both spellings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dispatch_core.builder.form_translation import form_of, query_of
+from dispatch_core.builder.query_form import FormRow, Group, QueryForm, Spelling, with_condition
+from dispatch_core.insight.chip_words import words_of
+from dispatch_core.insight.facet_form import choose_in, chosen_in, replace_choice, rest_of
+from dispatch_core.insight.facets import FACETS
+from dispatch_core.insight.fields import FieldCatalogue, FieldInfo
+from dispatch_core.insight.plain_names import (
+    label_of,
+    offered_names,
+    paths_of,
+    shown_field,
+    with_spellings,
+)
+from dispatch_core.text.date_layouts import LAYOUTS
+
+PROJECT, SUBJECT, MODALITY, LEVEL, _TYPE, ACQUIRED, QUALITY = FACETS
+V1, V2 = MODALITY.paths
+START, START_2 = ACQUIRED.paths
+BOTH = FieldCatalogue(
+    {
+        path: FieldInfo(path, ("string",), 1, 1)
+        for facet in FACETS
+        for path in (*facet.paths, "subject.sex")
+    }
+)
+
+
+def chips(query: Any) -> list[str]:
+    return [words_of(node) for node in form_of(query).root.members]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (
+            {"data_description.project_name": "Thalamic Ephys Survey"},
+            "Project: Thalamic Ephys Survey",
+        ),
+        ({"subject.subject_id": {"$in": ["900120", "900122"]}}, "Subject: 900120, 900122"),
+        ({"subject.subject_id": {"$in": list("abcde")}}, "Subject: a, b, c and 2 more"),
+        ({"data_description.data_level": {"$ne": "raw"}}, "Level: not raw"),
+        ({"data_description.data_level": {"$nin": ["raw", "x"]}}, "Level: none of raw, x"),
+        ({"name": {"$regex": "^ecephys_"}}, "Name starts with ecephys_"),
+        ({"name": {"$not": {"$regex": "processed"}}}, "Name does not contain processed"),
+        ({"a.b": {"$gte": 0.5}}, "a.b ≥ 0.5"),
+        ({"a": {"$exists": False}}, "a is missing"),
+        ({"a": " x"}, 'a: " x"'),
+        ({"$or": [{V1: "ecephys"}, {V2: "ecephys"}]}, "Modality: ecephys"),
+        ({"$nor": [{V1: "ecephys"}, {V2: "ecephys"}]}, "Modality: not ecephys"),
+        ({"$or": [{"a": 1}, {"b": 2}]}, "a: 1 or b: 2"),
+        ({"$or": [{"name": "x" * 40}, {"name": "y" * 40}]}, "any of 2 conditions"),
+        ({"$nor": [{"a": 1}]}, "not (a: 1)"),
+        ({"$expr": {"$gt": ["$a", "$b"]}}, "$expr (locked)"),
+        ({START: {"$regex": "^2025-06(?![0-9])"}}, "Acquired: 2025-06"),
+        ({"list": {"$elemMatch": {"a": 1}}}, "list has an item with a: 1"),
+    ],
+)
+def test_a_condition_is_a_chip_in_plain_words(query: Any, words: str) -> None:
+    assert chips(query) == [words]
+
+
+def test_a_row_about_both_spellings_is_written_and_read_again() -> None:
+    row = FormRow(V1, "is", "text", ("ecephys",), others=(Spelling(V2),))
+    form = QueryForm(Group("all", (row,)))
+
+    assert query_of(form) == {"$or": [{V1: "ecephys"}, {V2: "ecephys"}]}
+    assert form_of(query_of(form)) == form
+
+
+@pytest.mark.parametrize("condition", ["is not", "is none of", "is missing"])
+def test_a_negative_condition_holds_for_no_spelling(condition: Any) -> None:
+    row = FormRow(V1, "is", "text", ("ecephys",), others=(Spelling(V2),))
+
+    form = QueryForm(Group("all", (with_condition(row, condition),)))
+
+    assert list(query_of(form)) == ["$nor"]
+    assert form_of(query_of(form)) == form
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"$or": [{V1: "ecephys"}, {V2: "fib"}]},
+        {"$or": [{V1: {"$ne": "a"}}, {V2: {"$ne": "a"}}]},
+        {"$or": [{V1: "a"}, {V1: "a"}]},
+        {"$or": [{"name": "a"}, {"location": "a"}]},
+        {"$nor": [{V1: {"$nin": ["a"]}}, {V2: {"$nin": ["a"]}}]},
+        {"$or": [{V1: "a", "name": "b"}, {V2: "a"}]},
+    ],
+)
+def test_other_alternatives_keep_their_meaning(query: Any) -> None:
+    assert query_of(form_of(query)) == query
+
+
+def test_a_date_of_both_spellings_is_one_relative_condition() -> None:
+    row = FormRow(
+        START,
+        "in the last",
+        "date",
+        ("6", "months", "2026-06-30"),
+        layouts=_iso(),
+        others=(Spelling(START_2, _iso()),),
+    )
+    form = replace_choice(form_of({"data_description.data_level": "derived"}), ACQUIRED, row)
+
+    again = form_of(query_of(form))
+
+    assert again == form
+    assert [words_of(one) for one in again.root.members] == [
+        "Level: derived",
+        "Acquired: last 6 months",
+    ]
+    assert rest_of(again, ACQUIRED) == {"data_description.data_level": "derived"}
+
+
+def _iso() -> tuple[str, ...]:
+    return (LAYOUTS[0].name,)
+
+
+def test_a_choice_of_a_facet_takes_the_place_of_the_one_before() -> None:
+    form = form_of({"data_description.data_level": "raw", "name": "x"})
+
+    form = choose_in(form, LEVEL, ["derived"], BOTH)
+    form = choose_in(form, MODALITY, ["ecephys", "fib"], BOTH)
+    form = choose_in(form, QUALITY, ["passed"], BOTH)
+    form = choose_in(form, ACQUIRED, ["2025-06"], BOTH)
+    again = form_of(query_of(form))
+
+    assert [words_of(one) for one in again.root.members] == [
+        "Level: derived",
+        "Name: x",
+        "Modality: ecephys, fib",
+        "Quality: passed",
+        "Acquired: 2025-06",
+    ]
+    assert chosen_in(again, MODALITY) == ("ecephys", "fib")
+    assert query_of(choose_in(choose_in(again, QUALITY, [], BOTH), ACQUIRED, [], BOTH)) == {
+        "data_description.data_level": "derived",
+        "name": "x",
+        "$or": [{V1: {"$in": ["ecephys", "fib"]}}, {V2: {"$in": ["ecephys", "fib"]}}],
+    }
+
+
+@pytest.mark.parametrize("name", ["passed", "failed", "pending", "not recorded"])
+def test_each_quality_is_one_chip(name: str) -> None:
+    form = choose_in(form_of({"name": "x"}), QUALITY, [name], BOTH)
+
+    again = form_of(query_of(form))
+
+    assert [words_of(one) for one in again.root.members] == ["Name: x", f"Quality: {name}"]
+    assert query_of(choose_in(again, QUALITY, [], BOTH)) == {"name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "paths"),
+    [
+        ("Modality", (V1, V2)),
+        ("modality", (V1, V2)),
+        ("subject_id", ("subject.subject_id",)),
+        ("Subject ID", ("subject.subject_id",)),
+        ("data_level", ("data_description.data_level",)),
+        ("session_type", ("session.session_type", "acquisition.acquisition_type")),
+        ("subject.sex", ("subject.sex",)),
+        ("no_such", ("no_such",)),
+    ],
+)
+def test_a_name_or_the_end_of_a_path_means_the_field_that_exists(
+    typed: str, paths: tuple[str, ...]
+) -> None:
+    assert paths_of(typed, BOTH) == paths
+
+
+def test_names_are_offered_for_fields_of_the_source_with_a_path_as_a_hint() -> None:
+    assert offered_names(BOTH)[:3] == ["Project", "Subject", "Modality"]
+    assert "Rig" not in offered_names(BOTH)
+    assert label_of("Subject") == "Subject · subject_id"
+    assert with_spellings(V2, BOTH) == (V2, V1)
+    assert shown_field((V1, V2), BOTH) == "Modality"
+    assert shown_field((V1,), BOTH) == V1
