@@ -18,6 +18,7 @@ from dispatch_core.insight.fields import FieldCatalogue
 from pages.shared.assets.fields import kind_of, known_fields, known_values
 from pages.shared.state.services import ask_advice, ask_fields
 from pages.shared.state.session import Session
+from pages.shared.state.views import ROWS
 from tests.support.browser import wait_until
 from tests.support.syntax import syntax_of
 
@@ -81,43 +82,93 @@ def find(app: AppTest) -> None:
     app.run()
 
 
-def facet(app: AppTest, name: str) -> Any:
-    return next((one for one in app.multiselect if one.label == name), None)
+def box(app: AppTest, start: str) -> Any:
+    """The box of a value of the open facet, by the start of its label; None without it."""
+    return next((one for one in app.checkbox if one.label.startswith(start)), None)
 
 
 def texts(app: AppTest) -> str:
     return "\n".join(str(one.value) for one in [*app.markdown, *app.caption, *app.warning])
 
 
-def test_nothing_is_counted_while_the_browser_of_facets_is_closed() -> None:
+def test_nothing_is_counted_while_every_facet_is_closed() -> None:
     app = opened(EDGE_CASES)
 
-    assert app.multiselect.len == 0
+    assert [one.label for one in app.checkbox] == ["Exclude assets that lack one of these fields"]
 
 
-def test_a_chosen_facet_is_a_clause_of_the_query_and_narrows_the_others() -> None:
-    app = opened({"data_description.project_name": "Thalamic Ephys Survey"}, "browse")
-    run_until(app, lambda: facet(app, "Data level"), "browse")
+def test_a_chosen_value_is_a_clause_of_the_query_and_narrows_the_others() -> None:
+    app = opened({"data_description.project_name": "Thalamic Ephys Survey"}, "facet-Level")
+    run_until(app, lambda: box(app, "raw"), "facet-Level")
 
-    facet(app, "Data level").select("raw")
-    run(app, "browse")
+    box(app, "raw").check()
+    run(app, "facet-Level")
 
     assert json.loads(session_of(app).typed.query_text) == {
         "data_description.project_name": "Thalamic Ephys Survey",
         "data_description.data_level": "raw",
     }
-    run_until(app, lambda: "**137** records match" in texts(app), "browse")
-    assert facet(app, "Modality").options == [
-        "behavior (137)",
-        "behavior-videos (137)",
-        "ecephys (137)",
+    run_until(app, lambda: box(app, "ecephys"), "facet-Modality")
+    counted = {one.label.replace("\\", "") for one in app.checkbox if ":gray[" in one.label}
+    assert {f"{one} :gray[137]" for one in ("behavior", "behavior-videos", "ecephys")} <= counted
+
+
+def test_a_choice_finds_at_once_where_the_source_is_quick() -> None:
+    app = opened({"data_description.project_name": "Thalamic Ephys Survey"}, "facet-Level")
+    run_until(app, lambda: box(app, "raw"), "facet-Level")
+
+    box(app, "raw").check()
+    run(app, "facet-Level")
+    run_until(app, lambda: session_of(app).work.found, "facet-Level")
+
+    work = session_of(app).work.found
+    assert work is not None
+    work.wait(30)
+    assert work.result is not None
+    assert work.result.matched == 137
+
+
+def test_a_facet_adds_its_choice_before_the_stages_of_a_pipeline() -> None:
+    app = opened([{"$match": EDGE_CASES}, {"$sort": {"name": 1}}], "facet-Level")
+    run_until(app, lambda: box(app, "raw"), "facet-Level")
+
+    box(app, "raw").check()
+    run(app, "facet-Level")
+
+    assert json.loads(session_of(app).typed.query_text) == [
+        {"$match": {**EDGE_CASES, "data_description.data_level": "raw"}},
+        {"$sort": {"name": 1}},
     ]
 
 
-def test_facets_do_not_touch_a_pipeline() -> None:
-    app = opened([{"$match": EDGE_CASES}], "browse")
+def test_a_chip_removes_its_condition_in_one_click_and_one_is_edited_below() -> None:
+    app = opened({**EDGE_CASES, "data_description.data_level": "raw"})
+    chips = [one for one in app.button if str(one.key).startswith("chip-")]
+    assert [one.label.replace("\\", "") for one in chips] == [
+        "Project: Edge Case Collection",
+        "Remove Project: Edge Case Collection",
+        "Level: raw",
+        "Remove Level: raw",
+    ]
 
-    assert "this query is an aggregation pipeline" in texts(app)
+    chips[2].click().run()
+    assert [one.label for one in app.selectbox][:2] == ["Field", "Condition"]
+    app.button(key=chips[1].key).click().run()
+
+    assert json.loads(session_of(app).typed.query_text) == {"data_description.data_level": "raw"}
+
+
+def test_two_spellings_of_a_field_are_one_chip_and_one_row() -> None:
+    first, second = (f"data_description.{one}.abbreviation" for one in ("modality", "modalities"))
+    app = opened({"$or": [{first: "fib"}, {second: "fib"}]})
+    chips = [one for one in app.button if str(one.key).startswith("chip-edit")]
+    assert [one.label.replace("\\", "") for one in chips] == ["Modality: fib"]
+
+    session_of(app).keep_view(query_view=ROWS)
+    app.run()
+
+    fields = [one for one in app.selectbox if one.label == "Field"]
+    assert [one.value for one in fields] == ["Modality"]
 
 
 def test_advice_is_given_and_one_click_takes_it() -> None:
@@ -193,9 +244,9 @@ def test_without_suggestions_of_a_dead_source_the_page_says_so_and_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DOCDB_HOST", "127.0.0.1:1")
-    app = opened(EDGE_CASES, "browse")
+    app = opened(EDGE_CASES, "facet-Level")
 
-    run_until(app, lambda: "Suggestions are unavailable" in texts(app), "browse")
+    run_until(app, lambda: "Suggestions are unavailable" in texts(app), "facet-Level")
 
     assert not app.exception
     assert not app.button(key="find").disabled
@@ -231,7 +282,11 @@ def test_fields_and_values_are_offered_with_counts_up_to_a_limit() -> None:
     run_until(app, lambda: len(app.get("menu_button")) == 2)
 
     assert len(app.selectbox(key="field").options) == 100
-    assert app.selectbox(key="field").options[:2] == ["data_description.data_level", "name"]
+    assert app.selectbox(key="field").options[:3] == [
+        "data_description.data_level",
+        "Project · project_name",
+        "Subject · subject_id",
+    ]
     assert [one.replace("\\", "") for one in app.get("menu_button")[0].proto.options] == [
         "derived (1,544)",
         "raw (855)",

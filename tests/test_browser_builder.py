@@ -51,7 +51,8 @@ def test_a_click_before_the_page_is_whole_takes_no_value_out_of_the_form(tab: Ta
     for _ in range(amount(2, 10)):  # the click cuts short the run that draws the values
         tab.page.context.clear_cookies()
         tab.page.goto(tab.base)
-        tab.page.get_by_text("Browse the collection").click()
+        tab.page.get_by_role("radio", name="Rows", exact=True).click()
+        tab.press("Find assets")
         tab.settle()
         values = tab.page.get_by_role("textbox", name="Value")
         expect(values).to_have_count(2)
@@ -97,11 +98,12 @@ def use_menu(tab: Tab, button: Locator, item: str) -> None:
 def text_of_query(tab: Tab) -> Any:
     """The query as the page shows it beside the form."""
     tab.settle()
-    shown = tab.page.get_by_test_id("stExpander").filter(has_text="The same as JSON")
-    code = shown.get_by_test_id("stCode").first.locator("code")
-    if not code.is_visible():
-        shown.locator("summary").click()
-    return json.loads(code.text_content() or "")
+    button = tab.page.get_by_role("button", name="As JSON and Python")
+    button.click()
+    code = tab.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode").first.locator("code")
+    query = json.loads(code.text_content() or "")
+    button.click()
+    return query
 
 
 def paste(tab: Tab, text: str) -> None:
@@ -113,7 +115,7 @@ def paste(tab: Tab, text: str) -> None:
 
 
 def show_form(tab: Tab) -> None:
-    tab.page.get_by_role("radio", name="Form", exact=True).click()
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
     expect(form(tab)).to_be_visible()
     tab.settle()
 
@@ -145,6 +147,7 @@ def test_a_messy_python_dict_is_pasted_converted_and_dispatched(tab: Tab, tmp_pa
 
 def test_either_spelling_of_a_field_is_built_by_hand(tab: Tab) -> None:
     tab.open()
+    show_form(tab)
     known_values = tab.page.locator('[class*="st-key-value-"][class*="-known"]')
     expect(known_values).to_have_count(2)  # a late answer may close an open menu
     for _ in range(2):
@@ -226,7 +229,7 @@ def widget_states(sent: bytes) -> str:
     return str(message.rerun_script.widget_states)
 
 
-@pytest.mark.parametrize("name", ["Form", pytest.param("List of ids", marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", ["Rows", pytest.param("List of ids", marks=pytest.mark.long)])
 def test_a_text_typed_right_before_the_view_is_left_is_kept(tab: Tab, name: str) -> None:
     sent: list[bytes | str] = []
 
@@ -247,7 +250,7 @@ def test_a_text_typed_right_before_the_view_is_left_is_kept(tab: Tab, name: str)
     tab.settle()
 
     if name == "List of ids":
-        tab.page.get_by_role("radio", name="Query", exact=True).click()
+        tab.page.get_by_role("radio", name="Facets", exact=True).click()
     else:
         tab.open_editor()
 
@@ -279,7 +282,7 @@ def test_a_text_that_does_not_parse_is_kept_and_the_form_says_so(tab: Tab) -> No
     tab.see("line 1, column 12")
     expect(tab.editor().locator(".ace_gutter-cell.ace_error")).to_have_count(1)
 
-    tab.page.get_by_role("radio", name="Form", exact=True).click()
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
     tab.see(re.compile("correct it under"))
     tab.open_editor()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from dispatch_core.demo.catalogue import AWKWARD
 from tests.support.browser import Tab
@@ -15,13 +15,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-fields")]
 SURVEY = '{"data_description.project_name": "Thalamic Ephys Survey"}'
 
 
+def open_facet(tab: Tab, name: str) -> Locator:
+    """Open a facet, and return its content."""
+    tab.settle()
+    tab.page.locator(".st-key-facets").get_by_role("button", name=name, exact=True).click()
+    return tab.page.get_by_test_id("stPopoverBody")
+
+
 def choose_facet(tab: Tab, name: str, value: str) -> None:
-    """Choose a value of a facet by its label, `value`: the name and the count."""
+    """Choose a value of a facet by its label: the value and the count."""
+    content = open_facet(tab, name)
+    content.get_by_text(value, exact=True).click()
     tab.settle()
-    box = tab.page.get_by_role("combobox", name=name)
-    box.click()
-    tab.page.get_by_role("option", name=value).click()
-    tab.settle()
+    tab.page.keyboard.press("Escape")
 
 
 def ask_why_not(tab: Tab, text: str) -> None:
@@ -31,25 +37,46 @@ def ask_why_not(tab: Tab, text: str) -> None:
     tab.settle()
 
 
-def test_facets_build_the_query_and_its_count_is_what_is_found(tab: Tab) -> None:
+def test_facets_build_the_query_and_find_at_once_what_they_counted(tab: Tab) -> None:
     tab.open()
-    tab.type_text(SURVEY)
-    tab.page.get_by_text("Browse the collection").click()
-    tab.see("494 records match")
+    remove = tab.page.get_by_role("button", name="Remove Level: derived")
+    remove.click()
+    expect(remove).to_have_count(0)
+    tab.see_heading("494 assets")
 
-    choose_facet(tab, "Data level", "raw (137)")
-    tab.see("137 records match")
-    choose_facet(tab, "Session type", "Optotagging (47)")
-    tab.see("47 records match")
-
-    expect(tab.editor().locator(".ace_content")).to_contain_text('"acquisition.acquisition_type"')
-    tab.keep_picture("browse")
-    tab.press("Find assets")
+    choose_facet(tab, "Level", "raw 137")
+    tab.see_heading("137 assets")
+    choose_facet(tab, "Type", "Optotagging 47")
     tab.see_heading("47 assets")
 
+    tab.keep_picture("facets")
+    expect(tab.page.get_by_role("button", name="Type: Optotagging", exact=True)).to_be_visible()
+    tab.open_editor()
+    expect(tab.editor().locator(".ace_content")).to_contain_text('"acquisition.acquisition_type"')
 
-def test_the_form_offers_fields_and_values_with_counts(tab: Tab) -> None:
+
+def test_a_value_is_searched_for_and_enter_takes_the_only_one_that_contains_it(tab: Tab) -> None:
     tab.open()
+    content = open_facet(tab, "Subject")
+    search = content.get_by_role("textbox", name="Search Subject")
+
+    search.fill("9001")
+    search.press("Enter")
+    tab.settle()
+    expect(content.get_by_text(re.compile(r"^9001\d\d \d+$")).first).to_be_visible()
+    expect(content.get_by_text(re.compile(r"^9000\d\d \d+$"))).to_have_count(0)
+    search.fill("900120")
+    search.press("Enter")
+
+    expect(tab.page.get_by_role("button", name="Subject: 900120", exact=True)).to_be_visible()
+    tab.see_heading("8 assets")
+    expect(content.get_by_role("checkbox").first).to_be_checked()
+    expect(search).to_have_value("")
+
+
+def test_the_rows_offer_fields_and_values_with_counts(tab: Tab) -> None:
+    tab.open()
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
     values = tab.page.locator('[class*="st-key-value-"][class*="-known"]').get_by_role("button")
     expect(values).to_have_count(2)
 
@@ -62,13 +89,20 @@ def test_the_form_offers_fields_and_values_with_counts(tab: Tab) -> None:
     field.press("Enter")
     tab.press("Not a known field. Did you mean")
     tab.page.get_by_role("menuitem", name="session.session_type", exact=True).click()
+    expect(field).to_have_value("session.session_type")
+    tab.settle()
+    field = tab.page.get_by_role("combobox", name="Field").nth(1)
+    field.fill("session_type")
+    tab.page.keyboard.press("Enter")
 
-    expect(tab.page.get_by_role("combobox", name="Field").first).to_have_value(
-        "session.session_type"
-    )
+    expect(field).to_have_value("Type · session_type")
+    value = tab.page.get_by_role("textbox", name="Value").nth(1)
+    value.fill("Optotagging")
+    value.press("Enter")
+    tab.settle()
     tab.open_editor()
     expect(tab.editor().locator(".ace_content")).to_contain_text('"session.session_type"')
-    expect(tab.editor().locator(".ace_content")).to_contain_text('"raw"')
+    expect(tab.editor().locator(".ace_content")).to_contain_text('"acquisition.acquisition_type"')
 
 
 @pytest.mark.long

@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from dispatch_core.builder.query_form import FormRow
 from dispatch_core.text.date_layouts import today
-from pages.shared.state.services import ask_date_layouts, ask_not_compared
+from pages.shared.assets.fields import version_of
+from pages.shared.state.services import ask_date_layouts, ask_fields, ask_not_compared
 from pages.shared.state.session import Session
-from pages.shared.state.views import FORM, JSON
+from pages.shared.state.views import JSON, ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,7 +26,7 @@ def embedded_demo(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def open_app(query: Any, view: str = FORM) -> AppTest:
+def open_app(query: Any, view: str = ROWS) -> AppTest:
     """The page Assets with this query, as text or as a value."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     session = session_of(app)
@@ -54,15 +55,21 @@ def row(app: AppTest, number: int = 0) -> FormRow:
     return found
 
 
+def value_key(app: AppTest, number: int = 0) -> str:
+    """The key of the input of a row's value; another field has another input."""
+    found = row(app, number)
+    return f"value-{found.key}-{found.kind}-{version_of(found.paths)}"
+
+
 def write_value(app: AppTest, text: str, number: int = 0) -> None:
     """Write the value of a row with an unknown field, so that no value is suggested."""
-    found = row(app, number)
-    app.text_input(key=f"value-{found.key}-{found.kind}").set_value(text).run()
+    app.text_input(key=value_key(app, number)).set_value(text).run()
 
 
 def info_of(app: AppTest) -> str:
-    """The text of the first info box, without its Markdown escapes."""
-    return str(app.info[0].value).replace("\\", "")
+    """The captions and info boxes of the page, without their Markdown escapes."""
+    shown = [str(one.value) for one in [*app.main.caption, *app.info]]
+    return "\n".join(shown).replace("\\", "")
 
 
 def press_condition(app: AppTest) -> None:
@@ -112,20 +119,20 @@ def test_another_condition_keeps_the_value_that_it_can_take() -> None:
     assert query_of(app) == {"name": {"$not": {"$regex": "ecephys_900003"}}}
 
 
-def test_a_new_condition_holds_find_back_until_it_is_finished() -> None:
+def test_a_new_condition_holds_find_back_from_its_field_to_its_value() -> None:
     app = open_app({"name": "x"})
 
     press_condition(app)
-    assert "condition 2: the field is missing" in info_of(app)
+    assert "condition 2" not in info_of(app)
     assert query_of(app) == {"name": "x"}
-    app.button(key="find").click().run()
-    assert session_of(app).work.found is None
 
     app.selectbox(key=f"field-{row(app, 1).key}").set_value("subject.subject_id").run()
     assert "condition 2: the value is missing" in info_of(app)
+    app.button(key="find").click().run()
+    assert session_of(app).work.found is None
     app.selectbox(key=f"condition-{row(app, 1).key}").set_value(("exists", False)).run()
     assert query_of(app) == {"name": "x", "subject.subject_id": {"$exists": True}}
-    assert not app.info
+    assert "condition 2" not in info_of(app)
 
 
 def test_a_number_that_is_not_one_yet_stays_as_typed_and_the_rest_stays_the_query() -> None:
@@ -142,11 +149,11 @@ def test_an_unfinished_condition_is_still_there_after_a_look_at_the_text() -> No
     app = open_app({"name": "x"})
     press_condition(app)
 
-    for view in (JSON, FORM):
+    for view in (JSON, ROWS):
         key = f"view-{session_of(app).epoch}"
         app.segmented_control(key=key).set_value(view).run()
 
-    assert session_of(app).views.query_view == FORM
+    assert session_of(app).views.query_view == ROWS
     assert row(app, 1).path == ""
 
 
@@ -154,15 +161,15 @@ def test_a_text_edited_beside_an_unfinished_condition_offers_the_form_that_held_
     app = open_app({"name": "x"})
     press_condition(app)
     app.segmented_control(key=f"view-{session_of(app).epoch}").set_value(JSON).run()
-    assert "1 unfinished condition of the form, absent from this text" in app.main.caption[0].value
+    assert "1 unfinished condition of the form, absent from this text" in info_of(app)
 
     session_of(app).keep_typed(query_text='{"name": "y"}')
     session_of(app).reload_editors()
     app.run()
-    assert "This edit removed 1 unfinished condition of the" in app.main.caption[0].value
+    assert "This edit removed 1 unfinished condition of the" in info_of(app)
     app.button(key="restore-form").click().run()
 
-    assert session_of(app).views.query_view == FORM
+    assert session_of(app).views.query_view == ROWS
     assert query_of(app) == {"name": "x"}
     assert row(app, 1).path == ""
 
@@ -201,7 +208,7 @@ def test_a_pipeline_shows_its_match_as_rows_and_keeps_its_other_stages() -> None
     ]
 
 
-@pytest.mark.parametrize("view", [FORM, JSON])
+@pytest.mark.parametrize("view", [ROWS, JSON])
 def test_a_pasted_python_dict_is_converted_by_one_button_that_says_what_it_changed(
     view: str,
 ) -> None:
@@ -261,7 +268,7 @@ def choose_condition(app: AppTest, condition: str, number: int = 0) -> None:
 
 
 def write_day(app: AppTest, text: str, place: int = 0) -> None:
-    app.text_input(key=f"value-{row(app).key}-date-{place}").set_value(text).run()
+    app.text_input(key=f"{value_key(app)}-{place}").set_value(text).run()
 
 
 def open_dates(field: str = "created") -> AppTest:
@@ -333,7 +340,7 @@ def test_another_number_or_unit_is_another_range_counted_from_today() -> None:
     app = open_dates()
     choose_condition(app, "in the last")
 
-    app.text_input(key=f"value-{row(app).key}-date-number").set_value("2").run()
+    app.text_input(key=f"{value_key(app)}-number").set_value("2").run()
     app.selectbox(key=f"unit-{row(app).key}").set_value("weeks").run()
 
     assert query_of(app)["$comment"] == "in the last 2 weeks"
@@ -358,15 +365,26 @@ def test_a_field_of_two_layouts_is_compared_in_both_and_the_others_are_named() -
     ]
 
 
-def test_another_field_is_not_compared_in_the_layouts_of_the_first() -> None:
+def test_another_field_gets_neither_the_day_nor_the_layouts_of_the_first() -> None:
     app = open_dates()
     choose_condition(app, "on")
     write_day(app, "2025-05-28")
 
     app.selectbox(key=f"field-{row(app).key}").set_value("name").run()
 
-    assert "how name writes its dates is not known, or cannot be compared" in info_of(app)
+    assert (row(app).condition, row(app).texts, row(app).layouts) == ("is", (), ())
     assert query_of(app) == {}
+
+
+def test_a_value_goes_with_its_field_but_stays_where_a_misspelt_field_is_corrected() -> None:
+    ask_fields().wait(30)
+    app = open_app({"subject.subject_id": "900003", "subject.idd": "900005"})
+
+    app.selectbox(key=f"field-{row(app).key}").set_value("subject.sex").run()
+    app.selectbox(key=f"field-{row(app, 1).key}").set_value("subject.subject_id").run()
+
+    assert (row(app).path, row(app).texts) == ("subject.sex", ())
+    assert (row(app, 1).path, row(app, 1).texts) == ("subject.subject_id", ("900005",))
 
 
 def test_a_date_condition_that_is_only_looked_at_leaves_the_text_as_it_was() -> None:

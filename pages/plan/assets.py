@@ -4,34 +4,30 @@ import streamlit as st
 
 from pages.shared.assets import source as parts
 from pages.shared.assets.advice import show_advice
+from pages.shared.assets.conversion import query_state
 from pages.shared.assets.explain import explain_few
-from pages.shared.assets.facets import browse
-from pages.shared.assets.query import query_builder, query_state, query_toolbar
+from pages.shared.assets.query import choice_line, query_builder, same_in_other_words
 from pages.shared.assets.table import assets_found, assets_found_before
 from pages.shared.state.steps import current_find, found_before, now
 from pages.shared.state.tab import open_session
-from pages.shared.state.typed import QUERY
 from pages.shared.widgets.messages import show_warnings
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.why_not import ask_why_not
 
 session = open_session()
 
-with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-    source = parts.choose_source(session)
-    if source == QUERY:
-        query_toolbar(session)
-above = st.container()  # filled later: facets count under the edited query
-if source == QUERY:
+is_query = choice_line(session)
+if is_query:
     query_builder(session)
-is_valid = source == QUERY or parts.id_list(session)
-is_valid &= parts.grouping_options(session)
-parts.find_button(session)
-# below the button, so that messages do not move it
-if source == QUERY:
-    is_valid &= query_state(session)
-    browse(session, above)
-    show_advice(session)
+is_valid = is_query or parts.id_list(session)
+line = parts.find_button(session)
+with line:
+    is_valid &= parts.grouping_options(session)
+    same_in_other_words(session)
+with st.container(key="messages"):  # below the button, so that they do not move it
+    if is_query:
+        is_valid &= query_state(session, line)
+        show_advice(session)
 parts.act_when_settled(session, is_valid=is_valid)
 
 watch(current_find(session))

@@ -99,7 +99,7 @@ class Tab:
         return self.page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]').last
 
     def open_editor(self) -> None:
-        """Switch from the form to the JSON editor, if necessary."""
+        """Switch from facets or rows to the JSON editor, if necessary."""
         as_json = self.page.get_by_role("radio", name="JSON", exact=True)
         editor = self.page.locator('iframe[title="streamlit_ace.streamlit_ace"]')
         expect(as_json.or_(editor).first).to_be_visible()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Literal
 
 import streamlit as st
 
 from dispatch_core.builder import days as spans
-from dispatch_core.builder.query_form import FormRow
+from dispatch_core.builder.query_form import FormRow, Spelling
 from dispatch_core.errors import InvalidInput
 from dispatch_core.insight.date_fields import NotCompared
 from dispatch_core.insight.fields import SCALARS
@@ -102,6 +103,63 @@ def _shown_in_calendar(text: str) -> date | None:
         day = spans.parse_day(text)
         return day if _FIRST <= day <= _LAST else None
     return None
+
+
+# The choice of a facet
+
+_PRESETS = {"Last 30 days": ("30", "days"), "Last 6 months": ("6", "months")}
+
+
+def days_choice(
+    chosen: FormRow | None, paths: Sequence[str], take: Callable[[FormRow], None]
+) -> None:
+    """Buttons for recent days, and a calendar for two days; `take` gets the condition."""
+    fields = known_fields()
+    live = [path for path in paths if fields is not None and path in fields]
+    layouts = {path: layouts_of_dates(path, "") for path in live}
+    known = {path: names for path, names in layouts.items() if names}
+    if not known:
+        return
+    day = today()
+    blank = _blank_row(known)
+    rows = {
+        name: replace(blank, condition="in the last", texts=(*texts, str(day)))
+        for name, texts in _PRESETS.items()
+    }
+    rows["This year"] = replace(blank, condition="on or after", texts=(f"{day.year}-01-01",))
+    with st.container(horizontal=True, gap="xsmall"):
+        for name, row in rows.items():
+            is_chosen = chosen is not None and chosen == row
+            kind: Literal["primary", "secondary"] = "primary" if is_chosen else "secondary"
+            st.button(name, type=kind, on_click=take, args=(row,), key=f"days-{name}")
+    _two_days(blank, chosen, take)
+
+
+def _blank_row(layouts: Mapping[str, tuple[str, ...]]) -> FormRow:
+    (path, names), *others = layouts.items()
+    spelled = tuple(Spelling(one, of_one) for one, of_one in others)
+    return FormRow(path, kind="date", layouts=names, others=spelled)
+
+
+def _two_days(blank: FormRow, chosen: FormRow | None, take: Callable[[FormRow], None]) -> None:
+    is_range = chosen is not None and chosen.condition == "between"
+    shown = [_shown_in_calendar(text) for text in chosen.texts] if chosen and is_range else []
+    key = f"two-days-{version_of(shown)}"
+
+    def change() -> None:
+        days = widget_value(key) or ()
+        if len(days) == 2:
+            take(replace(blank, condition="between", texts=tuple(map(str, days))))
+
+    st.date_input(
+        "Between two days",
+        [day for day in shown if day is not None],
+        min_value=_FIRST,
+        max_value=_LAST,
+        format="YYYY-MM-DD",
+        on_change=change,
+        key=key,
+    )
 
 
 # in the last 30 days

@@ -1,112 +1,259 @@
-"""Browse the collection: facets with counts, each choice a clause of the one query."""
+"""Facets: one button for each, whose values are counted under the other conditions.
+
+A choice is a condition of the one query. The content of a facet is drawn, and counted, only
+while it is open.
+"""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.insight.facets import FacetCounts, choose
+from dispatch_core.builder.query_form import FormRow, QueryForm, Spelling
+from dispatch_core.insight.facet_form import (
+    choose_in,
+    chosen_in,
+    days_of,
+    replace_choice,
+    rest_of,
+)
+from dispatch_core.insight.facets import FACETS, Facet, FacetCounts
 from dispatch_core.insight.fields import FieldCatalogue
+from dispatch_core.insight.plain_names import name_of_paths
+from dispatch_core.insight.values import ValueCount
 from dispatch_core.types import Filter, JsonValue
-from pages.shared.assets.days import odd_dates
-from pages.shared.assets.fields import await_answer, version_of
-from pages.shared.state.edits import take_query
-from pages.shared.state.services import ask_facets, ask_fields, ask_unread
+from pages.shared.assets.chips import add_condition
+from pages.shared.assets.days import days_choice, odd_dates
+from pages.shared.assets.fields import await_answer, kind_of, paths_input
+from pages.shared.assets.form_text import change_form, form_of_text
+from pages.shared.state.services import ask_facet, ask_fields, ask_unread
 from pages.shared.state.session import Session
+from pages.shared.state.tab import apply_put, first_value, widget_value
 from pages.shared.widgets.messages import escaped
 
-_COLUMNS = 3
+_ORDER = ("Project", "Subject", "Modality", "Level", "Acquired", "Type", "Quality")
+_WIDTH = 330
+_FEW = 8
+"""Up to this many values are shown without a search."""
 
 
-def browse(session: Session, place: DeltaGenerator) -> None:
-    """Show an expander with the facets of the query; nothing is counted while it is closed."""
-    opened = place.expander(
-        "Browse the collection", icon=":material/filter_alt:", on_change="rerun", key="browse"
-    )
+@dataclass(frozen=True)
+class _Asked:
+    """One open facet: the form that it changes, and the fields of the source."""
+
+    session: Session
+    form: QueryForm
+    facet: Facet
+    fields: FieldCatalogue
+
+    @property
+    def rest(self) -> Filter:
+        """The query without the choice of this facet."""
+        return rest_of(self.form, self.facet)
+
+
+def facet_line(session: Session) -> None:
+    """Show a button for each facet, and one for any other field."""
+    by_name = {facet.name: facet for facet in FACETS}
+    with st.container(horizontal=True, gap="small", key="facets"):
+        for name in _ORDER:
+            _facet(session, by_name[name])
+        _any_field(session)
+
+
+def _facet(session: Session, facet: Facet) -> None:
+    opened = st.popover(facet.name, on_change="rerun", key=f"facet-{facet.name}")
     if opened.open:
-        with opened:
-            _facets(session)
+        with opened, st.container(width=_WIDTH):
+            _content(session, facet)
 
 
-def _facets(session: Session) -> None:
-    query = session.request.query
-    if not isinstance(query, dict):
-        st.caption("Facets change a filter; this query is an aggregation pipeline.")
+def _any_field(session: Session) -> None:
+    opened = st.popover(
+        "Any field", icon=":material/add:", on_change="rerun", type="tertiary", key="facet-any"
+    )
+    if not opened.open:
+        return
+    with opened, st.container(width=_WIDTH):
+        paths = paths_input(session, "Field", session.views.facet_paths, f"any-{session.epoch}")
+        session.keep_view(facet_paths=paths)
+        if not any(paths):
+            st.caption("Choose a field, or type its path.")
+            return
+        row = FormRow(paths[0], kind=kind_of(paths[0]), others=tuple(map(Spelling, paths[1:])))
+        st.button(
+            "Add a condition",
+            icon=":material/add:",
+            on_click=add_condition,
+            args=(session, row),
+            key="add-any",
+        )
+        _content(session, Facet(name_of_paths(paths), paths))
+
+
+def _content(session: Session, facet: Facet) -> None:
+    form = form_of_text(session)
+    if form is None:
+        st.caption("The text of the query does not parse: correct it under **JSON** first.")
         return
     fields = await_answer(ask_fields(), "Sampling the fields")
     if fields is None:
         return
-    answer = await_answer(ask_facets(query, fields), "Counting")
-    if answer is None:
+    asked = _Asked(session, form, facet, fields)
+    if facet.start:
+        days_choice(days_of(form, facet), facet.paths, partial(_take_days, session, facet))
+    search = session.views.facet_searches.get(facet.name, "")
+    _values(asked, search)
+
+
+def _take_days(session: Session, facet: Facet, row: FormRow) -> None:
+    change_form(session, lambda form: replace_choice(form, facet, row))
+    session.ask("at once")
+
+
+def _values(asked: _Asked, search: str) -> None:
+    """The values of the facet with their counts, and a search over the values."""
+    facet, chosen = asked.facet, chosen_in(asked.form, asked.facet)
+    counted = await_answer(ask_facet(asked.rest, asked.fields, facet, chosen), "Counting")
+    if counted is None:
         return
-    count, facets = answer
-    st.markdown(
-        f"**{count:,}** records match. The number beside a value is the number of matches with it."
-    )
-    columns = itertools.cycle(st.columns(_COLUMNS))
-    for facet in facets:
-        with next(columns):
-            chosen = _facet_input(facet)
-            if facet.unread:
-                _unread(query, fields, facet)
-        if chosen is not None and tuple(chosen) != facet.chosen:
-            _take(session, query, facet, chosen, fields)
+    if counted.error:
+        st.caption(f"No counts. {escaped(counted.error)}")
+        return
+    is_long = len(counted.values) + counted.more > _FEW
+    found: FacetCounts | None = counted
+    if is_long and not facet.start:
+        _search_input(asked, search)
+        found = _searched(asked, counted, search)
+        if found is None:
+            return
+        _take_the_only_match(asked, found, search)
+    assert found is not None
+    _checkboxes(asked, counted, found, chosen, is_searched=found is not counted)
+    if facet.start and counted.unread:
+        _unread(asked, counted)
+
+
+def _search_input(asked: _Asked, search: str) -> None:
+    session, key = asked.session, f"facet-search-{asked.facet.name}-{asked.session.epoch}"
+
+    def note() -> None:
+        text = str(widget_value(key) or "").strip()
+        session.keep_view(facet_searches={**session.views.facet_searches, asked.facet.name: text})
+        session.ask("take the only match", asked.facet.name)
+
+    form = st.form(f"search-{asked.facet.name}", border=False)
+    with form, st.container(horizontal=True, gap="xsmall"):
+        st.text_input(
+            f"Search {asked.facet.name}",
+            first_value(session, key, search),
+            placeholder="Part of a value, then Enter",
+            label_visibility="collapsed",
+            key=key,
+        )
+        st.form_submit_button(
+            "",
+            icon=":material/search:",
+            help="Search the values",
+            on_click=note,
+            key=f"search-now-{asked.facet.name}",
+        )
+
+
+def _searched(asked: _Asked, counted: FacetCounts, search: str) -> FacetCounts | None:
+    """The values that contain `search`, also those beyond the first; None until they are known."""
+    if not search:
+        return counted
+    if counted.more:
+        work = ask_facet(asked.rest, asked.fields, asked.facet, counted.chosen, search)
+        return await_answer(work, "Searching")
+    values = [one for one in counted.values if search.lower() in str(one.value).lower()]
+    return FacetCounts(counted.facet, counted.chosen, tuple(values))
+
+
+def _take_the_only_match(asked: _Asked, found: FacetCounts, search: str) -> None:
+    """After Enter: choose the value, if only one contains the text or one is exactly it."""
+    session, name = asked.session, asked.facet.name
+    if session.timing.asked.get("take the only match", ("", ""))[1] != name:
+        return
+    session.answer("take the only match")
+    exact = [one for one in found.values if str(one.value) == search]
+    match = exact or (found.values if len(found.values) == 1 and not found.more else [])
+    if search and match:
+        _forget_search(session, name)
+        chosen = chosen_in(asked.form, asked.facet)
+        _take(session, asked.facet, asked.fields, [*chosen, match[0].value])
+        session.put(_box_key(session, asked.facet, match[0].value), True)
+        st.rerun()
+
+
+def _forget_search(session: Session, name: str) -> None:
+    session.keep_view(facet_searches={**session.views.facet_searches, name: ""})
+    session.put(f"facet-search-{name}-{session.epoch}", "")
 
 
 def _take(
-    session: Session,
-    query: Filter,
-    facet: FacetCounts,
-    chosen: Sequence[JsonValue],
-    fields: FieldCatalogue,
+    session: Session, facet: Facet, fields: FieldCatalogue, values: Sequence[JsonValue]
 ) -> None:
-    take_query(session, choose(query, facet.facet, chosen, fields))
-    st.rerun()
+    change_form(session, lambda form: choose_in(form, facet, values, fields))
+    session.ask("at once")
 
 
-def _facet_input(facet: FacetCounts) -> list[JsonValue] | None:
-    """The chosen values, or None if the facet has no counts."""
-    name = facet.facet.name
-    if facet.error:
-        st.caption(f"{name}: no counts. {escaped(facet.error)}")
-        return None
-    counts = {one.value: one.count for one in facet.values}
-    options = list(dict.fromkeys([*facet.chosen, *counts]))
-    # a browser sends labels back, so new counts or another choice need a new widget
-    version = version_of(facet.chosen, facet.values)
-    return st.multiselect(
-        name,
-        options,
-        default=list(facet.chosen),
-        format_func=lambda value: f"{value} ({counts.get(value, 0):,})",
-        max_selections=1 if facet.facet.clauses else None,
-        placeholder=f"Any of {len(options) + facet.more:,}",
-        accept_new_options=bool(facet.more),
-        help=_more(facet),
-        key=f"facet-{name}-{version}",
-    )
+def _checkboxes(
+    asked: _Asked,
+    counted: FacetCounts,
+    found: FacetCounts,
+    chosen: tuple[JsonValue, ...],
+    *,
+    is_searched: bool,
+) -> None:
+    """A box for each value: the chosen ones first, then the most common."""
+    counts = {_key_of(one.value): one for one in (*counted.values, *found.values)}
+    first = [counts.get(_key_of(value), ValueCount(value, 0)) for value in chosen]
+    others = [one for one in found.values if one.value not in chosen]
+    if not others and is_searched:
+        st.caption("No value contains this text.")
+    is_tall = len(first) + len(others) > _FEW
+    with st.container(height=300 if is_tall else "content", border=False, gap="xxsmall"):
+        for one in (*first, *others):
+            _checkbox(asked, one, is_chosen=one.value in chosen)
+    if found.more:
+        st.caption(f"{found.more:,} more: type to search.")
 
 
-def _more(facet: FacetCounts) -> str | None:
-    if not facet.more:
-        return None
-    return f"The {len(facet.values):,} most common are listed; type any of {facet.more:,} others."
+def _box_key(session: Session, facet: Facet, value: JsonValue) -> str:
+    return f"facet-{facet.name}-{_key_of(value)}-{session.epoch}"
 
 
-def _unread(query: Filter, fields: FieldCatalogue, facet: FacetCounts) -> None:
-    """Name the records with a date that no month counts, once they are asked for."""
-    opened = st.popover(
-        f"{facet.unread:,} without a certain month",
-        icon=":material/info:",
-        type="tertiary",
-        on_change="rerun",
-        key=f"unread-{facet.facet.name}",
-    )
-    if opened.open:
-        with opened:
-            found = await_answer(ask_unread(query, fields, facet), "Reading")
-            if found is not None:
-                odd_dates(found, "unread-rows")
+def _key_of(value: JsonValue) -> str:
+    return repr(value)
+
+
+def _checkbox(asked: _Asked, one: ValueCount, *, is_chosen: bool) -> None:
+    session, facet = asked.session, asked.facet
+    key = _box_key(session, facet, one.value)
+    is_put = apply_put(session, key)
+
+    def change() -> None:
+        form = form_of_text(session)
+        now = chosen_in(form, facet) if form is not None else ()
+        others = [value for value in now if value != one.value]
+        is_one_only = bool(facet.clauses)
+        wanted = [one.value] if widget_value(key) else []
+        _take(session, facet, asked.fields, wanted if is_one_only else [*others, *wanted])
+        if is_one_only:
+            session.reload_editors()
+
+    label = f"{escaped(str(one.value))} :gray[{one.count:,}]"
+    st.checkbox(label, is_chosen and not is_put, on_change=change, key=key)
+
+
+def _unread(asked: _Asked, facet: FacetCounts) -> None:
+    """Name the records with a date that no month counts, on request."""
+    if st.checkbox(f"Show {facet.unread:,} without a certain month", key="unread-records"):
+        found = await_answer(ask_unread(asked.rest, asked.fields, facet), "Reading")
+        if found is not None:
+            odd_dates(found, "unread-rows")

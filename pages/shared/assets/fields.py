@@ -18,6 +18,13 @@ import streamlit as st
 
 from dispatch_core.builder.query_form import Kind, typed_values
 from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
+from dispatch_core.insight.plain_names import (
+    NAMES,
+    label_of,
+    offered_names,
+    paths_of,
+    shown_field,
+)
 from dispatch_core.insight.values import FieldValues, ValueCount
 from pages.shared.state.services import ask_fields, ask_values
 from pages.shared.state.session import Session
@@ -88,19 +95,50 @@ def field_input(session: Session, label: str, value: str, key: str, within: str 
     fields = known_fields()
     offered = _offered_paths(fields, value, within)
     apply_put(session, key)
+
+    def name_what_was_typed() -> None:
+        typed = str(widget_value(key) or "").strip()
+        meant = "" if within else shown_field(paths_of(typed, fields), fields)
+        if meant not in ("", typed):
+            session.put(key, meant)
+
     chosen = st.selectbox(
         label,
         offered,
         index=offered.index(value) if value else None,
+        format_func=str if within else label_of,
         accept_new_options=True,
+        filter_mode="contains",
         placeholder="Choose or type a field",
+        on_change=name_what_was_typed,
         label_visibility="collapsed",
         key=key,
     )
     path = (chosen or "").strip()
-    if fields is not None and path and joined_path(within, path) not in fields:
+    if fields is not None and path and not _is_field(fields, path, within):
         _near_paths(session, fields, path, key, within)
     return path
+
+
+def _is_field(fields: FieldCatalogue, text: str, within: str) -> bool:
+    return joined_path(within, text) in fields or (not within and text in NAMES)
+
+
+def paths_input(session: Session, label: str, paths: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """The spellings of a field that is chosen by its plain name, or by a path.
+
+    A name means every spelling that the source has; a path means itself.
+    """
+    fields = known_fields()
+    shown = shown_field(paths, fields)
+    chosen = field_input(session, label, shown, key)
+    return paths if chosen == shown else paths_of(chosen, fields)
+
+
+def is_known(path: str) -> bool:
+    """Whether the source has the field `path`."""
+    fields = known_fields()
+    return fields is not None and path in fields
 
 
 def joined_path(within: str, path: str) -> str:
@@ -116,7 +154,9 @@ def _below(paths: Iterable[str], within: str) -> list[str]:
 
 def _offered_paths(fields: FieldCatalogue | None, value: str, within: str) -> list[str]:
     known = [one.path for one in fields.search(within, MOST_OFFERED)] if fields else MOST_FILTERED
-    return list(dict.fromkeys([*([value] if value else []), *_below(known, within)]))
+    names = [] if within else offered_names(fields)
+    offered = [*([value] if value else []), *names, *_below(known, within)]
+    return list(dict.fromkeys(offered))[:MOST_OFFERED]
 
 
 def _near_paths(

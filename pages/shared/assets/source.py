@@ -13,44 +13,32 @@ from dispatch_core.asset_list import AssetRow, read_asset_table, read_pasted_tab
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets, MatchRow
 from dispatch_core.views.report import match_report_text
-from pages.shared.assets.query import convert_text
+from pages.shared.assets.conversion import convert_text
+from pages.shared.assets.pace import find_label, is_found_at_once
 from pages.shared.state.edits import keep_list, replace_listed
 from pages.shared.state.session import Session
 from pages.shared.state.settle import is_late_text, settled
 from pages.shared.state.steps import current_find, start_find
-from pages.shared.state.tab import widget_value
 from pages.shared.state.typed import LIST, QUERY
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.tables import download_csv, paged_table
 
 
-def choose_source(session: Session) -> str:
-    """Show the switch between query and list of ids; the text of the other one is kept."""
-    key = f"source-{session.epoch}"
-    st.segmented_control(
-        "Select assets by",
-        [QUERY, LIST],
-        default=session.typed.source,
-        required=True,
-        on_change=lambda: session.ask("source", widget_value(key)),
-        key=key,
-    )
-    return session.typed.source
-
-
-def find_button(session: Session) -> None:
-    """Show the Find button.
+def find_button(session: Session) -> DeltaGenerator:
+    """Show the Find button, and return its line for what acts on the query or belongs to it.
 
     It is never disabled: a text may become valid between the last key and the click.
     """
-    st.button(
-        "Find assets",
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.button(
+        find_label(session),
         type="primary",
         icon=":material/search:",
         on_click=session.ask,
         args=("find",),
         key="find",
     )
+    return line
 
 
 def act_when_settled(session: Session, *, is_valid: bool) -> None:
@@ -58,21 +46,28 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
     asked = settled(session)
     if "convert" in asked:
         convert_text(session)
-    if asked.get("view") not in (None, session.views.query_view):
-        session.keep_view(query_view=asked["view"])
-        session.reload_editors()
-    if asked.get("source") not in (None, session.typed.source):
-        session.keep_typed(source=asked["source"])
-        session.reload_editors()
-    session.answer(*asked.keys() & {"convert", "view", "source"})
-    if asked.keys() & {"convert", "view", "source"}:
+    if asked.get("view") is not None:
+        _show_view(session, asked["view"])
+    session.answer(*asked.keys() & {"convert", "view"})
+    if asked.keys() & {"convert", "view"}:
         st.rerun()  # the next run finds, if that was pressed too, with the new text
     is_late = is_late_text(session) and current_find(session) is None
-    if is_valid and ("find" in asked or is_late):
+    is_quick = "at once" in asked and is_found_at_once(session)
+    if is_valid and ("find" in asked or is_late or is_quick):
         start_find(session)
-    session.answer(*asked.keys() & {"find"})  # not a press that came during this run
+    session.answer(*asked.keys() & {"find", "at once"})  # not a press that came during this run
     if "find" in asked and not is_valid:
         st.toast("The search did not start: see below what is missing.", icon=":material/info:")
+
+
+def _show_view(session: Session, view: str) -> None:
+    """Show facets, rows, JSON or the list of ids."""
+    if view == LIST:
+        session.keep_typed(source=LIST)
+    else:
+        session.keep_typed(source=QUERY)
+        session.keep_view(query_view=view)
+    session.reload_editors()
 
 
 def id_list(session: Session) -> bool:
@@ -153,7 +148,8 @@ def grouping_options(session: Session) -> bool:
     """Edit latest only and groups of assets; True if the fields are consistent."""
     request = session.request
     is_set = bool(request.group_by or request.filter_latest)
-    with st.expander("Latest only, and groups of assets", expanded=is_set):
+    icon = ":material/check:" if is_set else ":material/filter_list:"
+    with st.popover("Latest only, groups", icon=icon, type="tertiary", key="grouping"):
         columns = itertools.cycle(st.columns(2))
         typed = {name: _field_paths(session, name, next(columns)) for name in _GROUPING_FIELDS}
         typed["filter_latest"] = ", ".join(typed["filter_latest"]) or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from dispatch_core.environment.env_file import load_env_file
 from dispatch_core.errors import Issue, NothingFound
 from dispatch_core.insight.advice import Advice, Translation, advise, translate
 from dispatch_core.insight.date_fields import NotCompared, date_layouts, not_compared
-from dispatch_core.insight.facets import FacetCounts, count_facets, unread_records
+from dispatch_core.insight.facets import Facet, FacetCounts, count_facet, unread_records
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
 from dispatch_core.listing.cluster import DaskCluster
@@ -36,7 +37,7 @@ from dispatch_core.processed.results import learn_frames
 from dispatch_core.request import DispatchRequest
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.shared_answers import SharedAnswers
-from dispatch_core.types import Filter, Pipeline, Progress, Record
+from dispatch_core.types import Filter, JsonValue, Pipeline, Progress, Record
 from dispatch_core.views.links import read_links
 from pages.shared.state.answers import Answers
 from pages.shared.state.kept_sessions import KeptSessions
@@ -53,6 +54,14 @@ class Sources:
     metadata: MetadataSource
     objects: ObjectLister
     cluster: DaskCluster | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The number of records that match, and the seconds until the source answered."""
+
+    count: int
+    seconds: float
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -220,25 +229,43 @@ def ask_not_compared(path: str, layouts: tuple[str, ...], within: str = "") -> W
     return answers().ask(("not compared", settings, path, layouts, within), call)
 
 
-def ask_facets(query: Filter, fields: FieldCatalogue) -> Work[tuple[int, tuple[FacetCounts, ...]]]:
-    """How many records match, and every facet with its counts."""
+def ask_facet(
+    rest: Filter,
+    fields: FieldCatalogue,
+    facet: Facet,
+    chosen: tuple[JsonValue, ...],
+    search: str = "",
+) -> Work[FacetCounts]:
+    """The counts of one facet in the records that match `rest`."""
     settings = current_settings()
 
-    def call(progress: Progress) -> tuple[int, tuple[FacetCounts, ...]]:
+    def call(progress: Progress) -> FacetCounts:
         source = open_sources(settings).metadata
-        return source.count(query), count_facets(source, fields, query, progress=progress)
+        return count_facet(source, fields, rest, facet, chosen, search=search)
 
-    return answers().ask(("facets", settings, json.dumps(query)), call)
+    return answers().ask(("facet", settings, facet.paths, search, json.dumps(rest)), call)
 
 
-def ask_unread(query: Filter, fields: FieldCatalogue, facet: FacetCounts) -> Work[NotCompared]:
-    """The records that no value of a facet counts."""
+def ask_count(query: Filter) -> Work[Counted]:
+    """How many records match a filter, and how long the source needed to say so."""
+    settings = current_settings()
+
+    def call(progress: Progress) -> Counted:
+        started = time.monotonic()
+        count = open_sources(settings).metadata.count(query)
+        return Counted(count, time.monotonic() - started)
+
+    return answers().ask(("count", settings, json.dumps(query)), call)
+
+
+def ask_unread(rest: Filter, fields: FieldCatalogue, facet: FacetCounts) -> Work[NotCompared]:
+    """The records matching `rest` that no value of a facet counts."""
     settings = current_settings()
 
     def call(progress: Progress) -> NotCompared:
-        return unread_records(open_sources(settings).metadata, fields, query, facet)
+        return unread_records(open_sources(settings).metadata, fields, rest, facet)
 
-    key = ("unread", settings, facet.facet.name, facet.unread, json.dumps(query))
+    key = ("unread", settings, facet.facet.name, facet.unread, json.dumps(rest))
     return answers().ask(key, call)
 
 

@@ -10,7 +10,10 @@ from dispatch_core.views.columns import STANDARD
 from dispatch_core.views.table import TableView
 
 FORM, JSON = "Form", "JSON"
-"""The two ways to see a query, and parameters."""
+"""The two ways to see parameters."""
+
+FACETS, ROWS = "Facets", "Rows"
+"""The ways to see a query, with JSON."""
 
 TABLE, CHARTS = "Table", "Charts"
 """The two ways to see assets and files."""
@@ -30,6 +33,12 @@ class Views:
     ----------
     notice
         A sentence that the next page shows once.
+    edited_chip
+        The key of the condition that is edited below the chips; 0 for none.
+    facet_paths
+        The spellings of the field that the facet "Any field" shows.
+    facet_searches
+        The text that the values of a facet contain, by the name of the facet.
     chosen_set
         The index of the parameter set that the form shows; -1 is the fixed parameters.
     tables
@@ -50,7 +59,10 @@ class Views:
 
     page: str = ""
     notice: str = ""
-    query_view: str = FORM
+    query_view: str = FACETS
+    edited_chip: int = 0
+    facet_paths: tuple[str, ...] = ("",)
+    facet_searches: Mapping[str, str] = field(default_factory=dict)
     parameter_view: str = FORM
     asset_view: str = TABLE
     file_view: str = TABLE

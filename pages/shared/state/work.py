@@ -37,11 +37,17 @@ class Work(Generic[T]):
     total: int = 0
     is_cancelled: bool = False
     started: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
 
     @property
     def is_done(self) -> bool:
         """Whether it ended, with a result or an error."""
         return self.future.done()
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it runs."""
+        return self.ended - self.started if self.ended else None
 
     @property
     def error(self) -> DispatchError | None:
@@ -85,7 +91,14 @@ def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T])
             raise CancelledError("Cancelled. Earlier results are kept")
         work.step, work.done, work.total = step, done, total
 
-    work.future = executor.submit(call, progress)
+    def timed() -> T:
+        work.started = time.monotonic()
+        try:
+            return call(progress)
+        finally:
+            work.ended = time.monotonic()
+
+    work.future = executor.submit(timed)
     return work
 
 

@@ -52,6 +52,15 @@ _STYLE = """
     padding-left: 2rem; padding-right: 2rem;
   }
 }
+/* the query as chips: words and a cross, which has a name for screen readers */
+[class*="st-key-chip-"] button { min-height: 2rem; padding-top: 0.1rem; padding-bottom: 0.1rem; }
+[class*="st-key-chip-edit-"] button { border-radius: 1rem 0 0 1rem; border-right: none; }
+[class*="st-key-chip-remove-"] button {
+  border-radius: 0 1rem 1rem 0; padding-left: 0.4rem; padding-right: 0.5rem; }
+[class*="st-key-chip-remove-"] [data-testid="stMarkdownContainer"] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+/* rows and JSON leave room for the result */
+.st-key-query-form { max-height: 19rem; overflow-y: auto; }
 /* results of an earlier request; a line above them says so */
 [class*="st-key-stale-"] [data-testid="stDataFrame"],
 [class*="st-key-stale-"] [data-testid="stVegaLiteChart"] { opacity: 0.55; }
