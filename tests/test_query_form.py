@@ -522,3 +522,11 @@ def test_ids_with_commas_between_them_are_values_of_their_own(
     text: str, values: tuple[str, ...]
 ) -> None:
     assert typed_values(text, before=("kept_1,kept_2",)) == values
+
+
+def test_known_values_with_commas_between_them_are_values_of_their_own() -> None:
+    known = ("raw", "derived", "raw, derived?")
+
+    assert typed_values("raw, derived", known=known) == ("raw", "derived")
+    assert typed_values("raw, other", known=known) == ("raw, other",)
+    assert typed_values("raw, derived?", known=known) == ("raw, derived?",)

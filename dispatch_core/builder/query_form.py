@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
@@ -219,17 +219,20 @@ _BETWEEN_IDS: Final = re.compile(r"\s*[,;\t]\s*")
 _ID: Final = re.compile(r"(?=\S*\d)\S{4,}")
 
 
-def typed_values(text: str, before: Sequence[str] = ()) -> tuple[str, ...]:
+def typed_values(
+    text: str, before: Sequence[str] = (), known: Collection[str] = ()
+) -> tuple[str, ...]:
     """The values of a list as typed: one in each line, ids also with commas between them.
 
-    A line is separated only if each part is clearly an id (``900120, 900122``), because a
-    value may contain a comma. A line that is one of the values `before` stays whole.
+    A line is separated only if each part is clearly an id (``900120, 900122``) or one of the
+    `known` values of the field, because a value may contain a comma. A line that is one of
+    the values `before`, or known itself, stays whole.
     """
     found: list[str] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         parts = [one for one in _BETWEEN_IDS.split(line) if one]
-        is_ids = bool(parts) and all(map(_ID.fullmatch, parts))
-        found += parts if is_ids and line not in before else [line]
+        is_list = bool(parts) and all(_ID.fullmatch(one) or one in known for one in parts)
+        found += parts if is_list and line not in before and line not in known else [line]
     return tuple(found)
 
 

@@ -222,9 +222,21 @@ def values_input(session: Session, path: str, values: tuple[str, ...], key: str)
         lines = str(widget_value(key) or "").splitlines()
         session.put(key, "\n".join(dict.fromkeys([*filter(None, lines), chosen])))
 
+    known = known_values(path)
     with line:
-        _known_menu(known_values(path), key, add)
-    return typed_values(text or "", values)
+        _known_menu(known, key, add)
+    texts = [text_of(one) for one in known.values] if known else []
+    found = typed_values(text or "", values, texts)
+    if known and not known.more:
+        _mark_unknown([one for one in found if one not in texts])
+    return found
+
+
+def _mark_unknown(values: list[str]) -> None:
+    """Name the values that no record has; they stay in the query."""
+    if values:
+        shown = ", ".join(values[:MOST_NEAR])
+        st.caption(f":material/help: No record has: {escaped(shown)}")
 
 
 def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]) -> None:

@@ -278,6 +278,8 @@ class Drawing:
             typed = value_input(self.session, joined_path(self.within, row.path), text, key)
         else:
             typed = self.typed(row, text, key)
+        if typed != text and row.condition != "matches":
+            typed = typed.strip()
         return row if not typed and not row.texts else replace(row, texts=(typed,))
 
     def lines(self, row: FormRow, key: str) -> tuple[str, ...]:
