@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dispatch_core.builder.form_translation import node_of
+from dispatch_core.builder.query_form import Group
 from dispatch_core.find import FoundAssets
-from dispatch_core.insight.explain import FEW, Explanation, explain, without_clause
+from dispatch_core.insight.chip_words import words_of
+from dispatch_core.insight.explain import FEW, ClauseCount, Explanation, explain, without_clause
 from dispatch_core.query import Query
 from pages.shared.state.edits import take_query
 from pages.shared.state.services import current_settings, executor, open_sources
@@ -59,8 +62,9 @@ def _show_explanation(session: Session, query: Query, found: Explanation) -> Non
     rows: list[dict[str, object]] = []
     for number, one in enumerate(found.clauses):
         blame = "yes" if number in found.blocking else ""
-        rows.append(_row(blame, one.text, one.alone, one.without))
-        rows += [_row("", f"inside: {inner.text}", inner.alone) for inner in one.branches]
+        rows.append(_row(blame, _words(one), one.alone, one.without))
+        if isinstance(node_of(one.clause), Group):
+            rows += [_row("", f"inside: {inner.text}", inner.alone) for inner in one.branches]
     _table(rows)
     if found.stages:
         _table(
@@ -82,6 +86,11 @@ def _row(blame: str, clause: str, alone: int, without: int | None = None) -> dic
     }
 
 
+def _words(one: ClauseCount) -> str:
+    """The clause as JSON, or in words if it asks the same of several spellings or layouts."""
+    return words_of(node_of(one.clause)) if next(iter(one.clause)).startswith("$") else one.text
+
+
 def _table(rows: list[dict[str, object]]) -> None:
     wide = {"Clause": st.column_config.TextColumn(width="large")}
     small_table(rows, column_config=wide)
@@ -92,7 +101,10 @@ def _offer_without(session: Session, query: dict[str, object], found: Explanatio
     buttons = st.container(horizontal=True)
     helping = [one for one in found.blocking if found.clauses[one].without > found.count]
     for number in helping[:3]:
-        name = ", ".join(found.clauses[number].clause)
+        clause = found.clauses[number].clause
+        name = ", ".join(clause)
+        if name.startswith("$"):
+            name = words_of(node_of(clause))
         buttons.button(
             f"Remove {escaped(name)}: {found.clauses[number].without:,} match",
             icon=":material/content_cut:",

@@ -84,7 +84,7 @@ def query_builder(session: Session) -> None:
     """Show the query in the chosen view; what is typed or chosen becomes the query."""
     keep_typing_before_clicks()
     if session.views.query_view == JSON:
-        text = json_editor(session, "query", session.typed.query_text)
+        text = json_editor(session, "query", session.typed.query_text, lines=8, most=12)
         session.keep_typed(query_text=text)
     elif session.views.query_view == ROWS:
         query_rows(session)

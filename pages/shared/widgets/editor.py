@@ -11,7 +11,9 @@ from dispatch_core.errors import Issue
 from pages.shared.state.session import Session
 
 
-def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint: str = "") -> str:
+def json_editor(
+    session: Session, name: str, text: str, *, lines: int = 10, most: int = 24, hint: str = ""
+) -> str:
     """The text of an editor, without a byte order mark; its errors are in the next run's gutter."""
     error = session.inputs.errors.get(name)
     typed = st_ace(
@@ -20,7 +22,7 @@ def json_editor(session: Session, name: str, text: str, *, lines: int = 10, hint
         language="json",
         theme="tomorrow_night" if st.context.theme.type == "dark" else "chrome",
         min_lines=lines,
-        max_lines=24,
+        max_lines=most,
         font_size=15,
         tab_size=2,
         wrap=True,
