@@ -255,6 +255,8 @@ def _settings(option: Option) -> dict[str, Any]:
     settings: dict[str, Any] = {"help": _help(option), "metavar": option.metavar, "default": None}
     if option.kind == "paths":
         return settings | {"action": _Paths}
+    if option.metavar.endswith(",..."):
+        return settings | {"action": _Joined}
     if option.kind == "flag":
         settings |= {"nargs": "?", "const": True}
     return settings | {"type": _reader(option)}
@@ -324,6 +326,14 @@ class _Paths(argparse.Action):
         except InvalidInput as error:
             parser.error(str(error))
         setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *more))
+
+
+class _Joined(argparse.Action):
+    """Collects texts with commas: ``a,b``, or the option several times."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        texts = (getattr(namespace, self.dest), _text(values or ""))
+        setattr(namespace, self.dest, ",".join(filter(None, texts)) or None)
 
 
 def _paths(text: str, where: str) -> list[str]:

@@ -37,11 +37,13 @@ from dispatch_core.jobs import (
 )
 from dispatch_core.language.bson import MISSING
 from dispatch_core.language.paths import value_at
+from dispatch_core.listing.wanted import count_extensions
 from dispatch_core.locate import Located
 from dispatch_core.options import DEFAULT_WORKERS
 from dispatch_core.parameter_sets.document import ParameterSets
 from dispatch_core.processed.judge import Processed
 from dispatch_core.request import CheckedRequest, DispatchRequest
+from dispatch_core.text.file_extension import read_extensions, redundant_extensions
 from dispatch_core.text.job_names import job_name, job_names
 from dispatch_core.text.nearest import nearest_of
 from dispatch_core.text.words import counted
@@ -103,6 +105,12 @@ class DispatchPlan:
         )
 
     @property
+    def extension_counts(self) -> dict[str, int]:
+        """Extension -> number of assets with files of it, of several; empty with fewer than two."""
+        extensions = read_extensions(self.request.file_extension)
+        return count_extensions(self.located, extensions) if len(extensions) > 1 else {}
+
+    @property
     def code_parameters(self) -> Mapping[str, Any] | None:
         """The parameters of ``analysis_code`` in each job; None if all are merged."""
         return code_parameters(self.request, self.parameter_sets)
@@ -122,6 +130,13 @@ class DispatchPlan:
     def spread(self) -> Spread:
         """The bytes of the files of each worker, and those if balanced by the other rule."""
         return spread_of(self.jobs, self.workers, self.request)
+
+    def extension_lines(self) -> Iterator[str]:
+        """How many assets have files of each extension, in words; nothing unless several."""
+        counts = self.extension_counts.items()
+        if counts:
+            shown = (f"{extension} in {counted(number, 'asset')}" for extension, number in counts)
+            yield f"extensions: {', '.join(shown)}"
 
     def balance_lines(self) -> Iterator[str]:
         """What a balance by size achieves, in words; nothing if the jobs are balanced by count."""
@@ -313,11 +328,12 @@ def _warnings(
         )
     yield from located.warnings
     yield from _file_warnings(request)
+    yield from _extension_warnings(checked)
     if request.unwind_list_fields and not request.group_by:
         yield "unwind_list_fields does nothing without group_by"
     if request.tasks_per_job and request.num_parallel_workers != DEFAULT_WORKERS:
         yield "num_parallel_workers is ignored: tasks_per_job is set"
-    if request.nested_stores == "all" and checked.file_extension:
+    if request.nested_stores == "all" and checked.extensions:
         yield (
             f"nested_stores=all listed {located.keys_listed:,} keys in "
             f"{located.requests:,} requests"
@@ -348,6 +364,18 @@ def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:
             "(max_number_of_tasks_dispatched)"
         )
         yield Notice(text, "cap")
+
+
+def _extension_warnings(checked: CheckedRequest) -> Iterator[str]:
+    rule, extensions = checked.request.several_extensions, checked.extensions
+    if rule == "all" and len(extensions) < 2:
+        yield "several_extensions=all does nothing without several extensions in file_extension"
+    if rule == "first":
+        for extension, earlier in redundant_extensions(extensions).items():
+            yield (
+                f"The extension {extension} is never used: what ends with it also ends with "
+                f"{earlier}, which is before it"
+            )
 
 
 def _file_warnings(request: DispatchRequest) -> Iterator[str]:

@@ -12,49 +12,34 @@ is unreachable.
 from __future__ import annotations
 
 import re
-import threading
-from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
-from typing import TypeGuard
 from urllib.parse import unquote
 
-from dispatch_core.errors import Issue, ServiceError
 from dispatch_core.listing.not_data import EMPTIED, ONLY_SYSTEM, NotData, counted_kinds
 from dispatch_core.listing.place import Matches, S3Prefix, Search
-from dispatch_core.listing.scan import (
-    Listed,
-    ListingFailed,
-    Run,
-    RunListed,
-    first_runs,
-    list_run,
-    next_runs,
-    rest_of,
-    single_runs,
-)
-from dispatch_core.listing.stores import evenly, in_pieces, most_opened, open_stores
+from dispatch_core.listing.scan import Listed, ListingFailed
+from dispatch_core.listing.sweep import Sweep
+from dispatch_core.listing.wanted import Wanted
 from dispatch_core.sources.protocols import ObjectLister
-from dispatch_core.text.file_extension import check_extension, is_utf8
+from dispatch_core.text.file_extension import (
+    extension_of,
+    is_utf8,
+    read_extensions,
+    shown_extensions,
+)
 from dispatch_core.text.invisible import invisible_in
 from dispatch_core.text.words import counted
 from dispatch_core.types import (
     DataAsset,
     Exclusion,
-    FileEntry,
     LocatedAsset,
     NestedStores,
     Reason,
+    SeveralExtensions,
     exclude,
 )
-
-UNREACHABLE_AFTER = 20
-"""If this many listings fail before one succeeds, the endpoint is treated as unreachable."""
-
-MOST_FAILURES = 10
-"""If more listings of neighbours fail than this, their bucket is listed one by one."""
 
 HELD_SHOWN = 8
 """The most extensions that the exclusion of an asset without a match lists."""
@@ -162,6 +147,7 @@ def locate_files(
     lister: ObjectLister,
     file_extension: str,
     *,
+    several_extensions: SeveralExtensions = "first",
     nested_stores: NestedStores = "outermost",
     threads: int = 16,
     executor: Executor | None = None,
@@ -174,6 +160,12 @@ def locate_files(
 
     Assets that share a location are listed once; a failed listing is retried once at
     the end. An empty extension lists nothing, and ``files`` is None.
+
+    Of several extensions, such as ``.nwb,.nwb.zarr``, each is searched for in its own sweep.
+    With ``first``, an asset has the matches of the first extension that has any, and only the
+    assets that are still without are listed again. With ``all``, it has the matches of every
+    extension, in the order of the extensions, none of them inside another. An asset whose
+    listing fails for one extension is excluded, whatever the others find.
 
     Parameters
     ----------
@@ -194,24 +186,27 @@ def locate_files(
     Raises
     ------
     InvalidInput
-        The extension is a pattern or a path.
+        An extension is a pattern or a path.
     ServiceError
         The first 20 listings all failed: the endpoint is unreachable.
     """
-    extension = check_extension(file_extension)
-    results = _Results(assets, extension, progress or _ignore, found or _ignore)
-    if not extension:
-        return results.located()
-    sweep = _Sweep(lister, Search(extension, nested_stores), threads, results, opened)
-    if executor is not None:
+    wanted = Wanted(
+        read_extensions(file_extension), several_extensions == "all", nested_stores == "outermost"
+    )
+    results = _Results(assets, wanted, progress or _ignore, found or _ignore)
+    sweeps: list[Sweep] = []
+    for extension in wanted.searched:
+        results.begin(extension)
+        sweep = Sweep(lister, Search(extension, nested_stores), threads, results, opened)
+        if sweeps:
+            sweep.learn_from(sweeps[-1])
+        sweeps.append(sweep)
         sweep.run(executor, pause)
-    else:
-        _run_in_threads(sweep, threads, pause)
     return replace(
         results.located(),
-        requests=sweep.requests,
-        keys_listed=sweep.keys,
-        warnings=(*map(_refused, sorted(sweep.refusing)), *results.warnings(), *sweep.notes),
+        requests=sum(sweep.requests for sweep in sweeps),
+        keys_listed=sum(sweep.keys for sweep in sweeps),
+        warnings=(*_refused(sweeps), *results.warnings(), *_notes(sweeps)),
     )
 
 
@@ -219,128 +214,172 @@ def _ignore(_: object) -> None:
     """Does nothing."""
 
 
-def _refused(bucket: str) -> str:
-    return (
-        f"The bucket {bucket} supports no delimiter except a slash and was listed without it, "
-        "with more requests"
-    )
+def _refused(sweeps: Iterable[Sweep]) -> Iterator[str]:
+    for bucket in sorted({bucket for sweep in sweeps for bucket in sweep.refusing}):
+        yield (
+            f"The bucket {bucket} supports no delimiter except a slash and was listed without it, "
+            "with more requests"
+        )
 
 
-def _key_of(file: FileEntry, place: S3Prefix) -> str:
-    return file.location.removeprefix(f"s3://{place.bucket}/")
-
-
-def _unopened(number: int) -> str:
-    stores = counted(number, "more directory store")
-    return f"Some directory stores have no content; {stores} were not opened to look"
-
-
-def _run_in_threads(sweep: _Sweep, threads: int, pause: float) -> None:
-    executor = ThreadPoolExecutor(threads, "locate")
-    sweep.halted = threading.Event()
-    try:
-        sweep.run(executor, pause)
-    finally:
-        # Not waited for: a request may hang until its timeout.
-        sweep.halted.set()
-        executor.shutdown(wait=False, cancel_futures=True)
+def _notes(sweeps: Iterable[Sweep]) -> Iterator[str]:
+    return iter(dict.fromkeys(note for sweep in sweeps for note in sweep.notes))
 
 
 class _Results:
-    """The result of each asset; several assets may share one place."""
+    """What the sweeps found at each place, and the result of each asset; some share a place.
+
+    Attributes
+    ----------
+    _outcomes
+        Place -> extension -> its matches there, for each extension that was searched for.
+    """
 
     def __init__(
         self,
         assets: Sequence[DataAsset],
-        extension: str,
+        wanted: Wanted,
         progress: Callable[[int], None],
         found: Callable[[Sequence[AssetFiles]], None],
     ) -> None:
         self._assets = assets
-        self._extension = extension
+        self._wanted = wanted
         self._report_progress, self._report_found = progress, found
+        self._extension = ""
+        self._later: tuple[str, ...] = ()
         self._results: dict[int, AssetFiles] = {}
+        self._reported_before: set[int] = set()
+        self._outcomes: dict[S3Prefix, dict[str, Listed]] = {}
         self._not_data: list[NotData] = []
-        self._other_case: dict[int, str] = {}
+        self._of_this_sweep: list[NotData] = []
+        self._other_case: dict[str, dict[int, str]] = {}
+        self._rejecting: set[tuple[S3Prefix, str]] = set()
+        self._listed = 0
         self._sharing: dict[S3Prefix, list[int]] = {}
         for index, asset in enumerate(assets):
             place = _place(asset.location)
             if place is None:
                 self._results[index] = _without_location(asset)
-            elif extension:
+            elif wanted.extensions:
                 self._sharing.setdefault(place, []).append(index)
             else:
                 self._results[index] = LocatedAsset(asset)
         if self._results:
             found(list(self._results.values()))
 
+    def begin(self, extension: str) -> None:
+        """Start the sweep for `extension`."""
+        self._extension = extension
+        searched = self._wanted.searched
+        self._later = searched[searched.index(extension) + 1 :]
+        self._of_this_sweep = []
+
     @property
     def places(self) -> list[S3Prefix]:
-        """The locations of the assets, each once."""
-        return list(self._sharing)
+        """The locations to list in this sweep, each once: those that earlier ones left open."""
+        left = (self._extension, *self._later)
+        return [place for place in self._sharing if not self._is_settled(place, left)]
+
+    def _is_settled(self, place: S3Prefix, left: Sequence[str]) -> bool:
+        """Whether searches for the extensions that are left cannot change the result of a place."""
+        outcomes = self._outcomes.get(place, {}).values()
+        if not left or any(isinstance(one, ListingFailed) for one in outcomes):
+            return True  # what a failed listing did not see is not replaced by another match
+        found = [one for one in outcomes if isinstance(one, Matches)]
+        if any(one.files for one in found):
+            return not self._wanted.is_all
+        is_itself = place.prefix.endswith(tuple(f"{one}/" for one in left))
+        return any(one.is_empty for one in found) and not is_itself
 
     def add(self, listed: Collection[tuple[S3Prefix, Listed]]) -> None:
         """Records and reports the results of these places; the first result is final."""
+        for place, outcome in listed:
+            outcomes = self._outcomes.setdefault(place, {})
+            if self._extension not in outcomes:
+                outcomes[self._extension] = outcome
+                self._listed += len(self._sharing[place])
+                if isinstance(outcome, Matches) and outcome.files:
+                    self._note(place, outcome)
+        self._settle(place for place, _ in listed if self._is_settled(place, self._later))
+
+    def _note(self, place: S3Prefix, outcome: Matches) -> None:
+        """Remembers what was found beside the matches of a place."""
+        self._not_data += outcome.not_data
+        self._of_this_sweep += outcome.not_data
+        self._note_case(place, self._extension, outcome)
+
+    def _note_case(self, place: S3Prefix, extension: str, outcome: Matches) -> None:
+        other = outcome.other_case
+        if other and not extension_of(other, self._wanted.extensions):
+            names = dict.fromkeys(self._sharing[place], other)
+            self._other_case.setdefault(extension, {}).update(names)
+
+    def _settle(self, places: Iterable[S3Prefix]) -> None:
+        """Reports the results of places that are done, each once."""
         results = {
-            index: _result(self._assets[index], outcome, self._extension)
-            for place, outcome in listed
+            index: self._result(self._assets[index], place)
+            for place in places
             for index in self._sharing[place]
             if index not in self._results
         }
-        if results:
-            self._results |= results
-            self._not_data += (
-                one
-                for _, outcome in listed
-                if isinstance(outcome, Matches) and outcome.files
-                for one in outcome.not_data
-            )
-            self._other_case |= {
-                index: outcome.other_case
-                for place, outcome in listed
-                if isinstance(outcome, Matches) and outcome.other_case
-                for index in self._sharing[place]
-            }
-            self._report_progress(len(self._results))
-            self._report_found(list(results.values()))
+        self._results |= results
+        # With `all`, an asset is done after the last sweep, so each sweep is a share.
+        share = self._listed // len(self._wanted.searched) if self._wanted.is_all else 0
+        if results or share:
+            self._report_progress(max(share, len(self._results)))
+        new = [one for index, one in results.items() if index not in self._reported_before]
+        if new:
+            self._report_found(new)
 
     @property
     def is_any_store_empty(self) -> bool:
-        """Whether a store without content was found anywhere."""
-        return any(one.why in (EMPTIED, ONLY_SYSTEM) for one in self._not_data)
+        """Whether a store without content was found anywhere in this sweep."""
+        return any(one.why in (EMPTIED, ONLY_SYSTEM) for one in self._of_this_sweep)
 
     def reject(self, place: S3Prefix, stores: Mapping[str, str]) -> None:
         """Removes stores without content, by location, from the results of a place."""
         found = counted_kinds(stores.items())
         self._not_data += found
+        self._of_this_sweep += found
+        outcome = self._outcomes[place][self._extension]
+        if not isinstance(outcome, Matches) or not outcome.files:
+            return
+        kept = tuple(file for file in outcome.files if file.location not in stores)
+        self._outcomes[place][self._extension] = Matches(kept, not_data=found)
+        self._rejecting.add((place, self._extension))
         for index in self._sharing[place]:
-            result = self._results[index]
-            if not isinstance(result, LocatedAsset):
-                continue
-            kept = tuple(file for file in result.files or () if file.location not in stores)
-            changed = Matches(kept, not_data=found)
-            self._results[index] = _result(result.asset, changed, self._extension)
+            self._reported_before.add(index)
+            self._results.pop(index, None)
+        if self._is_settled(place, self._later):
+            self._settle([place])
+
+    def _result(self, asset: DataAsset, place: S3Prefix) -> AssetFiles:
+        found: list[Matches] = []
+        for outcome in self._outcomes[place].values():
+            if isinstance(outcome, ListingFailed):
+                return exclude(asset, outcome.reason, outcome.issue.what, outcome.issue.action)
+            found.append(outcome)
+        files = self._wanted.files_of([one.files for one in found if one.files])
+        if files:
+            return LocatedAsset(asset, files)
+        return _no_match(asset, _joined(found, self._wanted), self._wanted)
+
+    def located(self) -> Located:
+        """The results of all assets, in their order, after the last sweep."""
+        self._settle(self._sharing)
+        results = [self._results[index] for index in range(len(self._assets))]
+        return Located(
+            tuple(result for result in results if isinstance(result, LocatedAsset)),
+            tuple(result for result in results if isinstance(result, Exclusion)),
+        )
 
     def warnings(self) -> Iterator[str]:
         """What was found beside the matches, or in them, that is probably a mistake."""
-        if self._other_case:
-            assets = counted(len(self._other_case), "asset")
-            example = min(self._other_case.values())
-            verb = "has" if len(self._other_case) == 1 else "have"
-            yield (
-                f"{assets} {verb} files whose extension differs from {self._extension} only by "
-                f"case, which do not match: {example}"
-            )
-        kinds: dict[str, list[NotData]] = {}
-        for one in self._not_data:
-            kinds.setdefault(one.why, []).append(one)
-        totals = [
-            NotData(why, sum(one.number for one in all_of), min(one.example for one in all_of))
-            for why, all_of in sorted(kinds.items())
-        ]
-        if totals:
-            shown = "; ".join(map(str, totals))
-            yield f"Some names were ignored: {shown}"
+        self._note_passed_over()
+        for extension, names in self._other_case.items():
+            yield _only_by_case(extension, names)
+        if self._not_data:
+            yield _ignored(self._not_data)
         empty = [
             file.location
             for result in self._results.values()
@@ -349,219 +388,61 @@ class _Results:
             if file.size == 0
         ]
         if empty:
-            verb = "has" if len(empty) == 1 else "have"
-            files = counted(len(empty), "matched file")
-            yield f"{files} {verb} no content (0 bytes): {', '.join(sorted(empty)[:3])}"
+            yield _without_content(empty)
 
-    def located(self) -> Located:
-        """The results of all assets, in their order."""
-        results = [self._results[index] for index in range(len(self._assets))]
-        return Located(
-            tuple(result for result in results if isinstance(result, LocatedAsset)),
-            tuple(result for result in results if isinstance(result, Exclusion)),
-        )
-
-
-class _Sweep:
-    """Lists all places with a bounded number of parallel runs, and adapts to the results."""
-
-    def __init__(
-        self, lister: ObjectLister, search: Search, parallel: int, results: _Results, opened: int
-    ) -> None:
-        self._lister = lister
-        self._search = search
-        self._parallel = parallel
-        self._results = results
-        self._waiting: deque[Run] = deque()
-        self._under_way: dict[Future[RunListed], Run] = {}
-        self._ended: SimpleQueue[Future[RunListed]] = SimpleQueue()
-        self._failed: dict[S3Prefix, ListingFailed] = {}
-        self._failed_at_first: int | None = 0
-        self._missing: dict[str, ListingFailed] = {}
-        self._apart: set[str] = set()
-        self._dense: set[str] = set()
-        self._failures: Counter[str] = Counter()
-        self._opened = opened
-        self._unopened: dict[S3Prefix, tuple[FileEntry, ...]] = {}
-        self.halted: threading.Event | None = None
-        self.refusing: set[str] = set()
-        self.notes: list[str] = []
-        self.requests = 0
-        self.keys = 0
-
-    def run(self, executor: Executor, pause: float) -> None:
-        """Lists each place once, and retries those that failed."""
-        try:
-            self._waiting.extend(first_runs(self._results.places, self._search, self._parallel))
-            self._work(executor, 0)
-            again, self._failed = self._failed, {}
-            self._failed_at_first = None
-            self._waiting.extend(
-                Run(place.bucket, (place.prefix,), self._search) for place in again
-            )
-            self._work(executor, pause)
-            self._results.add({**again, **self._failed}.items())
-            self._open_stores(executor)
-        finally:
-            for future in self._under_way:
-                future.cancel()
-
-    def _work(self, executor: Executor, pause: float) -> None:
-        while self._waiting or self._under_way:
-            while self._waiting and len(self._under_way) < 2 * self._parallel:
-                self._start(self._waiting.popleft(), executor, pause)
-            self._collect()
-
-    def _start(self, run: Run, executor: Executor, pause: float) -> None:
-        if run.bucket in self._missing:
-            self._settle(run, dict.fromkeys(run.prefixes, self._missing[run.bucket]))
-            return
-        if run.together and run.bucket in self._apart:
-            self._waiting.extendleft(self._singles(run, run.prefixes))
-            return
-        if run.together and run.bucket in self._dense:
-            run = replace(run, alone=0)
-        if run.bucket in self.refusing:
-            run = replace(run, search=replace(run.search, by_delimiter=False))
-        future = executor.submit(list_run, self._lister, run, pause, self.halted)
-        self._under_way[future] = run
-        future.add_done_callback(self._ended.put)
-
-    def _collect(self) -> None:
-        if not self._under_way:
-            return
-        future = self._ended.get()
-        run, result = self._under_way.pop(future), future.result()
-        self.requests += result.requests
-        self.keys += result.keys
-        if result.pages:
-            # The last density seen is the best estimate of the next one.
-            known = self._dense.add if result.covered > result.pages else self._dense.discard
-            known(run.bucket)
-        for listed in result.listed.values():
-            self._learn(run.bucket, listed)
-        self._settle(run, result.listed)
-        self._waiting.extend(self._what_next(run, result))
-
-    def _open_stores(self, executor: Executor) -> None:
-        """Opens some of the stores; all that are allowed, if one has no content."""
-        stores = {
-            S3Prefix(place.bucket, f"{key}/"): place
-            for place, files in sorted(self._unopened.items())
-            for key in (_key_of(file, place) for file in files)
-        }
-        is_any_empty = self._results.is_any_store_empty
-        opened: set[S3Prefix] = set()
-        while stores:
-            extension, least = self._search.extension, self._opened
-            most = most_opened(extension, self.requests, least, is_any_empty=is_any_empty)
-            chosen = [one for one in evenly(list(stores), most) if one not in opened]
-            opened |= set(chosen)
-            empty = self._open(executor, chosen)
-            for store, why in empty.items():
-                location = f"s3://{store.bucket}/{store.prefix[:-1]}"
-                self._results.reject(stores[store], {location: why})
-            if is_any_empty or not empty:
-                break
-            is_any_empty = True
-        if is_any_empty and len(opened) < len(stores):
-            self.notes.append(_unopened(len(stores) - len(opened)))
-
-    def _open(self, executor: Executor, stores: Sequence[S3Prefix]) -> dict[S3Prefix, str]:
-        """Those of `stores` that have no content, and why."""
-        futures = [
-            executor.submit(open_stores, self._lister, piece, self.halted)
-            for piece in in_pieces(stores)
-        ]
-        results = [future.result() for future in futures]
-        self.requests += sum(one.requests for one in results)
-        self.keys += sum(one.keys for one in results)
-        return {store: why for one in results for store, why in one.empty.items()}
-
-    def _settle(self, run: Run, listed: dict[str, Listed]) -> None:
-        """Records each place's result, except those that will be retried."""
-        settled: list[tuple[S3Prefix, Listed]] = []
-        for prefix, outcome in listed.items():
-            place = S3Prefix(run.bucket, prefix)
-            if _can_be_retried(outcome):
-                self._failed[place] = outcome
-            else:
-                settled.append((place, outcome))
-            if isinstance(outcome, Matches) and not outcome.are_stores_opened:
-                stores = tuple(one for one in outcome.files if one.kind == "directory")
-                self._unopened[place] = stores
-        self._results.add(settled)
-
-    def _what_next(self, run: Run, result: RunListed) -> list[Run]:
-        """The runs that remain after `run`."""
-        rest = rest_of(run, result)
-        if not run.together or not rest:
-            return []
-        if not result.trouble:
-            return next_runs(run, result, self._parallel)
-        if result.trouble == "no_such_bucket" and result.issue is not None:
-            missing = ListingFailed(Reason.NO_SUCH_BUCKET, result.issue)
-            self._missing[run.bucket] = missing
-            self._settle(run, dict.fromkeys(rest, missing))
-            return []
-        if result.trouble == "delimiter" and run.search.by_delimiter:
-            self.refusing.add(run.bucket)
-            return [replace(run, prefixes=rest, pages=1, alone=0)]
-        if result.trouble == "failed":
-            return self._after_failure(run, rest)
-        self._apart.add(run.bucket)
-        return self._singles(run, rest)
-
-    def _after_failure(self, run: Run, rest: Sequence[str]) -> list[Run]:
-        """The runs after a failure: it may be temporary, so most places stay neighbours."""
-        self._failures[run.bucket] += 1
-        if self._failures[run.bucket] > MOST_FAILURES:
-            self._apart.add(run.bucket)
-        # Before any success, list enough places one by one to detect an unreachable endpoint.
-        first = UNREACHABLE_AFTER if self._failed_at_first is not None else 1
-        others = [replace(run, prefixes=tuple(rest[first:]))] if rest[first:] else []
-        return self._singles(run, rest[:first]) + others
-
-    def _singles(self, run: Run, prefixes: Sequence[str]) -> list[Run]:
-        # Before any success a run is one place, so that an unreachable endpoint is detected soon.
-        alive = self._failed_at_first is None
-        return single_runs(run, prefixes, self._parallel if alive else len(prefixes))
-
-    def _learn(self, bucket: str, listed: Listed) -> None:
-        if isinstance(listed, Matches):
-            if listed.delimiter_refused:
-                self.refusing.add(bucket)
-        elif listed.reason is Reason.NO_SUCH_BUCKET:
-            self._missing[bucket] = listed
-        self._check_alive(listed)
-
-    def _check_alive(self, listed: Listed) -> None:
-        if self._failed_at_first is None:
-            return
-        if not _can_be_retried(listed):
-            self._failed_at_first = None
-        elif self._failed_at_first + 1 < UNREACHABLE_AFTER:
-            self._failed_at_first += 1
-        else:
-            what = f"{listed.issue.what}; the first {UNREACHABLE_AFTER} listings all failed"
-            raise ServiceError(Issue(what, action=listed.issue.action))
+    def _note_passed_over(self) -> None:
+        """Remembers what is almost a match of an extension that the asset was not given."""
+        for place, outcomes in self._outcomes.items() if self._wanted.are_several else ():
+            if not isinstance(self._results[self._sharing[place][0]], LocatedAsset):
+                continue
+            for extension, outcome in outcomes.items():
+                is_noted = (place, extension) in self._rejecting
+                if isinstance(outcome, Matches) and not outcome.files and not is_noted:
+                    self._not_data += outcome.not_data
+                    self._note_case(place, extension, outcome)
 
 
-def _can_be_retried(listed: Listed) -> TypeGuard[ListingFailed]:
-    """Whether a listing failed for a reason that may be temporary."""
-    return isinstance(listed, ListingFailed) and listed.reason is Reason.LISTING_FAILED
+def _only_by_case(extension: str, names: Mapping[int, str]) -> str:
+    verb = "has" if len(names) == 1 else "have"
+    return (
+        f"{counted(len(names), 'asset')} {verb} files whose extension differs from {extension} "
+        f"only by case, which do not match: {min(names.values())}"
+    )
 
 
-def _result(asset: DataAsset, listed: Listed, extension: str) -> AssetFiles:
-    if isinstance(listed, ListingFailed):
-        return exclude(asset, listed.reason, listed.issue.what, listed.issue.action)
-    if not listed.files:
-        return _no_match(asset, listed, extension)
-    return LocatedAsset(asset, listed.files)
+def _ignored(not_data: Iterable[NotData]) -> str:
+    kinds: dict[str, list[NotData]] = {}
+    for one in not_data:
+        kinds.setdefault(one.why, []).append(one)
+    totals = (
+        NotData(why, sum(one.number for one in all_of), min(one.example for one in all_of))
+        for why, all_of in sorted(kinds.items())
+    )
+    return f"Some names were ignored: {'; '.join(map(str, totals))}"
 
 
-def _no_match(asset: DataAsset, matches: Matches, extension: str) -> Exclusion:
-    message = f"Nothing under the location ends with {extension!r}"
+def _without_content(locations: Sequence[str]) -> str:
+    verb = "has" if len(locations) == 1 else "have"
+    files = counted(len(locations), "matched file")
+    return f"{files} {verb} no content (0 bytes): {', '.join(sorted(locations)[:3])}"
+
+
+def _joined(found: Sequence[Matches], wanted: Wanted) -> Matches:
+    """What the searches say together about a place where none has a match."""
+    if len(found) == 1:
+        return found[0]
+    held = max((one.held for one in found), key=len)
+    return Matches(
+        (),
+        tuple(pair for pair in held if pair[0] not in wanted.extensions),
+        is_empty=all(one.is_empty for one in found),
+        not_data=tuple(dict.fromkeys(one for each in found for one in each.not_data)),
+        is_store=any(one.is_store for one in found),
+    )
+
+
+def _no_match(asset: DataAsset, matches: Matches, wanted: Wanted) -> Exclusion:
+    message = f"Nothing under the location ends with {shown_extensions(wanted.extensions)}"
     action = "Use an extension that it has, or exclude the asset"
     held = matches.held[:HELD_SHOWN]
     if matches.not_data:

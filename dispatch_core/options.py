@@ -16,6 +16,7 @@ from dispatch_core.types import (
     JobFormat,
     NestedStores,
     OnMissing,
+    SeveralExtensions,
     SeveralFiles,
     SkipProcessed,
 )
@@ -197,11 +198,19 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     "which files": (
         _same(
             "file_extension",
-            "end of the names of files and directory stores, such as .nwb or .ome.zarr; without "
-            "it no file is listed and jobs name assets only",
-            metavar="EXT",
+            "end of the names of files and directory stores, such as .nwb or .ome.zarr, or several "
+            "in order of preference, such as .nwb,.nwb.zarr; without it no file is listed and jobs "
+            "name assets only",
+            metavar="EXT,...",
             default="",
             otherwise="none",
+        ),
+        _chosen(
+            "several_extensions",
+            SeveralExtensions,
+            "of several extensions, each asset has the files of the first that it has (first), or "
+            "of every one (all)",
+            default="first",
         ),
         _same(
             "split_files",

@@ -38,7 +38,7 @@ from dispatch_core.parameter_sets.document import (
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.query import Query, check_query
 from dispatch_core.text.field_list import read_list
-from dispatch_core.text.file_extension import check_extension
+from dispatch_core.text.file_extension import read_extensions, written_extensions
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import (
     LARGEST_NUMBER,
@@ -47,6 +47,7 @@ from dispatch_core.types import (
     JobFormat,
     NestedStores,
     OnMissing,
+    SeveralExtensions,
     SeveralFiles,
     SkipProcessed,
 )
@@ -77,7 +78,15 @@ def _paths(value: Any) -> Any:
         raise ValueError(f"it is not a list: {error.issues[0].what}") from None
 
 
+def _extensions(value: Any) -> Any:
+    """Extensions as one text with commas, if they are written as ``[".nwb", ".nwb.zarr"]``."""
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return written_extensions(value)
+    return value
+
+
 Text = Annotated[str, Field(strict=True)]
+Extensions = Annotated[str, BeforeValidator(_extensions), Field(strict=True)]
 Whole = Annotated[
     int,
     BeforeValidator(plain_value),
@@ -221,7 +230,8 @@ class DispatchRequest(_Frozen):
     drop_null_groups: Switch = _option("drop_null_groups")
     trial: Trial | None = _option("trial")
 
-    file_extension: Text = _option("file_extension")
+    file_extension: Extensions = _option("file_extension")
+    several_extensions: SeveralExtensions = _option("several_extensions")
     nested_stores: NestedStores = _option("nested_stores")
     split_files: Switch | None = _option("split_files")
     several_files: SeveralFiles | None = _option("several_files")
@@ -324,12 +334,12 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
-    """A request whose selection, parameters, schema and extension passed their checks."""
+    """A request whose selection, parameters, schema and extensions passed their checks."""
 
     request: DispatchRequest
     selection: Selection
     parameter_sets: ParameterSets
-    file_extension: str
+    extensions: tuple[str, ...]
 
     @property
     def query(self) -> Query | None:
@@ -344,12 +354,12 @@ class RequestParts:
     request: DispatchRequest
     selection: Selection | InvalidInput
     parameter_sets: ParameterSets | InvalidInput
-    file_extension: str | InvalidInput
+    extensions: tuple[str, ...] | InvalidInput
 
     @property
     def error(self) -> InvalidInput | None:
         """The issues of all parts, or None if the request is valid."""
-        parts = (self.selection, self.parameter_sets, self.file_extension)
+        parts = (self.selection, self.parameter_sets, self.extensions)
         issues = [one for part in parts if isinstance(part, InvalidInput) for one in part.issues]
         return InvalidInput(issues) if issues else None
 
@@ -361,7 +371,7 @@ class RequestParts:
             self.request,
             value_or_raise(self.selection),
             value_or_raise(self.parameter_sets),
-            value_or_raise(self.file_extension),
+            value_or_raise(self.extensions),
         )
 
 
@@ -485,7 +495,7 @@ def check_parts(request: DispatchRequest, before: RequestParts | None = None) ->
         request,
         part("selection", check_selection),
         part("parameter_sets", _parameter_sets),
-        part("file_extension", lambda request: check_extension(request.file_extension)),
+        part("extensions", lambda request: read_extensions(request.file_extension)),
     )
 
 
@@ -501,7 +511,7 @@ _FIELDS_OF_PART = {
         "trial",
     ),
     "parameter_sets": ("parameters", "parameters_schema"),
-    "file_extension": ("file_extension",),
+    "extensions": ("file_extension",),
 }
 
 

@@ -27,11 +27,12 @@ from dispatch_core.locate import AssetFiles, Located, check_locations, locate_fi
 from dispatch_core.processed.judge import Processed, check_processed
 from dispatch_core.request import DispatchRequest, RequestParts, check_parts, value_or_raise
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
+from dispatch_core.text.file_extension import written_extensions
 from dispatch_core.trial import take_trial
 from dispatch_core.types import DataAsset, LocatedAsset, Progress, no_progress
 
 FindKey = tuple[str, frozenset[str]]
-LocateKey = tuple[FindKey, str, str]
+LocateKey = tuple[FindKey, tuple[str, ...], str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,10 +92,11 @@ class Steps:
     @property
     def locate_key(self) -> LocateKey | None:
         """What `listed` depends on: files are listed for all assets, then chosen among."""
-        extension, key = self.parts.file_extension, self.find_key
-        if key is None or isinstance(extension, InvalidInput):
+        extensions, key = self.parts.extensions, self.find_key
+        if key is None or isinstance(extensions, InvalidInput):
             return None
-        return key, extension, self.request.nested_stores
+        rule = self.request.several_extensions if len(extensions) > 1 else ""
+        return key, extensions, rule, self.request.nested_stores
 
     def find(self, source: MetadataSource, progress: Progress = no_progress) -> FoundAssets:
         """What the source answers, for `with_found`; slow.
@@ -134,7 +136,8 @@ class Steps:
         return locate(
             assets,
             lister,
-            value_or_raise(self.parts.file_extension),
+            written_extensions(value_or_raise(self.parts.extensions)),
+            several_extensions=self.request.several_extensions,
             nested_stores=self.request.nested_stores,
             progress=lambda done: progress("files", done, len(assets)),
             found=arrived,
@@ -284,14 +287,14 @@ def _grouped(steps: Steps, before: Steps) -> Grouped | None:
 
 
 def _located(steps: Steps, before: Steps) -> Located | None:
-    extension = steps.parts.file_extension
-    if steps.grouped is None or isinstance(extension, InvalidInput):
+    extensions = steps.parts.extensions
+    if steps.grouped is None or isinstance(extensions, InvalidInput):
         return None
-    is_same = steps.grouped is before.grouped and extension == before.parts.file_extension
+    is_same = steps.grouped is before.grouped and extensions == before.parts.extensions
     if is_same and steps.listed is before.listed:
         return before.located
     assets = _assets_of(steps.grouped)
-    if not extension:
+    if not extensions:
         return _without_files(assets)
     return _narrowed(steps.listed, assets) if steps.listed is not None else None
 

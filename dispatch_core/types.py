@@ -34,6 +34,9 @@ JobFormat = Literal["seed", "pipeline"]
 NestedStores = Literal["outermost", "all"]
 """Whether a matching directory store is one entry, or is searched for more inside."""
 
+SeveralExtensions = Literal["first", "all"]
+"""What to do with an asset that has matches of more than one requested extension."""
+
 SeveralFiles = Literal["each", "together", "newest", "largest", "only_one"]
 """What to do with an asset that has more than one matching file."""
 

@@ -52,6 +52,13 @@ BEFORE = planned_for("990060").jobs[0].job
 SELECTIONS: dict[str, dict[str, Any]] = {
     "records that come twice": {"query": TWICE},
     "files": {"query": TWICE, "file_extension": ".nwb"},
+    "several extensions": {"query": TWICE, "file_extension": ".nwb,.nwb.zarr"},
+    "all extensions": {
+        "query": TWICE,
+        "file_extension": ".zarr,.json",
+        "several_extensions": "all",
+        "several_files": "only_one",
+    },
     "grouped": {"query": TWICE, "group_by": ["subject.subject_id"]},
     "a wrong field": {"query": TWICE, "group_by": ["subject.subjectid"]},
     "latest": {
@@ -188,7 +195,9 @@ def test_the_selections_above_exclude_jobs(name: str, cuts: str) -> None:
 REQUESTS = st.fixed_dictionaries(
     {},
     optional={
-        "file_extension": st.sampled_from(["", ".nwb", ".zarr"]),
+        "file_extension": st.sampled_from(["", ".nwb", ".zarr", ".nwb,.nwb.zarr", ".zarr,.nwb"]),
+        "several_extensions": st.sampled_from(["first", "all"]),
+        "several_files": st.sampled_from(["together", "only_one", "newest"]),
         "split_files": st.booleans(),
         "group_by": st.sampled_from([["subject.subject_id"], ["subject.subjectid"]]),
         "filter_latest": st.just("data_description.creation_time"),

@@ -651,7 +651,7 @@ def test_the_docstring_and_the_signature_name_every_option_of_a_request() -> Non
 
     documented = re.findall(r"^(\w+)\n    ", text, re.MULTILINE)
     parameters = [*inspect.signature(dispatch.plan).parameters]
-    assert len(names) == 31
+    assert len(names) == 32
     assert set(names) <= set(parameters)
     assert documented[: len(parameters)] == parameters
     assert text.endswith("is a row of the ledger instead.")

@@ -189,6 +189,68 @@ def test_a_rule_says_which_of_several_files_are_used(
     assert found == files
 
 
+SEVERAL = ["--file_extension=.nwb,.txt"]
+
+
+@pytest.mark.parametrize(
+    "options", [SEVERAL, ["--file_extension=.nwb", "--file_extension", ".txt,"]]
+)
+def test_several_extensions_are_an_order_of_preference(
+    run: CommandLine, tmp_path: Path, options: list[str]
+) -> None:
+    ran = run("--docdb_query", subject("2"), *options, "--output_directory=out")
+
+    assert "extensions: .nwb in 2 assets, .txt in 1 asset\n" in ran.out
+    assert pairs(tmp_path / "out") == [
+        ("good-1", ["s3://data/good-1/x.nwb"]),
+        ("good-2", ["s3://data/good-2/x.nwb"]),
+        ("no-files", ["s3://data/no-files/x.txt"]),
+    ]
+
+
+def test_all_of_several_extensions_and_their_record_can_be_replayed(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    options = ["--file_extension=.txt,.nwb", "--several_extensions=all"]
+    first = run("--docdb_query", subject("2"), *options, "--output_directory=out")
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+
+    again = run("--request=out.dispatch.json", "--output_directory=again")
+
+    assert (first.code, again.code) == (0, 0)
+    assert "no drift since" in again.out
+    assert tree_of(tmp_path / "again") == tree_of(tmp_path / "out")
+    assert record["extensions"] == {".txt": 1, ".nwb": 2}
+    assert record["request"]["several_extensions"] == "all"
+
+
+def test_a_record_of_one_extension_does_not_count_extensions(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    dispatch(run, "1")
+
+    record = json.loads((tmp_path / "out.dispatch.json").read_text())
+    assert "extensions" not in record
+    assert record["request"]["file_extension"] == ".nwb"
+    assert "several_extensions" not in record["request"]
+
+
+def test_an_extension_that_can_never_be_used_is_a_warning(run: CommandLine) -> None:
+    ran = run("--docdb_query", subject("1"), "--file_extension=.nwb,1.nwb", "--plan")
+
+    assert (
+        "warning: The extension 1.nwb is never used: what ends with it also ends with .nwb, "
+        "which is before it\n" in ran.out
+    )
+
+
+def test_a_wrong_extension_of_several_is_an_error_that_names_it(run: CommandLine) -> None:
+    ran = run("--docdb_query", subject("1"), "--file_extension=.nwb,*.zarr", "--plan")
+
+    assert ran.code == 2
+    assert "'*.zarr' is a pattern or a path" in ran.err
+
+
 def test_split_files_changes_a_saved_rule_for_several_files(
     run: CommandLine, tmp_path: Path
 ) -> None:

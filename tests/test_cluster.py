@@ -24,7 +24,7 @@ from dispatch_core.listing.cluster import DaskCluster, _in_own_words
 from dispatch_core.locate import Located, locate_files
 from dispatch_core.request import DispatchRequest
 from dispatch_core.sources.s3 import S3Lister
-from dispatch_core.text.file_extension import check_extension
+from dispatch_core.text.file_extension import read_extensions
 from dispatch_core.types import DataAsset
 from tests.fakes import Buckets, Records, record
 
@@ -143,7 +143,7 @@ def test_a_plan_on_a_cluster_is_the_plan_of_this_process(local_cluster: LocalClu
 
 def test_an_error_of_ours_comes_back_as_it_was(local_cluster: LocalCluster) -> None:
     with DaskCluster(local_cluster.address) as cluster, pytest.raises(InvalidInput) as caught:
-        cluster.submit(check_extension, "nwb/x.nwb").result(30)
+        cluster.submit(read_extensions, "nwb/x.nwb").result(30)
 
     assert caught.value.issues[0].action == 'Did you mean "x.nwb"?'
 

@@ -35,7 +35,7 @@ from dispatch_core.parameter_sets.schema import parse_schema
 from dispatch_core.parameter_sets.sweep import read_path, read_values
 from dispatch_core.query import check_query, parse_query, read_query
 from dispatch_core.request import check_request, load_request
-from dispatch_core.text.file_extension import check_extension
+from dispatch_core.text.file_extension import read_extensions
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.value_text import read_value
 from tests.support.mutations import damaged, mutated
@@ -122,7 +122,7 @@ TEXT_INPUTS: dict[str, tuple[Reader, list[str]]] = {
     "value of a field": (read_value, ["900001", '"text"', "[1, 2.5, null]", "true"]),
     "values of a sweep": (read_values, ["0.1:0.5:0.1", "1, 2, 3", '["a", "b"]', "fast, exact"]),
     "path of a sweep": (read_path, ["a.b", "band.low"]),
-    "file extension": (check_extension, [".nwb", ".ome.zarr", "x.nwb/"]),
+    "file extension": (read_extensions, [".nwb", ".ome.zarr", "x.nwb/", ".nwb,.nwb.zarr"]),
 }
 BYTE_INPUTS = ["query", "parameters", "schema", "table", "saved request", "strict JSON"]
 

@@ -22,7 +22,7 @@ from dispatch_core.errors import (
 from dispatch_core.listing.place import Matches, S3Prefix, Search, list_matches
 from dispatch_core.locate import Located, check_locations, locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister
-from dispatch_core.text.file_extension import check_extension
+from dispatch_core.text.file_extension import read_extensions
 from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset
 from tests.fakes import Buckets
 from tests.support.store import (
@@ -861,9 +861,9 @@ def test_a_store_without_order_is_listed_whole() -> None:
 
 @pytest.mark.parametrize("text", [".nwb", " .nwb ", ".ome.zarr", "_sorted.nwb", "", " ", "a[1]b"])
 def test_an_extension_is_the_end_of_a_name_without_spaces_around_it(text: str) -> None:
-    extension = check_extension(text)
+    extensions = read_extensions(text)
 
-    assert extension == text.strip()
+    assert "".join(extensions) == text.strip()
 
 
 @pytest.mark.parametrize(
@@ -880,7 +880,7 @@ def test_a_pattern_or_a_path_is_refused_as_an_extension_with_a_suggestion(
     text: str, meant: str
 ) -> None:
     with pytest.raises(InvalidInput, match="is a pattern or a path") as caught:
-        check_extension(text)
+        read_extensions(text)
 
     assert caught.value.issues[0].action == f'Did you mean "{meant}"?'
 
@@ -888,7 +888,7 @@ def test_a_pattern_or_a_path_is_refused_as_an_extension_with_a_suggestion(
 @pytest.mark.parametrize("text", ["*", "/", "[ab].nwb", "\ud800"])
 def test_text_that_means_no_extension_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
-        check_extension(text)
+        read_extensions(text)
 
 
 def reduce_to_outermost(files: tuple[FileEntry, ...]) -> dict[str, str]:

@@ -201,7 +201,7 @@ def test_a_record_of_an_earlier_dispatch_is_replayed_by_the_request_it_holds() -
         ({"excluded": [5]}, "excluded: 5 is not a record id."),
         ({"file_extension": b".nwb"}, "file_extension: b'.nwb' is not text."),
         ({"file_extension": object()}, "file_extension: a value of type object is not text."),
-        ({"file_extension": ["x" * 90]}, "x ... is not text."),
+        ({"filter_latest": ["x" * 90]}, "x ... is not text."),
         ({"drop_null_groups": "maybe"}, "drop_null_groups: 'maybe' is not true or false. Give"),
         ({"parameters": 7}, "parameters: 7 is not an object. Give an object, such as"),
         ({"parameters_schema": [1]}, "parameters_schema: [1] is not an object."),
@@ -287,7 +287,7 @@ def test_a_check_reads_every_part() -> None:
 
     assert checked.selection.query is not None
     assert checked.selection.query.value == {"a": 1}
-    assert checked.file_extension == ".nwb"
+    assert checked.extensions == (".nwb",)
     assert checked.parameter_sets == ParameterSets()
 
 

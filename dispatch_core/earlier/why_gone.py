@@ -19,7 +19,9 @@ from dispatch_core.types import DataAsset, Exclusion, LocatedAsset
 _Content = tuple[frozenset[str], frozenset[str]]
 """The record ids and the files of a job."""
 
-_FILE_FIELDS = frozenset(("file_extension", "nested_stores", "split_files", "several_files"))
+_FILE_FIELDS = frozenset(
+    ("file_extension", "several_extensions", "nested_stores", "split_files", "several_files")
+)
 
 
 class Planned(Protocol):

@@ -408,6 +408,7 @@ class MatchCollector:
     def matches(self) -> Matches:
         """The result, after everything under the place was added."""
         files = tuple(self._entries[location] for location in sorted(self._entries))
+        other_case = self._base + self._other_case if self._other_case else ""
         rejected = [
             (self._base + path, why)
             for path, why in self._rejected.items()
@@ -415,10 +416,16 @@ class MatchCollector:
         ]
         not_data = counted_kinds(rejected)
         if files:
-            other_case = self._base + self._other_case if self._other_case else ""
             return Matches(files, not_data=not_data, other_case=other_case)
         held, is_empty = self._held.most_common(), self._is_empty and not rejected
-        return Matches((), held, is_empty, not_data=not_data, is_store=self._is_store)
+        return Matches(
+            (),
+            held,
+            is_empty,
+            not_data=not_data,
+            is_store=self._is_store,
+            other_case=other_case,
+        )
 
 
 class _Held:

@@ -36,6 +36,7 @@ def dispatch_record(
         "buckets": plan.buckets,
         "fingerprint": plan.fingerprint,
         "equation": asdict(plan.equation),
+        **_extensions(plan),
         "request": json.loads(plan.request.to_json()),
         "processed": _processed(plan),
         "origins": {name: showable(text) for name, text in (origins or {}).items()},
@@ -51,6 +52,12 @@ def dispatch_record(
         "assets": _asset_names(plan),
         "jobs": [_job_row(job) for _, job in plan.assigned_jobs()],
     }
+
+
+def _extensions(plan: DispatchPlan) -> dict[str, dict[str, int]]:
+    """The number of assets with files of each extension; nothing unless there are several."""
+    counts = {showable(name): number for name, number in plan.extension_counts.items()}
+    return {"extensions": counts} if counts else {}
 
 
 def _drift(drift: Drift) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def print_plan(plan: DispatchPlan, *, whole: bool) -> None:
     sets = len(plan.parameter_sets.sets)
     print(f"parameters: {counted(sets, 'set')}" if sets else "parameters: none (null in the jobs)")
     print(f"plan: {plan.equation}")
-    for line in plan.balance_lines():
-        print(line)
+    for line in (*plan.extension_lines(), *plan.balance_lines()):
+        print(one_line(line))
     print(f"fingerprint: {plan.fingerprint}")
     if plan.processed is not None and not plan.processed.note:
         jobs = len(plan.jobs) + plan.equation.processed + plan.capped

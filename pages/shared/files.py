@@ -11,7 +11,7 @@ from dispatch_core.choose import count_inputs
 from dispatch_core.errors import InvalidInput
 from dispatch_core.locate import Located
 from dispatch_core.steps import Steps
-from dispatch_core.text.file_extension import check_extension
+from dispatch_core.text.file_extension import read_extensions, written_extensions
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, SeveralFiles
 from dispatch_core.views.columns import count_endings, count_files, count_sizes, held_extensions
@@ -46,7 +46,7 @@ def file_options(session: Session, steps: Steps) -> bool:
     )
     rule = _several_files(session, steps, right)
     try:
-        wanted = check_extension(session.typed.extension_text)
+        wanted = written_extensions(read_extensions(session.typed.extension_text))
     except InvalidInput as error:
         session.refuse("file extension", error)
         show_error(error)

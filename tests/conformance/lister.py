@@ -13,7 +13,10 @@ from collections.abc import Sequence
 import pytest
 
 from dispatch_core.errors import NoSuchBucket
+from dispatch_core.locate import locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister
+from dispatch_core.types import DataAsset, SeveralExtensions
+from tests.support.store import outermost
 
 PAGE = 1_000
 
@@ -81,6 +84,23 @@ class ListerTests:
         copy = pickle.loads(pickle.dumps(lister))
 
         assert copy.list_page(self.BUCKET, prefix) == lister.list_page(self.BUCKET, prefix)
+
+    @pytest.mark.parametrize("rule", ["first", "all"])
+    @pytest.mark.parametrize(
+        "extensions", [(".nwb", ".zarr"), (".zarr", ".nwb"), (".none", ".nwb")]
+    )
+    def test_several_extensions_are_located_in_their_order(
+        self, lister: ObjectLister, extensions: tuple[str, ...], rule: SeveralExtensions
+    ) -> None:
+        prefix = self.KEYS[1].partition("/")[0] + "/"
+        place = DataAsset("r", "an asset", f"s3://{self.BUCKET}/{prefix}")
+
+        found = locate_files([place], lister, ",".join(extensions), several_extensions=rule)
+
+        each = [sorted(outermost(self.KEYS, prefix, extension)) for extension in extensions]
+        wanted = each if rule == "all" else [*filter(None, each), []][:1]
+        files = [file.location for one in found.located for file in one.files or ()]
+        assert files == [f"s3://{self.BUCKET}/{key}" for keys in wanted for key in keys]
 
     def _walk(
         self, lister: ObjectLister, prefix: str, delimiter: str, start_after: str
