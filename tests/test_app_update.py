@@ -190,3 +190,52 @@ def test_what_will_be_written_is_one_sentence_with_a_name_of_the_query(app: AppT
     name = app.text_input(key="target").placeholder
     assert name is not None
     assert name.startswith("thalamic-ephys-survey-derived-")
+
+
+def said_marks(app: AppTest) -> list[str]:
+    starts = ("Done: ", "Out of date: ", "To correct: ")
+    return [one.value for one in app.sidebar.caption if one.value.startswith(starts)]
+
+
+def test_the_navigation_says_how_far_each_page_is(app: AppTest) -> None:
+    assert said_marks(app) == []
+    update(app)
+    assert said_marks(app) == ["Done: Assets, Files, Jobs."]
+
+    go(app, FILES)
+    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".nwb").run()
+    assert said_marks(app) == ["Done: Assets. Out of date: Jobs."]
+
+    type_text(app, PARAMETERS, parameters_text="{")
+    app.run()
+    assert said_marks(app) == ["Done: Assets. Out of date: Jobs. To correct: Parameters."]
+
+
+def test_the_first_line_of_help_stays_closed_on_every_page(app: AppTest) -> None:
+    assert any("Pick assets, files and parameters" in one.value for one in app.caption)
+
+    app.button(key="close-welcome").click().run()
+
+    for page in (FILES, ASSETS):
+        go(app, page)
+        assert not any("Pick assets, files and parameters" in one.value for one in app.caption)
+
+
+def test_a_source_that_does_not_answer_is_not_shown_as_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> object:
+        raise ServiceError("the gateway does not answer")
+
+    monkeypatch.setenv("DOCDB_HOST", "gateway.invalid")
+    monkeypatch.setattr("dispatch_core.steps.find_assets", fail)
+    app = open_app()
+    assert badge(app) == ":gray-badge[:material/cloud: Live source]"
+
+    update(app)
+
+    assert badge(app) == ":red-badge[:material/cloud_off: Source does not answer]"
+
+
+def badge(app: AppTest) -> str:
+    return next(one.value for one in app.sidebar.markdown if "badge" in one.value)

@@ -84,6 +84,12 @@ def go_where_asked(session: Session) -> None:
         st.switch_page(page)
 
 
+def kept_session() -> Session | None:
+    """The session of this browser tab, if one has begun."""
+    session: Session | None = st.session_state.get(_SESSION)
+    return session
+
+
 def open_session() -> Session:
     """The session of this browser tab, which `begin_session` made."""
     session: Session = st.session_state[_SESSION]

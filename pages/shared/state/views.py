@@ -55,6 +55,8 @@ class Views:
         The dispatches that are compared and checked: a path, or a name of `places`.
     shows_same
         Whether the jobs that both dispatches have are listed too.
+    is_welcomed
+        Whether the first line of help was closed.
     """
 
     page: str = ""
@@ -79,3 +81,4 @@ class Views:
     compare_new: str = ""
     checked_place: str = ""
     shows_same: bool = False
+    is_welcomed: bool = False

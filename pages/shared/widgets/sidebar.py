@@ -10,7 +10,7 @@ import streamlit as st
 from dispatch_core.connect import SourceSettings
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.equation import Equation
-from dispatch_core.errors import DispatchError
+from dispatch_core.errors import DispatchError, ServiceError
 from dispatch_core.find import FoundAssets
 from dispatch_core.request import DispatchRequest
 from dispatch_core.steps import Steps
@@ -42,8 +42,21 @@ def source_badge(session: Session) -> None:
             if settings.inventory or settings.dask_scheduler:
                 st.caption(escaped(_files_label(settings)))
         else:
-            st.badge("Live source", icon=":material/cloud:", color="green")
+            _live_badge(session)
             st.caption(escaped(_label(settings)))
+
+
+def _live_badge(session: Session) -> None:
+    """Say whether the last search or listing of this session was answered; asks nothing."""
+    works = [one for one in (session.work.found, session.work.listed) if one and one.is_done]
+    last = max(works, key=lambda one: one.started, default=None)
+    if last is None:
+        st.badge("Live source", icon=":material/cloud:", color="gray")
+    elif isinstance(last.error, ServiceError):
+        st.badge("Source does not answer", icon=":material/cloud_off:", color="red")
+        st.caption(escaped(str(last.error.issues[0].what)))
+    else:
+        st.badge("Live source", icon=":material/cloud_done:", color="green")
 
 
 def _label(settings: SourceSettings) -> str:

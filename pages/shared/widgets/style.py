@@ -41,6 +41,13 @@ _STYLE = """
 /* the navigation arrives a moment after what is below it */
 [data-testid="stSidebarContent"]:not(:has([data-testid="stSidebarNav"]))
   [data-testid="stSidebarUserContent"] { visibility: hidden; }
+/* help in the line of the title, where there is room for it */
+@media (max-width: 1200px) { .st-key-welcome { display: none; } }
+.st-key-header, .st-key-welcome { flex-wrap: nowrap; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-welcome) { min-width: 0; overflow: hidden; }
+.st-key-welcome, .st-key-header p { white-space: nowrap; }
+.st-key-welcome button { min-height: 0; padding: 0; }
+.st-key-welcome button p { font-size: 0.875rem; text-decoration: underline; }
 [data-testid="stSidebarHeader"] { height: 2.5rem; padding-top: 0.5rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 1rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
