@@ -32,8 +32,8 @@ header(session, page.title)
 show_notice(session)
 page.run()
 bottom_line(session, page.title)
-equation_bar(session)  # last, so that it shows the changes of the page
 say_marks(marks)
+equation_bar(session)  # last, so that it shows the changes of the page
 help_menu()
 start_over_button(session)
 if marks_of(session) != marks:

@@ -74,7 +74,7 @@ def test_a_late_change_is_two_clicks_from_the_zip(tab: Tab) -> None:
     assert clicks(tab) - before <= 2
 
 
-@pytest.mark.parametrize("address", [one for one in ADDRESSES if one])
+@pytest.mark.parametrize("address", ADDRESSES)
 def test_what_is_drawn_stays_where_it_is_while_a_page_loads(
     browser: Browser, server: Server, address: str
 ) -> None:

@@ -54,4 +54,4 @@ def help_menu() -> None:
     """Show the glossary in the side bar, on request."""
     with st.sidebar.popover("Help", icon=":material/help:", type="tertiary"):
         st.markdown("\n".join(f"- **{word}**: {meaning}" for word, meaning in _GLOSSARY.items()))
-        st.caption(_WHERE)
+        st.markdown(_WHERE)

@@ -15,12 +15,13 @@ _STYLE = """
 /* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
-[data-testid="stMainBlockContainer"] { padding-top: 0.75rem; padding-bottom: 2rem; }
+[data-testid="stMainBlockContainer"] { padding-top: 0.75rem; }
 /* the title is in the line of Streamlit's own menu, which stays usable at its right */
 [data-testid="stHeader"] { background: transparent; height: 3rem; min-height: 3rem; }
 [data-testid="stHeader"], [data-testid="stToolbar"] { pointer-events: none; }
 [data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
-.st-key-header { padding-right: 2.5rem; min-height: 2.5rem; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-header) { height: 2.5rem; }
+.st-key-header { padding-right: 2.5rem; height: 2.5rem; }
 [data-testid="stSidebar"][data-collapsed="true"] ~ * .st-key-header { padding-left: 2rem; }
 /* the last line of the page */
 [data-testid="stBottomBlockContainer"] { padding-top: 0.5rem; padding-bottom: 0.75rem; }
@@ -30,17 +31,21 @@ _STYLE = """
 .st-key-header h1 { font-size: 1.5rem; padding: 0; line-height: 2.25rem; }
 /* The side bar lies over the page, which keeps its place while the side bar appears. */
 @media (min-width: 769px) {
-  section[data-testid="stSidebar"] { position: fixed !important; height: 100vh !important; }
-  [data-testid="stSidebar"][data-collapsed="false"] { width: 18.75rem !important; }
-  [data-testid="stSidebar"][data-collapsed="false"] ~ * [data-testid="stMainBlockContainer"],
-  [data-testid="stSidebar"][data-collapsed="false"] ~ * [data-testid="stBottomBlockContainer"] {
+  .job-dispatch-over section[data-testid="stSidebar"] {
+    position: fixed !important; height: 100vh !important;
+  }
+  .job-dispatch-over [data-testid="stSidebar"][data-collapsed="false"] {
+    width: 18.75rem !important;
+  }
+  .job-dispatch-over [data-testid="stSidebar"][data-collapsed="false"]
+    ~ * :is([data-testid="stMainBlockContainer"], [data-testid="stBottomBlockContainer"]) {
     padding-left: calc(18.75rem + 3rem); padding-right: 3rem;
   }
   [data-testid="stSidebarResizeHandle"] { display: none; }
 }
 /* the navigation arrives a moment after what is below it */
 [data-testid="stSidebarContent"]:not(:has([data-testid="stSidebarNav"]))
-  [data-testid="stSidebarUserContent"] { visibility: hidden; }
+  [data-testid="stSidebarUserContent"] { display: none; }
 /* help in the line of the title, where there is room for it */
 @media (max-width: 1200px) { .st-key-welcome { display: none; } }
 .st-key-header, .st-key-welcome { flex-wrap: nowrap; }
@@ -89,6 +94,9 @@ _SCRIPT = """
 export default function ({ data, setStateValue }) {
   const id = "job-dispatch-style";
   const style = document.getElementById(id) || document.createElement("style");
+  // a side bar that is there already stays beside the page
+  if (!style.id && !document.querySelector('[data-testid="stSidebar"]'))
+    document.documentElement.classList.add("job-dispatch-over");
   style.id = id;
   style.textContent = data.rules;
   document.head.append(style);
