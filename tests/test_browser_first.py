@@ -90,3 +90,19 @@ def test_six_rows_and_more_are_in_sight_after_a_choice(tab: Tab) -> None:
     assert seen // row >= 6
     assert clicks.number == 2
     tab.keep_picture("first-screen")
+
+
+def test_a_text_typed_right_before_a_chip_is_left_is_kept(tab: Tab) -> None:
+    tab.open()
+    panel = tab.page.locator(".st-key-query-form")
+    field, value = panel.get_by_role("combobox", name="Field"), panel.get_by_label("Value").last
+    for number, leave in enumerate(("Done", "Level: derived", "Remove Level: derived")):
+        tab.page.locator('[class*="st-key-chip-edit-"]').first.get_by_role("button").click()
+        expect(field).to_have_value("Project · project_name")
+        tab.settle()
+        value.fill(f"Project {number}")
+
+        tab.page.get_by_role("button", name=leave, exact=True).click()
+
+        expect(chips(tab).first).to_have_text(f"Project: Project {number}")
+        tab.settle()

@@ -9,10 +9,12 @@ import streamlit as st
 from dispatch_core.builder import query_form as forms
 from dispatch_core.builder.query_form import FormRow, Locked, Node, QueryForm
 from dispatch_core.insight.chip_words import words_of
-from pages.shared.assets.form_text import change_form, keep_form
+from pages.shared.assets.form_text import change_form, form_of_text, keep_form
 from pages.shared.assets.rows import Drawing, shown_form
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
+
+_EDIT = "edit a chip"
 
 
 def query_chips(session: Session) -> None:
@@ -28,6 +30,7 @@ def query_chips(session: Session) -> None:
         for stage in form.stages or ():
             _chip(session, stage, before="then ")
     _edited(session, form)
+    _show_what_was_asked(session)
 
 
 def _chip(session: Session, node: Node, *, before: str = "", is_edited: bool = False) -> None:
@@ -39,7 +42,7 @@ def _chip(session: Session, node: Node, *, before: str = "", is_edited: bool = F
             type="primary" if is_edited else "secondary",
             icon=":material/lock:" if isinstance(node, Locked) else None,
             on_click=_edit,
-            args=(session, node.key),
+            args=(session, 0 if is_edited else node.key),
             key=f"chip-edit-{node.key}",
             width="content",
         )
@@ -53,19 +56,31 @@ def _chip(session: Session, node: Node, *, before: str = "", is_edited: bool = F
 
 
 def _edit(session: Session, key: int) -> None:
-    """Show the condition to edit, or hide it if it is shown."""
-    session.keep_view(edited_chip=0 if session.views.edited_chip == key else key)
+    """Ask for the condition to edit, 0 for none; the same if a press is applied twice."""
+    session.ask(_EDIT, key)
+
+
+def _show_what_was_asked(session: Session) -> None:
+    """Show another condition; what was typed into the one before it has arrived by now."""
+    if _EDIT in session.timing.asked:
+        session.keep_view(edited_chip=session.timing.asked[_EDIT][1])
+        session.answer(_EDIT)
+        st.rerun()
 
 
 def _remove(session: Session, key: int) -> None:
-    change_form(session, partial(forms.remove, key=key))
+    form = form_of_text(session)
+    if form is not None and any(
+        one.key == key for one in (*form.root.members, *(form.stages or ()))
+    ):
+        change_form(session, partial(forms.remove, key=key))
     session.ask("at once")
 
 
 def add_condition(session: Session, row: FormRow) -> None:
     """Add a condition, and show it to be edited."""
     change_form(session, lambda form: forms.add(form, form.root.key, row))
-    session.keep_view(edited_chip=row.key)
+    session.ask(_EDIT, row.key)
 
 
 def _edited(session: Session, form: QueryForm) -> None:
@@ -76,9 +91,10 @@ def _edited(session: Session, form: QueryForm) -> None:
         return
     with st.container(border=True, key="query-form"):
         drawn = Drawing(session).node(node, form.root)
-        st.button(
-            "Done", on_click=_edit, args=(session, node.key), type="tertiary", key="chip-done"
-        )
+        st.button("Done", on_click=_edit, args=(session, 0), type="tertiary", key="chip-done")
     if drawn != node:
-        keep_form(session, forms.put(form, drawn))
+        now = form_of_text(session) or form
+        if any(one.key == node.key for one in now.root.members):
+            keep_form(session, forms.put(now, drawn))
+        _show_what_was_asked(session)
         st.rerun()  # the chip above has other words now

@@ -78,10 +78,10 @@ _STYLE = """
 [class*="st-key-stale-"] [data-testid="stVegaLiteChart"] { opacity: 0.55; }
 /* a row of the query wraps in a narrow window rather than cut its labels */
 [class*="st-key-row-"] [data-testid="stHorizontalBlock"] { flex-wrap: wrap; row-gap: 0.25rem; }
-[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(1) { flex: 5 1 15rem; }
-[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(2) { flex: 1 1 9.5rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(1) { flex: 5 1 12rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(2) { flex: 1 1 9rem; }
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(3) { flex: 0 1 7.5rem; }
-[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(4) { flex: 4 1 11rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(4) { flex: 4 1 9.5rem; }
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(5) { flex: 0 1 3.25rem; }
 [class*="st-key-row-"] [data-testid="stCaptionContainer"] { padding-top: 0.5rem; }
 /* both would act on the page of rows that is shown; ours act on all rows */
