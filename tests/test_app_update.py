@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.errors import ServiceError
+from dispatch_core.request import DispatchRequest
 from dispatch_core.types import Progress
 from pages.shared.state.steps import now
 from tests.test_app import (
@@ -239,3 +240,19 @@ def test_a_source_that_does_not_answer_is_not_shown_as_live(
 
 def badge(app: AppTest) -> str:
     return next(one.value for one in app.sidebar.markdown if "badge" in one.value)
+
+
+def test_a_loaded_request_replaces_work_only_after_a_press(app: AppTest) -> None:
+    update(app)
+    go(app, DELIVER)
+    request = DispatchRequest(query={"subject.subject_id": "900003"}).to_json()
+
+    key = f"load-{session_of(app).epoch}"
+    app.file_uploader(key=key).set_value(("small.json", request.encode(), "application/json")).run()
+    assert [one.value for one in app.title] == ["Deliver"]
+    assert session_of(app).request.query != {"subject.subject_id": "900003"}
+    app.button(key="replace-request").click().run()
+
+    assert [one.value for one in app.title] == ["Assets"]
+    assert session_of(app).request.query == {"subject.subject_id": "900003"}
+    assert any("Find the assets" in one.value for one in app.toast)

@@ -17,7 +17,7 @@ from dispatch_core.output.deliver import Delivery, deliver
 from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
 from dispatch_core.output.target import Target
 from dispatch_core.output.zip import write_zip
-from dispatch_core.request import load_request
+from dispatch_core.request import DispatchRequest, load_request
 from dispatch_core.text.words import counted
 from dispatch_core.types import Progress
 from dispatch_core.views.report import command_of
@@ -290,9 +290,23 @@ def load_saved_request(session: Session) -> None:
             return
         try:
             request = load_request(file.getvalue(), file.name)
+            if not _may_replace(session, request):
+                return
             load(session, request)
         except DispatchError as error:
             show_error(error)
         else:
             session.keep_view(notice=f"{file.name} is loaded. {_what_is_next(session)}")
             st.switch_page("pages/plan/assets.py")
+
+
+def _may_replace(session: Session, request: DispatchRequest) -> bool:
+    """Whether the loaded request replaces the current one: asks if there is work to lose."""
+    has_work = session.work.found is not None or session.request.parameters is not None
+    if not has_work or session.request == request:
+        return True
+    st.warning(
+        "This replaces the current query, file rules and parameters of this tab.",
+        icon=":material/swap_horiz:",
+    )
+    return st.button("Replace them", icon=":material/check:", key="replace-request")
