@@ -21,7 +21,8 @@ def header(session: Session, page: str) -> DeltaGenerator:
     line = st.container(horizontal=True, vertical_alignment="center", key="header")
     line.title(page, anchor=False, width="content")
     line.caption(TOOL, width="content")
-    welcome(session, line)
+    if page == "Assets":  # the first sight
+        welcome(session, line)
     line.space("stretch")
     return line.container(
         horizontal=True, vertical_alignment="center", width="content", key="toolbar"
