@@ -110,13 +110,13 @@ def test_the_id_of_a_session_is_in_no_address_and_no_cookie(tab: Tab) -> None:
     assert kept.strip('"') not in json.dumps(cookies)
 
 
-def test_starting_over_takes_two_clicks_and_restores_the_first_form(tab: Tab) -> None:
+def test_starting_over_takes_two_clicks_and_restores_the_first_query(tab: Tab) -> None:
     tab.open()
     tab.type_text(QUERY)
     tab.settle()
     tab.press("Start over")
     tab.press("Yes, start over")
-    expect(tab.page.locator(".st-key-query-form")).to_be_visible()
+    expect(tab.page.get_by_role("button", name="Level: derived", exact=True)).to_be_visible()
     tab.settle()
 
     tab.open_editor()
