@@ -18,6 +18,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.demo.catalogue import AWKWARD
+from dispatch_core.views.ledger_groups import group_exclusions
 from pages.shared.state.edits import load
 from pages.shared.state.session import Session
 from pages.shared.state.steps import now
@@ -907,7 +908,19 @@ def test_the_exclusions_are_one_click_from_every_page(app: AppTest) -> None:
     app.button(key="see-excluded").click().run()
 
     assert app.title[0].value == "Jobs"
-    assert list(app.dataframe[0].value["Reason"]) == ["no matching file"]
+    assert "**1 no matching file** · files" in [one.value for one in app.main.markdown]
+
+
+def test_equal_exclusions_are_one_entry_and_one_button_serves_them_all(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory", "no matching file")
+    locate(app, ".nwb.zarr")
+    app.button(key="see-excluded").click().run()
+    (group,) = group_exclusions(now(session_of(app)).plan.exclusions)
+
+    app.button(key="too-.nwb").click().run()
+
+    assert len(group.rows) == 3
+    assert session_of(app).request.file_extension == ".nwb.zarr,.nwb"
 
 
 # Sessions and rules of the code

@@ -20,8 +20,9 @@ from pages.shared.state.session import Session
 from pages.shared.state.steps import current_locate, located_before, set_count
 from pages.shared.state.views import CHARTS, TABLE
 from pages.shared.widgets.charts import count_chart, order_chart
+from pages.shared.widgets.ledger import ledger_table
 from pages.shared.widgets.messages import show_error, show_warnings
-from pages.shared.widgets.tables import download_csv, ledger_table, paged_table, small_table
+from pages.shared.widgets.tables import download_csv, paged_table, small_table
 
 EXTENSIONS = [".nwb", ".nwb.zarr", ".zarr", ".ome.zarr", ".json", ".csv", ".mp4"]
 _ARRIVING = 200

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.dispatch_plan import DispatchPlan, ledger_counts
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.job_model import (
     JOB_FORMATS,
     READERS,
@@ -20,15 +21,17 @@ from dispatch_core.job_model import (
     job_document,
 )
 from dispatch_core.request import Trial
+from dispatch_core.text.file_extension import read_extensions, written_extensions
 from dispatch_core.text.words import counted
-from dispatch_core.types import LARGEST_NUMBER, Balance
+from dispatch_core.types import LARGEST_NUMBER, Balance, Reason
+from dispatch_core.views.ledger_groups import LedgerGroup
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
 from dispatch_core.views.worker_loads import range_bars, worker_bars
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import BYTES, order_chart, pair_chart
-from pages.shared.widgets.messages import escaped
-from pages.shared.widgets.tables import download_csv, ledger_table, paged_table
+from pages.shared.widgets.ledger import ledger_table
+from pages.shared.widgets.tables import download_csv, paged_table
 
 _BY_WORKERS, _BY_JOBS = "N workers", "N jobs per worker"
 _RULES: dict[Balance, str] = {"count": "number of jobs", "size": "size of files"}
@@ -168,7 +171,7 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
     elif view == "workers":
         worker_charts(session, plan)
     elif view == "excluded":
-        ledger(plan)
+        ledger(session, plan)
     else:
         reader_check(plan)
 
@@ -276,23 +279,65 @@ def _job_chart(jobs: list[int]) -> None:
         order_chart(counts, "Workers by number of jobs", "workers", "chart-workers")
 
 
-def ledger(plan: DispatchPlan) -> None:
-    """Show the exclusion ledger with its counts and its download."""
+def ledger(session: Session, plan: DispatchPlan) -> None:
+    """Show the exclusion ledger by reason, with its download."""
     if not plan.exclusions:
         st.success("No asset is excluded.", icon=":material/check:")
         return
-    counts = ledger_counts(plan.exclusions)
-    parts = (
-        f"{count:,} {reason.replace('_', ' ')} ({stage})"
-        for (stage, reason), count in counts.items()
-    )
-    st.caption(escaped("; ".join(parts)))
-    ledger_table(plan.exclusions, "ledger")
+    ledger_table(plan.exclusions, "ledger", partial(_offer, session))
     download_csv(
         f"Download all {len(plan.exclusions):,} rows of the ledger",
         lambda: ledger_text(plan.exclusions, "ledger.csv"),
         "ledger",
     )
+
+
+_LIFTS: dict[Reason, tuple[str, dict[str, object]]] = {
+    Reason.NOT_IN_TRIAL: ("Dispatch all assets", {"trial": None}),
+    Reason.OVER_THE_CAP: ("Remove the cap", {"max_number_of_tasks_dispatched": None}),
+    Reason.NOT_CHOSEN: ("Dispatch all jobs", {"only_jobs": None}),
+}
+"""Reason -> the button that lifts it for every row, and what it changes in the request."""
+
+_MOST_EXTENSIONS = 3
+
+
+def _offer(session: Session, group: LedgerGroup, line: DeltaGenerator) -> None:
+    """Offer what serves every row of a group, where the app can do it."""
+    if group.reason is Reason.EXCLUDED_BY_HAND:
+        ids = frozenset(row.record_id for row in group.rows)
+        kept = tuple(one for one in session.request.excluded if one not in ids)
+        _lift_button(session, line, f"Restore all {len(group.rows):,}", {"excluded": kept})
+    elif group.reason in _LIFTS:
+        _lift_button(session, line, *_LIFTS[group.reason])
+    for extension, assets in group.held[:_MOST_EXTENSIONS]:
+        line.button(
+            f"Use {extension} too ({counted(assets, 'asset')})",
+            key=f"too-{extension}",
+            help="Adds the extension after the present one; then update everything.",
+            on_click=_use_too,
+            args=(session, extension),
+        )
+
+
+def _lift_button(
+    session: Session, line: DeltaGenerator, label: str, changes: Mapping[str, object]
+) -> None:
+    line.button(
+        label, icon=":material/undo:", key=f"lift-{label}", on_click=_lift, args=(session, changes)
+    )
+
+
+def _lift(session: Session, changes: Mapping[str, object]) -> None:
+    session.edit(**changes)
+    session.reload_editors()
+
+
+def _use_too(session: Session, extension: str) -> None:
+    wanted = written_extensions((*read_extensions(session.request.file_extension or ""), extension))
+    session.keep_typed(extension_text=wanted)
+    session.edit(file_extension=wanted)
+    session.reload_editors()
 
 
 def reader_check(plan: DispatchPlan) -> None:

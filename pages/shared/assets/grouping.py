@@ -16,8 +16,8 @@ from dispatch_core.types import Reason
 from pages.shared.assets.fields import known_fields
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import order_chart
+from pages.shared.widgets.ledger import ledger_table
 from pages.shared.widgets.messages import escaped
-from pages.shared.widgets.tables import ledger_table
 
 REASONS = {
     "excluded_by_hand": "by hand",

@@ -10,11 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from dispatch_core.text.spreadsheet import csv_file, safe_cell
-from dispatch_core.types import Exclusion
 from dispatch_core.views.table import Columns, TableView, alike, page_of, select_rows
 from pages.shared.state.session import Session
 from pages.shared.state.tab import open_session
-from pages.shared.widgets.words import in_words_of_the_app
 
 MOST_ROWS = 500
 """The most rows of a table that are sent to the browser at a time."""
@@ -175,17 +173,3 @@ def small_table(rows: Sequence[Mapping[str, Any]], **options: Any) -> None:
     titles = rows[0] if rows else ()
     cells = {title: alike([_cell(row.get(title)) for row in rows]) for title in titles}
     st.dataframe(pd.DataFrame(cells), hide_index=True, placeholder="", **options)
-
-
-def ledger_table(exclusions: Sequence[Exclusion], key: str) -> None:
-    """Show the exclusion ledger: asset, stage, reason, what to do."""
-    columns = {
-        "Stage": lambda row: row.stage,
-        "Reason": lambda row: row.reason.replace("_", " "),
-        "Asset": lambda row: row.name or row.record_id,
-        "What happened": lambda row: in_words_of_the_app(row.message),
-        "What to do": lambda row: in_words_of_the_app(row.action),
-        "Location": lambda row: row.location,
-    }
-    narrow = {"Asset": st.column_config.TextColumn(width="medium")}
-    paged_table(exclusions, columns, key, column_config=narrow)

@@ -11,9 +11,10 @@ from pages.shared.state.memo import Same
 from pages.shared.state.services import current_settings, executor, open_sources
 from pages.shared.state.session import Session
 from pages.shared.state.work import Work, start_work
+from pages.shared.widgets.ledger import ledger_table
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
-from pages.shared.widgets.tables import ledger_table, small_table
+from pages.shared.widgets.tables import small_table
 
 _ICONS = {
     "in": ":material/check_circle:",
