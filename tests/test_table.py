@@ -127,8 +127,27 @@ def test_months_are_in_order_of_time_and_missing_dates_are_last() -> None:
     times = ["2025-07-01T10:00:00Z", "2024-12-31 10:00:00", "7/1/2025", "2025-07-30"]
     assets = [asset(session={"session_start_time": time}) for time in times]
 
-    assert count_months(assets) == [("2024-12", 1), ("2025-07", 2), ("none", 1)]
+    dated = [one for one in count_months(assets) if one[1]]
+    assert dated == [("2024-12", 1), ("2025-07", 2), ("none", 1)]
     assert cell_of(assets[2].fields, ACQUIRED) == "7/1/2025"
+
+
+def test_months_without_an_asset_are_between_the_others() -> None:
+    times = ["2025-02-01", "2024-11-30"]
+    assets = [asset(session={"session_start_time": time}) for time in times]
+
+    assert count_months(assets) == [
+        *(("2024-11", 1), ("2024-12", 0), ("2025-01", 0)),
+        ("2025-02", 1),
+    ]
+
+
+def test_one_wrong_date_does_not_add_a_thousand_months() -> None:
+    times = ["0001-01-01", "2025-02-01"]
+    assets = [asset(session={"session_start_time": time}) for time in times]
+
+    assert count_months(assets) == [("0001-01", 1), ("2025-02", 1)]
+    assert count_months([]) == []
 
 
 def test_sizes_are_counted_in_ranges_from_small_to_large_with_stores_last() -> None:

@@ -6,11 +6,12 @@ user selects it, only that path and only for the assets found.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,12 +124,35 @@ def count_values(assets: Iterable[DataAsset], column: Column) -> list[tuple[str,
 
 
 def count_months(assets: Iterable[DataAsset]) -> list[tuple[str, int]]:
-    """(``2025-06``, number of assets) by time; those without a date are last."""
+    """(``2025-06``, number of assets) by time, with the empty months in between.
+
+    A gap of more than ten years is not filled: one wrong date would hide the others. Assets
+    without a date are last.
+    """
     counts: Counter[str] = Counter()
     for asset in assets:
         match = _MONTH.match(str(cell_of(asset.fields, ACQUIRED) or ""))
         counts[f"{match[1]}-{match[2]}" if match else NO_VALUE] += 1
-    return sorted(counts.items(), key=lambda pair: (pair[0] == NO_VALUE, pair[0]))
+    undated = counts.pop(NO_VALUE, 0)
+    months = [(month, counts[month]) for month in _without_gaps(sorted(counts))]
+    return [*months, (NO_VALUE, undated)] if undated else months
+
+
+_LONGEST_GAP = 120  # months
+
+
+def _without_gaps(months: Sequence[str]) -> Iterator[str]:
+    """`months` and those between each two of them."""
+    for month, following in itertools.zip_longest(months, months[1:]):
+        yield month
+        if following is not None and _number(following) - _number(month) <= _LONGEST_GAP:
+            for number in range(_number(month) + 1, _number(following)):
+                yield f"{number // 12:04}-{number % 12 + 1:02}"
+
+
+def _number(month: str) -> int:
+    """The number of months before `month` since the year 0."""
+    return int(month[:4]) * 12 + int(month[5:]) - 1
 
 
 _ENDING = re.compile(r"(\.[A-Za-z][A-Za-z0-9]*)+$")
