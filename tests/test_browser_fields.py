@@ -31,7 +31,7 @@ def choose_facet(tab: Tab, name: str, value: str) -> None:
 
 
 def ask_why_not(tab: Tab, text: str) -> None:
-    box = tab.page.get_by_role("textbox", name="Name, id or location of an asset")
+    box = tab.page.get_by_role("textbox", name="Name, part of a name, id or location of an asset")
     box.fill(text)
     box.press("Enter")
     tab.settle()

@@ -71,6 +71,27 @@ def test_an_unknown_name_is_not_found_and_an_empty_one_is_refused() -> None:
         why_not(WORLD, "  ", None, NOTHING_YET)
 
 
+def test_part_of_a_name_is_enough_if_one_record_has_it() -> None:
+    world = Records([record("ecephys_1", kind="raw"), record("SPIM_2", kind="derived")])
+
+    (answer,) = why_not(world, "spim", check_query({"kind": "raw"}), NOTHING_YET)
+
+    assert (answer.name, answer.verdict) == ("SPIM_2", "fails the query")
+
+
+def test_part_of_several_names_lists_them() -> None:
+    world = Records([record(f"ecephys_{number}.x") for number in range(30)])
+
+    (few,) = why_not(world, "_1.", None, NOTHING_YET)
+    (some,) = why_not(world, "ecephys_1", None, NOTHING_YET)
+    (many,) = why_not(world, "ecephys", None, NOTHING_YET)
+
+    assert few.name == "ecephys_1.x"
+    assert some.candidates[:2] == ("ecephys_1.x", "ecephys_10.x")
+    assert some.message == "11 names contain it. Choose one"
+    assert (len(many.candidates), many.has_more) == (20, True)
+
+
 def test_the_failed_clause_is_named_with_the_values_of_the_record() -> None:
     answer = ask("b", {"name": {"$exists": True}, "kind": "raw"})
 

@@ -8,6 +8,7 @@ the results of the later steps, as far as they exist, say what happened to it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -103,6 +104,9 @@ class WhyNot:
         ``worker/name.json`` of each of its jobs.
     unknown
         The clauses that neither this program nor the source can evaluate.
+    candidates
+        The names that contain the text, if no record has it as a whole; at most
+        `MOST_CANDIDATES`, and ``has_more`` says whether that is not all.
     """
 
     verdict: Verdict
@@ -114,12 +118,16 @@ class WhyNot:
     exclusions: tuple[Exclusion, ...] = ()
     jobs: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    has_more: bool = False
 
 
 def why_not(
     source: MetadataSource, text: str, query: Query | None, steps: StepsSoFar
 ) -> tuple[WhyNot, ...]:
     """The answers for every record that `text` names: a name, an id or a location.
+
+    Part of a name is enough if one record has it. If several have, the answer lists them.
 
     Parameters
     ----------
@@ -136,9 +144,33 @@ def why_not(
         raise InvalidInput(Issue("it is empty", "asset", "Enter a name or an id"))
     path, records = find_records(source, text, query)
     if not records:
-        paths = ", ".join(ID_PATHS)
-        return (WhyNot("not found", f"No record has {text} as {paths}", name=text),)
+        names = names_with(source, text)
+        if len(names) != 1 or names[0] == text:
+            return (_several(text, names),)
+        path, records = find_records(source, names[0], query)
     return tuple(_answer(source, record, path, query, steps) for record in records)
+
+
+def _several(text: str, names: Sequence[str]) -> WhyNot:
+    """The answer to part of a name that no record or more than one has."""
+    shown, has_more = tuple(names[:MOST_CANDIDATES]), len(names) > MOST_CANDIDATES
+    if not shown:
+        message = f"No record has {text} as {', '.join(ID_PATHS)}, or as part of its name"
+    elif has_more:
+        message = f"More than {MOST_CANDIDATES} names contain it. Enter more of the name"
+    else:
+        message = f"{counted(len(shown), 'name')} contain it. Choose one"
+    return WhyNot("not found", message, name=text, candidates=shown, has_more=has_more)
+
+
+def names_with(source: MetadataSource, text: str) -> list[str]:
+    """The names that contain `text`, ignoring case; at most one more than `MOST_CANDIDATES`."""
+    test: Filter = {"name": {"$regex": re.escape(text), "$options": "i"}}
+    try:
+        found = source.find_page(test, {"_id": 1, "name": 1}, MOST_CANDIDATES + 1)
+    except (InvalidInput, AnswerTooLarge):  # a server that limits the length of patterns
+        return []
+    return sorted({str(one["name"]) for one in found})
 
 
 def find_records(

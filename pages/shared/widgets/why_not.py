@@ -38,9 +38,9 @@ def ask_why_not(session: Session, steps: Steps) -> None:
         return
     with opened:
         text = st.text_input(
-            "Name, id or location of an asset",
+            "Name, part of a name, id or location of an asset",
             session.typed.why_text,
-            placeholder="such as ecephys_900003_2025-03-01_10-00-00, an id, or s3://...",
+            placeholder="such as 900003 or another part of a name, an id, or s3://...",
             key=f"why-{session.epoch}",
         ).strip()
         session.keep_typed(why_text=text)
@@ -56,6 +56,27 @@ def _answer(session: Session, steps: Steps, text: str) -> None:
     show_error(work.error)
     for number, answer in enumerate(work.result or ()):
         _show_answer(answer, number)
+        _offer_names(session, answer)
+
+
+def explain_asset(session: Session, text: str) -> None:
+    """Ask why the asset `text` is missing, as if its name had been typed; for callbacks."""
+    session.keep_typed(why_text=text)
+    session.reload_editors()
+
+
+def _offer_names(session: Session, answer: WhyNot) -> None:
+    """Show a button for each name that contains the text."""
+    line = st.container(horizontal=True)
+    for number, name in enumerate(answer.candidates):
+        line.button(
+            escaped(name),
+            type="tertiary",
+            icon=":material/arrow_right:",
+            on_click=explain_asset,
+            args=(session, name),
+            key=f"why-name-{number}",
+        )
 
 
 def _work(session: Session, steps: Steps, text: str) -> Work[tuple[WhyNot, ...]]:
