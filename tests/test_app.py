@@ -243,6 +243,20 @@ def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
     assert [one.value for one in app.subheader] == ["Match report", "1 asset"]
 
 
+def test_the_rows_that_did_not_match_come_first_and_can_be_shown_alone(app: AppTest) -> None:
+    name = AWKWARD["nwb file"]
+    paste(app, name, "unknown", name)
+    find(app)
+    first = list(app.dataframe[0].value["Row"])
+
+    shown = app.segmented_control(key=f"match-status-{session_of(app).epoch}")
+    shown.set_value("not found").run()
+
+    assert first == [2, 3, 1]
+    assert list(app.dataframe[0].value["Status"]) == ["not found"]
+    assert shown.options == ["all (3)", "matched (1)", "not found (1)", "duplicate (1)"]
+
+
 def test_a_button_replaces_an_id_by_the_nearest_one(app: AppTest) -> None:
     name = AWKWARD["nwb file"]
     paste(app, name.upper())

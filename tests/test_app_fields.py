@@ -240,6 +240,20 @@ def test_why_not_answers_for_an_asset_of_the_plan(case: str, words: str) -> None
     assert words in texts(app).replace("\\", "")
 
 
+def test_part_of_a_name_lists_the_names_and_one_press_explains_the_asset() -> None:
+    app = opened(EDGE_CASES)
+    run(app, "why-not")
+    part = AWKWARD["respelled project"][:14]
+
+    app.text_input(key=f"why-{session_of(app).epoch}").set_value(part)
+    run_until(app, lambda: "names contain it" in texts(app), "why-not")
+    name = app.button(key="why-name-0").label.replace("\\", "")
+    app.button(key="why-name-0").click()
+    run_until(app, lambda: f"**{name}**" in texts(app).replace("\\", ""), "why-not")
+
+    assert app.text_input(key=f"why-{session_of(app).epoch}").value == name
+
+
 def test_without_suggestions_of_a_dead_source_the_page_says_so_and_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pprint
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dispatch_core.connect import SourceSettings
 from dispatch_core.find import MatchRow
@@ -47,6 +47,11 @@ def match_report_text(lines: Sequence[MatchRow]) -> str:
         for one in lines
     )
     return csv_text(header, rows)
+
+
+def worst_first(lines: Iterable[MatchRow]) -> list[MatchRow]:
+    """The rows that did not match before those that did, each in the order of the list."""
+    return sorted(lines, key=lambda line: line.status == "matched")
 
 
 def snippet_of(query: Filter | Pipeline, settings: SourceSettings) -> str:

@@ -6,6 +6,7 @@ from pages.shared.assets import source as parts
 from pages.shared.assets.advice import show_advice
 from pages.shared.assets.conversion import query_state
 from pages.shared.assets.explain import explain_few
+from pages.shared.assets.matched import match_report
 from pages.shared.assets.query import choice_line, query_builder, same_in_other_words
 from pages.shared.assets.table import assets_found, assets_found_before
 from pages.shared.state.steps import current_find, found_before, now
@@ -35,7 +36,7 @@ steps = now(session)
 before = found_before(session, steps)
 if steps.found is not None:
     show_warnings(steps.found.warnings)
-    parts.match_report(session, steps.found)
+    match_report(session, steps.found)
     explain_few(session, steps.found)
     assets_found(session, steps)
 elif before is not None:

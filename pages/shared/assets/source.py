@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,17 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.asset_list import AssetRow, read_asset_table, read_pasted_table
 from dispatch_core.errors import InvalidInput
-from dispatch_core.find import FoundAssets, MatchRow
-from dispatch_core.views.report import match_report_text
 from pages.shared.assets.conversion import convert_text
 from pages.shared.assets.pace import find_label, is_found_at_once
-from pages.shared.state.edits import keep_list, replace_listed
+from pages.shared.state.edits import keep_list
 from pages.shared.state.session import Session
 from pages.shared.state.settle import is_late_text, settled
 from pages.shared.state.steps import current_find, start_find
 from pages.shared.state.typed import LIST, QUERY
 from pages.shared.widgets.messages import escaped, show_error
-from pages.shared.widgets.tables import download_csv, paged_table
 
 
 def find_button(session: Session) -> DeltaGenerator:
@@ -180,54 +176,6 @@ def _field_paths(session: Session, name: str, column: DeltaGenerator) -> Any:
         key=f"{name}-{session.epoch}",
     )
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def match_report(session: Session, found: FoundAssets) -> None:
-    """Show the result of each row of a list: matched, not found, duplicate, ambiguous, empty."""
-    if not found.match_report:
-        return
-    counts: dict[str, int] = {}
-    for line in found.match_report:
-        counts[line.status] = counts.get(line.status, 0) + 1
-    st.subheader("Match report")
-    st.caption(", ".join(f"{count:,} {status}" for status, count in counts.items()))
-    columns = {
-        "Row": lambda line: line.row.number,
-        "Status": lambda line: line.status,
-        "Id": lambda line: line.row.text,
-        "Message": lambda line: line.message,
-        "Matched by": lambda line: line.matched_by,
-        "Asset": lambda line: line.name,
-    }
-    medium = st.column_config.TextColumn(width="medium")
-    wide = {"Id": medium, "Message": medium, "Matched by": medium}
-    paged_table(found.match_report, columns, "match", column_config=wide)
-    report = found.match_report
-    download_csv("Download the match report", lambda: match_report_text(report), "match-report")
-    _replacements(session, report)
-
-
-_MOST_REPLACEMENTS = 20
-
-
-def _replacements(session: Session, report: Sequence[MatchRow]) -> None:
-    """Show a button for each id that exists and is near one that does not."""
-    near = [line for line in report if line.suggestions]
-    for line in near[:_MOST_REPLACEMENTS]:
-        place = st.container(horizontal=True, vertical_alignment="center")
-        place.markdown(
-            f"Row {line.row.number}: {escaped(line.row.text)} was not found. Did you mean"
-        )
-        for number, text in enumerate(line.suggestions):
-            place.button(
-                f"Use {escaped(text)}",
-                icon=":material/find_replace:",
-                on_click=replace_listed,
-                args=(session, line.row.text, text),
-                key=f"use-{line.row.number}-{number}",
-            )
-    if len(near) > _MOST_REPLACEMENTS:
-        st.caption(f"... and {len(near) - _MOST_REPLACEMENTS:,} more rows, in the match report")
 
 
 def say_how_to_find() -> None:
