@@ -200,6 +200,37 @@ def test_each_set_says_whether_it_is_valid() -> None:
     assert "7 is greater than the maximum of 1" in errors(app)[0]
 
 
+def test_a_fault_of_several_sets_is_said_once_and_beside_its_field() -> None:
+    app = open_page(SETS.replace(": 0}", ": 7}").replace(": 1.0}", ": 7}"))
+
+    assert errors(app) == [
+        "isi_violations_cutoff: all 2 sets: 7 is greater than the maximum of 1. Correct the value."
+    ]
+    assert any("Correct the value (in 2 sets)" in plain(one.value) for one in app.caption)
+    assert any("1 key, 2 of 2 sets" in one.value for one in app.main.markdown)
+
+
+def test_the_line_above_the_form_leads_to_the_next_set_to_correct() -> None:
+    app = open_page(SETS.replace(": 0}", ": 7}"))
+
+    press(app, "Show set 2")
+
+    assert session_of(app).views.chosen_set == 1
+    assert not [one for one in app.button if one.label.startswith("Show set")]
+
+
+def test_a_key_misspelt_in_every_set_is_corrected_with_one_click() -> None:
+    app = open_page(SETS.replace('"analysis_tag"', '"analysis_tg"'))
+
+    press(app, "Replace by analysis\\_tag")
+
+    assert text_of(app) == SETS
+
+
+def plain(text: str) -> str:
+    return text.replace("\\", "")
+
+
 def test_without_a_schema_there_is_json_and_a_hint() -> None:
     app = open_page("", schema=None)
 

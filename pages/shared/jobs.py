@@ -314,7 +314,7 @@ def _offer(session: Session, group: LedgerGroup, line: DeltaGenerator) -> None:
         line.button(
             f"Use {extension} too ({counted(assets, 'asset')})",
             key=f"too-{extension}",
-            help="Adds the extension after the present one; then update everything.",
+            help="Adds the extension after the current one; then update everything.",
             on_click=_use_too,
             args=(session, extension),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,9 +13,11 @@ from dispatch_core.builder.pasted import Conversion, convert
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.document import FILE_NAME, ParameterCheck
 from dispatch_core.parameter_sets.edit import wrap_bare
+from dispatch_core.parameter_sets.issues_by_key import KeyIssues, issues_by_key, next_faulty
 from dispatch_core.parameter_sets.schema_form import FormField
 from dispatch_core.text.json_edit import rename_key
 from dispatch_core.text.strict_json import decode_json, load_json
+from dispatch_core.text.words import counted
 from dispatch_core.types import JsonPath
 from pages.shared.parameters import examples
 from pages.shared.parameters import text as text_of
@@ -43,15 +46,48 @@ def parameters_editor(session: Session) -> None:
     drawn = form if isinstance(form, FormField) else None
     is_form = drawn is not None and session.views.parameter_view == FORM
     if drawn is not None and text_of.shows_form(session):
+        _summary(session, check)
         set_picker(session, check)
         parameter_form(session, drawn, check)
         text_of.take_over(session)
     else:
         check = _json(session, is_form)
-    _issues(session)
+    _issues(session, check)
     sweep_panel(session, now(session), drawn, check)
     set_tables(session, check)
     act_when_settled(session)
+
+
+def _summary(session: Session, check: ParameterCheck) -> None:
+    """One line above the form: how much is to correct, and a button to the next set with it.
+
+    The line is always there, so that nothing moves while a value is corrected.
+    """
+    line = st.container(horizontal=True, vertical_alignment="center", key="parameter-summary")
+    faults = issues_by_key(check.error.issues if check.error else ())
+    if not faults:
+        count = max(len(check.merged), 1)
+        verb = "meets" if count == 1 else "meet"
+        line.caption(f":material/check: {counted(count, 'set')} {verb} the schema", width="content")
+        return
+    keys = len({fault.path for fault in faults})
+    where = f"{counted(keys, 'key')}, {len(check.faulty):,} of {counted(len(check.merged), 'set')}"
+    line.markdown(f":red[:material/error: **To correct:** {where}]", width="content")
+    faulty = next_faulty(check, session.views.chosen_set + 1)
+    if faulty:
+        line.button(
+            f"Show set {faulty:,}",
+            icon=":material/arrow_downward:",
+            type="tertiary",
+            key="next-faulty",
+            on_click=_show_set,
+            args=(session, faulty - 1),
+        )
+
+
+def _show_set(session: Session, index: int) -> None:
+    session.keep_view(chosen_set=index)
+    session.reload_editors()
 
 
 def _toolbar(session: Session) -> None:
@@ -187,13 +223,13 @@ def _shown(session: Session) -> tuple[object, ...]:
     return (error and error.issues, text_of.set_count(check), text_of.is_well_formed(check), empty)
 
 
-def _issues(session: Session) -> None:
-    """Show the first issues, and buttons that correct the text as a whole."""
+def _issues(session: Session, check: ParameterCheck) -> None:
+    """Show the first faults, each once for all its sets, and buttons that correct the text."""
     error = session.inputs.errors.get("parameters")
-    issues = error.issues if error is not None else ()
+    faults = issues_by_key(error.issues if error is not None else ())
     is_form = text_of.shows_form(session)
-    for number, issue in enumerate(issues[:_MOST_ISSUES]):
-        _issue(session, issue, number, is_form)
+    for number, fault in enumerate(faults[:_MOST_ISSUES]):
+        _fault(session, fault, number, len(check.merged), is_form=is_form)
     if error is not None and wrap_bare(session.typed.parameters_text) is not None:
         is_job = "job file" in error.issues[0].what
         st.button(
@@ -206,23 +242,29 @@ def _issues(session: Session) -> None:
             args=(session, is_form, _wrap),
         )
     _offer_conversion(session, is_form)
-    if len(issues) > _MOST_ISSUES:
-        st.caption(f"and {len(issues) - _MOST_ISSUES:,} more")
+    if len(faults) > _MOST_ISSUES:
+        st.caption(f"and {len(faults) - _MOST_ISSUES:,} more")
     _offer_to_discard(session)
 
 
-def _issue(session: Session, issue: Issue, number: int, is_form: bool) -> None:
-    """Show one issue, with a button to correct a misspelt key."""
-    # beside a form the lines of the text are not visible
-    shown = replace(issue, line=0, column=0, excerpt="") if is_form else issue
-    show_error(InvalidInput(shown))
-    if issue.nearest and issue.path:
+def _fault(
+    session: Session, fault: KeyIssues, number: int, all_sets: int, *, is_form: bool
+) -> None:
+    """Show one fault, with a button that corrects a misspelt key in every set."""
+    issue = fault.first
+    if len(fault.issues) > 1:
+        issue = Issue(fault.text(all_sets), action=fault.action)
+    elif is_form:  # beside a form the lines of the text are not visible
+        issue = replace(issue, line=0, column=0, excerpt="")
+    show_error(InvalidInput(issue))
+    nearest, paths = fault.first.nearest, [one.path for one in fault.issues]
+    if nearest and all(paths):
         st.button(
-            f"Replace by {escaped(issue.nearest)}",
+            f"Replace by {escaped(nearest)}",
             icon=":material/spellcheck:",
             key=f"repair-{number}",
             on_click=act,
-            args=(session, is_form, _repair, issue),
+            args=(session, is_form, _repair, paths, nearest),
         )
 
 
@@ -248,13 +290,15 @@ def _offer_to_discard(session: Session) -> None:
         )
 
 
-def _repair(session: Session, issue: Issue) -> None:
+def _repair(session: Session, paths: Sequence[JsonPath], nearest: str) -> None:
     try:
         load_json(session.typed.parameters_text, FILE_NAME)
     except InvalidInput:
         return  # the text changed since then; its own errors are shown
-    path: JsonPath = issue.path
-    text_of.replace_text(session, rename_key(session.typed.parameters_text, path, issue.nearest))
+    text = session.typed.parameters_text
+    for path in dict.fromkeys(paths):
+        text = rename_key(text, path, nearest)
+    text_of.replace_text(session, text)
 
 
 def _wrap(session: Session) -> None:

@@ -12,10 +12,10 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dispatch_core.errors import Issue
 from dispatch_core.language.bson import MISSING
 from dispatch_core.parameter_sets.document import FIXED, ParameterCheck
 from dispatch_core.parameter_sets.field_text import choices_of, columns_of, write_field, write_rows
+from dispatch_core.parameter_sets.issues_by_key import KeyIssues, issues_by_key
 from dispatch_core.parameter_sets.schema_form import FormField, leaves, misfit
 from dispatch_core.text.value_text import write_value
 from dispatch_core.types import JsonPath, JsonValue
@@ -43,7 +43,7 @@ class FormPosition:
     target: JsonPath
     own: Mapping[str, Any]
     fixed: Mapping[str, Any]
-    issues: Sequence[Issue]
+    faults: Sequence[KeyIssues]
     required: frozenset[KeyPath]
 
     def value(self, path: KeyPath) -> Any:
@@ -57,7 +57,12 @@ class FormPosition:
     def messages(self, path: KeyPath) -> list[str]:
         """The errors of the value at `path`, as sentences."""
         here = (*self.target, *path)
-        return [f"{one.what}. {one.action}" for one in self.issues if one.path[: len(here)] == here]
+        return [
+            f"{one.what}. {one.action}{_shared_by(fault)}"
+            for fault in self.faults
+            for one in fault.issues
+            if one.path[: len(here)] == here
+        ]
 
 
 def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
@@ -82,8 +87,12 @@ def _place(session: Session, form: FormField, check: ParameterCheck) -> FormPosi
     target = text_of.target_of(session, check)
     fixed = {} if target == (FIXED,) else (check.document or {}).get(FIXED, {})
     required = frozenset(one.path for one in _all_sections(form) if one.is_required)
-    issues = check.error.issues if check.error else ()
-    return FormPosition(target, text_of.own_values(check.document, target), fixed, issues, required)
+    faults = issues_by_key(check.error.issues if check.error else ())
+    return FormPosition(target, text_of.own_values(check.document, target), fixed, faults, required)
+
+
+def _shared_by(fault: KeyIssues) -> str:
+    return f" (in {len(fault.sets):,} sets)" if len(fault.sets) > 1 else ""
 
 
 def _all_sections(form: FormField) -> Iterator[FormField]:
