@@ -11,17 +11,18 @@ from pages.shared.widgets.help import help_menu
 from pages.shared.widgets.messages import require_settings, show_notice
 from pages.shared.widgets.navigation import marks_of, pages, say_marks
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
-from pages.shared.widgets.style import use_style
+from pages.shared.widgets.style import is_styled, use_style
 
 keep_presses()
 st.set_page_config(page_title=TOOL, page_icon=".streamlit/icon.png", layout="wide")
 
-is_styled = use_style()
+was_styled = is_styled()
 marks = marks_of(kept_session())
-page = st.navigation(pages(marks), position="sidebar" if is_styled else "hidden")
+page = st.navigation(pages(marks), position="sidebar" if was_styled else "hidden")
 st.set_page_config(page_title=tab_title(page.title))
-if not is_styled:
-    st.stop()
+use_style()  # after the navigation: its answer must not overtake the page of the address
+if not was_styled:
+    st.rerun() if is_styled() else st.stop()
 require_sign_in()
 require_settings()
 session = begin_session()

@@ -26,7 +26,7 @@ _MARKS = {
     WRONG: ":material/error:",
 }
 
-_PAGES = {
+PAGES = {
     "Plan": (
         ("pages/plan/assets.py", "Assets", ":material/database_search:"),
         ("pages/plan/files.py", "Files", ":material/folder_open:"),
@@ -55,7 +55,7 @@ def pages(marks: dict[str, str]) -> dict[str, list[Any]]:
             )
             for path, title, icon in those
         ]
-        for section, those in _PAGES.items()
+        for section, those in PAGES.items()
     }
 
 

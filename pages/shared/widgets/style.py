@@ -105,18 +105,25 @@ export default function ({ data, setStateValue }) {
 """
 
 
-def use_style() -> bool:
-    """Add the style rules; False until the browser has them, which starts a new run.
+_STYLED = "styled"
+
+
+def use_style() -> None:
+    """Add the style rules; the browser's answer that it has them starts a new run.
 
     What is drawn before its style moves when the style arrives, and readers lose their place.
-    Clients that are not browsers do not answer and are not waited for.
     """
     component = st.components.v2.component("page_style", js=_SCRIPT)
     with st.container(key="style"):
         answer: Any = component(
             data={"rules": _STYLE}, key="page-style", on_applied_change=_nothing
         )
-    return noted("styled", bool(answer.applied)) or not _is_browser()
+    noted(_STYLED, bool(answer.applied))
+
+
+def is_styled() -> bool:
+    """Whether the browser has the style rules; other clients do not answer, and need none."""
+    return noted(_STYLED, holds=False) or not _is_browser()
 
 
 def _is_browser() -> bool:
