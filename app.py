@@ -12,6 +12,7 @@ from pages.shared.widgets.messages import require_settings, show_notice
 from pages.shared.widgets.navigation import marks_of, pages, say_marks
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import is_styled, use_style
+from pages.shared.widgets.toolbar import follow_address, open_link, show_link_error, toolbar
 
 keep_presses()
 st.set_page_config(page_title=TOOL, page_icon=".streamlit/icon.png", layout="wide")
@@ -27,11 +28,17 @@ require_sign_in()
 require_settings()
 session = begin_session()
 go_where_asked(session)
+open_link(session)
 session.enter_page(page.title)
 source_badge(session)
-header(session, page.title)
+tools = header(session, page.title)
+show_link_error(session)
 show_notice(session)
 page.run()
+session.note_choice()
+with tools:
+    toolbar(session)
+follow_address(session, page.url_path)
 bottom_line(session, page.title)
 say_marks(marks)
 equation_bar(session)  # last, so that it shows the changes of the page

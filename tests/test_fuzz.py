@@ -6,8 +6,10 @@ random, except in CI, where the same change always gives the same result.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +40,7 @@ from dispatch_core.request import check_request, load_request
 from dispatch_core.text.file_extension import read_extensions
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.value_text import read_value
+from dispatch_core.views.request_link import decode_request
 from tests.support.mutations import damaged, mutated
 from tests.support.tier import SOAK, amount
 
@@ -107,6 +110,15 @@ PASTED = [
     "[{'$match': {'a': True}}, {'$limit': 3}]",
 ]
 
+
+def packed(text: str) -> str:
+    """`text` as a link has it, whatever it says."""
+    content = zlib.compress(text.encode("utf-8", "surrogatepass"))
+    return "1." + base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+LINKS = [packed(request) for request in REQUESTS]
+
 Reader = Callable[[Any], object]
 
 TEXT_INPUTS: dict[str, tuple[Reader, list[str]]] = {
@@ -117,6 +129,8 @@ TEXT_INPUTS: dict[str, tuple[Reader, list[str]]] = {
     "table": (read_asset_csv, TABLES),
     "pasted ids": (read_pasted_ids, TABLES),
     "saved request": (lambda text: check_request(load_request(text)), REQUESTS),
+    "link": (decode_request, LINKS),
+    "content of a link": (lambda text: decode_request(packed(text)), REQUESTS),
     "strict JSON": (lambda text: load_json(text, "text"), [*QUERIES, *PARAMETERS]),
     "pasted query": (convert, PASTED),
     "value of a field": (read_value, ["900001", '"text"', "[1, 2.5, null]", "true"]),

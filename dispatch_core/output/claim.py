@@ -9,7 +9,6 @@ owner, succeed for one process only.
 from __future__ import annotations
 
 import os
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -99,7 +98,7 @@ def _own_name() -> str:
 @cache
 def _machine() -> str:
     """What tells apart the process numbers of machines, of their starts, and of containers."""
-    parts = [socket.gethostname()]
+    parts = [os.uname().nodename]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
         parts.append(os.readlink("/proc/self/ns/pid"))

@@ -252,7 +252,7 @@ def context(warm_context: BrowserContext, server: Server) -> Iterator[BrowserCon
 def tab(context: BrowserContext, server: Server) -> Iterator[Tab]:
     tab = Tab(context.new_page(), server.url)
     yield tab
-    assert tab.faults == []
+    assert tab.faults == [], tab.faults
     assert tab.hosts <= {HOST}
 
 

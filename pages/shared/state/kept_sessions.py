@@ -63,6 +63,12 @@ class KeptSessions:
         with self._lock:
             return self._add(session, connection)
 
+    def look(self, name: str, owner: str) -> Session | None:
+        """The kept session with this id of this owner, which stays where it is."""
+        with self._lock:
+            self._tidy()
+            return self._kept[name].session if self._is_of(name, owner) else None
+
     def show(self, name: str, connection: str) -> None:
         """Note that `connection` shows the session now."""
         with self._lock:

@@ -20,6 +20,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from dispatch_core.errors import InvalidInput
 from dispatch_core.request import DispatchRequest
+from pages.shared.state.history import Choice, History
 from pages.shared.state.inputs import Inputs
 from pages.shared.state.memo import Memo
 from pages.shared.state.timing import Deferred, Timing
@@ -54,6 +55,7 @@ class Session:
     views: Views = field(default_factory=Views)
     timing: Timing = field(default_factory=Timing)
     memo: Memo = field(default_factory=Memo)
+    history: History = field(default_factory=History)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
@@ -90,6 +92,29 @@ class Session:
     def edit(self, /, **changes: Any) -> None:
         """Change the request; raises `InvalidInput`, and then nothing is changed."""
         self.inputs = self.inputs.edited(**changes)
+
+    @_atomic
+    def note_choice(self) -> None:
+        """Note what is decided now, as a step to return to; not while an input is invalid."""
+        if not self.inputs.errors:
+            self.history = self.history.noted(Choice(self.request, self.typed))
+
+    @_atomic
+    def undo(self) -> None:
+        """Return to what was decided one step before."""
+        self._use(self.history.undone())
+
+    @_atomic
+    def redo(self) -> None:
+        """Decide again what was undone last."""
+        self._use(self.history.redone())
+
+    def _use(self, history: History) -> None:
+        self.history = history
+        if history.now is not None:
+            self.inputs = Inputs(history.now.request)
+            self.typed = history.now.typed
+            self.reload_editors()
 
     @_atomic
     def replace_request(self, request: DispatchRequest) -> None:

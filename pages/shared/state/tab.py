@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.state.address import text_in_address
 from pages.shared.state.browser_tab import ask_for_ids, keep_id, may_have_ids
 from pages.shared.state.services import KEPT_SECONDS, current_connection, kept_sessions
 from pages.shared.state.session import Session
@@ -49,7 +50,11 @@ def _resume() -> None:
     ids = ask_for_ids()
     if ids is None:
         st.stop()
-    user = current_user()
+    user, link = current_user(), text_in_address()
+    kept = kept_sessions().look(ids.own, user)
+    if link and (kept is None or kept.views.address != link):
+        _start(Session(owner=user))  # a link gets a session of its own; the kept ones stay
+        st.rerun()
     resumed = kept_sessions().resume(ids.own, ids.recent, current_connection(), user)
     if resumed is None:
         _start(Session(owner=user))
@@ -72,7 +77,9 @@ def start_over(session: Session) -> None:
 
 def _start_over() -> None:
     former = st.session_state[_ID]
-    _start(Session(owner=current_user(), timing=Timing(open_session().epoch + 1)))
+    fresh = Session(owner=current_user(), timing=Timing(open_session().epoch + 1))
+    fresh.keep_view(address="")  # the address still has the former request
+    _start(fresh)
     kept_sessions().forget(former)
 
 

@@ -45,6 +45,14 @@ class Views:
         Search, order and page of each table, by the key of the table.
     seen
         Fingerprint, equation and number of jobs of the plan that the user saw last.
+    address, address_opened, link_error
+        The request in the address, when the user went back to an earlier one, and why the
+        request of a link could not be used.
+    address_found
+        Whether the request in the address was searched: the next change is a step of its own
+        for the browser's back button.
+    address_step
+        The number of such steps.
     go_to
         The page to which a callback goes, in the next run: it cannot switch pages itself.
     shown_record
@@ -73,6 +81,11 @@ class Views:
     chosen_set: int = 0
     tables: Mapping[str, TableView] = field(default_factory=dict)
     seen: tuple[str, str, int] | None = None
+    address: str | None = None
+    address_opened: int = 0
+    address_found: bool = False
+    address_step: int = 0
+    link_error: DispatchError | None = None
     go_to: str = ""
     library_view: str = COMPARE
     shown_record: str = ""

@@ -104,13 +104,17 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
         f"Filter all {len(rows):,} rows",
         kept.search,
         key=f"{key}-search-{session.epoch}",
-        placeholder="Filter rows",
+        placeholder=f"Filter all {len(rows):,} rows",
+        icon=":material/search:",
+        label_visibility="collapsed",
     )
     places = [_ANYWHERE, *columns]
     place = where.selectbox(
         "In",
         places,
         places.index(kept.column) if kept.column in places else 0,
+        format_func=lambda name: f"in {name}",
+        label_visibility="collapsed",
         key=f"{key}-where-{session.epoch}",
     )
     orders = {_AS_IS: ("", False)}
@@ -118,7 +122,12 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
         orders |= {f"{title}, ascending": (title, False), f"{title}, descending": (title, True)}
     now = next((n for n, o in orders.items() if o == (kept.sort, kept.is_descending)), _AS_IS)
     order = sort.selectbox(
-        "Sort by", list(orders), list(orders).index(now), key=f"{key}-sort-{session.epoch}"
+        "Sort by",
+        list(orders),
+        list(orders).index(now),
+        format_func=lambda name: f"Sort by: {name}",
+        label_visibility="collapsed",
+        key=f"{key}-sort-{session.epoch}",
     )
     by, is_descending = orders[order]
     view = TableView(text, "" if place == _ANYWHERE else place, by, is_descending)

@@ -1,0 +1,91 @@
+"""The request in the address of the page: to reload, to bookmark, to share.
+
+A script writes it into the address without a visit of its own, so the page is not run again.
+Going back or forward in the browser sends the request of that address. Nothing else does: a run
+that starts before the browser has written the newest request must not return to an older one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dispatch_core.types import LARGEST_NUMBER
+
+NAME = "request"
+"""The parameter of the address."""
+
+# Streamlit shows a page before its address, so nothing is written until that is there too. And a
+# message at once, after the user went back to another page, would run the former page: it waits
+# until Streamlit has run the other one.
+_SCRIPT = """
+let shown, send, waiting, writing, step;
+const place = () => window.location.pathname.split("/").pop() || "";
+const read = () => new URL(window.location.href).searchParams.get(shown.name) || "";
+const tell = (text) => send("opened", { text, at: Date.now() });
+const write = () => {
+  if (place() !== shown.path) { writing = setTimeout(write, 50); return; }
+  const url = new URL(window.location.href);
+  if (shown.text) url.searchParams.set(shown.name, shown.text);
+  else url.searchParams.delete(shown.name);
+  if (url.href === window.location.href) return;
+  const isStep = step !== undefined && step !== shown.step;
+  step = shown.step;
+  window.history[isStep ? "pushState" : "replaceState"](window.history.state, "", url.href);
+};
+const moved = () => {
+  clearTimeout(writing);
+  if (place() === shown.path) tell(read());
+  else waiting = { path: place(), text: read() };
+};
+export default function ({ data, setStateValue }) {
+  if (!shown) window.addEventListener("popstate", moved);
+  shown = data;
+  send = setStateValue;
+  clearTimeout(writing);
+  if (waiting && waiting.path === data.path) {
+    tell(waiting.text);
+    waiting = undefined;
+  } else {
+    write();
+  }
+}
+"""
+
+
+def text_in_address() -> str:
+    """The request in the address that the browser opened; "" without one."""
+    return str(st.query_params.get(NAME, ""))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The request of an address that the user went back or forward to, and when."""
+
+    text: str
+    at: int
+
+
+def keep_in_address(text: str, path: str, step: int) -> Opened | None:
+    """Write `text` into the address of the page at `path`; where the user went back to, or None.
+
+    With another `step` than before, the browser's back button returns to the former text.
+    """
+    component = st.components.v2.component("address", js=_SCRIPT)
+    data: dict[str, Any] = {"name": NAME, "text": text, "step": step, "path": path}
+    with st.sidebar.container(key="address"):
+        sent = component(data=data, key="address-script", on_opened_change=_nothing).opened
+    return read_opened(sent)
+
+
+def read_opened(sent: object) -> Opened | None:
+    """What a browser sent; anyone can send anything, and the rest is ignored."""
+    text, at = (sent.get("text"), sent.get("at")) if isinstance(sent, dict) else (None, None)
+    is_whole = isinstance(text, str) and isinstance(at, int | float) and abs(at) < LARGEST_NUMBER
+    return Opened(str(text), int(at or 0)) if is_whole else None
+
+
+def _nothing() -> None:
+    """A state value of a component must have a callback."""

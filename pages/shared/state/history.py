@@ -1,0 +1,70 @@
+"""Undo and redo: what was decided, step by step."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+from dispatch_core.request import DispatchRequest
+from pages.shared.state.typed import Typed
+
+MOST = 50
+"""Steps that are kept."""
+
+TYPING_SECONDS = 1.5
+"""Changes that follow each other sooner are one step: a text is typed key by key."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A request with the texts that it was made of."""
+
+    request: DispatchRequest
+    typed: Typed
+
+    def is_same(self, other: Choice) -> bool:
+        """Whether both decide the same."""
+        return self.request is other.request or self.request == other.request
+
+
+@dataclass(frozen=True)
+class History:
+    """The choices before and after the current one.
+
+    Attributes
+    ----------
+    past, future
+        The nearest choice is the last of `past`, and the last of `future`.
+    now
+        The current choice; None before the first run.
+    changed
+        When `now` changed last.
+    """
+
+    past: tuple[Choice, ...] = ()
+    now: Choice | None = None
+    future: tuple[Choice, ...] = ()
+    changed: float = field(default=0.0, compare=False)
+
+    def noted(self, choice: Choice, at: float | None = None) -> History:
+        """A copy in which `choice` is the current one; a new step if it differs."""
+        clock = time.monotonic() if at is None else at
+        if self.now is None:
+            return replace(self, now=choice)
+        if self.now.is_same(choice):
+            return replace(self, now=choice)
+        is_typing = bool(self.past) and clock - self.changed < TYPING_SECONDS
+        past = self.past if is_typing else (*self.past, self.now)[-MOST:]
+        return History(past, choice, (), clock)
+
+    def undone(self) -> History:
+        """A copy one step back; the same without a step."""
+        if not self.past or self.now is None:
+            return self
+        return History(self.past[:-1], self.past[-1], (*self.future, self.now))
+
+    def redone(self) -> History:
+        """A copy one step forward again; the same without a step."""
+        if not self.future or self.now is None:
+            return self
+        return History((*self.past, self.now), self.future[-1], self.future[:-1])

@@ -1,0 +1,124 @@
+"""The tools for the whole request, at the right of each page's title."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dispatch_core.errors import DispatchError
+from dispatch_core.views.request_link import LONGEST, decode_request, encode_request
+from pages.shared.state.address import NAME, keep_in_address, text_in_address
+from pages.shared.state.edits import load
+from pages.shared.state.session import Session
+from pages.shared.state.steps import current_find
+from pages.shared.widgets.messages import show_error
+
+_WIDTH = 460
+
+
+def toolbar(session: Session) -> None:
+    """Show Undo, Redo and Copy link."""
+    history = session.history
+    st.button(
+        "Undo",
+        icon=":material/undo:",
+        type="tertiary",
+        disabled=not history.past,
+        on_click=_step,
+        args=(session, session.undo),
+        key="undo",
+    )
+    st.button(
+        "Redo",
+        icon=":material/redo:",
+        type="tertiary",
+        disabled=not history.future,
+        on_click=_step,
+        args=(session, session.redo),
+        key="redo",
+    )
+    opened = st.popover(
+        "Link", icon=":material/link:", type="tertiary", on_change="rerun", key="link"
+    )
+    if opened.open:
+        with opened, st.container(width=_WIDTH):
+            _link(session)
+
+
+def _step(session: Session, take: Callable[[], None]) -> None:
+    """Undo or redo; the page Assets then finds at once, as after a choice among facets."""
+    take()
+    if session.views.page == "Assets":
+        session.ask("at once")
+
+
+def _link(session: Session) -> None:
+    request = session.request
+    text = _text(session)
+    if request.query is None and request.asset_rows is None:
+        st.caption("Choose assets first: by a query or a list of ids.")
+        return
+    if text is None:
+        st.caption(
+            f"The request is too long for a link ({LONGEST:,} characters): send the saved request "
+            "of the page Deliver instead."
+        )
+        return
+    base = str(st.context.url or "").partition("?")[0]
+    st.code(f"{base}?{NAME}={text}", language=None, wrap_lines=True)
+    st.caption(
+        "The link has the query or the list, the rules for files and the parameters. It finds "
+        "nothing by itself, and contains no result."
+    )
+
+
+def _text(session: Session) -> str | None:
+    request = session.request
+    return session.memo.remember_of("link", request, None, lambda: encode_request(request))
+
+
+def open_link(session: Session) -> None:
+    """Use the request of the address in a session that was just started."""
+    text = text_in_address()
+    if text and session.views.address is None:
+        _use(session, text)
+        session.keep_view(address=text)
+
+
+def follow_address(session: Session, path: str) -> None:
+    """Keep the request in the address, and follow the address if the user went back.
+
+    A change of a request that was searched is a step of the browser's back button; the changes
+    after it, up to the next search, belong to the same step.
+    """
+    shown = session.views.address
+    is_own = bool(session.history.past or session.work.found or shown)
+    is_valid = is_own and not session.inputs.errors
+    text = _text(session) or "" if is_valid else shown or ""
+    is_step = session.views.address_found and text != shown
+    step = session.views.address_step + is_step
+    opened = keep_in_address(text, path, step)
+    is_found = current_find(session) is not None or (session.views.address_found and not is_step)
+    session.keep_view(address=text, address_found=is_found, address_step=step)
+    if opened is not None and opened.at != session.views.address_opened:
+        session.keep_view(address_opened=opened.at)
+        if opened.text and opened.text != text:
+            _use(session, opened.text)
+            session.keep_view(address=opened.text, address_found=False)
+            st.rerun()
+
+
+def _use(session: Session, text: str) -> None:
+    try:
+        load(session, decode_request(text))
+    except DispatchError as error:
+        session.keep_view(link_error=error)
+    else:
+        session.keep_view(link_error=None)
+
+
+def show_link_error(session: Session) -> None:
+    """Show what is wrong with a link that was opened, until another one is."""
+    if session.views.link_error is not None:
+        show_error(session.views.link_error)

@@ -1,0 +1,97 @@
+"""Links and Undo, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dispatch_core.request import DispatchRequest
+from dispatch_core.views.request_link import encode_request
+from pages.shared.state.address import Opened, read_opened
+from pages.shared.state.session import Session
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
+    yield
+    st.cache_resource.clear()
+
+
+def open_app(link: str = "") -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    if link:
+        app.query_params["request"] = link
+    return app.run()
+
+
+def session_of(app: AppTest) -> Session:
+    session: Session = app.session_state["dispatch"]
+    return session
+
+
+REQUEST = DispatchRequest(
+    query={"subject.subject_id": "900003"},
+    file_extension=".nwb",
+    parameters={"analysis_parameter": {"a": 1}},
+)
+
+
+def test_a_link_shows_its_request_and_finds_nothing() -> None:
+    app = open_app(encode_request(REQUEST) or "")
+
+    assert session_of(app).request.to_json() == REQUEST.to_json()
+    assert session_of(app).work.found is None
+
+
+def test_a_damaged_link_is_an_error_and_the_page_works() -> None:
+    app = open_app("1.nonsense")
+
+    assert "it is cut or changed" in app.error[0].value.replace("\\", "")
+    app.button(key="find").click().run()
+    assert session_of(app).work.found is not None
+
+
+def test_the_link_that_is_offered_is_that_of_the_request() -> None:
+    app = open_app()
+    session_of(app).edit(num_parallel_workers=7)
+    app.session_state["link"] = True
+    app.run()
+
+    link = next(one.value for one in app.code if "?request=" in one.value)
+    assert link.partition("?request=")[2] == encode_request(session_of(app).request)
+
+
+@pytest.mark.parametrize(
+    "sent", [None, 1, [], {}, {"text": 1, "at": 1}, {"text": "x"}, {"text": "x", "at": 2e300}]
+)
+def test_what_a_browser_makes_up_about_the_address_is_ignored(sent: object) -> None:
+    assert read_opened(sent) is None
+
+
+def test_an_address_that_the_user_went_back_to_is_read() -> None:
+    assert read_opened({"text": "1.x", "at": 12}) == Opened("1.x", 12)
+
+
+def test_undo_returns_to_the_request_before() -> None:
+    app = open_app()
+    assert app.button(key="undo").disabled
+    session_of(app).keep_typed(query_text='{"name": "x"}')
+    session_of(app).reload_editors()
+    app.run()
+    assert session_of(app).request.query == {"name": "x"}
+
+    app.button(key="undo").click().run()
+
+    assert len(session_of(app).request.query or ()) == 2
+    assert not app.button(key="redo").disabled
+    app.button(key="redo").click().run()
+    assert session_of(app).request.query == {"name": "x"}

@@ -1,0 +1,86 @@
+"""The request in the address, in a real browser: reload, back and forward, another browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import Server, Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-sessions")]
+
+SURVEY = '{"data_description.project_name": "Thalamic Ephys Survey"}'
+SUBJECT = '{"subject.subject_id": "900003"}'
+
+
+def find(tab: Tab, text: str, heading: str) -> str:
+    """Find a query; the address that it has then."""
+    tab.type_text(text)
+    tab.press("Find assets")
+    tab.see_heading(heading)
+    tab.settle()
+    return tab.page.url
+
+
+def see_query(page: Page, text: str) -> None:
+    editor = page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]').last
+    expect(editor.locator(".ace_content")).to_contain_text(text)
+
+
+def test_the_address_holds_the_request_for_a_reload_and_for_back_and_forward(tab: Tab) -> None:
+    tab.open()
+    first = find(tab, SURVEY, "494 assets")
+    second = find(tab, SUBJECT, "16 assets")
+    assert "request=" in first
+    assert first != second
+
+    tab.page.go_back()
+    see_query(tab.page, "Thalamic Ephys Survey")
+    expect(tab.page).to_have_url(first)
+    tab.page.go_forward()
+    see_query(tab.page, "900003")
+    expect(tab.page).to_have_url(second)
+
+    tab.go("Files")
+    tab.page.go_back()
+    expect(tab.page.get_by_role("heading", level=1, name="Assets")).to_be_visible()
+    tab.page.reload()
+    tab.settle()
+    see_query(tab.page, "900003")
+    tab.see_heading("16 assets")
+
+
+def test_a_colleague_sees_the_same_choice_and_finds_it_when_asked(
+    tab: Tab, browser: Browser, server: Server
+) -> None:
+    tab.open()
+    address = find(tab, SUBJECT, "16 assets")
+    context = browser.new_context()
+    other = Tab(context.new_page(), server.url)
+    other.open()
+    own = find(other, SURVEY, "494 assets")
+    linked = Tab(context.new_page(), server.url)
+
+    linked.page.goto(address.replace("/?", "/jobs?"))
+    linked.settle()
+    expect(linked.page.get_by_role("heading", level=1, name="Jobs")).to_be_visible()
+    linked.go("Assets")
+    linked.open_editor()
+
+    see_query(linked.page, "900003")
+    expect(linked.page.get_by_role("heading", level=3, name="assets")).to_have_count(0)
+    other.page.reload()
+    other.settle()
+    see_query(other.page, "Thalamic Ephys Survey")
+    other.see_heading("494 assets")
+    expect(other.page).to_have_url(own)
+    context.close()
+
+
+def test_a_damaged_link_says_so_and_the_page_works(tab: Tab) -> None:
+    tab.page.goto(f"{tab.base}/?request=1.AAAA<script>alert(1)</script>")
+    tab.settle()
+
+    tab.see("it is cut or changed")
+    tab.press("Find assets")
+    tab.see_heading("357 assets")

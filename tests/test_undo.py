@@ -1,0 +1,84 @@
+"""Undo and redo of what was decided."""
+
+from __future__ import annotations
+
+from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.request import DispatchRequest
+from pages.shared.state.history import MOST, Choice, History
+from pages.shared.state.session import Session
+from pages.shared.state.typed import Typed
+
+
+def choice(number: int) -> Choice:
+    return Choice(DispatchRequest(num_parallel_workers=number), Typed(query_text=str(number)))
+
+
+def noted(*numbers: int, every: float = 10.0) -> History:
+    history = History()
+    for at, number in enumerate(numbers, start=1):
+        history = history.noted(choice(number), at * every)
+    return history
+
+
+def shown(history: History) -> int | None:
+    return history.now and history.now.request.num_parallel_workers
+
+
+def test_undo_returns_to_the_step_before_and_redo_to_the_step_after() -> None:
+    history = noted(1, 2, 3)
+
+    assert shown(history.undone()) == 2
+    assert shown(history.undone().undone()) == 1
+    assert shown(history.undone().undone().undone()) == 1
+    assert shown(history.undone().redone()) == 3
+    assert shown(history.redone()) == 3
+
+
+def test_a_new_choice_after_an_undo_forgets_what_was_undone() -> None:
+    history = noted(1, 2).undone().noted(choice(5), 100)
+
+    assert history.future == ()
+    assert shown(history.undone()) == 1
+
+
+def test_an_equal_request_is_not_a_step() -> None:
+    assert noted(1, 1, 1).past == ()
+
+
+def test_a_text_typed_key_by_key_is_one_step() -> None:
+    history = noted(1, 2).noted(choice(3), 21.0).noted(choice(4), 22.0)
+
+    assert shown(history) == 4
+    assert shown(history.undone()) == 1
+
+
+def test_the_oldest_steps_are_forgotten() -> None:
+    assert len(noted(*range(1, MOST + 20)).past) == MOST
+
+
+def test_a_session_returns_with_its_texts_and_a_new_editor() -> None:
+    session = Session()
+    session.edit(num_parallel_workers=3)
+    session.note_choice()
+    session.keep_typed(query_text="other")
+    session.edit(num_parallel_workers=4)
+    session.note_choice()
+    epoch = session.epoch
+
+    session.undo()
+
+    assert session.request.num_parallel_workers == 3
+    assert session.typed.query_text != "other"
+    assert session.epoch > epoch
+    session.redo()
+    assert session.typed.query_text == "other"
+
+
+def test_an_invalid_input_is_not_a_step() -> None:
+    session = Session()
+    session.note_choice()
+    session.refuse("query", InvalidInput(Issue("wrong", "", "")))
+    session.edit(num_parallel_workers=4)
+    session.note_choice()
+
+    assert session.history.past == ()
