@@ -640,7 +640,7 @@ def test_excluded_assets_stay_in_the_table_and_can_be_restored(app: AppTest) -> 
     app.run()
 
     assert [one.value for one in app.subheader][-1] == "1 asset"
-    assert list(app.dataframe[-1].value["Excluded"]) == ["excluded", ""]
+    assert list(app.dataframe[-1].value["Excluded"]) == ["by hand", ""]
     app.button(key="include-all").click().run()
     assert [one.value for one in app.subheader][-1] == "2 assets"
     assert "Excluded" not in app.dataframe[-1].value.columns
@@ -768,6 +768,37 @@ def test_the_effect_of_latest_only_and_groups_is_shown_in_numbers(app: AppTest) 
     assert label == (
         f"{len(grouped.groups)} assets left; {len(grouped.exclusions)} superseded by a later asset"
     )
+
+
+def test_table_and_csv_agree_with_the_heading_about_who_is_left(app: AppTest) -> None:
+    epoch = session_of(app).epoch
+    app.text_input(key=f"filter_latest-{epoch}").set_value("data_description.creation_time")
+    app.text_input(key=f"filter_by-{epoch}").set_value("subject.subject_id").run()
+    find(app)
+    left = len(now(session_of(app)).grouped.record_ids)
+    table = next(one.value for one in app.dataframe if "Excluded" in one.value.columns)
+
+    assert [one.value for one in app.subheader] == [f"{left} assets"]
+    assert list(table["Excluded"]).count("") == left
+    assert set(table["Excluded"]) == {"", "superseded by a later asset"}
+    assert csv_label(app) == f"Download all {left} as CSV"
+
+
+def test_a_misspelt_field_leaves_no_asset_in_heading_table_and_csv(app: AppTest) -> None:
+    epoch = session_of(app).epoch
+    app.text_input(key=f"group_by-{epoch}").set_value("subject.subject_idd").run()
+    find(app)
+    table = next(one.value for one in app.dataframe if "Excluded" in one.value.columns)
+
+    assert [one.value for one in app.subheader] == ["0 assets"]
+    assert set(table["Excluded"]) == {"without one of the fields"}
+    assert csv_label(app) == "Download all 0 as CSV"
+    warning = app.warning[0].value.replace("\\", "")
+    assert warning.endswith("subject.subject_idd. Did you mean subject.subject_id?")
+
+
+def csv_label(app: AppTest) -> str:
+    return next(one.label for one in app.get("download_button") if one.label.endswith("as CSV"))
 
 
 def test_group_sizes_are_shown_from_smallest_to_largest(app: AppTest) -> None:

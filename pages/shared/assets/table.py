@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
+from dispatch_core.grouping import Grouped
 from dispatch_core.steps import Steps
 from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset
@@ -28,6 +30,7 @@ from dispatch_core.views.links import links_of
 from dispatch_core.views.report import assets_text
 from dispatch_core.views.table import Cell, Columns
 from pages.shared.assets.grouping import REASONS, grouping_effects, misspelt_fields
+from pages.shared.state.memo import Same
 from pages.shared.state.services import asset_links, current_settings, record_of
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_find, start_columns
@@ -39,6 +42,7 @@ from pages.shared.widgets.progress import watch
 from pages.shared.widgets.tables import download_csv, paged_table, rows_that_match
 
 Reader = Callable[[DataAsset], Cell]
+_NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
 def _reads(column: Column) -> Reader:
@@ -68,13 +72,50 @@ def assets_found(session: Session, steps: Steps) -> None:
     if session.views.asset_view == CHARTS:
         asset_charts(session, found)
     else:
-        columns = _chosen_columns(session, everything)
-        shown, event, matching = _table(session, everything, columns, on_select="rerun")
-        chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
-        _exclusion(session, found, chosen or matching, "" if chosen else " that match")
-        _download(found, columns)
-        if len(chosen) == 1:
+        _table_and_record(session, steps, everything, found)
+
+
+def _table_and_record(
+    session: Session, steps: Steps, everything: FoundAssets, found: FoundAssets
+) -> None:
+    """The table, the record of the one selected row beside it, and what to do with rows."""
+    columns = _chosen_columns(session, everything)
+    why = _why_excluded(session, steps.grouped)
+    side = st.container(horizontal=True, key="table-and-record")
+    with side.container(key="asset-table"):
+        shown, event, matching = _table(session, everything, columns, why, on_select="rerun")
+    chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
+    if len(chosen) == 1:
+        with side.container(key="asset-record"):
             asset_record(chosen[0])
+    _exclusion(session, found, chosen or matching, "" if chosen else " that match")
+    _download(_assets_left(session, found, steps.grouped), columns)
+
+
+def _why_excluded(session: Session, grouped: Grouped | None) -> Mapping[str, str]:
+    """Record id -> why latest only, groups or a trial exclude the asset."""
+    if grouped is None or not grouped.exclusions:
+        return _NO_REASONS
+    return session.memo.remember_of(
+        "why excluded",
+        grouped,
+        None,
+        lambda: {row.record_id: REASONS.get(row.reason, row.reason) for row in grouped.exclusions},
+    )
+
+
+def _assets_left(
+    session: Session, found: FoundAssets, grouped: Grouped | None
+) -> Sequence[DataAsset]:
+    """The assets that the heading counts, in the order found."""
+    if grouped is None or not grouped.exclusions:
+        return found.assets
+
+    def left() -> list[DataAsset]:
+        kept = grouped.record_ids
+        return [asset for asset in found.assets if asset.record_id in kept]
+
+    return session.memo.remember_of("assets left", grouped, Same(found), left)
 
 
 def assets_found_before(session: Session, found: FoundAssets) -> None:
@@ -165,14 +206,23 @@ def _table(
     session: Session,
     found: FoundAssets,
     columns: dict[str, Reader],
+    why: Mapping[str, str] = _NO_REASONS,
     on_select: Any = "ignore",
 ) -> tuple[list[DataAsset], Any, list[DataAsset]]:
-    """The rows shown, the selection event, and all rows that match the search."""
-    excluded = frozenset(session.request.excluded)
-    if excluded:
-        said = {True: "excluded", False: ""}
-        columns = {"Excluded": lambda asset: said[asset.record_id in excluded], **columns}
-    changes = (session.request.excluded, session.work.columns and session.work.columns.is_done)
+    """The rows shown, the selection event, and all rows that match the search.
+
+    `why` maps the record id of an excluded asset to the reason, for those not excluded by hand.
+    """
+    by_hand = frozenset(session.request.excluded)
+    if by_hand or why:
+        reason = REASONS["excluded_by_hand"]
+
+        def said(asset: DataAsset) -> str:
+            return reason if asset.record_id in by_hand else why.get(asset.record_id, "")
+
+        columns = {"Excluded": said, **columns}
+    are_read = session.work.columns and session.work.columns.is_done
+    changes = (session.request.excluded, are_read, Same(why))
     shown, event = paged_table(
         found.assets, columns, "assets", changes=changes, on_select=on_select
     )
@@ -208,11 +258,11 @@ def _exclusion(
         _exclude(session, [])
 
 
-def _download(found: FoundAssets, columns: Columns) -> None:
-    """Offer all assets as CSV, in the columns shown."""
+def _download(assets: Sequence[DataAsset], columns: Columns) -> None:
+    """Offer the assets that are left as CSV, in the columns shown."""
     download_csv(
-        f"Download all {len(found.assets):,} as CSV",
-        lambda: assets_text(found.assets, {k: v for k, v in columns.items() if k != "Name"}),
+        f"Download all {len(assets):,} as CSV",
+        lambda: assets_text(assets, {k: v for k, v in columns.items() if k != "Name"}),
         "assets",
     )
 

@@ -84,6 +84,10 @@ _STYLE = """
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(4) { flex: 4 1 9.5rem; }
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(5) { flex: 0 1 3.25rem; }
 [class*="st-key-row-"] [data-testid="stCaptionContainer"] { padding-top: 0.5rem; }
+/* the record of the selected row beside the table; below it in a narrow window */
+[data-testid="stLayoutWrapper"]:has(> .st-key-asset-table) { flex: 3 1 24rem; min-width: 0; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-asset-record) { flex: 2 1 22rem; min-width: 0; }
+.st-key-asset-record { max-height: 36rem; overflow-y: auto; }
 /* both would act on the page of rows that is shown; ours act on all rows */
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]),
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Search"]) { display: none; }

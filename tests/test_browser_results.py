@@ -1,0 +1,40 @@
+"""In the browser: the assets found, the record beside them, and filters from what is shown."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-results")]
+
+
+def found(tab: Tab) -> Tab:
+    tab.page.set_viewport_size({"width": 1360, "height": 900})
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    tab.settle()
+    return tab
+
+
+def select_first_row(tab: Tab) -> None:
+    box = tab.page.get_by_test_id("stDataFrame").bounding_box()
+    assert box is not None
+    tab.page.mouse.click(box["x"] + 18, box["y"] + 53)  # the box left of the first row
+
+
+def test_the_record_of_a_selected_row_is_beside_the_table_in_sight(tab: Tab) -> None:
+    found(tab)
+
+    select_first_row(tab)
+
+    record = tab.page.get_by_test_id("stJson")
+    expect(record).to_be_in_viewport()
+    table, beside = tab.page.get_by_test_id("stDataFrame").bounding_box(), record.bounding_box()
+    assert table is not None
+    assert beside is not None
+    assert beside["x"] > table["x"] + table["width"]
+    select_first_row(tab)
+    expect(record).to_have_count(0)
