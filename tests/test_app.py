@@ -96,10 +96,14 @@ def find_awkward(app: AppTest, *cases: str) -> None:
     find(app)
 
 
-def locate(app: AppTest, extension: str) -> None:
+def chosen_endings(app: AppTest) -> list[str]:
+    return list(app.multiselect(key=f"extension-{session_of(app).epoch}").value)
+
+
+def locate(app: AppTest, *extensions: str) -> None:
     go(app, FILES)
     session = session_of(app)
-    app.selectbox(key=f"extension-{session.epoch}").set_value(extension).run()
+    app.multiselect(key=f"extension-{session.epoch}").set_value(list(extensions)).run()
     app.button(key="locate").click().run()
     finish(app, session.work.listed)
 
@@ -173,7 +177,7 @@ def test_every_page_says_that_it_is_the_embedded_demo(app: AppTest) -> None:
 def test_the_next_missing_step_is_named_once_assets_are_found(app: AppTest) -> None:
     find_awkward(app, "nwb file")
     go(app, FILES)
-    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".nwb").run()
+    app.multiselect(key=f"extension-{session_of(app).epoch}").set_value([".nwb"]).run()
 
     go(app, JOBS)
 
@@ -490,7 +494,7 @@ def test_a_file_extension_that_is_a_path_blocks_and_stays(app: AppTest) -> None:
     go(app, FILES)
 
     assert hint == ["Correct the file extension"]
-    assert app.selectbox(key=f"extension-{session_of(app).epoch}").value == "nwb/"
+    assert app.multiselect(key=f"extension-{session_of(app).epoch}").value == ["nwb/"]
 
 
 def test_one_of_two_fields_that_belong_together_blocks_finding(app: AppTest) -> None:
@@ -568,7 +572,7 @@ def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None
     find_awkward(app, "nwb file")
     locate(app, ".nwb")
 
-    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".zarr").run()
+    app.multiselect(key=f"extension-{session_of(app).epoch}").set_value([".zarr"]).run()
 
     assert not app.subheader
     changed = "Out of date: the assets or the file options changed. Locate files again."
@@ -696,7 +700,7 @@ def test_a_search_is_over_all_rows_and_kept_over_a_change_of_page(app: AppTest) 
 # Files
 
 
-def test_assets_without_a_match_list_their_extensions_and_one_click_uses_one(
+def test_assets_without_a_match_list_their_extensions_and_one_click_adds_one(
     app: AppTest,
 ) -> None:
     find_awkward(app, "no matching file")
@@ -705,9 +709,63 @@ def test_assets_without_a_match_list_their_extensions_and_one_click_uses_one(
 
     offers[0].click().run()
 
+    added = offers[0].key.removeprefix("use-")
     assert offers[0].label.endswith("(1 asset)")
-    assert session_of(app).request.file_extension == offers[0].key.removeprefix("use-")
+    assert session_of(app).request.file_extension == f".nwb,{added}"
+    assert chosen_endings(app) == [".nwb", added]
     assert "→ **–** files" in equation(app)
+
+
+def test_several_extensions_are_an_order_with_the_assets_of_each(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "no matching file")
+    locate(app, ".nwb", ".json")
+
+    request = session_of(app).request
+    assert (request.file_extension, request.several_extensions) == (".nwb,.json", "first")
+    captions = [one.value for one in app.main.caption]
+    assert "In this order: 1. .nwb (1 asset) · 2. .json (1 asset)" in [
+        one.replace("\\", "") for one in captions
+    ]
+
+
+def test_all_of_several_extensions_is_a_choice_that_stays(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    locate(app, ".nwb", ".json")
+
+    app.radio(key=f"which-{session_of(app).epoch}").set_value("all").run()
+    go(app, JOBS)
+    go(app, FILES)
+
+    assert session_of(app).request.several_extensions == "all"
+    assert app.radio(key=f"which-{session_of(app).epoch}").value == "all"
+
+
+def test_one_extension_asks_for_no_rule_of_several(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    locate(app, ".nwb", ".json")
+    app.radio(key=f"which-{session_of(app).epoch}").set_value("all").run()
+
+    app.multiselect(key=f"extension-{session_of(app).epoch}").set_value([".nwb"]).run()
+
+    assert not [one for one in app.radio if str(one.key).startswith("which-")]
+    assert session_of(app).request.several_extensions == "first"
+
+
+def test_a_list_of_extensions_that_is_pasted_becomes_one_choice_each(app: AppTest) -> None:
+    go(app, FILES)
+    key = f"extension-{session_of(app).epoch}"
+
+    app.multiselect(key=key).set_value([".nwb", " .nwb.zarr, x_sorted.nwb,"]).run()
+
+    assert chosen_endings(app) == [".nwb", ".nwb.zarr", "x_sorted.nwb"]
+    assert session_of(app).request.file_extension == ".nwb,.nwb.zarr,x_sorted.nwb"
+
+
+def test_an_extension_with_a_comma_of_its_own_is_one_choice(app: AppTest) -> None:
+    type_text(app, FILES, extension_text=r"a\,b.nwb,.zarr")
+
+    assert chosen_endings(app) == ["a,b.nwb", ".zarr"]
+    assert session_of(app).request.file_extension == r"a\,b.nwb,.zarr"
 
 
 def test_the_first_files_are_shown_while_others_are_still_being_listed(app: AppTest) -> None:

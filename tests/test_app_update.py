@@ -76,7 +76,7 @@ def test_one_press_finds_locates_and_plans_and_stays_on_the_page(app: AppTest) -
 def test_a_late_change_is_updated_from_the_page_where_it_was_made(app: AppTest) -> None:
     update(app)
     go(app, FILES)
-    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".nwb").run()
+    app.multiselect(key=f"extension-{session_of(app).epoch}").set_value([".nwb"]).run()
 
     assert says(app, "the files are not located yet")
     assert buttons(app) == ["Update everything"]
@@ -204,7 +204,7 @@ def test_the_navigation_says_how_far_each_page_is(app: AppTest) -> None:
     assert said_marks(app) == ["Done: Assets, Files, Jobs."]
 
     go(app, FILES)
-    app.selectbox(key=f"extension-{session_of(app).epoch}").set_value(".nwb").run()
+    app.multiselect(key=f"extension-{session_of(app).epoch}").set_value([".nwb"]).run()
     assert said_marks(app) == ["Done: Assets. Out of date: Jobs."]
 
     type_text(app, PARAMETERS, parameters_text="{")

@@ -50,8 +50,7 @@ def test_from_a_typed_query_to_the_bytes_that_the_command_line_writes(
     tab.keep_picture("1-assets")
 
     tab.press("Next: files")
-    tab.page.get_by_role("combobox", name="Names end with").click()
-    tab.page.get_by_role("option", name=".nwb", exact=True).click()
+    tab.choose_ending(".nwb")
     tab.press("Locate files")
     tab.see_heading(re.compile(r"^\d+ files in \d+ assets$"))
     tab.keep_picture("2-files")
@@ -78,6 +77,32 @@ def test_from_a_typed_query_to_the_bytes_that_the_command_line_writes(
     assert len(written) > 100
     assert zipped == written
     assert tree(server.output_root / "journey") == written
+
+
+def test_an_extension_is_added_for_the_assets_without_and_no_asset_loses_its_files(
+    tab: Tab, tmp_path: Path
+) -> None:
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    tab.press("Next: files")
+    tab.choose_ending(".nwb")
+    tab.press("Locate files")
+    tab.see_heading("246 files in 246 assets")
+
+    tab.press("Add .nwb.zarr (111 assets)")
+    tab.press("Locate files")
+
+    tab.see_heading("357 files in 357 assets")
+    tab.see("In this order: 1. .nwb (246 assets) · 2. .nwb.zarr (111 assets)")
+    tab.keep_picture("several-extensions")
+    tab.go("Deliver")
+    name_folder(tab, "several")
+    zipped = tree_of_zip(tab.download("Download the zip", tmp_path / "jobs.zip"))
+    request = tab.download("Save the request", tmp_path / "request.json").read_text()
+    assert json.loads(request)["file_extension"] == ".nwb,.nwb.zarr"
+    assert zipped == written_by_command_line(request, tmp_path / "cli")
+    assert tab.faults == []
 
 
 def test_find_pressed_right_after_typing_acts_on_the_new_text(tab: Tab) -> None:

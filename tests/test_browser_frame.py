@@ -61,8 +61,7 @@ def test_a_late_change_is_two_clicks_from_the_zip(tab: Tab) -> None:
     tab.go("Deliver")
     expect(tab.page.get_by_role("button", name="Download the zip")).to_be_enabled()
     tab.go("Files")
-    tab.page.get_by_role("combobox", name="Names end with").click()
-    tab.page.get_by_role("option", name=".nwb", exact=True).click()
+    tab.choose_ending(".nwb")
     tab.see("the files are not located yet")
 
     before = clicks(tab)

@@ -43,8 +43,7 @@ def test_twenty_thousand_assets_are_searched_and_paged_on_the_server(found: Tab)
 @pytest.mark.long
 def test_locating_can_be_cancelled_and_what_was_there_before_stays(found: Tab) -> None:
     found.go("Files")
-    found.page.get_by_role("combobox", name="Names end with").click()
-    found.page.get_by_role("option", name=".nwb", exact=True).click()
+    found.choose_ending(".nwb")
     found.press("Locate files")
     found.see(re.compile(r"^files: [\d,]+ of 19,\d+"))
 

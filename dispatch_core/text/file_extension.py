@@ -25,12 +25,17 @@ def read_extensions(text: str) -> tuple[str, ...]:
     InvalidInput
         An extension is a pattern or a path, or there are only commas.
     """
-    items = [_checked(item.replace(_ESCAPED_COMMA, ",").strip()) for item in _COMMA.split(text)]
-    extensions = tuple(dict.fromkeys(filter(None, items)))
+    extensions = tuple(map(_checked, split_extensions(text)))
     if not extensions and text.strip():
         what = f"{text.strip()!r} has no extension, only commas"
         raise InvalidInput(Issue(what, _WHERE, 'Write for example ".nwb,.nwb.zarr"'))
     return extensions
+
+
+def split_extensions(text: str) -> tuple[str, ...]:
+    """The items of `text` in their order, each once, whether or not they are extensions."""
+    items = (item.replace(_ESCAPED_COMMA, ",").strip() for item in _COMMA.split(text))
+    return tuple(dict.fromkeys(filter(None, items)))
 
 
 def written_extensions(extensions: Iterable[str]) -> str:

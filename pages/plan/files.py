@@ -16,6 +16,7 @@ steps = now(session)
 if not needs_assets(session, steps):
     if is_valid and not session.request.file_extension:
         parts.say_nothing_is_listed()
+    st.space("small")  # the open menu of the extensions ends above the button
     line = st.container(horizontal=True, vertical_alignment="center")
     if is_valid and session.request.file_extension:
         if line.button(

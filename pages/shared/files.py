@@ -9,23 +9,40 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.choose import count_inputs
 from dispatch_core.errors import InvalidInput
+from dispatch_core.listing.wanted import count_extensions
 from dispatch_core.locate import Located
 from dispatch_core.steps import Steps
-from dispatch_core.text.file_extension import read_extensions, written_extensions
+from dispatch_core.text.file_extension import (
+    read_extensions,
+    split_extensions,
+    written_extensions,
+)
 from dispatch_core.text.words import counted
-from dispatch_core.types import Exclusion, FileEntry, LocatedAsset, SeveralFiles
+from dispatch_core.types import (
+    Exclusion,
+    FileEntry,
+    LocatedAsset,
+    SeveralExtensions,
+    SeveralFiles,
+)
 from dispatch_core.views.columns import count_endings, count_files, count_sizes, held_extensions
 from dispatch_core.views.table import Columns, table_text
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_locate, located_before, set_count
+from pages.shared.state.tab import widget_value
 from pages.shared.state.views import CHARTS, TABLE
 from pages.shared.widgets.charts import count_chart, order_chart
 from pages.shared.widgets.ledger import ledger_table
-from pages.shared.widgets.messages import show_error, show_warnings
+from pages.shared.widgets.messages import escaped, show_error, show_warnings
 from pages.shared.widgets.tables import download_csv, paged_table, small_table
 
 EXTENSIONS = [".nwb", ".nwb.zarr", ".zarr", ".ome.zarr", ".json", ".csv", ".mp4"]
 _ARRIVING = 200
+_OFFERED = 6
+_WHICH: dict[SeveralExtensions, str] = {
+    "first": "the first that an asset has",
+    "all": "all of them",
+}
 _RULES: dict[SeveralFiles, str] = {
     "each": "one job for each file",
     "together": "one job for each asset, with all its files",
@@ -36,9 +53,10 @@ _RULES: dict[SeveralFiles, str] = {
 
 
 def file_options(session: Session, steps: Steps) -> bool:
-    """Edit the extension and the rule for several files; True if the extension is valid."""
+    """Edit the extensions and the rule for several files; True if the extensions are valid."""
     left, right = st.columns(2, vertical_alignment="top", gap="large")
-    session.keep_typed(extension_text=_extension(session, left))
+    session.keep_typed(extension_text=_extensions(session, left))
+    which = _which(session, steps, left)
     inside = left.checkbox(
         "Match inside matching stores too",
         session.request.nested_stores == "all",
@@ -55,6 +73,7 @@ def file_options(session: Session, steps: Steps) -> bool:
     session.accept("file extension")
     session.edit(
         file_extension=wanted,
+        several_extensions=which,
         split_files=False if rule == "together" and not session.request.group_by else None,
         several_files=None if rule in ("each", "together") else rule,
         nested_stores="all" if inside else "outermost",
@@ -62,19 +81,69 @@ def file_options(session: Session, steps: Steps) -> bool:
     return True
 
 
-def _extension(session: Session, column: DeltaGenerator) -> str:
-    known = list(dict.fromkeys([*EXTENSIONS, *filter(None, [session.typed.extension_text])]))
-    chosen = column.selectbox(
+def _extensions(session: Session, column: DeltaGenerator) -> str:
+    """The chosen extensions as one text, in the order in which they were chosen."""
+    now = split_extensions(session.typed.extension_text)
+    chosen = column.multiselect(
         "Names end with",
-        known,
-        index=known.index(session.typed.extension_text) if session.typed.extension_text else None,
+        list(dict.fromkeys([*EXTENSIONS, *now])),
+        now,
         accept_new_options=True,
+        filter_mode="contains",
+        select_all=False,
         placeholder="no files: whole assets",
         key=f"extension-{session.epoch}",
         help="Files and directory stores below the asset's location. Type any other ending, "
-        "then press Enter.",
+        "then press Enter. Several are an order of preference: the first one chosen comes first.",
     )
-    return chosen or ""
+    items = [item for one in chosen for item in ([one] if one in now else split_extensions(one))]
+    text = written_extensions(dict.fromkeys(items))
+    if items != chosen:  # a list that was pasted: each of its items becomes a choice
+        session.keep_typed(extension_text=text)
+        session.reload_editors()
+        st.rerun()
+    return text
+
+
+def _which(session: Session, steps: Steps, column: DeltaGenerator) -> SeveralExtensions:
+    """The rule for several extensions, with their order and how many assets have each."""
+    extensions = split_extensions(session.typed.extension_text)
+    if len(extensions) < 2:
+        return "first"
+    rules = list(get_args(SeveralExtensions))
+    rule: SeveralExtensions = column.radio(
+        "Of several extensions, use",
+        rules,
+        rules.index(session.request.several_extensions),
+        format_func=_WHICH.__getitem__,
+        horizontal=True,
+        key=f"which-{session.epoch}",
+        help="The files of the first extension that an asset has any of, in the order below; or "
+        "the files of every extension.",
+    )
+    column.caption(_order(session, steps, extensions))
+    return rule
+
+
+def _order(session: Session, steps: Steps, extensions: tuple[str, ...]) -> str:
+    """The extensions by number, each with its assets once the files are located."""
+    located = steps.located
+    is_counted = located is not None and extensions == steps.parts.extensions
+    counts = (
+        session.memo.remember_of(
+            "extensions",
+            located,
+            extensions,
+            lambda: count_extensions(located.located, extensions),
+        )
+        if located is not None and is_counted
+        else {}
+    )
+    return "In this order: " + " · ".join(
+        f"{number}. {escaped(one)}"
+        + (f" ({counted(counts[one], 'asset')})" if one in counts else "")
+        for number, one in enumerate(extensions, 1)
+    )
 
 
 def _several_files(session: Session, steps: Steps, column: DeltaGenerator) -> SeveralFiles:
@@ -241,12 +310,43 @@ def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
     st.subheader(f"{counted(len(exclusions), 'asset')} without a usable file")
     held = session.memo.remember_of("held", exclusions, None, lambda: held_extensions(exclusions))
     if held:
-        line = st.container(horizontal=True, vertical_alignment="center")
-        line.caption("They have:", width="content")
-        for extension, assets in held[:6]:
-            label = f"{extension} ({counted(assets, 'asset')})"
-            if line.button(label, key=f"use-{extension}", help=f"Use {extension} instead"):
-                session.keep_typed(extension_text=extension)
-                session.reload_editors()
-                st.rerun()
+        _offer_extensions(session, held[:_OFFERED])
     ledger_table(exclusions, "files-ledger")
+
+
+def _offer_extensions(session: Session, held: list[tuple[str, int]]) -> None:
+    """Offer to add an extension that these assets have, or to use it instead of the others."""
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.caption("They have:", width="content")
+    for extension, assets in held:
+        line.button(
+            f"Add {escaped(extension)} ({counted(assets, 'asset')})",
+            key=f"use-{extension}",
+            help="For the assets without the extensions above; all others keep their files",
+            on_click=_use,
+            args=(session, extension),
+        )
+    line.menu_button(
+        "Use only",
+        [extension for extension, _ in held],
+        key="use-only",
+        help="Search for this extension instead of those above",
+        on_click=lambda: _use_only(session, widget_value("use-only")),
+        type="tertiary",
+    )
+
+
+def _use(session: Session, extension: str) -> None:
+    """Add an extension after those that are searched for."""
+    earlier = split_extensions(session.typed.extension_text)
+    _search_for(session, (*earlier, extension))
+
+
+def _use_only(session: Session, extension: str | None) -> None:
+    if extension:
+        _search_for(session, (extension,))
+
+
+def _search_for(session: Session, extensions: tuple[str, ...]) -> None:
+    session.keep_typed(extension_text=written_extensions(extensions))
+    session.reload_editors()

@@ -128,6 +128,12 @@ class Tab:
         expect(heading).to_be_visible(timeout=PATIENCE)
         self.settle()
 
+    def choose_ending(self, ending: str) -> None:
+        """Choose an extension on the page Files, and close its menu."""
+        self.page.get_by_role("combobox", name="Names end with").click()
+        self.page.get_by_role("option", name=ending, exact=True).click()
+        self.page.keyboard.press("Escape")
+
     def see(self, text: str | re.Pattern[str]) -> None:
         expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE)
 

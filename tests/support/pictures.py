@@ -68,8 +68,7 @@ def go_through(tab: Tab, scheme: str) -> None:
     take(tab, "charts", wanted)
 
     tab.go("Files")
-    tab.page.get_by_role("combobox", name="Names end with").click()
-    tab.page.get_by_role("option", name=".nwb", exact=True).click()
+    tab.choose_ending(".nwb")
     tab.press("Locate files")
     tab.see_heading(re.compile(r"^[\d,]+ files in [\d,]+ assets$"))
     take(tab, "files", wanted)

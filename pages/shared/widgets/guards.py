@@ -8,6 +8,7 @@ import streamlit as st
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.steps import Steps
+from dispatch_core.text.file_extension import split_extensions
 from pages.shared.state.inputs import ASSET_INPUTS
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_find, current_locate, current_planning, plan_again
@@ -65,7 +66,7 @@ def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
     elif work is not None and not work.is_done:
         watch(work)
     elif steps.located is None:
-        ending = escaped(session.request.file_extension)
+        ending = escaped(" or ".join(split_extensions(session.request.file_extension)))
         st.info(f"The files ending in {ending} are not located yet.", icon=":material/info:")
         st.page_link("pages/plan/files.py", label="Locate the files", icon=":material/folder_open:")
     else:

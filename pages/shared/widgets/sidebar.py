@@ -14,6 +14,7 @@ from dispatch_core.errors import DispatchError, ServiceError
 from dispatch_core.find import FoundAssets
 from dispatch_core.request import DispatchRequest
 from dispatch_core.steps import Steps
+from dispatch_core.text.file_extension import split_extensions
 from pages.shared.state.services import current_settings, open_sources
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_planning, now, set_count
@@ -175,7 +176,7 @@ def _sizes(plan: DispatchPlan) -> str:
     if equation.largest != equation.smallest:
         size += f" to {equation.largest:,}"
     size += " job each" if size == "1" else " jobs each"
-    kind = escaped(plan.request.file_extension or "whole assets")
+    kind = escaped(", ".join(split_extensions(plan.request.file_extension)) or "whole assets")
     trial = f"; trial: {escaped(str(plan.request.trial))}" if plan.request.trial else ""
     return f"{size}; {kind}; format {plan.request.job_format}{trial}"
 

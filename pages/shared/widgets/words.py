@@ -31,6 +31,7 @@ CONTROLS = {
     "run_anyway": "Run anyway, on the page Jobs, for",
     "s3_inventory": "the S3 Inventory of the app",
     "dask_scheduler": "the Dask cluster of the app",
+    "several_extensions": "Of several extensions, use, on the page Files",
     "several_files": "the rule for several files, on the page Files:",
     "skip_processed": "Already processed, on the page Jobs",
     "unwind_list_fields": "the list fields, on the page Assets",
