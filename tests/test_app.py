@@ -984,6 +984,16 @@ def test_a_trial_is_chosen_on_the_jobs_page_and_shown_in_the_side_bar(app: AppTe
     assert any("THIS IS A TRIAL" in one.value for one in app.warning)
 
 
+def test_the_options_in_use_are_said_beside_the_closed_ones(app: AppTest) -> None:
+    find(app)
+    go(app, JOBS)
+    assert not [one for one in app.caption if one.value.startswith("Trial:")]
+
+    app.selectbox(key=f"trial-{session_of(app).epoch}").set_value("first").run()
+
+    assert "Trial: the first assets" in [one.value for one in app.main.caption]
+
+
 def test_a_trial_of_one_for_each_subject_starts_no_search(app: AppTest) -> None:
     find(app)
     go(app, JOBS)

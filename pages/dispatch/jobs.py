@@ -2,7 +2,7 @@
 
 from pages.shared import jobs as parts
 from pages.shared import processed
-from pages.shared.before import before_options
+from pages.shared.before import before_options, before_state
 from pages.shared.state.steps import now, see_plan
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.guards import plan_or_hint
@@ -12,9 +12,12 @@ from pages.shared.widgets.why_not import ask_why_not
 session = open_session()
 
 parts.job_options(session)
-parts.trial_options(session)
-before_options(session)
-processed.processed_options(session)
+with parts.option_line():
+    parts.trial_options(session)
+    before_options(session)
+    processed.processed_options(session)
+    parts.say_options(session)
+before_state(session)
 steps = now(session)
 plan = plan_or_hint(session, steps)
 if plan is not None:

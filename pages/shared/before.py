@@ -20,12 +20,10 @@ from pages.shared.widgets.progress import run_again_when_done
 
 
 def before_options(session: Session) -> None:
-    """Exclude the jobs of earlier dispatches, or choose some jobs by their names."""
+    """Exclude the jobs of earlier dispatches."""
     session.memo.remember("before visit", session.epoch, lambda: read_before_again(session))
-    request = session.request
-    opened = st.expander(
+    opened = st.popover(
         "Earlier dispatches",
-        expanded=bool(request.not_in or request.only_jobs is not None),
         icon=":material/history:",
         on_change="rerun",
         key=f"before-{session.epoch}",
@@ -34,10 +32,17 @@ def before_options(session: Session) -> None:
         return
     with opened:
         root = str(output_root())
-        others = tuple(one for one in request.not_in if one != root)
-        _choose_new(session, root, others)
-        _show_others(session, others)
-        _show_chosen(session)
+        _choose_new(session, root, _others(session, root))
+
+
+def before_state(session: Session) -> None:
+    """Say which jobs other dispatches or a choice exclude, with ways to include them."""
+    _show_others(session, _others(session, str(output_root())))
+    _show_chosen(session)
+
+
+def _others(session: Session, root: str) -> tuple[str, ...]:
+    return tuple(one for one in session.request.not_in if one != root)
 
 
 def _choose_new(session: Session, root: str, others: tuple[str, ...]) -> None:

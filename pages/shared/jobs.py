@@ -101,12 +101,31 @@ _TRIALS = {
 }
 
 
+def option_line() -> DeltaGenerator:
+    """One line for the options that most dispatches leave alone."""
+    return st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="more-job-options"
+    )
+
+
+def say_options(session: Session) -> None:
+    """Say beside the closed options which of them are in use."""
+    request = session.request
+    rule = _rule_of(request.trial)
+    said = [f"Trial: {_TRIALS[rule]}"] if rule else []
+    said += ["jobs of earlier dispatches are excluded"] if request.not_in else []
+    processed = request.skip_processed or "no"
+    said += ["processed jobs are excluded"] if processed not in ("no", "report") else []
+    if said:
+        st.caption("; ".join(said), width="content")
+
+
 def trial_options(session: Session) -> None:
     """Edit the trial: a dispatch of some of the assets."""
     trial = session.request.trial
-    rule = next((name for name in _TRIALS if name and getattr(trial, name, None)), "")
-    with st.expander("Trial run", expanded=bool(trial), icon=":material/experiment:"):
-        chosen, amount, more = st.columns([2, 1, 1], vertical_alignment="bottom")
+    rule = _rule_of(trial)
+    with st.popover("Trial run", icon=":material/experiment:", key=f"trial-box-{session.epoch}"):
+        chosen, amount, more = (st.container() for _ in range(3))
         rule = chosen.selectbox(
             "Dispatch",
             list(_TRIALS),
@@ -117,6 +136,11 @@ def trial_options(session: Session) -> None:
             "are counted. Its jobs have the same names in the whole dispatch.",
         )
         session.edit(trial=_trial(session, rule, amount, more))
+
+
+def _rule_of(trial: Trial | None) -> str:
+    """The rule of a trial, as in `_TRIALS`; "" without a trial."""
+    return next((name for name in _TRIALS if name and getattr(trial, name, None)), "")
 
 
 def _trial(

@@ -36,7 +36,10 @@ def processed_options(session: Session) -> None:
         return
     usual: SkipProcessed = "report" if settings.has_results else "no"
     rule = session.request.skip_processed or usual
-    with st.expander("Already processed", expanded=rule != "no", icon=":material/task_alt:"):
+    box = st.popover(
+        "Already processed", icon=":material/task_alt:", key=f"processed-box-{session.epoch}"
+    )
+    with box:
         rules = list(_RULES)
         rule = st.selectbox(
             "Jobs that are already processed are",
