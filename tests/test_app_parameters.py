@@ -379,3 +379,29 @@ def test_a_field_of_a_union_takes_a_text_or_a_list() -> None:
 
     assert as_list == {"analysis_parameter": {"where": ["a", "b"]}}
     assert json.loads(text_of(app)) == {"analysis_parameter": {"where": "a"}}
+
+
+def test_the_preview_of_a_sweep_says_which_sets_the_schema_refuses() -> None:
+    app = open_page(TEXT)
+    session_of(app).keep_typed(sweep_rows=(("isi_violations_cutoff", "0.5, 7, 9"),))
+    app.session_state["sweep"] = True
+
+    app.run()
+
+    tables = [one.value for one in app.dataframe if "New set" in one.value.columns]
+    assert list(tables[0]["Check"]) == ["✓ valid", "✗ 1 to correct", "✗ 1 to correct"]
+    (said,) = [plain(one.value) for one in app.warning]
+    assert "isi_violations_cutoff: 2 of 3 sets (2, 3): 7 is greater than" in said
+    assert text_of(app) == TEXT
+
+
+def test_the_preview_of_a_sweep_without_a_schema_has_no_check() -> None:
+    app = open_page(TEXT, schema=None)
+    session_of(app).keep_typed(sweep_rows=(("isi_violations_cutoff", "0.5, 7"),))
+    app.session_state["sweep"] = True
+
+    app.run()
+
+    tables = [one.value for one in app.dataframe if "New set" in one.value.columns]
+    assert "Check" not in tables[0].columns
+    assert not app.warning

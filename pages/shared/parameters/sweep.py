@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ import streamlit as st
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING
-from dispatch_core.parameter_sets.document import ParameterCheck
+from dispatch_core.parameter_sets.document import ParameterCheck, check_parameters
 from dispatch_core.parameter_sets.edit import append_sets, replace_sets, swept_sets
 from dispatch_core.parameter_sets.field_text import is_text
+from dispatch_core.parameter_sets.issues_by_key import issues_by_key
 from dispatch_core.parameter_sets.schema_form import FormField, leaves
 from dispatch_core.parameter_sets.sweep import (
     SweepMode,
@@ -25,7 +27,7 @@ from dispatch_core.text.value_text import write_value
 from pages.shared.parameters import text as text_of
 from pages.shared.state.session import Session
 from pages.shared.state.settle import act
-from pages.shared.widgets.messages import show_error
+from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.sidebar import count_of_inputs, input_name
 from pages.shared.widgets.tables import paged_table
 
@@ -40,6 +42,8 @@ _HELP = (
 )
 _MOST_KEYS = 300
 """Keys to choose from; any other can be typed."""
+
+_MOST_FAULTS = 5
 
 ALONE, EVERY = "Only the swept keys", "Every set"
 
@@ -135,7 +139,9 @@ def _outcome(session: Session, steps: Steps, form: FormField | None, check: Para
     except InvalidInput as error:
         show_error(error)
         return
-    _preview(session, steps, keys, sets)
+    outcome = _checked(session, sets)
+    _preview(session, steps, keys, sets, outcome)
+    _say_faults(outcome)
     _buttons(session, form, base, bool(text_of.set_count(check)))
 
 
@@ -185,6 +191,7 @@ def _preview(
     steps: Steps,
     keys: Sequence[SweptKey],
     sets: Sequence[dict[str, Any]],
+    outcome: ParameterCheck | None,
 ) -> None:
     sizes = {"product": " × ", "append": " + "}.get(session.typed.sweep_mode)
     counted = f"{sizes.join(str(len(key.values)) for key in keys)} = " if sizes else ""
@@ -196,10 +203,40 @@ def _preview(
     st.markdown(f"{counted}**{len(sets):,}** sets{jobs}")
     columns: dict[str, Any] = {"New set": lambda one: one[0]}
     columns |= {key.name: _cell(key) for key in keys}
+    if outcome is not None:
+        columns["Check"] = lambda one: _verdict(outcome, sets, one[0])
     shown = list(enumerate(sets, 1))[:10]
     paged_table(shown, columns, "sweep-preview", changes=session.typed.parameters_text)
     if len(sets) > 10:
         st.caption(f"The first 10 of {len(sets):,}")
+
+
+def _checked(session: Session, sets: Sequence[dict[str, Any]]) -> ParameterCheck | None:
+    """The parameters file that these sets would make, checked; None without a schema."""
+    schema, text = text_of.schema_of(session), session.typed.parameters_text
+    if schema is None:
+        return None
+    key = (text, session.typed.schema_text, json.dumps(sets))
+    return session.memo.remember(
+        "sweep check", key, lambda: check_parameters(replace_sets(text, sets), schema)
+    )
+
+
+def _verdict(outcome: ParameterCheck, sets: Sequence[dict[str, Any]], number: int) -> str:
+    """Whether the schema accepts a new set; a repeat has the verdict of the first one."""
+    faults = outcome.faulty.get(sets.index(sets[number - 1]) + 1, 0)
+    return f"✗ {faults} to correct" if faults else "✓ valid"
+
+
+def _say_faults(outcome: ParameterCheck | None) -> None:
+    """Say before the sets are used which keys the schema refuses."""
+    faults = issues_by_key(outcome.error.issues if outcome and outcome.error else ())
+    if not outcome or not faults:
+        return
+    lines = [f"{one.text(len(outcome.merged))}. {one.action}." for one in faults[:_MOST_FAULTS]]
+    more = [f"and {len(faults) - len(lines):,} more"] if len(faults) > len(lines) else []
+    text = "\n".join(f"- {escaped(line)}" for line in [*lines, *more])
+    st.warning(f"These sets would have values to correct:\n\n{text}", icon=":material/error:")
 
 
 def _cell(key: SweptKey) -> Any:
