@@ -38,3 +38,27 @@ def test_the_record_of_a_selected_row_is_beside_the_table_in_sight(tab: Tab) -> 
     assert beside["x"] > table["x"] + table["width"]
     select_first_row(tab)
     expect(record).to_have_count(0)
+
+
+def test_a_cell_of_the_table_becomes_a_condition(tab: Tab) -> None:
+    found(tab)
+    box = tab.page.get_by_test_id("stDataFrame").bounding_box()
+    assert box is not None
+
+    tab.page.mouse.click(box["x"] + 630, box["y"] + 53)  # the subject of the first row
+    tab.page.get_by_role("button", name="Only 900120").click()
+
+    tab.see_heading("8 assets")
+    expect(tab.page.get_by_role("button", name="Subject: 900120", exact=True)).to_be_visible()
+
+
+def test_a_bar_of_a_chart_becomes_a_condition_that_excludes_it(tab: Tab) -> None:
+    found(tab)
+    tab.page.get_by_role("radio", name="Charts").click()
+    tab.settle()
+    bars = tab.page.get_by_test_id("stVegaLiteChart").nth(1)
+    bars.locator(".mark-rect path").nth(2).click()
+    tab.page.get_by_role("button", name="Not these").click()
+
+    chips = tab.page.locator("[class*=st-key-chip-edit-]")
+    expect(chips.filter(has_text="Modality: not behavior-videos")).to_be_visible()

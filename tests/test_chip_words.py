@@ -9,7 +9,13 @@ import pytest
 from dispatch_core.builder.form_translation import form_of, query_of
 from dispatch_core.builder.query_form import FormRow, Group, QueryForm, Spelling, with_condition
 from dispatch_core.insight.chip_words import words_of
-from dispatch_core.insight.facet_form import choose_in, chosen_in, replace_choice, rest_of
+from dispatch_core.insight.facet_form import (
+    choose_in,
+    chosen_in,
+    exclude_in,
+    replace_choice,
+    rest_of,
+)
 from dispatch_core.insight.facets import FACETS
 from dispatch_core.insight.fields import FieldCatalogue, FieldInfo
 from dispatch_core.insight.plain_names import (
@@ -147,6 +153,25 @@ def test_a_choice_of_a_facet_takes_the_place_of_the_one_before() -> None:
         "name": "x",
         "$or": [{V1: {"$in": ["ecephys", "fib"]}}, {V2: {"$in": ["ecephys", "fib"]}}],
     }
+
+
+def test_a_value_that_is_excluded_is_one_chip_and_is_added_once() -> None:
+    form = form_of({"name": "x"})
+
+    for _ in range(2):
+        form = exclude_in(form, MODALITY, "fib", BOTH)
+        form = exclude_in(form, LEVEL, "raw", BOTH)
+
+    assert query_of(form) == {
+        "name": "x",
+        "$nor": [{V1: "fib"}, {V2: "fib"}],
+        "data_description.data_level": {"$ne": "raw"},
+    }
+    assert [words_of(one) for one in form_of(query_of(form)).root.members] == [
+        "Name: x",
+        "Modality: not fib",
+        "Level: not raw",
+    ]
 
 
 @pytest.mark.parametrize("name", ["passed", "failed", "pending", "not recorded"])

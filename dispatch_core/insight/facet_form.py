@@ -75,6 +75,21 @@ def choose_in(
     return replace_choice(form, facet, node_of(clause) if clause else None)
 
 
+def exclude_in(
+    form: QueryForm, facet: Facet, value: JsonValue, catalogue: FieldCatalogue
+) -> QueryForm:
+    """`form` with a condition that no spelling of `facet` has `value`; unchanged if it has it."""
+    clause = clause_of_choice(facet, (value,), catalogue)
+    spellings = clause.get("$or")
+    denied = {path: {"$ne": one} for path, one in clause.items()}
+    node = node_of({"$nor": spellings} if spellings else denied)
+    if any(
+        clause_of(one) == clause_of(node) for one in form.root.members if not is_unfinished(one)
+    ):
+        return form
+    return _with_members(form, (*form.root.members, node))
+
+
 def replace_choice(form: QueryForm, facet: Facet, node: Node | None) -> QueryForm:
     """`form` with `node` as the choice of `facet`, where the one before it was."""
     new = () if node is None else (node,)

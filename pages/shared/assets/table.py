@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
@@ -19,6 +20,7 @@ from dispatch_core.types import DataAsset
 from dispatch_core.views.columns import (
     LEVEL,
     MODALITY,
+    NO_VALUE,
     PROJECT,
     STANDARD,
     Column,
@@ -29,6 +31,7 @@ from dispatch_core.views.columns import (
 from dispatch_core.views.links import links_of
 from dispatch_core.views.report import assets_text
 from dispatch_core.views.table import Cell, Columns
+from pages.shared.assets.filters import Chosen, chosen_in_cell, offer_filters
 from pages.shared.assets.grouping import REASONS, grouping_effects, misspelt_fields
 from pages.shared.state.memo import Same
 from pages.shared.state.services import asset_links, current_settings, record_of
@@ -36,7 +39,7 @@ from pages.shared.state.session import Session
 from pages.shared.state.steps import current_find, start_columns
 from pages.shared.state.typed import QUERY
 from pages.shared.state.views import CHARTS, TABLE
-from pages.shared.widgets.charts import count_chart, order_chart
+from pages.shared.widgets.charts import bar_choice, order_chart
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.tables import download_csv, paged_table, rows_that_match
@@ -66,30 +69,44 @@ def assets_found(session: Session, steps: Steps) -> None:
     everything, found = steps.answer, steps.found
     if everything is None or found is None or not everything.matched:
         return
-    _heading(session, steps, found)
+    beside_heading = _heading(session, steps, found)
     misspelt_fields(session, steps)
     grouping_effects(session, steps)
     if session.views.asset_view == CHARTS:
-        asset_charts(session, found)
+        chosen = asset_charts(session, found)
     else:
-        _table_and_record(session, steps, everything, found)
+        chosen = _table_and_record(session, steps, everything, found)
+    with beside_heading:
+        offer_filters(session, chosen)
 
 
 def _table_and_record(
     session: Session, steps: Steps, everything: FoundAssets, found: FoundAssets
-) -> None:
-    """The table, the record of the one selected row beside it, and what to do with rows."""
+) -> list[Chosen]:
+    """The table, the record of the one selected row beside it, and what to do with rows.
+
+    Returns the values of the selected cell.
+    """
     columns = _chosen_columns(session, everything)
     why = _why_excluded(session, steps.grouped)
     side = st.container(horizontal=True, key="table-and-record")
     with side.container(key="asset-table"):
-        shown, event, matching = _table(session, everything, columns, why, on_select="rerun")
+        shown, event, matching = _table(
+            session,
+            everything,
+            columns,
+            why,
+            on_select="rerun",
+            selection_mode=["multi-row", "single-cell"],
+        )
     chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
     if len(chosen) == 1:
         with side.container(key="asset-record"):
             asset_record(chosen[0])
     _exclusion(session, found, chosen or matching, "" if chosen else " that match")
     _download(_assets_left(session, found, steps.grouped), columns)
+    cells = [(shown[row], title) for row, title in event.selection.cells if row < len(shown)]
+    return [one for asset, title in cells for one in chosen_in_cell(asset, title)]
 
 
 def _why_excluded(session: Session, grouped: Grouped | None) -> Mapping[str, str]:
@@ -131,8 +148,11 @@ def assets_found_before(session: Session, found: FoundAssets) -> None:
         _table(session, found, _fixed_columns(session))
 
 
-def _heading(session: Session, steps: Steps, found: FoundAssets) -> None:
-    """Show how many assets are left, and of how many, and why the others are excluded."""
+def _heading(session: Session, steps: Steps, found: FoundAssets) -> DeltaGenerator:
+    """Show how many assets are left, and of how many, and why the others are excluded.
+
+    Returns a place in its line.
+    """
     grouped = steps.grouped
     exclusions = found.exclusions + (grouped.exclusions if grouped else ())
     left = (
@@ -149,6 +169,7 @@ def _heading(session: Session, steps: Steps, found: FoundAssets) -> None:
         why = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in reasons.items())
         text = f"{found.matched - left:,} of {found.matched:,} excluded: {why}"
         line.caption(escaped(text), width="content")
+    place = line.container(horizontal=True, vertical_alignment="center", width="content")
     line.space("stretch")
     view = line.segmented_control(
         "View",
@@ -162,6 +183,7 @@ def _heading(session: Session, steps: Steps, found: FoundAssets) -> None:
     if session.views.asset_view == TABLE:
         with line.popover("Columns", icon=":material/view_column:"):
             _choose_columns(session)
+    return place
 
 
 def _choose_columns(session: Session) -> None:
@@ -207,7 +229,7 @@ def _table(
     found: FoundAssets,
     columns: dict[str, Reader],
     why: Mapping[str, str] = _NO_REASONS,
-    on_select: Any = "ignore",
+    **options: Any,
 ) -> tuple[list[DataAsset], Any, list[DataAsset]]:
     """The rows shown, the selection event, and all rows that match the search.
 
@@ -223,9 +245,7 @@ def _table(
         columns = {"Excluded": said, **columns}
     are_read = session.work.columns and session.work.columns.is_done
     changes = (session.request.excluded, are_read, Same(why))
-    shown, event = paged_table(
-        found.assets, columns, "assets", changes=changes, on_select=on_select
-    )
+    shown, event = paged_table(found.assets, columns, "assets", changes=changes, **options)
     return shown, event, rows_that_match(found.assets, columns, "assets", changes)
 
 
@@ -272,8 +292,11 @@ def _exclude(session: Session, record_ids: Sequence[str]) -> None:
     st.rerun()
 
 
-def asset_charts(session: Session, found: FoundAssets) -> None:
-    """Chart the assets that are not excluded by project, modality, data level and month."""
+def asset_charts(session: Session, found: FoundAssets) -> list[Chosen]:
+    """Chart the assets that are not excluded by project, modality, data level and month.
+
+    Returns the values of the selected bars.
+    """
     assets = found.assets
     counts = session.memo.remember_of(
         "asset charts",
@@ -284,13 +307,16 @@ def asset_charts(session: Session, found: FoundAssets) -> None:
             count_months(assets),
         ),
     )
-    count_chart(counts[0], "By project", "assets", "chart-project")
+    keys = [f"chart-{name}-{session.epoch}" for name in ("project", "modality", "level")]
+    projects = bar_choice(counts[0], "By project", "assets", keys[0])
     left, right = st.columns(2)
     with left:
-        count_chart(counts[1], "By modality", "assets", "chart-modality")
+        modalities = bar_choice(counts[1], "By modality", "assets", keys[1])
     with right:
-        count_chart(counts[2], "By data level", "assets", "chart-level")
+        levels = bar_choice(counts[2], "By data level", "assets", keys[2])
     order_chart(counts[3], "By month of acquisition", "assets", "chart-month")
+    by_title = {"Project": projects, "Modality": modalities, "Level": levels}
+    return [(title, one) for title, values in by_title.items() for one in values if one != NO_VALUE]
 
 
 def asset_record(asset: DataAsset) -> None:

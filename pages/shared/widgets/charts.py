@@ -17,14 +17,28 @@ Bars = Sequence[tuple[str, str, int, str]]
 """Value on the axis, series, height, and the height as text."""
 
 
-def count_chart(counts: Counts, title: str, unit: str, key: str) -> None:
+def count_chart(counts: Counts, title: str, unit: str, key: str, **options: Any) -> Any:
     """Draw a bar for each value, the most frequent first; ``unit`` names what is counted."""
     shown = list(counts[:MOST_BARS])
     others = counts[MOST_BARS:]
     if others:
         shown.append((f"{len(others):,} others", sum(number for _, number in others)))
     st.markdown(f"**{title}**")
-    _draw(shown, unit, key, _sideways(unit, len(shown)), height=28 * len(shown) + 60)
+    spec = _sideways(unit, len(shown))
+    if options:
+        spec["params"] = [_BAR]
+    return _draw(shown, unit, key, spec, 28 * len(shown) + 60, **options)
+
+
+def bar_choice(counts: Counts, title: str, unit: str, key: str) -> list[str]:
+    """Draw the same chart, with bars to click; the values of the selected bars."""
+    event = count_chart(counts, title, unit, key, on_select="rerun", selection_mode="bar")
+    known = {value for value, _ in counts}
+    chosen = [str(one.get("value", "")) for one in event.selection.get("bar", ())]
+    return [value for value in chosen if value in known]
+
+
+_BAR = {"name": "bar", "select": {"type": "point", "fields": ["value"]}}
 
 
 def order_chart(counts: Counts, title: str, unit: str, key: str) -> None:
@@ -69,10 +83,13 @@ def _beside(columns: int, series: list[str], axis: Mapping[str, Any]) -> dict[st
     return {**spec, "encoding": encoding}
 
 
-def _draw(counts: Counts, unit: str, key: str, spec: dict[str, Any], height: int) -> None:
+def _draw(
+    counts: Counts, unit: str, key: str, spec: dict[str, Any], height: int, **options: Any
+) -> Any:
     table = pd.DataFrame(counts, columns=["value", "count"])
     numbers = ", ".join(f"{value}: {number:,}" for value, number in counts[:MOST_BARS])
-    st.vega_lite_chart(table, spec, height=height, key=key, alt=f"Number of {unit}. {numbers}")
+    alt = f"Number of {unit}. {numbers}"
+    return st.vega_lite_chart(table, spec, height=height, key=key, alt=alt, **options)
 
 
 _TIP = [{"field": "value", "title": " "}, {"field": "count", "title": "number", "format": ",d"}]
