@@ -63,6 +63,9 @@ def test_a_missing_gateway_is_reported_and_the_rest_works(tmp_path: Path) -> Non
     async def find(url: str) -> list[str]:
         async with Tab(url) as tab:
             await tab.open()
+            await tab.go("Deliver")
+            await tab.upload("load-", "request.json", REQUEST.encode())
+            await tab.go("Assets")
             await tab.press("find")
             return (await tab.settle()).errors
 

@@ -52,6 +52,12 @@ def test_a_text_typed_key_by_key_is_one_step() -> None:
     assert shown(history.undone()) == 1
 
 
+def test_clicks_are_each_a_step_however_quick() -> None:
+    history = noted(1, 2).noted(choice(3), 20.5, may_be_typed=False)
+
+    assert shown(history.undone()) == 2
+
+
 def test_the_oldest_steps_are_forgotten() -> None:
     assert len(noted(*range(1, MOST + 20)).past) == MOST
 

@@ -7,12 +7,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.builder import query_form as forms
 from dispatch_core.builder.pasted import Conversion, convert
-from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.errors import InvalidInput
 from dispatch_core.query import Query, parse_query
 from dispatch_core.text.strict_json import readable_json
 from dispatch_core.text.words import counted
+from pages.shared.assets.fields import run_again_after, soon
 from pages.shared.state.edits import put_query_text
-from pages.shared.state.services import count_of_collection, current_settings
+from pages.shared.state.services import ask_count
 from pages.shared.state.session import Session
 from pages.shared.state.views import JSON, ROWS
 from pages.shared.widgets.messages import escaped, show_error, show_warnings
@@ -43,7 +44,7 @@ def query_state(session: Session, line: DeltaGenerator) -> bool:
         st.caption(escaped(". ".join(session.typed.conversion) + "."))
     show_warnings(query.warnings)
     _offer_repairs(session, query)
-    return bool(query.value) or _is_whole_collection_meant(query)
+    return bool(query.value) or _is_whole_collection_meant()
 
 
 def _say_what_is_missing(lacking: InvalidInput, line: DeltaGenerator) -> None:
@@ -150,10 +151,14 @@ def convert_text(session: Session) -> None:
         session.keep_typed(converted_text=found.text, conversion=found.notes)
 
 
-def _is_whole_collection_meant(query: Query) -> bool:
-    try:
-        count = count_of_collection(current_settings())
-    except DispatchError as error:
-        show_error(error)
-        return False
-    return st.checkbox(f"Select all {count:,} records (no filter)", key="all-records")
+def _is_whole_collection_meant() -> bool:
+    """Whether the user confirms a query without a condition; its count may come later."""
+    work = ask_count({})
+    counted_all = soon(work)
+    if not work.is_done:
+        run_again_after(work)
+    if work.error is not None:
+        reason = escaped(work.error.issues[0].what)
+        st.caption(f":material/cloud_off: The records cannot be counted: {reason}.")
+    every = "all" if counted_all is None else f"all {counted_all.count:,}"
+    return st.checkbox(f"Select {every} records (no filter)", key="all-records")

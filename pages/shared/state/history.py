@@ -46,14 +46,19 @@ class History:
     future: tuple[Choice, ...] = ()
     changed: float = field(default=0.0, compare=False)
 
-    def noted(self, choice: Choice, at: float | None = None) -> History:
-        """A copy in which `choice` is the current one; a new step if it differs."""
+    def noted(
+        self, choice: Choice, at: float | None = None, *, may_be_typed: bool = True
+    ) -> History:
+        """A copy in which `choice` is the current one; a new step if it differs.
+
+        Where texts may be typed, quick changes are one step; clicks are each a step.
+        """
         clock = time.monotonic() if at is None else at
         if self.now is None:
             return replace(self, now=choice)
         if self.now.is_same(choice):
             return replace(self, now=choice)
-        is_typing = bool(self.past) and clock - self.changed < TYPING_SECONDS
+        is_typing = may_be_typed and bool(self.past) and clock - self.changed < TYPING_SECONDS
         past = self.past if is_typing else (*self.past, self.now)[-MOST:]
         return History(past, choice, (), clock)
 

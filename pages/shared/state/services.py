@@ -141,12 +141,6 @@ def writing_executor() -> Executor:
     return ThreadPoolExecutor(max_workers=4, thread_name_prefix="writing")
 
 
-@st.cache_data(max_entries=16, ttl=300, show_spinner=False)
-def count_of_collection(settings: SourceSettings) -> int:
-    """The number of records in the collection."""
-    return open_sources(settings).metadata.count({})
-
-
 @st.cache_data(max_entries=32, ttl=300, show_spinner="Reading the record")
 def record_of(settings: SourceSettings, record_id: str) -> Record:
     """The whole record of an asset; raises `NothingFound` if it was deleted."""

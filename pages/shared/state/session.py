@@ -26,7 +26,7 @@ from pages.shared.state.memo import Memo
 from pages.shared.state.timing import Deferred, Timing
 from pages.shared.state.typed import Typed
 from pages.shared.state.underway import UnderWay
-from pages.shared.state.views import Views
+from pages.shared.state.views import FACETS, Views
 
 _P = ParamSpec("_P")
 
@@ -97,7 +97,9 @@ class Session:
     def note_choice(self) -> None:
         """Note what is decided now, as a step to return to; not while an input is invalid."""
         if not self.inputs.errors:
-            self.history = self.history.noted(Choice(self.request, self.typed))
+            by_clicks = self.views.page == "Assets" and self.views.query_view == FACETS
+            choice = Choice(self.request, self.typed)
+            self.history = self.history.noted(choice, may_be_typed=not by_clicks)
 
     @_atomic
     def undo(self) -> None:

@@ -8,16 +8,23 @@ the session; the next run applies them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from pages.shared.state.address import text_in_address
 from pages.shared.state.browser_tab import ask_for_ids, keep_id, may_have_ids
-from pages.shared.state.services import KEPT_SECONDS, current_connection, kept_sessions
+from pages.shared.state.services import (
+    KEPT_SECONDS,
+    current_connection,
+    current_settings,
+    kept_sessions,
+)
 from pages.shared.state.session import Session
 from pages.shared.state.sign_in import current_user
 from pages.shared.state.timing import Timing
+from pages.shared.state.typed import EVERYTHING_QUERY, Typed
 
 _SESSION, _ID = "dispatch", "dispatch-id"
 _START_OVER = "start over"
@@ -32,7 +39,7 @@ def begin_session() -> Session:
         if may_have_ids() and not _is_asked_for_a_fresh_one():
             _resume()
         else:
-            _start(Session(owner=current_user()))
+            _start(_fresh(current_user()))
     if _START_OVER in open_session().timing.asked:
         _start_over()
     name = st.session_state[_ID]
@@ -53,16 +60,22 @@ def _resume() -> None:
     user, link = current_user(), text_in_address()
     kept = kept_sessions().look(ids.own, user)
     if link and (kept is None or kept.views.address != link):
-        _start(Session(owner=user))  # a link gets a session of its own; the kept ones stay
+        _start(_fresh(user))  # a link gets a session of its own; the kept ones stay
         st.rerun()
     resumed = kept_sessions().resume(ids.own, ids.recent, current_connection(), user)
     if resumed is None:
-        _start(Session(owner=user))
+        _start(_fresh(user))
     else:
         st.session_state[_ID], session = resumed
         st.session_state[_SESSION] = session
         session.reload_editors()
     st.rerun()
+
+
+def _fresh(owner: str) -> Session:
+    """A new session: the example query on the demo, no condition on a real source."""
+    typed = Typed() if current_settings().is_demo else Typed(query_text=EVERYTHING_QUERY)
+    return Session(owner=owner, typed=typed)
 
 
 def _start(session: Session) -> None:
@@ -77,7 +90,7 @@ def start_over(session: Session) -> None:
 
 def _start_over() -> None:
     former = st.session_state[_ID]
-    fresh = Session(owner=current_user(), timing=Timing(open_session().epoch + 1))
+    fresh = replace(_fresh(current_user()), timing=Timing(open_session().epoch + 1))
     fresh.keep_view(address="")  # the address still has the former request
     _start(fresh)
     kept_sessions().forget(former)

@@ -16,6 +16,9 @@ EXAMPLE_QUERY = """{
   "data_description.data_level": "derived"
 }"""
 
+EVERYTHING_QUERY = "{}"
+"""The query of a new session on a real source, where the example would match nothing."""
+
 QUERY, LIST = "Query", "List of ids"
 """The two ways to choose assets."""
 
