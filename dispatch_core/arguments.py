@@ -329,10 +329,11 @@ class _Paths(argparse.Action):
 
 
 class _Joined(argparse.Action):
-    """Collects texts with commas: ``a,b``, or the option several times."""
+    """Collects texts with commas: ``a,b``, or the option several times; blank starts again."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
-        texts = (getattr(namespace, self.dest), _text(values or ""))
+        text = _text(values or "")
+        texts = (getattr(namespace, self.dest), text) if text else ()
         setattr(namespace, self.dest, ",".join(filter(None, texts)) or None)
 
 

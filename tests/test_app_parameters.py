@@ -161,7 +161,7 @@ def test_sets_are_copied_moved_removed_and_the_last_step_undone() -> None:
     assert (tags, session_of(app).views.chosen_set) == (["a", "b", "a"], 2)
     press(app, "Remove")
     assert text_of(app).count("analysis_tag") == 2
-    press(app, "Undo")
+    press(app, "Restore the former text")
 
     assert text_of(app).count("analysis_tag") == 3
 

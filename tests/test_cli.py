@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.arguments import build_parser
+from dispatch_core.arguments import build_parser, parse_arguments
 from tests.fakes import record, record_v2
 from tests.servers.gateway import GatewayServer
 from tests.servers.s3 import S3Server
@@ -2258,3 +2258,12 @@ def test_the_job_of_the_readme_is_a_job_of_its_command(
     )
 
     assert job in jobs_of(tmp_path / "out")
+
+
+def test_an_option_that_is_given_again_without_a_value_starts_again() -> None:
+
+    given = parse_arguments(["--file_extension=.nwb", "--file_extension=", "--plan"])
+    several = parse_arguments(["--file_extension=.nwb", "--file_extension=.zarr", "--plan"])
+
+    assert given.file_extension is None
+    assert several.file_extension == ".nwb,.zarr"

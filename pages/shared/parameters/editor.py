@@ -102,10 +102,10 @@ def _toolbar(session: Session) -> None:
         _file_popover(session)
         if session.typed.parameters_before is not None:
             st.button(
-                "Undo",
-                icon=":material/undo:",
+                "Restore the former text",
+                icon=":material/settings_backup_restore:",
                 type="tertiary",
-                help="Restore what the last button replaced; press again to redo",
+                help="What the last button replaced; press again to return",
                 on_click=text_of.undo,
                 args=(session,),
             )
