@@ -14,10 +14,12 @@ SUBJECT = '{"subject.subject_id": "900003"}'
 
 
 def find(tab: Tab, text: str, heading: str) -> str:
-    """Find a query; the address that it has then."""
+    """Find a query; the address that it has then, which the browser writes a moment later."""
+    before = tab.page.url
     tab.type_text(text)
     tab.press("Find assets")
     tab.see_heading(heading)
+    expect(tab.page).not_to_have_url(before)
     tab.settle()
     return tab.page.url
 
