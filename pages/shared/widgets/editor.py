@@ -30,6 +30,7 @@ def json_editor(
         auto_update=True,
         key=f"{name}-{session.epoch}",
     )
+    st.caption("Tab leaves the editor. Ctrl+] indents the line.")
     return text if typed is None else str(typed).lstrip("\ufeff")
 
 

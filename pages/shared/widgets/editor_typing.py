@@ -1,4 +1,4 @@
-"""Keeps the order of typing in a JSON editor and the click that follows it."""
+"""Keeps typing in a JSON editor before the click that follows it, and lets Tab leave the editor."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import streamlit as st
 # later too, however busy the browser is; a second timer leaves time to deliver the text. A frame
 # has no events for its page, except that the page loses the focus when the user enters it: then
 # the script starts to note the keys.
+# In the editor, Tab would write blanks, so that the keyboard could not leave it (WCAG 2.1.2). The
+# script keeps Tab from the editor, and the browser moves the focus. It also names the text for
+# screen readers, as soon as the frame has drawn it.
 _SCRIPT = """
 const SENT = 300, DELIVERED = 50;
 let root, waiting, held, isRepeated = false;
@@ -26,6 +29,22 @@ const note = () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => { waiting = setTimeout(release, DELIVERED); }, SENT);
 };
+const leave = (event) => { if (event.key === "Tab") event.stopImmediatePropagation(); };
+const prepare = (frame) => {
+  const inside = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
+  if (!inside || !frame.title.includes("ace")) return;
+  frame.setAttribute("aria-label", "JSON editor");
+  inside.documentElement.lang = "en";
+  inside.defaultView.addEventListener("keydown", leave, true);
+  const name = () => {
+    const text = inside.querySelector("textarea");
+    text?.setAttribute("aria-label", "JSON. Tab leaves the editor");
+    return text !== null;
+  };
+  const watch = new MutationObserver(() => { if (name()) watch.disconnect(); });
+  if (!name()) watch.observe(inside.documentElement, { childList: true, subtree: true });
+};
+const load = (event) => prepare(event.target);
 const enter = () => {
   const frame = document.activeElement;
   const inside = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
@@ -41,9 +60,12 @@ const hold = (event) => {
 export default function ({ parentElement }) {
   root = parentElement.host ?? parentElement;
   enter();
+  document.querySelectorAll("iframe").forEach(prepare);
+  document.addEventListener("load", load, true);
   window.addEventListener("blur", enter);
   window.addEventListener("click", hold, true);
   return () => {
+    document.removeEventListener("load", load, true);
     window.removeEventListener("blur", enter);
     window.removeEventListener("click", hold, true);
   };

@@ -91,6 +91,11 @@ _STYLE = """
 /* both would act on the page of rows that is shown; ours act on all rows */
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]),
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Search"]) { display: none; }
+/* colours that the theme cannot set, with a contrast of 4.5 or more */
+button[kind="primary"]:not(:disabled) { color: light-dark(#ffffff, #08202b) !important; }
+.token.string { color: light-dark(#116329, #3dd56d) !important; }
+.token:is(.number, .boolean) { color: light-dark(#00605a, #7defe1) !important; }
+.token:is(.parameter, .variable, .property) { color: light-dark(#00607d, #67d4f1) !important; }
 """
 
 
