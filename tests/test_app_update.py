@@ -198,6 +198,17 @@ def said_marks(app: AppTest) -> list[str]:
     return [one.value for one in app.sidebar.caption if one.value.startswith(starts)]
 
 
+def test_the_sentence_names_thousands_of_jobs_whole(app: AppTest) -> None:
+    session = session_of(app)
+    session.keep_typed(query_text='{"data_description.data_level": "derived"}')
+    session.reload_editors()
+    app.run()
+    update(app)
+    go(app, DELIVER)
+
+    assert says(app, "This makes **1,539 jobs for 50 workers**, from 1,539 assets of ")
+
+
 def test_the_navigation_says_how_far_each_page_is(app: AppTest) -> None:
     assert said_marks(app) == []
     update(app)

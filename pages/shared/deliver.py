@@ -81,7 +81,8 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
 def say_what_will_happen(session: Session, plan: DispatchPlan) -> None:
     """Say in one sentence what the zip or the folder will have, before it is made."""
     text = session.memo.remember("summary", plan.fingerprint, lambda: summary_of(plan))
-    st.markdown(f"This makes **{escaped(text.split(',', 1)[0])}**,{escaped(text.split(',', 1)[1])}")
+    jobs, _, about = text.partition(", from ")
+    st.markdown(f"This makes **{escaped(jobs)}**, from {escaped(about)}")
     st.caption(f"Plan {plan.fingerprint[:12]}: {escaped(str(plan.equation))}")
 
 
