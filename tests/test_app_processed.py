@@ -173,8 +173,16 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayServer]:
         yield running
 
 
-def open_live_jobs() -> AppTest:
+def open_live() -> AppTest:
+    """The app with a query for both assets; on a real source it begins without a condition."""
     app = open_app()
+    session_of(app).keep_typed(query_text='{"data_description.data_level": "derived"}')
+    session_of(app).reload_editors()
+    return app.run()
+
+
+def open_live_jobs() -> AppTest:
+    app = open_live()
     find(app)
     go(app, JOBS)
     finish(app, session_of(app).work.plan)
@@ -209,7 +217,7 @@ def test_a_loaded_rule_without_results_can_be_given_up(
     gateway: GatewayServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DOCDB_COLLECTION")
-    app = open_app()
+    app = open_live()
     session_of(app).edit(skip_processed="exact")
     find(app)
     go(app, JOBS)

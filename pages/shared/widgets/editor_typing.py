@@ -32,7 +32,8 @@ const note = () => {
 const leave = (event) => { if (event.key === "Tab") event.stopImmediatePropagation(); };
 const prepare = (frame) => {
   const inside = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
-  if (!inside || !frame.title.includes("ace")) return;
+  // a frame that is not loaded yet has no document element: its load event comes back here
+  if (!inside?.documentElement || !frame.title.includes("ace")) return;
   frame.setAttribute("aria-label", "JSON editor");
   inside.documentElement.lang = "en";
   inside.defaultView.addEventListener("keydown", leave, true);
@@ -60,10 +61,10 @@ const hold = (event) => {
 export default function ({ parentElement }) {
   root = parentElement.host ?? parentElement;
   enter();
-  document.querySelectorAll("iframe").forEach(prepare);
-  document.addEventListener("load", load, true);
   window.addEventListener("blur", enter);
   window.addEventListener("click", hold, true);
+  document.addEventListener("load", load, true);
+  document.querySelectorAll("iframe").forEach(prepare);
   return () => {
     document.removeEventListener("load", load, true);
     window.removeEventListener("blur", enter);
