@@ -13,6 +13,7 @@ from pages.shared.widgets.navigation import marks_of, pages, say_marks
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import is_styled, use_style
 from pages.shared.widgets.toolbar import follow_address, open_link, show_link_error, toolbar
+from pages.shared.widgets.why_not import answer_why
 
 keep_presses()
 st.set_page_config(page_title=TOOL, page_icon=".streamlit/icon.png", layout="wide")
@@ -35,6 +36,7 @@ tools = header(session, page.title)
 show_link_error(session)
 show_notice(session)
 page.run()
+answer_why(session)
 session.note_choice()
 with tools:
     toolbar(session)

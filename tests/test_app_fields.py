@@ -230,28 +230,80 @@ def test_why_not_answers_for_an_asset_of_the_plan(case: str, words: str) -> None
     app = opened(EDGE_CASES)
     find(app)
     run(app.switch_page("pages/dispatch/jobs.py"))
-    run(app, "why-not")
-    session = session_of(app)
+    app.button(key="why-not").click().run()
 
-    app.text_input(key=f"why-{session.epoch}").set_value(AWKWARD[case])
-    run(app, "why-not")
-    run_until(app, lambda: words in texts(app).replace("\\", ""), "why-not")
+    app.text_input(key="why").set_value(AWKWARD[case])
+    run(app)
+    run_until(app, lambda: words in texts(app).replace("\\", ""))
 
     assert words in texts(app).replace("\\", "")
 
 
 def test_part_of_a_name_lists_the_names_and_one_press_explains_the_asset() -> None:
     app = opened(EDGE_CASES)
-    run(app, "why-not")
+    find(app)
+    run_until(app, lambda: session_of(app).work.steps.found)
+    app.button(key="why-not").click().run()
     part = AWKWARD["respelled project"][:14]
 
-    app.text_input(key=f"why-{session_of(app).epoch}").set_value(part)
-    run_until(app, lambda: "names contain it" in texts(app), "why-not")
+    app.text_input(key="why").set_value(part)
+    run_until(app, lambda: "names contain it" in texts(app))
     name = app.button(key="why-name-0").label.replace("\\", "")
     app.button(key="why-name-0").click()
-    run_until(app, lambda: f"**{name}**" in texts(app).replace("\\", ""), "why-not")
+    run_until(app, lambda: f"**{name}**" in texts(app).replace("\\", ""))
 
-    assert app.text_input(key=f"why-{session_of(app).epoch}").value == name
+    assert app.text_input(key="why").value == name
+
+
+@pytest.mark.parametrize("page", ["plan/assets", "plan/files", "dispatch/jobs", "dispatch/deliver"])
+def test_each_page_with_a_result_asks_why_one_is_missing(page: str) -> None:
+    app = opened(EDGE_CASES)
+    session_of(app).keep_typed(extension_text=".nwb")
+    session_of(app).edit(file_extension=".nwb")
+    find(app)
+    run(app.switch_page("pages/plan/files.py"))
+    app.button(key="locate").click().run()
+    run_until(app, lambda: session_of(app).work.steps.located)
+    run(app.switch_page(f"pages/{page}.py"))
+
+    app.button(key="why-not").click().run()
+    is_open = session_of(app).views.is_why_open
+    text = app.text_input(key="why").label
+    run(app.switch_page("pages/plan/parameters.py"))
+
+    assert is_open
+    assert text == "Name, part of a name, id or location of an asset"
+    assert not session_of(app).views.is_why_open
+
+
+def test_a_query_without_a_match_still_asks_why_an_asset_is_missing() -> None:
+    app = opened({**EDGE_CASES, "subject.sex": "Unknown to all"})
+    find(app)
+    run_until(app, lambda: session_of(app).work.steps.found)
+
+    app.button(key="why-not").click().run()
+
+    assert app.subheader[0].value == "0 assets"
+    assert app.text_input(key="why").value == ""
+
+
+def test_a_row_of_the_ledger_is_explained_by_one_press() -> None:
+    app = opened(EDGE_CASES)
+    find(app)
+    run_until(app, lambda: session_of(app).work.steps.found)
+    found = session_of(app).work.steps.found
+    assert found is not None
+    session_of(app).edit(excluded=(found.assets[0].record_id,))
+    run(app.switch_page("pages/dispatch/jobs.py"))
+    session_of(app).keep_view(job_view="excluded")
+    session_of(app).reload_editors()
+    run(app)
+    (row,) = [one for one in app.button if str(one.key).endswith("by_hand-why")]
+
+    row.click()
+    run_until(app, lambda: "Excluded at the stage" in texts(app))
+
+    assert app.text_input(key="why").value in row.label.replace("\\", "")
 
 
 def test_without_suggestions_of_a_dead_source_the_page_says_so_and_works(

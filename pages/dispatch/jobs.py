@@ -7,7 +7,6 @@ from pages.shared.state.steps import now, see_plan
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.guards import plan_or_hint
 from pages.shared.widgets.messages import show_warnings
-from pages.shared.widgets.why_not import ask_why_not
 
 session = open_session()
 
@@ -25,4 +24,3 @@ if plan is not None:
     show_warnings(plan.warnings)
     parts.plan_views(session, plan)
     processed.processed_jobs(session, plan)
-    ask_why_not(session, steps)

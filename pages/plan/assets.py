@@ -13,7 +13,6 @@ from pages.shared.state.steps import current_find, found_before, now
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.messages import show_warnings
 from pages.shared.widgets.progress import watch
-from pages.shared.widgets.why_not import ask_why_not
 
 session = open_session()
 
@@ -43,4 +42,3 @@ elif before is not None:
     assets_found_before(session, before)
 else:
     parts.say_how_to_find()
-ask_why_not(session, steps)

@@ -30,6 +30,7 @@ from pages.shared.state.steps import now, see_plan, start_write
 from pages.shared.state.tab import widget_value
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
+from pages.shared.widgets.why_not import why_button
 
 _SAMPLE = 500
 _REVIEW_FIRST = "The plan changed: review it first"
@@ -83,7 +84,10 @@ def say_what_will_happen(session: Session, plan: DispatchPlan) -> None:
     text = session.memo.remember("summary", plan.fingerprint, lambda: summary_of(plan))
     jobs, _, about = text.partition(", from ")
     st.markdown(f"This makes **{escaped(jobs)}**, from {escaped(about)}")
-    st.caption(f"Plan {plan.fingerprint[:12]}: {escaped(str(plan.equation))}")
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.caption(f"Plan {plan.fingerprint[:12]}: {escaped(str(plan.equation))}", width="content")
+    with line:
+        why_button(session)
 
 
 def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:

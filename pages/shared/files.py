@@ -35,6 +35,7 @@ from pages.shared.widgets.charts import count_chart, order_chart
 from pages.shared.widgets.ledger import ledger_table
 from pages.shared.widgets.messages import escaped, show_error, show_warnings
 from pages.shared.widgets.tables import download_csv, paged_table, small_table
+from pages.shared.widgets.why_not import why_button
 
 EXTENSIONS = [".nwb", ".nwb.zarr", ".zarr", ".ome.zarr", ".json", ".csv", ".mp4"]
 _ARRIVING = 200
@@ -247,6 +248,8 @@ def _files_found(session: Session, located: Located) -> None:
     line.subheader(
         f"{counted(count, 'file')} in {counted(len(located.located), 'asset')}", width="content"
     )
+    with line:
+        why_button(session)
     line.space("stretch")
     view = line.segmented_control(
         "View",

@@ -32,6 +32,7 @@ from pages.shared.state.session import Session
 from pages.shared.widgets.charts import BYTES, order_chart, pair_chart
 from pages.shared.widgets.ledger import ledger_table
 from pages.shared.widgets.tables import download_csv, paged_table
+from pages.shared.widgets.why_not import why_button
 
 _BY_WORKERS, _BY_JOBS = "N workers", "N jobs per worker"
 _RULES: dict[Balance, str] = {"count": "number of jobs", "size": "size of files"}
@@ -190,6 +191,9 @@ def plan_views(session: Session, plan: DispatchPlan) -> None:
         key=f"job-view-{session.epoch}",
     )
     session.keep_view(job_view=view)
+    line.space("stretch")
+    with line:
+        why_button(session)
     if view == "jobs":
         job_table(session, plan)
     elif view == "workers":

@@ -43,6 +43,7 @@ from pages.shared.widgets.charts import bar_choice, order_chart
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.tables import download_csv, paged_table, rows_that_match
+from pages.shared.widgets.why_not import why_button
 
 Reader = Callable[[DataAsset], Cell]
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
@@ -67,9 +68,11 @@ _FIXED: dict[str, Reader] = {
 def assets_found(session: Session, steps: Steps) -> None:
     """Show the assets of the current request, with ways to exclude and restore them."""
     everything, found = steps.answer, steps.found
-    if everything is None or found is None or not everything.matched:
+    if everything is None or found is None:
         return
     beside_heading = _heading(session, steps, found)
+    if not everything.matched:
+        return
     misspelt_fields(session, steps)
     grouping_effects(session, steps)
     if session.views.asset_view == CHARTS:
@@ -169,6 +172,10 @@ def _heading(session: Session, steps: Steps, found: FoundAssets) -> DeltaGenerat
         why = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in reasons.items())
         text = f"{found.matched - left:,} of {found.matched:,} excluded: {why}"
         line.caption(escaped(text), width="content")
+    with line:
+        why_button(session)
+    if not found.matched:
+        return line
     place = line.container(horizontal=True, vertical_alignment="center", width="content")
     line.space("stretch")
     view = line.segmented_control(

@@ -43,6 +43,18 @@ def replace_listed(session: Session, old: str, new: str) -> None:
     session.reload_editors()
 
 
+WHY_INPUT = "why"
+"""The key of the text that names an asset to explain."""
+
+
+def ask_why(session: Session, text: str = "") -> None:
+    """Open the drawer that explains an asset, with its name or id typed; for callbacks."""
+    if text:
+        session.keep_typed(why_text=text)
+        session.put(WHY_INPUT, text)
+    session.keep_view(is_why_open=True)
+
+
 def load(session: Session, request: DispatchRequest) -> None:
     """Use a saved request; raises `InvalidInput` if it has an error."""
     check_request(request)

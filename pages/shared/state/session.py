@@ -169,7 +169,7 @@ class Session:
     def enter_page(self, page: str) -> None:
         """Note the page; on each visit, editors are reset to the kept text."""
         if self.views.page != page:
-            self.keep_view(page=page)
+            self.keep_view(page=page, is_why_open=False)
             self.reload_editors()
 
     def duplicate(self) -> Session:

@@ -65,6 +65,8 @@ class Views:
         Whether the jobs that both dispatches have are listed too.
     is_welcomed
         Whether the first line of help was closed.
+    is_why_open
+        Whether the drawer that explains a missing asset is open.
     """
 
     page: str = ""
@@ -95,3 +97,4 @@ class Views:
     checked_place: str = ""
     shows_same: bool = False
     is_welcomed: bool = False
+    is_why_open: bool = False

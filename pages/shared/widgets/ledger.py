@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,6 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion
 from dispatch_core.views.ledger_groups import LedgerGroup, group_exclusions
+from pages.shared.state.edits import ask_why
+from pages.shared.state.session import Session
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import paged_table
@@ -22,18 +25,29 @@ Offer = Callable[[LedgerGroup, DeltaGenerator], None]
 """Draws the buttons that serve every row of a group into the line given."""
 
 
-def ledger_table(exclusions: Sequence[Exclusion], key: str, offer: Offer | None = None) -> None:
-    """Show the ledger by reason; each entry says what to do, and its rows open below it."""
+def ledger_table(
+    exclusions: Sequence[Exclusion],
+    key: str,
+    offer: Offer | None = None,
+    *,
+    asks_why: bool = True,
+) -> None:
+    """Show the ledger by reason; each entry says what to do, and its rows open below it.
+
+    With `asks_why`, each row can be explained in the drawer.
+    """
     session = open_session()
     groups = session.memo.remember_of(
         f"{key} groups", exclusions, None, lambda: group_exclusions(exclusions)
     )
     for group in groups:
         with st.container(border=True, gap="xsmall"):
-            _entry(group, f"{key}-{group.stage}-{group.reason}", offer)
+            _entry(session, group, f"{key}-{group.stage}-{group.reason}", offer, asks_why)
 
 
-def _entry(group: LedgerGroup, key: str, offer: Offer | None) -> None:
+def _entry(
+    session: Session, group: LedgerGroup, key: str, offer: Offer | None, asks_why: bool
+) -> None:
     line = st.container(horizontal=True, vertical_alignment="center", key=f"{key}-line")
     reason = group.reason.replace("_", " ")
     line.markdown(
@@ -43,12 +57,31 @@ def _entry(group: LedgerGroup, key: str, offer: Offer | None) -> None:
         offer(group, line)
     if len(group.rows) == 1:
         one = group.rows[0]
-        st.markdown(f"{escaped(one.name or one.record_id)}: {_text(one.message)}")
+        if asks_why:
+            _why_button(session, one, line, key)
+        st.markdown(f"{escaped(_named(one))}: {_text(one.message)}")
     else:
         _texts(group.messages, "other message")
     _texts(group.actions, "other action", "**What to do:** ")
     if len(group.rows) > 1:
-        _rows(group, key)
+        _rows(session, group, key, asks_why)
+
+
+def _named(row: Exclusion) -> str:
+    return row.name or row.record_id
+
+
+def _why_button(session: Session, row: Exclusion, line: DeltaGenerator, key: str) -> None:
+    """Offer the drawer for one row; a row without any name has nothing to look up."""
+    if _named(row):
+        line.button(
+            f"Why is {escaped(_named(row))} missing?",
+            icon=":material/contact_support:",
+            type="tertiary",
+            on_click=ask_why,
+            args=(session, _named(row)),
+            key=f"{key}-why",
+        )
 
 
 def _texts(texts: Sequence[tuple[str, int]], noun: str, lead: str = "") -> None:
@@ -64,17 +97,24 @@ def _text(text: str) -> str:
     return escaped(in_words_of_the_app(text))
 
 
-def _rows(group: LedgerGroup, key: str) -> None:
-    """The rows of a group, drawn only while they are open."""
+def _rows(session: Session, group: LedgerGroup, key: str, asks_why: bool) -> None:
+    """The rows of a group, drawn only while they are open; a selected one can be explained."""
     fold = st.expander(f"Show the {len(group.rows):,} rows", key=f"{key}-rows", on_change="rerun")
     if not fold.open:
         return
     columns = {
-        "Asset": lambda row: row.name or row.record_id,
+        "Asset": _named,
         "What happened": lambda row: in_words_of_the_app(row.message),
         "What to do": lambda row: in_words_of_the_app(row.action),
         "Location": lambda row: row.location,
     }
-    narrow = {"Asset": st.column_config.TextColumn(width="medium")}
+    options: dict[str, Any] = {
+        "column_config": {"Asset": st.column_config.TextColumn(width="medium")}
+    }
+    if asks_why:
+        options |= {"on_select": "rerun", "selection_mode": "single-row"}
     with fold:
-        paged_table(group.rows, columns, key, column_config=narrow)
+        shown, event = paged_table(group.rows, columns, key, **options)
+        for index in event.selection.rows[:1] if asks_why else ():
+            if index < len(shown):
+                _why_button(session, shown[index], st.container(horizontal=True), key)

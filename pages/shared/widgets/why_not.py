@@ -7,9 +7,12 @@ import streamlit as st
 from dispatch_core.insight.why_not import StepsSoFar, WhyNot, why_not
 from dispatch_core.query import Query
 from dispatch_core.steps import Steps
+from pages.shared.state.edits import WHY_INPUT, ask_why
 from pages.shared.state.memo import Same
 from pages.shared.state.services import current_settings, executor, open_sources
 from pages.shared.state.session import Session
+from pages.shared.state.steps import now
+from pages.shared.state.tab import first_value
 from pages.shared.state.work import Work, start_work
 from pages.shared.widgets.ledger import ledger_table
 from pages.shared.widgets.messages import escaped, show_error
@@ -26,26 +29,40 @@ _ICONS = {
 }
 
 
-def ask_why_not(session: Session, steps: Steps) -> None:
-    """Show an expander: a name or an id in, the clause or the stage that excludes it."""
-    opened = st.expander(
-        "Why is an asset missing?",
+def why_button(session: Session) -> None:
+    """Show the button that opens the drawer, for the heading of a result."""
+    st.button(
+        "Why is one missing?",
         icon=":material/contact_support:",
-        on_change="rerun",
+        type="tertiary",
+        on_click=ask_why,
+        args=(session,),
         key="why-not",
     )
-    if not opened.open:
-        return
-    with opened:
-        text = st.text_input(
-            "Name, part of a name, id or location of an asset",
-            session.typed.why_text,
-            placeholder="such as 900003 or another part of a name, an id, or s3://...",
-            key=f"why-{session.epoch}",
-        ).strip()
-        session.keep_typed(why_text=text)
-        if text:
-            _answer(session, steps, text)
+
+
+def answer_why(session: Session) -> None:
+    """Show the drawer while it is open: a name or an id in, what excludes the asset."""
+    if session.views.is_why_open:
+        show = st.dialog(
+            "Why is an asset missing?",
+            width="medium",
+            position="right",
+            on_dismiss=lambda: session.keep_view(is_why_open=False),
+        )(_ask)
+        show(session)
+
+
+def _ask(session: Session) -> None:
+    text = st.text_input(
+        "Name, part of a name, id or location of an asset",
+        first_value(session, WHY_INPUT, session.typed.why_text),
+        placeholder="such as 900003 or another part of a name, an id, or s3://...",
+        key=WHY_INPUT,
+    ).strip()
+    session.keep_typed(why_text=text)
+    if text:
+        _answer(session, now(session), text)
 
 
 def _answer(session: Session, steps: Steps, text: str) -> None:
@@ -59,12 +76,6 @@ def _answer(session: Session, steps: Steps, text: str) -> None:
         _offer_names(session, answer)
 
 
-def explain_asset(session: Session, text: str) -> None:
-    """Ask why the asset `text` is missing, as if its name had been typed; for callbacks."""
-    session.keep_typed(why_text=text)
-    session.reload_editors()
-
-
 def _offer_names(session: Session, answer: WhyNot) -> None:
     """Show a button for each name that contains the text."""
     line = st.container(horizontal=True)
@@ -73,7 +84,7 @@ def _offer_names(session: Session, answer: WhyNot) -> None:
             escaped(name),
             type="tertiary",
             icon=":material/arrow_right:",
-            on_click=explain_asset,
+            on_click=ask_why,
             args=(session, name),
             key=f"why-name-{number}",
         )
@@ -103,7 +114,7 @@ def _show_answer(answer: WhyNot, number: int) -> None:
         ]
         small_table(rows, key=f"why-failed-{number}")
     if answer.exclusions:
-        ledger_table(answer.exclusions, f"why-ledger-{number}")
+        ledger_table(answer.exclusions, f"why-ledger-{number}", asks_why=False)
     if answer.jobs:
         more = f" and {len(answer.jobs) - 10:,} more" if len(answer.jobs) > 10 else ""
         st.code("\n".join(answer.jobs[:10]) + more, language=None)
