@@ -9,7 +9,7 @@ from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.text.byte_size import size_text
 from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset, FileEntry
-from dispatch_core.views.columns import ACQUIRED, SUBJECT, values_of
+from dispatch_core.views.asset_facts import count_subjects, day_range
 
 _MOST_REASONS = 3
 
@@ -32,19 +32,16 @@ def summary_of(plan: DispatchPlan) -> str:
 
 
 def _subjects(assets: Sequence[DataAsset]) -> str:
-    subjects = {value for one in assets for value in values_of(one.fields, SUBJECT)}
-    return f" of {counted(len(subjects), 'subject')}" if subjects else ""
+    subjects = count_subjects(assets)
+    return f" of {counted(subjects, 'subject')}" if subjects else ""
 
 
 def _days(assets: Sequence[DataAsset]) -> str:
-    """The first and the last day, of the dates that begin with the year."""
-    values = (str(value) for one in assets for value in values_of(one.fields, ACQUIRED))
-    days = sorted(value[:10] for value in values if value[:4].isdigit() and value[4:5] == "-")
-    if not days:
+    days = day_range(assets)
+    if days is None:
         return ""
-    if days[0] == days[-1]:
-        return f", acquired on {days[0]}"
-    return f", acquired from {days[0]} to {days[-1]}"
+    first, last = days
+    return f", acquired on {first}" if first == last else f", acquired from {first} to {last}"
 
 
 def _files(files: Sequence[FileEntry]) -> str:

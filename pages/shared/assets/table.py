@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
@@ -17,6 +16,7 @@ from dispatch_core.grouping import Grouped
 from dispatch_core.steps import Steps
 from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset
+from dispatch_core.views.asset_facts import AssetFacts, assets_left, facts_of
 from dispatch_core.views.columns import (
     LEVEL,
     MODALITY,
@@ -31,10 +31,17 @@ from dispatch_core.views.columns import (
 from dispatch_core.views.links import links_of
 from dispatch_core.views.report import assets_text
 from dispatch_core.views.table import Cell, Columns
-from pages.shared.assets.filters import Chosen, chosen_in_cell, offer_filters
+from pages.shared.assets.fields import soon
+from pages.shared.assets.filters import chosen_in_cell, offer_filters
 from pages.shared.assets.grouping import REASONS, grouping_effects, misspelt_fields
 from pages.shared.state.memo import Same
-from pages.shared.state.services import asset_links, current_settings, record_of
+from pages.shared.state.services import (
+    Counted,
+    ask_count,
+    asset_links,
+    current_settings,
+    record_of,
+)
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_find, start_columns
 from pages.shared.state.typed import QUERY
@@ -70,26 +77,21 @@ def assets_found(session: Session, steps: Steps) -> None:
     everything, found = steps.answer, steps.found
     if everything is None or found is None:
         return
-    beside_heading = _heading(session, steps, found)
+    _heading(session, steps, found)
     if not everything.matched:
         return
     misspelt_fields(session, steps)
     grouping_effects(session, steps)
     if session.views.asset_view == CHARTS:
-        chosen = asset_charts(session, found)
+        asset_charts(session, found)
     else:
-        chosen = _table_and_record(session, steps, everything, found)
-    with beside_heading:
-        offer_filters(session, chosen)
+        _table_and_record(session, steps, everything, found)
 
 
 def _table_and_record(
     session: Session, steps: Steps, everything: FoundAssets, found: FoundAssets
-) -> list[Chosen]:
-    """The table, the record of the one selected row beside it, and what to do with rows.
-
-    Returns the values of the selected cell.
-    """
+) -> None:
+    """The table, the record of the one selected row beside it, and what to do with rows."""
     columns = _chosen_columns(session, everything)
     why = _why_excluded(session, steps.grouped)
     side = st.container(horizontal=True, key="table-and-record")
@@ -99,6 +101,7 @@ def _table_and_record(
             everything,
             columns,
             why,
+            beside=partial(_offer_cell, session),
             on_select="rerun",
             selection_mode=["multi-row", "single-cell"],
         )
@@ -108,8 +111,12 @@ def _table_and_record(
             asset_record(chosen[0])
     _exclusion(session, found, chosen or matching, "" if chosen else " that match")
     _download(_assets_left(session, found, steps.grouped), columns)
+
+
+def _offer_cell(session: Session, shown: Sequence[DataAsset], event: Any) -> None:
+    """Offer the values of the selected cell as conditions."""
     cells = [(shown[row], title) for row, title in event.selection.cells if row < len(shown)]
-    return [one for asset, title in cells for one in chosen_in_cell(asset, title)]
+    offer_filters(session, [one for cell in cells for one in chosen_in_cell(*cell)])
 
 
 def _why_excluded(session: Session, grouped: Grouped | None) -> Mapping[str, str]:
@@ -127,15 +134,10 @@ def _why_excluded(session: Session, grouped: Grouped | None) -> Mapping[str, str
 def _assets_left(
     session: Session, found: FoundAssets, grouped: Grouped | None
 ) -> Sequence[DataAsset]:
-    """The assets that the heading counts, in the order found."""
-    if grouped is None or not grouped.exclusions:
-        return found.assets
-
-    def left() -> list[DataAsset]:
-        kept = grouped.record_ids
-        return [asset for asset in found.assets if asset.record_id in kept]
-
-    return session.memo.remember_of("assets left", grouped, Same(found), left)
+    """The assets that the heading counts."""
+    return session.memo.remember_of(
+        "assets left", found, Same(grouped), lambda: assets_left(found, grouped)
+    )
 
 
 def assets_found_before(session: Session, found: FoundAssets) -> None:
@@ -151,33 +153,19 @@ def assets_found_before(session: Session, found: FoundAssets) -> None:
         _table(session, found, _fixed_columns(session))
 
 
-def _heading(session: Session, steps: Steps, found: FoundAssets) -> DeltaGenerator:
-    """Show how many assets are left, and of how many, and why the others are excluded.
-
-    Returns a place in its line.
-    """
-    grouped = steps.grouped
-    exclusions = found.exclusions + (grouped.exclusions if grouped else ())
-    left = (
-        len(found.assets)
-        if grouped is None
-        else session.memo.remember_of(
-            "grouped assets", grouped, None, lambda: len(grouped.record_ids)
-        )
+def _heading(session: Session, steps: Steps, found: FoundAssets) -> None:
+    """Show how many assets are left, of how many, and what they are."""
+    left = _assets_left(session, found, steps.grouped)
+    facts = session.memo.remember_of(
+        "asset facts", left, Same(found), lambda: facts_of(found, steps.grouped, left)
     )
-    line = st.container(horizontal=True, vertical_alignment="center")
-    line.subheader(counted(left, "asset"), width="content")
-    if left < found.matched:
-        reasons = Counter(row.reason for row in exclusions if row.stage != "input")
-        why = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in reasons.items())
-        text = f"{found.matched - left:,} of {found.matched:,} excluded: {why}"
-        line.caption(escaped(text), width="content")
+    line = st.container(horizontal=True, vertical_alignment="center", key="asset-heading")
+    line.subheader(counted(facts.assets, "asset"), width="content")
+    line.caption(escaped(_in_words(facts, soon(ask_count({})))))
     with line:
         why_button(session)
     if not found.matched:
-        return line
-    place = line.container(horizontal=True, vertical_alignment="center", width="content")
-    line.space("stretch")
+        return
     view = line.segmented_control(
         "View",
         [TABLE, CHARTS],
@@ -190,7 +178,19 @@ def _heading(session: Session, steps: Steps, found: FoundAssets) -> DeltaGenerat
     if session.views.asset_view == TABLE:
         with line.popover("Columns", icon=":material/view_column:"):
             _choose_columns(session)
-    return place
+
+
+def _in_words(facts: AssetFacts, total: Counted | None) -> str:
+    """What the heading says after the number of assets; a total that is not known is not said."""
+    reasons = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in facts.reasons)
+    said = [
+        f"of {total.count:,}" if total else "",
+        f"{facts.excluded:,} of {facts.matched:,} excluded: {reasons}" if facts.excluded else "",
+        counted(facts.subjects, "subject") if facts.subjects else "",
+        facts.months,
+        f"{facts.undated:,} without a date" if facts.undated and facts.days else "",
+    ]
+    return " · ".join(filter(None, said))
 
 
 def _choose_columns(session: Session) -> None:
@@ -299,11 +299,8 @@ def _exclude(session: Session, record_ids: Sequence[str]) -> None:
     st.rerun()
 
 
-def asset_charts(session: Session, found: FoundAssets) -> list[Chosen]:
-    """Chart the assets that are not excluded by project, modality, data level and month.
-
-    Returns the values of the selected bars.
-    """
+def asset_charts(session: Session, found: FoundAssets) -> None:
+    """Chart the assets that are not excluded by project, modality, data level and month."""
     assets = found.assets
     counts = session.memo.remember_of(
         "asset charts",
@@ -314,6 +311,7 @@ def asset_charts(session: Session, found: FoundAssets) -> list[Chosen]:
             count_months(assets),
         ),
     )
+    offered = st.container(horizontal=True, vertical_alignment="center")
     keys = [f"chart-{name}-{session.epoch}" for name in ("project", "modality", "level")]
     projects = bar_choice(counts[0], "By project", "assets", keys[0])
     left, right = st.columns(2)
@@ -323,7 +321,11 @@ def asset_charts(session: Session, found: FoundAssets) -> list[Chosen]:
         levels = bar_choice(counts[2], "By data level", "assets", keys[2])
     order_chart(counts[3], "By month of acquisition", "assets", "chart-month")
     by_title = {"Project": projects, "Modality": modalities, "Level": levels}
-    return [(title, one) for title, values in by_title.items() for one in values if one != NO_VALUE]
+    with offered:
+        offer_filters(
+            session,
+            [(t, one) for t, values in by_title.items() for one in values if one != NO_VALUE],
+        )
 
 
 def asset_record(asset: DataAsset) -> None:

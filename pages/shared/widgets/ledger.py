@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -58,7 +59,8 @@ def _entry(
     if len(group.rows) == 1:
         one = group.rows[0]
         if asks_why:
-            _why_button(session, one, line, key)
+            with line:
+                _why_button(session, one, key)
         st.markdown(f"{escaped(_named(one))}: {_text(one.message)}")
     else:
         _texts(group.messages, "other message")
@@ -71,10 +73,10 @@ def _named(row: Exclusion) -> str:
     return row.name or row.record_id
 
 
-def _why_button(session: Session, row: Exclusion, line: DeltaGenerator, key: str) -> None:
+def _why_button(session: Session, row: Exclusion, key: str) -> None:
     """Offer the drawer for one row; a row without any name has nothing to look up."""
     if _named(row):
-        line.button(
+        st.button(
             f"Why is {escaped(_named(row))} missing?",
             icon=":material/contact_support:",
             type="tertiary",
@@ -113,8 +115,15 @@ def _rows(session: Session, group: LedgerGroup, key: str, asks_why: bool) -> Non
     }
     if asks_why:
         options |= {"on_select": "rerun", "selection_mode": "single-row"}
+        options["beside"] = partial(_why_selected, session, key)
     with fold:
-        shown, event = paged_table(group.rows, columns, key, **options)
-        for index in event.selection.rows[:1] if asks_why else ():
-            if index < len(shown):
-                _why_button(session, shown[index], st.container(horizontal=True), key)
+        paged_table(group.rows, columns, key, **options)
+
+
+def _why_selected(session: Session, key: str, shown: Sequence[Exclusion], event: Any) -> None:
+    """Offer the drawer for the selected row, else say how to get it."""
+    chosen = [shown[index] for index in event.selection.rows if index < len(shown)]
+    for row in chosen:
+        _why_button(session, row, key)
+    if not chosen:
+        st.caption("Select a row to see why its asset is missing.", width="content")

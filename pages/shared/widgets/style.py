@@ -88,6 +88,10 @@ _STYLE = """
 [data-testid="stLayoutWrapper"]:has(> .st-key-asset-table) { flex: 3 1 24rem; min-width: 0; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-asset-record) { flex: 2 1 22rem; min-width: 0; }
 .st-key-asset-record { max-height: 36rem; overflow-y: auto; }
+/* the facts in the heading break their line before the buttons do */
+.st-key-asset-heading > :has([data-testid="stCaptionContainer"]) { flex: 1 1 14rem; min-width: 0; }
+/* what a selection offers above its table does not move it */
+[class*="st-key-above-"] { min-height: 2.5rem; }
 /* both would act on the page of rows that is shown; ours act on all rows */
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]),
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Search"]) { display: none; }

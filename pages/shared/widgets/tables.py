@@ -21,21 +21,33 @@ MOST_ROWS = 500
 SMALL = 10
 """Up to this many rows are shown without a search."""
 
+Beside = Callable[[list[Any], Any], None]
+"""Draws what the selection of a table offers, from the rows shown and the event."""
+
 
 def paged_table(
-    rows: Sequence[Any], columns: Columns, key: str, changes: Hashable = None, **options: Any
+    rows: Sequence[Any],
+    columns: Columns,
+    key: str,
+    changes: Hashable = None,
+    beside: Beside | None = None,
+    **options: Any,
 ) -> tuple[list[Any], Any]:
     """A table of at most `MOST_ROWS` rows, searched and sorted on the server over all of them.
 
     `columns` maps a title to a function of a row, and `changes` is the other input of
-    the cells. Returns (shown rows, event).
+    the cells. `beside` draws, above the table, what its selection offers. Returns
+    (shown rows, event).
     """
     session = open_session()
     view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
     cells_of = (tuple(columns), changes)
     picked = _picked(session, rows, columns, key, cells_of, view)
+    above = f"above-{key}" if beside is not None else None
+    line = st.container(horizontal=True, vertical_alignment="center", key=above)
     if len(rows) > SMALL:
-        view = _turn_pages(session, view, key, len(picked), len(rows))
+        with line:
+            view = _turn_pages(session, view, key, len(picked), len(rows))
     _, indices = page_of(picked, view, MOST_ROWS)
     table, version = session.memo.remember_of(
         f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
@@ -43,7 +55,11 @@ def paged_table(
     event = st.dataframe(
         table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
     )
-    return [rows[index] for index in indices], event
+    shown = [rows[index] for index in indices]
+    if beside is not None:
+        with line:
+            beside(shown, event)
+    return shown, event
 
 
 def rows_that_match(
@@ -145,10 +161,9 @@ def _turn_pages(
 ) -> TableView:
     """The view with the chosen page; shows the choice if there are several, and the range."""
     pages = max(1, -(-picked // MOST_ROWS))
-    line = st.container(horizontal=True, vertical_alignment="bottom")
     if pages > 1:
         version = hash(replace(view, page=0))
-        number = line.number_input(
+        number = st.number_input(
             f"Page (of {pages:,})",
             1,
             pages,
@@ -160,7 +175,7 @@ def _turn_pages(
     first = view.page * MOST_ROWS
     last = min(first + MOST_ROWS, picked)
     of = f"{picked:,}" if picked == all_rows else f"{picked:,} that match, of {all_rows:,}"
-    line.caption(f"Rows {first + bool(picked):,} to {last:,} of {of}")
+    st.caption(f"Rows {first + bool(picked):,} to {last:,} of {of}", width="content")
     return view
 
 
