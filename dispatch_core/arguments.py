@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from dispatch_core import __version__
+from dispatch_core.environment.limits import LIMITS
 from dispatch_core.errors import InvalidInput, Issue, showable
 from dispatch_core.options import OPTIONS, PRESETS, VERBS, Option, every_option, option_of
 from dispatch_core.text.field_list import read_list
@@ -115,6 +116,7 @@ def add_environment(given: argparse.Namespace, environment: Mapping[str, str]) -
 def misspelled_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Each variable with our prefix that is almost one of ours -> the one that is meant."""
     ours = {name for option in every_option() for name in option.variables}
+    ours |= {limit.variable for limit in LIMITS}
     foreign = [one for one in environment if one.startswith("DISPATCH_") and one not in ours]
     near = {one: difflib.get_close_matches(one, ours, 1, 0.9) for one in foreign}
     return {one: names[0] for one, names in near.items() if names}

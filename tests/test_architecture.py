@@ -24,7 +24,8 @@ CORE = Path(__file__).resolve().parents[1] / "dispatch_core"
 
 FLOORS = {
     "ground": "errors types",
-    "language": "options text language job_model environment",
+    "settings": "environment",
+    "language": "options text language job_model",
     "readers": "arguments field_issues query asset_list parameter_sets builder job_text grouping"
     " equation sources",
     "request": "request walk listing jobs demo input_folder",

@@ -16,7 +16,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from dispatch_core.language.aggregate import compile_stages, run_pipeline
+from dispatch_core.language.aggregate import compile_stages, run_pipeline, stream_pipeline
 from dispatch_core.language.match import compile_filter
 from dispatch_core.language.paths import value_at
 from dispatch_core.types import Filter, Pipeline, Record
@@ -75,6 +75,10 @@ class RecordCollection:
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
         """The results of `pipeline`; a leading ``$match`` uses the indexes."""
+        return list(self.stream(pipeline))
+
+    def stream(self, pipeline: Pipeline) -> Iterator[Record]:
+        """The results of `pipeline` one after another, so that they need not be kept."""
         compile_stages(pipeline)
         rest = list(pipeline)
         found: Iterator[Record] = iter(self._table.records)
@@ -84,7 +88,7 @@ class RecordCollection:
             rest[0] = _EVERYTHING
             if rest[1:] and rest[1] == {"$sort": {"_id": 1}}:
                 rest[1] = _EVERYTHING
-        return run_pipeline(found, rest)
+        return stream_pipeline(found, rest)
 
 
 class _Table:
@@ -100,7 +104,7 @@ class _Table:
         floor, end, rest = split_bounds(filter_query)
         first = bisect_left(self._ids, floor)
         last = len(self._ids) if end is None else bisect_left(self._ids, end)
-        matches = _compiled(json.dumps(rest))
+        matches = _matcher(rest)
         positions = self._candidates(rest, range(first, last))
         return (self.records[at] for at in positions if matches(self.records[at]))
 
@@ -163,6 +167,13 @@ def _bounds(condition: object) -> tuple[str, str | None]:
     if condition.keys() - {"$lt"} == {"$gte"}:
         return condition["$gte"], condition.get("$lt")
     return "", None
+
+
+def _matcher(filter_query: Filter) -> Callable[[Record], bool]:
+    """A test of records; one with a limit on its time or memory is made anew for each request."""
+    text = json.dumps(filter_query)
+    is_limited = '"$expr"' in text or '"$regex"' in text
+    return compile_filter(filter_query) if is_limited else _compiled(text)
 
 
 @lru_cache(maxsize=64)

@@ -133,7 +133,7 @@ class DemoGateway:
         self, collection: RecordCollection, params: Mapping[str, str], body: bytes
     ) -> HttpResponse:
         pipeline = _parse(body, "the pipeline", list)
-        texts, fits = self._fitting(map(_dump, collection.aggregate(pipeline)))
+        texts, fits = self._fitting(map(_dump, collection.stream(pipeline)))
         return _array(texts) if fits else _message(413, "Request Too Long")
 
     def _count(

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, NoReturn, TypeAlias
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.language.allowance import Allowance
 from dispatch_core.language.bson import (
     MISSING,
     MISSING_RANK,
@@ -37,7 +38,11 @@ __all__ = ["project_record", "run_pipeline", "sort_records", "supported_stages"]
 
 Stage: TypeAlias = Callable[[Iterable[Record]], Iterable[Record]]
 
+MAX_STAGES: Final = 1_000
+"""Stages of a pipeline; the limit of MongoDB."""
+
 _LONGEST = 2**63 - 1
+_MAKES_NO_RECORDS: Final = frozenset({"$match", "$limit", "$skip", "$sort"})
 
 
 def run_pipeline(records: Iterable[Record], pipeline: Pipeline) -> list[Record]:
@@ -45,22 +50,52 @@ def run_pipeline(records: Iterable[Record], pipeline: Pipeline) -> list[Record]:
 
     Dates are returned as ISO 8601 text in UTC. An unsupported stage or operator raises
     `InvalidInput` before the first record is read; a value that an operator does not
-    accept (``$size`` of a string) raises it while records are read.
+    accept (``$size`` of a string) raises it while records are read, and so does a value
+    or a result over an `Allowance`.
     """
-    for stage in compile_stages(pipeline):
+    allowance = Allowance()
+    results = stream_pipeline(records, pipeline, allowance)
+    if _makes_records(pipeline):
+        results = allowance.hold(results, "pipeline")
+    return list(results)
+
+
+def stream_pipeline(
+    records: Iterable[Record], pipeline: Pipeline, allowance: Allowance | None = None
+) -> Iterator[Record]:
+    """The results of `run_pipeline` one after another, so that they need not be kept."""
+    for stage in compile_stages(pipeline, allowance):
         records = stage(records)
-    results = list(records)
-    return [_with_text_dates(record) for record in results] if _makes_dates(pipeline) else results
+    return map(_with_text_dates, records) if _makes_dates(pipeline) else iter(records)
 
 
-def compile_stages(pipeline: Pipeline) -> list[Stage]:
+def compile_stages(pipeline: Pipeline, allowance: Allowance | None = None) -> list[Stage]:
     """The stages of a pipeline as functions; `InvalidInput` for an unsupported or invalid one."""
     if not isinstance(pipeline, list):
         _refuse("pipeline", "a pipeline is a list of stages", "Write [{...}]")
+    if len(pipeline) > MAX_STAGES:
+        what = f"the pipeline has {len(pipeline):,} stages, more than {MAX_STAGES:,}"
+        _refuse("pipeline", what, "Combine stages")
     problem = json_problem(pipeline, MAX_DEPTH)
     if problem:
         _refuse("pipeline", f"the pipeline cannot be used: {problem}")
-    return [compile_stage(number, spec) for number, spec in enumerate(pipeline, start=1)]
+    left = allowance or Allowance()
+    stages = [compile_stage(number, spec, left) for number, spec in enumerate(pipeline, start=1)]
+    return [
+        _sorting_held(stage, left, f"stage {number}, $sort")
+        if "$sort" in spec and _makes_records(pipeline[: number - 1])
+        else stage
+        for number, (stage, spec) in enumerate(zip(stages, pipeline, strict=True), start=1)
+    ]
+
+
+def _sorting_held(sort: Stage, allowance: Allowance, where: str) -> Stage:
+    """A sort of records that earlier stages made, and that only the sort keeps in memory."""
+    return lambda records: sort(allowance.hold(records, where))
+
+
+def _makes_records(pipeline: Pipeline) -> bool:
+    return any(name not in _MAKES_NO_RECORDS for stage in pipeline for name in stage)
 
 
 def supported_stages() -> list[str]:
@@ -72,7 +107,7 @@ def _refuse(where: str, what: str, action: str = "") -> NoReturn:
     raise InvalidInput(Issue(what, where, action))
 
 
-def compile_stage(number: int, spec: JsonValue) -> Stage:
+def compile_stage(number: int, spec: JsonValue, allowance: Allowance | None = None) -> Stage:
     """One stage as a function; `number` is its place in the pipeline, from 1."""
     if not isinstance(spec, dict) or len(spec) != 1:
         _refuse(f"stage {number}", "a stage is a document of one operator", "Split it up")
@@ -80,7 +115,7 @@ def compile_stage(number: int, spec: JsonValue) -> Stage:
     if name not in _STAGES:
         supported = ", ".join(supported_stages())
         _refuse(f"stage {number}", f"{name} is not supported", f"Supported: {supported}")
-    return _STAGES[name](argument, f"stage {number}, {name}")
+    return _STAGES[name](argument, f"stage {number}, {name}", allowance or Allowance())
 
 
 # JSON has no dates: they exist only between stages, if an operator creates them.
@@ -111,31 +146,31 @@ def _each(change: Callable[[Record], Record]) -> Stage:
     return lambda records: map(change, records)
 
 
-def _match(spec: JsonValue, where: str) -> Stage:
-    test = compile_filter(spec)
+def _match(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
+    test = compile_filter(spec, allowance)
     return lambda records: filter(test, records)
 
 
-def _project(spec: JsonValue, where: str) -> Stage:
-    return _each(compile_projection(spec, where))
+def _project(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
+    return _each(compile_projection(spec, where, allowance))
 
 
-def _add_fields(spec: JsonValue, where: str) -> Stage:
-    return _each(compile_additions(spec, where))
+def _add_fields(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
+    return _each(compile_additions(spec, where, allowance))
 
 
-def _unset(spec: JsonValue, where: str) -> Stage:
+def _unset(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
     return _each(compile_removals(spec, where))
 
 
-def _replace_root(spec: JsonValue, where: str) -> Stage:
+def _replace_root(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
     if not isinstance(spec, dict) or spec.keys() != {"newRoot"}:
         _refuse(where, "needs a document of newRoot")
-    return _replace_with(spec["newRoot"], where)
+    return _replace_with(spec["newRoot"], where, allowance)
 
 
-def _replace_with(spec: JsonValue, where: str) -> Stage:
-    expression = compile_expression(spec, where)
+def _replace_with(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
+    expression = compile_expression(spec, where, allowance)
 
     def change(record: Record) -> Record:
         root = expression(scope_of(record))
@@ -152,12 +187,12 @@ def _count_of(spec: JsonValue, where: str, least: int) -> int:
     return int(spec)
 
 
-def _limit(spec: JsonValue, where: str) -> Stage:
+def _limit(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
     most = _count_of(spec, where, least=1)
     return lambda records: islice(records, most)
 
 
-def _skip(spec: JsonValue, where: str) -> Stage:
+def _skip(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
     first = _count_of(spec, where, least=0)
     return lambda records: islice(records, first, None)
 
@@ -165,7 +200,7 @@ def _skip(spec: JsonValue, where: str) -> Stage:
 # $unwind
 
 
-def _unwind(spec: JsonValue, where: str) -> Stage:
+def _unwind(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
     options = {"path": spec} if isinstance(spec, str) else spec
     if not isinstance(options, dict) or not isinstance(options.get("path"), str):
         _refuse(where, "needs a path")
@@ -176,16 +211,23 @@ def _unwind(spec: JsonValue, where: str) -> Stage:
     keep = options.get("preserveNullAndEmptyArrays", False)
     if not isinstance(keep, bool) or not isinstance(index, str) or index.startswith("$"):
         _refuse(where, "preserveNullAndEmptyArrays is a bool and includeArrayIndex a field name")
-    index_names = index.split(".") if index else []
-    return lambda records: (
-        result for record in records for result in _unwound(record, names, keep, index_names)
-    )
+    index_names = _unwound_names(f"${index}", where) if index else []
+
+    def unwind(records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            for result in _unwound(record, names, keep, index_names):
+                allowance.visit(1, where)
+                yield result
+
+    return unwind
 
 
 def _unwound_names(path: str, where: str) -> list[str]:
     names = path[1:].split(".")
     if not path.startswith("$") or any(not name or name.startswith("$") for name in names):
-        _refuse(where, f"{path!r} is not a field path with a $ before it", 'Write "$field"')
+        _refuse(where, f"{path[:80]!r} is not a field path with a $ before it", 'Write "$field"')
+    if len(names) > MAX_DEPTH:
+        _refuse(where, f"the path {path[:80]!r} has more than {MAX_DEPTH} names")
     return names
 
 
@@ -281,21 +323,21 @@ def _sort_keys_in_array(
     return keys or [sort_key(None)]
 
 
-def _sort(spec: JsonValue, where: str) -> Stage:
+def _sort(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
     sort_records([], spec, where)
     return lambda records: sort_records(records, spec, where)
 
 
-def _group(spec: JsonValue, where: str) -> Stage:
-    return compile_group(spec, where)
+def _group(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
+    return compile_group(spec, where, allowance)
 
 
-def _sort_by_count(spec: JsonValue, where: str) -> Stage:
-    group = compile_group({"_id": spec, "count": {"$sum": 1}}, where)
+def _sort_by_count(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
+    group = compile_group({"_id": spec, "count": {"$sum": 1}}, where, allowance)
     return lambda records: sort_records(group(records), {"count": -1})
 
 
-def _count(spec: JsonValue, where: str) -> Stage:
+def _count(spec: JsonValue, where: str, allowance: Allowance) -> Stage:
     if not isinstance(spec, str) or not spec or spec.startswith("$") or "." in spec:
         _refuse(where, "needs the name of a field", "Use a name without $ and dots")
     if spec == "_id":
@@ -309,7 +351,7 @@ def _count(spec: JsonValue, where: str) -> Stage:
     return count
 
 
-_STAGES: Final[dict[str, Callable[[JsonValue, str], Stage]]] = {
+_STAGES: Final[dict[str, Callable[[JsonValue, str, Allowance], Stage]]] = {
     "$match": _match,
     "$project": _project,
     "$addFields": _add_fields,

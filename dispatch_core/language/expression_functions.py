@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from dispatch_core.language.allowance import document_weight, list_weight, text_weight
 from dispatch_core.language.bson import MISSING, date_text, is_number, sort_key, type_name
 from dispatch_core.types import JsonValue
 
@@ -23,11 +24,17 @@ class OperandError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """An operator with eagerly evaluated arguments, and how many of them it takes."""
+    """An operator with eagerly evaluated arguments, and how many of them it takes.
+
+    ``weight`` is the weight of its result by its arguments, for one that may be larger than
+    they are. ``weighs`` is set if it reads its arguments whole, as a comparison does.
+    """
 
     call: Callable[..., JsonValue]
     least: int = 1
     most: float = 1
+    weight: Callable[[Sequence[JsonValue]], int] | None = None
+    weighs: bool = False
 
     @property
     def arity(self) -> str:
@@ -57,7 +64,12 @@ def _text_of(value: JsonValue) -> str:
 def _number_of(value: JsonValue) -> Any:
     if not is_number(value):
         raise OperandError(f"needs a number, not {type_name(value)}")
-    return value
+    return in_64_bits(value)
+
+
+def in_64_bits(number: Any) -> Any:
+    """`number`, as a double if it is an integer of more than 64 bits, as in MongoDB."""
+    return number if isinstance(number, float) or -(2**63) <= number < 2**63 else float(number)
 
 
 def _whole_number_of(value: JsonValue) -> int:
@@ -83,7 +95,7 @@ def _add(*values: JsonValue) -> JsonValue:
     if len(dates) > 1:
         raise OperandError("takes only one date")
     total = sum(_number_of(value) for value in values if not isinstance(value, datetime))
-    return dates[0] + timedelta(milliseconds=total) if dates else total
+    return dates[0] + timedelta(milliseconds=total) if dates else in_64_bits(total)
 
 
 def _subtract(left: JsonValue, right: JsonValue) -> JsonValue:
@@ -93,11 +105,16 @@ def _subtract(left: JsonValue, right: JsonValue) -> JsonValue:
         return (left - right) // timedelta(milliseconds=1)
     if isinstance(left, datetime):
         return left - timedelta(milliseconds=_number_of(right))
-    return _number_of(left) - _number_of(right)
+    return in_64_bits(_number_of(left) - _number_of(right))
 
 
 def _multiply(*values: JsonValue) -> JsonValue:
-    return None if any(map(_is_nullish, values)) else math.prod(map(_number_of, values))
+    if any(map(_is_nullish, values)):
+        return None
+    product: Any = 1
+    for value in values:
+        product = in_64_bits(product * _number_of(value))
+    return product
 
 
 def _divide(left: JsonValue, right: JsonValue) -> JsonValue:
@@ -134,7 +151,12 @@ def _rounded(how: Callable[[Any], Any]) -> Callable[[JsonValue], JsonValue]:
 
 
 def _round(value: JsonValue, place: JsonValue = 0) -> JsonValue:
-    return None if _is_nullish(value) else round(_number_of(value), _whole_number_of(place))
+    if _is_nullish(value):
+        return None
+    digits = _whole_number_of(place)
+    if not -20 <= digits <= 100:
+        raise OperandError("needs a place from -20 to 100")
+    return round(_number_of(value), digits)
 
 
 # Arrays and documents
@@ -208,7 +230,7 @@ def _spread(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
 
 def total_of(values: Sequence[JsonValue]) -> JsonValue:
     """The sum of the numbers among the values; 0 if there are none."""
-    return sum(value for value in values if is_number(value))
+    return in_64_bits(sum(value for value in values if is_number(value)))
 
 
 def average_of(values: Sequence[JsonValue]) -> JsonValue:
@@ -228,7 +250,7 @@ def greatest_of(values: Sequence[JsonValue]) -> JsonValue:
 
 
 def _over(fold: Callable[[Sequence[JsonValue]], JsonValue]) -> Function:
-    return Function(lambda *values: fold(_spread(values)), 0, math.inf)
+    return Function(lambda *values: fold(_spread(values)), 0, math.inf, weighs=True)
 
 
 # Text
@@ -295,7 +317,10 @@ def _to_string(value: JsonValue) -> JsonValue:
     return str(_number_of(value))
 
 
-_DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|nan)", re.I)
+_LONGEST_FORMAT: Final = 1_000
+_DECIMAL: Final = re.compile(
+    r"[+-]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d+)?|[+-]?(?:inf|nan)", re.I
+)
 
 
 def _to_double(value: JsonValue) -> JsonValue:
@@ -335,12 +360,13 @@ def parse_date(text: JsonValue, form: JsonValue = None) -> datetime:
     """
     try:
         if isinstance(form, str):
+            _check_format(form)
             date = datetime.strptime(_text_of(text), form.replace("%L", "%f"))
         else:
             date = datetime.fromisoformat(_text_of(text).strip())
         aware = date if date.tzinfo else date.replace(tzinfo=UTC)
         utc = aware.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # re.error: a part of the format twice
         raise OperandError(f"cannot read {str(text)[:60]!r} as a date") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
@@ -371,8 +397,42 @@ def _date_to_string(value: JsonValue) -> JsonValue:
     date, form = _date_of(value["date"]), value.get("format")
     if form is None:
         return date_text(date)
+    _check_format(_text_of(form))
     milliseconds = f"{date.microsecond // 1000:03d}"
-    return date.strftime(_text_of(form).replace("%L", milliseconds))
+    return date.strftime(form.replace("%L", milliseconds))
+
+
+def _check_format(form: str) -> None:
+    if len(form) > _LONGEST_FORMAT:
+        raise OperandError(f"needs a format of at most {_LONGEST_FORMAT:,} characters")
+
+
+# Weights of results that can be larger than the arguments
+
+
+def _joined(values: Sequence[JsonValue]) -> int:
+    return sum(text_weight(value) for value in values if isinstance(value, str))
+
+
+def _pieces(values: Sequence[JsonValue]) -> int:
+    text, separator = values
+    if not isinstance(text, str) or not isinstance(separator, str) or not separator:
+        return 0
+    count = text.count(separator) + 1
+    return list_weight(count) + text_weight("") * count + text_weight(text)
+
+
+def _chained(values: Sequence[JsonValue]) -> int:
+    return sum(list_weight(len(value)) for value in values if isinstance(value, list))
+
+
+def _merged(values: Sequence[JsonValue]) -> int:
+    return sum(document_weight(len(value)) for value in values if isinstance(value, dict))
+
+
+def _pairs(values: Sequence[JsonValue]) -> int:
+    fields = len(values[0]) if isinstance(values[0], dict) else 0
+    return list_weight(fields) + document_weight(2) * fields
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
@@ -386,8 +446,10 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "$floor": Function(_rounded(math.floor)),
     "$round": Function(_round, 1, 2),
     "$not": Function(_not),
-    "$cmp": Function(lambda a, b: (sort_key(a) > sort_key(b)) - (sort_key(a) < sort_key(b)), 2, 2),
-    "$in": Function(_in, 2, 2),
+    "$cmp": Function(
+        lambda a, b: (sort_key(a) > sort_key(b)) - (sort_key(a) < sort_key(b)), 2, 2, weighs=True
+    ),
+    "$in": Function(_in, 2, 2, weighs=True),
     "$size": Function(_size),
     "$isArray": Function(lambda value: isinstance(value, list)),
     "$isNumber": Function(is_number),
@@ -395,16 +457,16 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "$arrayElemAt": Function(_array_elem_at, 2, 2),
     "$first": Function(_first),
     "$last": Function(_last),
-    "$concatArrays": Function(_concat_arrays, 0, math.inf),
+    "$concatArrays": Function(_concat_arrays, 0, math.inf, _chained, weighs=True),
     "$slice": Function(_slice, 2, 3),
-    "$objectToArray": Function(_object_to_array),
-    "$mergeObjects": Function(_merge_objects, 0, math.inf),
+    "$objectToArray": Function(_object_to_array, weight=_pairs, weighs=True),
+    "$mergeObjects": Function(_merge_objects, 0, math.inf, _merged, weighs=True),
     "$sum": _over(total_of),
     "$avg": _over(average_of),
     "$min": _over(least_of),
     "$max": _over(greatest_of),
-    "$concat": Function(_concat, 0, math.inf),
-    "$split": Function(_split, 2, 2),
+    "$concat": Function(_concat, 0, math.inf, _joined),
+    "$split": Function(_split, 2, 2, _pieces),
     "$substr": Function(_substr_bytes, 3, 3),
     "$substrBytes": Function(_substr_bytes, 3, 3),
     "$substrCP": Function(_substr_cp, 3, 3),

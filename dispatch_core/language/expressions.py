@@ -8,10 +8,16 @@ A scope contains the variables: the record as ``ROOT`` and ``CURRENT``, and thos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn, TypeAlias
 
 from dispatch_core.errors import CannotEvaluate, InvalidInput, Issue
+from dispatch_core.language.allowance import (
+    Allowance,
+    document_weight,
+    list_weight,
+    text_weight,
+)
 from dispatch_core.language.bson import MISSING, sort_key, type_name
 from dispatch_core.language.expression_functions import (
     FUNCTIONS,
@@ -20,7 +26,7 @@ from dispatch_core.language.expression_functions import (
     parse_date,
 )
 from dispatch_core.language.paths import value_along
-from dispatch_core.language.pcre import Budget, compile_pattern
+from dispatch_core.language.pcre import compile_pattern
 from dispatch_core.types import JsonValue, Record
 
 Scope: TypeAlias = Mapping[str, JsonValue]
@@ -32,13 +38,16 @@ def scope_of(record: Record) -> Scope:
     return {"ROOT": record, "CURRENT": record, "REMOVE": MISSING}
 
 
-def compile_expression(spec: JsonValue, where: str) -> Expression:
+def compile_expression(
+    spec: JsonValue, where: str, allowance: Allowance | None = None
+) -> Expression:
     """A function from a scope to the value of an expression.
 
     `where` names the expression in `InvalidInput`, which is raised both now for an
-    invalid expression and later for an unsuitable record (``$size`` of a string).
+    invalid expression and later for an unsuitable record (``$size`` of a string), or for
+    a value over the `allowance`, which expressions of one pipeline share.
     """
-    return _Context(where).compile(spec)
+    return _Context(where, allowance or Allowance()).compile(spec)
 
 
 def is_true(value: JsonValue) -> bool:
@@ -57,6 +66,7 @@ class _Context:
     """The position of an expression, for errors, and the variables it may use."""
 
     where: str
+    allowance: Allowance = field(default_factory=Allowance)
     variables: frozenset[str] = frozenset({"ROOT", "CURRENT", "REMOVE"})
 
     def refuse(self, what: str, action: str = "") -> NoReturn:
@@ -65,11 +75,11 @@ class _Context:
     def compile(self, spec: JsonValue) -> Expression:
         if isinstance(spec, str) and spec.startswith("$"):
             return self.path(spec)
+        if _is_constant(spec):
+            return _constant(spec)
         if isinstance(spec, list):
-            return _array([self.compile(item) for item in spec])
-        if isinstance(spec, dict):
-            return self.document(spec)
-        return _constant(spec)
+            return _array(self, [self.compile(item) for item in spec])
+        return self.document(spec)
 
     def with_variables(self, *variables: str) -> _Context:
         return replace(self, variables=self.variables | set(variables))
@@ -97,7 +107,7 @@ class _Context:
             return self.operator(operators[0], spec[operators[0]])
         if any("." in name for name in spec):
             self.refuse("a field name of a new document contains a dot", "Nest the documents")
-        return _built({name: self.compile(item) for name, item in spec.items()})
+        return _built(self, {name: self.compile(item) for name, item in spec.items()})
 
     def operator(self, name: str, argument: JsonValue) -> Expression:
         if name in _SPECIAL_FORMS:
@@ -116,11 +126,22 @@ class _Context:
         if not function.least <= len(given) <= function.most:
             self.refuse(f"{name} takes {function.arity}, but {len(given)} were given")
         arguments = [self.compile(item) for item in given]
-        call = function.call
+        call, weight, heavy = function.call, function.weight, function.weighs
+        build, where = self.allowance.build, self.where
 
         def run(scope: Scope) -> JsonValue:
+            values = [item(scope) for item in arguments]
+            if heavy:
+                self.allowance.weigh(values, where)
             try:
-                return call(*[item(scope) for item in arguments])
+                if weight is not None:
+                    build(weight(values), where)
+                result = call(*values)
+                if result.__class__ is str:
+                    build(text_weight(result), where)
+                elif result.__class__ is list:
+                    build(list_weight(len(result)), where)
+                return result
             except OperandError as error:
                 self.refuse(f"{name} {error}")
             except (OverflowError, ValueError):
@@ -156,17 +177,36 @@ def _constant(value: JsonValue) -> Expression:
     return lambda scope: value
 
 
-def _array(items: list[Expression]) -> Expression:
+def _is_constant(spec: JsonValue) -> bool:
+    """Whether a value has no path, operator or dotted name, so that it is built only once."""
+    if isinstance(spec, str):
+        return not spec.startswith("$")
+    if isinstance(spec, list):
+        return all(map(_is_constant, spec))
+    if isinstance(spec, dict):
+        names = all(not name.startswith("$") and "." not in name for name in spec)
+        return names and all(map(_is_constant, spec.values()))
+    return True
+
+
+def _array(context: _Context, items: list[Expression]) -> Expression:
+    allowance, where = context.allowance, context.where
+
     def build(scope: Scope) -> JsonValue:
         values = [item(scope) for item in items]
+        allowance.build_list(values, where)
         return [None if value is MISSING else value for value in values]
 
     return build
 
 
-def _built(fields: dict[str, Expression]) -> Expression:
+def _built(context: _Context, fields: dict[str, Expression]) -> Expression:
+    allowance, where = context.allowance, context.where
+
     def build(scope: Scope) -> JsonValue:
         values = {name: field(scope) for name, field in fields.items()}
+        weight = document_weight(len(values)) + allowance.weigh(values.values(), where)
+        allowance.build(weight, where)
         return {name: value for name, value in values.items() if value is not MISSING}
 
     return build
@@ -262,6 +302,7 @@ def _elements(context: _Context, name: str, value: JsonValue) -> list[JsonValue]
         return None
     if not isinstance(value, list):
         context.refuse(f"{name} needs an array, not {type_name(value)}")
+    context.allowance.visit(len(value), context.where)
     return value
 
 
@@ -276,6 +317,7 @@ def _map(context: _Context, name: str, argument: JsonValue) -> Expression:
         if elements is None:
             return None
         values = [body({**scope, variable: element}) for element in elements]
+        context.allowance.build_list(values, context.where)
         return [None if value is MISSING else value for value in values]
 
     return run
@@ -293,6 +335,7 @@ def _filter(context: _Context, name: str, argument: JsonValue) -> Expression:
         if elements is None:
             return None
         kept = [element for element in elements if is_true(keep({**scope, variable: element}))]
+        context.allowance.build(list_weight(len(kept)), context.where)
         most = limit(scope)
         return kept[:most] if isinstance(most, int) and most > 0 else kept
 
@@ -335,7 +378,7 @@ def _regex_match(context: _Context, name: str, argument: JsonValue) -> Expressio
     parts = context.named(name, argument, ("input", "regex"), ("options",))
     source, pattern = context.compile(parts["input"]), context.compile(parts["regex"])
     options = context.compile(parts.get("options", ""))
-    budget = Budget()
+    budget = context.allowance.patterns
 
     def run(scope: Scope) -> JsonValue:
         text, form, letters = source(scope), pattern(scope), options(scope)
@@ -375,7 +418,9 @@ def _compared(holds: Callable[[int], bool]) -> Callable[[_Context, str, JsonValu
         left, right = (context.compile(item) for item in argument)
 
         def run(scope: Scope) -> JsonValue:
-            first, second = sort_key(left(scope)), sort_key(right(scope))
+            values = left(scope), right(scope)
+            context.allowance.weigh(values, context.where)
+            first, second = map(sort_key, values)
             return holds((first > second) - (first < second))
 
         return run

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.language.allowance import Allowance
 from dispatch_core.language.bson import (
     MISSING,
     NULL_RANK,
@@ -65,23 +66,23 @@ class Clause:
         return _text(self.query)
 
 
-def compile_filter(filter_query: Filter) -> RecordTest:
+def compile_filter(filter_query: Filter, allowance: Allowance | None = None) -> RecordTest:
     """A function that tells whether a record matches a filter; ``{}`` matches every record.
 
     Raises `InvalidInput` for a filter that MongoDB refuses. The function itself raises
     only for an ``$expr`` that cannot be evaluated for a record (``$size`` of a string).
     """
-    return _all_of([clause.test for clause in compile_clauses(filter_query)])
+    return _all_of([clause.test for clause in compile_clauses(filter_query, allowance)])
 
 
-def compile_clauses(filter_query: Filter) -> tuple[Clause, ...]:
+def compile_clauses(filter_query: Filter, allowance: Allowance | None = None) -> tuple[Clause, ...]:
     """The clauses that must all match, in the filter's order.
 
     Each operator of a field is a separate clause (``$regex`` beside ``$not`` are two),
     and the members of an ``$and`` count as clauses of the filter itself.
     """
     _check_shape(filter_query)
-    return tuple(_clauses(filter_query, top=True))
+    return tuple(_clauses(filter_query, allowance or Allowance()))
 
 
 def _check_shape(filter_query: Filter) -> None:
@@ -130,23 +131,26 @@ def _none_of(tests: list[RecordTest]) -> RecordTest:
 # A filter, field by field
 
 
-def _clauses(filter_query: Filter, *, top: bool) -> Iterator[Clause]:
+def _clauses(filter_query: Filter, allowance: Allowance | None) -> Iterator[Clause]:
+    """The clauses of a filter; an ``$expr`` is refused without an allowance."""
     for name, condition in filter_query.items():
         if name.startswith("$"):
-            yield from _logical_clauses(name, condition, top=top)
+            yield from _logical_clauses(name, condition, allowance)
         else:
             yield from _field_clauses(name, condition)
 
 
-def _logical_clauses(name: str, condition: JsonValue, *, top: bool) -> Iterator[Clause]:
+def _logical_clauses(
+    name: str, condition: JsonValue, allowance: Allowance | None
+) -> Iterator[Clause]:
     if name == "$comment":
         return
     if name == "$expr":
-        yield _expr_clause(condition, top=top)
+        yield _expr_clause(condition, allowance)
         return
     if name not in ("$and", "$or", "$nor"):
         raise _unknown_top(name)
-    members = [list(_clauses(member, top=top)) for member in _members(name, condition)]
+    members = [list(_clauses(member, allowance)) for member in _members(name, condition)]
     if name == "$and":
         for clauses in members:
             yield from clauses
@@ -172,11 +176,11 @@ def _members(name: str, condition: JsonValue) -> list[Filter]:
     return condition
 
 
-def _expr_clause(condition: JsonValue, *, top: bool) -> Clause:
-    if not top:
+def _expr_clause(condition: JsonValue, allowance: Allowance | None) -> Clause:
+    if allowance is None:
         action = "Move it out of $elemMatch to the top of the filter"
         raise _refusal("$expr works only on the whole record", "$expr", action)
-    expression = compile_expression(condition, "$expr")
+    expression = compile_expression(condition, "$expr", allowance)
     query = {"$expr": condition}
     return Clause("", query, lambda record: is_true(expression(scope_of(record))))
 
@@ -500,7 +504,7 @@ def _elem_match(path: str, argument: JsonValue) -> Callable[[list[JsonValue]], b
     if is_operator_document(argument) and first not in ("$and", "$or", "$nor"):
         value_test = _value_test(path, argument)
         return lambda array: any(map(value_test, array))
-    record_test = _all_of([clause.test for clause in _clauses(argument, top=False)])
+    record_test = _all_of([clause.test for clause in _clauses(argument, None)])
     return lambda array: any(map(record_test, _documents_in(array)))
 
 

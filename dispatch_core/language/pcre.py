@@ -7,7 +7,8 @@ The two agree on nearly everything that filters use. The differences are rewritt
 
 A pattern with little backtracking runs on ``re``. Any other may backtrack
 exponentially (``(a|aa)+$``) and runs on ``regex`` with a time limit: two seconds in
-total for one clause of a query, then the query is refused.
+total for one clause of a query, then the query is refused. So does a long text, over
+which also a simple pattern takes the square of its length (``1+y``).
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ _REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
 _REPEAT: Final = re.compile(r"[*+]|\{\d|(?<![(*+}])\?")
 _MOST_BRANCHES: Final = 8
 
+_SHORT_TEXT: Final = 1_000
+
 LONGEST_PATTERN = 32_764
 """Bytes of a pattern; the limit of MongoDB."""
 
@@ -124,8 +127,9 @@ def compile_pattern(pattern: str, options: str, path: str, budget: Budget | None
             raise InvalidInput(
                 Issue(f"$options contains the letter {option!r}", path, "Use only i, m, s and x")
             )
+    letters = "".join(sorted(set(options) - {"u"}))
     try:
-        compiled = _compile(pattern, "".join(sorted(set(options) - {"u"})))
+        compiled = _compile(pattern, letters)
     except (re.error, regex.error, OverflowError, RecursionError, ValueError) as error:
         if _PCRE_ONLY.search(_ESCAPED.sub("", pattern)):
             what = f"$regex {_shown(pattern)} is not supported: {error}"
@@ -137,9 +141,8 @@ def compile_pattern(pattern: str, options: str, path: str, budget: Budget | None
                 "Correct the pattern; a literal ( [ { . * + ? needs a \\ before it",
             )
         ) from None
-    if isinstance(compiled, re.Pattern):
-        return compiled
-    return _TimeLimited(compiled, _shown(pattern), path, budget or Budget())
+    limited = _TimeLimited(pattern, letters, path, budget or Budget())
+    return _Quick(compiled, limited) if _is_always_fast(compiled.pattern) else limited
 
 
 def _shown(pattern: str) -> str:
@@ -147,11 +150,24 @@ def _shown(pattern: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Quick:
+    """A pattern that is quick over a short text, and limited in time over a long one."""
+
+    compiled: re.Pattern[str]
+    limited: _TimeLimited
+
+    def search(self, text: str, /) -> object | None:
+        if len(text) > _SHORT_TEXT:
+            return self.limited.search(text)
+        return self.compiled.search(text)
+
+
+@dataclass(frozen=True, slots=True)
 class _TimeLimited:
     """A pattern that may backtrack exponentially, run with a time limit."""
 
-    compiled: regex.Pattern[str]
-    shown: str
+    pattern: str
+    letters: str
     path: str
     budget: Budget
 
@@ -159,18 +175,34 @@ class _TimeLimited:
         started = time.perf_counter()
         try:
             if self.budget.seconds > 0:
-                return self.compiled.search(text, timeout=self.budget.seconds)
-        except TimeoutError:
+                compiled = _compile_limited(self.pattern, self.letters)
+                return compiled.search(text, timeout=self.budget.seconds)
+        except (TimeoutError, regex.error):
             pass
         finally:
             self.budget.seconds -= time.perf_counter() - started
-        what = f"$regex {self.shown} takes too long and was stopped"
+        what = f"$regex {_shown(self.pattern)} takes too long and was stopped"
         action = "Avoid nested or adjacent repeats, as in (a|aa)+"
         raise InvalidInput(Issue(what, self.path, action))
 
 
 @lru_cache(maxsize=256)
-def _compile(pattern: str, options: str) -> re.Pattern[str] | regex.Pattern[str]:
+def _compile(pattern: str, options: str) -> re.Pattern[str]:
+    text, flags = _translated(pattern, options)
+    compiled = re.compile(text, flags)  # always, so that `re` decides what is valid
+    if not _is_always_fast(text):
+        _compile_limited(pattern, options)
+    return compiled
+
+
+@lru_cache(maxsize=256)
+def _compile_limited(pattern: str, options: str) -> regex.Pattern[str]:
+    text, flags = _translated(pattern, options)
+    return regex.compile(text, int(flags) | regex.VERSION0, cache_pattern=False)
+
+
+@lru_cache(maxsize=256)
+def _translated(pattern: str, options: str) -> tuple[str, re.RegexFlag]:
     if "\0" in pattern:
         raise re.error("it contains a null character")
     if len(pattern) > LONGEST_PATTERN:
@@ -178,11 +210,7 @@ def _compile(pattern: str, options: str) -> re.Pattern[str] | regex.Pattern[str]
     flags = re.NOFLAG
     for option in options:
         flags |= _FLAGS[option]
-    text = _Translation(pattern, verbose="x" in options).text()
-    compiled = re.compile(text, flags)  # always, so that `re` decides what is valid
-    if _is_always_fast(text):
-        return compiled
-    return regex.compile(text, int(flags) | regex.VERSION0, cache_pattern=False)
+    return _Translation(pattern, verbose="x" in options).text(), flags
 
 
 def _is_always_fast(text: str) -> bool:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final, NoReturn, TypeAlias
 
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.language.allowance import MAX_LEVELS, Allowance
 from dispatch_core.language.bson import MISSING, is_number
 from dispatch_core.language.expressions import Expression, Scope, compile_expression, scope_of
 from dispatch_core.types import JsonValue, Record
@@ -29,25 +30,30 @@ def project_record(record: Record, projection: dict[str, JsonValue]) -> Record:
 
 
 def compile_projection(
-    projection: dict[str, JsonValue], where: str = "projection"
+    projection: dict[str, JsonValue],
+    where: str = "projection",
+    allowance: Allowance | None = None,
 ) -> Callable[[Record], Record]:
     """A function that projects a record; `InvalidInput` if MongoDB refuses the projection."""
     if not isinstance(projection, dict) or not projection:
         _refuse(where, "needs a document of at least one field", 'Write {"field": 1}')
-    tree = _Fields(where)
+    left = allowance or Allowance()
+    tree = _Fields(where, left)
     for path, value in projection.items():
-        for names, leaf in _leaves(where, [*_names(where, path)], value):
+        for names, leaf in _leaves(where, [*_names(where, path)], value, left):
             tree.add(names, leaf)
     return _excluder(tree) if _is_exclusion(where, tree, projection) else _includer(tree)
 
 
-def compile_additions(spec: JsonValue, where: str) -> Callable[[Record], Record]:
+def compile_additions(
+    spec: JsonValue, where: str, allowance: Allowance
+) -> Callable[[Record], Record]:
     """A function that sets computed fields of a record, the ``$addFields`` stage."""
     if not isinstance(spec, dict) or not spec:
         _refuse(where, "needs a document of at least one field")
-    tree = _Fields(where)
+    tree = _Fields(where, allowance)
     for path, value in spec.items():
-        for names, leaf in _additions(where, [*_names(where, path)], value):
+        for names, leaf in _additions(where, [*_names(where, path)], value, allowance):
             tree.add(names, leaf)
     return lambda record: tree.compute(record, scope_of(record))
 
@@ -57,7 +63,7 @@ def compile_removals(paths: JsonValue, where: str) -> Callable[[Record], Record]
     given = paths if isinstance(paths, list) else [paths]
     if not given or not all(isinstance(path, str) for path in given):
         _refuse(where, "needs a field path or a list of them")
-    tree = _Fields(where)
+    tree = _Fields(where, Allowance())
     for path in given:
         tree.add([*_names(where, path)], False)
     return _excluder(tree)
@@ -70,7 +76,7 @@ def _refuse(where: str, what: str, action: str = "") -> NoReturn:
 def _names(where: str, path: str) -> list[str]:
     names = path.split(".")
     if any(not name or name.startswith("$") for name in names):
-        _refuse(where, f"{path!r} is not a field path", "Use names joined by single dots")
+        _refuse(where, f"{path[:80]!r} is not a field path", "Use names joined by single dots")
     return names
 
 
@@ -83,6 +89,7 @@ class _Fields:
     """One level of a projection: the action for each field name of a document."""
 
     where: str
+    allowance: Allowance
     leaves: dict[str, bool] = field(default_factory=dict)
     computed: dict[str, Expression] = field(default_factory=dict)
     inner: dict[str, _Fields] = field(default_factory=dict)
@@ -91,12 +98,14 @@ class _Fields:
     def add(self, names: list[str], leaf: Leaf) -> None:
         """Add the action for one path; two actions for the same path raise `InvalidInput`."""
         name, rest = names[0], names[1:]
+        if len(names) > MAX_LEVELS:
+            _refuse(self.where, f"a path has more than {MAX_LEVELS} names", "Use a shorter path")
         if name in self.leaves or name in self.computed or (not rest and name in self.inner):
             _refuse(self.where, f"two entries conflict at {'.'.join(names)!r}", "Keep one of them")
         if name not in self.inner:
             self.order.append(name)
         if rest:
-            below = self.inner.setdefault(name, _Fields(f"{self.where}.{name}"))
+            below = self.inner.setdefault(name, _Fields(f"{self.where}.{name}", self.allowance))
             below.add(rest, leaf)
         elif isinstance(leaf, bool):
             self.leaves[name] = leaf
@@ -149,8 +158,16 @@ class _Fields:
     def compute(self, value: JsonValue, scope: Scope) -> JsonValue:
         """A value with the computed parts set; a value without fields becomes a document."""
         if isinstance(value, list):
+            self.allowance.visit(len(value), self.where)
             return [self.compute(item, scope) for item in value]
         document = dict(value) if isinstance(value, dict) else {}
+        self.set_computed(document, scope)
+        computed = [document[name] for name in self.computed if name in document]
+        self.allowance.add_fields(document, computed, self.where)
+        return document
+
+    def set_computed(self, document: Record, scope: Scope) -> None:
+        """Set the computed fields of a document, at this level and below."""
         for name in self.order:
             if name in self.computed:
                 document[name] = self.computed[name](scope)
@@ -158,7 +175,6 @@ class _Fields:
                 document[name] = self.inner[name].compute(document.get(name, MISSING), scope)
             if name in document and document[name] is MISSING:
                 del document[name]
-        return document
 
 
 def _includer(tree: _Fields) -> Callable[[Record], Record]:
@@ -191,30 +207,34 @@ def _is_exclusion(where: str, tree: _Fields, projection: dict[str, JsonValue]) -
     return excludes
 
 
-def _leaves(where: str, names: list[str], value: JsonValue) -> Iterator[tuple[list[str], Leaf]]:
+def _leaves(
+    where: str, names: list[str], value: JsonValue, allowance: Allowance
+) -> Iterator[tuple[list[str], Leaf]]:
     if isinstance(value, bool) or is_number(value):
         yield names, bool(value)
     elif not isinstance(value, dict) or any(key.startswith("$") for key in value):
-        yield names, _computed(where, names, value)
+        yield names, _computed(where, names, value, allowance)
     elif not value:
         _refuse(f"{where}.{'.'.join(names)}", "has an empty document")
     else:
         for path, inner in value.items():
-            yield from _leaves(where, [*names, *_names(where, path)], inner)
+            yield from _leaves(where, [*names, *_names(where, path)], inner, allowance)
 
 
-def _additions(where: str, names: list[str], value: JsonValue) -> Iterator[tuple[list[str], Leaf]]:
+def _additions(
+    where: str, names: list[str], value: JsonValue, allowance: Allowance
+) -> Iterator[tuple[list[str], Leaf]]:
     is_plain = isinstance(value, dict) and value and not any(k.startswith("$") for k in value)
     if not is_plain:
-        yield names, _computed(where, names, value)
+        yield names, _computed(where, names, value, allowance)
         return
     for path, inner in value.items():
-        yield from _additions(where, [*names, *_names(where, path)], inner)
+        yield from _additions(where, [*names, *_names(where, path)], inner, allowance)
 
 
-def _computed(where: str, names: list[str], value: JsonValue) -> Expression:
+def _computed(where: str, names: list[str], value: JsonValue, allowance: Allowance) -> Expression:
     field = f"{where}.{'.'.join(names)}"
     operator = next(iter(value)) if isinstance(value, dict) and value else ""
     if where == "projection" and operator in _FIND_ONLY:
         _refuse(field, f"the projection operator {operator} is not supported", "Use a path and 1")
-    return compile_expression(value, field)
+    return compile_expression(value, field, allowance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from dispatch_core.environment.limits import LIMITS
 from dispatch_core.options import OPTIONS, VERBS, Option, every_option
 from dispatch_core.verbs.run_verb import build_verb_parser
 from tests.support.world import ROOT
@@ -20,6 +21,7 @@ def with_tables(page: str) -> str:
         "options": _argument_table(),
         "variables": _variable_table(),
         "verbs": _verb_table(),
+        "limits": _limit_table(),
     }
     for name, table in tables.items():
         marked = _MARKED.format(name=name, table=table)
@@ -48,6 +50,11 @@ def _variable_table() -> str:
         if option.variable
     ]
     return _table(("variable", "meaning", "if it is not set"), rows)
+
+
+def _limit_table() -> str:
+    rows = [(f"`{limit.variable}`", limit.bounds, limit.default_text) for limit in LIMITS]
+    return _table(("variable", "the most of", "if it is not set"), rows)
 
 
 def _verb_table() -> str:

@@ -1,0 +1,91 @@
+"""Every limit on the size of an input, a query or a plan that an environment variable changes.
+
+A limit is checked before the work that it bounds: bytes before they are parsed, jobs before
+they are built. Its message says the size, the limit and the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from dispatch_core.errors import InvalidInput, Issue
+
+MEGABYTE: Final = 1_000_000
+_HIGHEST: Final = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: its variable, what it bounds, and its default.
+
+    If ``in_megabytes`` is set, variable and default are in MB (of 1,000,000 bytes).
+    """
+
+    variable: str
+    bounds: str
+    default: int
+    in_megabytes: bool = False
+
+    @property
+    def most(self) -> int:
+        """The limit now, in bytes or items; raises `InvalidInput` for a wrong variable."""
+        return self._number * (MEGABYTE if self.in_megabytes else 1)
+
+    @property
+    def text(self) -> str:
+        """The limit now, as shown: "16 MB", "2,000,000"."""
+        return self._shown(self._number)
+
+    @property
+    def default_text(self) -> str:
+        """The default, as shown."""
+        return self._shown(self.default)
+
+    @property
+    def remedy(self) -> str:
+        """How to raise it: "raise DISPATCH_MAX_JOBS"."""
+        return f"raise {self.variable}"
+
+    def _shown(self, number: int) -> str:
+        return f"{number:,} MB" if self.in_megabytes else f"{number:,}"
+
+    @property
+    def _number(self) -> int:
+        text = os.environ.get(self.variable, "").strip()
+        if not text:
+            return self.default
+        if text.isascii() and text.isdigit() and 0 < int(text[:13]) <= _HIGHEST:
+            return int(text)
+        unit = "megabytes" if self.in_megabytes else "items"
+        what = f"{text[:40]!r} is not a limit"
+        action = f"Write a whole number of {unit}, such as {self.default}, or unset it"
+        raise InvalidInput(Issue(what, self.variable, action))
+
+
+def megabytes(size: int) -> str:
+    """`size` bytes beside a limit in MB, rounded up, so that it never reads as the limit."""
+    tenths = -(-size * 10 // MEGABYTE)
+    return f"{tenths / 10:,.1f} MB"
+
+
+DEMO_VALUE: Final = Limit(
+    "DISPATCH_MAX_DEMO_VALUE_MB",
+    "one value or record that a pipeline builds on the embedded demo",
+    16,
+    in_megabytes=True,
+)
+DEMO_MEMORY: Final = Limit(
+    "DISPATCH_MAX_DEMO_MEMORY_MB",
+    "everything that one pipeline builds on the embedded demo",
+    256,
+    in_megabytes=True,
+)
+DEMO_STEPS: Final = Limit(
+    "DISPATCH_MAX_DEMO_STEPS",
+    "items of lists that one pipeline goes through on the embedded demo",
+    10_000_000,
+)
+
+LIMITS: Final = (DEMO_VALUE, DEMO_MEMORY, DEMO_STEPS)
