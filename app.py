@@ -4,11 +4,11 @@ import streamlit as st
 
 from pages.shared.state.presses import keep_presses
 from pages.shared.state.sign_in import require_sign_in
-from pages.shared.state.tab import begin_session, go_where_asked, kept_session
+from pages.shared.state.tab import begin_session, go_where_asked, keep_draft, kept_session
 from pages.shared.widgets.bottom_line import bottom_line
 from pages.shared.widgets.header import TOOL, header, tab_title
 from pages.shared.widgets.help import help_menu
-from pages.shared.widgets.messages import require_settings, show_notice
+from pages.shared.widgets.messages import require_settings, show_begun, show_notice
 from pages.shared.widgets.navigation import marks_of, pages, say_marks
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import is_styled, use_style
@@ -35,12 +35,14 @@ source_badge(session)
 tools = header(session, page.title)
 show_link_error(session)
 show_notice(session)
+show_begun(session)
 page.run()
 answer_why(session)
 session.note_choice()
 with tools:
     toolbar(session)
 follow_address(session, page.url_path)
+keep_draft(session)
 bottom_line(session, page.title)
 say_marks(marks)
 equation_bar(session)  # last, so that it shows the changes of the page

@@ -56,7 +56,10 @@ class AppServer:
         self._command = [sys.executable, "-m", "streamlit", "run", script]
         self._command += ["--server.port", str(self.port), *options]
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
-        self.environment = inherited | {"DISPATCH_OUTPUT_ROOT": str(self.output_root)}
+        self.environment = inherited | {
+            "DISPATCH_OUTPUT_ROOT": str(self.output_root),
+            "DISPATCH_STATE_ROOT": str(folder / "state"),
+        }
         self.environment |= dict(environment or {})
 
     def __enter__(self) -> Self:

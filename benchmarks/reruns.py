@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.child import ROOT, Task, answer, measure
@@ -51,9 +52,11 @@ def visit(assets: int) -> dict[str, Any]:
     """Visit every page with a demo of `assets` assets, in a fresh process."""
     environment = {**os.environ, "DISPATCH_DEMO_ASSETS": str(assets)}
     environment.pop("DOCDB_HOST", None)
-    result: dict[str, Any] = measure(
-        "benchmarks.reruns", "visit", {}, environment=environment
-    ).result
+    with TemporaryDirectory() as state:
+        environment["DISPATCH_STATE_ROOT"] = state
+        result: dict[str, Any] = measure(
+            "benchmarks.reruns", "visit", {}, environment=environment
+        ).result
     return result
 
 

@@ -74,6 +74,14 @@ def _is_for_later(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the app keeps on the disk away from the checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPATCH_STATE_ROOT", str(tmp_path_factory.mktemp("state") / "root"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def read_once() -> Iterator[None]:
     """Read once what libraries read again for each client of S3 and for each app."""
     readers = [("botocore.session", "create_loader")]

@@ -140,3 +140,8 @@ def test_a_larger_number_is_refused_with_its_field(field: str, value: Any) -> No
 @pytest.mark.parametrize("sent", [None, 3, "x", [1], {"own": 3, "recent": 5}, {"recent": {"a": 1}}])
 def test_ids_that_a_browser_makes_up_are_ignored(sent: object) -> None:
     assert read_ids(sent) == KeptIds()
+
+
+def test_the_id_that_an_open_tab_sent_unasked_differs_from_an_answer() -> None:
+    assert read_ids({"own": "a", "mark": "open"}) == KeptIds("a", is_open=True)
+    assert read_ids({"own": "a", "recent": ["b"], "mark": "12"}) == KeptIds("a", ("b",))

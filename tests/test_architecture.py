@@ -35,7 +35,7 @@ FLOORS = {
     "all steps": "steps",
     "pipeline": "dispatch",
     "around the plan": "insight output views",
-    "after the dispatch": "engines",
+    "after the dispatch": "engines kept",
     "surface": "api command verbs",
     "door": "cli __init__",
     "entry": "__main__",

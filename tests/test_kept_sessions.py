@@ -181,3 +181,23 @@ def test_a_session_of_another_person_at_the_same_browser_is_not_resumed(world: W
 
     assert resumed is not None
     assert resumed[1].text == "grace's"
+
+
+def test_a_restored_session_is_continued_by_the_tab_with_its_id(world: World) -> None:
+    draft = Draft("typed")
+
+    world.kept.restore("its id", draft)
+
+    assert world.come_back("its id") is draft
+
+
+def test_of_two_tabs_that_restore_one_session_the_second_gets_a_copy(world: World) -> None:
+    first, second = Draft("typed"), Draft("typed")
+    world.kept.restore("its id", first)
+    assert world.come_back("its id", by="one") is first
+
+    world.kept.restore("its id", second)
+    twin = world.come_back("its id", by="two")
+
+    assert twin == first
+    assert twin is not first

@@ -86,6 +86,18 @@ def _next_number() -> int:
     return next(_numbers)
 
 
+def adopt_form(form: QueryForm) -> bool:
+    """Let new nodes have other numbers than `form`, which an earlier process made.
+
+    Returns whether the numbers in `form` itself differ from each other.
+    """
+    global _numbers
+    nodes = [form.root, *(node for node, _ in walk(form.root)), *(form.stages or ())]
+    numbers = {node.key for node in nodes}
+    _numbers = itertools.count(max(_next_number(), *numbers) + 1)
+    return len(numbers) == len(nodes)
+
+
 def _key() -> Any:
     """A field with a unique number that copies keep, to identify a node while it is edited."""
     return field(default_factory=_next_number, compare=False, repr=False, kw_only=True)

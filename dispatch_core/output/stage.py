@@ -193,7 +193,7 @@ def _try_lock(descriptor: int) -> bool | None:
 def new_stage(parent: Path, prefix: str, make: Callable[[Path], int]) -> Iterator[Path]:
     """A new folder or file of our own, locked; removed at the end if it is still there.
 
-    `make` is `new_folder` or `new_file`.
+    `make` is `new_folder`, `new_file` or `new_private_file`.
     """
     for attempt in itertools.count(1):
         path = parent / f"{prefix}{secrets.token_hex(8)}"
@@ -228,6 +228,11 @@ def new_folder(path: Path) -> int:
 def new_file(path: Path) -> int:
     """A descriptor of the new, empty file `path`."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def new_private_file(path: Path) -> int:
+    """A descriptor of the new, empty file `path`, which only this user may read and write."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
 def stage_prefix(target: Path) -> str:

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -21,15 +22,22 @@ from dispatch_core.output.disk import (
     sync_where_possible,
     write_all,
 )
-from dispatch_core.output.stage import new_file, new_stage, remove_dead_stages, stage_prefix
+from dispatch_core.output.stage import (
+    new_file,
+    new_private_file,
+    new_stage,
+    remove_dead_stages,
+    stage_prefix,
+)
 
 STANDARD_OUTPUT = "-"
 
 
-def write_text_file(target: str | Path, text: str) -> None:
+def write_text_file(target: str | Path, text: str, *, is_private: bool = False) -> None:
     """`text` as the whole content of `target`, in UTF-8: the old content or all of the new.
 
-    A regular file is replaced in one step, and keeps its permissions. A symbolic link
+    A regular file is replaced in one step, and keeps its permissions. A new one can be read by
+    others as the umask says, or only by this user if `is_private` is set. A symbolic link
     is followed and stays. A device or a named pipe is written into, never replaced; so
     is the file that standard output or standard error is redirected to. The text ``-``
     is standard output; ``Path("-")`` is a file of that name.
@@ -56,7 +64,8 @@ def write_text_file(target: str | Path, text: str) -> None:
         if stream is not None:
             _write_stream(stream, content)
         elif before is None or stat.S_ISREG(before.st_mode):
-            _replace(real_target(path), content, before)
+            make = new_private_file if is_private else new_file
+            _replace(real_target(path), content, before, make)
         else:
             _write_into(path, content)
 
@@ -120,9 +129,11 @@ def _write_into(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def _replace(path: Path, content: bytes, before: os.stat_result | None) -> None:
+def _replace(
+    path: Path, content: bytes, before: os.stat_result | None, make: Callable[[Path], int]
+) -> None:
     remove_dead_stages(path)
-    with new_stage(path.parent, stage_prefix(path), new_file) as stage:
+    with new_stage(path.parent, stage_prefix(path), make) as stage:
         _fill(stage, content, before)
         os.rename(stage, path)
     sync_folder(path.parent)

@@ -160,19 +160,26 @@ def server_environment() -> dict[str, str]:
     return {}
 
 
-@contextmanager
-def running_server(folder: Path, variables: Mapping[str, str]) -> Iterator[Server]:
-    """Run the app with the embedded demo on a free port; output and log are in `folder`."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_server(folder: Path, variables: Mapping[str, str], port: int = 0) -> Iterator[Server]:
+    """Run the app with the embedded demo; output, state and log are in `folder`.
+
+    Without a port, a free one is taken.
+    """
+    port = port or free_port()
     root = folder / "output"
-    root.mkdir(parents=True)
+    root.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += ["--server.port", str(port), "--server.address", HOST]
     command += ["--server.fileWatcherType", "none"]
     log = folder / "server.log"
-    with log.open("w") as output:
+    with log.open("a") as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -268,7 +275,12 @@ def environment(output_root: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     python = Path(sys.executable).parent
     path = f"{python}{os.pathsep}{kept.get('PATH', '')}"
-    return kept | {"DISPATCH_OUTPUT_ROOT": str(output_root), "PATH": path}
+    state_root = output_root.with_name(f"{output_root.name}-state")
+    return kept | {
+        "DISPATCH_OUTPUT_ROOT": str(output_root),
+        "DISPATCH_STATE_ROOT": str(state_root),
+        "PATH": path,
+    }
 
 
 def answers(url: str) -> bool:

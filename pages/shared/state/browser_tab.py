@@ -3,6 +3,11 @@
 The id of this tab is in the tab's session storage, those of the last tabs in the browser's
 local storage; neither is sent with requests or appears in a URL. A cookie says only
 *that* an id is kept, so that a first visit does not wait for an answer.
+
+A tab that stays open while the server restarts sends its id as soon as it is connected again,
+unasked: so the new server goes on with the session in its first run, and nothing that is in
+an editor is lost. It also sends again what it answered to the former server. So each question
+has a mark, and only the answer with this mark counts.
 """
 
 from __future__ import annotations
@@ -17,7 +22,23 @@ HINT = "job-dispatch-kept"
 
 MOST_IDS = 8
 
+_OPEN = "open"
+"""The mark of what a tab sends unasked."""
+
 _SCRIPT = """
+let tell, observer;
+const watch = () => {
+  const app = document.querySelector("[data-test-connection-state]");
+  if (observer || !app) return;
+  const state = () => app.getAttribute("data-test-connection-state");
+  let before = state();
+  observer = new MutationObserver(() => {
+    const now = state();
+    if (now === "CONNECTED" && before !== now) tell();
+    before = now;
+  });
+  observer.observe(app, { attributeFilter: ["data-test-connection-state"] });
+};
 export default function ({ data, setStateValue }) {
   const name = "job-dispatch";
   const read = (storage) => {
@@ -29,10 +50,12 @@ export default function ({ data, setStateValue }) {
   const tab = () => window.sessionStorage, browser = () => window.localStorage;
   const recent = [read(browser)].flat().filter((one) => typeof one === "string");
   if (!data.id) {
-    setStateValue("kept", { own: read(tab) || "", recent });
+    setStateValue("kept", { own: read(tab) || "", recent, mark: data.mark });
     return;
   }
   const others = recent.filter((one) => one !== data.id);
+  tell = () => setStateValue("kept", { own: data.id, mark: data.open, at: Date.now() });
+  watch();
   const isKept = write(tab, data.id);
   write(browser, [data.id, ...others].slice(0, data.most));
   const secure = window.location.protocol === "https:" ? "; Secure" : "";
@@ -44,10 +67,14 @@ export default function ({ data, setStateValue }) {
 
 @dataclass(frozen=True)
 class KeptIds:
-    """The ids that a browser sent: of this tab before a reload, and of its last tabs."""
+    """The ids that a browser sent: of this tab before, and of its last tabs.
+
+    ``is_open`` if the page was not loaded again: it still shows the session ``own``.
+    """
 
     own: str = ""
     recent: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 def may_have_ids() -> bool:
@@ -55,12 +82,15 @@ def may_have_ids() -> bool:
     return st.context.cookies.to_dict().get(HINT) == "1"
 
 
-def ask_for_ids() -> KeptIds | None:
-    """The ids that the browser stores; None until it answers, which starts a new run."""
-    answer = _mount({"id": ""}).kept
-    if answer is None:
-        return None
-    return read_ids(answer)
+def ask_for_ids(mark: str) -> KeptIds | None:
+    """The ids that the browser stores; None until it answers, which starts a new run.
+
+    `mark` distinguishes the question from those of other sessions of this tab. Before the
+    answer there is the id that a tab sent unasked, if it did.
+    """
+    answer = _mount({"id": "", "mark": mark}).kept
+    is_known = isinstance(answer, dict) and answer.get("mark") in (mark, _OPEN)
+    return read_ids(answer) if is_known else None
 
 
 def read_ids(answer: object) -> KeptIds:
@@ -68,12 +98,14 @@ def read_ids(answer: object) -> KeptIds:
     sent = answer if isinstance(answer, dict) else {}
     own, recent = sent.get("own"), sent.get("recent")
     texts = [one for one in recent if isinstance(one, str)] if isinstance(recent, list) else []
-    return KeptIds(own if isinstance(own, str) else "", tuple(texts[:MOST_IDS]))
+    own_text = own if isinstance(own, str) else ""
+    return KeptIds(own_text, tuple(texts[:MOST_IDS]), sent.get("mark") == _OPEN)
 
 
 def keep_id(name: str, seconds: int) -> None:
     """Make the browser store the id of the session that this tab shows."""
-    _mount({"id": name, "most": MOST_IDS, "hint": HINT, "seconds": seconds})
+    rules = {"most": MOST_IDS, "hint": HINT, "seconds": seconds, "open": _OPEN}
+    _mount({"id": name, **rules})
 
 
 def _mount(data: dict[str, Any]) -> Any:

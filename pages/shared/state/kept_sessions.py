@@ -63,6 +63,12 @@ class KeptSessions:
         with self._lock:
             return self._add(session, connection)
 
+    def restore(self, name: str, session: Session) -> None:
+        """Keep a session under the id that it had before; nothing if there is one already."""
+        with self._lock:
+            self._kept.setdefault(name, Kept(session, "", self._clock()))
+            self._tidy()
+
     def look(self, name: str, owner: str) -> Session | None:
         """The kept session with this id of this owner, which stays where it is."""
         with self._lock:

@@ -31,6 +31,7 @@ from dispatch_core.insight.date_fields import NotCompared, date_layouts, not_com
 from dispatch_core.insight.facets import Facet, FacetCounts, count_facet, unread_records
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
+from dispatch_core.kept.store import Bounds, KeptTexts
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.processed.frame import LearnedFrame
 from dispatch_core.processed.results import learn_frames
@@ -40,11 +41,16 @@ from dispatch_core.sources.shared_answers import SharedAnswers
 from dispatch_core.types import Filter, JsonValue, Pipeline, Progress, Record
 from dispatch_core.views.links import read_links
 from pages.shared.state.answers import Answers
+from pages.shared.state.drafts import Drafts
 from pages.shared.state.kept_sessions import KeptSessions
 from pages.shared.state.work import Work
 
-KEPT_SECONDS = 8 * 3600
-"""How long a session is kept after it was last shown."""
+_SESSION_SECONDS = 8 * 3600
+"""How long a session is kept in memory, with its results, after it was last shown."""
+
+_DRAFT_BOUNDS = Bounds(
+    most=1_000, bytes_each=8_000_000, bytes_all=200_000_000, seconds=7 * 24 * 3600
+)
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,20 @@ def asset_links() -> dict[str, str]:
 @st.cache_resource(max_entries=1)
 def kept_sessions() -> KeptSessions:
     """The sessions of all tabs; each is reached only with the id that its browser keeps."""
-    return KeptSessions(is_connected, most=200, seconds=KEPT_SECONDS, rows=1_000_000)
+    return KeptSessions(is_connected, most=200, seconds=_SESSION_SECONDS, rows=1_000_000)
+
+
+@st.cache_resource(max_entries=1)
+def kept_drafts() -> Drafts:
+    """The drafts of all tabs on disk, each found only with the id that its browser keeps."""
+    folder = platform.state_root(os.environ) / "drafts"
+    return Drafts(KeptTexts(folder, _DRAFT_BOUNDS), _one_writer())
+
+
+@st.cache_resource(max_entries=1)
+def _one_writer() -> Executor:
+    """The thread that writes drafts; what waits for it is written before the server ends."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="drafts")
 
 
 def current_connection() -> str:

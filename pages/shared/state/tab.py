@@ -8,6 +8,8 @@ the session; the next run applies them.
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +18,9 @@ import streamlit as st
 from pages.shared.state.address import text_in_address
 from pages.shared.state.browser_tab import ask_for_ids, keep_id, may_have_ids
 from pages.shared.state.services import (
-    KEPT_SECONDS,
     current_connection,
     current_settings,
+    kept_drafts,
     kept_sessions,
 )
 from pages.shared.state.session import Session
@@ -26,7 +28,7 @@ from pages.shared.state.sign_in import current_user
 from pages.shared.state.timing import Timing
 from pages.shared.state.typed import EVERYTHING_QUERY, Typed
 
-_SESSION, _ID = "dispatch", "dispatch-id"
+_SESSION, _ID, _MARK = "dispatch", "dispatch-id", "dispatch-mark"
 _START_OVER = "start over"
 
 
@@ -44,8 +46,13 @@ def begin_session() -> Session:
         _start_over()
     name = st.session_state[_ID]
     kept_sessions().show(name, current_connection())
-    keep_id(name, KEPT_SECONDS)
+    keep_id(name, int(kept_drafts().seconds))
     return open_session()
+
+
+def keep_draft(session: Session) -> None:
+    """Write what was typed and decided to the disk soon, if it changed."""
+    kept_drafts().keep(st.session_state[_ID], session)
 
 
 def _is_asked_for_a_fresh_one() -> bool:
@@ -54,22 +61,48 @@ def _is_asked_for_a_fresh_one() -> bool:
 
 
 def _resume() -> None:
-    ids = ask_for_ids()
-    if ids is None:
-        st.stop()
+    """Go on with a session of this browser, and start the next run."""
+    ids = ask_for_ids(_mark())
     user, link = current_user(), text_in_address()
-    kept = kept_sessions().look(ids.own, user)
-    if link and (kept is None or kept.views.address != link):
+    kept = None if ids is None else _kept(ids.own, user)
+    if ids is None or (ids.is_open and kept is None):
+        st.stop()
+    if link and not ids.is_open and (kept is None or kept.views.address != link):
         _start(_fresh(user))  # a link gets a session of its own; the kept ones stay
         st.rerun()
+    if kept is None:
+        _restore(ids.recent, user)
     resumed = kept_sessions().resume(ids.own, ids.recent, current_connection(), user)
     if resumed is None:
         _start(_fresh(user))
+        open_session().keep_view(begun="lost" if ids.own else "new")
     else:
         st.session_state[_ID], session = resumed
         st.session_state[_SESSION] = session
-        session.reload_editors()
+        if not ids.is_open:
+            session.reload_editors()
     st.rerun()
+
+
+def _mark() -> str:
+    """The mark of this session's question to the browser."""
+    if _MARK not in st.session_state:
+        st.session_state[_MARK] = secrets.token_hex(8)
+    return str(st.session_state[_MARK])
+
+
+def _kept(name: str, user: str) -> Session | None:
+    """The kept session with this id, restored from the disk if the server has forgotten it."""
+    _restore([name], user)
+    return kept_sessions().look(name, user)
+
+
+def _restore(names: Sequence[str], user: str) -> None:
+    for name in names:
+        if kept_sessions().look(name, user) is None:
+            session = kept_drafts().restore(name, user)
+            if session is not None:
+                kept_sessions().restore(name, session)
 
 
 def _fresh(owner: str) -> Session:
@@ -94,6 +127,7 @@ def _start_over() -> None:
     fresh.keep_view(address="")  # the address still has the former request
     _start(fresh)
     kept_sessions().forget(former)
+    kept_drafts().forget(former, current_user())
 
 
 def go_where_asked(session: Session) -> None:

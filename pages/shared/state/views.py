@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.views.columns import STANDARD
@@ -20,6 +21,8 @@ TABLE, CHARTS = "Table", "Charts"
 
 COMPARE, CHECK = "Compare", "Check"
 """The two views of the page Compare and check."""
+
+Begun = Literal["new", "restored", "lost"]
 
 DEFAULT_COLUMNS = tuple(column.title for column in STANDARD)
 """The initial columns of the asset table, in addition to the name."""
@@ -67,6 +70,9 @@ class Views:
         Whether the first line of help was closed.
     is_why_open
         Whether the drawer that explains a missing asset is open.
+    begun
+        How the session began: anew, restored from the disk, or anew because nothing of the
+        tab's earlier session is kept.
     """
 
     page: str = ""
@@ -98,3 +104,4 @@ class Views:
     shows_same: bool = False
     is_welcomed: bool = False
     is_why_open: bool = False
+    begun: Begun = "new"

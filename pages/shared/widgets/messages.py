@@ -21,6 +21,24 @@ def show_notice(session: Session) -> None:
         session.keep_view(notice="")
 
 
+_BEGUN = {
+    "restored": "Everything you typed and decided is restored, without the results: press "
+    "**Update everything** to find them again.",
+    "lost": "This is a new session: nothing of this tab's earlier one is kept.",
+}
+
+
+def show_begun(session: Session) -> None:
+    """Say how the session began, if that was not anew, until something is found or decided."""
+    text = _BEGUN.get(session.views.begun)
+    if text is None:
+        return
+    if session.work.found is not None or session.history.past:
+        session.keep_view(begun="new")
+    else:
+        st.info(text, icon=":material/history:")
+
+
 def show_error(error: DispatchError | None) -> None:
     """Show every issue of `error`: what, where, what to do; positions with a caret."""
     for issue in error.issues if error else ():

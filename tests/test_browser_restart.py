@@ -1,0 +1,123 @@
+"""The server is stopped and started again: open tabs, reloads and new tabs go on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import HOST, Server, Tab, free_port, running_server
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-restart")]
+
+BROKEN = '{"subject.subject_id": '
+RESTORED = "Everything you typed and decided is restored"
+Start = Callable[[], AbstractContextManager[Server]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Start the server, always at the same address and with the same state."""
+    port = free_port()
+    return lambda: running_server(tmp_path, {}, port)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1360, "height": 900}, reduced_motion="reduce")
+    yield context.new_page()
+    context.close()
+
+
+def see_query(tab: Tab, text: str) -> None:
+    tab.open_editor()
+    expect(tab.editor().locator(".ace_content")).to_contain_text(text)
+
+
+def type_parameters(tab: Tab, text: str) -> None:
+    tab.go("Parameters")
+    tab.type_text(text)
+    tab.see("ends too early")
+    tab.settle()
+
+
+def test_an_open_tab_and_its_reload_show_what_was_typed_before_the_restart(
+    page: Page, start: Start
+) -> None:
+    with start() as server:
+        tab = Tab(page, server.url)
+        tab.open()
+        tab.type_text('{"subject.subject_id": "900003"}')
+        tab.press("Find assets")
+        tab.see_heading("16 assets")
+        tab.go("Files")
+        tab.choose_ending(".nwb")
+        type_parameters(tab, '{"analysis_parameter": {"a": 1, ')
+        tab.go("Assets")
+        tab.type_text(BROKEN)
+        tab.see("line 1, column")
+        tab.settle()
+    # without a server, the editor still takes text
+    tab.editor().locator(".ace_content").click()
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.insert_text('"9000')
+
+    with start():
+        tab.see(RESTORED)
+        tab.settle()
+        see_query(tab, BROKEN + '"9000')
+        tab.see("the string that starts here does not end")
+        page.reload()
+        tab.settle()
+        tab.see(RESTORED)
+        see_query(tab, BROKEN + '"9000')
+        tab.go("Parameters")
+        tab.see("ends too early")
+        see_query(tab, '{"analysis_parameter": {"a": 1, ')
+        tab.type_text('{"analysis_parameter": {"a": 1}}')
+        tab.go("Files")
+        expect(page.get_by_text(".nwb", exact=True).first).to_be_visible()
+        tab.go("Assets")
+        tab.type_text('{"subject.subject_id": "900003"}')
+        tab.press("Update everything")
+        tab.see(re.compile(r"= \d+ jobs"))
+        expect(page.get_by_text(RESTORED)).to_have_count(0)
+
+
+def test_a_new_tab_goes_on_after_browser_and_server_were_closed(page: Page, start: Start) -> None:
+    with start() as server:
+        tab = Tab(page, server.url)
+        tab.open()
+        tab.type_text(BROKEN)
+        tab.see("line 1, column")
+        tab.settle()
+        page.close()
+
+    with start() as server:
+        again = Tab(page.context.new_page(), server.url)
+        again.open()
+        again.see(RESTORED)
+        see_query(again, BROKEN)
+
+
+def test_what_started_over_does_not_come_back(page: Page, start: Start) -> None:
+    with start() as server:
+        tab = Tab(page, server.url)
+        tab.open()
+        tab.type_text(BROKEN)
+        tab.see("line 1, column")
+        tab.settle()
+        tab.press("Start over")
+        tab.press("Yes, start over")
+        expect(page.get_by_role("button", name="Level: derived", exact=True)).to_be_visible()
+        tab.settle()
+
+    with start():
+        tab.see("This is a new session")
+        tab.settle()
+        see_query(tab, "Thalamic Ephys Survey")
+        assert tab.hosts <= {HOST}
