@@ -36,7 +36,7 @@ from dispatch_core.jobs import (
     locate_groups,
 )
 from dispatch_core.language.bson import MISSING
-from dispatch_core.language.paths import value_at
+from dispatch_core.language.paths import field_value
 from dispatch_core.listing.wanted import count_extensions
 from dispatch_core.locate import Located
 from dispatch_core.options import DEFAULT_WORKERS
@@ -343,7 +343,7 @@ def _warnings(
 def empty_fields(paths: Iterable[str], assets: Sequence[DataAsset]) -> Iterator[str]:
     """Those of `paths` without a value in any of `assets`, probably misspelt."""
     for path in dict.fromkeys(paths):
-        values = (value_at(asset.fields, path) for asset in assets)
+        values = (field_value(asset.fields, path) for asset in assets)
         if assets and all(value is MISSING or value in (None, []) for value in values):
             yield path
 

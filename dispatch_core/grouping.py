@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatch_core.language.bson import MISSING, SortKey, sort_key
-from dispatch_core.language.paths import is_below, value_at
+from dispatch_core.language.paths import (
+    field_value,
+    is_below,
+    spelling_of,
+    spellings_in,
+    value_at,
+)
 from dispatch_core.text.dates import DateReader, convention_between, read
 from dispatch_core.text.latest import latest_of
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
@@ -30,7 +36,10 @@ _BY_ID = "Dispatch it by its id, or remove --filter_latest"
 
 @dataclass(frozen=True, slots=True)
 class GroupingRules:
-    """How assets become groups; field names are dotted paths.
+    """How assets become groups; a field is a dotted path, or several with ``|`` between.
+
+    Of several paths, the first one with a value counts, as of a field with a different name in
+    each schema.
 
     ``latest_field`` and ``one_per`` keep, of the assets that share ``one_per``,
     the one with the latest ``latest_field``. ``group_by`` puts assets that
@@ -45,7 +54,7 @@ class GroupingRules:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Every path that the rules read."""
+        """Every field that the rules read."""
         latest = (self.latest_field,) if self.latest_field else ()
         return (*self.group_by, *latest, *self.one_per, *self.unwind)
 
@@ -84,7 +93,7 @@ def _without_nulls(
     kept: list[DataAsset] = []
     exclusions: list[Exclusion] = []
     for asset in assets:
-        lacking = [path for path in paths if _is_null(value_at(asset.fields, path))]
+        lacking = [path for path in paths if _is_null(field_value(asset.fields, path))]
         if not lacking:
             kept.append(asset)
             continue
@@ -115,7 +124,7 @@ def _latest(
     assets: Sequence[DataAsset], field: str, one_per: Sequence[str]
 ) -> tuple[list[DataAsset], list[Exclusion]]:
     """The latest asset of each that share `one_per`; none if that cannot be known."""
-    reader = read(value_at(asset.fields, field) for asset in assets)
+    reader = read(field_value(asset.fields, field) for asset in assets)
     sharing: dict[SortKey, list[DataAsset]] = {}
     for asset in sorted(assets, key=lambda one: one.name):
         sharing.setdefault(shared_key(_values(asset.fields, one_per)), []).append(asset)
@@ -135,7 +144,7 @@ def _latest_of(
     rivals: Sequence[DataAsset], field: str, reader: DateReader
 ) -> tuple[list[DataAsset], dict[str, Exclusion]]:
     """The latest of `rivals`, if it is certain, and the exclusions of the others."""
-    values = [_finite(value_at(asset.fields, field)) for asset in rivals]
+    values = [_finite(field_value(asset.fields, field)) for asset in rivals]
     plain = [None if value is MISSING else value for value in values]
     latest = latest_of(plain, reader, are_dates=bool(_TIME_NAME.search(field)))
     exclusions: dict[str, Exclusion] = {}
@@ -169,14 +178,15 @@ def _groups(
     metadata: dict[SortKey, dict[str, Any]] = {}
     exclusions: list[Exclusion] = []
     for asset in assets:
-        variants = _unwound(asset.fields, rules.unwind)
+        unwind = [spelling_of(asset.fields, field) for field in rules.unwind]
+        variants = _unwound(asset.fields, unwind)
         if not variants:
-            empty = [path for path in rules.unwind if value_at(asset.fields, path) == []]
+            empty = [path for path in unwind if value_at(asset.fields, path) == []]
             message = f"{', '.join(empty)} is an empty list"
             action = "Remove it from --unwind_list_fields"
             exclusions.append(exclude(asset, Reason.NOTHING_TO_UNWIND, message, action))
         for variant in variants:
-            values = [_unwound_value(asset.fields, variant, path) for path in rules.group_by]
+            values = [_unwound_value(asset.fields, variant, field) for field in rules.group_by]
             key = shared_key(values)
             members.setdefault(key, {})[asset.record_id] = asset
             metadata.setdefault(key, _metadata(rules.group_by, values))
@@ -194,15 +204,16 @@ def _unwound(fields: Mapping[str, Any], paths: Sequence[str]) -> list[dict[str, 
     return variants
 
 
-def _unwound_value(fields: Mapping[str, Any], variant: Mapping[str, Any], path: str) -> Any:
+def _unwound_value(fields: Mapping[str, Any], variant: Mapping[str, Any], field: str) -> Any:
+    path = spelling_of(fields, field)
     for parent, item in variant.items():
         if is_below(path, parent):
             return item if path == parent else value_at(item, path[len(parent) + 1 :])
-    return value_at(fields, path)
+    return field_value(fields, field)
 
 
 def _values(fields: Mapping[str, Any], paths: Sequence[str]) -> list[Any]:
-    return [value_at(fields, path) for path in paths]
+    return [field_value(fields, path) for path in paths]
 
 
 def shared_key(values: Iterable[Any]) -> SortKey:
@@ -211,9 +222,9 @@ def shared_key(values: Iterable[Any]) -> SortKey:
 
 
 def _metadata(paths: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """Field -> value, named as upstream does: dots become double underscores."""
+    """First path of a field -> value, named as upstream does: dots become double underscores."""
     return {
-        path.replace(".", "__"): None if value is MISSING else _finite(value)
+        spellings_in(path)[0].replace(".", "__"): None if value is MISSING else _finite(value)
         for path, value in zip(paths, values, strict=True)
     }
 

@@ -29,6 +29,7 @@ from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.field_issues import issues_of, path_issue, shown
 from dispatch_core.grouping import GroupingRules
+from dispatch_core.language.paths import spellings_in
 from dispatch_core.options import option_of
 from dispatch_core.parameter_sets.document import (
     ParameterSets,
@@ -327,9 +328,14 @@ class Selection:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Every path of a record that grouping and the trial read."""
+        """Every field that grouping and the trial read, as in the request."""
         trial = (self.trial.one_per,) if self.trial and self.trial.one_per else ()
         return (*self.rules.fields, *trial)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path of a record that grouping and the trial read."""
+        return tuple(path for field in self.fields for path in spellings_in(field))
 
 
 @dataclass(frozen=True, slots=True)
@@ -573,7 +579,12 @@ def _wrong_paths(request: DispatchRequest) -> Iterator[Issue]:
         "unwind_list_fields": request.unwind_list_fields,
         "trial_one_per": (one_per,) if one_per else (),
     }
-    found = (path_issue(path, name) for name, held in paths.items() for path in held)
+    found = (
+        path_issue(path, name)
+        for name, held in paths.items()
+        for field in held
+        for path in spellings_in(field)
+    )
     yield from (issue for issue in found if issue is not None)
 
 

@@ -87,7 +87,7 @@ class Steps:
         selection = self.parts.selection
         if isinstance(selection, InvalidInput):
             return None
-        return selection.key, frozenset(selection.fields) - frozenset(self.columns)
+        return selection.key, frozenset(selection.paths) - frozenset(self.columns)
 
     @property
     def locate_key(self) -> LocateKey | None:
@@ -107,7 +107,7 @@ class Steps:
             The selection has an error, or the source refuses the query.
         """
         selection = value_or_raise(self.parts.selection)
-        fields = (*selection.fields, *self.columns)
+        fields = (*selection.paths, *self.columns)
         return find_assets(
             source, selection.query, selection.rows, fields=fields, progress=progress
         )

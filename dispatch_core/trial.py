@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from dispatch_core.grouping import Grouped, shared_key
 from dispatch_core.language.bson import SortKey
-from dispatch_core.language.paths import value_at
+from dispatch_core.language.paths import field_value
 from dispatch_core.request import Trial
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
 
@@ -56,7 +56,7 @@ def _one_per(groups: Sequence[AssetGroup], path: str) -> Sequence[AssetGroup]:
     """The first group of each value; groups without a value share one."""
     first: dict[SortKey, AssetGroup] = {}
     for group in groups:
-        first.setdefault(shared_key([value_at(group.assets[0].fields, path)]), group)
+        first.setdefault(shared_key([field_value(group.assets[0].fields, path)]), group)
     return list(first.values())
 
 

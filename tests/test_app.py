@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.views.ledger_groups import group_exclusions
 from pages.shared.state.edits import load
+from pages.shared.state.services import ask_fields
 from pages.shared.state.session import Session
 from pages.shared.state.steps import now
 from pages.shared.state.typed import LIST
@@ -498,7 +499,7 @@ def test_a_file_extension_that_is_a_path_blocks_and_stays(app: AppTest) -> None:
 
 
 def test_one_of_two_fields_that_belong_together_blocks_finding(app: AppTest) -> None:
-    app.text_input(key=f"filter_latest-{session_of(app).epoch}").set_value("name").run()
+    app.selectbox(key=f"filter_latest-{session_of(app).epoch}").set_value("name").run()
 
     assert "filter\\_latest needs filter\\_by" in app.error[0].value
     assert not may_find(app)
@@ -815,8 +816,8 @@ def test_a_restored_asset_that_was_never_listed_must_be_listed(app: AppTest) -> 
 
 def test_the_effect_of_latest_only_and_groups_is_shown_in_numbers(app: AppTest) -> None:
     epoch = session_of(app).epoch
-    app.text_input(key=f"filter_latest-{epoch}").set_value("data_description.creation_time")
-    app.text_input(key=f"filter_by-{epoch}").set_value("subject.subject_id").run()
+    app.selectbox(key=f"filter_latest-{epoch}").set_value("Processed on")
+    app.multiselect(key=f"filter_by-{epoch}").set_value(["Subject"]).run()
     find(app)
     grouped = now(session_of(app)).grouped
 
@@ -830,8 +831,8 @@ def test_the_effect_of_latest_only_and_groups_is_shown_in_numbers(app: AppTest) 
 
 def test_table_and_csv_agree_with_the_heading_about_who_is_left(app: AppTest) -> None:
     epoch = session_of(app).epoch
-    app.text_input(key=f"filter_latest-{epoch}").set_value("data_description.creation_time")
-    app.text_input(key=f"filter_by-{epoch}").set_value("subject.subject_id").run()
+    app.selectbox(key=f"filter_latest-{epoch}").set_value("Processed on")
+    app.multiselect(key=f"filter_by-{epoch}").set_value(["Subject"]).run()
     find(app)
     left = len(now(session_of(app)).grouped.record_ids)
     table = next(one.value for one in app.dataframe if "Excluded" in one.value.columns)
@@ -844,7 +845,7 @@ def test_table_and_csv_agree_with_the_heading_about_who_is_left(app: AppTest) ->
 
 def test_a_misspelt_field_leaves_no_asset_in_heading_table_and_csv(app: AppTest) -> None:
     epoch = session_of(app).epoch
-    app.text_input(key=f"group_by-{epoch}").set_value("subject.subject_idd").run()
+    app.multiselect(key=f"group_by-{epoch}").set_value(["subject.subject_idd"]).run()
     find(app)
     table = next(one.value for one in app.dataframe if "Excluded" in one.value.columns)
 
@@ -855,12 +856,54 @@ def test_a_misspelt_field_leaves_no_asset_in_heading_table_and_csv(app: AppTest)
     assert warning.endswith("subject.subject_idd. Did you mean subject.subject_id?")
 
 
+def test_a_preset_keeps_the_latest_processed_asset_of_each_session(app: AppTest) -> None:
+    run_until_fields_are_known(app)
+
+    app.button(key="latest-preset-0").click().run()
+    find(app)
+    request, found = session_of(app).request, now(session_of(app)).found
+    kept = now(session_of(app)).grouped.record_ids
+    session_of_name = {one.record_id: "_".join(one.name.split("_")[:4]) for one in found.assets}
+
+    assert request.filter_latest == "data_description.creation_time"
+    assert request.filter_by == ("data_description.input_data_name|data_description.source_data",)
+    assert len(kept) == len(set(session_of_name.values()))
+    assert {session_of_name[one] for one in kept} == set(session_of_name.values())
+    app.button(key="keep-all").click().run()
+    assert session_of(app).request.filter_latest is None
+
+
+def test_an_unknown_field_of_grouping_is_named_beside_its_input(app: AppTest) -> None:
+    run_until_fields_are_known(app)
+    key = f"filter_by-{session_of(app).epoch}"
+    app.selectbox(key=f"filter_latest-{session_of(app).epoch}").set_value("Processed on")
+
+    app.multiselect(key=key).set_value(["Level", "subject.subjectid, a.b"]).run()
+    menus = [one for one in app.get("menu_button") if f"{key}-near" in one.proto.id]
+
+    assert session_of(app).request.filter_by == (
+        "data_description.data_level",
+        "subject.subjectid",
+        "a.b",
+    )
+    assert [one.proto.label.replace("\\", "") for one in menus] == [
+        "subject.subjectid is not known. Did you mean",
+        "a.b is not known. Did you mean",
+    ]
+    assert menus[0].proto.options[0].replace("\\", "") == "subject.subject_id"
+
+
+def run_until_fields_are_known(app: AppTest) -> None:
+    ask_fields().wait(30)
+    app.run()
+
+
 def csv_label(app: AppTest) -> str:
     return next(one.label for one in app.get("download_button") if one.label.endswith("as CSV"))
 
 
 def test_group_sizes_are_shown_from_smallest_to_largest(app: AppTest) -> None:
-    app.text_input(key=f"group_by-{session_of(app).epoch}").set_value("subject.subject_id").run()
+    app.multiselect(key=f"group_by-{session_of(app).epoch}").set_value(["Subject"]).run()
     find(app)
     sizes = [len(group.assets) for group in now(session_of(app)).grouped.groups]
 

@@ -19,7 +19,9 @@ from dispatch_core.insight.facet_form import (
 from dispatch_core.insight.facets import FACETS
 from dispatch_core.insight.fields import FieldCatalogue, FieldInfo
 from dispatch_core.insight.plain_names import (
+    field_of,
     label_of,
+    name_of_field,
     offered_names,
     paths_of,
     shown_field,
@@ -210,3 +212,26 @@ def test_names_are_offered_for_fields_of_the_source_with_a_path_as_a_hint() -> N
     assert with_spellings(V2, BOTH) == (V2, V1)
     assert shown_field((V1, V2), BOTH) == "Modality"
     assert shown_field((V1,), BOTH) == V1
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "catalogue"),
+    [
+        ("Modality", f"{V1}|{V2}", BOTH),
+        ("Modality", V2, FieldCatalogue({V2: FieldInfo(V2, ("string",), 1, 1)})),
+        ("Modality", f"{V1}|{V2}", None),
+        ("subject.age", "subject.age", BOTH),
+        ("no.such", "no.such", BOTH),
+    ],
+)
+def test_a_field_of_grouping_has_every_path_of_its_name(
+    text: str, field: str, catalogue: FieldCatalogue | None
+) -> None:
+    assert field_of(text, catalogue) == field
+    assert name_of_field(field, catalogue) == text
+
+
+def test_a_field_with_only_one_of_two_paths_is_not_called_by_the_name_of_both() -> None:
+    assert name_of_field(V1, BOTH) == V1
+    assert name_of_field(f"{V1}|{V2}|x", BOTH) == f"{V1}|{V2}|x"
+    assert name_of_field(f"{V1}|{V2}", FieldCatalogue({V2: FieldInfo(V2, (), 1, 1)})) == "Modality"

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from dispatch_core.errors import InvalidInput
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
+from dispatch_core.request import check_selection, make_request
+from dispatch_core.types import DataAsset
 from tests.fakes import asset
 
 BY_SUBJECT = GroupingRules(group_by=("subject.subject_id",))
@@ -269,3 +272,62 @@ def test_unwinding_a_field_leaves_a_field_that_begins_with_its_name() -> None:
     grouped = group_assets([asset("a", tags=["x"], tags_note="y")], rules)
 
     assert [group.metadata for group in grouped.groups] == [{"tags": "x", "tags_note": "y"}]
+
+
+# A field with a path for each schema
+
+EITHER = "data_description.input_data_name|data_description.source_data"
+
+
+def made_from(name: str, start: int, **description: Any) -> DataAsset:
+    return asset(name, data_description=description, session={"start": start})
+
+
+def test_of_several_paths_the_first_with_a_value_counts_and_a_list_of_one_is_its_item() -> None:
+    assets = [
+        made_from("a", 1, input_data_name="raw"),
+        made_from("b", 3, input_data_name=None, source_data=["raw"]),
+        made_from("c", 2, source_data=["raw", "other"]),
+        made_from("d", 4, source_data=None),
+    ]
+    rules = GroupingRules(latest_field="session.start", one_per=(EITHER,))
+
+    grouped = group_assets(assets, rules)
+
+    assert members(grouped) == [["b"], ["c"]]
+    assert [(name, reason) for name, reason, _ in ledger(grouped)] == [
+        ("d", "null_group_field"),
+        ("a", "superseded"),
+    ]
+
+
+def test_a_group_by_several_paths_is_named_after_the_first() -> None:
+    assets = [
+        made_from("a", 1, input_data_name="raw"),
+        made_from("b", 2, source_data=["raw", "other"]),
+    ]
+
+    grouped = group_assets(assets, GroupingRules(group_by=(EITHER,), unwind=(EITHER,)))
+
+    assert members(grouped) == [["a", "b"], ["b"]]
+    assert [group.metadata for group in grouped.groups] == [
+        {"data_description__input_data_name": "raw"},
+        {"data_description__input_data_name": "other"},
+    ]
+
+
+def test_each_path_of_a_field_is_checked_and_read() -> None:
+    fields = {"query": {}, "filter_latest": "created|_created", "filter_by": [EITHER]}
+    wrong = make_request(**{**fields, "filter_by": [f"{EITHER}|"]})
+
+    selection = check_selection(make_request(**fields))
+    with pytest.raises(InvalidInput) as error:
+        check_selection(wrong)
+
+    assert selection.paths == (
+        "created",
+        "_created",
+        "data_description.input_data_name",
+        "data_description.source_data",
+    )
+    assert [issue.where for issue in error.value.issues] == ["filter_by"]

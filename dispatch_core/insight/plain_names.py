@@ -13,6 +13,7 @@ from typing import Final
 from dispatch_core.builder.quality import QUALITY_PATHS
 from dispatch_core.builder.spelling import other_spellings
 from dispatch_core.insight.fields import FieldCatalogue
+from dispatch_core.language.paths import spellings_in
 
 NAMES: Final[dict[str, tuple[str, ...]]] = {
     "Project": ("data_description.project_name",),
@@ -33,6 +34,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     "Genotype": ("subject.genotype", "subject.subject_details.genotype"),
     "Experimenter": ("session.experimenter_full_name", "acquisition.experimenters"),
     "Rig": ("rig.rig_id", "instrument.instrument_id"),
+    "Made from": ("data_description.input_data_name", "data_description.source_data"),
     "Process": ("data_description.process_name",),
     "Processed on": ("data_description.creation_time",),
     "Registered": ("created", "_created"),
@@ -114,3 +116,16 @@ def shown_field(paths: Sequence[str], catalogue: FieldCatalogue | None) -> str:
     """The plain name of a field if `paths` are all of its paths, else the first path."""
     name = name_of_paths(paths)
     return name if set(paths) == set(paths_of(name, catalogue)) else paths[0]
+
+
+def field_of(text: str, catalogue: FieldCatalogue | None = None) -> str:
+    """The field that a name or path means, as grouping takes it: its paths with ``|`` between."""
+    return "|".join(paths_of(text, catalogue))
+
+
+def name_of_field(field: str, catalogue: FieldCatalogue | None = None) -> str:
+    """The plain name of a field of grouping if it has all paths of the name, else `field`."""
+    paths = set(spellings_in(field))
+    name = name_of_paths(spellings_in(field))
+    is_whole = name in NAMES and set(paths_of(name, catalogue)) <= paths <= set(NAMES[name])
+    return name if is_whole else field

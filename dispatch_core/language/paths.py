@@ -30,6 +30,29 @@ def value_along(value: JsonValue, segments: Sequence[str], start: int = 0) -> Js
     return value
 
 
+def spellings_in(field: str) -> tuple[str, ...]:
+    """The paths of a field that has several, as ``session.rig_id|instrument.instrument_id``."""
+    return tuple(path.strip() for path in field.split("|"))
+
+
+def spelling_of(value: JsonValue, field: str) -> str:
+    """The first path of `field` with a value that is not null; the first one if there is none."""
+    paths = spellings_in(field)
+    return next((path for path in paths if value_at(value, path) not in (MISSING, None)), paths[0])
+
+
+def field_value(value: JsonValue, field: str) -> JsonValue:
+    """The value at the first path of `field` that has one, or `MISSING`; see `value_at`.
+
+    If `field` has several paths, a list of one item counts as this item: one schema has a
+    text where the other has a list.
+    """
+    found = value_at(value, spelling_of(value, field))
+    if "|" in field and isinstance(found, list) and len(found) == 1:
+        return found[0]
+    return found
+
+
 def is_below(path: str, parent: str) -> bool:
     """Whether `path` is `parent` or a path inside it."""
     return path == parent or path.startswith(parent + ".")

@@ -6,6 +6,7 @@ from pages.shared.assets import source as parts
 from pages.shared.assets.advice import show_advice
 from pages.shared.assets.conversion import query_state
 from pages.shared.assets.explain import explain_few
+from pages.shared.assets.grouping_fields import grouping_options
 from pages.shared.assets.matched import match_report
 from pages.shared.assets.query import choice_line, query_builder, same_in_other_words
 from pages.shared.assets.table import assets_found, assets_found_before
@@ -22,7 +23,7 @@ if is_query:
 is_valid = is_query or parts.id_list(session)
 line = parts.find_button(session)
 with line:
-    is_valid &= parts.grouping_options(session)
+    is_valid &= grouping_options(session)
     same_in_other_words(session)
 with st.container(key="messages"):  # below the button, so that they do not move it
     if is_query:

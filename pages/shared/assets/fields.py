@@ -93,7 +93,7 @@ def field_input(session: Session, label: str, value: str, key: str, within: str 
     `within`, the path of a list, paths are relative to an item of that list.
     """
     fields = known_fields()
-    offered = _offered_paths(fields, value, within)
+    offered = offered_fields(fields, value, within=within)
     apply_put(session, key)
 
     def name_what_was_typed() -> None:
@@ -116,7 +116,7 @@ def field_input(session: Session, label: str, value: str, key: str, within: str 
     )
     path = (chosen or "").strip()
     if fields is not None and path and not _is_field(fields, path, within):
-        _near_paths(session, fields, path, key, within)
+        near_paths(fields, path, lambda near: session.put(key, near), f"{key}-near", within)
     return path
 
 
@@ -152,38 +152,43 @@ def _below(paths: Iterable[str], within: str) -> list[str]:
     return [path.removeprefix(start) for path in paths if path.startswith(start)]
 
 
-def _offered_paths(fields: FieldCatalogue | None, value: str, within: str) -> list[str]:
+def offered_fields(fields: FieldCatalogue | None, *chosen: str, within: str = "") -> list[str]:
+    """The chosen fields, then the plain names and the most used paths that a menu offers."""
     known = [one.path for one in fields.search(within, MOST_OFFERED)] if fields else MOST_FILTERED
     names = [] if within else offered_names(fields)
-    offered = [*([value] if value else []), *names, *_below(known, within)]
+    offered = [*filter(None, chosen), *names, *_below(known, within)]
     return list(dict.fromkeys(offered))[:MOST_OFFERED]
 
 
-def _near_paths(
-    session: Session, fields: FieldCatalogue, typed: str, key: str, within: str
+def near_paths(
+    fields: FieldCatalogue,
+    typed: str,
+    take: Callable[[str], None],
+    key: str,
+    within: str = "",
+    what: str = "Not a known field",
 ) -> None:
-    """Offer the known paths nearest to an unknown one, in one menu."""
+    """Offer the known paths nearest to an unknown one, in one menu; `take` gets the chosen one."""
     found = [one.path for one in fields.search(joined_path(within, typed), MOST_NEAR)]
     near = [*fields.nearest(joined_path(within, typed)), *found]
     offered = list(dict.fromkeys(_below(near, within)))[:MOST_NEAR]
     if not offered:
         st.caption("No record of the sample has this field.")
         return
-    name = f"{key}-near"
 
-    def take() -> None:
-        chosen = widget_value(name)
+    def choose() -> None:
+        chosen = widget_value(key)
         if chosen in offered:
-            session.put(key, chosen)
+            take(chosen)
 
     st.menu_button(
-        "Not a known field. Did you mean",
+        f"{what}. Did you mean",
         offered,
         icon=":material/spellcheck:",
         format_func=escaped,
-        on_click=take,
+        on_click=choose,
         type="tertiary",
-        key=name,
+        key=key,
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -116,66 +113,6 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
     table = session.memo.remember("pasted ids", text, lambda: read_pasted_table(text))
     st.caption("; ".join((f"{len(table.rows):,} rows", *map(escaped, table.notes))))
     return table.rows
-
-
-_GROUPING_FIELDS = {
-    "filter_latest": (
-        "Keep the latest by this field",
-        "data_description.creation_time",
-        "of the assets with the same values in the fields on the right, only the one with the "
-        "greatest value here is kept.",
-    ),
-    "filter_by": ("One for each", "subject.subject_id", "fields, with commas between."),
-    "group_by": (
-        "Group assets into one job by",
-        "subject.subject_id, session.session_type",
-        "assets with the same values in all of these fields become one job.",
-    ),
-    "unwind_list_fields": (
-        "List fields to split into items",
-        "data_description.modality",
-        "an asset joins the group of each item of its list.",
-    ),
-}
-"""Field of the request -> label, example and effect."""
-
-
-def grouping_options(session: Session) -> bool:
-    """Edit latest only and groups of assets; True if the fields are consistent."""
-    request = session.request
-    is_set = bool(request.group_by or request.filter_latest)
-    icon = ":material/check:" if is_set else ":material/filter_list:"
-    with st.popover("Latest only, groups", icon=icon, type="tertiary", key="grouping"):
-        columns = itertools.cycle(st.columns(2))
-        typed = {name: _field_paths(session, name, next(columns)) for name in _GROUPING_FIELDS}
-        typed["filter_latest"] = ", ".join(typed["filter_latest"]) or None
-        typed["drop_null_groups"] = st.checkbox(
-            "Exclude assets that lack one of these fields",
-            request.drop_null_groups,
-            key=f"drop-{session.epoch}",
-        )
-        try:
-            session.edit(**typed)
-        except InvalidInput as error:
-            session.refuse("grouping", error)
-            show_error(error)
-            return False
-        session.accept("grouping")
-        return True
-
-
-def _field_paths(session: Session, name: str, column: DeltaGenerator) -> Any:
-    """The field paths typed for `name`, in order."""
-    label, example, effect = _GROUPING_FIELDS[name]
-    value = getattr(session.request, name) or ()
-    text = column.text_input(
-        label,
-        value if isinstance(value, str) else ", ".join(value),
-        placeholder=example,
-        help=f"{name}: {effect}",
-        key=f"{name}-{session.epoch}",
-    )
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def say_how_to_find() -> None:
