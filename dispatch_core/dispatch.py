@@ -66,9 +66,9 @@ def plan_dispatch(
     if before is not None:
         steps = steps.with_before(before)
     if results is not None and request.skip_processed != "no":
-        steps = steps.with_built(steps.build())
+        steps = steps.with_built(steps.build(progress))
         steps = steps.with_processed(steps.check(checked_source(results), progress))
-    return steps.assemble(lister.label)
+    return steps.assemble(lister.label, progress)
 
 
 def with_drift(plan: DispatchPlan, recorded: Recorded | None) -> DispatchPlan:

@@ -34,6 +34,7 @@ from dispatch_core.jobs import (
     exclude_before,
     exclude_processed,
     locate_groups,
+    ticked,
 )
 from dispatch_core.language.bson import MISSING
 from dispatch_core.language.paths import field_value
@@ -47,7 +48,15 @@ from dispatch_core.text.file_extension import read_extensions, redundant_extensi
 from dispatch_core.text.job_names import job_name, job_names
 from dispatch_core.text.nearest import nearest_of
 from dispatch_core.text.words import counted
-from dispatch_core.types import DataAsset, Exclusion, LocatedAsset, Notice, Reason
+from dispatch_core.types import (
+    DataAsset,
+    Exclusion,
+    LocatedAsset,
+    Notice,
+    Progress,
+    Reason,
+    no_progress,
+)
 
 _NAMED = 3
 """Up to this many unknown names are quoted."""
@@ -156,13 +165,14 @@ def assemble_plan(
     before: Before | None,
     processed: Processed | None,
     buckets: str,
+    progress: Progress = no_progress,
 ) -> DispatchPlan:
     """The plan of what was found, located, chosen and built: workers, ledger, fingerprint."""
     request = checked.request
-    remaining = remaining_jobs(built, request, before)
-    fresh = exclude_processed(remaining.jobs, _skipped(request, processed))
-    capped = cap_jobs(fresh.jobs, request.max_number_of_tasks_dispatched)
-    cut = len(fresh.jobs) - len(capped.jobs)
+    remaining = remaining_jobs(built, request, before, progress)
+    fresh = exclude_processed(remaining.jobs, _skipped(request, processed), progress)
+    capped = cap_jobs(fresh.jobs, request.max_number_of_tasks_dispatched, progress)
+    cut = len(fresh.jobs) - len(capped.jobs) + built.left
     workers = assign_jobs(capped.jobs, request)
     text = None if checked.query is None else query_for_jobs(checked.query.text)
     steps = (found, grouped, located, chosen, built, remaining, fresh, capped)
@@ -188,26 +198,49 @@ def assemble_plan(
             *_cap_notice(cut, request.max_number_of_tasks_dispatched),
         ),
         query_text=text,
-        fingerprint=_fingerprint(checked, text, capped.jobs, workers),
+        fingerprint=_fingerprint(checked, text, capped.jobs, workers, progress),
         processed=processed,
         processed_jobs=_with_findings(built, processed),
     )
 
 
-def build_all(checked: CheckedRequest, grouped: Grouped, chosen: Chosen) -> BuiltJobs:
-    """Every job of the chosen files: none is excluded yet, and none is over the cap."""
+def build_all(
+    checked: CheckedRequest,
+    grouped: Grouped,
+    chosen: Chosen,
+    progress: Progress = no_progress,
+) -> BuiltJobs:
+    """Every job of the chosen files, before any is excluded; see `build_jobs` about the cap."""
     by_id = {one.asset.record_id: one for one in chosen.located}
-    groups = locate_groups(grouped.groups, by_id)
-    split = checked.request.is_split
-    return build_jobs(groups, checked.parameter_sets.merged, split_files=split)
+    return build_jobs(
+        locate_groups(grouped.groups, by_id),
+        checked.parameter_sets.merged,
+        split_files=checked.request.is_split,
+        cap=early_cap(checked.request),
+        progress=progress,
+    )
 
 
-def remaining_jobs(built: BuiltJobs, request: DispatchRequest, before: Before | None) -> KeptJobs:
+def early_cap(request: DispatchRequest) -> int | None:
+    """The cap on jobs, if nothing but the cap excludes a job; otherwise None."""
+    excludes = request.skip_processed not in (None, "no", "report")
+    if excludes or request.not_in or request.only_jobs is not None:
+        return None
+    return request.max_number_of_tasks_dispatched
+
+
+def remaining_jobs(
+    built: BuiltJobs,
+    request: DispatchRequest,
+    before: Before | None,
+    progress: Progress = no_progress,
+) -> KeptJobs:
     """The jobs that `request` names, all if it names none, and that no earlier dispatch has."""
     chosen = KeptJobs(built.jobs)
     if request.only_jobs is not None:
-        chosen = choose_jobs(built.jobs, job_names(request.only_jobs))
-    fresh = exclude_before(chosen.jobs, before.found(chosen.jobs) if before else {})
+        chosen = choose_jobs(built.jobs, job_names(request.only_jobs), progress)
+    earlier = before.found(chosen.jobs) if before else {}
+    fresh = exclude_before(chosen.jobs, earlier, progress)
     return KeptJobs(fresh.jobs, (*chosen.exclusions, *fresh.exclusions))
 
 
@@ -289,15 +322,19 @@ def _input_kind(request: DispatchRequest) -> str:
 
 
 def _fingerprint(
-    checked: CheckedRequest, text: str | None, jobs: tuple[Job, ...], workers: Workers
+    checked: CheckedRequest,
+    text: str | None,
+    jobs: tuple[Job, ...],
+    workers: Workers,
+    progress: Progress,
 ) -> str:
     digest = hashlib.sha256(f"{checked.request.job_format}\n{text}\n".encode())
     code = code_parameters(checked.request, checked.parameter_sets)
     if code:  # the name of a job does not tell where its fixed parameters are
         digest.update(f"analysis_code {json.dumps(code)}\n".encode())
-    for number, worker in enumerate(workers):
-        for index in worker:
-            digest.update(f"{number}/{jobs[index].name}\n".encode())
+    every = ((number, index) for number, worker in enumerate(workers) for index in worker)
+    for number, index in ticked(every, "plan", len(jobs), progress):
+        digest.update(f"{number}/{jobs[index].name}\n".encode())
     return digest.hexdigest()
 
 

@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeVar
 
+from dispatch_core.environment.limits import JOBS
+from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.job_model import Job, JobSet, canonical_text, make_jobs
 from dispatch_core.parameter_sets.document import MergedSet
-from dispatch_core.types import AssetGroup, Exclusion, LocatedAsset, Reason
+from dispatch_core.text.words import counted
+from dispatch_core.types import (
+    AssetGroup,
+    Exclusion,
+    LocatedAsset,
+    Progress,
+    Reason,
+    exclude,
+    no_progress,
+)
 
 Workers = tuple[Sequence[int], ...]
 """The jobs of worker 0, 1, ... as indices, ascending within a worker."""
+
+MOST_JOB_ROWS = 100_000
+"""Up to this many jobs over the cap are built, for a ledger row each; of more, none is."""
+
+_TICK = 1_000
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +45,17 @@ class BuiltJobs:
     """The jobs in order, each once, the ledger rows of repeats, and what they are made of.
 
     An input is what each parameter set makes one job of: a file or a group. ``assets`` is
-    the number of different assets.
+    the number of different assets, and ``total`` that of the jobs: inputs times sets. If the
+    building stopped at the cap, ``stop`` is that cap, and ``left`` jobs are not built.
     """
 
     jobs: tuple[Job, ...]
     exclusions: tuple[Exclusion, ...]
     inputs: int
     assets: int
+    total: int = 0
+    stop: int | None = None
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,63 +81,148 @@ def locate_groups(
 
 
 def build_jobs(
-    groups: Iterable[LocatedGroup], parameter_sets: Sequence[MergedSet], *, split_files: bool
+    groups: Sequence[LocatedGroup],
+    parameter_sets: Sequence[MergedSet],
+    *,
+    split_files: bool,
+    cap: int | None = None,
+    progress: Progress = no_progress,
 ) -> BuiltJobs:
     """N inputs x M sets = N x M jobs, sets innermost; two identical jobs are one.
 
     An input is a file if `split_files` is set and files were located, else a group.
+
+    Parameters
+    ----------
+    cap
+        How many jobs are dispatched, if that is known before they are built; see `stop_at`.
+
+    Raises
+    ------
+    InvalidInput
+        There would be more jobs than the limit; none is built.
     """
+    inputs = sum(_input_count(group, split_files) for group in groups)
+    total = inputs * (len(parameter_sets) or 1)
+    stop = stop_at(total, cap)
+    _check_count(inputs, total, stop)
+    sets = [_job_set(one) for one in parameter_sets] or [JobSet(None, None, "null")]
     jobs: dict[str, Job] = {}
     repeats: list[Exclusion] = []
-    sets = [_job_set(one) for one in parameter_sets] or [JobSet(None, None, "null")]
-    inputs, found = 0, set[str]()
+    for job in ticked(_every_job(groups, sets, split_files), "jobs", stop or total, progress):
+        if jobs.setdefault(job.name, job) is not job:
+            repeats.append(_repeat(job))
+        if len(jobs) == stop:
+            break
+    made = len(jobs) + len(repeats)
+    left = _left_over(groups, split_files, len(sets), made, stop) if stop is not None else ()
+    assets = {one.asset.record_id for group in groups for one in group.assets}
+    rows = (*repeats, *left)
+    return BuiltJobs(tuple(jobs.values()), rows, inputs, len(assets), total, stop, total - made)
+
+
+def stop_at(total: int, cap: int | None) -> int | None:
+    """The number of jobs at which building stops; None if all `total` jobs are built.
+
+    A few jobs over the cap are built, so that each has a row in the ledger.
+    """
+    return cap if cap is not None and total - cap > MOST_JOB_ROWS else None
+
+
+def ticked(items: Iterable[_T], step: str, total: int, progress: Progress) -> Iterator[_T]:
+    """The items, with a call of `progress` at every thousandth, which may raise to cancel."""
+    for number, item in enumerate(items):
+        if number % _TICK == 0:
+            progress(step, number, total)
+        yield item
+
+
+def _check_count(inputs: int, total: int, stop: int | None) -> None:
+    if (total if stop is None else stop) <= JOBS.most:
+        return
+    what = f"{counted(inputs, 'input')} x {counted(total // inputs, 'parameter set')} would be "
+    what += f"{total:,} jobs, and the limit is {JOBS.text}"
+    action = "Select fewer assets or sets, or cap the jobs (--max_number_of_tasks_dispatched)"
+    raise InvalidInput(Issue(what, "jobs", f"{action}; for more, {JOBS.remedy}"))
+
+
+def _every_job(
+    groups: Iterable[LocatedGroup], sets: Sequence[JobSet], split_files: bool
+) -> Iterator[Job]:
     for group in groups:
-        found.update(one.asset.record_id for one in group.assets)
         for assets in _inputs(group, split_files):
-            inputs += 1
-            for job in make_jobs(assets, sets, group.metadata):
-                if jobs.setdefault(job.name, job) is not job:
-                    repeats.append(_repeat(job))
-    return BuiltJobs(tuple(jobs.values()), tuple(repeats), inputs, len(found))
+            yield from make_jobs(assets, sets, group.metadata)
+
+
+def _left_over(
+    groups: Iterable[LocatedGroup], split_files: bool, sets: int, made: int, cap: int
+) -> Iterator[Exclusion]:
+    """A row for each asset of which jobs are not built, in the order of the jobs."""
+    for group in groups:
+        parts = [replace(group, assets=(one,)) for one in group.assets] if split_files else [group]
+        for part in parts:
+            jobs = _input_count(part, split_files) * sets
+            left = max(0, jobs - made)
+            made = max(0, made - jobs)
+            if left:
+                yield from (_not_built(one, left, jobs, cap) for one in part.assets)
+
+
+def _input_count(group: LocatedGroup, split_files: bool) -> int:
+    """How many inputs `_inputs` yields."""
+    if not split_files:
+        return 1
+    return sum(1 if one.files is None else len(one.files) for one in group.assets)
 
 
 def _job_set(one: MergedSet) -> JobSet:
     return JobSet(one.values, one.distributed, canonical_text(one.values))
 
 
-def choose_jobs(jobs: Sequence[Job], names: Container[str]) -> KeptJobs:
+def choose_jobs(
+    jobs: Sequence[Job], names: Container[str], progress: Progress = no_progress
+) -> KeptJobs:
     """The jobs with one of these names, with a ledger row for each other one."""
     kept = tuple(job for job in jobs if job.name in names)
-    return KeptJobs(kept, tuple(_not_chosen(job) for job in jobs if job.name not in names))
+    others = (job for job in jobs if job.name not in names)
+    rows = ticked(map(_not_chosen, others), "ledger", len(jobs) - len(kept), progress)
+    return KeptJobs(kept, tuple(rows))
 
 
-def exclude_before(jobs: Sequence[Job], messages: Mapping[str, str]) -> KeptJobs:
+def exclude_before(
+    jobs: Sequence[Job], messages: Mapping[str, str], progress: Progress = no_progress
+) -> KeptJobs:
     """The jobs without a message, with a ledger row for each other one.
 
     `messages` maps the name of a job to the earlier dispatch that has it.
     """
-    return _without(jobs, messages, _before)
+    return _without(jobs, messages, _before, progress)
 
 
-def exclude_processed(jobs: Sequence[Job], messages: Mapping[str, str]) -> KeptJobs:
+def exclude_processed(
+    jobs: Sequence[Job], messages: Mapping[str, str], progress: Progress = no_progress
+) -> KeptJobs:
     """The jobs without a message, with a ledger row for each other one.
 
     `messages` maps the name of a job to who processed it, when, and where the results are.
     """
-    return _without(jobs, messages, _processed)
+    return _without(jobs, messages, _processed, progress)
 
 
 def _without(
-    jobs: Sequence[Job], messages: Mapping[str, str], row: Callable[[Job, str], Exclusion]
+    jobs: Sequence[Job],
+    messages: Mapping[str, str],
+    row: Callable[[Job, str], Exclusion],
+    progress: Progress,
 ) -> KeptJobs:
     if not messages:
         return KeptJobs(tuple(jobs))
     kept = tuple(job for job in jobs if job.name not in messages)
     rows = (row(job, messages[job.name]) for job in jobs if job.name in messages)
-    return KeptJobs(kept, tuple(rows))
+    return KeptJobs(kept, tuple(ticked(rows, "ledger", len(jobs) - len(kept), progress)))
 
 
-def cap_jobs(jobs: Sequence[Job], most: int | None) -> KeptJobs:
+def cap_jobs(jobs: Sequence[Job], most: int | None, progress: Progress = no_progress) -> KeptJobs:
     """The first `most` jobs, with a ledger row for each asset of the others.
 
     None means no cap.
@@ -127,7 +234,8 @@ def cap_jobs(jobs: Sequence[Job], most: int | None) -> KeptJobs:
         for job in jobs[most:]
         for one in job.assets
     )
-    return KeptJobs(tuple(jobs[:most]), tuple(exclusions))
+    rows = ticked(exclusions, "ledger", len(jobs) - most, progress)
+    return KeptJobs(tuple(jobs[:most]), tuple(rows))
 
 
 def assign_workers(
@@ -186,6 +294,14 @@ def _processed(job: Job, message: str) -> Exclusion:
 def _over_the_cap(job: Job, most: int) -> Exclusion:
     message = f"over the cap of {most:,} jobs ({job.name})"
     return _job_row(job, Reason.OVER_THE_CAP, message, "Raise --max_number_of_tasks_dispatched")
+
+
+def _not_built(one: LocatedAsset, left: int, jobs: int, most: int) -> Exclusion:
+    part = "all" if left == jobs else f"{left:,} of"
+    message = f"over the cap of {most:,} jobs: {part} its {counted(jobs, 'job')}"
+    return exclude(
+        one.asset, Reason.OVER_THE_CAP, message, "Raise --max_number_of_tasks_dispatched"
+    )
 
 
 def _job_row(job: Job, reason: Reason, message: str, action: str) -> Exclusion:

@@ -15,12 +15,18 @@ from functools import partial
 from pathlib import Path
 
 from dispatch_core.choose import Chosen, choose_files
-from dispatch_core.dispatch_plan import DispatchPlan, assemble_plan, build_all, remaining_jobs
+from dispatch_core.dispatch_plan import (
+    DispatchPlan,
+    assemble_plan,
+    build_all,
+    early_cap,
+    remaining_jobs,
+)
 from dispatch_core.earlier.before import Before, read_before
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets, exclude_by_hand, find_assets
 from dispatch_core.grouping import Grouped, group_assets
-from dispatch_core.jobs import BuiltJobs
+from dispatch_core.jobs import BuiltJobs, stop_at
 from dispatch_core.listing.executor import ListingExecutor
 from dispatch_core.listing.stores import FEW
 from dispatch_core.locate import AssetFiles, Located, check_locations, locate_files
@@ -144,11 +150,17 @@ class Steps:
             opened=FEW,
         )
 
-    def build(self) -> BuiltJobs:
-        """Every job of the chosen files, for `with_built`; slow if there are many."""
+    def build(self, progress: Progress = no_progress) -> BuiltJobs:
+        """Every job of the chosen files, for `with_built`; slow if there are many.
+
+        Raises
+        ------
+        InvalidInput
+            There would be more jobs than the limit.
+        """
         assert self.grouped is not None
         assert self.chosen is not None
-        return build_all(self.parts.checked(), self.grouped, self.chosen)
+        return build_all(self.parts.checked(), self.grouped, self.chosen, progress)
 
     def read_before(
         self,
@@ -174,11 +186,11 @@ class Steps:
         """Which of the remaining jobs are already processed, for `with_processed`; slow."""
         assert self.built is not None
         assert not self.needs_before
-        jobs = remaining_jobs(self.built, self.request, self.before).jobs
+        jobs = remaining_jobs(self.built, self.request, self.before, progress).jobs
         fixed = value_or_raise(self.parts.parameter_sets).fixed
         return check_processed(jobs, fixed, self.request, results, progress)
 
-    def assemble(self, buckets: str) -> DispatchPlan:
+    def assemble(self, buckets: str, progress: Progress = no_progress) -> DispatchPlan:
         """The plan of these steps, for `with_plan`; builds the jobs if they are not built."""
         assert self.found is not None
         assert self.grouped is not None
@@ -191,10 +203,11 @@ class Steps:
             self.grouped,
             self.located,
             self.chosen,
-            self.built or self.build(),
+            self.built or self.build(progress),
             self.before,
             self.processed if self.request.skip_processed != "no" else None,
             buckets,
+            progress,
         )
 
     def with_request(self, request: DispatchRequest) -> Steps:
@@ -315,7 +328,9 @@ def _built(steps: Steps, before: Steps) -> BuiltJobs | None:
         and steps.parts.parameter_sets is before.parts.parameter_sets
         and steps.request.is_split == before.request.is_split
     )
-    return before.built if is_same else None
+    built = before.built if is_same else None
+    stops_there = built and stop_at(built.total, early_cap(steps.request)) == built.stop
+    return built if stops_there else None
 
 
 def _processed(steps: Steps, before: Steps) -> Processed | None:

@@ -156,6 +156,73 @@ def test_a_cancelled_update_ends_and_the_page_says_so(
     assert buttons(app) == ["Update everything"]
 
 
+def many_sets(app: AppTest) -> None:
+    """20,000 parameter sets, which make 48 million jobs of the demo."""
+    sets = {"distributed_parameters": [{"p": n} for n in range(20_000)]}
+    session_of(app).edit(query={}, parameters=sets)
+
+
+def test_millions_of_jobs_are_refused_before_they_are_made(app: AppTest) -> None:
+    many_sets(app)
+    go(app, JOBS)
+
+    update(app)
+
+    assert says(app, "would be ")
+    said = " ".join(one.value for one in app.error).replace("\\", "")
+    assert "parameter sets would be" in said
+    assert "the limit is 2,000,000" in said
+    assert "cap the jobs (Cap on jobs, on the page Jobs)" in said
+    assert "raise DISPATCH_MAX_JOBS" in said
+    assert buttons(app) == ["Update everything"]
+
+
+def test_the_making_of_jobs_is_cancelled(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPATCH_MAX_JOBS", "100000000")
+    many_sets(app)
+    go(app, JOBS)
+    app.button(key="update").click().run()
+    run_until(app, lambda: (work := session_of(app).work.plan) is not None and work.done > 0)
+    assert buttons(app) == ["Cancel the update"]
+
+    app.button(key="cancel-update").click().run()
+    run_until(app, lambda: not session_of(app).work.updating)
+
+    work = session_of(app).work.plan
+    assert work is not None
+    assert work.is_done
+    assert work.done < work.total
+    assert says(app, "Cancelled")
+    assert buttons(app) == ["Update everything"]
+
+
+def test_jobs_that_are_made_without_an_update_are_cancelled_too(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each change makes the jobs again; the work on those before is cancelled."""
+    monkeypatch.setenv("DISPATCH_MAX_JOBS", "100000000")
+    session_of(app).edit(query={})
+    go(app, JOBS)
+    update(app)
+    many_sets(app)
+    app.run()
+    first = session_of(app).work.plan
+    assert first is not None
+    assert buttons(app) == ["Cancel"]
+
+    session_of(app).edit(num_parallel_workers=7)
+    app.run()
+    second = session_of(app).work.plan
+    assert second is not None
+    run_until(app, lambda: first.is_done)
+    assert first.is_cancelled
+    assert not second.is_done
+
+    app.button(key="cancel-update").click().run()
+    run_until(app, lambda: second.is_done)
+    assert second.is_cancelled
+
+
 def test_a_folder_that_is_there_is_replaced_only_by_choice(app: AppTest, tmp_path: Path) -> None:
     update(app)
     go(app, DELIVER)

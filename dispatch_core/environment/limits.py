@@ -70,6 +70,17 @@ def megabytes(size: int) -> str:
     return f"{tenths / 10:,.1f} MB"
 
 
+JOBS: Final = Limit("DISPATCH_MAX_JOBS", "jobs of one plan, before any is excluded", 2_000_000)
+SWEEP: Final = Limit("DISPATCH_MAX_SWEEP_SETS", "parameter sets that one sweep makes", 2_000)
+SETS: Final = Limit(
+    "DISPATCH_MAX_SETS_MB",
+    "all parameter sets in memory, each with the fixed parameters",
+    256,
+    in_megabytes=True,
+)
+PARAMETERS: Final = Limit(
+    "DISPATCH_MAX_PARAMETERS_MB", "a parameters file, a schema or their text", 16, in_megabytes=True
+)
 DEMO_VALUE: Final = Limit(
     "DISPATCH_MAX_DEMO_VALUE_MB",
     "one value or record that a pipeline builds on the embedded demo",
@@ -88,4 +99,4 @@ DEMO_STEPS: Final = Limit(
     10_000_000,
 )
 
-LIMITS: Final = (DEMO_VALUE, DEMO_MEMORY, DEMO_STEPS)
+LIMITS: Final = (JOBS, SWEEP, SETS, PARAMETERS, DEMO_VALUE, DEMO_MEMORY, DEMO_STEPS)

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dispatch_core.environment.limits import SETS, megabytes
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.job_files import is_job, sets_of_jobs
 from dispatch_core.parameter_sets.placeholders import placeholder_note
 from dispatch_core.parameter_sets.schema import ParameterSchema
 from dispatch_core.text.json_edit import Span, read_spans
 from dispatch_core.text.strict_json import decode_json, issue_at, load_json
+from dispatch_core.text.words import counted
 from dispatch_core.types import JsonPath, JsonValue
 
 FILE_NAME = "analysis_parameters.json"
@@ -124,6 +126,7 @@ def check_document(
     issues = list(_document_issues(document, where))
     nested = [] if issues or (schema and schema.names_keys) else list(_nested_keys(document))
     issues += [_nested_issue(path, where) for path, is_alone in nested if is_alone]
+    issues += [] if issues else list(_size_issues(document, where))
     if issues:
         return ParameterCheck(error=InvalidInput(issues))
     merged = merge_sets(document)
@@ -348,6 +351,21 @@ def merge_sets(document: Mapping[str, Any]) -> tuple[MergedSet, ...]:
     if SINGLE in document:
         return (_merge(1, fixed, document[SINGLE], (SINGLE,)),)
     return (MergedSet(1, fixed, (FIXED,)),)
+
+
+_KEY_BYTES = 100
+"""About the bytes of a key in memory, beside its text."""
+
+
+def _size_issues(document: Mapping[str, Any], where: str) -> Iterator[Issue]:
+    """An issue if the sets would be too large: each gets a copy of the fixed parameters."""
+    fixed, number = document.get(FIXED, {}), len(document.get(DISTRIBUTED, (1,)))
+    copied = number * (len(json.dumps(fixed)) + _KEY_BYTES * len(fixed))
+    size = copied + len(json.dumps(document.get(DISTRIBUTED, ())))
+    if size > SETS.most:
+        what = f"{number:,} sets with {counted(len(fixed), 'fixed parameter')} each would take "
+        what += f"{megabytes(size)}; the limit is {SETS.text}"
+        yield Issue(what, where, f"Use fewer sets or fixed parameters, or {SETS.remedy}")
 
 
 def _merge(number: int, fixed: ParameterSet, one: ParameterSet, own: JsonPath) -> MergedSet:

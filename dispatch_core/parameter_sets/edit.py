@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from dispatch_core.environment.limits import PARAMETERS, SWEEP, megabytes
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.document import (
     DISTRIBUTED,
@@ -19,7 +20,7 @@ from dispatch_core.parameter_sets.document import (
     nearest_keys,
 )
 from dispatch_core.parameter_sets.job_files import is_job, sets_of_jobs
-from dispatch_core.parameter_sets.sweep import MAX_SETS, SweepMode, SweptKey, count_sets, sweep_sets
+from dispatch_core.parameter_sets.sweep import WHERE, SweepMode, SweptKey, count_sets, sweep_sets
 from dispatch_core.text.json_edit import (
     append_items,
     insert_item,
@@ -165,14 +166,38 @@ def swept_sets(
     fixed = document.get(FIXED, {})
     under = fixed if listed is not None else {**fixed, **document.get(SINGLE, {})}
     bases = [listed[index] for index in base] if listed is not None and base else [{}]
-    _check_total(count_sets(keys, mode) * len(bases))
+    choices = count_sets(keys, mode)
+    _check_total(choices * len(bases))
+    _check_size(bases, under, keys, choices)
     return [one for own in bases for one in sweep_sets(keys, mode, own, under)]
 
 
 def _check_total(total: int) -> None:
-    if total > MAX_SETS:
-        what = f"there would be {total:,} parameter sets; the limit is {MAX_SETS:,}"
-        raise InvalidInput(Issue(what, "sweep", "Give fewer values, or replace the sets"))
+    if total > SWEEP.most:
+        what = f"there would be {total:,} parameter sets; the limit is {SWEEP.text}"
+        action = f"Give fewer values, replace the sets, or {SWEEP.remedy}"
+        raise InvalidInput(Issue(what, WHERE, action))
+
+
+def _check_size(
+    bases: Sequence[Mapping[str, Any]],
+    under: Mapping[str, Any],
+    keys: Sequence[SweptKey],
+    choices: int,
+) -> None:
+    """Count the text of the sets before they are made: each has a copy of its base."""
+    nested = {key.path[0] for key in keys if len(key.path) > 1}
+    added = sum(_size_of(under[name]) for name in nested if name in under)
+    added += sum(max(map(_size_of, key.values)) for key in keys)
+    size = choices * (sum(map(_size_of, bases)) + added * len(bases))
+    if size > PARAMETERS.most:
+        sets = f"{choices * len(bases):,} parameter sets would take {megabytes(size)}"
+        action = f"Give fewer values, move what they share to {FIXED}, or {PARAMETERS.remedy}"
+        raise InvalidInput(Issue(f"{sets}; the limit is {PARAMETERS.text}", WHERE, action))
+
+
+def _size_of(value: object) -> int:
+    return len(json.dumps(value))
 
 
 def replace_sets(text: str, sets: Sequence[Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from dispatch_core.environment.limits import SWEEP
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.document import ParameterSet
 from dispatch_core.parameter_sets.sweep_ranges import read_range, split_values
@@ -25,7 +26,6 @@ from dispatch_core.types import JsonValue
 
 SweepMode = Literal["product", "zip", "append"]
 
-MAX_SETS = 2_000
 WHERE = "sweep"
 
 _NUMBER = r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][-+]?[0-9]{1,3})?"
@@ -109,7 +109,10 @@ def _whole_list(text: str) -> tuple[JsonValue, ...] | None:
         value = load_json(text, WHERE)
     except InvalidInput:
         return None
-    return tuple(value) if isinstance(value, list) and value else None
+    if not isinstance(value, list) or not value:
+        return None
+    _check_count(len(value), "the list")
+    return tuple(value)
 
 
 def _range(part: str, where: str) -> list[JsonValue]:
@@ -153,7 +156,7 @@ def count_sets(keys: Sequence[SweptKey], mode: SweepMode) -> int:
     ------
     InvalidInput
         If no key is given, two keys change the same value, lists of different lengths
-        are zipped, or the sweep makes more than 2,000 sets.
+        are zipped, or the sweep makes more sets than the limit (2,000).
     """
     lengths = [len(key.values) for key in keys]
     _check_keys(keys)
@@ -180,9 +183,10 @@ def _check_keys(keys: Sequence[SweptKey]) -> None:
 
 
 def _check_count(count: int | Decimal, origin: str) -> None:
-    if count > MAX_SETS:
-        what = f"{origin} would make {int(count):,}; the limit is {MAX_SETS:,}"
-        raise InvalidInput(Issue(what, WHERE, "Use fewer values, or sweep in parts"))
+    if count > SWEEP.most:
+        what = f"{origin} would make {int(count):,}; the limit is {SWEEP.text}"
+        action = f"Use fewer values, sweep in parts, or {SWEEP.remedy}"
+        raise InvalidInput(Issue(what, WHERE, action))
 
 
 def sweep_sets(

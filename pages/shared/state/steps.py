@@ -8,6 +8,7 @@ another input is never shown as current.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from dispatch_core.dispatch_plan import DispatchPlan
@@ -87,17 +88,29 @@ def _with_plan(session: Session, steps: Steps) -> Steps:
     label = open_sources(current_settings()).objects.label
     needs_check = steps.processed is None and is_checked(steps.request)
     is_slow = needs_check or steps.needs_before
-    sets = set_count(session, steps) or 1
-    if not is_slow and len(steps.located.located) * sets <= PLANNED_AT_ONCE:
-        session.keep_work(plan=None)
-        return _kept(session, steps.with_plan(steps.assemble(label)))
+    if not is_slow and _most_jobs(session, steps) <= PLANNED_AT_ONCE:
+        with suppress(InvalidInput):  # over a limit: the work has the error, and a page shows it
+            plan = steps.assemble(label)
+            session.keep_work(plan=None)
+            return _kept(session, steps.with_plan(plan))
     planned = _planned_apart(session, steps, label, needs_check)
     return steps if planned is None else _kept(session, planned)
+
+
+def _most_jobs(session: Session, steps: Steps) -> int:
+    """The number of jobs before any is excluded; fewer if assets are grouped."""
+    assert steps.located is not None
+    inputs = len(steps.located.located)
+    if steps.request.is_split:
+        inputs = sum(1 if one.files is None else len(one.files) for one in steps.located.located)
+    return inputs * (set_count(session, steps) or 1)
 
 
 def _planned_apart(session: Session, steps: Steps, label: str, needs_check: bool) -> Steps | None:
     work = session.work.plan
     if work is None or work.key is not steps:
+        if work is not None:
+            work.cancel()
         work = start_work(
             executor(), steps, lambda progress: _planned(steps, label, needs_check, progress)
         )
@@ -112,9 +125,9 @@ def _planned(steps: Steps, label: str, needs_check: bool, progress: Progress) ->
         steps = steps.with_before(steps.read_before(root=output_root(), progress=progress))
     if needs_check:
         results = results_for(steps.request)
-        steps = steps.with_built(steps.built or steps.build())
+        steps = steps.with_built(steps.built or steps.build(progress))
         steps = steps.with_processed(steps.check(results, progress))
-    return steps.with_plan(steps.assemble(label))
+    return steps.with_plan(steps.assemble(label, progress))
 
 
 def plan_again(session: Session) -> None:

@@ -59,9 +59,10 @@ def _go_next(session: Session, page: str) -> None:
 
 
 def _buttons(session: Session, steps: Steps, page: str, line: DeltaGenerator) -> None:
-    if session.work.updating:
+    planning = current_planning(session)
+    if session.work.updating or (planning is not None and not planning.is_done):
         line.button(
-            "Cancel the update",
+            "Cancel the update" if session.work.updating else "Cancel",
             icon=":material/close:",
             on_click=cancel_update,
             args=(session,),
