@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 from dispatch_core.request import DispatchRequest
 from dispatch_core.views.request_link import encode_request
 from pages.shared.state.address import Opened, read_opened
+from pages.shared.state.edits import load
 from pages.shared.state.session import Session
+from pages.shared.state.typed import EXAMPLE_QUERY
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,6 +71,53 @@ def test_the_link_that_is_offered_is_that_of_the_request() -> None:
 
     link = next(one.value for one in app.code if "?request=" in one.value)
     assert link.partition("?request=")[2] == encode_request(session_of(app).request)
+
+
+IDS = [f"{n * 7919 % 1_000_003:x}-{n * 104_729 % 999_983:x}" for n in range(900)]
+LONG = DispatchRequest(query={"_id": {"$in": IDS}})
+
+
+def open_menu(app: AppTest) -> str:
+    """The link in the open menu."""
+    app.session_state["link"] = True
+    app.run()
+    return next(one.value for one in app.code if "?request=" in one.value).partition("=")[2]
+
+
+def test_a_request_too_long_for_an_address_gets_a_short_link_that_says_its_last_day() -> None:
+    app = open_app()
+    load(session_of(app), LONG)
+    app.run()
+    assert session_of(app).views.address == ""
+
+    link = open_menu(app)
+
+    assert re.fullmatch(r"id\.[A-Za-z0-9_-]{22}", link)
+    assert any("the link works until" in one.value for one in app.caption)
+    assert session_of(app).views.address == link
+    opened = open_app(link)
+    assert session_of(opened).request.to_json() == LONG.to_json()
+    assert session_of(opened).views.address == link
+    assert session_of(opened).work.found is None
+
+
+def test_a_short_link_that_is_unknown_says_so_and_changes_nothing() -> None:
+    app = open_app("id." + "A" * 22)
+
+    assert "it has expired, or another server made it" in app.error[0].value
+    assert session_of(app).typed.query_text == EXAMPLE_QUERY
+
+
+def test_a_request_that_is_too_large_to_keep_is_an_error_in_the_menu() -> None:
+    app = open_app()
+    load(
+        session_of(app), DispatchRequest(query={"name": {"$in": [str(n) for n in range(200_000)]}})
+    )
+    app.session_state["link"] = True
+    app.run()
+
+    assert "at most 1,000,000 are kept" in app.error[0].value.replace("\\", "")
+    assert not [one for one in app.code if "?request=" in one.value]
 
 
 @pytest.mark.parametrize(

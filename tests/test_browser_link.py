@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -76,6 +78,29 @@ def test_a_colleague_sees_the_same_choice_and_finds_it_when_asked(
     see_query(other.page, "Thalamic Ephys Survey")
     other.see_heading("494 assets")
     expect(other.page).to_have_url(own)
+    context.close()
+
+
+def test_a_long_list_of_ids_goes_by_a_short_link_to_a_colleague(tab: Tab, browser: Browser) -> None:
+    ids = [f"{n * 7919 % 1_000_003:x}-{n * 104_729 % 999_983:x}" for n in range(900)]
+    tab.open()
+    tab.page.get_by_role("radio", name="List of ids").click()
+    box = tab.page.get_by_role("textbox", name=re.compile("^or paste ids"))
+    box.fill("\n".join(ids))
+    box.press("ControlOrMeta+Enter")
+    tab.settle()
+    tab.page.get_by_role("button", name="Link", exact=True).click()
+    tab.see("the link works until")
+    address = tab.command().inner_text()
+    expect(tab.page).to_have_url(re.compile(re.escape(address.partition("=")[2])))
+    context = browser.new_context()
+    other = Tab(context.new_page(), tab.base)
+
+    other.page.goto(address)
+    other.settle()
+
+    assert len(address) < 80
+    other.see("saved request: 900 rows")
     context.close()
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
+import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,8 @@ from dispatch_core.builder.pasted import convert
 from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.errors import DispatchError, InvalidInput
+from dispatch_core.kept.links import KeptLinks, short_text
+from dispatch_core.kept.store import Bounds, KeptTexts
 from dispatch_core.language.match import compile_filter
 from dispatch_core.parameter_sets.document import parse_parameters
 from dispatch_core.parameter_sets.edit import (
@@ -41,6 +46,9 @@ from dispatch_core.text.file_extension import read_extensions
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.value_text import read_value
 from dispatch_core.views.request_link import decode_request
+from pages.shared.state.drafts import read_draft, write_draft
+from pages.shared.state.session import Session
+from pages.shared.state.typed import Typed
 from tests.support.mutations import damaged, mutated
 from tests.support.tier import SOAK, amount
 
@@ -119,6 +127,28 @@ def packed(text: str) -> str:
 
 LINKS = [packed(request) for request in REQUESTS]
 
+STATE = Path(tempfile.gettempdir()) / f"kept-{os.getpid()}"
+TEXTS_OF_LINKS = KeptTexts(STATE / "links", Bounds(1_000, 100_000, 10_000_000, 3_600.0))
+KEPT_LINKS = KeptLinks(TEXTS_OF_LINKS)
+SHORT_LINKS = [short_text(request) for request in REQUESTS]
+DRAFTS = [write_draft(Session(typed=Typed(query_text='{"half": ', drafts={((), ("a",)): "-"})))]
+
+
+def open_kept(text: str) -> object:
+    """Open the short link to `text`, which the server keeps whatever it says."""
+    TEXTS_OF_LINKS.write("", short_text(text).removeprefix("id."), text)
+    return KEPT_LINKS.open(short_text(text))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_requests() -> Iterator[None]:
+    """Keep the requests of the short links for as long as the tests run."""
+    for request in REQUESTS:
+        TEXTS_OF_LINKS.write("", short_text(request).removeprefix("id."), request)
+    yield
+    shutil.rmtree(STATE)
+
+
 Reader = Callable[[Any], object]
 
 TEXT_INPUTS: dict[str, tuple[Reader, list[str]]] = {
@@ -131,6 +161,9 @@ TEXT_INPUTS: dict[str, tuple[Reader, list[str]]] = {
     "saved request": (lambda text: check_request(load_request(text)), REQUESTS),
     "link": (decode_request, LINKS),
     "content of a link": (lambda text: decode_request(packed(text)), REQUESTS),
+    "short link": (KEPT_LINKS.open, SHORT_LINKS),
+    "content of a short link": (open_kept, REQUESTS),
+    "draft": (lambda text: read_draft(text, ""), DRAFTS),
     "strict JSON": (lambda text: load_json(text, "text"), [*QUERIES, *PARAMETERS]),
     "pasted query": (convert, PASTED),
     "value of a field": (read_value, ["900001", '"text"', "[1, 2.5, null]", "true"]),

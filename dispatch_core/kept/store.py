@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -99,6 +100,10 @@ class KeptTexts:
         if path is not None:
             with suppress(OSError):
                 os.unlink(path)
+
+    def last_day(self) -> date:
+        """The last whole day on which a text that is written now is kept."""
+        return date.fromtimestamp(self._clock() + self.bounds.seconds) - timedelta(days=1)
 
     def _path(self, owner: str, name: str) -> Path | None:
         if not _NAME.fullmatch(name):

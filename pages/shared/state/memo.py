@@ -33,6 +33,11 @@ class Memo:
         """The result of `make` for `key` and the object `rows`, which is compared by identity."""
         return self.remember(name, (Same(rows), key), make)
 
+    def known_of(self, name: str, rows: object) -> Any:
+        """The kept value of `remember_of` for the object `rows`, whatever its key; or None."""
+        key, value = self.values.get(name, (None, None))
+        return value if isinstance(key, tuple) and key[0] == Same(rows) else None
+
 
 class Same:
     """A key that equals another one only if both contain the same object."""

@@ -31,6 +31,7 @@ from dispatch_core.insight.date_fields import NotCompared, date_layouts, not_com
 from dispatch_core.insight.facets import Facet, FacetCounts, count_facet, unread_records
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
+from dispatch_core.kept.links import KeptLinks
 from dispatch_core.kept.store import Bounds, KeptTexts
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.processed.frame import LearnedFrame
@@ -40,6 +41,7 @@ from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.shared_answers import SharedAnswers
 from dispatch_core.types import Filter, JsonValue, Pipeline, Progress, Record
 from dispatch_core.views.links import read_links
+from dispatch_core.views.request_link import MOST_BYTES
 from pages.shared.state.answers import Answers
 from pages.shared.state.drafts import Drafts
 from pages.shared.state.kept_sessions import KeptSessions
@@ -50,6 +52,10 @@ _SESSION_SECONDS = 8 * 3600
 
 _DRAFT_BOUNDS = Bounds(
     most=1_000, bytes_each=8_000_000, bytes_all=200_000_000, seconds=7 * 24 * 3600
+)
+
+_LINK_BOUNDS = Bounds(
+    most=2_000, bytes_each=MOST_BYTES, bytes_all=100_000_000, seconds=31 * 24 * 3600
 )
 
 
@@ -173,6 +179,12 @@ def kept_drafts() -> Drafts:
     """The drafts of all tabs on disk, each found only with the id that its browser keeps."""
     folder = platform.state_root(os.environ) / "drafts"
     return Drafts(KeptTexts(folder, _DRAFT_BOUNDS), _one_writer())
+
+
+@st.cache_resource(max_entries=1)
+def kept_links() -> KeptLinks:
+    """The requests of short links, for all users of this server."""
+    return KeptLinks(KeptTexts(platform.state_root(os.environ) / "links", _LINK_BOUNDS))
 
 
 @st.cache_resource(max_entries=1)

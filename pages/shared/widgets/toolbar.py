@@ -7,10 +7,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from dispatch_core.errors import DispatchError
-from dispatch_core.views.request_link import LONGEST, decode_request, encode_request
+from dispatch_core.kept.links import is_short
+from dispatch_core.views.request_link import LONGEST, encode_request
 from pages.shared.state.address import NAME, keep_in_address, text_in_address
-from pages.shared.state.edits import load
 from pages.shared.state.session import Session
+from pages.shared.state.short_link import make_short_link, text_of_short_link, use_link
 from pages.shared.state.steps import current_find
 from pages.shared.widgets.messages import show_error
 
@@ -59,23 +60,31 @@ def _link(session: Session) -> None:
     if request.query is None and request.asset_rows is None:
         st.caption("Choose assets first: by a query or a list of ids.")
         return
-    if text is None:
-        st.caption(
-            f"The request is too long for a link ({LONGEST:,} characters): send the saved request "
-            "of the page Deliver instead."
+    until = ""
+    if text is None or is_short(text):
+        try:
+            link = make_short_link(session)
+        except DispatchError as error:
+            show_error(error)
+            return
+        text = link.text
+        until = (
+            f" The request is too long for an address ({LONGEST:,} characters), so this server "
+            f"keeps it: the link works until {link.until:%B} {link.until.day}, {link.until.year}. "
+            "Open this menu again to extend it."
         )
-        return
     base = str(st.context.url or "").partition("?")[0]
     st.code(f"{base}?{NAME}={text}", language=None, wrap_lines=True)
     st.caption(
         "The link has the query or the list, the rules for files and the parameters. It finds "
-        "nothing by itself, and contains no result."
+        f"nothing by itself, and contains no result.{until}"
     )
 
 
 def _text(session: Session) -> str | None:
     request = session.request
-    return session.memo.remember_of("link", request, None, lambda: encode_request(request))
+    whole = session.memo.remember_of("link", request, None, lambda: encode_request(request))
+    return whole or text_of_short_link(session)
 
 
 def open_link(session: Session) -> None:
@@ -111,7 +120,7 @@ def follow_address(session: Session, path: str) -> None:
 
 def _use(session: Session, text: str) -> None:
     try:
-        load(session, decode_request(text))
+        use_link(session, text)
     except DispatchError as error:
         session.keep_view(link_error=error)
     else:
