@@ -62,3 +62,15 @@ def test_a_bar_of_a_chart_becomes_a_condition_that_excludes_it(tab: Tab) -> None
 
     chips = tab.page.locator("[class*=st-key-chip-edit-]")
     expect(chips.filter(has_text="Modality: not behavior-videos")).to_be_visible()
+
+
+def test_the_menu_of_a_header_offers_no_sort_of_the_page_alone(tab: Tab) -> None:
+    found(tab)
+    table = tab.page.get_by_test_id("stDataFrame")
+
+    table.click(position={"x": 645, "y": 17})  # the dots of the header Subject
+
+    menu = tab.page.get_by_role("menu", name="Dataframe column menu")
+    expect(menu.get_by_text("Pin column")).to_be_visible()
+    expect(menu.get_by_text("Sort ascending")).to_be_hidden()
+    expect(menu.get_by_text("Sort descending")).to_be_hidden()

@@ -40,6 +40,23 @@ def test_twenty_thousand_assets_are_searched_and_paged_on_the_server(found: Tab)
     found.see(re.compile(r"^Rows 1 to \d+ of \d+ that match, of 19,999$"))
 
 
+def test_a_click_on_a_header_sorts_all_rows_and_not_only_the_page(found: Tab) -> None:
+    table = found.page.get_by_test_id("stDataFrame").first
+    header, first_box = {"x": 100, "y": 17}, {"x": 15, "y": 52}
+
+    for order in ("Name, ascending", "Name, descending", "original order"):
+        table.click(position=header)
+        expect(found.page.get_by_role("combobox", name="Sort by")).to_have_value(
+            f"Sort by: {order}"
+        )
+        if order == "Name, ascending":
+            found.settle()
+            table.click(position=first_box)
+            found.see("Record of 900013_2025-08-21_09-04-27")
+            table.click(position=first_box)
+            found.see("Click a value to show only these, or all but these.")
+
+
 @pytest.mark.long
 def test_locating_can_be_cancelled_and_what_was_there_before_stays(found: Tab) -> None:
     found.go("Files")

@@ -101,12 +101,12 @@ def _latest(session: Session) -> str | None:
     fields, key = known_fields(), f"filter_latest-{session.epoch}"
     now = session.request.filter_latest
     shown = name_of_field(now, fields) if now else ""
-    apply_put(session, key)
+    is_put = apply_put(session, key)
     offered = offered_fields(fields, shown)
     chosen = st.selectbox(
         "Keep the latest by this field",
         offered,
-        index=offered.index(shown) if shown else None,
+        index=offered.index(shown) if shown and not is_put else None,
         format_func=label_of,
         accept_new_options=True,
         filter_mode="contains",
@@ -129,11 +129,11 @@ def _fields(session: Session, name: str) -> tuple[str, ...]:
     names = {name_of_field(one, fields): one for one in now}
     if len(names) < len(now):  # two ways to write one field
         names = dict(zip(now, now, strict=True))
-    apply_put(session, key)
+    is_put = apply_put(session, key)
     chosen = st.multiselect(
         label,
         offered_fields(fields, *names),
-        list(names),
+        None if is_put else list(names),
         format_func=label_of,
         accept_new_options=True,
         filter_mode="contains",

@@ -92,9 +92,13 @@ _STYLE = """
 .st-key-asset-heading > :has([data-testid="stCaptionContainer"]) { flex: 1 1 14rem; min-width: 0; }
 /* what a selection offers above its table does not move it */
 [class*="st-key-above-"] { min-height: 2.5rem; }
-/* both would act on the page of rows that is shown; ours act on all rows */
+/* these would act on the page of rows that is shown; ours act on all rows */
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]),
-[data-testid="stElementToolbarButton"]:has(button[aria-label="Search"]) { display: none; }
+[data-testid="stElementToolbarButton"]:has(button[aria-label="Search"]),
+[data-testid="stDataFrameColumnMenu"] [role="menuitem"]:nth-child(2):has(+ * + :not([role])),
+[data-testid="stDataFrameColumnMenu"] [role="menuitem"]:nth-child(3):has(+ :not([role])),
+[data-testid="stDataFrameColumnMenu"] [role="menuitem"]:nth-child(3) + :not([role]) {
+  display: none; }
 /* colours that the theme cannot set, with a contrast of 4.5 or more */
 button[kind="primary"]:not(:disabled) { color: light-dark(#ffffff, #08202b) !important; }
 .token.string { color: light-dark(#116329, #3dd56d) !important; }

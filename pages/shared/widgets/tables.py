@@ -12,7 +12,7 @@ import streamlit as st
 from dispatch_core.text.spreadsheet import csv_file, safe_cell
 from dispatch_core.views.table import Columns, TableView, alike, page_of, select_rows
 from pages.shared.state.session import Session
-from pages.shared.state.tab import open_session
+from pages.shared.state.tab import apply_put, open_session
 
 MOST_ROWS = 500
 """The most rows of a table that are sent to the browser at a time."""
@@ -52,14 +52,54 @@ def paged_table(
     table, version = session.memo.remember_of(
         f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
     )
+    options = {"hide_index": True, "placeholder": "", **options}
+    if len(rows) > SMALL:
+        options |= _header_options(view, options)
     event = st.dataframe(
-        table, hide_index=True, key=f"{key}-table-{version}", placeholder="", **options
+        table, key=f"{key}-table-{version}-{view.sort}-{view.is_descending}", **options
     )
+    if len(rows) > SMALL:
+        _sort_by_header(session, view, key, event)
     shown = [rows[index] for index in indices]
     if beside is not None:
         with line:
             beside(shown, event)
     return shown, event
+
+
+def _header_options(view: TableView, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by which a click on a header selects its column, so that the server can sort.
+
+    The browser would sort only the rows that it has. The column of the order gets an arrow.
+    """
+    modes = options.get("selection_mode", [])
+    config = dict(options.get("column_config", {}))
+    if view.sort:
+        arrow = "↓" if view.is_descending else "↑"
+        config[view.sort] = {**config.get(view.sort, {}), "label": f"{view.sort} {arrow}"}
+    return {
+        "on_select": "rerun",
+        "selection_mode": [*([modes] if isinstance(modes, str) else modes), "single-column"],
+        "column_config": config,
+    }
+
+
+def _sort_by_header(session: Session, view: TableView, key: str, event: Any) -> None:
+    """Sort all rows by the clicked header: ascending, then descending, then as before."""
+    for title in event.selection.columns:
+        order = (title, False)
+        if view.sort == title:
+            order = ("", False) if view.is_descending else (title, True)
+        session.put(_sort_key(session, key), _order_label(*order))
+        st.rerun()
+
+
+def _sort_key(session: Session, key: str) -> str:
+    return f"{key}-sort-{session.epoch}"
+
+
+def _order_label(title: str, is_descending: bool) -> str:
+    return f"{title}, {'descending' if is_descending else 'ascending'}" if title else _AS_IS
 
 
 def rows_that_match(
@@ -133,17 +173,17 @@ def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: st
         label_visibility="collapsed",
         key=f"{key}-where-{session.epoch}",
     )
-    orders = {_AS_IS: ("", False)}
-    for title in columns:
-        orders |= {f"{title}, ascending": (title, False), f"{title}, descending": (title, True)}
-    now = next((n for n, o in orders.items() if o == (kept.sort, kept.is_descending)), _AS_IS)
+    choices = [("", False), *((title, down) for title in columns for down in (False, True))]
+    orders = {_order_label(*one): one for one in choices}
+    now = _order_label(kept.sort if kept.sort in columns else "", kept.is_descending)
+    is_put = apply_put(session, _sort_key(session, key))
     order = sort.selectbox(
         "Sort by",
         list(orders),
-        list(orders).index(now),
+        0 if is_put else list(orders).index(now),
         format_func=lambda name: f"Sort by: {name}",
         label_visibility="collapsed",
-        key=f"{key}-sort-{session.epoch}",
+        key=_sort_key(session, key),
     )
     by, is_descending = orders[order]
     view = TableView(text, "" if place == _ANYWHERE else place, by, is_descending)
