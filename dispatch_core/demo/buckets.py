@@ -16,6 +16,7 @@ from dispatch_core.demo.trees import size_of, written_at
 from dispatch_core.errors import AccessDenied, Issue, NoSuchBucket
 from dispatch_core.sources.paging import page_of
 from dispatch_core.sources.protocols import ListPage, StoredObject
+from dispatch_core.sources.turns import TURN
 from dispatch_core.types import Record
 
 
@@ -47,13 +48,14 @@ class DemoLister:
         """One page of at most 1,000 entries; see `ObjectLister.list_page`."""
         self._check(bucket)
         index = self._index(bucket)
-        page = page_of(
-            lambda floor: index.seek(floor, prefix),
-            prefix,
-            delimiter=delimiter,
-            start_after=start_after,
-            token=token,
-        )
+        with TURN.taken():
+            page = page_of(
+                lambda floor: index.seek(floor, prefix),
+                prefix,
+                delimiter=delimiter,
+                start_after=start_after,
+                token=token,
+            )
         return replace(page, read=lambda number: index.read(page.keys[number]))
 
     def _check(self, bucket: str) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from dispatch_core.language.aggregate import compile_stages, run_pipeline, stream_pipeline
 from dispatch_core.language.match import compile_filter
 from dispatch_core.language.paths import value_at
+from dispatch_core.sources.turns import TURN
 from dispatch_core.types import Filter, Pipeline, Record
 
 INDEXED_PATHS = (
@@ -106,7 +107,15 @@ class _Table:
         last = len(self._ids) if end is None else bisect_left(self._ids, end)
         matches = _matcher(rest)
         positions = self._candidates(rest, range(first, last))
-        return (self.records[at] for at in positions if matches(self.records[at]))
+        return self._matching(positions, matches)
+
+    def _matching(
+        self, positions: Iterable[int], matches: Callable[[Record], bool]
+    ) -> Iterator[Record]:
+        for at in positions:
+            TURN.give_way()
+            if matches(self.records[at]):
+                yield self.records[at]
 
     def _candidates(self, filter_query: Filter, within: range) -> Iterable[int]:
         """The positions within a range that can match, ascending."""

@@ -24,6 +24,7 @@ from requests.structures import CaseInsensitiveDict
 from dispatch_core.demo.collection import RecordCollection
 from dispatch_core.errors import InvalidInput
 from dispatch_core.language.projection import compile_projection
+from dispatch_core.sources.turns import TURN
 from dispatch_core.types import Record
 
 DATA_ASSETS = "metadata_index/data_assets"
@@ -236,11 +237,12 @@ class GatewayAdapter(BaseAdapter):
         with self._lock:
             self.request_count += 1
         body = request.body or b""
-        status, content_type, content = self.gateway.handle_target(
-            request.method or "GET",
-            request.path_url,
-            body.encode() if isinstance(body, str) else bytes(body),
-        )
+        with TURN.taken():
+            status, content_type, content = self.gateway.handle_target(
+                request.method or "GET",
+                request.path_url,
+                body.encode() if isinstance(body, str) else bytes(body),
+            )
         return _response(request, status, content_type, content)
 
     def close(self) -> None:

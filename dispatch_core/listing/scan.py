@@ -21,6 +21,7 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Literal
@@ -44,10 +45,14 @@ from dispatch_core.listing.place import (
     list_matches,
 )
 from dispatch_core.sources.protocols import ListPage, ObjectLister
+from dispatch_core.sources.turns import TURN
 from dispatch_core.types import Reason
 
 FULL = 0.95
 """The share of its pages that a run of neighbours is planned to fill."""
+
+MOST_PAGES = 16
+"""The most pages that a run of neighbours is planned to fill; their results arrive together."""
 
 _BATCH = 16
 _SPARSE = 32
@@ -132,14 +137,12 @@ def list_run(
     time.sleep(random.uniform(0, pause))
     counting = Counting(lister, halted)
     result = RunListed()
-    try:
+    with suppress(Halted), TURN.taken():
         if run.together:
             _list_neighbours(_Neighbours(counting, run, result), run)
         else:
             for prefix in run.prefixes:
                 result.listed[prefix] = _list_alone(counting, run, prefix)
-    except Halted:
-        pass
     result.requests, result.keys = counting.requests, counting.keys
     return result
 
@@ -326,9 +329,10 @@ class Counting:
         if self._halted is not None and self._halted.is_set():
             raise Halted
         self.requests += 1
-        page = self._lister.list_page(
-            bucket, prefix, delimiter=delimiter, start_after=start_after, token=token
-        )
+        with TURN.given_up():
+            page = self._lister.list_page(
+                bucket, prefix, delimiter=delimiter, start_after=start_after, token=token
+            )
         self.keys += len(page.keys) + len(page.prefixes)
         return page
 
@@ -374,7 +378,7 @@ def next_runs(run: Run, result: RunListed, parallel: int) -> list[Run]:
             for number, piece in enumerate(pieces)
         ]
     to_a_page = FULL * density
-    pages = ceil(len(rest) / (to_a_page * parallel))
+    pages = min(MOST_PAGES, ceil(len(rest) / (to_a_page * parallel)))
     return _pieces(replace(run, pages=2 * pages, alone=0), rest, int(to_a_page * pages))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from dispatch_core.listing.not_data import STORES_ONLY
 from dispatch_core.listing.place import S3Prefix, why_empty
 from dispatch_core.listing.scan import Counting, Halted
 from dispatch_core.sources.protocols import ObjectLister
+from dispatch_core.sources.turns import TURN
 
 FEW = 100
 MOST = 1_000
@@ -42,15 +44,12 @@ def open_stores(
     """Those of `stores` that have no content; one whose listing fails counts as having some."""
     counting = Counting(lister, halted)
     opened = StoresOpened()
-    for store in stores:
-        try:
-            why = why_empty(counting, store)
-        except ServiceError:
-            continue
-        except Halted:
-            break
-        if why:
-            opened.empty[store] = why
+    with suppress(Halted), TURN.taken():
+        for store in stores:
+            with suppress(ServiceError):
+                why = why_empty(counting, store)
+                if why:
+                    opened.empty[store] = why
     opened.requests, opened.keys = counting.requests, counting.keys
     return opened
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import sys
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -144,7 +146,19 @@ def ask_frames() -> Work[tuple[LearnedFrame, ...]]:
 @st.cache_resource(max_entries=1)
 def executor() -> Executor:
     """The thread pool for requests to the sources, for all sessions."""
+    _share_the_interpreter()
     return ThreadPoolExecutor(max_workers=8, thread_name_prefix="questions")
+
+
+def _share_the_interpreter() -> None:
+    """Keep the pages quick while a thread of the pool computes (`turns`).
+
+    A thread gives way after a millisecond instead of five. Python's garbage collector visits all
+    objects whenever these have grown by a quarter, which halts every thread for half a second
+    while a large plan is made; now only after a hundred times as many new objects.
+    """
+    sys.setswitchinterval(0.001)
+    gc.set_threshold(700, 10, 1_000)
 
 
 @st.cache_resource(max_entries=1)
