@@ -48,12 +48,13 @@ class AppServer:
         environment: Mapping[str, str] | None = None,
         options: tuple[str, ...] = (),
         prefix: str = "",
+        module: str = "streamlit",
     ) -> None:
         self.output_root = folder / "output"
         self.log_file = folder / f"server-{secrets.token_hex(4)}.log"
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}" + (f"/{prefix}" if prefix else "")
-        self._command = [sys.executable, "-m", "streamlit", "run", script]
+        self._command = [sys.executable, "-m", module, "run", script]
         self._command += ["--server.port", str(self.port), *options]
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
         self.environment = inherited | {
@@ -156,6 +157,7 @@ class Tab:
     _values: dict[str, WidgetState] = field(default_factory=dict)
     _polls: dict[str, float] = field(default_factory=dict)
     _urls: Any = None
+    _file: Any = None
 
     async def __aenter__(self) -> Self:
         self.http = requests.Session()
@@ -265,6 +267,30 @@ class Tab:
         info.file_urls.CopyFrom(urls)
         return await self.rerun(state)
 
+    async def download(self, key: str) -> bytes:
+        """Return the file of the download button with this key, which is made on request."""
+        request = BackMsg()
+        operation = request.backend_operation_request
+        operation.request_id, operation.session_id = secrets.token_hex(8), self.session_id
+        buttons = (one.download_button for one in self.last.elements)
+        button = self.widget(key)
+        operation.deferred_file.file_id = next(
+            one.deferred_file_id for one in buttons if one.id == button
+        )
+        await self._socket.send(request.SerializeToString())
+        self._file = None
+        while self._file is None:
+            self._take(await self._message(), Run())
+        if self._file.error_msg:
+            raise RuntimeError(self._file.error_msg)
+        answer = await asyncio.to_thread(
+            self.http.get, self.url + self._file.deferred_file.url, timeout=PATIENCE
+        )
+        if answer.status_code == 404:
+            raise LookupError("the file was deleted before it was fetched")
+        answer.raise_for_status()
+        return answer.content
+
     def widget(self, key: str) -> str:
         """Return the id of the widget whose key is `key` or starts with it."""
         kinds = ((one, one.WhichOneof("type") or "empty") for one in self.last.elements)
@@ -313,6 +339,8 @@ class Tab:
                 self._polls.pop(fragment, None)
         elif kind == "file_urls_response":
             self._urls = message.file_urls_response.file_urls[0]
+        elif kind == "backend_operation_response":
+            self._file = message.backend_operation_response
         return kind == "script_finished" and message.script_finished in _ENDED
 
     def _begin(self, message: ForwardMsg, run: Run) -> None:

@@ -1,6 +1,7 @@
 """Measures many simultaneous sessions: time of a rerun, memory, and leaks between sessions.
 
     make load                                                  the standard load
+    make load ARGS="--while-listing 100000"                    others while one tab works
     python -m benchmarks.load --sessions 8 --think 1 --reruns 5
     python -m benchmarks.load --sessions 0 --dispatches 50     only the dispatches
 
@@ -9,6 +10,11 @@ random with pauses. All data sent to a session is searched for the marks of the 
 sessions; the same search must find the leak of ``leaky_app.py``. Then all sessions press
 *Write* at once, and every file is compared with the files that the core makes from the
 same request. Only loopback is used, and the number of reruns limits the time.
+
+With ``--while-listing N``, ten sessions visit pages while one tab finds, locates, plans and
+zips the N assets of a demo. Their times are printed beside those just before, beside those of
+a control without turns (``stalling.py``), and beside a loop that computes for 10 ms: on a busy
+machine everything takes longer.
 """
 
 from __future__ import annotations
@@ -20,7 +26,8 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +67,7 @@ class Tally:
     own: set[int] = field(default_factory=set)
     strangers: set[tuple[int, str]] = field(default_factory=set)
     memory: float = 0.0
+    is_over: bool = False
 
     def note(self, number: int, run: Run) -> None:
         """Record errors and the marks that were sent to session `number`."""
@@ -74,6 +82,12 @@ class Tally:
         """Return the milliseconds within which this share of the reruns finished."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
+
+    @property
+    def percentiles(self) -> str:
+        """The percentiles that are printed."""
+        shares = (50, 95, 99)
+        return ", ".join(f"p{share} {self.percentile(share / 100):.0f} ms" for share in shares)
 
 
 async def prepare(tab: Tab, number: int, tally: Tally, **size: int) -> None:
@@ -173,6 +187,108 @@ def _is_right(folder: Path, request: DispatchRequest) -> bool:
     return found == dict(plan.files()) and folder.with_name(f"{folder.name}.dispatch.json").exists()
 
 
+@dataclass
+class WhileListing:
+    """How long others waited for their pages while one tab found, located, planned and zipped.
+
+    ``alone`` has their reruns just before, ``during`` those that began while the tab was at
+    work; ``first`` has the first pages of new tabs in that time, and ``loop`` the times of a
+    fixed loop in this process. ``planned`` and ``zipped`` are the seconds until the tab had its
+    plan and its zip, and ``lost`` counts the zips that were deleted before they were fetched.
+    """
+
+    alone: Tally = field(default_factory=Tally)
+    during: Tally = field(default_factory=Tally)
+    first: Tally = field(default_factory=Tally)
+    loop: Tally = field(default_factory=Tally)
+    planned: float = 0.0
+    zipped: float = 0.0
+    zip_bytes: int = 0
+    lost: int = 0
+
+
+async def while_listing(
+    server: AppServer, sessions: int, think: float, alone: float
+) -> WhileListing:
+    """Time the pages of `sessions` people for `alone` seconds, then while one tab works."""
+    outcome = WhileListing()
+    async with AsyncExitStack() as stack:
+        tabs = [await stack.enter_async_context(Tab(server.url)) for _ in range(sessions)]
+        for number, tab in enumerate(tabs):
+            await prepare(tab, number, outcome.alone)
+        await _visits(tabs, think, outcome.alone, asyncio.sleep(alone))
+        beside = [_newcomers(server, think, outcome.first), _calibrate(outcome.loop)]
+        tasks = [asyncio.create_task(one) for one in beside]
+        await _visits(tabs, think, outcome.during, _work(server, outcome))
+        for task in tasks:
+            task.cancel()
+    return outcome
+
+
+async def _calibrate(tally: Tally) -> None:
+    """Time a loop of about 10 ms again and again."""
+    while True:
+        await asyncio.sleep(0.5)
+        tally.seconds.append(await asyncio.to_thread(_loop))
+
+
+def _loop() -> float:
+    begun = time.perf_counter()
+    sum(range(500_000))
+    return time.perf_counter() - begun
+
+
+async def _visits(tabs: Sequence[Tab], think: float, tally: Tally, until: Awaitable[None]) -> None:
+    """Let each tab visit pages at random until something ends."""
+    visitors = [asyncio.create_task(_visit(tab, n, think, tally)) for n, tab in enumerate(tabs)]
+    try:
+        await until
+    finally:
+        tally.is_over = True
+        await asyncio.gather(*visitors)
+
+
+async def _visit(tab: Tab, number: int, think: float, tally: Tally) -> None:
+    rng = random.Random(number)
+    await asyncio.sleep(rng.uniform(0, think))
+    while not tally.is_over:
+        run = await tab.go(rng.choice(list(tab.pages)))
+        tally.seconds.append(run.seconds)
+        tally.note(number, run)
+        await asyncio.sleep(think * rng.uniform(0.5, 1.5))
+
+
+async def _newcomers(server: AppServer, think: float, tally: Tally) -> None:
+    """Open a new tab again and again."""
+    while True:
+        begun = time.perf_counter()
+        async with Tab(server.url) as tab:
+            run = await tab.open()
+            tally.seconds.append(time.perf_counter() - begun)
+            tally.errors += run.errors
+        await asyncio.sleep(think)
+
+
+async def _work(server: AppServer, outcome: WhileListing) -> None:
+    """Find all assets, locate their files, make the plan and the zip, in one tab."""
+    async with Tab(server.url) as tab:
+        request = DispatchRequest(query={"_id": {"$exists": True}}, file_extension=".nwb")
+        begun = time.perf_counter()
+        await tab.open()
+        await tab.go("Deliver")
+        await tab.upload("load-", "all.json", request.to_json().encode())
+        await tab.press("update")
+        await tab.settle()
+        outcome.planned = time.perf_counter() - begun
+        await tab.go("Deliver")
+        while not outcome.zip_bytes:
+            try:
+                outcome.zip_bytes = len(await tab.download("zip"))
+            except LookupError:  # Streamlit keeps it until two runs of any session have ended
+                outcome.lost += 1
+        outcome.zipped = time.perf_counter() - begun
+
+
 async def leaks_caught(server: AppServer, sessions: int = 4) -> int:
     """Return how many leaked marks the search finds in the leaky app; 0 means it is broken."""
     tally = Tally()
@@ -187,6 +303,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _arguments().parse_args(arguments)
     rounds = ROUNDS if given.sessions is None else ((given.sessions, given.think),)
     print(f"{os.cpu_count()} cores, load before the start {os.getloadavg()[0]:.1f}")
+    if given.while_listing:
+        return 0 if _compare_while_listing(given.while_listing, given.sessions or 10) else 1
     is_right = True
     with tempfile.TemporaryDirectory() as folder:
         with AppServer(Path(folder), "benchmarks/leaky_app.py") as leaky:
@@ -205,11 +323,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if is_right else 1
 
 
+def _compare_while_listing(assets: int, sessions: int) -> bool:
+    """Print how long others wait while one tab works on `assets` assets, and in the control."""
+    is_right = True
+    for name, module in (("with turns", "streamlit"), ("control", "benchmarks.stalling")):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {"DISPATCH_DEMO_ASSETS": str(assets)}
+            with AppServer(Path(folder), environment=environment, module=module) as server:
+                outcome = asyncio.run(while_listing(server, sessions, think=1.0, alone=10.0))
+                memory = server.memory / 1e6
+        print(
+            f"{name}: {assets:,} assets planned after {outcome.planned:.1f} s, a zip of "
+            f"{outcome.zip_bytes / 1e6:.1f} MB after {outcome.zipped:.1f} s ({outcome.lost} lost); "
+            f"server {memory:.0f} MB"
+        )
+        tallies = {
+            "others just before": outcome.alone,
+            "others meanwhile": outcome.during,
+            "first pages meanwhile": outcome.first,
+            "calibrating loop": outcome.loop,
+        }
+        for kind, tally in tallies.items():
+            print(f"  {kind}: {len(tally.seconds)} times, {tally.percentiles}")
+            is_right &= not tally.errors and not tally.strangers
+            for error in sorted(set(tally.errors))[:5]:
+                print(f"    {error}")
+    return is_right
+
+
 def _print_tally(tally: Tally, sessions: int, think: float) -> bool:
     print(
         f"{sessions} sessions, {think:g} s think time, {len(tally.seconds)} reruns: "
-        f"p50 {tally.percentile(0.5):.0f} ms, p95 {tally.percentile(0.95):.0f} ms, "
-        f"p99 {tally.percentile(0.99):.0f} ms; {len(tally.errors)} errors; "
+        f"{tally.percentiles}; {len(tally.errors)} errors; "
         f"cross-talk {len(tally.strangers)}; {tally.memory / 1e6:.1f} MB a session"
     )
     for error in sorted(set(tally.errors))[:5]:
@@ -234,6 +379,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--think", type=float, default=5.0, help="seconds between two reruns")
     parser.add_argument("--reruns", type=int, default=10, help="reruns of each session")
     parser.add_argument("--dispatches", type=int, default=50, help="0: none")
+    parser.add_argument("--while-listing", type=int, metavar="N", help="only this; N assets")
     return parser
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.browserless import AppServer
-from benchmarks.load import crowd, dispatch_at_once, leaks_caught
+from benchmarks.load import crowd, dispatch_at_once, leaks_caught, while_listing
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -27,6 +27,17 @@ def test_simultaneous_sessions_have_no_errors_and_no_data_of_each_other(tmp_path
 def test_the_search_for_leaks_finds_those_of_a_leaky_app(tmp_path: Path) -> None:
     with AppServer(tmp_path, "benchmarks/leaky_app.py") as server:
         assert asyncio.run(leaks_caught(server)) == 3
+
+
+def test_others_visit_pages_while_one_tab_finds_locates_plans_and_zips(tmp_path: Path) -> None:
+    with AppServer(tmp_path) as server:
+        outcome = asyncio.run(while_listing(server, sessions=3, think=0.1, alone=0.3))
+
+    assert [outcome.alone.errors, outcome.during.errors, outcome.first.errors] == [[], [], []]
+    assert outcome.during.strangers == set()
+    assert min(len(outcome.alone.seconds), len(outcome.during.seconds)) >= 3
+    assert 0 < outcome.planned < outcome.zipped
+    assert outcome.zip_bytes > 100_000  # 1,000 jobs and more
 
 
 @pytest.mark.long
