@@ -175,7 +175,7 @@ def _answers(
 
 def _report_progress(progress: Progress, counted: Future[int | None], done: int) -> None:
     if progress is not no_progress:
-        progress("assets", done, counted.result() or 0)
+        progress("assets", done, (counted.result() or 0) if counted.done() else 0)
 
 
 def _count(source: MetadataSource, query: Query) -> int | None:

@@ -323,13 +323,17 @@ class _Results:
             if index not in self._results
         }
         self._results |= results
-        # With `all`, an asset is done after the last sweep, so each sweep is a share.
-        share = self._listed // len(self._wanted.searched) if self._wanted.is_all else 0
-        if results or share:
-            self._report_progress(max(share, len(self._results)))
+        if results or self._wanted.is_all:
+            self.report()
         new = [one for index, one in results.items() if index not in self._reported_before]
         if new:
             self._report_found(new)
+
+    def report(self) -> None:
+        """Reports how many assets are done."""
+        # With `all`, an asset is done after the last sweep, so each sweep is a share.
+        share = self._listed // len(self._wanted.searched) if self._wanted.is_all else 0
+        self._report_progress(max(share, len(self._results)))
 
     @property
     def is_any_store_empty(self) -> bool:

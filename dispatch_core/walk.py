@@ -26,6 +26,9 @@ PAGE = 1_000
 THREADS = 8
 """The number of parallel requests, and so the most pages in memory."""
 
+REPORT_EVERY = 0.5
+"""Seconds after which an empty page is yielded although nothing has arrived."""
+
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 _DIGITS = "0123456789abcdef"
@@ -60,7 +63,8 @@ def read_pages(
 
     Ranges ascend by ``_id`` with their numbers. Pages of one range are in order; those
     of several ranges are in the order of arrival. The next page of a range is requested
-    before this one is yielded.
+    before this one is yielded. While nothing arrives, an empty page of the first range is
+    yielded twice a second, so that the caller can end it.
     """
     pool = ThreadPoolExecutor(threads, "records")
     whole = _Range(source, filter_query, projection, page_size)
@@ -68,7 +72,10 @@ def read_pages(
     pages, is_cut = 0, False
     try:
         while under_way:
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+            ended = wait(under_way, REPORT_EVERY, return_when=FIRST_COMPLETED).done
+            if not ended:
+                yield 0, []
+            for future in ended:
                 number, walk = under_way.pop(future)
                 page = future.result()
                 if not page:

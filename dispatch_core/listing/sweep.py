@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Protocol, TypeGuard
 
 from dispatch_core.errors import Issue, ServiceError
@@ -38,6 +38,10 @@ MOST_FAILURES = 10
 """If more listings of neighbours fail than this, their bucket is listed one by one."""
 
 
+REPORT_EVERY = 0.5
+"""Seconds after which the progress is reported again although nothing has ended."""
+
+
 class Results(Protocol):
     """Where a sweep records what it finds."""
 
@@ -53,6 +57,10 @@ class Results(Protocol):
 
     def add(self, listed: Collection[tuple[S3Prefix, Listed]]) -> None:
         """Record the results of these places; the first result is final."""
+        ...
+
+    def report(self) -> None:
+        """Report the progress again."""
         ...
 
     def reject(self, place: S3Prefix, stores: Mapping[str, str]) -> None:
@@ -149,7 +157,7 @@ class Sweep:
     def _collect(self) -> None:
         if not self._under_way:
             return
-        future = self._ended.get()
+        future = self._next_ended()
         run, result = self._under_way.pop(future), future.result()
         self.requests += result.requests
         self.keys += result.keys
@@ -161,6 +169,14 @@ class Sweep:
             self._learn(run.bucket, listed)
         self._settle(run, result.listed)
         self._waiting.extend(self._what_next(run, result))
+
+    def _next_ended(self) -> Future[RunListed]:
+        """Waits for a run; meanwhile it reports, so that a cancel takes effect."""
+        while True:
+            try:
+                return self._ended.get(timeout=REPORT_EVERY)
+            except Empty:
+                self._results.report()
 
     def _open_stores(self, executor: Executor) -> None:
         """Opens some of the stores; all that are allowed, if one has no content."""
@@ -192,6 +208,8 @@ class Sweep:
             executor.submit(open_stores, self._lister, piece, self._halted)
             for piece in in_pieces(stores)
         ]
+        while wait(futures, REPORT_EVERY).not_done:
+            self._results.report()
         results = [future.result() for future in futures]
         self.requests += sum(one.requests for one in results)
         self.keys += sum(one.keys for one in results)

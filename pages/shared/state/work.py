@@ -95,6 +95,10 @@ def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T])
         work.started = time.monotonic()
         try:
             return call(progress)
+        except DispatchError as error:
+            # Its traceback would keep everything in memory that the work had made so far.
+            error.__context__ = None
+            raise error.with_traceback(None) from None
         finally:
             work.ended = time.monotonic()
 
