@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from dispatch_core.errors import DispatchError, ServiceError
 from dispatch_core.types import Progress
+from pages.shared.state.time_left import TimeLeft
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Work(Generic[T]):
     is_cancelled: bool = False
     started: float = field(default_factory=time.monotonic)
     ended: float = 0.0
+    time_left: TimeLeft = field(default_factory=TimeLeft)
 
     @property
     def is_done(self) -> bool:
@@ -75,11 +77,8 @@ class Work(Generic[T]):
 
     @property
     def seconds_left(self) -> float | None:
-        """The estimated seconds until its end; None without progress."""
-        if not self.total or not self.done:
-            return None
-        pace = (time.monotonic() - self.started) / self.done
-        return pace * (self.total - self.done)
+        """The estimated seconds until the end of the step; None while they are a guess."""
+        return self.time_left.seconds(time.monotonic())
 
 
 def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T]) -> Work[T]:
@@ -90,6 +89,7 @@ def start_work(executor: Executor, key: Hashable, call: Callable[[Progress], T])
         if work.is_cancelled:
             raise CancelledError("Cancelled. Earlier results are kept")
         work.step, work.done, work.total = step, done, total
+        work.time_left.note(time.monotonic(), step, done, total)
 
     def timed() -> T:
         work.started = time.monotonic()
