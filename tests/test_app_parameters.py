@@ -57,6 +57,12 @@ def press(app: AppTest, label: str) -> None:
     assert not app.exception
 
 
+def open_fold(app: AppTest, key: str) -> None:
+    """AppTest cannot open an expander by its label."""
+    app.session_state[key] = True
+    app.run()
+
+
 def errors(app: AppTest) -> list[str]:
     return [one.value.replace("\\", "") for one in app.error]
 
@@ -72,6 +78,7 @@ def test_a_form_field_changes_its_value_and_nothing_else_of_the_text() -> None:
 
 def test_a_field_that_was_filled_and_emptied_leaves_the_text_as_it_was() -> None:
     app = open_page(TEXT)
+    open_fold(app, f"fold-{session_of(app).epoch}-('analysis_parameter',)-fit_options")
     field = app.text_input(key=key_of(app, "fit_options", "seed"))
 
     field.set_value("7").run()
@@ -83,6 +90,7 @@ def test_a_field_that_was_filled_and_emptied_leaves_the_text_as_it_was() -> None
 
 def test_null_true_and_choices_are_values_and_unset_has_no_value() -> None:
     app = open_page('{"analysis_parameter": {}}')
+    open_fold(app, f"fold-{session_of(app).epoch}-('analysis_parameter',)-fit_options")
 
     app.text_input(key=key_of(app, "fit_options", "folds")).set_value("null").run()
     app.segmented_control(key=key_of(app, "dry_run")).set_value("true").run()
@@ -117,7 +125,7 @@ def test_a_misspelt_key_is_corrected_with_one_click() -> None:
     app = open_page(TEXT.replace("isi_violations_cutoff", "isi_violation_cutof"))
     assert "parameter set 1: unknown key 'isi_violation_cutof'" in errors(app)[0]
 
-    press(app, "Replace by isi\\_violations\\_cutoff")
+    press(app, "Replace isi\\_violation\\_cutof by isi\\_violations\\_cutoff")
 
     assert text_of(app) == TEXT
     assert errors(app) == []
@@ -129,8 +137,8 @@ def test_a_nested_misspelt_key_and_one_of_the_file_are_corrected_too() -> None:
         ' "isi_violations_cutoff": 0, "fit_options": {"sed": 1}}}'
     )
 
-    press(app, "Replace by analysis\\_parameter")
-    press(app, "Replace by seed")
+    press(app, "Replace analysis\\_paramter by analysis\\_parameter")
+    press(app, "Replace sed by seed")
 
     assert '"analysis_parameter": {' in text_of(app)
     assert '"fit_options": {"seed": 1}' in text_of(app)
@@ -180,6 +188,9 @@ def test_one_set_becomes_several_and_back() -> None:
 
 def test_differing_and_shared_values_are_in_separate_tables() -> None:
     app = open_page(SETS)
+    open_fold(app, "fold-All sets side by side")
+    open_fold(app, "fold-Values that are the same in all sets")
+    open_fold(app, "fold-All sets side by side")
 
     differing, shared = (one.value for one in app.dataframe[-2:])
 
@@ -195,8 +206,9 @@ def test_differing_and_shared_values_are_in_separate_tables() -> None:
 
 def test_each_set_says_whether_it_is_valid() -> None:
     app = open_page(SETS.replace(": 0}", ": 7}"))
+    open_fold(app, "fold-All sets side by side")
 
-    assert list(app.dataframe[-2].value["Check"]) == ["✓ valid", "✗ 1 to correct"]
+    assert list(app.dataframe[-1].value["Check"]) == ["✓ valid", "✗ 1 to correct"]
     assert "7 is greater than the maximum of 1" in errors(app)[0]
 
 
@@ -222,7 +234,7 @@ def test_the_line_above_the_form_leads_to_the_next_set_to_correct() -> None:
 def test_a_key_misspelt_in_every_set_is_corrected_with_one_click() -> None:
     app = open_page(SETS.replace('"analysis_tag"', '"analysis_tg"'))
 
-    press(app, "Replace by analysis\\_tag")
+    press(app, "Replace analysis\\_tg by analysis\\_tag")
 
     assert text_of(app) == SETS
 
@@ -270,6 +282,7 @@ def test_names_of_a_schema_are_not_markup(name: str) -> None:
 
 def test_an_object_that_may_be_null_is_set_to_null_and_back() -> None:
     app = open_page(TEXT)
+    open_fold(app, f"fold-{session_of(app).epoch}-('analysis_parameter',)-fit_options")
 
     press(app, "Set to null")
     assert json.loads(text_of(app))["analysis_parameter"]["fit_options"] is None
@@ -405,3 +418,30 @@ def test_the_preview_of_a_sweep_without_a_schema_has_no_check() -> None:
     tables = [one.value for one in app.dataframe if "New set" in one.value.columns]
     assert "Check" not in tables[0].columns
     assert not app.warning
+
+
+def test_an_optional_object_without_values_is_closed_and_opens_for_its_fault() -> None:
+    closed, faulty = (
+        open_page(TEXT),
+        open_page(TEXT.replace("5e-2", '5e-2, "fit_options": {"x": 1}')),
+    )
+
+    def label(app: AppTest) -> tuple[str, bool]:
+        (fold,) = [one for one in app.expander if "options" in one.label]
+        return fold.label.replace("\\", ""), fold.proto.expanded
+
+    assert label(closed) == ("**fit_options** · 0 of 3 set", False)
+    assert label(faulty) == ("**fit_options** · 0 of 3 set", True)
+
+
+def test_the_faults_of_a_form_are_lines_of_one_box() -> None:
+    app = open_page(
+        SETS.replace(": 0}", ": 7}").replace('"analysis_tag": "a"', '"analysis_tag": 5')
+    )
+
+    (box,) = errors(app)
+
+    assert [line.split(": ")[0] for line in box.split("  \n")] == [
+        "analysis_parameters.json, parameter set 1, analysis_tag",
+        "analysis_parameters.json, parameter set 2, isi_violations_cutoff",
+    ]

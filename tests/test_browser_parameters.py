@@ -92,7 +92,7 @@ def test_a_typo_is_reported_at_its_position_and_corrected_with_one_click(tab: Ta
     tab.see("Did you mean isi_violations_cutoff?")
     expect(tab.editor().locator(".ace_gutter-cell.ace_error")).to_be_visible()
     tab.keep_picture("parameters-typo")
-    tab.press("Replace by isi_violations_cutoff")
+    tab.press("Replace isi_violation_cutof by isi_violations_cutoff")
 
     expect(tab.editor().locator(".ace_content")).to_contain_text('"isi_violations_cutoff": 0.05')
     expect(tab.page.get_by_text("Did you mean")).to_have_count(0)
@@ -110,7 +110,7 @@ def test_a_sweep_of_3_and_2_values_makes_6_sets_and_their_jobs(tab: Tab, tmp_pat
     tab.keep_picture("parameters-sweep")
     tab.press("Make these sets")
 
-    tab.see_heading("6 parameter sets")
+    tab.see("6 sets meet the schema")
     expect(tab.page.get_by_text("× 6 parameter sets")).to_be_visible()
     tab.keep_picture("parameters-sets")
     tab.go("Assets")

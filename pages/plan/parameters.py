@@ -9,8 +9,9 @@ from pages.shared.widgets.editor_typing import keep_typing_before_clicks
 session = open_session()
 keep_typing_before_clicks()
 
-st.caption(
-    "analysis_parameters.json: one parameter set for every asset, or several sets for every "
-    "asset, which inherit the fixed parameters."
-)
+if not session.typed.parameters_text.strip():
+    st.caption(
+        "analysis_parameters.json: one parameter set for every asset, or several sets for every "
+        "asset, which inherit the fixed parameters."
+    )
 parts.parameters_editor(session)

@@ -32,6 +32,7 @@ from pages.shared.state.tab import widget_value
 from pages.shared.state.views import FORM, JSON
 from pages.shared.widgets.editor import json_editor
 from pages.shared.widgets.messages import escaped, show_error
+from pages.shared.widgets.words import in_words_of_the_app
 
 _MOST_ISSUES = 12
 
@@ -41,12 +42,16 @@ def parameters_editor(session: Session) -> None:
     _toolbar(session)
     take_schema(session)
     form = text_of.form_of(session)
-    schema_line(session, form)
     check = text_of.read(session)
     drawn = form if isinstance(form, FormField) else None
     is_form = drawn is not None and session.views.parameter_view == FORM
+    line = st.container(horizontal=True, vertical_alignment="center", key="parameter-summary")
     if drawn is not None and text_of.shows_form(session):
-        _summary(session, check)
+        with line:
+            _summary(session, check)
+    with line:
+        schema_line(session, form)
+    if drawn is not None and text_of.shows_form(session):
         set_picker(session, check)
         parameter_form(session, drawn, check)
         text_of.take_over(session)
@@ -63,19 +68,18 @@ def _summary(session: Session, check: ParameterCheck) -> None:
 
     The line is always there, so that nothing moves while a value is corrected.
     """
-    line = st.container(horizontal=True, vertical_alignment="center", key="parameter-summary")
     faults = issues_by_key(check.error.issues if check.error else ())
     if not faults:
         count = max(len(check.merged), 1)
         verb = "meets" if count == 1 else "meet"
-        line.caption(f":material/check: {counted(count, 'set')} {verb} the schema", width="content")
+        st.caption(f":material/check: {counted(count, 'set')} {verb} the schema", width="content")
         return
     keys = len({fault.path for fault in faults})
     where = f"{counted(keys, 'key')}, {len(check.faulty):,} of {counted(len(check.merged), 'set')}"
-    line.markdown(f":red[:material/error: **To correct:** {where}]", width="content")
+    st.markdown(f":red[:material/error: **To correct:** {where}]", width="content")
     faulty = next_faulty(check, session.views.chosen_set + 1)
     if faulty:
-        line.button(
+        st.button(
             f"Show set {faulty:,}",
             icon=":material/arrow_downward:",
             type="tertiary",
@@ -228,8 +232,7 @@ def _issues(session: Session, check: ParameterCheck) -> None:
     error = session.inputs.errors.get("parameters")
     faults = issues_by_key(error.issues if error is not None else ())
     is_form = text_of.shows_form(session)
-    for number, fault in enumerate(faults[:_MOST_ISSUES]):
-        _fault(session, fault, number, len(check.merged), is_form=is_form)
+    _faults(session, faults[:_MOST_ISSUES], len(check.merged), is_form=is_form)
     if error is not None and wrap_bare(session.typed.parameters_text) is not None:
         is_job = "job file" in error.issues[0].what
         st.button(
@@ -247,25 +250,35 @@ def _issues(session: Session, check: ParameterCheck) -> None:
     _offer_to_discard(session)
 
 
-def _fault(
-    session: Session, fault: KeyIssues, number: int, all_sets: int, *, is_form: bool
-) -> None:
-    """Show one fault, with a button that corrects a misspelt key in every set."""
-    issue = fault.first
+def _faults(session: Session, faults: Sequence[KeyIssues], all_sets: int, *, is_form: bool) -> None:
+    """Show the faults, and buttons that correct a misspelt key in every set.
+
+    Beside a form they are lines of one box, without the lines of the text, which is not visible.
+    """
+    issues = [_issue_of(fault, all_sets) for fault in faults]
+    if is_form and issues:
+        texts = [str(replace(one, line=0, column=0, excerpt="")) for one in issues]
+        st.error("  \n".join(escaped(in_words_of_the_app(text)) for text in texts))
+    elif issues:
+        show_error(InvalidInput(issues))
+    line = st.container(horizontal=True)
+    for number, fault in enumerate(faults):
+        nearest, paths = fault.first.nearest, [one.path for one in fault.issues]
+        if nearest and all(paths):
+            line.button(
+                f"Replace {escaped(str(fault.first.path[-1]))} by {escaped(nearest)}",
+                icon=":material/spellcheck:",
+                key=f"repair-{number}",
+                on_click=act,
+                args=(session, is_form, _repair, paths, nearest),
+            )
+
+
+def _issue_of(fault: KeyIssues, all_sets: int) -> Issue:
+    """One issue for all sets that have the fault."""
     if len(fault.issues) > 1:
-        issue = Issue(fault.text(all_sets), action=fault.action)
-    elif is_form:  # beside a form the lines of the text are not visible
-        issue = replace(issue, line=0, column=0, excerpt="")
-    show_error(InvalidInput(issue))
-    nearest, paths = fault.first.nearest, [one.path for one in fault.issues]
-    if nearest and all(paths):
-        st.button(
-            f"Replace by {escaped(nearest)}",
-            icon=":material/spellcheck:",
-            key=f"repair-{number}",
-            on_click=act,
-            args=(session, is_form, _repair, paths, nearest),
-        )
+        return Issue(fault.text(all_sets), action=fault.action)
+    return fault.first
 
 
 def _offer_conversion(session: Session, is_form: bool) -> None:

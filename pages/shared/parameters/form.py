@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.grid_container import GridContainer
 
 from dispatch_core.language.bson import MISSING
 from dispatch_core.parameter_sets.document import FIXED, ParameterCheck
@@ -29,6 +29,7 @@ FEW_FIELDS = 12
 """Up to this many fields are shown at once; more get a search, and sections that open."""
 
 _MOST_FOUND = 60
+_MOST_IN_A_ROW = 4
 _SHORT_CHOICES = 48
 """Choices with up to this many characters are side by side; longer ones are a menu."""
 
@@ -167,13 +168,24 @@ def _section(
         return
     written = sum(place.value(one.path) is not MISSING for one in fields)
     said = "null" if value is None else f"{written} of {len(fields)} set"
-    is_open = is_small or bool(place.messages(path)) or section.is_required
+    is_needed = is_small and _has_values(session, place, path)
+    is_open = is_needed or bool(place.messages(path)) or section.is_required
     fold = _fold(session, place, f"**{escaped(name)}** · {said}", name, is_open=is_open)
     if fold.open:
         with fold:
             _grid(session, place, fields)
             if section.takes_null:
                 _null_button(session, place, section, is_null=value is None)
+
+
+def _has_values(session: Session, place: FormPosition, path: KeyPath) -> bool:
+    """Whether the section has a value, or had one since the form was drawn anew."""
+    had: set[KeyPath] = session.memo.remember(
+        "sections with values", (session.epoch, place.target), set
+    )
+    if place.value(path) is not MISSING or place.inherited(path) is not MISSING:
+        had.add(path)
+    return path in had
 
 
 def _null_button(
@@ -198,16 +210,15 @@ def _fold(session: Session, place: FormPosition, label: str, name: str, *, is_op
 def _grid(
     session: Session, place: FormPosition, fields: Sequence[FormField], *, full_names: bool = False
 ) -> None:
-    """Short fields side by side, two in a row; long ones over the whole width."""
-    row: list[DeltaGenerator] = []
+    """Short fields side by side, as many in a row as fit; long ones over the whole width."""
+    grid: GridContainer | None = None
     for field in fields:
         shown = _as_it_can_be_drawn(place, field)
         if shown.kind in ("table", "dictionary", "json"):
-            row = []
-            box = st.container()
+            grid, box = None, st.container()
         else:
-            row = row or list(st.columns(2))
-            box = row.pop(0)
+            grid = grid or st.grid(_MOST_IN_A_ROW, gap=("xsmall", "small"))
+            box = grid.cell()
         with box:
             _field(session, place, shown, ".".join(field.path) if full_names else field.name)
 

@@ -60,12 +60,12 @@ def set_picker(session: Session, check: ParameterCheck) -> None:
     is_alone = not count and not (has_fixed and SINGLE in (check.document or {}))
     if is_alone:
         return
-    if count > _MOST_TABS:
-        _choose_by_number(session, check, count)
-    else:
-        _choose(session, check, count)
-    if count:
-        with st.container(horizontal=True, gap="small", key="set-buttons"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="set-buttons"):
+        if count > _MOST_TABS:
+            _choose_by_number(session, check, count)
+        else:
+            _choose(session, check, count)
+        if count:
             _set_buttons(session, count)
     if session.typed.drafts:
         st.caption("Correct or discard the invalid values before you add, move or remove sets.")
@@ -80,6 +80,7 @@ def _choose(session: Session, check: ParameterCheck, count: int) -> None:
         default=FIXED_SET if target == (FIXED,) else session.views.chosen_set,
         format_func=lambda index: _set_name(check, index),
         required=True,
+        label_visibility="collapsed",
         key=f"set-{session.epoch}-{count}",
     )
     session.keep_view(chosen_set=chosen)
@@ -151,7 +152,10 @@ def _move(session: Session, index: int, by: int) -> None:
 
 
 def set_tables(session: Session, check: ParameterCheck) -> None:
-    """Show the merged sets: keys that differ in one table, keys in common in another."""
+    """Show the merged sets: keys that differ in one table, keys in common in another.
+
+    Beside a form both are folded.
+    """
     for note in check.sets.notes:
         st.info(escaped(note), icon=":material/info:")
     if not check.merged:
@@ -159,12 +163,23 @@ def set_tables(session: Session, check: ParameterCheck) -> None:
     compared = session.memo.remember(
         "compared", session.typed.parameters_text, lambda: compare_sets(check.merged)
     )
-    count = len(check.merged)
-    st.subheader(f"{count:,} parameter {'set' if count == 1 else 'sets'}")
-    if compared.differing or count > 1:
-        _differing(session, check, compared)
+    is_form, is_one = text_of.shows_form(session), len(check.merged) == 1
+    if not is_one:
+        fold = _fold("All sets side by side", is_open=not is_form)
+        if fold.open:
+            with fold:
+                _differing(session, check, compared)
     if compared.shared:
-        _shared(compared, count)
+        title = "The values of the set" if is_one else "Values that are the same in all sets"
+        fold = _fold(title, is_open=is_one and not is_form)
+        if fold.open:
+            with fold:
+                _shared(compared)
+
+
+def _fold(title: str, *, is_open: bool) -> Any:
+    """An expander whose table is drawn only while it is open."""
+    return st.expander(title, expanded=is_open, on_change="rerun", key=f"fold-{title}")
 
 
 def _differing(session: Session, check: ParameterCheck, compared: Comparison) -> None:
@@ -203,9 +218,10 @@ def _verdict(check: ParameterCheck, one: ComparedSet) -> str:
     return f"✗ {faults} to correct" if faults else "✓ valid"
 
 
-def _shared(compared: Comparison, count: int) -> None:
-    if count > 1:
-        st.caption(f"= {_keys(len(compared.shared), 'is', 'are')} the same in all {count:,} sets")
+def _shared(compared: Comparison) -> None:
+    if len(compared.sets) > 1:
+        keys = _keys(len(compared.shared), "is", "are")
+        st.caption(f"= {keys} the same in all {len(compared.sets):,} sets")
     values = compared.sets[0].values
     columns: dict[str, Any] = {
         "Key": lambda path: ".".join(path),
