@@ -89,6 +89,12 @@ def test_axe_finds_nothing_of_ours_on_any_page(checked: Checked) -> None:
     expect(tab.page.get_by_test_id("stPopoverBody")).to_be_visible()
     checked.check("Assets, a facet open")
     tab.page.keyboard.press("Escape")
+    tab.press("Saved")
+    tab.page.get_by_role("textbox", name="Name of the current query").fill("mine")
+    tab.page.get_by_role("button", name="Save", exact=True).click()
+    tab.see("Project: Thalamic Ephys Survey · Level: derived")
+    checked.check("Assets, saved queries open")
+    tab.page.keyboard.press("Escape")
     tab.page.get_by_role("radio", name="Rows", exact=True).click()
     checked.check("Assets, rows")
 

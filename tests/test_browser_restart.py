@@ -121,3 +121,35 @@ def test_what_started_over_does_not_come_back(page: Page, start: Start) -> None:
         tab.settle()
         see_query(tab, "Thalamic Ephys Survey")
         assert tab.hosts <= {HOST}
+
+
+def test_saved_queries_are_there_after_a_restart_only_in_their_browser(
+    page: Page, start: Start, browser: Browser
+) -> None:
+    with start() as server:
+        tab = Tab(page, server.url)
+        tab.open()
+        tab.press("Saved")
+        tab.see("No query is saved yet")
+        page.get_by_role("textbox", name="Name of the current query").fill("Survey")
+        page.get_by_role("button", name="Save", exact=True).click()
+        tab.see("Project: Thalamic Ephys Survey · Level: derived")
+        page.close()
+
+    with start() as server:
+        again = Tab(page.context.new_page(), server.url)
+        again.open()
+        again.page.get_by_role("button", name="Remove Level: derived").click()
+        expect(again.page.get_by_role("button", name="Level: derived", exact=True)).to_have_count(0)
+        again.press("Saved")
+        again.press("Use")
+        expect(again.page.get_by_role("button", name="Level: derived", exact=True)).to_be_visible()
+        again.page.keyboard.press("Escape")
+        again.press("Undo")
+        expect(again.page.get_by_role("button", name="Level: derived", exact=True)).to_have_count(0)
+        context = browser.new_context()
+        other = Tab(context.new_page(), server.url)
+        other.open()
+        other.press("Saved")
+        other.see("No query is saved yet")
+        context.close()

@@ -45,6 +45,12 @@ def test_an_equal_request_is_not_a_step() -> None:
     assert noted(1, 1, 1).past == ()
 
 
+def test_a_change_after_a_break_is_a_step_of_its_own_however_soon_it_follows() -> None:
+    history = noted(1, 2, every=0.1).with_break().noted(choice(3), 0.3)
+
+    assert shown(history.undone()) == 2
+
+
 def test_a_text_typed_key_by_key_is_one_step() -> None:
     history = noted(1, 2).noted(choice(3), 21.0).noted(choice(4), 22.0)
 

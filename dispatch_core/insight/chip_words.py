@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dispatch_core.builder.date_clauses import is_date_row
+from dispatch_core.builder.form_translation import form_of
 from dispatch_core.builder.query_form import (
     PATTERN_CONDITIONS,
     Elements,
@@ -15,9 +16,11 @@ from dispatch_core.builder.query_form import (
     Locked,
     Node,
 )
+from dispatch_core.errors import InvalidInput
 from dispatch_core.insight.facet_form import is_unfinished, values_of
 from dispatch_core.insight.facets import FACETS
 from dispatch_core.insight.plain_names import name_of_paths
+from dispatch_core.query import parse_query
 from dispatch_core.text.words import counted
 from dispatch_core.types import JsonValue
 
@@ -34,6 +37,16 @@ def words_of(node: Node) -> str:
     """A member of a form in words; one that is not complete ends with three dots."""
     words = _words(node)
     return words if len(words) <= LONGEST else f"{words[: LONGEST - 1].rstrip()}…"
+
+
+def words_of_query(text: str) -> str:
+    """A query in words, its conditions separated by dots; "" for a text that is not a query."""
+    try:
+        form = form_of(parse_query(text).value)
+    except InvalidInput:
+        return ""
+    stages = [f"then {words_of(stage)}" for stage in form.stages or ()]
+    return " · ".join([*map(words_of, form.root.members), *stages]) or "all records"
 
 
 def _words(node: Node) -> str:

@@ -20,6 +20,7 @@ from typing import Final
 
 from dispatch_core.errors import InvalidInput, Issue, WriteFailed
 from dispatch_core.output.disk import disk_errors, make_parents, sync_folder
+from dispatch_core.output.stage import Lock, locked
 from dispatch_core.output.text_file import write_text_file
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -75,9 +76,7 @@ class KeptTexts:
         WriteFailed
             The disk failed, or other users of the machine may write into the folder.
         """
-        path = self._path(owner, name)
-        if path is None:
-            raise InvalidInput(Issue(f"{name[:80]!r} is not a name of a kept text"))
+        path = self._required_path(owner, name)
         size = len(text.encode("utf-8", "backslashreplace"))
         if size > self.bounds.bytes_each:
             what = f"it has {size:,} bytes, and at most {self.bounds.bytes_each:,} are kept"
@@ -88,6 +87,19 @@ class KeptTexts:
         write_text_file(path, text, is_private=True)
         if is_new or self._clock() - self._tidied > _TIDY_SECONDS:
             self._tidy()
+
+    def change(self, owner: str, name: str, edit: Callable[[str | None], str]) -> None:
+        """Replace a text by what `edit` makes of it; None without one. No other change is lost.
+
+        Raises what `edit` raises, and then the text stays; otherwise as `write`.
+        """
+        path = self._required_path(owner, name)
+        self._make_folder()
+        with disk_errors(self._folder, "folder"):
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        with locked(Lock(descriptor, self._folder)):
+            kept = self._read(path)
+            self.write(owner, name, edit(None if kept is None else kept.text))
 
     def read(self, owner: str, name: str) -> KeptText | None:
         """The text that is kept under this name for this owner; None without a valid one."""
@@ -104,6 +116,12 @@ class KeptTexts:
     def last_day(self) -> date:
         """The last whole day on which a text that is written now is kept."""
         return date.fromtimestamp(self._clock() + self.bounds.seconds) - timedelta(days=1)
+
+    def _required_path(self, owner: str, name: str) -> Path:
+        path = self._path(owner, name)
+        if path is None:
+            raise InvalidInput(Issue(f"{name[:80]!r} is not a name of a kept text"))
+        return path
 
     def _path(self, owner: str, name: str) -> Path | None:
         if not _NAME.fullmatch(name):

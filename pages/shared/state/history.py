@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 
@@ -61,6 +62,10 @@ class History:
         is_typing = may_be_typed and bool(self.past) and clock - self.changed < TYPING_SECONDS
         past = self.past if is_typing else (*self.past, self.now)[-MOST:]
         return History(past, choice, (), clock)
+
+    def with_break(self) -> History:
+        """A copy whose next change is a step of its own, however soon it follows."""
+        return replace(self, changed=-math.inf)
 
     def undone(self) -> History:
         """A copy one step back; the same without a step."""

@@ -34,6 +34,7 @@ from dispatch_core.insight.facets import Facet, FacetCounts, count_facet, unread
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import FieldValues, count_values
 from dispatch_core.kept.links import KeptLinks
+from dispatch_core.kept.saved_queries import SavedQueries
 from dispatch_core.kept.store import Bounds, KeptTexts
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.processed.frame import LearnedFrame
@@ -56,6 +57,9 @@ _DRAFT_BOUNDS = Bounds(
     most=1_000, bytes_each=8_000_000, bytes_all=200_000_000, seconds=7 * 24 * 3600
 )
 
+_QUERY_BOUNDS = Bounds(
+    most=2_000, bytes_each=2_000_000, bytes_all=200_000_000, seconds=366 * 24 * 3600
+)
 _LINK_BOUNDS = Bounds(
     most=2_000, bytes_each=MOST_BYTES, bytes_all=100_000_000, seconds=31 * 24 * 3600
 )
@@ -199,6 +203,12 @@ def kept_drafts() -> Drafts:
 def kept_links() -> KeptLinks:
     """The requests of short links, for all users of this server."""
     return KeptLinks(KeptTexts(platform.state_root(os.environ) / "links", _LINK_BOUNDS))
+
+
+@st.cache_resource(max_entries=1)
+def saved_queries() -> SavedQueries:
+    """The queries saved by name, each found only by its owner."""
+    return SavedQueries(KeptTexts(platform.state_root(os.environ) / "queries", _QUERY_BOUNDS))
 
 
 @st.cache_resource(max_entries=1)

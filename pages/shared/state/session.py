@@ -102,6 +102,11 @@ class Session:
             self.history = self.history.noted(choice, may_be_typed=not by_clicks)
 
     @_atomic
+    def begin_step(self) -> None:
+        """Let what changes next be a step of its own for Undo."""
+        self.history = self.history.with_break()
+
+    @_atomic
     def undo(self) -> None:
         """Return to what was decided one step before."""
         self._use(self.history.undone())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dispatch_core.errors import DispatchError
+from dispatch_core.kept.saved_queries import SavedQuery
 from dispatch_core.views.columns import STANDARD
 from dispatch_core.views.table import TableView
 
@@ -26,6 +27,28 @@ Begun = Literal["new", "restored", "lost"]
 
 DEFAULT_COLUMNS = tuple(column.title for column in STANDARD)
 """The initial columns of the asset table, in addition to the name."""
+
+
+@dataclass(frozen=True)
+class SavedMenu:
+    """The menu of saved queries.
+
+    Attributes
+    ----------
+    browser
+        The id that the browser stores; "" if it stores nothing, None until it answered.
+    replacing
+        The name of the query that may be replaced; "" without one.
+    deleted
+        The query that was deleted last, which can be restored.
+    error
+        Why the last action failed.
+    """
+
+    browser: str | None = None
+    replacing: str = ""
+    deleted: SavedQuery | None = None
+    error: DispatchError | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +93,8 @@ class Views:
         Whether the first line of help was closed.
     is_why_open
         Whether the drawer that explains a missing asset is open.
+    saved
+        The menu of saved queries.
     begun
         How the session began: anew, restored from the disk, or anew because nothing of the
         tab's earlier session is kept.
@@ -104,4 +129,5 @@ class Views:
     shows_same: bool = False
     is_welcomed: bool = False
     is_why_open: bool = False
+    saved: SavedMenu = SavedMenu()
     begun: Begun = "new"

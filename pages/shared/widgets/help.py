@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.state.session import Session
 
-_WELCOME = "Pick assets, files and parameters; preview the jobs; download them."
+_WELCOME = "Pick assets, files and parameters; preview; download."
 
 _GLOSSARY = {
     "Asset": "one data asset: a recording, or what was computed from it; a folder of files.",

@@ -23,6 +23,10 @@ _STYLE = """
 [data-testid="stLayoutWrapper"]:has(> .st-key-header) { height: 2.5rem; }
 .st-key-header { padding-right: 2.5rem; height: 2.5rem; }
 [data-testid="stSidebar"][data-collapsed="true"] ~ * .st-key-header { padding-left: 2rem; }
+/* Streamlit's own colour has a contrast of 3.6 in the dark theme */
+button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expanded="true"]) {
+  color: inherit;
+}
 /* the last line of the page */
 [data-testid="stBottomBlockContainer"] { padding-top: 0.5rem; padding-bottom: 0.75rem; }
 [data-testid="stBottom"] > div { border-top: 1px solid rgba(128, 128, 128, 0.25); }

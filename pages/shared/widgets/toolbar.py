@@ -14,12 +14,13 @@ from pages.shared.state.session import Session
 from pages.shared.state.short_link import make_short_link, text_of_short_link, use_link
 from pages.shared.state.steps import current_find
 from pages.shared.widgets.messages import show_error
+from pages.shared.widgets.saved import saved_menu
 
 _WIDTH = 460
 
 
 def toolbar(session: Session) -> None:
-    """Show Undo, Redo and Copy link."""
+    """Show Undo, Redo and Link; on the page Assets also Saved."""
     history = session.history
     st.button(
         "Undo",
@@ -39,6 +40,8 @@ def toolbar(session: Session) -> None:
         args=(session, session.redo),
         key="redo",
     )
+    if session.views.page == "Assets":
+        saved_menu(session)
     opened = st.popover(
         "Link", icon=":material/link:", type="tertiary", on_change="rerun", key="link"
     )
