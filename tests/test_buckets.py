@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from dispatch_core.demo.catalogue import (
 from dispatch_core.errors import AccessDenied, NoSuchBucket
 from dispatch_core.locate import locate_files
 from dispatch_core.sources.folder import FolderLister
-from dispatch_core.sources.paging import page_of, seek_in
+from dispatch_core.sources.paging import page_of, page_of_keys, seek_in
 from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject, time_text
 from dispatch_core.types import DataAsset
 from tests.conformance.lister import ListerTests
@@ -132,6 +133,37 @@ def test_all_pages_together_equal_the_reference_listing(
     assert found == model(objects, prefix, delimiter, start_after)
     full = [len(page.objects) + len(page.prefixes) == max_keys for page in pages[:-1]]
     assert all(full)
+
+
+@given(
+    keys=st.sets(st.text(alphabet=ALPHABET, min_size=1, max_size=7), max_size=40),
+    cuts=st.sets(st.integers(0, 40)),
+    prefix=text(ALPHABET, 2),
+    delimiter=st.sampled_from(["", "/", "a", "/a", ".z/", "aa", "\U0010ffff"]),
+    start_after=text(ALPHABET, 4),
+    max_keys=st.integers(1, 5),
+)
+def test_pages_of_keys_in_pieces_are_those_of_the_objects(
+    keys: set[str], cuts: set[int], prefix: str, delimiter: str, start_after: str, max_keys: int
+) -> None:
+    ordered, ends = sorted(keys), [0, *sorted(cuts), len(keys)]
+    pieces = [ordered[start:end] for start, end in pairwise(ends)]
+    expected = list(walk(sized(*keys), prefix, delimiter, start_after, max_keys=max_keys))
+
+    tokens = [None, *(page.token for page in expected[:-1])]
+    pages = [
+        page_of_keys(
+            lambda floor: pieces,
+            prefix,
+            delimiter=delimiter,
+            start_after=start_after,
+            token=token,
+            max_keys=max_keys,
+        )
+        for token in tokens
+    ]
+
+    assert pages == expected
 
 
 def test_a_page_has_at_most_a_thousand_entries_including_prefixes() -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -14,7 +14,7 @@ from functools import lru_cache
 from dispatch_core.demo.catalogue import DemoCatalogue, split_location
 from dispatch_core.demo.trees import size_of, written_at
 from dispatch_core.errors import AccessDenied, Issue, NoSuchBucket
-from dispatch_core.sources.paging import page_of
+from dispatch_core.sources.paging import page_of_keys
 from dispatch_core.sources.protocols import ListPage, StoredObject
 from dispatch_core.sources.turns import TURN
 from dispatch_core.types import Record
@@ -49,8 +49,8 @@ class DemoLister:
         self._check(bucket)
         index = self._index(bucket)
         with TURN.taken():
-            page = page_of(
-                lambda floor: index.seek(floor, prefix),
+            page = page_of_keys(
+                lambda floor: index.pieces(floor, prefix),
                 prefix,
                 delimiter=delimiter,
                 start_after=start_after,
@@ -87,15 +87,13 @@ class _BucketIndex:
         # A listing with a delimiter seeks several times within one asset.
         self._keys = lru_cache(maxsize=64)(self._make_keys)
 
-    def seek(self, floor: str, prefix: str) -> Iterator[StoredObject]:
-        """Keys that may start with `prefix`, without sizes, ascending from `floor` on."""
+    def pieces(self, floor: str, prefix: str) -> Iterator[list[str]]:
+        """The keys of each asset that may start with `prefix`, ascending, from `floor` on."""
         first = max(bisect_right(self._heads, floor) - 1, 0)
         for position in range(first, len(self._heads)):
             head = self._heads[position]
             if head.startswith(prefix) or prefix.startswith(head):
-                keys = self._keys(position)
-                start = bisect_left(keys, floor) if position == first else 0
-                yield from map(StoredObject, keys[start:])
+                yield self._keys(position)
             elif head > prefix:
                 return
 
