@@ -37,6 +37,7 @@ from dispatch_core.earlier.drift import Drift, Recorded, read_recorded
 from dispatch_core.earlier.history import read_history
 from dispatch_core.earlier.jobs import JobReader
 from dispatch_core.earlier.read import Earlier, earlier_of_jobs, read_earlier
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.environment.platform import output_root
 from dispatch_core.equation import Equation
 from dispatch_core.errors import InvalidInput, Issue
@@ -57,6 +58,7 @@ from dispatch_core.output.target import Target
 from dispatch_core.request import DispatchRequest, separate_copy
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.user_made import checked_lister, checked_source
+from dispatch_core.text.limited import read_file
 from dispatch_core.types import Progress
 from dispatch_core.views.notebook import JobRow, LedgerRow, Rows, job_rows, ledger_rows, plan_html
 from dispatch_core.views.notebook_earlier import Check, Comparison, History
@@ -219,7 +221,7 @@ def _recorded(request: object) -> Recorded | None:
     if not isinstance(request, str | os.PathLike):
         return None
     path = Path(request)
-    return read_recorded(path.read_bytes(), path.name, path)
+    return read_recorded(read_file(path, RECORD, path.name), path.name, path)
 
 
 def check(path: str | os.PathLike[str]) -> Check:

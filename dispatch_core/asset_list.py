@@ -20,10 +20,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dispatch_core.environment.limits import LIST
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.file_kind import refuse_other_kind
 from dispatch_core.text.id_spelling import spellings_of
 from dispatch_core.text.invisible import visible
+from dispatch_core.text.limited import check_items, check_size
 from dispatch_core.text.pasted_ids import holds_uuid, ids_in, is_heading, lines_of_comment
 from dispatch_core.text.spreadsheet import plain_cell
 from dispatch_core.text.words import counted, shown_list
@@ -86,7 +88,9 @@ def read_asset_table(data: bytes | str, where: str = FILE_NAME) -> AssetTable:
     `InvalidInput` for an empty file, a missing column, a column without any id, and a file
     that is not a text.
     """
+    check_size(data, LIST, where)
     text = data.removeprefix("\ufeff") if isinstance(data, str) else decode_table(data, where)
+    check_items(text.count("\n"), "lines", LIST, where)
     if not visible(text):
         action = f"Give it a header row with the column {COLUMN}"
         raise InvalidInput(Issue("the file is empty", where, action))
@@ -108,9 +112,11 @@ def read_pasted_ids(text: str, where: str = "pasted ids") -> tuple[AssetRow, ...
 
 def read_pasted_table(text: str, where: str = "pasted ids") -> AssetTable:
     """The ids of pasted text: a CSV with a header, or ids in any list (`pasted_ids`)."""
+    check_size(text, LIST, where)
     text = text.removeprefix("\ufeff")
     if _is_table(text):
         return read_asset_table(text.strip(), where)
+    check_items(max(map(text.count, "\n,; \t")), "ids", LIST, where)
     rows = tuple(AssetRow(number, token) for number, token in enumerate(ids_in(text, where), 1))
     if not any(row.text for row in rows):
         raise InvalidInput(Issue("it contains no id", where, "Paste one id on each line"))

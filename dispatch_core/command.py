@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dispatch_core.arguments import misspelled_variables
 from dispatch_core.asset_list import read_asset_table
@@ -28,6 +28,7 @@ from dispatch_core.connect import (
 from dispatch_core.dispatch import plan_dispatch, require_jobs, require_results, with_drift
 from dispatch_core.dispatch_plan import DispatchPlan, empty_fields
 from dispatch_core.earlier.drift import Recorded, read_recorded
+from dispatch_core.environment.limits import LIST, PARAMETERS, RECORD, REQUEST, Limit
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
 from dispatch_core.input_folder.parameters import read_parameters
@@ -54,6 +55,7 @@ from dispatch_core.request import (
 )
 from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.text.job_names import read_job_names
+from dispatch_core.text.limited import read_file, read_stream
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Filter, Pipeline
@@ -272,7 +274,7 @@ def _saved_request(text: str) -> tuple[str | bytes, str]:
     """The saved request that --request gives, as JSON or as a file, and its name in messages."""
     if _is_json(text):
         return text, "--request"
-    return _read(text, "--request"), _shown_name(text, "--request")
+    return _read(text, "--request", RECORD), _shown_name(text, "--request")
 
 
 def _given_fields(given: argparse.Namespace) -> dict[str, Any]:
@@ -295,7 +297,8 @@ def _chosen_assets(given: argparse.Namespace, asset_list: Path | None) -> dict[s
     if asset_list is not None:
         if given.docdb_query:
             print("note: --docdb_query is ignored: --use_data_asset_csv is set", file=sys.stderr)
-        table = read_asset_table(_read(asset_list, asset_list.name), asset_list.name)
+        data = _read(asset_list, asset_list.name, LIST)
+        table = read_asset_table(data, asset_list.name)
         for note in table.notes:
             print(one_line(f"note: {asset_list.name}: {note}"), file=sys.stderr)
         return {"asset_rows": table.rows}
@@ -311,11 +314,11 @@ def _chosen_parameters(given: argparse.Namespace, path: Path | None) -> dict[str
     if given.parameters_schema:
         option = "--parameters_schema"
         name = _shown_name(given.parameters_schema, option)
-        text = _read(given.parameters_schema, option)
+        text = _read(given.parameters_schema, option, PARAMETERS)
         found["parameters_schema"] = load_schema_document(text, name)
         schema = compile_schema(found["parameters_schema"], name)
     if path is not None:
-        found["parameters"] = read_parameters(_read(path, path.name), path.name, schema)
+        found["parameters"] = read_parameters(_read(path, path.name, PARAMETERS), path.name, schema)
     return found
 
 
@@ -325,8 +328,9 @@ def _chosen_code(given: argparse.Namespace) -> dict[str, Any]:
     if not text:
         return {}
     if _is_json(text):
-        return {"analysis_code": load_json(text, option)}
-    return {"analysis_code": load_json(_read(text, option), _shown_name(text, option))}
+        return {"analysis_code": load_json(text, option, REQUEST)}
+    data = _read(text, option, REQUEST)
+    return {"analysis_code": load_json(data, _shown_name(text, option), REQUEST)}
 
 
 def _chosen_jobs(given: argparse.Namespace) -> dict[str, Any]:
@@ -337,7 +341,7 @@ def _chosen_jobs(given: argparse.Namespace) -> dict[str, Any]:
     if path == given.request == STANDARD_OUTPUT:
         what = "standard input is already that of --request"
         raise InvalidInput(Issue(what, option, "Give a file for one of them"))
-    return {"only_jobs": read_job_names(_read(path, option), _shown_name(path, option))}
+    return {"only_jobs": read_job_names(_read(path, option, LIST), _shown_name(path, option))}
 
 
 def _is_json(text: str) -> bool:
@@ -358,10 +362,12 @@ def _input_directory(given: argparse.Namespace) -> Path:
     return folder
 
 
-def _read(path: str | Path, where: str) -> bytes:
+def _read(path: str | Path, where: str, limit: Limit) -> bytes:
     is_stream, path = path == "-", Path(path)
     try:
-        return _standard_input() if is_stream else path.read_bytes()
+        if is_stream:
+            return read_stream(_standard_input(), limit, where)
+        return read_file(path, limit, where)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         shown = "standard input" if is_stream else path
@@ -370,10 +376,10 @@ def _read(path: str | Path, where: str) -> bytes:
         ) from None
 
 
-def _standard_input() -> bytes:
+def _standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise OSError(errno.EBADF, "it is closed")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer
 
 
 def _shown_name(path: str, option: str) -> str:

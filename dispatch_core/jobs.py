@@ -130,7 +130,13 @@ def stop_at(total: int, cap: int | None) -> int | None:
 
 
 def ticked(items: Iterable[_T], step: str, total: int, progress: Progress) -> Iterator[_T]:
-    """The items, with a call of `progress` at every thousandth, which may raise to cancel."""
+    """The items, with a call of `progress` at every thousandth, which may raise to cancel.
+
+    Of a thousand or fewer nothing is reported.
+    """
+    if total <= _TICK:
+        yield from items
+        return
     for number, item in enumerate(items):
         if number % _TICK == 0:
             progress(step, number, total)

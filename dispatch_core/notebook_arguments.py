@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 from dispatch_core.asset_list import COLUMN, AssetRow
+from dispatch_core.environment.limits import LIST, PARAMETERS, QUERY, RECORD, REQUEST, Limit
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.field_issues import shown
 from dispatch_core.options import every_option
@@ -35,6 +36,7 @@ from dispatch_core.request import (
     separate_copy,
 )
 from dispatch_core.text.job_names import read_job_names
+from dispatch_core.text.limited import read_file
 from dispatch_core.text.strict_json import load_json
 
 OPTIONS = {one.name: one for one in every_option() if one.field}
@@ -164,7 +166,9 @@ def _place_texts(value: object) -> object:
 
 
 def _names_in(path: os.PathLike[str]) -> tuple[str, ...]:
-    data = _file(path, "only_jobs", "cannot be read", "Give the path of a file, or a list of names")
+    data = _file(
+        path, "only_jobs", "cannot be read", "Give the path of a file, or a list of names", LIST
+    )
     return read_job_names(data, Path(path).name)
 
 
@@ -209,17 +213,22 @@ def _document(value: object, name: str) -> Any:
     if not isinstance(value, str | os.PathLike):
         return as_json(value, name)
     text = str(value)
-    load = load_schema_document if name == "parameters_schema" else load_json
+    limit = _LIMITS.get(name, REQUEST)
+    is_schema = name == "parameters_schema"
+    load = load_schema_document if is_schema else partial(load_json, limit=limit)
     if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         return load(text, name)
     action = "Give an object, its JSON text, or the path of a JSON file"
-    data = _file(value, name, "is neither JSON nor a file that can be read", action)
+    data = _file(value, name, "is neither JSON nor a file that can be read", action, limit)
     return load(data, Path(text).name)
 
 
-def _file(path: str | os.PathLike[str], name: str, what: str, action: str) -> bytes:
+_LIMITS = {"query": QUERY, "parameters": PARAMETERS, "parameters_schema": PARAMETERS}
+
+
+def _file(path: str | os.PathLike[str], name: str, what: str, action: str, limit: Limit) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_file(os.fspath(path), limit, name)
     except (OSError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise InvalidInput(Issue(f"{shown(str(path))} {what} ({reason})", name, action)) from None
@@ -304,7 +313,7 @@ def _saved(request: object) -> DispatchRequest:
         raise InvalidInput(Issue(f"{shown(request)} is not a request", "request", action))
     if Path(request).is_dir():
         action = f"Give the record of the dispatch: {Path(request).resolve()}.dispatch.json"
-    data = _file(request, "request", "cannot be read", action)
+    data = _file(request, "request", "cannot be read", action, RECORD)
     return load_request(data, Path(request).name)
 
 

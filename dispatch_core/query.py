@@ -16,9 +16,11 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from dispatch_core.environment.limits import QUERY
 from dispatch_core.errors import CannotEvaluate, DispatchError, InvalidInput, Issue
 from dispatch_core.language.aggregate import compile_stage
 from dispatch_core.language.match import compile_filter, is_operator_document
@@ -33,6 +35,7 @@ from dispatch_core.language.shape import (
 )
 from dispatch_core.language.stage_shape import misshapen
 from dispatch_core.text.invisible import invisible_in, texts_with_invisible
+from dispatch_core.text.limited import read_file
 from dispatch_core.text.strict_json import MAX_DEPTH, load_json
 from dispatch_core.types import Filter, JsonValue, Pipeline
 
@@ -140,9 +143,12 @@ def read_query(text: str, where: str = "query") -> Query:
     return parse_query(_read_file(text, where), Path(text).name)
 
 
+_MOST_ISSUES = 1_000
+
+
 def parse_query(text: str | bytes, where: str = "query") -> Query:
     """The checked query in the JSON `text`."""
-    return check_query(load_json(text, where), where)
+    return check_query(load_json(text, where, QUERY), where)
 
 
 def check_query(value: JsonValue, where: str = "query") -> Query:
@@ -156,9 +162,9 @@ def check_query(value: JsonValue, where: str = "query") -> Query:
     if as_stages(value) is not None:
         raise InvalidInput(_stage_issue(value, where))
     if isinstance(value, dict):
-        issues = list(_walk(value, where, "filter", 0))
+        issues = list(islice(_walk(value, where, "filter", 0), _MOST_ISSUES))
     elif isinstance(value, list):
-        issues = list(_pipeline_issues(value, where))
+        issues = list(islice(_pipeline_issues(value, where), _MOST_ISSUES))
     else:
         kind = type(value).__name__
         raise InvalidInput(
@@ -173,7 +179,7 @@ def check_query(value: JsonValue, where: str = "query") -> Query:
 
 def _read_file(name: str, where: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        return read_file(name, QUERY, where)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         shown = name if len(name) <= 60 else name[:57] + "..."

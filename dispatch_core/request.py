@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from pydantic import (
 )
 
 from dispatch_core.asset_list import AssetRow
+from dispatch_core.environment.limits import RECORD, REQUEST, Limit
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.field_issues import issues_of, path_issue, shown
 from dispatch_core.grouping import GroupingRules
@@ -95,8 +97,10 @@ Whole = Annotated[
 ]
 Positive = Annotated[int, BeforeValidator(plain_value), Field(ge=1, le=LARGEST_NUMBER, strict=True)]
 Switch = Annotated[bool, BeforeValidator(plain_value)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_in_order)]
-TextList = Annotated[tuple[Text, ...], BeforeValidator(_paths)]
+# A list has one mistake: a million rows could have one each.
+Rows = Annotated[tuple[AssetRow, ...], Field(fail_fast=True)]
+Texts = Annotated[tuple[Text, ...], Field(fail_fast=True), BeforeValidator(_in_order)]
+TextList = Annotated[tuple[Text, ...], Field(fail_fast=True), BeforeValidator(_paths)]
 FieldPaths = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], BeforeValidator(_paths)]
 
 
@@ -221,7 +225,7 @@ class DispatchRequest(_Frozen):
 
     version: Literal[1] = Field(default=1, description="version of the layout of a saved request")
     query: dict[str, Any] | list[dict[str, Any]] | None = _option("query")
-    asset_rows: tuple[AssetRow, ...] | None = _option("asset_rows")
+    asset_rows: Rows | None = _option("asset_rows")
     excluded: Texts = _option("excluded")
 
     group_by: FieldPaths = _option("group_by")
@@ -432,13 +436,19 @@ def load_request(text: str | bytes, where: str = WHERE) -> DispatchRequest:
         raise InvalidInput(
             Issue(f"{shown(text)} is not the text of a saved request", where, action)
         )
-    document = load_json(text, where)
+    document = load_json(text, where, _limit_of(text))
     if not isinstance(document, dict):
         raise InvalidInput(Issue("it is not a JSON object", where, "Give a saved request"))
     # a record of an earlier dispatch holds its request: both can be replayed
     inner = document.get("request")
     fields = inner if isinstance(inner, dict) else document
     return DispatchRequest.model_validate(fields, context={"where": where})
+
+
+def _limit_of(text: str | bytes) -> Limit:
+    """The limit of a record, which names its jobs, or of a request."""
+    start = text[:100].encode(errors="replace") if isinstance(text, str) else text[:100]
+    return RECORD if re.match(rb'\s*\{\s*"record"\s*:', start) else REQUEST
 
 
 def edit_request(request: DispatchRequest, *misplaced: object, **changes: Any) -> DispatchRequest:

@@ -14,7 +14,7 @@ import pytest
 
 from dispatch_core.dispatch import plan_dispatch
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.earlier.record import read_record
+from dispatch_core.earlier.head import read_record
 from dispatch_core.errors import InvalidInput, NothingFound, WriteFailed
 from dispatch_core.output.deliver import deliver
 from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request

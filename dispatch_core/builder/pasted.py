@@ -28,13 +28,12 @@ from dispatch_core.builder.candidate import (
 )
 from dispatch_core.builder.literals import ValueReader
 from dispatch_core.builder.wrapping import unwrapped
+from dispatch_core.environment.limits import PASTED
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.shape import Envelope, as_stages, envelopes_of, kind_of
+from dispatch_core.text.limited import check_size
 from dispatch_core.text.strict_json import issue_at, load_json, readable_json
 from dispatch_core.types import JsonValue
-
-MAX_LENGTH: Final = 1_000_000
-"""Characters; a longer text is refused without parsing."""
 
 MOST_LAYERS: Final = 5
 """Strings within strings, and requests within requests."""
@@ -63,9 +62,7 @@ def convert(text: str, where: str = "query", *, is_query: bool = True) -> Conver
         With line, column and a remedy, if the text contains no query, several queries,
         or a value that only running code could determine.
     """
-    if len(text) > MAX_LENGTH:
-        what = f"the text is longer than {MAX_LENGTH:,} characters"
-        raise InvalidInput(Issue(what, where, "Keep only the query"))
+    check_size(text, PASTED, where)
     found = _read(text, where, MOST_LAYERS)
     if is_query:
         found = _query_inside(found, where)

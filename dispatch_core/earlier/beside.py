@@ -13,14 +13,15 @@ from dispatch_core.earlier.contents import open_file
 from dispatch_core.earlier.faults import Checked, Fault, FaultKind, in_order
 from dispatch_core.earlier.jobs import EarlierJob
 from dispatch_core.earlier.record import (
-    MAX_RECORD,
     SUFFIX,
     VERSION,
     as_record,
     recorded_jobs,
     worker_sizes,
 )
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.errors import InvalidInput
+from dispatch_core.text.limited import read_stream
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.words import counted
 
@@ -51,10 +52,8 @@ def _with(checked: Checked, faults: list[Fault], *notes: str) -> Checked:
 
 def _read(file: Path) -> dict[str, Any]:
     with open_file(file, follow=False) as stream:
-        content = stream.read(MAX_RECORD + 1)
-    if len(content) > MAX_RECORD:
-        raise InvalidInput(f"it is larger than {MAX_RECORD >> 20} MB")
-    record = as_record(load_json(content, file.name))
+        content = read_stream(stream, RECORD, file.name)
+    record = as_record(load_json(content, file.name, RECORD))
     if record is None:
         raise InvalidInput("it is not a dispatch record")
     if record["record"] > VERSION:

@@ -12,6 +12,7 @@ from dispatch_core.earlier.jobs import EarlierJob, work_of
 from dispatch_core.earlier.read import folder_of_record, read_earlier
 from dispatch_core.earlier.record import VERSION, as_record, recorded_jobs
 from dispatch_core.earlier.why_gone import Planned, PlanNow
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.errors import InvalidInput
 from dispatch_core.job_model import Job, canonical_text
 from dispatch_core.request import DispatchRequest
@@ -102,7 +103,7 @@ def read_recorded(data: str | bytes, name: str, path: Path | None = None) -> Rec
     path
         Where the file is: for a record of an older version, its folder is read.
     """
-    record = as_record(load_json(data, name))
+    record = as_record(load_json(data, name, RECORD))
     if record is None:
         return None
     found = recorded_in(record, name)

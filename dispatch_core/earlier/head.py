@@ -7,14 +7,20 @@ key is one. Any other layout is parsed as a whole.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from dispatch_core.earlier.record import MAX_RECORD, as_record, worker_sizes
+from dispatch_core.earlier.record import as_record, worker_sizes
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.errors import InvalidInput
+from dispatch_core.text.limited import read_file
 from dispatch_core.text.strict_json import load_json
 
 MAX_WHOLE = 64 << 20
 """The largest head, or record in another layout, that is parsed, in bytes."""
+
+MAX_RECORD = 256 << 20
+"""The largest record of which the names of the jobs are read, in bytes."""
 
 _MOST_VALUES = 3_000_000
 _PIECE = 1 << 16
@@ -26,6 +32,20 @@ _JOBS = b'\n  "jobs": ['
 _JOB = b'\n    ["'
 
 Names = frozenset[bytes]
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The dispatch record in the file `path`, or None if the file is something else.
+
+    Of one that is over the limit it is the head, without the assets and jobs.
+    """
+    try:
+        if path.stat().st_size <= RECORD.most:
+            return as_record(load_json(read_file(path, RECORD, path.name), path.name, RECORD))
+        with path.open("rb") as file:
+            return read_head(file, with_names=False)[0]
+    except (InvalidInput, OSError):
+        return None
 
 
 def read_head(file: BinaryIO, *, with_names: bool) -> tuple[dict[str, Any], Names | None]:

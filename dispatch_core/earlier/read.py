@@ -18,17 +18,13 @@ from dispatch_core.earlier.contents import (
     open_zip,
     zip_entries,
 )
+from dispatch_core.earlier.head import read_record
 from dispatch_core.earlier.jobs import EarlierJob, JobReader, Work, earlier_job
-from dispatch_core.earlier.record import (
-    MAX_RECORD,
-    SUFFIX,
-    VERSION,
-    as_record,
-    read_record,
-    recorded_jobs,
-)
+from dispatch_core.earlier.record import SUFFIX, VERSION, as_record, recorded_jobs
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.job_model import Job
+from dispatch_core.text.limited import read_stream
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import Progress, no_progress
 
@@ -162,7 +158,7 @@ def read_earlier_file(
     if name.endswith(".zip"):
         raise InvalidInput(Issue("it is not a readable zip", name, "Make the zip again"))
     file.seek(0)
-    record = as_record(load_json(_whole(file, name), name))
+    record = as_record(load_json(read_stream(file, RECORD, name), name, RECORD))
     if record is None:
         raise InvalidInput(Issue("it is neither a zip nor a dispatch record", name, _CHOOSE))
     jobs = recorded_jobs(record, name)
@@ -187,13 +183,6 @@ def _time_of(record: Mapping[str, Any]) -> str:
 def earlier_of_jobs(label: str, jobs: Iterable[Job]) -> Earlier:
     """The jobs of a plan, to be compared with an earlier dispatch; `label` names the plan."""
     return Earlier(label, "plan", tuple(map(earlier_job, jobs)))
-
-
-def _whole(file: BinaryIO, name: str) -> bytes:
-    content = file.read(MAX_RECORD + 1)
-    if len(content) > MAX_RECORD:
-        raise InvalidInput(Issue(f"it is larger than {MAX_RECORD >> 20} MB", name, _CHOOSE))
-    return content
 
 
 def folder_of_record(record: Path) -> Path | None:

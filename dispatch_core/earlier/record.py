@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from dispatch_core.earlier.jobs import EarlierJob
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.text.strict_json import load_json
 from dispatch_core.types import JsonValue
 
 SUFFIX = ".dispatch.json"
@@ -17,17 +15,6 @@ VERSION = 2
 """The latest kind of record that this version reads."""
 
 _MOST_COUNT = 10**9
-
-MAX_RECORD = 256 << 20
-"""The largest record that is read, in bytes."""
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """The dispatch record in the file `path`, or None if the file is something else."""
-    try:
-        return as_record(load_json(path.read_bytes(), path.name))
-    except (InvalidInput, OSError):
-        return None
 
 
 def as_record(value: JsonValue) -> dict[str, Any] | None:

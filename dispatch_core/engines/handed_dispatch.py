@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_core.earlier.record import SUFFIX, as_record, recorded_jobs
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.disk import real_target
 from dispatch_core.output.expectation import read_fingerprint
 from dispatch_core.output.record import record_beside
 from dispatch_core.request import DispatchRequest, edit_request, load_request
+from dispatch_core.text.limited import read_file
 from dispatch_core.text.strict_json import load_json
 
 
@@ -40,7 +42,7 @@ def read_dispatch(path: Path) -> HandedDispatch:
         The record is missing, is something else, or has no job.
     """
     record, content = _record_of(path)
-    document = as_record(load_json(content, record.name))
+    document = as_record(load_json(content, record.name, RECORD))
     if document is None:
         raise InvalidInput(
             Issue("it is not the record of a dispatch", str(record), f"Give OUT{SUFFIX}")
@@ -66,7 +68,7 @@ def _record_of(path: Path) -> tuple[Path, bytes]:
     is_record = path.name.endswith(SUFFIX) or (path.is_file() and path.suffix != ".zip")
     record = path if is_record else record_beside(real_target(path))
     try:
-        return record, record.read_bytes()
+        return record, read_file(record, RECORD, record.name)
     except OSError as error:
         what = f"the record of the dispatch cannot be read: {error.strerror or error}"
         action = "Give the worker folder beside its record, or the record itself"

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from dispatch_core.earlier.head import read_record
 from dispatch_core.earlier.read import RESULTS, folder_of_record
-from dispatch_core.earlier.record import SUFFIX, read_record, recorded_jobs
+from dispatch_core.earlier.record import SUFFIX, recorded_jobs
 from dispatch_core.engines.run_worker import is_job, name_of
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.disk import real_target
 from dispatch_core.output.folder import MARKER
 from dispatch_core.output.record import record_beside
+from dispatch_core.text.limited import check_file
 from dispatch_core.text.words import counted, shown_list
 
 
@@ -99,6 +103,8 @@ def read_recorded_folder(path: Path) -> JobFolder:
     InvalidInput
         It is not a record, or an old one without the names of its jobs.
     """
+    with suppress(OSError):
+        check_file(path, RECORD, str(path))
     record = read_record(path)
     jobs = None if record is None else recorded_jobs(record, str(path))
     if record is None or jobs is None:

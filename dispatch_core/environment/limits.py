@@ -70,6 +70,20 @@ def megabytes(size: int) -> str:
     return f"{tenths / 10:,.1f} MB"
 
 
+REQUEST: Final = Limit("DISPATCH_MAX_REQUEST_MB", "a saved request", 16, in_megabytes=True)
+RECORD: Final = Limit(
+    "DISPATCH_MAX_RECORD_MB",
+    "the record of a dispatch that is read whole, or replayed",
+    64,
+    in_megabytes=True,
+)
+QUERY: Final = Limit("DISPATCH_MAX_QUERY_MB", "a query", 8, in_megabytes=True)
+PASTED: Final = Limit(
+    "DISPATCH_MAX_PASTED_MB", "pasted text that is converted to a query", 1, in_megabytes=True
+)
+LIST: Final = Limit(
+    "DISPATCH_MAX_LIST_MB", "a list of ids, or of names of jobs", 64, in_megabytes=True
+)
 JOBS: Final = Limit("DISPATCH_MAX_JOBS", "jobs of one plan, before any is excluded", 2_000_000)
 SWEEP: Final = Limit("DISPATCH_MAX_SWEEP_SETS", "parameter sets that one sweep makes", 2_000)
 SETS: Final = Limit(
@@ -99,4 +113,8 @@ DEMO_STEPS: Final = Limit(
     10_000_000,
 )
 
-LIMITS: Final = (JOBS, SWEEP, SETS, PARAMETERS, DEMO_VALUE, DEMO_MEMORY, DEMO_STEPS)
+LIMITS: Final = (
+    *(REQUEST, RECORD, QUERY, PASTED, LIST, PARAMETERS),
+    *(JOBS, SWEEP, SETS),
+    *(DEMO_VALUE, DEMO_MEMORY, DEMO_STEPS),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dispatch_core.environment.limits import PARAMETERS
 from dispatch_core.input_folder.layout import OLDER_NAME
 from dispatch_core.parameter_sets.document import (
     DISTRIBUTED,
@@ -22,8 +23,8 @@ def read_parameters(data: bytes, name: str, schema: ParameterSchema | None) -> d
     InvalidInput
         With every issue; those of a bare list name the set but have no line.
     """
-    text = decode_json(data, name)
-    document = load_json(text, name) if name == OLDER_NAME else None
+    text = decode_json(data, name, PARAMETERS)
+    document = load_json(text, name, PARAMETERS) if name == OLDER_NAME else None
     if not isinstance(document, list):
         return parse_parameters(text, schema, name)[0]
     wrapped = {DISTRIBUTED: document}

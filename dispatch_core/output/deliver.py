@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dispatch_core.dispatch import require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.earlier.record import read_record
+from dispatch_core.earlier.head import read_record
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, WriteFailed
 from dispatch_core.output.folder import MARKER, write_folder, write_marker
 from dispatch_core.output.record import record_text

@@ -10,11 +10,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dispatch_core.earlier.record import read_record
+from dispatch_core.earlier.head import read_record
+from dispatch_core.environment.limits import REQUEST
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.disk import disk_errors, status_of
 from dispatch_core.output.text_file import STANDARD_OUTPUT, standard_stream
 from dispatch_core.request import load_request
+from dispatch_core.text.limited import read_file
 from dispatch_core.types import LEDGER_COLUMNS
 
 _BEGINNINGS = (
@@ -90,7 +92,7 @@ def _begins_with(path: Path, starts: tuple[bytes, ...], *, is_whole: bool = Fals
 
 def _is_request(path: Path) -> bool:
     try:
-        load_request(path.read_bytes())
+        load_request(read_file(path, REQUEST, path.name))
     except (InvalidInput, OSError):
         return False
     return read_record(path) is None

@@ -11,7 +11,7 @@ from typing import Any
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.earlier.drift import drift_since, recorded_in
-from dispatch_core.earlier.record import read_record
+from dispatch_core.earlier.head import read_record
 from dispatch_core.errors import InvalidInput, Issue
 
 _OPTION = "--expect_fingerprint"

@@ -12,19 +12,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
-from dispatch_core.environment.limits import SETS, megabytes
+from dispatch_core.environment.limits import PARAMETERS, SETS, megabytes
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.job_files import is_job, sets_of_jobs
 from dispatch_core.parameter_sets.placeholders import placeholder_note
 from dispatch_core.parameter_sets.schema import ParameterSchema
 from dispatch_core.text.json_edit import Span, read_spans
+from dispatch_core.text.limited import check_size
 from dispatch_core.text.strict_json import decode_json, issue_at, load_json
 from dispatch_core.text.words import counted
 from dispatch_core.types import JsonPath, JsonValue
 
 FILE_NAME = "analysis_parameters.json"
+_MOST_ISSUES = 10_000
 SINGLE, DISTRIBUTED, FIXED = "analysis_parameter", "distributed_parameters", "fixed_parameters"
 KEYS = (SINGLE, DISTRIBUTED, FIXED)
 
@@ -100,7 +103,7 @@ def check_parameters(
     if not text.strip():
         return check_absent(schema, where)
     try:
-        document = load_json(text, where)
+        document = load_json(text, where, PARAMETERS)
     except InvalidInput as error:
         return ParameterCheck(error=error)
     check = check_document(document, schema, where)
@@ -131,7 +134,7 @@ def check_document(
         return ParameterCheck(error=InvalidInput(issues))
     merged = merge_sets(document)
     kept, repeats = _without_repeats(merged)
-    found = {one.number: list(set_issues(one, schema, where)) for one in kept}
+    found = dict(_issues_of_sets(kept, schema, where))
     about = (schema.note if schema is not None else "", placeholder_note([m.values for m in kept]))
     doubts = _doubts(kept, schema)
     wrapped = (f"{_nested_issue(path, '').what}: it is one of its values" for path, _ in nested)
@@ -141,6 +144,22 @@ def check_document(
     every = dict.fromkeys(issue for issues in found.values() for issue in issues)
     error = InvalidInput(list(every)) if every else None
     return ParameterCheck(document, sets, merged, faulty, error)
+
+
+def _issues_of_sets(
+    sets: Sequence[MergedSet], schema: ParameterSchema | None, where: str
+) -> Iterator[tuple[int, list[Issue]]]:
+    """(number, issues) of each set, until there are too many to be read."""
+    left = _MOST_ISSUES
+    for one in sets:
+        issues = list(islice(set_issues(one, schema, where), left))
+        left -= len(issues)
+        if not left:
+            what = f"more than {_MOST_ISSUES:,} faults; the sets after this are not checked"
+            issues.append(Issue(what, f"{where}, parameter set {one.number}", path=one.own))
+        yield one.number, issues
+        if not left:
+            return
 
 
 def _doubts(sets: Sequence[MergedSet], schema: ParameterSchema | None) -> list[str]:
@@ -159,6 +178,7 @@ def parse_parameters(
     InvalidInput
         With every issue at once, each with line and column.
     """
+    check_size(text, PARAMETERS, where)
     text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     if not text.strip():
         load_json(text, where)  # raises that it is empty
@@ -353,14 +373,14 @@ def merge_sets(document: Mapping[str, Any]) -> tuple[MergedSet, ...]:
     return (MergedSet(1, fixed, (FIXED,)),)
 
 
-_KEY_BYTES = 100
-"""About the bytes of a key in memory, beside its text."""
+_KEY_BYTES, _SET_BYTES = 100, 1_000
+"""About the bytes of a key, and of a set, in memory, beside their text."""
 
 
 def _size_issues(document: Mapping[str, Any], where: str) -> Iterator[Issue]:
     """An issue if the sets would be too large: each gets a copy of the fixed parameters."""
     fixed, number = document.get(FIXED, {}), len(document.get(DISTRIBUTED, (1,)))
-    copied = number * (len(json.dumps(fixed)) + _KEY_BYTES * len(fixed))
+    copied = number * (_SET_BYTES + len(json.dumps(fixed)) + _KEY_BYTES * len(fixed))
     size = copied + len(json.dumps(document.get(DISTRIBUTED, ())))
     if size > SETS.most:
         what = f"{number:,} sets with {counted(len(fixed), 'fixed parameter')} each would take "
@@ -391,7 +411,13 @@ def _without_repeats(sets: Sequence[MergedSet]) -> tuple[list[MergedSet], list[s
             kept.append(one)
         else:
             notes.append(f"parameter sets {earlier} and {one.number} are the same; one is used")
+    if len(notes) > _MOST_NOTES:
+        more = counted(len(notes) - _MOST_NOTES, "more parameter set")
+        notes = [*notes[:_MOST_NOTES], f"{more} repeat earlier ones"]
     return kept, notes
+
+
+_MOST_NOTES = 100
 
 
 def _placed(issues: Sequence[Issue], text: str) -> list[Issue]:

@@ -87,7 +87,7 @@ def wrap_bare(text: str) -> str | None:
     misspelt top-level key is not wrapped, because the typo would then hide inside a set.
     """
     try:
-        document = load_json(text, FILE_NAME)
+        document = load_json(text, FILE_NAME, PARAMETERS)
     except InvalidInput:
         return None
     if is_job(document):

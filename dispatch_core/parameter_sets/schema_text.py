@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from dispatch_core.environment.limits import PARAMETERS
+from dispatch_core.text.limited import check_size
 from dispatch_core.text.strict_json import decode_json, load_json
 from dispatch_core.types import JsonValue
 
@@ -24,11 +26,12 @@ def load_schema_document(text: str | bytes, where: str) -> JsonValue:
 
     Raises `InvalidInput` for any other text that is not strict JSON.
     """
+    check_size(text, PARAMETERS, where)
     text = decode_json(text, where) if isinstance(text, bytes) else text
     marked = _STRING_OR_NUMBER.sub(_mark, text)
     if marked == text:
-        return load_json(text, where)
-    value = _with_null(load_json(marked, where))
+        return load_json(text, where, PARAMETERS)
+    value = _with_null(load_json(marked, where, PARAMETERS))
     return load_json(text, where) if _is_marked(value) else value  # the first raises
 
 

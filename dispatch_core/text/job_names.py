@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from dispatch_core.environment.limits import LIST
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.text.limited import check_items
 from dispatch_core.text.strict_json import decode_json, load_json
 
 _SUFFIXES = (".json", ".failed", ".done")
@@ -38,7 +40,8 @@ def read_job_names(data: bytes, where: str) -> tuple[str, ...]:
     InvalidInput
         The file is not text, or its JSON is not a list of texts.
     """
-    text = decode_json(data, where)
+    text = decode_json(data, where, LIST)
+    check_items(text.count("\n"), "lines", LIST, where)
     if text.lstrip()[:1] in ("[", "{"):
         entries = _listed(text, where)
     else:
@@ -47,7 +50,7 @@ def read_job_names(data: bytes, where: str) -> tuple[str, ...]:
 
 
 def _listed(text: str, where: str) -> list[str]:
-    entries = load_json(text, where)
+    entries = load_json(text, where, LIST)
     if not isinstance(entries, list) or not all(isinstance(one, str) for one in entries):
         action = "Give the names one a line, or as a JSON list of texts"
         raise InvalidInput(Issue("it is not a list of the names of jobs", where, action))

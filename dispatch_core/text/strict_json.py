@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from dispatch_core.environment.limits import Limit
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.file_kind import refuse_other_kind
+from dispatch_core.text.limited import check_items, check_size, most_items
 from dispatch_core.types import JsonValue
 
 MAX_DEPTH = 100
@@ -27,9 +29,10 @@ MAX_DEPTH = 100
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
 _LONG_INTEGER = re.compile(r"-?[0-9]{4300}")
 _EXCERPT = 72
+_OPENING, _CLOSING = frozenset("[{"), frozenset("]}")
 
 
-def load_json(text: str | bytes, where: str) -> JsonValue:
+def load_json(text: str | bytes, where: str, limit: Limit | None = None) -> JsonValue:
     """The value of a JSON text.
 
     Parameters
@@ -38,14 +41,21 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
         JSON as text, or as bytes in UTF-8, UTF-16 or UTF-32, with or without a BOM.
     where
         Name of the input in messages: "query", "analysis_parameters.json".
+    limit
+        The most bytes of the text, which also bounds the number of its values.
 
     Raises
     ------
     InvalidInput
-        For a syntax error, a duplicate key, NaN, Infinity, a number outside the
-        range of a double, more than 100 levels, or a lone surrogate.
+        For a text over the limit, before it is parsed; a syntax error, a duplicate key,
+        NaN, Infinity, a number outside the range of a double, more than 100 levels, or a
+        lone surrogate.
     """
+    if limit is not None:
+        check_size(text, limit, where)
     text = decode_json(text, where) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    if limit is not None:
+        check_items(_count_values(text, most_items(limit)), "values", limit, where)
     if not text.strip():
         raise InvalidInput(Issue("it is empty", where, "Write a JSON value, such as {}"))
     _check_depth(text, where)
@@ -61,6 +71,18 @@ def load_json(text: str | bytes, where: str) -> JsonValue:
         raise InvalidInput(issue_at(text, at, what, where, "Write it as a string")) from None
     _check_surrogates(text, value, where)
     return value
+
+
+def _count_values(text: str, enough: int) -> int:
+    """At least the number of values; exact beyond `enough`, as strings may contain the signs."""
+    count = sum(map(text.count, ",[{"))
+    if count <= enough:
+        return count
+    tokens = (token for _, token in scan_tokens(text))
+    return 1 + sum(
+        token == "," or (token in _OPENING and following not in _CLOSING)
+        for token, following in pairwise(tokens)
+    )
 
 
 def readable_json(value: JsonValue, width: int = 88) -> str:
@@ -88,11 +110,14 @@ def readable_json(value: JsonValue, width: int = 88) -> str:
     return write(value, 0)
 
 
-def decode_json(data: bytes, where: str) -> str:
+def decode_json(data: bytes, where: str, limit: Limit | None = None) -> str:
     """`data` as text; the encoding is detected from its BOM or its first bytes.
 
-    Raises `InvalidInput` that names the format if it is, say, a workbook or an archive.
+    Raises `InvalidInput` that names the format if it is, say, a workbook or an archive, and
+    for more bytes than the limit.
     """
+    if limit is not None:
+        check_size(data, limit, where)
     refuse_other_kind(data, where)
     encoding = json.detect_encoding(data)
     try:

@@ -9,8 +9,10 @@ from typing import Any
 from dispatch_core.earlier.history import HistoryRow, read_names
 from dispatch_core.earlier.read import RESULTS
 from dispatch_core.engines.status import failed_names
+from dispatch_core.environment.limits import RECORD
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.request import DispatchRequest, edit_request, load_request
+from dispatch_core.text.limited import read_file
 from dispatch_core.text.words import counted
 from pages.shared.library.places import PLAN
 from pages.shared.state.edits import load
@@ -87,7 +89,7 @@ def _use(session: Session, row: HistoryRow, notice: str, changes: Changes) -> No
 
 def _request(path: Path) -> DispatchRequest:
     try:
-        return load_request(path.read_bytes(), path.name)
+        return load_request(read_file(path, RECORD, path.name), path.name)
     except OSError as error:
         what = f"it cannot be read: {error.strerror}"
         raise InvalidInput(Issue(what, path.name, "Read the records again")) from None

@@ -10,6 +10,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dispatch_core.builder.pasted import Conversion, convert
+from dispatch_core.environment.limits import PARAMETERS
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.document import FILE_NAME, ParameterCheck
 from dispatch_core.parameter_sets.edit import wrap_bare
@@ -180,7 +181,7 @@ def _file_popover(session: Session) -> None:
         )
         if file is not None:
             try:
-                text_of.replace_text(session, decode_json(file.getvalue(), file.name))
+                text_of.replace_text(session, decode_json(file.getvalue(), file.name, PARAMETERS))
             except InvalidInput as error:
                 show_error(error)
             else:
@@ -305,7 +306,7 @@ def _offer_to_discard(session: Session) -> None:
 
 def _repair(session: Session, paths: Sequence[JsonPath], nearest: str) -> None:
     try:
-        load_json(session.typed.parameters_text, FILE_NAME)
+        load_json(session.typed.parameters_text, FILE_NAME, PARAMETERS)
     except InvalidInput:
         return  # the text changed since then; its own errors are shown
     text = session.typed.parameters_text
@@ -326,7 +327,7 @@ def _conversion(session: Session) -> Conversion | None:
 
     def make() -> Conversion | None:
         try:
-            load_json(text, FILE_NAME)
+            load_json(text, FILE_NAME, PARAMETERS)
         except InvalidInput:
             with suppress(InvalidInput):
                 return convert(text, FILE_NAME, is_query=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dispatch_core.environment.limits import PARAMETERS
 from dispatch_core.errors import InvalidInput
 from dispatch_core.parameter_sets.schema import WHERE, parse_schema
 from dispatch_core.parameter_sets.schema_form import FormField, form_figures
@@ -41,7 +42,7 @@ def schema_popover(session: Session) -> None:
 
 def _upload(session: Session, data: bytes, name: str) -> None:
     try:
-        load_schema(session, decode_json(data, name))
+        load_schema(session, decode_json(data, name, PARAMETERS))
     except InvalidInput as error:
         show_error(error)
         return

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dispatch_core.environment.limits import PARAMETERS
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING
 from dispatch_core.parameter_sets.document import (
@@ -50,7 +51,7 @@ def form_of(session: Session) -> FormField | InvalidInput | None:
 
     def make() -> FormField | InvalidInput | None:
         try:
-            document = load_json(session.typed.schema_text, "schema")
+            document = load_json(session.typed.schema_text, "schema", PARAMETERS)
             return make_form(document) if isinstance(document, dict) else None
         except InvalidInput as error:
             return error
