@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from dispatch_core.errors import AccessDenied, InvalidInput, ServiceError
 from dispatch_core.find import find_assets
 from dispatch_core.query import check_query
 from dispatch_core.sources.mongodb import MongoSource
+from dispatch_core.sources.transport import RetryPolicy
 from dispatch_core.walk import walk_records
 from tests.conformance.source import SourceTests
 from tests.fakes import record
@@ -142,6 +143,93 @@ def test_a_query_that_the_database_or_bson_refuses_is_invalid_input(
 def test_an_unknown_stage_is_invalid_input(source: MongoSource) -> None:
     with pytest.raises(InvalidInput, match="nosuch"):
         source.aggregate([{"$nosuch": {}}])
+
+
+class Sent(pymongo.monitoring.CommandListener):
+    """The commands that pymongo sends: (name, its time limit in milliseconds)."""
+
+    def __init__(self) -> None:
+        self.limits: list[tuple[str, int | None]] = []
+
+    def started(self, event: Any) -> None:
+        self.limits.append((event.command_name, event.command.get("maxTimeMS")))
+
+    def succeeded(self, event: Any) -> None:
+        """Nothing to note."""
+
+    failed = succeeded
+
+
+def each_method(source: MongoSource) -> list[Callable[[], object]]:
+    return [
+        lambda: source.find_page({}, {"n": 1}, 5),
+        lambda: source.aggregate([{"$match": {}}]),
+        lambda: source.count({"n": 1}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [
+        ("", 60_000),
+        ("?socketTimeoutMS=90000", 90_000),
+        ("?socketTimeoutMS=90000&timeoutMS=7000", None),
+        ("?socketTimeoutMS=0", None),
+    ],
+)
+def test_each_query_has_the_time_limit_of_the_gateway_or_of_the_uri(
+    uri: str, options: str, limit: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = Sent()
+    client = pymongo.MongoClient
+    monkeypatch.setattr(
+        pymongo, "MongoClient", lambda *a, **more: client(*a, **more, event_listeners=[sent])
+    )
+    source = MongoSource(f"{uri.rstrip('/')}/{options}", database="lab", collection="assets")
+
+    for call in each_method(source):
+        call()
+
+    queries = [(name, most) for name, most in sent.limits if name in ("find", "aggregate")]
+    assert [name for name, _ in queries] == ["find", "aggregate", "aggregate"]
+    if "timeoutMS=7000" in options:
+        assert all(most is not None and 0 < most <= 7_000 for _, most in queries)
+    else:
+        assert [most for _, most in queries] == [limit] * 3
+
+
+def test_the_time_limit_is_that_of_the_retry_policy(uri: str) -> None:
+    policy = RetryPolicy(read=1.5)
+    source = MongoSource(uri, database="lab", collection="assets", retry_policy=policy)
+    assert source._most_time == {"maxTimeMS": 1_500}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymongo.errors.ExecutionTimeout("operation exceeded time limit", 50),
+        pymongo.errors.NetworkTimeout("127.0.0.1:27017: timed out"),
+    ],
+)
+@pytest.mark.parametrize("number", range(3))
+def test_a_query_that_takes_too_long_is_reported_as_a_timeout(
+    uri: str, error: Exception, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = MongoSource(uri, database="lab", collection="assets")
+
+    def stop(*_: object, **__: object) -> None:
+        raise error
+
+    for name in ("find", "aggregate", "count_documents"):
+        monkeypatch.setattr(pymongo.collection.Collection, name, stop)
+    with pytest.raises(ServiceError) as caught:
+        each_method(source)[number]()
+
+    (issue,) = caught.value.issues
+    assert issue.what == "the query took longer than 60 s and was stopped"
+    assert issue.where == source.label
+    assert "Narrow the query" in issue.action
+    assert "timeoutMS" in issue.action
 
 
 def test_an_unreachable_server_is_a_service_error_after_the_timeout_of_the_uri(

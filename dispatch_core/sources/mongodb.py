@@ -10,17 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dispatch_core.errors import AccessDenied, DispatchError, InvalidInput, Issue, ServiceError
 from dispatch_core.text.words import install_action
 from dispatch_core.types import Filter, Pipeline, Record
 
+if TYPE_CHECKING:
+    from dispatch_core.sources.transport import RetryPolicy
+
 SCHEMES = ("mongodb://", "mongodb+srv://")
 _DEFAULTS = {
     "serverSelectionTimeoutMS": 10_000,
     "connectTimeoutMS": 10_000,
-    "socketTimeoutMS": 60_000,
     "appname": "dispatch_core",
 }
 """Connection options for what the URI does not set."""
@@ -30,21 +32,38 @@ _REFUSED_QUERY = frozenset({2, 9, 14, 168})
 _FIRST_ASSERTION = 15_000
 """Error codes from here on mean an invalid query, such as 40324 for an unknown stage."""
 _UNAUTHORISED = frozenset({13, 18})
+_OUT_OF_TIME = 50
+_TIME_LIMITS = ("timeoutms", "sockettimeoutms")
+"""The options of a URI that limit the time of a query, the first that is given."""
 
 
 class MongoSource:
     """A `MetadataSource` over one collection of a MongoDB or DocumentDB.
 
     The first request opens the connection. The label never contains the credentials of
-    the URI.
+    the URI. The database stops a query after the time that the gateway has for a response,
+    or that the URI gives.
     """
 
-    def __init__(self, uri: str, *, database: str, collection: str) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        database: str,
+        collection: str,
+        retry_policy: RetryPolicy | None = None,
+    ) -> None:
         pymongo, self._unencodable, self._object_id = _import_pymongo()
         self._errors = (pymongo.errors.PyMongoError, OSError, *self._unencodable)
+        self._no_response = pymongo.errors.NetworkTimeout
+        policy = retry_policy or _default_policy()
         try:
             parsed = pymongo.uri_parser.parse_uri(uri)
-            unset = {name: _DEFAULTS[name] for name in _DEFAULTS if name not in parsed["options"]}
+            given = {name.lower(): value for name, value in parsed["options"].items()}
+            defaults = {**_DEFAULTS, "socketTimeoutMS": round(policy.total * 1000)}
+            unset = {name: value for name, value in defaults.items() if name.lower() not in given}
+            limits = [given[name] for name in _TIME_LIMITS if name in given]
+            self._seconds = float((limits[0] if limits else policy.read) or 0)
             self._collection = pymongo.MongoClient(uri, **unset)[database][collection]
         except self._errors as error:
             action = "Write mongodb://HOST:PORT/ with credentials quoted"
@@ -61,20 +80,30 @@ class MongoSource:
         wanted = _either_id(filter_query, self._object_id)
         with self._mapped_errors():
             found = self._collection.find(
-                wanted, dict(projection) or None, sort=[("_id", 1)], limit=limit
+                wanted,
+                dict(projection) or None,
+                sort=[("_id", 1)],
+                limit=limit,
+                max_time_ms=self._most_time.get("maxTimeMS"),
             )
             return [_plain(record) for record in found]
 
     def aggregate(self, pipeline: Pipeline) -> list[Record]:
         """See `MetadataSource.aggregate`."""
         with self._mapped_errors():
-            return [_plain(record) for record in self._collection.aggregate(pipeline)]
+            found = self._collection.aggregate(pipeline, **self._most_time)
+            return [_plain(record) for record in found]
 
     def count(self, filter_query: Filter) -> int:
         """See `MetadataSource.count`."""
         wanted = _either_id(filter_query, self._object_id)
         with self._mapped_errors():
-            return int(self._collection.count_documents(wanted))
+            return int(self._collection.count_documents(wanted, **self._most_time))
+
+    @property
+    def _most_time(self) -> dict[str, int]:
+        """The option that limits the time of a query; empty if the URI sets no limit (0)."""
+        return {"maxTimeMS": round(self._seconds * 1000)} if self._seconds else {}
 
     @contextmanager
     def _mapped_errors(self) -> Iterator[None]:
@@ -86,6 +115,10 @@ class MongoSource:
     def _mapped(self, error: Exception) -> DispatchError:
         code = getattr(error, "code", None) or 0
         text = _scrubbed(error)
+        if code == _OUT_OF_TIME or isinstance(error, self._no_response):
+            what = f"the query took longer than {self._seconds:g} s and was stopped"
+            action = "Narrow the query, or allow more time in the URI, as ?timeoutMS=300000"
+            return ServiceError(Issue(what, self.label, action))
         refused = code in _REFUSED_QUERY or code >= _FIRST_ASSERTION
         if refused or isinstance(error, self._unencodable):
             return InvalidInput(Issue(f"the database refuses the query: {text}", "query"))
@@ -94,6 +127,13 @@ class MongoSource:
             return AccessDenied(Issue(f"access denied: {text}", self.label, action))
         action = "Check that the database is running and can be reached"
         return ServiceError(Issue(f"the database failed: {text}", self.label, action))
+
+
+def _default_policy() -> RetryPolicy:
+    # imported here: it imports requests, which other commands do not need
+    from dispatch_core.sources.transport import RetryPolicy
+
+    return RetryPolicy()
 
 
 def _import_pymongo() -> tuple[Any, tuple[type[Exception], ...], Callable[[str], Any]]:
