@@ -268,7 +268,11 @@ class Tab:
         return await self.rerun(state)
 
     async def download(self, key: str) -> bytes:
-        """Return the file of the download button with this key, which is made on request."""
+        """Return the file of the download button with this key; `LookupError` if it is lost."""
+        return await self.fetch(await self.make_file(key))
+
+    async def make_file(self, key: str) -> str:
+        """Return the address of the file of a download button, which is made now."""
         request = BackMsg()
         operation = request.backend_operation_request
         operation.request_id, operation.session_id = secrets.token_hex(8), self.session_id
@@ -283,9 +287,12 @@ class Tab:
             self._take(await self._message(), Run())
         if self._file.error_msg:
             raise RuntimeError(self._file.error_msg)
-        answer = await asyncio.to_thread(
-            self.http.get, self.url + self._file.deferred_file.url, timeout=PATIENCE
-        )
+        address: str = self._file.deferred_file.url
+        return address
+
+    async def fetch(self, address: str) -> bytes:
+        """Return the file at an address of the app; `LookupError` if it was deleted."""
+        answer = await asyncio.to_thread(self.http.get, self.url + address, timeout=PATIENCE)
         if answer.status_code == 404:
             raise LookupError("the file was deleted before it was fetched")
         answer.raise_for_status()

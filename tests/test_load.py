@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
-from benchmarks.browserless import AppServer
-from benchmarks.load import crowd, dispatch_at_once, leaks_caught, while_listing
+from benchmarks.browserless import AppServer, Tab
+from benchmarks.load import Tally, crowd, dispatch_at_once, leaks_caught, prepare, while_listing
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -38,6 +40,23 @@ def test_others_visit_pages_while_one_tab_finds_locates_plans_and_zips(tmp_path:
     assert min(len(outcome.alone.seconds), len(outcome.during.seconds)) >= 3
     assert 0 < outcome.planned < outcome.zipped
     assert outcome.zip_bytes > 100_000  # 1,000 jobs and more
+
+
+def test_a_zip_is_kept_until_it_is_fetched_while_others_visit_pages(tmp_path: Path) -> None:
+    async def fetch_late(server: AppServer) -> bytes:
+        async with Tab(server.url) as tab, Tab(server.url) as other:
+            await prepare(tab, 1, Tally())
+            await tab.go("Deliver")
+            await other.open()
+            address = await tab.make_file("zip")
+            for _ in range(3):  # the runs after which Streamlit deletes a file
+                await other.rerun()
+            return await tab.fetch(address)
+
+    with AppServer(tmp_path) as server:
+        content = asyncio.run(fetch_late(server))
+
+    assert len(ZipFile(BytesIO(content)).namelist()) == 100
 
 
 @pytest.mark.long

@@ -28,6 +28,7 @@ from pages.shared.state.session import Session
 from pages.shared.state.sign_in import current_user
 from pages.shared.state.steps import now, see_plan, start_write
 from pages.shared.state.tab import widget_value
+from pages.shared.widgets.download import kept_file
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.why_not import why_button
@@ -96,10 +97,11 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     size = session.memo.remember("size", plan.fingerprint, lambda: _size(plan))
     jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
     st.write(f"{jobs} in {folders}, {size}")
+    name = f"{folder_name(session)}.zip"
     st.download_button(
         "Download the zip" if is_open else _REVIEW_FIRST,
-        lambda: _zip(plan),
-        f"{folder_name(session)}.zip",
+        kept_file(lambda: _zip(plan), name, "application/zip"),
+        name,
         "application/zip",
         type="primary",
         icon=":material/download:",
@@ -266,7 +268,7 @@ def same_as_command(session: Session, plan: DispatchPlan) -> None:
     st.code(command, "bash", wrap_lines=True)
     st.download_button(
         "Save the request",
-        lambda: plan.request.to_json(),
+        kept_file(plan.request.to_json, file, "application/json"),
         file,
         "application/json",
         icon=":material/bookmark:",

@@ -14,6 +14,7 @@ from dispatch_core.engines.handover import ENGINES, check_command, handover_file
 from dispatch_core.engines.order import Handover, HandoverFile, here
 from dispatch_core.errors import InvalidInput
 from pages.shared.state.session import Session
+from pages.shared.widgets.download import kept_file
 from pages.shared.widgets.messages import escaped, show_error
 
 _HERE, _CODE_OCEAN = "", "codeocean"
@@ -138,7 +139,7 @@ def _files(made: Handover, engine: str) -> None:
 def _offer(line: DeltaGenerator, file: HandoverFile, key: str) -> None:
     line.download_button(
         f"Download {escaped(file.name)}",
-        lambda: file.text,
+        kept_file(lambda: file.text, file.name, "text/plain"),
         file.name,
         "text/plain",
         icon=":material/download:",

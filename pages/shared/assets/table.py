@@ -47,6 +47,7 @@ from pages.shared.state.steps import current_find, start_columns
 from pages.shared.state.typed import QUERY
 from pages.shared.state.views import CHARTS, TABLE
 from pages.shared.widgets.charts import bar_choice, order_chart
+from pages.shared.widgets.download import kept_file
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.tables import download_csv, paged_table, rows_that_match
@@ -347,10 +348,11 @@ def asset_record(asset: DataAsset) -> None:
                 disabled=current_settings().is_demo,
                 help="Not for generated assets" if current_settings().is_demo else None,
             )
+        name, text = f"{asset.record_id}.json", json.dumps(record, indent=2, ensure_ascii=False)
         line.download_button(
             "Download the record",
-            lambda: json.dumps(record, indent=2, ensure_ascii=False),
-            f"{asset.record_id}.json",
+            kept_file(lambda: text, name, "application/json"),
+            name,
             "application/json",
             icon=":material/download:",
             on_click="ignore",

@@ -31,6 +31,7 @@ from pages.shared.state.settle import act, act_when_settled
 from pages.shared.state.steps import now
 from pages.shared.state.tab import widget_value
 from pages.shared.state.views import FORM, JSON
+from pages.shared.widgets.download import kept_file
 from pages.shared.widgets.editor import json_editor
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.words import in_words_of_the_app
@@ -188,7 +189,7 @@ def _file_popover(session: Session) -> None:
                 st.rerun()
         st.download_button(
             f"Download {FILE_NAME}",
-            lambda: session.typed.parameters_text,
+            kept_file(lambda: session.typed.parameters_text, FILE_NAME, "application/json"),
             FILE_NAME,
             "application/json",
             disabled=not session.typed.parameters_text.strip(),

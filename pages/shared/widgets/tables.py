@@ -13,6 +13,7 @@ from dispatch_core.text.spreadsheet import csv_file, safe_cell
 from dispatch_core.views.table import Columns, TableView, alike, page_of, select_rows
 from pages.shared.state.session import Session
 from pages.shared.state.tab import apply_put, open_session
+from pages.shared.widgets.download import kept_file
 
 MOST_ROWS = 500
 """The most rows of a table that are sent to the browser at a time."""
@@ -220,10 +221,10 @@ def _turn_pages(
 
 
 def download_csv(label: str, make: Callable[[], str], name: str) -> None:
-    """Show a button that makes the CSV on download; nothing is kept on the server."""
+    """Show a button that makes the CSV on download."""
     st.download_button(
         label,
-        lambda: csv_file(make()),
+        kept_file(lambda: csv_file(make()), f"{name}.csv", "text/csv"),
         f"{name}.csv",
         "text/csv",
         icon=":material/download:",
