@@ -96,6 +96,23 @@ def test_a_restored_session_has_no_results_and_says_that_it_is_restored() -> Non
     assert after.views.begun == "restored"
 
 
+def test_an_uploaded_list_is_kept_once_and_is_the_list_of_the_request_again() -> None:
+    rows = tuple(AssetRow(number, f"id-{number}") for number in range(2, 1_000))
+    session = Session(typed=Typed(source=LIST, list_name="ids.csv", list_rows=rows))
+    session.edit(asset_rows=rows)
+
+    assert write_draft(session).count("id-500") == 1
+    assert restored(session).request.asset_rows == rows
+
+
+def test_a_pasted_list_is_the_list_of_the_request_again() -> None:
+    session = Session(typed=Typed(source=LIST, list_text="a\nb"))
+    session.edit(asset_rows=(AssetRow(1, "a"), AssetRow(2, "b")))
+
+    assert restored(session).request.asset_rows == session.request.asset_rows
+    assert restored(session).typed.list_text == "a\nb"
+
+
 def nodes_of(form: QueryForm | None) -> list[int]:
     assert form is not None
     return [form.root.key, *(node.key for node, _ in forms.walk(form.root))]
@@ -151,6 +168,7 @@ def test_every_form_and_text_reads_back_unchanged(nodes: tuple[Any, ...], text: 
         {"typed": {"list_rows": [{"number": -1, "text": "x"}]}},
         {"typed": {"query_form": {"root": {"kind": "some"}}}},
         {"request": "{"},
+        {"request": '{"query": {}}', "is_uploaded": True},
         {"request": '{"num_parallel_workers": 0}'},
         {"errors": {"query": [{"line": 1}]}},
         {"views": {}},

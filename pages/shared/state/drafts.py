@@ -23,7 +23,7 @@ from pydantic import Field, TypeAdapter
 from dispatch_core.builder.query_form import adopt_form
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
 from dispatch_core.kept.store import KeptTexts
-from dispatch_core.request import load_request
+from dispatch_core.request import edit_request, load_request
 from dispatch_core.types import LARGEST_NUMBER
 from pages.shared.state.inputs import Inputs
 from pages.shared.state.memo import Same
@@ -34,7 +34,7 @@ from pages.shared.state.views import Views
 
 log = logging.getLogger(__name__)
 
-_MARK: Final = "job-dispatch draft 1"
+_MARK: Final = "job-dispatch draft 2"
 _MOST_WRITTEN: Final = 1_000
 _MADE: Final = frozenset(("query_form", "form_text", "table_rows"))
 """Fields of `Typed` that a page makes of the others, without an action of the user."""
@@ -59,12 +59,16 @@ class KeptViews:
 
 @dataclass(frozen=True)
 class Draft:
-    """A session without its results."""
+    """A session without its results.
 
-    mark: Literal["job-dispatch draft 1"]
+    With `is_uploaded` the rows of the request are those of the uploaded list, kept once.
+    """
+
+    mark: Literal["job-dispatch draft 2"]
     typed: Typed
     form_texts: tuple[tuple[tuple[str | int, ...], tuple[str, ...], str], ...]
     request: str
+    is_uploaded: bool
     errors: dict[str, tuple[Issue, ...]]
     views: KeptViews
     epoch: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
@@ -78,11 +82,16 @@ _VIEWS: Final = tuple(field.name for field in fields(KeptViews))
 def write_draft(session: Session) -> str:
     """The text of the draft of `session`."""
     typed, inputs, views = session.typed, session.inputs, session.views
+    request = inputs.request
+    is_uploaded = request.asset_rows is not None and request.asset_rows == typed.list_rows
+    if is_uploaded:
+        request = edit_request(request, asset_rows=None)
     draft = Draft(
         mark=_MARK,
         typed=typed,
         form_texts=tuple((*draft, text) for draft, text in typed.drafts.items()),
-        request=inputs.request.to_json(),
+        request=request.model_dump_json(exclude_defaults=True),
+        is_uploaded=is_uploaded,
         errors={name: error.issues for name, error in inputs.errors.items()},
         views=KeptViews(**{name: getattr(views, name) for name in _VIEWS}),
         epoch=session.epoch,
@@ -95,6 +104,8 @@ def read_draft(text: str, owner: str) -> Session | None:
     try:
         draft = _DRAFT.validate_json(text)
         request = load_request(draft.request)
+        if draft.is_uploaded:
+            request = edit_request(request, asset_rows=draft.typed.list_rows)
     except (ValueError, InvalidInput, RecursionError):
         return None
     if draft.typed.query_form is not None and not adopt_form(draft.typed.query_form):

@@ -54,7 +54,7 @@ _SESSION_SECONDS = 8 * 3600
 """How long a session is kept in memory, with its results, after it was last shown."""
 
 _DRAFT_BOUNDS = Bounds(
-    most=1_000, bytes_each=8_000_000, bytes_all=200_000_000, seconds=7 * 24 * 3600
+    most=1_000, bytes_each=16_000_000, bytes_all=200_000_000, seconds=7 * 24 * 3600
 )
 
 _QUERY_BOUNDS = Bounds(
