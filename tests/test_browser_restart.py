@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import HOST, Server, Tab, free_port, running_server
+from tests.support.browser import HOST, Server, Tab, free_port, running_server, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-restart")]
 
@@ -86,6 +88,53 @@ def test_an_open_tab_and_its_reload_show_what_was_typed_before_the_restart(
         tab.press("Update everything")
         tab.see(re.compile(r"= \d+ jobs"))
         expect(page.get_by_text(RESTORED)).to_have_count(0)
+
+
+def test_two_tabs_go_on_each_with_its_own_text_also_one_not_sent_yet(
+    page: Page, start: Start
+) -> None:
+    with start() as server:
+        one, two = Tab(page, server.url), Tab(page.context.new_page(), server.url)
+        one.open()
+        one.type_text(BROKEN)
+        one.see("line 1, column")
+        one.settle()
+        two.open()
+        two.page.get_by_role("radio", name="List of ids").click()
+        ids = two.page.get_by_role("textbox", name=re.compile("^or paste ids"))
+        ids.fill("a")
+        ids.press("ControlOrMeta+Enter")
+        two.see("1 row")
+        two.settle()
+        ids.click()
+        two.page.keyboard.press("ControlOrMeta+End")
+        two.page.keyboard.type("\nhalf")
+
+    with start():
+        two.see(RESTORED)
+        two.settle()
+        expect(ids).to_have_value("a\nhalf")
+        one.see(RESTORED)
+        see_query(one, BROKEN)
+
+
+def test_a_server_that_is_killed_loses_nothing_that_it_has_received(
+    page: Page, start: Start
+) -> None:
+    with start() as server:
+        tab = Tab(page, server.url)
+        tab.open()
+        tab.type_text(BROKEN)
+        tab.see("line 1, column")
+        drafts = server.state_root / "drafts"
+        wait_until(
+            lambda: any("subject.subject_id" in one.read_text() for one in drafts.glob("*.json"))
+        )
+        os.kill(server.pid, signal.SIGKILL)
+
+    with start():
+        tab.see(RESTORED)
+        see_query(tab, BROKEN)
 
 
 def test_a_new_tab_goes_on_after_browser_and_server_were_closed(page: Page, start: Start) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from benchmarks.browserless import AppServer, Tab
 from tests.support.browser import Tab as BrowserTab
@@ -129,6 +129,41 @@ def test_the_next_user_of_a_browser_sees_nothing_of_the_previous_user(
     tab.see("Press Find assets")
     assert tab.page.get_by_role("heading", name=re.compile(r"^[\d,]+ assets$")).count() == 0
     context.close()
+
+
+def test_after_a_restart_only_the_user_who_typed_it_gets_the_work_back(
+    tmp_path: Path, provider: IdentityProvider, browser: Browser
+) -> None:
+    secrets = tmp_path / "secrets.toml"
+    server = AppServer(tmp_path, options=("--secrets.files", str(secrets)))
+    secrets.write_text(provider.secrets(server.url))
+    context = browser.new_context(reduced_motion="reduce")
+    tab = BrowserTab(context.new_page(), server.url)
+    with server:
+        tab.open()
+        sign_in(tab, provider, "ada@example.org")
+        tab.type_text('{"half": ')
+        tab.see("line 1, column")
+        tab.settle()
+
+    with server:
+        tab.see("Everything you typed and decided is restored")
+        tab.press("Sign out")
+        tab.see("Sign in to select assets")
+        sign_in(tab, provider, "grace@example.org")
+        tab.see("This is a new session")
+        expect(tab.page.get_by_text('"half"')).to_have_count(0)
+        tab.open_editor()
+        expect(tab.editor().locator(".ace_content")).to_contain_text("Thalamic Ephys Survey")
+        tab.press("Sign out")
+        tab.see("Sign in to select assets")
+
+    with server:
+        tab.open()
+        sign_in(tab, provider, "ada@example.org")
+        tab.see("Everything you typed and decided is restored")
+        tab.see("line 1, column")
+        context.close()
 
 
 def test_a_trusted_proxy_header_signs_a_user_in(tmp_path: Path) -> None:

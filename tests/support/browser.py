@@ -54,6 +54,11 @@ class Server:
     url: str
     output_root: Path
     log: Path
+    pid: int
+
+    @property
+    def state_root(self) -> Path:
+        return _state_root(self.output_root)
 
     def check(self) -> None:
         """Fail if a page raised an exception."""
@@ -191,7 +196,7 @@ def running_server(folder: Path, variables: Mapping[str, str], port: int = 0) ->
             url = f"http://{HOST}:{port}"
             wait_until(lambda: process.poll() is not None or answers(f"{url}/_stcore/health"))
             assert process.poll() is None, log.read_text()
-            server = Server(url, root, log)
+            server = Server(url, root, log, process.pid)
             yield server
             server.check()
         finally:
@@ -275,12 +280,15 @@ def environment(output_root: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     python = Path(sys.executable).parent
     path = f"{python}{os.pathsep}{kept.get('PATH', '')}"
-    state_root = output_root.with_name(f"{output_root.name}-state")
     return kept | {
         "DISPATCH_OUTPUT_ROOT": str(output_root),
-        "DISPATCH_STATE_ROOT": str(state_root),
+        "DISPATCH_STATE_ROOT": str(_state_root(output_root)),
         "PATH": path,
     }
+
+
+def _state_root(output_root: Path) -> Path:
+    return output_root.with_name(f"{output_root.name}-state")
 
 
 def answers(url: str) -> bool:

@@ -24,7 +24,7 @@ def show_notice(session: Session) -> None:
 _BEGUN = {
     "restored": "Everything you typed and decided is restored, without the results: press "
     "**Update everything** to find them again.",
-    "lost": "This is a new session: nothing of this tab's earlier one is kept.",
+    "lost": "This is a new session: the earlier one of this tab has ended, or is another user's.",
 }
 
 
