@@ -49,7 +49,9 @@ def text_of(app: AppTest) -> str:
 
 
 def key_of(app: AppTest, *path: str, target: tuple[Any, ...] = ("analysis_parameter",)) -> str:
-    return f"field-{session_of(app).epoch}-{json.dumps([target, path])}"
+    session = session_of(app)
+    version = f"{session.epoch}.{session.views.form_version}"
+    return f"field-{version}-{json.dumps([target, path])}"
 
 
 def press(app: AppTest, label: str) -> None:
@@ -194,8 +196,8 @@ def test_differing_and_shared_values_are_in_separate_tables() -> None:
 
     differing, shared = (one.value for one in app.dataframe[-2:])
 
-    assert list(differing) == ["Set", "≠ analysis_tag", "≠ isi_violations_cutoff", "Check"]
-    assert list(differing["≠ isi_violations_cutoff"]) == ["1.0", "0"]
+    assert list(differing) == ["Set", "analysis_tag", "isi_violations_cutoff", "Check"]
+    assert list(differing["isi_violations_cutoff"]) == ["1.0", "0"]
     assert list(differing["Check"]) == ["✓ valid", "✓ valid"]
     assert shared.to_numpy().tolist() == [
         ["analysis_name", "x", "fixed_parameters"],
@@ -445,3 +447,14 @@ def test_the_faults_of_a_form_are_lines_of_one_box() -> None:
         "analysis_parameters.json, parameter set 1, analysis_tag",
         "analysis_parameters.json, parameter set 2, isi_violations_cutoff",
     ]
+
+
+def test_a_second_set_is_made_without_a_form_and_without_json() -> None:
+    app = open_page('{"distributed_parameters": [{"seed": 1}]}', schema=None)
+
+    press(app, "Copy the last set")
+    table = app.dataframe[0].value
+
+    assert json.loads(text_of(app)) == {"distributed_parameters": [{"seed": 1}, {"seed": 1}]}
+    assert list(table["seed"]) == ["1", "1"]
+    assert list(table["Repeats"]) == ["", "same as set 1"]

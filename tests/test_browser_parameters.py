@@ -156,3 +156,44 @@ def test_rows_of_a_dictionary_are_typed_into_its_table(tab: Tab) -> None:
 
     show_json(tab)
     expect(tab.editor().locator(".ace_content")).to_contain_text('"G_0": "NAcc: DA"')
+
+
+def test_sets_are_edited_in_one_table_and_the_form_and_the_text_follow(tab: Tab) -> None:
+    open_form(tab)
+    show_json(tab)
+    tab.type_text(
+        '{"fixed_parameters": {"analysis_name": "x"}, "distributed_parameters": ['
+        '{"analysis_tag": "a", "isi_violations_cutoff": 0.1},'
+        '{"analysis_tag": "b", "isi_violations_cutoff": 0.2}]}'
+    )
+    tab.see("2 keys differ, one row per set")
+    tab.settle()
+    tab.page.get_by_role("radio", name="Form").click()
+    tab.see("2 sets meet the schema")
+    tab.page.get_by_text("All sets side by side").click()
+    table = tab.page.get_by_test_id("stDataFrame").last
+    expect(table).to_be_visible()
+    tab.settle()
+
+    type_into(tab, table, "7")
+    tab.see("1 key, 1 of 2 sets")
+    expect(textbox(tab, "isi_violations_cutoff")).to_have_value("7")
+    tab.settle()
+    type_into(tab, table, "0.5")
+    tab.see("2 sets meet the schema")
+    expect(textbox(tab, "isi_violations_cutoff")).to_have_value("0.5")
+
+    show_json(tab)
+    expect(tab.editor().locator(".ace_content")).to_contain_text('"isi_violations_cutoff": 0.5')
+
+
+def type_into(tab: Tab, table: Locator, text: str) -> None:
+    """Replace the first cell of the third column: the cutoff of the first set."""
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box is not None
+    tab.page.mouse.dblclick(box["x"] + 0.62 * box["width"], box["y"] + 52)
+    expect(tab.page.locator(".gdg-input")).to_be_visible()
+    tab.page.keyboard.press("ControlOrMeta+a")
+    tab.page.keyboard.type(text)
+    tab.page.keyboard.press("Enter")

@@ -116,6 +116,19 @@ def leaves(form: FormField) -> Iterator[FormField]:
             yield one
 
 
+def sections_in(form: FormField) -> Iterator[FormField]:
+    """Yield the objects inside `form`, at every level."""
+    for one in form.fields:
+        if one.kind == "section":
+            yield one
+            yield from sections_in(one)
+
+
+def required_sections(form: FormField) -> frozenset[tuple[str, ...]]:
+    """Return the paths of the objects that a set must have."""
+    return frozenset(one.path for one in sections_in(form) if one.is_required)
+
+
 def form_figures(form: FormField) -> FormFigures:
     """Count the leaves of `form` by how they are edited."""
     every = list(leaves(form))

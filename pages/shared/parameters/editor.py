@@ -57,11 +57,14 @@ def parameters_editor(session: Session) -> None:
         set_picker(session, check)
         parameter_form(session, drawn, check)
         text_of.take_over(session)
+        set_tables(session, check)  # above the faults, which come and go as cells are edited
+        _issues(session, check)
+        sweep_panel(session, now(session), drawn, check)
     else:
         check = _json(session, is_form)
-    _issues(session, check)
-    sweep_panel(session, now(session), drawn, check)
-    set_tables(session, check)
+        _issues(session, check)
+        sweep_panel(session, now(session), drawn, check)
+        set_tables(session, check)
     act_when_settled(session)
 
 

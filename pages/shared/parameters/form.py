@@ -16,13 +16,18 @@ from dispatch_core.language.bson import MISSING
 from dispatch_core.parameter_sets.document import FIXED, ParameterCheck
 from dispatch_core.parameter_sets.field_text import choices_of, columns_of, write_field, write_rows
 from dispatch_core.parameter_sets.issues_by_key import KeyIssues, issues_by_key
-from dispatch_core.parameter_sets.schema_form import FormField, leaves, misfit
+from dispatch_core.parameter_sets.schema_form import (
+    FormField,
+    leaves,
+    misfit,
+    required_sections,
+    sections_in,
+)
 from dispatch_core.text.value_text import write_value
 from dispatch_core.types import JsonPath, JsonValue
 from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import KeyPath
 from pages.shared.state.session import Session
-from pages.shared.widgets.cell_typing import keep_cell_text
 from pages.shared.widgets.messages import escaped
 
 FEW_FIELDS = 12
@@ -68,7 +73,6 @@ class FormPosition:
 
 def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
     """Draw every field of the schema; a large schema gets sections and a search."""
-    keep_cell_text()
     place = _place(session, form, check)
     count = sum(1 for _ in leaves(form))
     found = _search(form) if count > FEW_FIELDS else None
@@ -87,7 +91,7 @@ def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> 
 def _place(session: Session, form: FormField, check: ParameterCheck) -> FormPosition:
     target = text_of.target_of(session, check)
     fixed = {} if target == (FIXED,) else (check.document or {}).get(FIXED, {})
-    required = frozenset(one.path for one in _all_sections(form) if one.is_required)
+    required = required_sections(form)
     faults = issues_by_key(check.error.issues if check.error else ())
     return FormPosition(target, text_of.own_values(check.document, target), fixed, faults, required)
 
@@ -96,16 +100,9 @@ def _shared_by(fault: KeyIssues) -> str:
     return f" (in {len(fault.sets):,} sets)" if len(fault.sets) > 1 else ""
 
 
-def _all_sections(form: FormField) -> Iterator[FormField]:
-    for one in form.fields:
-        if one.kind == "section":
-            yield one
-            yield from _all_sections(one)
-
-
 def _sections(form: FormField) -> Iterator[tuple[FormField, list[FormField]]]:
     """(section, its fields with values): the form itself, then each object in it."""
-    for section in [form, *_all_sections(form)]:
+    for section in [form, *sections_in(form)]:
         fields = [one for one in section.fields if one.kind != "section"]
         if fields:
             yield section, fields
@@ -231,7 +228,8 @@ def _as_it_can_be_drawn(place: FormPosition, field: FormField) -> FormField:
 
 
 def _field(session: Session, place: FormPosition, field: FormField, name: str) -> None:
-    key = f"field-{session.epoch}-{json.dumps([place.target, field.path])}"
+    version = f"{session.epoch}.{session.views.form_version}"
+    key = f"field-{version}-{json.dumps([place.target, field.path])}"
     label = plain_label(name) + (" *" if field.is_required else "")
     options: dict[str, Any] = {
         "label": label,

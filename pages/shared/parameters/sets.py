@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -17,8 +18,10 @@ from dispatch_core.parameter_sets.edit import (
     to_distributed,
     to_single,
 )
+from dispatch_core.parameter_sets.set_cells import MOST_COLUMNS
 from dispatch_core.text.value_text import write_value
 from pages.shared.parameters import text as text_of
+from pages.shared.parameters.cells import MOST_EDITED, set_cells
 from pages.shared.parameters.text import FIXED_SET, KeyPath
 from pages.shared.state.session import Session
 from pages.shared.state.settle import act
@@ -28,7 +31,6 @@ from pages.shared.widgets.tables import paged_table
 ONE, SEVERAL = "One set", "Several sets"
 
 _MOST_TABS = 12
-_MOST_COLUMNS = 40
 
 
 def mode_switch(session: Session, check: ParameterCheck) -> None:
@@ -164,7 +166,7 @@ def set_tables(session: Session, check: ParameterCheck) -> None:
         "compared", session.typed.parameters_text, lambda: compare_sets(check.merged)
     )
     is_form, is_one = text_of.shows_form(session), len(check.merged) == 1
-    if not is_one:
+    if not is_one or text_of.set_count(check):
         fold = _fold("All sets side by side", is_open=not is_form)
         if fold.open:
             with fold:
@@ -183,20 +185,39 @@ def _fold(title: str, *, is_open: bool) -> Any:
 
 
 def _differing(session: Session, check: ParameterCheck, compared: Comparison) -> None:
-    shown = compared.differing[:_MOST_COLUMNS]
-    columns: dict[str, Any] = {"Set": lambda one: one.number}
-    columns |= {f"≠ {'.'.join(path)}": _reader(path) for path in shown}
+    """All sets in one table: a few are edited in its cells, many are pages of rows."""
+    shown = compared.differing[:MOST_COLUMNS]
+    more: dict[str, Callable[[ComparedSet], str]] = {}
     if text_of.schema_of(session) is not None:
-        columns["Check"] = lambda one: _verdict(check, one)
+        more["Check"] = partial(_verdict, check)
     if any(one.same_as for one in compared.sets):
-        columns["Repeats"] = lambda one: f"same as set {one.same_as}" if one.same_as else ""
+        more["Repeats"] = lambda one: f"same as set {one.same_as}" if one.same_as else ""
     hidden = len(compared.differing) - len(shown)
-    more = f"; the first {len(shown)} are shown" if hidden else ""
+    first = f"; the first {len(shown)} are shown" if hidden else ""
     st.caption(
-        f"≠ {_keys(len(shown) + hidden, 'differs', 'differ')}, one row per set{more}. "
+        f"≠ {_keys(len(shown) + hidden, 'differs', 'differ')}, one row per set{first}. "
         "(fixed): from fixed\\_parameters. Empty: not set."
     )
-    paged_table(compared.sets, columns, "sets", changes=session.typed.schema_text)
+    if text_of.set_count(check) == len(compared.sets) <= MOST_EDITED:
+        set_cells(session, compared, {n: [*map(read, compared.sets)] for n, read in more.items()})
+        _copy_last(session, check)
+        return
+    columns: dict[str, Any] = {"Set": lambda one: one.number}
+    columns |= {f"≠ {'.'.join(path)}": _reader(path) for path in shown}
+    paged_table(compared.sets, {**columns, **more}, "sets", changes=session.typed.schema_text)
+
+
+def _copy_last(session: Session, check: ParameterCheck) -> None:
+    """Without the buttons of a form, one that adds a set, to change in the table."""
+    if not text_of.shows_form(session):
+        st.button(
+            "Copy the last set",
+            icon=":material/add:",
+            disabled=bool(session.typed.drafts),
+            on_click=_ask,
+            args=(session, copy_set, text_of.set_count(check) - 1),
+            key="copy-last-set",
+        )
 
 
 def _keys(count: int, one: str, several: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from dispatch_core.environment.limits import PARAMETERS
@@ -163,21 +164,33 @@ def take_field(
 ) -> None:
     """Put the value of the widget `key` into the text; an invalid one is kept as a draft."""
     typed = widget_value(key)
-    draft = (target, field.path)
+    is_table = key in session.typed.table_rows
+    kept = json.dumps(_rows(session, key, typed)) if is_table else typed
+    read = partial(_typed_value, session, field, key, typed)
+    take_value(session, target, field.path, read, kept, required)
+
+
+def take_value(
+    session: Session,
+    target: JsonPath,
+    path: KeyPath,
+    read: Callable[[], Any],
+    typed: str,
+    required: frozenset[KeyPath],
+) -> None:
+    """Put what `read` gives at `path` of a set; if it raises, keep the `typed` text as a draft."""
     drafts = dict(session.typed.drafts)
     try:
-        value = _typed_value(session, field, key, typed)
+        value = read()
     except InvalidInput:
-        is_table = key in session.typed.table_rows
-        kept = json.dumps(_rows(session, key, typed)) if is_table else typed
-        session.keep_typed(drafts={**drafts, draft: kept})
+        session.keep_typed(drafts={**drafts, (target, path): typed})
         return
-    drafts.pop(draft, None)
+    drafts.pop((target, path), None)
     text = session.typed.parameters_text
     if value is MISSING:
-        text = unset_value(text, target, field.path, required)
+        text = unset_value(text, target, path, required)
     else:
-        text = set_value(text, target, field.path, value)
+        text = set_value(text, target, path, value)
     session.keep_typed(drafts=drafts, parameters_text=text)
 
 

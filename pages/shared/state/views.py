@@ -67,6 +67,8 @@ class Views:
         The text that the values of a facet contain, by the name of the facet.
     chosen_set
         The index of the parameter set that the form shows; -1 is the fixed parameters.
+    form_version
+        How often a table changed values that the form of the parameters shows too.
     tables
         Search, order and page of each table, by the key of the table.
     seen
@@ -112,6 +114,7 @@ class Views:
     job_view: str = "jobs"
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     chosen_set: int = 0
+    form_version: int = 0
     tables: Mapping[str, TableView] = field(default_factory=dict)
     seen: tuple[str, str, int] | None = None
     address: str | None = None
