@@ -28,6 +28,7 @@ CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
 pytestmark = pytest.mark.xdist_group("browser")
 
 SETTINGS: dict[str, Any] = {
+    "global.maxCachedMessageAge": 100,
     "server.address": "127.0.0.1",
     "server.allowedHosts": ["localhost", "127.0.0.1", "::1"],
     "server.enableCORS": True,
@@ -43,6 +44,7 @@ SETTINGS: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "logger.level": "info",
+    "runner.fastReruns": False,
     "runner.postScriptGC": False,
 }
 
