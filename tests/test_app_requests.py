@@ -145,3 +145,5 @@ def test_ids_that_a_browser_makes_up_are_ignored(sent: object) -> None:
 def test_the_id_that_an_open_tab_sent_unasked_differs_from_an_answer() -> None:
     assert read_ids({"own": "a", "mark": "open"}) == KeptIds("a", is_open=True)
     assert read_ids({"own": "a", "recent": ["b"], "mark": "12"}) == KeptIds("a", ("b",))
+    assert read_ids({"own": "a", "isReload": True}) == KeptIds("a", is_reload=True)
+    assert read_ids({"own": "a", "isReload": 1}) == KeptIds("a")

@@ -54,6 +54,22 @@ def test_the_address_holds_the_request_for_a_reload_and_for_back_and_forward(tab
     tab.see_heading("16 assets")
 
 
+def test_a_reload_before_the_address_is_written_shows_the_newest_request(tab: Tab) -> None:
+    tab.open()
+    first = find(tab, SURVEY, "494 assets")
+    second = find(tab, SUBJECT, "16 assets")
+
+    tab.page.evaluate("address => history.replaceState(history.state, '', address)", first)
+    tab.page.reload()
+    tab.see_heading("16 assets")
+    expect(tab.page).to_have_url(second)
+
+    tab.page.goto("about:blank")
+    tab.page.goto(first)
+    tab.open_editor()
+    see_query(tab.page, "Thalamic Ephys Survey")
+
+
 def test_a_colleague_sees_the_same_choice_and_finds_it_when_asked(
     tab: Tab, browser: Browser, server: Server
 ) -> None:

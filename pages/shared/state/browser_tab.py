@@ -50,7 +50,8 @@ export default function ({ data, setStateValue }) {
   const tab = () => window.sessionStorage, browser = () => window.localStorage;
   const recent = [read(browser)].flat().filter((one) => typeof one === "string");
   if (!data.id) {
-    setStateValue("kept", { own: read(tab) || "", recent, mark: data.mark });
+    const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
+    setStateValue("kept", { own: read(tab) || "", recent, isReload, mark: data.mark });
     return;
   }
   const others = recent.filter((one) => one !== data.id);
@@ -70,11 +71,13 @@ class KeptIds:
     """The ids that a browser sent: of this tab before, and of its last tabs.
 
     ``is_open`` if the page was not loaded again: it still shows the session ``own``.
+    ``is_reload`` if the user loaded it again, rather than opened its address.
     """
 
     own: str = ""
     recent: tuple[str, ...] = ()
     is_open: bool = False
+    is_reload: bool = False
 
 
 def may_have_ids() -> bool:
@@ -99,7 +102,8 @@ def read_ids(answer: object) -> KeptIds:
     own, recent = sent.get("own"), sent.get("recent")
     texts = [one for one in recent if isinstance(one, str)] if isinstance(recent, list) else []
     own_text = own if isinstance(own, str) else ""
-    return KeptIds(own_text, tuple(texts[:MOST_IDS]), sent.get("mark") == _OPEN)
+    is_open, is_reload = sent.get("mark") == _OPEN, sent.get("isReload") is True
+    return KeptIds(own_text, tuple(texts[:MOST_IDS]), is_open, is_reload)
 
 
 def keep_id(name: str, seconds: int) -> None:

@@ -67,7 +67,8 @@ def _resume() -> None:
     kept = None if ids is None else _kept(ids.own, user)
     if ids is None or (ids.is_open and kept is None):
         st.stop()
-    if link and not ids.is_open and (kept is None or kept.views.address != link):
+    is_own = kept is not None and (ids.is_open or kept.views.has_address(link, ids.is_reload))
+    if link and not is_own:
         _start(_fresh(user))  # a link gets a session of its own; the kept ones stay
         st.rerun()
     if kept is None:

@@ -76,6 +76,9 @@ class Views:
     address, address_opened, link_error
         The request in the address, when the user went back to an earlier one, and why the
         request of a link could not be used.
+    addresses_before
+        The last requests that the address had. A page that is loaded again before the browser
+        has written the newest one still has one of them.
     address_found
         Whether the request in the address was searched: the next change is a step of its own
         for the browser's back button.
@@ -118,6 +121,7 @@ class Views:
     tables: Mapping[str, TableView] = field(default_factory=dict)
     seen: tuple[str, str, int] | None = None
     address: str | None = None
+    addresses_before: tuple[str, ...] = ()
     address_opened: int = 0
     address_found: bool = False
     address_step: int = 0
@@ -134,3 +138,7 @@ class Views:
     is_why_open: bool = False
     saved: SavedMenu = SavedMenu()
     begun: Begun = "new"
+
+    def has_address(self, text: str, is_reload: bool) -> bool:
+        """Whether the request `text` of an address is that of this session."""
+        return text == self.address or (is_reload and text in self.addresses_before)

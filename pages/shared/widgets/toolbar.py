@@ -17,6 +17,7 @@ from pages.shared.widgets.messages import show_error
 from pages.shared.widgets.saved import saved_menu
 
 _WIDTH = 460
+_ADDRESSES_BEFORE = 8
 
 
 def toolbar(session: Session) -> None:
@@ -110,9 +111,14 @@ def follow_address(session: Session, path: str) -> None:
     text = _text(session) or "" if is_valid else shown or ""
     is_step = session.views.address_found and text != shown
     step = session.views.address_step + is_step
-    opened = keep_in_address(text, path, step)
     is_found = current_find(session) is not None or (session.views.address_found and not is_step)
-    session.keep_view(address=text, address_found=is_found, address_step=step)
+    before = session.views.addresses_before
+    if shown and text != shown:
+        before = (shown, *before)[:_ADDRESSES_BEFORE]
+    session.keep_view(
+        address=text, addresses_before=before, address_found=is_found, address_step=step
+    )
+    opened = keep_in_address(text, path, step)
     if opened is not None and opened.at != session.views.address_opened:
         session.keep_view(address_opened=opened.at)
         if opened.text and opened.text != text:
