@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from dispatch_core.connect import SourceSettings, open_metadata_source
@@ -63,12 +62,13 @@ def test_a_click_before_the_page_is_whole_takes_no_value_out_of_the_form(tab: Ta
     tab.see_heading("357 assets")
 
 
-def choose(tab: Tab, box: Locator, text: str) -> None:
-    """Choose, or type, an entry of a select box."""
+def choose(tab: Tab, box: Locator, text: str, *, is_answered: bool = True) -> None:
+    """Choose, or type, an entry of a select box, and wait for the page's answer."""
     box.click()
     box.fill(text)
     tab.page.get_by_role("option").filter(has_text=text).first.click()
-    tab.settle()
+    if is_answered:
+        tab.settle()
 
 
 def fill_row(tab: Tab, row: Locator, field: str, value: str) -> None:
@@ -85,14 +85,10 @@ def write_value(tab: Tab, row: Locator, value: str) -> None:
 
 
 def use_menu(tab: Tab, button: Locator, item: str) -> None:
-    """Choose from a menu; an answer that arrives in the meantime may close it."""
-    entry = tab.page.get_by_role("menuitem", name=item)
+    """Choose from a menu of a page at rest: an answer may draw the menu anew, closed."""
+    tab.settle()
     button.click()
-    try:
-        entry.click(timeout=5_000)
-    except PlaywrightTimeout:
-        button.click()
-        entry.click()
+    tab.page.get_by_role("menuitem", name=item).click()
 
 
 def text_of_query(tab: Tab) -> Any:
@@ -173,6 +169,25 @@ def test_either_spelling_of_a_field_is_built_by_hand(tab: Tab) -> None:
     assert text_of_query(tab) == query
     tab.press("Find assets")
     see_assets(tab, query)
+
+
+def test_a_value_typed_before_the_page_answers_to_the_field_is_kept(tab: Tab) -> None:
+    typed = {"subject.subject_id": "900006", "session.stimulus_epochs.trials_total": "3"}
+    tab.open()
+    show_form(tab)
+
+    for number, (field, value) in enumerate(typed.items(), 2):
+        form(tab).get_by_role("button", name="Condition").last.click()
+        row = rows(tab).nth(number)
+        choose(tab, row.get_by_role("combobox", name="Field"), field, is_answered=False)
+        write_value(tab, row, value)
+
+    boxes = tab.page.get_by_role("textbox", name="Value")
+    expect(boxes.nth(2)).to_have_value("900006")
+    expect(boxes.nth(3)).to_have_value("3")
+    query = text_of_query(tab)
+    assert query["subject.subject_id"] == "900006"
+    assert query["session.stimulus_epochs.trials_total"] == 3  # a number, as the field has
 
 
 def test_a_locked_clause_survives_editing_around_it(tab: Tab) -> None:

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from dispatch_core.builder.query_form import FormRow
 from dispatch_core.text.date_layouts import today
-from pages.shared.assets.fields import version_of
 from pages.shared.state.services import ask_date_layouts, ask_fields, ask_not_compared
+from pages.shared.state.history import History
 from pages.shared.state.session import Session
 from pages.shared.state.views import JSON, ROWS
 
@@ -56,9 +56,8 @@ def row(app: AppTest, number: int = 0) -> FormRow:
 
 
 def value_key(app: AppTest, number: int = 0) -> str:
-    """The key of the input of a row's value; another field has another input."""
     found = row(app, number)
-    return f"value-{found.key}-{found.kind}-{version_of(found.paths)}"
+    return f"value-{found.key}-{found.version}"
 
 
 def write_value(app: AppTest, text: str, number: int = 0) -> None:
@@ -98,7 +97,7 @@ def test_a_form_that_is_only_looked_at_leaves_the_text_as_it_was_typed() -> None
 
 def test_an_id_of_digits_is_a_text_until_its_kind_is_changed() -> None:
     app = open_app({"rig.note": "774659"})
-    kind = app.selectbox(key=f"kind-{row(app).key}-5")
+    kind = next(one for one in app.selectbox if one.label == "Kind of value")
     assert kind.value == "text"
 
     kind.set_value("number").run()
@@ -406,3 +405,16 @@ def test_dates_in_a_list_are_compared_in_one_of_its_items_only() -> None:
     offered = [box.options for box in app.run().selectbox if box.label == "Condition"]
 
     assert ["on or after" in options for options in offered] == [True, False]
+
+
+def test_undo_shows_the_value_of_a_row_before() -> None:
+    app = open_app({"name": "before"})
+    session_of(app).history = History()
+    app.run()
+    write_value(app, "after")
+    assert query_of(app) == {"name": "after"}
+
+    app.button(key="undo").click().run()
+
+    assert query_of(app) == {"name": "before"}
+    assert app.text_input(key=value_key(app)).value == "before"

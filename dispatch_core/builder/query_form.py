@@ -133,6 +133,8 @@ class FormRow:
         Whether the condition is under ``$not``.
     is_explicit
         Whether the query uses the longer of two notations: ``{"$eq": value}`` for a value.
+    version
+        How often the texts were replaced by others than the typed ones.
     """
 
     path: str = ""
@@ -144,6 +146,7 @@ class FormRow:
     is_negated: bool = False
     others: tuple[Spelling, ...] = ()
     is_explicit: bool = field(default=False, compare=False)
+    version: int = field(default=0, compare=False)
     key: int = _key()
 
     @property
@@ -507,6 +510,21 @@ def move(form: QueryForm, key: int, by: Literal[-1, 1]) -> QueryForm:
         return (*before, *after[:1], node, *after[1:])
 
     return _change_at(form, key, change)
+
+
+def renewed(form: QueryForm) -> QueryForm:
+    """`form` with new keys, so that no widget of the former nodes shows it."""
+    stages = form.stages and tuple(replace(one, key=_next_number()) for one in form.stages)
+    root = _renewed(form.root)
+    assert isinstance(root, Group)
+    return replace(form, root=root, stages=stages)
+
+
+def _renewed(node: Node) -> Node:
+    node = replace(node, key=_next_number())
+    if isinstance(node, Group | Elements):
+        return replace(node, members=tuple(map(_renewed, node.members)))
+    return node
 
 
 def _change_at(

@@ -192,7 +192,7 @@ def near_paths(
     )
 
 
-def value_input(session: Session, path: str, value: str, key: str) -> str:
+def value_input(session: Session, path: str, value: str, key: str, hint: str = "Value") -> str:
     """The one text that the field `path` is compared with, as typed; known values in a menu.
 
     A select box would lose a typed text that was not chosen when it loses the focus.
@@ -202,12 +202,12 @@ def value_input(session: Session, path: str, value: str, key: str) -> str:
     typed = line.text_input(
         "Value",
         first_value(session, key, value),
-        placeholder="Type or choose a value" if known else "Value",
+        placeholder="Type or choose a value" if known else hint,
         label_visibility="collapsed",
         key=key,
     )
     with line:
-        _known_menu(known, key, lambda chosen: session.put(key, chosen))
+        _known_menu(known, path, key, lambda chosen: session.put(key, chosen))
     return typed or ""
 
 
@@ -229,7 +229,7 @@ def values_input(session: Session, path: str, values: tuple[str, ...], key: str)
 
     known = known_values(path)
     with line:
-        _known_menu(known, key, add)
+        _known_menu(known, path, key, add)
     texts = [text_of(one) for one in known.values] if known else []
     found = typed_values(text or "", values, texts)
     if known and not known.more:
@@ -244,12 +244,14 @@ def _mark_unknown(values: list[str]) -> None:
         st.caption(f":material/help: No record has: {escaped(shown)}")
 
 
-def _known_menu(known: FieldValues | None, key: str, take: Callable[[str], None]) -> None:
+def _known_menu(
+    known: FieldValues | None, path: str, key: str, take: Callable[[str], None]
+) -> None:
     """Show the known values with their counts, in a menu beside the input with this key."""
     labels = {text_of(one): str(one) for one in known.values} if known else {}
     if not labels:
         return
-    name = f"{key}-known"
+    name = f"{key}-{version_of(path)}-known"
 
     def choose() -> None:
         chosen = widget_value(name)

@@ -135,6 +135,7 @@ class Drawing:
     # One condition
 
     def row(self, row: FormRow, holder: Group | Elements) -> FormRow:
+        kept = row
         with st.container(key=f"row-{row.key}"):
             path, condition, kind, value, tools = st.columns(_WIDTHS, gap="small")
             below = st.container()
@@ -150,7 +151,7 @@ class Drawing:
         with kind:
             row = self.kind(row)
         with value:
-            row = self.value(row)
+            row = self.value(self.with_version(row, kept))
         with tools:
             self.tools(row.key, lacks=forms.fault_of(row, holder) is not None)
         if is_date_row(row) and layouts is not None:
@@ -235,7 +236,7 @@ class Drawing:
             index=kinds.index(row.kind),
             format_func=lambda one: _KIND_LABELS.get(one, one),
             label_visibility="collapsed",
-            key=f"kind-{row.key}-{len(kinds)}",
+            key=f"kind-{row.key}-{version_of(row.paths, kinds)}",
         )
         return row if kind == row.kind else forms.with_kind(row, kind)
 
@@ -252,8 +253,21 @@ class Drawing:
         )
         return replace(row, options=options)
 
+    def with_version(self, row: FormRow, kept: FormRow) -> FormRow:
+        """`row` for a new input if this run replaced the text of the row that was `kept`.
+
+        An input whose text is replaced would take it back: the browser sends the former text
+        until it has the new one. A text that was typed since then is not replaced.
+        """
+        if row.texts == kept.texts:
+            return row
+        typed = str(widget_value(_value_key(kept)) or "").strip()
+        if typed and (typed,) != kept.texts:
+            return replace(row, texts=(typed,))
+        return replace(row, version=row.version + 1)
+
     def value(self, row: FormRow) -> FormRow:
-        key = f"value-{row.key}-{row.kind}-{version_of(row.paths)}"
+        key = _value_key(row)
         if row.condition in forms.VALUELESS:
             return row
         if is_date_row(row):
@@ -268,19 +282,21 @@ class Drawing:
                 default=row.texts[0],
                 required=True,
                 label_visibility="collapsed",
-                key=key,
+                key=f"{key}-truth",
             )
             return replace(row, texts=(truth,))
         if row.condition in forms.LIST_CONDITIONS and row.kind != "JSON":
             return replace(row, texts=self.lines(row, f"{key}-list"))
-        text = row.texts[0] if row.texts else ""
-        if row.condition in ("is", "is not") and row.kind == "text":
-            typed = value_input(self.session, joined_path(self.within, row.path), text, key)
-        else:
-            typed = self.typed(row, text, key)
-        if typed != text and row.condition != "matches":
+        return replace(row, texts=self.text(row, key))
+
+    def text(self, row: FormRow, key: str) -> tuple[str, ...]:
+        text = "".join(row.texts[:1])
+        has_menu = row.condition in ("is", "is not") and row.kind == "text"
+        path = joined_path(self.within, row.path) if has_menu else ""
+        typed = value_input(self.session, path, text, key, _hint(row))
+        if row.kind != "text" or (typed != text and row.condition != "matches"):
             typed = typed.strip()
-        return row if not typed and not row.texts else replace(row, texts=(typed,))
+        return (typed,) if typed or row.texts else ()
 
     def lines(self, row: FormRow, key: str) -> tuple[str, ...]:
         is_plain = all(text and text == text.strip() and "\n" not in text for text in row.texts)
@@ -288,16 +304,6 @@ class Drawing:
             st.code(json.dumps(list(row.texts), ensure_ascii=False), language="json")
             return row.texts
         return values_input(self.session, joined_path(self.within, row.path), row.texts, key)
-
-    def typed(self, row: FormRow, text: str, key: str) -> str:
-        hints = {"number": "A number", "JSON": "An object or an array, as JSON"}
-        hint = hints.get(row.kind, "Value")
-        if row.condition in forms.LIST_CONDITIONS:
-            hint = 'A list, as in ["a", 1, null]'
-        typed = st.text_input(
-            "Value", text, placeholder=hint, label_visibility="collapsed", key=key
-        )
-        return typed if typed and row.kind == "text" else (typed or "").strip()
 
     # Groups, lists of items, locked clauses
 
@@ -421,6 +427,22 @@ _NEW: dict[str, Callable[[], Node]] = {
     "all of": lambda: Group("all", (FormRow(),)),
     "an item of a list": lambda: Elements("", (FormRow(),)),
 }
+
+
+def _value_key(row: FormRow) -> str:
+    """The key of the input of a value, the same for every field and kind of value.
+
+    With another input, a text that is typed before the page answers to the choice of a field
+    would be lost.
+    """
+    return f"value-{row.key}-{row.version}"
+
+
+def _hint(row: FormRow) -> str:
+    if row.condition in forms.LIST_CONDITIONS:
+        return 'A list, as in ["a", 1, null]'
+    hints = {"number": "A number", "JSON": "An object or an array, as JSON"}
+    return hints.get(row.kind, "Value")
 
 
 def _condition_label(choice: tuple[forms.ConditionKind, bool]) -> str:

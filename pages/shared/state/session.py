@@ -120,7 +120,7 @@ class Session:
         self.history = history
         if history.now is not None:
             self.inputs = Inputs(history.now.request)
-            self.typed = history.now.typed
+            self.typed = history.now.typed.with_new_keys()
             self.reload_editors()
 
     @_atomic

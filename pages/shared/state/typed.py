@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dispatch_core.asset_list import AssetRow
-from dispatch_core.builder.query_form import QueryForm
+from dispatch_core.builder.query_form import QueryForm, renewed
 from dispatch_core.parameter_sets.field_text import TableRow
 from dispatch_core.parameter_sets.sweep import SweepMode
 from dispatch_core.types import JsonPath
@@ -70,3 +70,8 @@ class Typed:
     job_command: str = ""
     s3_folder: str = ""
     pipeline: str = ""
+
+    def with_new_keys(self) -> Typed:
+        """A copy whose query form is shown by new widgets, which have its texts."""
+        form = self.query_form
+        return self if form is None else replace(self, query_form=renewed(form))
