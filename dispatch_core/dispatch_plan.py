@@ -310,11 +310,6 @@ def code_parameters(request: DispatchRequest, sets: ParameterSets) -> Mapping[st
     return {**panel, **sets.fixed}
 
 
-def ledger_counts(exclusions: tuple[Exclusion, ...]) -> Mapping[tuple[str, str], int]:
-    """(stage, reason) -> number of rows, in the order of the ledger."""
-    return Counter((row.stage, row.reason) for row in exclusions)
-
-
 def _input_kind(request: DispatchRequest) -> str:
     if request.file_extension and request.is_split:
         return "file"

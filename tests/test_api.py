@@ -70,7 +70,11 @@ def test_a_plan_is_a_small_table_in_a_notebook() -> None:
 
     assert "<b>3 assets matched, 2 usable -&gt; 3 files x 1 parameter set = 3 jobs" in page
     assert "<tr><td>0</td><td>a0</td><td>s3://data/a0/1.nwb</td></tr>" in page
-    assert "<tr><td>1</td><td>files</td><td>no_matching_file</td></tr>" in page
+    assert (
+        "<tr><td>1</td><td>files</td><td>no_matching_file</td>"
+        "<td>Nothing under the location ends with &#x27;.nwb&#x27;" in page
+    )
+    assert "<td>Use an extension that it has, or exclude the asset</td></tr>" in page
     assert "source: records in memory" in page
 
 

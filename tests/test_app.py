@@ -13,11 +13,13 @@ from concurrent.futures import Future
 from dataclasses import FrozenInstanceError, fields
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.demo.catalogue import AWKWARD
+from dispatch_core.request import Trial
 from dispatch_core.views.ledger_groups import group_exclusions
 from pages.shared.state.edits import load
 from pages.shared.state.services import ask_fields
@@ -1077,6 +1079,44 @@ def test_equal_exclusions_are_one_entry_and_one_button_serves_them_all(app: AppT
 
     assert len(group.rows) == 3
     assert session_of(app).request.file_extension == ".nwb.zarr,.nwb"
+
+
+NAMES = ("nwb file", "nwb directory", "several nwb")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "label"),
+    [
+        ({"excluded": 2}, "excluded by hand", "Restore all 2"),
+        ({"max_number_of_tasks_dispatched": 1}, "over the cap", "Remove the cap"),
+        ({"trial": Trial(first=1)}, "not in trial", "Dispatch all assets"),
+        ({"only_jobs": 1}, "not chosen", "Dispatch all jobs"),
+    ],
+)
+def test_one_button_of_the_ledger_lifts_a_reason_for_all_its_rows(
+    app: AppTest, changes: dict[str, Any], reason: str, label: str
+) -> None:
+    find_awkward(app, *NAMES)
+    session, everything = session_of(app), now(session_of(app))
+    go(app, JOBS)
+    if "excluded" in changes:
+        changes = {"excluded": tuple(one.record_id for one in everything.found.assets[:2])}
+    if "only_jobs" in changes:
+        changes = {"only_jobs": (now(session).plan.jobs[0].name,)}
+    session.edit(**changes)
+    session.keep_view(job_view="excluded")
+    session.reload_editors()
+    app.run()
+    before = len(now(session).plan.jobs)
+    said = [one.value for one in app.main.markdown]
+
+    app.button(key=f"lift-{label}").click().run()
+
+    assert before == 1
+    assert f"**2 {reason}**" in "".join(said)
+    assert len(now(session).plan.jobs) == 3
+    assert now(session).plan.exclusions == ()
+    assert session.request == everything.request
 
 
 # Sessions and rules of the code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -17,9 +16,11 @@ from dispatch_core.errors import showable
 from dispatch_core.notebook_arguments import notebook_words
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion
+from dispatch_core.views.ledger_groups import LedgerGroup, group_exclusions
 
 JOBS_SHOWN = 5
 TEXTS_SHOWN = 2
+_LEDGER_HEADER = ("count", "stage", "reason", "what happened", "what to do")
 
 _T = TypeVar("_T")
 
@@ -106,8 +107,7 @@ def ledger_rows(plan: DispatchPlan) -> Rows[LedgerRow]:
 
 def plan_html(plan: DispatchPlan) -> str:
     """The equation, the sources, the warnings, the first jobs, and the excluded by reason."""
-    reasons = Counter((row.stage, str(row.reason)) for row in plan.exclusions)
-    excluded = [(f"{count:,}", *why) for why, count in reasons.most_common()]
+    excluded = [_group_cells(group) for group in group_exclusions(plan.exclusions)]
     first = [
         (str(row.worker), _shortened(row.asset_names), _shortened(row.files or row.locations))
         for row in job_rows(plan)[:JOBS_SHOWN]
@@ -120,9 +120,20 @@ def plan_html(plan: DispatchPlan) -> str:
         *([f"<p>{_safe(str(plan.drift))}</p>"] if plan.drift is not None else []),
         *(f"<p>Warning: {_safe(str(warning))}</p>" for warning in plan.warnings),
         html_table(title, ("worker", "assets", "files"), first),
-        html_table("Excluded", ("count", "stage", "reason"), excluded),
+        html_table(
+            "Excluded", ("count", "stage", "reason", "what happened", "what to do"), excluded
+        ),
     ]
     return "".join(parts)
+
+
+def _group_cells(group: LedgerGroup) -> tuple[str, ...]:
+    """The cells of one reason: its count, and its texts, each once."""
+    texts = (
+        notebook_words(_shortened([text for text, _ in several]))
+        for several in (group.messages, group.actions)
+    )
+    return (f"{len(group.rows):,}", group.stage, str(group.reason), *texts)
 
 
 def _job_row(plan: DispatchPlan, starts: Sequence[int], row: int) -> JobRow:

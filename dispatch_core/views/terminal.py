@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby, islice
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, TextIO
 
-from dispatch_core.dispatch_plan import DispatchPlan, ledger_counts
+from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.earlier.drift import Drift
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Exclusion, Progress, no_progress
+from dispatch_core.views.ledger_groups import group_exclusions
 
 EXAMPLES_SHOWN = 3
 WORKERS_SHOWN = 20
@@ -55,15 +56,13 @@ def _print_drift(drift: Drift, most: int) -> None:
 
 def _print_ledger(exclusions: tuple[Exclusion, ...]) -> None:
     """Print the number of rows of each reason and the first of them, so that none is hidden."""
-    is_cut = False
-    for (stage, reason), count in ledger_counts(exclusions).items():
-        print(f"excluded: {count:,} at {stage}: {reason}")
-        is_reason = (row for row in exclusions if (row.stage, row.reason) == (stage, reason))
-        _print_rows(tuple(islice(is_reason, EXAMPLES_SHOWN)))
-        if count > EXAMPLES_SHOWN:
-            print(f"  ... and {count - EXAMPLES_SHOWN:,} more")
-            is_cut = True
-    if is_cut:
+    groups = group_exclusions(exclusions)
+    for group in groups:
+        print(f"excluded: {len(group.rows):,} at {group.stage}: {group.reason}")
+        _print_rows(group.rows[:EXAMPLES_SHOWN])
+        if len(group.rows) > EXAMPLES_SHOWN:
+            print(f"  ... and {len(group.rows) - EXAMPLES_SHOWN:,} more")
+    if any(len(group.rows) > EXAMPLES_SHOWN for group in groups):
         print("(--ledger FILE writes every row)")
 
 
