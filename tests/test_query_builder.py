@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from dispatch_core.builder.query_form import FormRow
 from dispatch_core.text.date_layouts import today
-from pages.shared.state.services import ask_date_layouts, ask_fields, ask_not_compared
 from pages.shared.state.history import History
+from pages.shared.state.services import ask_date_layouts, ask_fields, ask_not_compared
 from pages.shared.state.session import Session
 from pages.shared.state.views import JSON, ROWS
 
