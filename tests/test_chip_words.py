@@ -29,7 +29,7 @@ from dispatch_core.insight.plain_names import (
 )
 from dispatch_core.text.date_layouts import LAYOUTS
 
-PROJECT, SUBJECT, MODALITY, LEVEL, _TYPE, ACQUIRED, QUALITY = FACETS
+PROJECT, SUBJECT, MODALITY, LEVEL, ACQUIRED, _TYPE, QUALITY = FACETS
 V1, V2 = MODALITY.paths
 START, START_2 = ACQUIRED.paths
 BOTH = FieldCatalogue(

@@ -9,23 +9,16 @@ import pytest
 from dispatch_core.builder.quality import NOT_RECORDED, PASSED, QUALITY_CLAUSES, either
 from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.errors import ServiceError
-from dispatch_core.insight.facets import (
-    FACETS,
-    Facet,
-    choose,
-    chosen_values,
-    count_facets,
-    unread_records,
-    without_choice,
-)
+from dispatch_core.insight.facets import FACETS, Facet, unread_records
 from dispatch_core.insight.fields import FieldCatalogue, FieldInfo, sample_fields
 from dispatch_core.insight.month_layouts import ISO_MONTH
 from dispatch_core.insight.months import odd_months
 from dispatch_core.language.match import compile_filter
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Records, record, record_v2
+from tests.support.facets import choose, chosen_values, count_facets, without_choice
 
-PROJECT, SUBJECT, MODALITY, LEVEL, KIND, MONTH, QUALITY = FACETS
+PROJECT, SUBJECT, MODALITY, LEVEL, MONTH, KIND, QUALITY = FACETS
 BOTH = FieldCatalogue(
     {path: FieldInfo(path, ("string",), 1, 1) for facet in FACETS for path in facet.paths}
 )
@@ -73,7 +66,7 @@ WORLD = Records(
             },
         ),
         (QUALITY, ("passed",), {"$or": list(PASSED)}),
-        (QUALITY, ("not recorded",), NOT_RECORDED[0]),
+        (QUALITY, ("not recorded",), {"$and": list(NOT_RECORDED)}),
     ],
 )
 def test_a_choice_is_a_clause_that_is_recognised_again(

@@ -11,12 +11,13 @@ from dispatch_core.demo.catalogue import DemoCatalogue
 from dispatch_core.demo.gateway import DemoGateway, GatewayAdapter
 from dispatch_core.insight.advice import advise
 from dispatch_core.insight.explain import explain
-from dispatch_core.insight.facets import FACETS, count_facets
+from dispatch_core.insight.facets import FACETS
 from dispatch_core.insight.fields import FieldCatalogue, sample_fields
 from dispatch_core.insight.values import count_values
 from dispatch_core.sources.gateway import GatewaySource
 from dispatch_core.sources.mongodb import MongoSource
 from dispatch_core.types import Filter
+from tests.support.facets import count_facets
 
 pymongo = pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
 secantus = pytest.importorskip("secantus", reason="SecantusDB is a test requirement")

@@ -1,8 +1,8 @@
 """Cascading facets: common questions about a collection, answered with counts.
 
-A selection in a facet is a clause of the query, in a form that can be recognised again;
-the rest of the query is unchanged. Each facet counts the records that match the rest of
-the query and the other facets, so a count is the result of selecting that value.
+A selection in a facet is a clause of the query, which can be recognised again; `facet_form`
+changes it in the form of the query. Each facet counts the records that match the rest of the
+query and the other facets, so a count is the result of selecting that value.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from dispatch_core.builder.conditions import joined
-from dispatch_core.builder.quality import QUALITY_CLAUSES, QUALITY_PATHS, either
+from dispatch_core.builder.quality import QUALITY_CLAUSES, either
 from dispatch_core.errors import DispatchError
 from dispatch_core.insight.date_fields import NotCompared, records_named
 from dispatch_core.insight.fields import FieldCatalogue
@@ -24,10 +24,11 @@ from dispatch_core.insight.months import (
     odd_months,
     without_month,
 )
+from dispatch_core.insight.plain_names import NAMES
 from dispatch_core.insight.together import ask_together
 from dispatch_core.insight.values import FieldValues, ValueCount, count_values
 from dispatch_core.sources.protocols import MetadataSource
-from dispatch_core.types import Filter, JsonValue, Progress, no_progress
+from dispatch_core.types import Filter, JsonValue
 
 MONTH = 7
 """The number of leading characters of a date that give its month, in ISO 8601."""
@@ -58,21 +59,12 @@ class Facet:
 
 
 FACETS = (
-    Facet("Project", ("data_description.project_name",)),
-    Facet("Subject", ("subject.subject_id",)),
-    Facet(
-        "Modality",
-        ("data_description.modality.abbreviation", "data_description.modalities.abbreviation"),
-    ),
-    Facet("Level", ("data_description.data_level",)),
-    Facet("Type", ("session.session_type", "acquisition.acquisition_type")),
-    Facet(
-        "Acquired",
-        ("session.session_start_time", "acquisition.acquisition_start_time"),
-        start=MONTH,
-    ),
-    Facet("Quality", QUALITY_PATHS, clauses=tuple(QUALITY_CLAUSES.items())),
+    *(Facet(name, NAMES[name]) for name in ("Project", "Subject", "Modality", "Level")),
+    Facet("Acquired", NAMES["Acquired"], start=MONTH),
+    Facet("Type", NAMES["Type"]),
+    Facet("Quality", NAMES["Quality"], clauses=tuple(QUALITY_CLAUSES.items())),
 )
+"""The facets, in the order in which they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,63 +83,7 @@ class FacetCounts:
     error: str = ""
 
 
-# The query <-> the selections
-
-
-def chosen_values(query: Filter, facet: Facet) -> tuple[JsonValue, ...]:
-    """The values that the query's clause of this facet selects; empty without a clause."""
-    return next((values for _, values in _clauses_of(query, facet)), ())
-
-
-def choose(
-    query: Filter, facet: Facet, values: Sequence[JsonValue], catalogue: FieldCatalogue
-) -> Filter:
-    """`query` with the clause of this facet selecting `values`; without values, no clause.
-
-    If the source has both spellings of the field, the clause is an ``$or``.
-    """
-    rest = without_choice(query, facet)
-    return joined(rest, clause_of_choice(facet, tuple(dict.fromkeys(values)), catalogue))
-
-
-def without_choice(query: Filter, facet: Facet) -> Filter:
-    """`query` without the clause of this facet; an ``$and`` of one clause is flattened."""
-    for place, _ in _clauses_of(query, facet):
-        if isinstance(place, int):
-            members = [one for number, one in enumerate(query["$and"]) if number != place]
-            return _flattened({**query, "$and": members})
-        keys = (place,) if isinstance(place, str) else place
-        return _flattened({key: item for key, item in query.items() if key not in keys})
-    return query
-
-
-def _flattened(query: Filter) -> Filter:
-    """`query` without an ``$and`` that is empty, or has one clause with unused keys."""
-    members = query.get("$and")
-    rest = {key: item for key, item in query.items() if key != "$and"}
-    if members == []:
-        return rest
-    if isinstance(members, list) and len(members) == 1 and rest.keys().isdisjoint(members[0]):
-        return {**rest, **members[0]}
-    return query
-
-
-def _clauses_of(
-    query: Filter, facet: Facet
-) -> Iterator[tuple[str | int | tuple[str, ...], tuple[JsonValue, ...]]]:
-    """(key, keys or index in $and, values) of each clause of this facet."""
-    for name, clause in facet.known_clauses:
-        if all(key in query and query[key] == item for key, item in clause.items()):
-            yield tuple(clause), (name,)
-    for key, item in query.items():
-        values = values_of_clause({key: item}, facet)
-        if values:
-            yield key, values
-    members = query.get("$and")
-    for number, member in enumerate(members if isinstance(members, list) else []):
-        values = values_of_clause(member, facet) if isinstance(member, dict) else ()
-        if values:
-            yield number, values
+# A clause <-> the values that it selects
 
 
 def values_of_clause(clause: Filter, facet: Facet) -> tuple[JsonValue, ...]:
@@ -214,34 +150,6 @@ def live_paths(paths: Sequence[str], catalogue: FieldCatalogue) -> tuple[str, ..
 # Counting
 
 
-def count_facets(
-    source: MetadataSource,
-    catalogue: FieldCatalogue,
-    query: Filter,
-    facets: Sequence[Facet] = FACETS,
-    *,
-    limit: int = 50,
-    progress: Progress = no_progress,
-) -> tuple[FacetCounts, ...]:
-    """The counts of every facet, restricted by the selections of the others.
-
-    One request for a facet, one more if there are more values than `limit`, and four for
-    predefined filters. Months take three, and one more for each month that has dates in
-    another layout than ISO 8601. If the source cannot count a facet, only that one has an
-    error.
-    """
-    calls = [partial(_count, source, catalogue, query, facet, limit) for facet in facets]
-    return tuple(ask_together(calls, "facets", progress))
-
-
-def _count(
-    source: MetadataSource, catalogue: FieldCatalogue, query: Filter, facet: Facet, limit: int
-) -> FacetCounts:
-    chosen = chosen_values(query, facet)
-    rest = without_choice(query, facet)
-    return count_facet(source, catalogue, rest, facet, chosen, limit=limit)
-
-
 def count_facet(
     source: MetadataSource,
     catalogue: FieldCatalogue,
@@ -254,7 +162,10 @@ def count_facet(
 ) -> FacetCounts:
     """The counts of one facet in the records that match `rest`, the query without its choice.
 
-    With `search`, only values that contain this text are counted, in any case.
+    With `search`, only values that contain this text are counted, in any case. One request,
+    one more if there are more values than `limit`, and four for predefined filters. Months
+    take three, and one more for each month that has dates in another layout than ISO 8601.
+    If the source cannot count, the result has the error.
     """
     try:
         if facet.clauses:
@@ -303,12 +214,11 @@ def _month_counts(
 
 
 def unread_records(
-    source: MetadataSource, catalogue: FieldCatalogue, query: Filter, counts: FacetCounts
+    source: MetadataSource, catalogue: FieldCatalogue, rest: Filter, counts: FacetCounts
 ) -> NotCompared:
-    """The records that `counts.unread` counts, the first ones by name."""
-    facet = counts.facet
-    paths = live_paths(facet.paths, catalogue)
-    wanted = joined(without_choice(query, facet), without_month(paths, facet.layouts))
+    """The records that `counts.unread` counts, the first ones by name; `rest` as for the counts."""
+    paths = live_paths(counts.facet.paths, catalogue)
+    wanted = joined(rest, without_month(paths, counts.facet.layouts))
     return records_named(source, wanted, paths)
 
 

@@ -34,7 +34,6 @@ from pages.shared.state.session import Session
 from pages.shared.state.tab import apply_put, first_value, widget_value
 from pages.shared.widgets.messages import escaped
 
-_ORDER = ("Project", "Subject", "Modality", "Level", "Acquired", "Type", "Quality")
 _WIDTH = 330
 _FEW = 8
 """Up to this many values are shown without a search."""
@@ -57,10 +56,9 @@ class _Asked:
 
 def facet_line(session: Session) -> None:
     """Show a button for each facet, and one for any other field."""
-    by_name = {facet.name: facet for facet in FACETS}
     with st.container(horizontal=True, gap="small", key="facets"):
-        for name in _ORDER:
-            _facet(session, by_name[name])
+        for facet in FACETS:
+            _facet(session, facet)
         _any_field(session)
 
 
