@@ -310,7 +310,10 @@ def _file_charts(session: Session, located: Located) -> None:
 
 def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
     """Show the assets without a usable file, and buttons for the extensions they have."""
-    st.subheader(f"{counted(len(exclusions), 'asset')} without a usable file")
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.subheader(f"{counted(len(exclusions), 'asset')} without a usable file", width="content")
+    with line:
+        why_button(session, "why-no-file")
     held = session.memo.remember_of("held", exclusions, None, lambda: held_extensions(exclusions))
     if held:
         _offer_extensions(session, held[:_OFFERED])

@@ -29,7 +29,7 @@ _ICONS = {
 }
 
 
-def why_button(session: Session) -> None:
+def why_button(session: Session, key: str = "why-not") -> None:
     """Show the button that opens the drawer, for the heading of a result."""
     st.button(
         "Why is one missing?",
@@ -37,7 +37,7 @@ def why_button(session: Session) -> None:
         type="tertiary",
         on_click=ask_why,
         args=(session,),
-        key="why-not",
+        key=key,
     )
 
 
