@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dispatch_core.builder.conditions import conditions_of, match_filters
+from dispatch_core.builder.form_translation import node_of
 from dispatch_core.builder.spelling import other_spellings
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import (
@@ -25,6 +26,7 @@ from dispatch_core.errors import (
 )
 from dispatch_core.find import ID_PATHS, FoundAssets
 from dispatch_core.grouping import Grouped
+from dispatch_core.insight.chip_words import words_of
 from dispatch_core.insight.clauses import clauses_of
 from dispatch_core.language.bson import MISSING
 from dispatch_core.language.match import compile_filter
@@ -46,16 +48,18 @@ Verdict = Literal["not found", "fails the query", "excluded", "in", "matches", "
 class FailedClause:
     """A clause that the record does not match, and the values that it has instead.
 
-    ``held`` are (path, value as JSON) for the fields of the clause, and for their
-    spellings in the other schema if the record has those.
+    ``words`` is the clause in plain words, ``text`` the same as JSON. ``held`` are (path, value
+    as JSON) for the fields of the clause, and for their spellings in the other schema if the
+    record has those.
     """
 
     text: str
+    words: str
     held: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         held = "; ".join(f"{path} is {value}" for path, value in self.held)
-        return f"it fails {self.text}" + (f": {held}" if held else "")
+        return f"it does not meet {self.words}" + (f" ({held})" if held else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +270,9 @@ def _is_met(source: MetadataSource, record: Record, clause: Filter) -> bool | No
 def _failed(record: Record, tests: Sequence[tuple[Filter, bool | None]]) -> Iterator[FailedClause]:
     for clause, is_met in tests:
         if is_met is False:
-            yield FailedClause(json.dumps(clause, ensure_ascii=False), tuple(_held(record, clause)))
+            text = json.dumps(clause, ensure_ascii=False)
+            held = tuple(_held(record, clause))
+            yield FailedClause(text, words_of(node_of(clause)), held)
 
 
 def _held(record: Record, clause: Filter) -> Iterator[tuple[str, str]]:

@@ -108,7 +108,7 @@ def _show_answer(answer: WhyNot, number: int) -> None:
     st.markdown(escaped(answer.message))
     if answer.failed:
         rows = [
-            {"Failed clause": one.text, "Field": path, "Value in this record": value}
+            {"Failed condition": one.words, "Field": path, "Value in this record": value}
             for one in answer.failed
             for path, value in one.held or (("", ""),)
         ]
