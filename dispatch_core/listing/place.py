@@ -13,10 +13,12 @@ each, if the place has other markers or nothing except stores; of the others, so
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -190,10 +192,11 @@ def why_not_content(key: str, start: int) -> str:
 
 
 _ZARR_MARKS = frozenset((".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json"))
+_LONGEST_MARK = max(map(len, _ZARR_MARKS))
 
 
 def _is_zarr_mark(key: str, start: int) -> bool:
-    return key[start:] in _ZARR_MARKS
+    return len(key) - start <= _LONGEST_MARK and key[start:] in _ZARR_MARKS
 
 
 def _list_below(lister: ObjectLister, place: S3Prefix, search: Search) -> Matches:
@@ -432,10 +435,6 @@ class _Held:
     """Counts the extensions of keys; a store of a known kind counts once."""
 
     _STORE = re.compile(r"(?:\.(?:ome|nwb))?\.(?:zarr|n5|nwb)(?=/)", re.IGNORECASE)
-    _FILE = re.compile(
-        r"(?<=[^/])(?:\.(?:ome|nwb)\.\w{1,12}|\.\w{1,5}\.(?:gz|bz2|xz|zst)"
-        r"|\.(?=\w*[A-Za-z])\w{1,12})\Z"
-    )
 
     def __init__(self, start: int) -> None:
         self._start = start
@@ -445,14 +444,28 @@ class _Held:
     def add(self, key: str) -> None:
         if self._store and key.startswith(self._store):
             return
-        match = self._STORE.search(key, self._start)
+        is_below = key.find("/", self._start) >= 0
+        match = self._STORE.search(key, self._start) if is_below else None
         self._store = key[: match.end() + 1] if match else ""
-        match = match or self._FILE.search(key, self._start)
-        if match and (match[0] in self._counts or len(self._counts) < _MOST_EXTENSIONS):
-            self._counts[match[0]] += 1
+        found = sys.intern(match[0]) if match else _extension_in(key[key.rfind("/") + 1 :])
+        if found and (found in self._counts or len(self._counts) < _MOST_EXTENSIONS):
+            self._counts[found] += 1
 
     def most_common(self) -> tuple[tuple[str, int], ...]:
         return tuple(sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+_EXTENSION = re.compile(
+    r"(?<=.)(?:\.(?:ome|nwb)\.\w{1,12}|\.\w{1,5}\.(?:gz|bz2|xz|zst)|\.(?=\w*[A-Za-z])\w{1,12})\Z",
+    re.DOTALL,
+)
+
+
+@lru_cache(maxsize=4096)
+def _extension_in(name: str) -> str:
+    """The extension of a file, "" without one; the files of many assets have the same names."""
+    match = _EXTENSION.search(name)
+    return sys.intern(match[0]) if match else ""
 
 
 class _Walk:
