@@ -27,6 +27,7 @@ from dispatch_core.types import (
 )
 from dispatch_core.views.columns import count_endings, count_files, count_sizes, held_extensions
 from dispatch_core.views.table import Columns, table_text
+from pages.shared.state.edits import add_extension, use_extensions
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_locate, located_before, set_count
 from pages.shared.state.tab import widget_value
@@ -329,7 +330,7 @@ def _offer_extensions(session: Session, held: list[tuple[str, int]]) -> None:
             f"Add {escaped(extension)} ({counted(assets, 'asset')})",
             key=f"use-{extension}",
             help="For the assets without the extensions above; all others keep their files",
-            on_click=_use,
+            on_click=add_extension,
             args=(session, extension),
         )
     line.menu_button(
@@ -342,17 +343,6 @@ def _offer_extensions(session: Session, held: list[tuple[str, int]]) -> None:
     )
 
 
-def _use(session: Session, extension: str) -> None:
-    """Add an extension after those that are searched for."""
-    earlier = split_extensions(session.typed.extension_text)
-    _search_for(session, (*earlier, extension))
-
-
 def _use_only(session: Session, extension: str | None) -> None:
     if extension:
-        _search_for(session, (extension,))
-
-
-def _search_for(session: Session, extensions: tuple[str, ...]) -> None:
-    session.keep_typed(extension_text=written_extensions(extensions))
-    session.reload_editors()
+        use_extensions(session, (extension,))

@@ -21,13 +21,13 @@ from dispatch_core.job_model import (
     job_document,
 )
 from dispatch_core.request import Trial
-from dispatch_core.text.file_extension import read_extensions, written_extensions
 from dispatch_core.text.words import counted
 from dispatch_core.types import LARGEST_NUMBER, Balance, Reason
 from dispatch_core.views.ledger_groups import LedgerGroup
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
 from dispatch_core.views.worker_loads import range_bars, worker_bars
+from pages.shared.state.edits import add_extension
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import BYTES, order_chart, pair_chart
 from pages.shared.widgets.ledger import ledger_table
@@ -340,10 +340,10 @@ def _offer(session: Session, group: LedgerGroup, line: DeltaGenerator) -> None:
         _lift_button(session, line, *_LIFTS[group.reason])
     for extension, assets in group.held[:_MOST_EXTENSIONS]:
         line.button(
-            f"Use {extension} too ({counted(assets, 'asset')})",
+            f"Add {extension} ({counted(assets, 'asset')})",
             key=f"too-{extension}",
             help="Adds the extension after the current one; then update everything.",
-            on_click=_use_too,
+            on_click=add_extension,
             args=(session, extension),
         )
 
@@ -358,13 +358,6 @@ def _lift_button(
 
 def _lift(session: Session, changes: Mapping[str, object]) -> None:
     session.edit(**changes)
-    session.reload_editors()
-
-
-def _use_too(session: Session, extension: str) -> None:
-    wanted = written_extensions((*read_extensions(session.request.file_extension or ""), extension))
-    session.keep_typed(extension_text=wanted)
-    session.edit(file_extension=wanted)
     session.reload_editors()
 
 

@@ -8,11 +8,11 @@ that starts before the browser has written the newest request must not return to
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
 from dispatch_core.types import LARGEST_NUMBER
+from pages.shared.state.scripts import run_script
 
 NAME = "request"
 """The parameter of the address."""
@@ -73,11 +73,8 @@ def keep_in_address(text: str, path: str, step: int) -> Opened | None:
 
     With another `step` than before, the browser's back button returns to the former text.
     """
-    component = st.components.v2.component("address", js=_SCRIPT)
-    data: dict[str, Any] = {"name": NAME, "text": text, "step": step, "path": path}
-    with st.sidebar.container(key="address"):
-        sent = component(data=data, key="address-script", on_opened_change=_nothing).opened
-    return read_opened(sent)
+    data = {"name": NAME, "text": text, "step": step, "path": path}
+    return read_opened(run_script("address", _SCRIPT, data, answer="opened", in_sidebar=True))
 
 
 def read_opened(sent: object) -> Opened | None:
@@ -85,7 +82,3 @@ def read_opened(sent: object) -> Opened | None:
     text, at = (sent.get("text"), sent.get("at")) if isinstance(sent, dict) else (None, None)
     is_whole = isinstance(text, str) and isinstance(at, int | float) and abs(at) < LARGEST_NUMBER
     return Opened(str(text), int(at or 0)) if is_whole else None
-
-
-def _nothing() -> None:
-    """A state value of a component must have a callback."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import streamlit as st
+from pages.shared.state.scripts import run_script
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -31,8 +31,7 @@ def ask_for_browser_id(fresh: str) -> str | None:
 
     "" if the browser stores nothing.
     """
-    component = st.components.v2.component("browser_id", js=_SCRIPT)
-    answer = component(data={"fresh": fresh}, key="browser-id", on_kept_change=_nothing).kept
+    answer = run_script("browser-id", _SCRIPT, {"fresh": fresh}, answer="kept")
     return None if answer is None else read_browser_id(answer)
 
 
@@ -40,7 +39,3 @@ def read_browser_id(answer: object) -> str:
     """The id in what a browser sent; anyone can send anything, and the rest is ignored."""
     name = answer.get("id") if isinstance(answer, dict) else None
     return name if isinstance(name, str) and _ID.fullmatch(name) else ""
-
-
-def _nothing() -> None:
-    """A state value of a component must have a callback."""

@@ -17,6 +17,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.state.scripts import run_script
+
 HINT = "job-dispatch-kept"
 """The cookie; its value is 1."""
 
@@ -91,7 +93,7 @@ def ask_for_ids(mark: str) -> KeptIds | None:
     `mark` distinguishes the question from those of other sessions of this tab. Before the
     answer there is the id that a tab sent unasked, if it did.
     """
-    answer = _mount({"id": "", "mark": mark}).kept
+    answer = _mount({"id": "", "mark": mark})
     is_known = isinstance(answer, dict) and answer.get("mark") in (mark, _OPEN)
     return read_ids(answer) if is_known else None
 
@@ -113,10 +115,4 @@ def keep_id(name: str, seconds: int) -> None:
 
 
 def _mount(data: dict[str, Any]) -> Any:
-    component = st.components.v2.component("browser_tab", js=_SCRIPT)
-    with st.sidebar.container(key="browser-tab"):
-        return component(data=data, key="kept-ids", on_kept_change=_nothing)
-
-
-def _nothing() -> None:
-    """A state value of a component must have a callback."""
+    return run_script("browser-tab", _SCRIPT, data, answer="kept", in_sidebar=True)

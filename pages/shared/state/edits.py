@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from dispatch_core.asset_list import AssetRow
+from dispatch_core.errors import InvalidInput
 from dispatch_core.request import DispatchRequest, check_request
+from dispatch_core.text.file_extension import split_extensions, written_extensions
 from dispatch_core.text.pasted_ids import replace_id
 from dispatch_core.text.strict_json import readable_json
 from dispatch_core.types import Filter, Pipeline
@@ -53,6 +57,20 @@ def ask_why(session: Session, text: str = "") -> None:
         session.keep_typed(why_text=text)
         session.put(WHY_INPUT, text)
     session.keep_view(is_why_open=True)
+
+
+def use_extensions(session: Session, extensions: Iterable[str]) -> None:
+    """Search for these extensions; an invalid one is reported by the page Files."""
+    text = written_extensions(extensions)
+    session.keep_typed(extension_text=text)
+    with suppress(InvalidInput):
+        session.edit(file_extension=text)
+    session.reload_editors()
+
+
+def add_extension(session: Session, extension: str) -> None:
+    """Search for one more extension, after those that are searched for."""
+    use_extensions(session, (*split_extensions(session.typed.extension_text), extension))
 
 
 def load(session: Session, request: DispatchRequest) -> None:

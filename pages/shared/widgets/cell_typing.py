@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from pages.shared.state.scripts import run_script
 
 # The grid inside st.data_editor starts a timer of 0 ms for every key pressed in a cell. The timer
 # closes the cell if Tab or Enter was pressed in the meantime, and it saves the text only if it is
@@ -24,6 +24,4 @@ export default function () {
 
 def keep_cell_text() -> None:
     """Make tables of this page keep what is typed into their cells, however busy the page is."""
-    component = st.components.v2.component("cell_typing", js=_SCRIPT)
-    with st.container(key="cell-typing"):
-        component(key="cell-typing-script")
+    run_script("cell-typing", _SCRIPT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from pages.shared.state.scripts import run_script
 
 # The editor sends its text 200 ms after the last key, from a frame of its own, so a click that
 # follows at once would reach the server before the text. The script repeats such a click when the
@@ -76,6 +76,4 @@ export default function ({ parentElement }) {
 
 def keep_typing_before_clicks() -> None:
     """Make this page send the text of an editor before the click that follows it."""
-    component = st.components.v2.component("editor_typing", js=_SCRIPT)
-    with st.container(key="editor-typing"):
-        component(key="editor-typing-script")
+    run_script("editor-typing", _SCRIPT)

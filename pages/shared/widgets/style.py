@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
+from pages.shared.state.scripts import run_script
 from pages.shared.state.tab import noted
 
 _STYLE = """
@@ -134,12 +133,8 @@ def use_style() -> None:
 
     What is drawn before its style moves when the style arrives, and readers lose their place.
     """
-    component = st.components.v2.component("page_style", js=_SCRIPT)
-    with st.container(key="style"):
-        answer: Any = component(
-            data={"rules": _STYLE}, key="page-style", on_applied_change=_nothing
-        )
-    noted(_STYLED, bool(answer.applied))
+    is_applied = run_script("style", _SCRIPT, {"rules": _STYLE}, answer="applied")
+    noted(_STYLED, bool(is_applied))
 
 
 def is_styled() -> bool:
@@ -149,7 +144,3 @@ def is_styled() -> bool:
 
 def _is_browser() -> bool:
     return "Mozilla" in st.context.headers.get("User-Agent", "")
-
-
-def _nothing() -> None:
-    """A state value of a component must have a callback."""

@@ -1,0 +1,33 @@
+"""Scripts that run in the browser beside a page, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+
+def run_script(
+    name: str,
+    script: str,
+    data: Mapping[str, Any] | None = None,
+    *,
+    answer: str = "",
+    in_sidebar: bool = False,
+) -> Any:
+    """Run a script, which is a module with one default function; its `answer` so far, or None.
+
+    The style sheet knows its place by `name`. A new answer starts a new run. Anyone can send
+    an answer of any kind.
+    """
+    component = st.components.v2.component(name.replace("-", "_"), js=script)
+    place = st.sidebar if in_sidebar else st
+    callback: Any = {f"on_{answer}_change": _nothing} if answer else {}
+    with place.container(key=name):
+        result = component(data=dict(data or {}), key=f"{name}-script", **callback)
+    return getattr(result, answer) if answer else None
+
+
+def _nothing() -> None:
+    """A state value of a component must have a callback."""
