@@ -58,7 +58,7 @@ def test_from_a_typed_query_to_the_bytes_that_the_command_line_writes(
     tab.go("Parameters")
     tab.press("Examples")
     tab.press("Two sets, each for every asset")
-    tab.see_heading("2 parameter sets")
+    expect(tab.page.locator(".st-key-equation")).to_contain_text("2 parameter sets")
     tab.keep_picture("3-parameters")
 
     tab.go("Jobs")
