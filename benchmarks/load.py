@@ -2,6 +2,7 @@
 
     make load                                                  the standard load
     make load ARGS="--while-listing 100000"                    others while one tab works
+    make load ARGS="--come-and-go 440"                         memory over many short sessions
     python -m benchmarks.load --sessions 8 --think 1 --reruns 5
     python -m benchmarks.load --sessions 0 --dispatches 50     only the dispatches
 
@@ -15,6 +16,9 @@ With ``--while-listing N``, ten sessions visit pages while one tab finds, locate
 zips the N assets of a demo. Their times are printed beside those just before, beside those of
 a control without turns (``stalling.py``), and beside a loop that computes for 10 ms: on a busy
 machine everything takes longer.
+
+With ``--come-and-go N``, N sessions come and go, 20 at a time, each with its 4 reruns. The memory
+of the server grows until the bounds of what is kept are reached, then no more.
 """
 
 from __future__ import annotations
@@ -128,6 +132,19 @@ async def crowd(server: AppServer, sessions: int, think: float, reruns: int) -> 
     await asyncio.gather(*people)
     watch.cancel()
     return tally
+
+
+async def come_and_go(server: AppServer, sessions: int, at_once: int = 20) -> list[float]:
+    """Run sessions one group after another; return the bytes of the server after each group."""
+    memory: list[float] = []
+    for first in range(0, sessions, at_once):
+        tally = Tally()
+        numbers = range(first, min(sessions, first + at_once))
+        await asyncio.gather(*(person(server.url, one, tally, 0.2, 4) for one in numbers))
+        if tally.errors or tally.strangers:
+            raise RuntimeError(f"{tally.errors[:3]}, cross-talk {len(tally.strangers)}")
+        memory.append(server.memory)
+    return memory
 
 
 async def _peak(server: AppServer, before: int, sessions: int, tally: Tally) -> None:
@@ -305,6 +322,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{os.cpu_count()} cores, load before the start {os.getloadavg()[0]:.1f}")
     if given.while_listing:
         return 0 if _compare_while_listing(given.while_listing, given.sessions or 10) else 1
+    if given.come_and_go:
+        with tempfile.TemporaryDirectory() as folder, AppServer(Path(folder)) as server:
+            memory = asyncio.run(come_and_go(server, given.come_and_go))
+        print("MB after each 20 sessions:", *(f"{one / 1e6:.0f}" for one in memory))
+        return 0
     is_right = True
     with tempfile.TemporaryDirectory() as folder:
         with AppServer(Path(folder), "benchmarks/leaky_app.py") as leaky:
@@ -380,6 +402,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--reruns", type=int, default=10, help="reruns of each session")
     parser.add_argument("--dispatches", type=int, default=50, help="0: none")
     parser.add_argument("--while-listing", type=int, metavar="N", help="only this; N assets")
+    parser.add_argument("--come-and-go", type=int, metavar="N", help="only this; N sessions")
     return parser
 
 

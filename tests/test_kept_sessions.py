@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import gc
+import weakref
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pages.shared.state.kept_sessions import KeptSessions
+from pages.shared.state.kept_sessions import TURNOVER, KeptSessions
+from pages.shared.state.memo import Memo
+from pages.shared.state.services import collect_garbage
 
 
 @dataclass
@@ -16,6 +20,7 @@ class Draft:
     text: str
     rows: int = 0
     owner: str = ""
+    memo: Memo = field(default_factory=Memo, compare=False)
 
     @property
     def weight(self) -> int:
@@ -34,11 +39,16 @@ class World:
     def __init__(self, **bounds: float) -> None:
         self.open: set[str] = set()
         self.now = 0.0
+        self.turned_over = 0
         self.kept = KeptSessions(
             self.open.__contains__,
             clock=lambda: self.now,
+            turned_over=self.turn_over,
             **bounds,  # type: ignore[arg-type]
         )
+
+    def turn_over(self) -> None:
+        self.turned_over += 1
 
     def visit(self, draft: Draft, connection: str) -> str:
         self.open.add(connection)
@@ -151,6 +161,54 @@ def test_if_memory_is_short_results_are_dropped_before_what_was_typed() -> None:
 
     assert world.come_back(name) == Draft("typed", rows=0)
     assert world.come_back(other) == Draft("other", rows=70)
+
+
+def test_a_dropped_session_has_no_results_for_who_still_refers_to_it() -> None:
+    """Streamlit keeps the session of a closed tab for minutes."""
+    world = World(most=2, seconds=100)
+    drafts = [Draft(str(n), rows=10) for n in range(3)]
+    for number, draft in enumerate(drafts):
+        world.visit(draft, str(number))
+    world.open.clear()
+    world.visit(Draft("new"), "new")
+
+    assert [draft.rows for draft in drafts] == [0, 0, 10]
+    world.now = 200
+    world.visit(Draft("newer"), "newer")
+    assert [draft.rows for draft in drafts] == [0, 0, 0]
+
+
+def test_the_tables_of_a_closed_tab_are_dropped_and_those_on_a_screen_stay(world: World) -> None:
+    shown, closed = Draft("shown"), Draft("closed")
+    for draft in (shown, closed):
+        world.visit(draft, draft.text)
+        draft.memo.remember("table", 1, lambda: "rows")
+    world.open.remove("closed")
+
+    world.visit(Draft("new"), "new")
+
+    assert list(shown.memo.values) == ["table"]
+    assert not closed.memo.values
+
+
+def test_memory_is_collected_after_a_number_of_new_sessions(world: World) -> None:
+    for number in range(2 * TURNOVER + 1):
+        world.visit(Draft(""), str(number))
+    assert world.turned_over == 2
+
+
+def test_what_refers_to_itself_is_collected() -> None:
+    draft = Draft("cycle")
+    draft.memo.values["itself"] = (1, draft)
+    seen = weakref.ref(draft)
+    gc.disable()
+    try:
+        del draft
+        assert seen() is not None
+        collect_garbage()
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_results_on_a_screen_are_never_dropped() -> None:

@@ -10,7 +10,15 @@ from zipfile import ZipFile
 import pytest
 
 from benchmarks.browserless import AppServer, Tab
-from benchmarks.load import Tally, crowd, dispatch_at_once, leaks_caught, prepare, while_listing
+from benchmarks.load import (
+    Tally,
+    come_and_go,
+    crowd,
+    dispatch_at_once,
+    leaks_caught,
+    prepare,
+    while_listing,
+)
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -57,6 +65,24 @@ def test_a_zip_is_kept_until_it_is_fetched_while_others_visit_pages(tmp_path: Pa
         content = asyncio.run(fetch_late(server))
 
     assert len(ZipFile(BytesIO(content)).namelist()) == 100
+
+
+def test_sessions_that_come_and_go_leave_no_errors(tmp_path: Path) -> None:
+    with AppServer(tmp_path) as server:
+        memory = asyncio.run(come_and_go(server, 8, at_once=4))
+
+    assert len(memory) == 2
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.long
+def test_memory_levels_off_over_many_sessions(tmp_path: Path) -> None:
+    """In the last third it grows by less than a fifth of what it grew in the first."""
+    with AppServer(tmp_path) as server:
+        memory = asyncio.run(come_and_go(server, 600))
+
+    third = len(memory) // 3
+    assert memory[-1] - memory[2 * third] < (memory[third] - memory[0]) / 5
 
 
 @pytest.mark.long

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.request import DispatchRequest
-from pages.shared.state.history import MOST, Choice, History
+from pages.shared.state.history import MOST, MOST_TEXT, Choice, History
 from pages.shared.state.session import Session
 from pages.shared.state.typed import Typed
 
@@ -66,6 +66,21 @@ def test_clicks_are_each_a_step_however_quick() -> None:
 
 def test_the_oldest_steps_are_forgotten() -> None:
     assert len(noted(*range(1, MOST + 20)).past) == MOST
+
+
+def test_of_large_texts_fewer_steps_are_kept() -> None:
+    history, same = History(), "y" * (MOST_TEXT - 10_000)
+    for number in range(20):
+        typed = Typed(parameters_text=f"{number}".ljust(MOST_TEXT // 4))
+        step = Choice(DispatchRequest(num_parallel_workers=number + 1), typed)
+        history = history.noted(step, number * 10.0)
+    assert len(history.past) == 3
+
+    for number in range(20):  # a text that stays is there once
+        typed = Typed(list_text=same)
+        step = Choice(DispatchRequest(num_parallel_workers=number + 100), typed)
+        history = history.noted(step, 1_000 + number * 10.0)
+    assert len(history.past) == 19
 
 
 def test_a_session_returns_with_its_texts_and_a_new_editor() -> None:

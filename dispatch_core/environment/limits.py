@@ -95,6 +95,11 @@ SETS: Final = Limit(
 PARAMETERS: Final = Limit(
     "DISPATCH_MAX_PARAMETERS_MB", "a parameters file, a schema or their text", 16, in_megabytes=True
 )
+KEPT_ROWS: Final = Limit(
+    "DISPATCH_MAX_KEPT_ROWS",
+    "assets, files and jobs that the app keeps for closed tabs, about 1 kB each",
+    250_000,
+)
 DEMO_VALUE: Final = Limit(
     "DISPATCH_MAX_DEMO_VALUE_MB",
     "one value or record that a pipeline builds on the embedded demo",
@@ -115,6 +120,6 @@ DEMO_STEPS: Final = Limit(
 
 LIMITS: Final = (
     *(REQUEST, RECORD, QUERY, PASTED, LIST, PARAMETERS),
-    *(JOBS, SWEEP, SETS),
+    *(JOBS, SWEEP, SETS, KEPT_ROWS),
     *(DEMO_VALUE, DEMO_MEMORY, DEMO_STEPS),
 )

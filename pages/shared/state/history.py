@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from dispatch_core.request import DispatchRequest
 from pages.shared.state.typed import Typed
 
 MOST = 50
 """Steps that are kept."""
+
+MOST_TEXT = 10_000_000
+"""Characters of the different texts of all steps back: of large texts fewer steps are kept."""
 
 TYPING_SECONDS = 1.5
 """Changes that follow each other sooner are one step: a text is typed key by key."""
@@ -26,6 +29,12 @@ class Choice:
     def is_same(self, other: Choice) -> bool:
         """Whether both decide the same."""
         return self.request is other.request or self.request == other.request
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Its texts; its request takes memory in proportion to them."""
+        values = (getattr(self.typed, one.name) for one in fields(self.typed))
+        return frozenset(text for text in values if isinstance(text, str))
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class History:
         if self.now.is_same(choice):
             return replace(self, now=choice)
         is_typing = may_be_typed and bool(self.past) and clock - self.changed < TYPING_SECONDS
-        past = self.past if is_typing else (*self.past, self.now)[-MOST:]
+        past = self.past if is_typing else _fitting((*self.past, self.now)[-MOST:])
         return History(past, choice, (), clock)
 
     def with_break(self) -> History:
@@ -78,3 +87,16 @@ class History:
         if not self.future or self.now is None:
             return self
         return History((*self.past, self.now), self.future[-1], self.future[:-1])
+
+
+def _fitting(past: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """The latest steps whose different texts are within `MOST_TEXT`, at least one."""
+    seen: frozenset[str] = frozenset()
+    total, kept = 0, 0
+    for choice in reversed(past):
+        total += sum(map(len, choice.texts - seen))
+        seen |= choice.texts
+        if total > MOST_TEXT and kept:
+            break
+        kept += 1
+    return past[-kept:]

@@ -14,7 +14,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dispatch_core.environment.limits import KEPT_ROWS
 from pages.shared.state.session import Session
+
+TURNOVER = 20
 
 
 @dataclass
@@ -39,6 +42,10 @@ class KeptSessions:
     rows
         The most rows in all sessions without a browser. Above it, results of the least
         recently shown sessions are dropped, then whole sessions.
+    turned_over
+        Called after every `TURNOVER` new sessions, to give back what the ended ones leave:
+        Streamlit's objects of a session refer to each other, so they stay until Python
+        collects them.
     """
 
     def __init__(
@@ -47,10 +54,12 @@ class KeptSessions:
         *,
         most: int = 200,
         seconds: float = 8 * 3600,
-        rows: int = 1_000_000,
+        rows: int = KEPT_ROWS.default,
         clock: Callable[[], float] = time.monotonic,
+        turned_over: Callable[[], object] = lambda: None,
     ) -> None:
         self._is_connected, self._clock = is_connected, clock
+        self._turned_over, self._added = turned_over, 0
         self._most, self._seconds, self._rows = most, seconds, rows
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = threading.Lock()
@@ -126,6 +135,9 @@ class KeptSessions:
         name = secrets.token_urlsafe(32)
         self._kept[name] = Kept(session, connection, self._clock())
         self._tidy()
+        self._added += 1
+        if self._added % TURNOVER == 0:
+            self._turned_over()
         return name
 
     def _is_shown_elsewhere(self, name: str, connection: str) -> bool:
@@ -139,10 +151,11 @@ class KeptSessions:
             if self._is_connected(kept.connection):
                 kept.used = now
             else:
+                kept.session.memo.clear()  # tables, which the next run of a page makes again
                 unseen.append(name)
         for name in list(unseen):
             if now - self._kept[name].used > self._seconds or len(self._kept) > self._most:
-                del self._kept[name]
+                self._drop(name)
                 unseen.remove(name)
         weights = {name: self._kept[name].session.weight for name in unseen}
         total = sum(weights.values())
@@ -154,5 +167,9 @@ class KeptSessions:
                 weights[name] = session.weight
         for name in unseen:
             if total > self._rows:
-                del self._kept[name]
+                self._drop(name)
                 total -= weights[name]
+
+    def _drop(self, name: str) -> None:
+        """Drop a session, and its results at once: Streamlit may still refer to the session."""
+        self._kept.pop(name).session.drop_results()

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import sys
+import threading
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from dispatch_core.connect import (
 from dispatch_core.dispatch import missing_results
 from dispatch_core.environment import platform
 from dispatch_core.environment.env_file import load_env_file
+from dispatch_core.environment.limits import KEPT_ROWS
 from dispatch_core.errors import Issue, NothingFound
 from dispatch_core.insight.advice import Advice, Translation, advise, translate
 from dispatch_core.insight.date_fields import NotCompared, date_layouts, not_compared
@@ -42,6 +44,7 @@ from dispatch_core.processed.results import learn_frames
 from dispatch_core.request import DispatchRequest
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.sources.shared_answers import SharedAnswers
+from dispatch_core.sources.turns import TURN
 from dispatch_core.types import Filter, JsonValue, Pipeline, Progress, Record
 from dispatch_core.views.links import read_links
 from dispatch_core.views.request_link import MOST_BYTES
@@ -189,7 +192,19 @@ def asset_links() -> dict[str, str]:
 @st.cache_resource(max_entries=1)
 def kept_sessions() -> KeptSessions:
     """The sessions of all tabs; each is reached only with the id that its browser keeps."""
-    return KeptSessions(is_connected, most=200, seconds=_SESSION_SECONDS, rows=1_000_000)
+    return KeptSessions(
+        is_connected,
+        most=200,
+        seconds=_SESSION_SECONDS,
+        rows=KEPT_ROWS.most,
+        turned_over=lambda: threading.Thread(target=collect_garbage, name="collect").start(),
+    )
+
+
+def collect_garbage() -> None:
+    """Collect what ended sessions leave, while no other thread of the background computes."""
+    with TURN.taken():
+        gc.collect()
 
 
 @st.cache_resource(max_entries=1)
