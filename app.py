@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.shared.state.link import follow_address, open_link
 from pages.shared.state.presses import keep_presses
 from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session, go_where_asked, keep_draft, kept_session
@@ -12,7 +13,7 @@ from pages.shared.widgets.messages import require_settings, show_begun, show_not
 from pages.shared.widgets.navigation import marks_of, pages, say_marks
 from pages.shared.widgets.sidebar import equation_bar, source_badge, start_over_button
 from pages.shared.widgets.style import is_styled, use_style
-from pages.shared.widgets.toolbar import follow_address, open_link, show_link_error, toolbar
+from pages.shared.widgets.toolbar import show_link_error, toolbar
 from pages.shared.widgets.why_not import answer_why
 
 keep_presses()
