@@ -15,6 +15,7 @@ from hypothesis import settings
 from tests.support.tier import QUICK, SOAK, examples
 
 if not QUICK:
+    from tests.support.app import embedded_demo, fresh_clients
     from tests.support.browser import (
         browser,
         context,
@@ -29,6 +30,8 @@ if not QUICK:
         "browser",
         "context",
         "demo_server",
+        "embedded_demo",
+        "fresh_clients",
         "server",
         "server_environment",
         "tab",

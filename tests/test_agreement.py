@@ -27,6 +27,8 @@ from pages.shared.state.session import Session
 from pages.shared.state.steps import now
 from tests.support.tier import examples
 
+pytestmark = pytest.mark.usefixtures("embedded_demo")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 TWICE = {"subject.subject_id": {"$in": ["990042", "990060", "990077", "990080"]}}
@@ -79,13 +81,6 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "by size": {"query": TWICE, "file_extension": ".nwb", "balance": "size"},
     "rows that come twice": {"asset_rows": ROWS, "file_extension": ".nwb"},
 }
-
-
-@pytest.fixture(autouse=True)
-def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
 
 
 def request_of(selection: dict[str, Any], **more: Any) -> dispatch.DispatchRequest:

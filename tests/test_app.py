@@ -28,7 +28,10 @@ from pages.shared.state.steps import now
 from pages.shared.state.typed import LIST
 from pages.shared.state.views import JSON, ROWS
 from pages.shared.state.work import Work
+from tests.support.app import open_app, session_of
 from tests.support.syntax import syntax_of
+
+pytestmark = pytest.mark.usefixtures("embedded_demo")
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "pages").rglob("*.py"))
@@ -41,25 +44,9 @@ JOBS = "pages/dispatch/jobs.py"
 DELIVER = "pages/dispatch/deliver.py"
 
 
-@pytest.fixture(autouse=True)
-def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
-
-
 @pytest.fixture
 def app() -> AppTest:
     return open_app()
-
-
-def open_app() -> AppTest:
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
-
-
-def session_of(app: AppTest) -> Session:
-    session: Session = app.session_state["dispatch"]
-    return session
 
 
 def go(app: AppTest, page: str) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.demo.catalogue import AWKWARD
@@ -19,19 +18,14 @@ from pages.shared.assets.fields import kind_of, known_fields, known_values
 from pages.shared.state.services import ask_advice, ask_fields
 from pages.shared.state.session import Session
 from pages.shared.state.views import ROWS
+from tests.support.app import session_of
 from tests.support.browser import wait_until
 from tests.support.syntax import syntax_of
 
+pytestmark = pytest.mark.usefixtures("embedded_demo", "fresh_clients")
+
 ROOT = Path(__file__).resolve().parents[1]
 EDGE_CASES = {"data_description.project_name": "Edge Case Collection"}
-
-
-@pytest.fixture(autouse=True)
-def embedded_demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    st.cache_resource.clear()
 
 
 def opened(query: Any, expander: str = "") -> AppTest:
@@ -49,11 +43,6 @@ def run(app: AppTest, expander: str = "") -> AppTest:
     if expander:
         app.session_state[expander] = True
     return app.run()
-
-
-def session_of(app: AppTest) -> Session:
-    session: Session = app.session_state["dispatch"]
-    return session
 
 
 def run_until(app: AppTest, holds: Callable[[], Any], expander: str = "") -> None:
@@ -337,7 +326,6 @@ def form() -> None:
 def misspelt() -> None:
     """A page with an unknown field."""
     from pages.shared.assets.fields import field_input
-    from pages.shared.state.session import Session
 
     field_input(Session(), "Field", "session typ", "field")
 

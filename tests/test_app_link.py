@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.request import DispatchRequest
 from dispatch_core.views.request_link import encode_request
 from pages.shared.state.address import Opened, read_opened
 from pages.shared.state.edits import load
-from pages.shared.state.session import Session
 from pages.shared.state.typed import EXAMPLE_QUERY
+from tests.support.app import open_app, session_of
+
+pytestmark = pytest.mark.usefixtures("embedded_demo", "fresh_clients")
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(autouse=True)
-def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
-    yield
-    st.cache_resource.clear()
-
-
-def open_app(link: str = "") -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
-    if link:
-        app.query_params["request"] = link
-    return app.run()
-
-
-def session_of(app: AppTest) -> Session:
-    session: Session = app.session_state["dispatch"]
-    return session
 
 
 REQUEST = DispatchRequest(

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared.parameters.examples import SCHEMA
-from pages.shared.state.session import Session
+from tests.support.app import session_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "pages/plan/parameters.py"
@@ -37,11 +37,6 @@ def open_page(text: str, schema: Any = SCHEMA) -> AppTest:
     app.switch_page(PAGE).run()
     assert not app.exception
     return app
-
-
-def session_of(app: AppTest) -> Session:
-    session: Session = app.session_state["dispatch"]
-    return session
 
 
 def text_of(app: AppTest) -> str:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared.state.browser_id import read_browser_id
-from pages.shared.state.session import Session
 from pages.shared.state.typed import EXAMPLE_QUERY, LIST
 from pages.shared.state.views import JSON, SavedMenu
+from tests.support.app import session_of
+
+pytestmark = pytest.mark.usefixtures("embedded_demo", "fresh_clients")
 
 ROOT = Path(__file__).resolve().parents[1]
 OTHER = '{"name": "other"}'
-
-
-@pytest.fixture(autouse=True)
-def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
-    monkeypatch.setenv("DISPATCH_STATE_ROOT", str(tmp_path / "state"))
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
 
 
 def open_menu(browser: str = "b" * 43, user: str = "") -> AppTest:
@@ -37,11 +26,6 @@ def open_menu(browser: str = "b" * 43, user: str = "") -> AppTest:
     session.keep_view(query_view=JSON, saved=SavedMenu(browser=browser))
     app.session_state["saved"] = True
     return app.run()
-
-
-def session_of(app: AppTest) -> Session:
-    session: Session = app.session_state["dispatch"]
-    return session
 
 
 def save(app: AppTest, name: str) -> None:

@@ -26,12 +26,7 @@ from tests.test_app import (
     type_text,
 )
 
-
-@pytest.fixture(autouse=True)
-def embedded_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPATCH_OUTPUT_ROOT", str(tmp_path / "out"))
+pytestmark = pytest.mark.usefixtures("embedded_demo")
 
 
 @pytest.fixture

@@ -14,16 +14,12 @@ from dispatch_core.builder.query_form import FormRow
 from dispatch_core.text.date_layouts import today
 from pages.shared.state.history import History
 from pages.shared.state.services import ask_date_layouts, ask_fields, ask_not_compared
-from pages.shared.state.session import Session
 from pages.shared.state.views import JSON, ROWS
+from tests.support.app import session_of
+
+pytestmark = pytest.mark.usefixtures("embedded_demo")
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(autouse=True)
-def embedded_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_DEMO_ASSETS"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def open_app(query: Any, view: str = ROWS) -> AppTest:
@@ -36,11 +32,6 @@ def open_app(query: Any, view: str = ROWS) -> AppTest:
     app.run()
     assert not app.exception
     return app
-
-
-def session_of(app: AppTest) -> Session:
-    session: Session = app.session_state["dispatch"]
-    return session
 
 
 def query_of(app: AppTest) -> Any:
