@@ -16,7 +16,6 @@ from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.insight.fields import FieldCatalogue
 from pages.shared.assets.fields import kind_of, known_fields, known_values
 from pages.shared.state.services import ask_advice, ask_fields
-from pages.shared.state.session import Session
 from pages.shared.state.views import ROWS
 from tests.support.app import session_of
 from tests.support.browser import wait_until
@@ -326,6 +325,7 @@ def form() -> None:
 def misspelt() -> None:
     """A page with an unknown field."""
     from pages.shared.assets.fields import field_input
+    from pages.shared.state.session import Session
 
     field_input(Session(), "Field", "session typ", "field")
 
