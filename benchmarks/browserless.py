@@ -227,16 +227,16 @@ class Tab:
         message.rerun_script.widget_states.widgets.extend(sent.values())
         return message
 
-    async def settle(self) -> Run:
+    async def settle(self, patience: float = PATIENCE) -> Run:
         """Poll as the page requests until no work is running, and return the last run.
 
         The content of the result is all data that was sent in the meantime.
         """
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         sent = bytearray()
         while self._polls:
             if time.monotonic() > end:
-                raise TimeoutError(f"the work is still running after {PATIENCE:g} s")
+                raise TimeoutError(f"the work is still running after {patience:g} s")
             fragment, interval = next(iter(self._polls.items()))
             await asyncio.sleep(interval)
             sent += (await self.rerun(fragment=fragment)).content

@@ -236,15 +236,17 @@ async def while_listing(
         await _visits(tabs, think, outcome.alone, asyncio.sleep(alone))
         beside = [_newcomers(server, think, outcome.first), _calibrate(outcome.loop)]
         tasks = [asyncio.create_task(one) for one in beside]
-        await _visits(tabs, think, outcome.during, _work(server, outcome))
-        for task in tasks:
-            task.cancel()
+        try:
+            await _visits(tabs, think, outcome.during, _work(server, outcome))
+        finally:
+            outcome.first.is_over = outcome.loop.is_over = True
+            await asyncio.gather(*tasks)
     return outcome
 
 
 async def _calibrate(tally: Tally) -> None:
     """Time a loop of about 10 ms again and again."""
-    while True:
+    while not tally.is_over:
         await asyncio.sleep(0.5)
         tally.seconds.append(await asyncio.to_thread(_loop))
 
@@ -277,7 +279,7 @@ async def _visit(tab: Tab, number: int, think: float, tally: Tally) -> None:
 
 async def _newcomers(server: AppServer, think: float, tally: Tally) -> None:
     """Open a new tab again and again."""
-    while True:
+    while not tally.is_over:
         begun = time.perf_counter()
         async with Tab(server.url) as tab:
             run = await tab.open()
@@ -295,7 +297,7 @@ async def _work(server: AppServer, outcome: WhileListing) -> None:
         await tab.go("Deliver")
         await tab.upload("load-", "all.json", request.to_json().encode())
         await tab.press("update")
-        await tab.settle()
+        await tab.settle(patience=1_800)
         outcome.planned = time.perf_counter() - begun
         await tab.go("Deliver")
         while not outcome.zip_bytes:
