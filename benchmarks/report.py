@@ -15,7 +15,8 @@ PAGE = """# Benchmarks
 {machine}. Each figure is measured beside its peer in the same run: `s3fs.glob` in a
 current version, upstream's own functions, plain `zipfile`, and raw file creation. Our
 own server answers LIST requests as S3 does. `make bench ARGS="--full --docs"` repeats
-the measurement and writes this page.
+the measurement and writes this page. How long others wait while one tab lists is in
+[trust.md](trust.md), measured by `make load`.
 
 {tables}"""
 
