@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -301,10 +301,11 @@ class MatchCollector:
             self._take_outermost(page, keys)
 
     def _note_others(self, page: ListPage, keys: range) -> None:
+        names = page.keys[keys.start : keys.stop]
         if not self._has_markers:
-            self._has_markers = any(is_marker(page.keys[index]) for index in keys)
+            self._has_markers = any(map(is_marker, names))
         if self._is_empty:
-            self._is_empty = all(is_marker(page.keys[index]) for index in keys)
+            self._is_empty = all(map(is_marker, names))
 
     def _take_files(self, page: ListPage, keys: range) -> None:
         names, extension, lower = page.keys, self._search.extension, self._lower
@@ -319,8 +320,7 @@ class MatchCollector:
             for index in keys:
                 self._note_case(names[index])
         if not self._entries:
-            for index in keys:
-                self._hold(names[index])
+            self._hold(names[keys.start : keys.stop])
 
     def _take_outermost(self, page: ListPage, keys: range) -> None:
         for index in keys:
@@ -393,7 +393,7 @@ class MatchCollector:
             return
         self._note_case(page.keys[index])
         if not self._entries:
-            self._hold(page.keys[index])
+            self._hold(page.keys[index : index + 1])
 
     def _note_case(self, key: str) -> None:
         """Remembers the first file or store whose extension is in another case."""
@@ -403,10 +403,13 @@ class MatchCollector:
             is_other = at >= 0 and not key.endswith(self._search.extension, 0, end)
             self._other_case = key[:end] if is_other else ""
 
-    def _hold(self, key: str) -> None:
-        self._is_store = self._is_store or _is_zarr_mark(key, self._start)
-        if len(key) > self._start and not is_marker(key) and key not in self._rejected:
-            self._held.add(key)
+    def _hold(self, keys: Iterable[str]) -> None:
+        start, rejected = self._start, self._rejected
+        for key in keys:
+            if _is_zarr_mark(key, start):
+                self._is_store = True
+            if len(key) > start and not is_marker(key) and key not in rejected:
+                self._held.add(key)
 
     def matches(self) -> Matches:
         """The result, after everything under the place was added."""
