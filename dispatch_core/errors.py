@@ -24,6 +24,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
+
+_E = TypeVar("_E", bound=Exception)
 
 LONGEST = 1_000
 """The most characters that each part of an issue may have."""
@@ -107,6 +110,16 @@ class DispatchError(Exception):
             issues = Issue(issues)
         self.issues: tuple[Issue, ...] = (issues,) if isinstance(issues, Issue) else tuple(issues)
         super().__init__("\n".join(str(issue) for issue in self.issues))
+
+
+def as_value(error: _E) -> _E:
+    """`error` to be kept as a value: without its traceback.
+
+    A traceback refers to everything that was in use where the error was raised, such as all
+    results of a session, and would keep it in memory.
+    """
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
 
 
 class InvalidInput(DispatchError):

@@ -28,7 +28,7 @@ from pydantic import (
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.environment.limits import RECORD, REQUEST, Limit
-from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.errors import InvalidInput, Issue, as_value
 from dispatch_core.field_issues import issues_of, path_issue, shown
 from dispatch_core.grouping import GroupingRules
 from dispatch_core.language.paths import spellings_in
@@ -388,7 +388,7 @@ class RequestParts:
 def value_or_raise(part: _T | InvalidInput) -> _T:
     """The value of a checked part; raises its error if it is invalid."""
     if isinstance(part, InvalidInput):
-        raise part
+        raise type(part)(part.issues)  # not `part` itself, which would get a traceback
     return part
 
 
@@ -541,7 +541,7 @@ def _value_or_error(
     try:
         return check(request)
     except InvalidInput as error:
-        return error
+        return as_value(error)
 
 
 def check_selection(request: DispatchRequest) -> Selection:

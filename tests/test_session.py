@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -178,3 +180,44 @@ def test_a_press_during_a_run_is_not_answered_by_that_run() -> None:
     session.answer(*seen)
 
     assert settled(session).keys() == {"find"}
+
+
+class Result:
+    """What a session can refer to."""
+
+    @property
+    def assets(self) -> tuple[()]:
+        return ()
+
+
+def test_dropped_results_are_freed_at_once() -> None:
+    """The errors of an empty request had a traceback, which kept the results in memory."""
+    session, result = Session(), Result()
+    session.keep_work(last_found=result)
+    seen = weakref.ref(result)
+    del result
+    gc.disable()
+    try:
+        session.drop_results()
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_an_error_of_an_input_keeps_nothing_else_in_memory() -> None:
+    def fail(result: Result) -> None:
+        raise InvalidInput("it is wrong")
+
+    session, result = Session(), Result()
+    seen = weakref.ref(result)
+    try:
+        fail(result)
+    except InvalidInput as error:
+        session.refuse("query", error)
+    del result
+    gc.disable()
+    try:
+        assert seen() is None
+        assert str(session.inputs.errors["query"]) == "it is wrong."
+    finally:
+        gc.enable()

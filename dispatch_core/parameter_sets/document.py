@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from dispatch_core.environment.limits import PARAMETERS, SETS, megabytes
-from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.errors import InvalidInput, Issue, as_value
 from dispatch_core.parameter_sets.job_files import is_job, sets_of_jobs
 from dispatch_core.parameter_sets.placeholders import placeholder_note
 from dispatch_core.parameter_sets.schema import ParameterSchema
@@ -105,7 +105,7 @@ def check_parameters(
     try:
         document = load_json(text, where, PARAMETERS)
     except InvalidInput as error:
-        return ParameterCheck(error=error)
+        return ParameterCheck(error=as_value(error))
     check = check_document(document, schema, where)
     if check.error is None:
         return check

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dispatch_core.errors import InvalidInput
+from dispatch_core.errors import InvalidInput, as_value
 from dispatch_core.request import DispatchRequest, edit_request
 
 ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
@@ -38,7 +38,7 @@ class Inputs:
 
     def refused(self, name: str, error: InvalidInput) -> Inputs:
         """These inputs, blocked by the input `name`; the request is unchanged."""
-        return replace(self, errors={**self.errors, name: error})
+        return replace(self, errors={**self.errors, name: as_value(error)})
 
     def accepted(self, name: str) -> Inputs:
         """These inputs, no longer blocked by the input `name`."""
