@@ -228,6 +228,20 @@ def test_what_people_write_is_far_below_the_limits(
     assert source.aggregate(pipeline) == found
 
 
+def test_more_may_be_built_of_more_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DEMO_MEMORY.variable, "1")
+    monkeypatch.setenv(DEMO_STEPS.variable, "10")
+    computed: Pipeline = [
+        {"$project": {"x": {"$concat": ["$text", "y" * 1_500]}, "list": 1}},
+        {"$unwind": "$list"},
+        {"$group": {"_id": None, "n": {"$sum": 1}}},
+    ]
+    assert run_pipeline(RECORDS * 200, computed) == [{"_id": None, "n": 30_000}]
+    computed[0]["$project"]["x"]["$concat"].append("y" * 3_000)
+    with pytest.raises(InvalidInput, match="more than 1 MB"):
+        run_pipeline(RECORDS * 200, computed)
+
+
 def test_a_value_has_at_most_100_levels() -> None:
     deeper = again(MAX_LEVELS, doc=["$doc"])
     with pytest.raises(InvalidInput, match="more than 100 levels deep"):

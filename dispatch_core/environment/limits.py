@@ -108,13 +108,14 @@ DEMO_VALUE: Final = Limit(
 )
 DEMO_MEMORY: Final = Limit(
     "DISPATCH_MAX_DEMO_MEMORY_MB",
-    "everything that one pipeline builds on the embedded demo",
+    "everything that one pipeline builds on the embedded demo, beside 5 kB for each record read",
     256,
     in_megabytes=True,
 )
 DEMO_STEPS: Final = Limit(
     "DISPATCH_MAX_DEMO_STEPS",
-    "items of lists that one pipeline goes through on the embedded demo",
+    "items of lists that one pipeline goes through on the embedded demo, beside 100 for each "
+    "record read",
     10_000_000,
 )
 

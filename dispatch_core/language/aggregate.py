@@ -64,7 +64,10 @@ def stream_pipeline(
     records: Iterable[Record], pipeline: Pipeline, allowance: Allowance | None = None
 ) -> Iterator[Record]:
     """The results of `run_pipeline` one after another, so that they need not be kept."""
-    for stage in compile_stages(pipeline, allowance):
+    left = allowance or Allowance()
+    stages = compile_stages(pipeline, left)
+    records = left.read(records)
+    for stage in stages:
         records = stage(records)
     return map(_with_text_dates, records) if _makes_dates(pipeline) else iter(records)
 

@@ -23,6 +23,8 @@ TOO_DEEP: Final = 1 << 62
 
 _PLAIN, _CONTAINER, _ITEM, _FIELD = 32, 64, 8, 100
 """Bytes of a number, of an empty container, of an item in a list, of a field in a document."""
+_EACH, _STEPS_EACH = 5_000, 100
+"""Bytes and steps for each record that is read: a large collection has more to compute."""
 _SMALL: Final = 1_000_000
 """Fields of at most this weight are added to a record without weighing it whole."""
 
@@ -84,6 +86,13 @@ class Allowance:
     memory: int = field(default_factory=lambda: DEMO_MEMORY.most)
     steps: int = field(default_factory=lambda: DEMO_STEPS.most)
     patterns: Budget = field(default_factory=Budget)
+
+    def read(self, records: Iterable[Record]) -> Iterator[Record]:
+        """These records of the source; each adds to what may be built and gone through."""
+        for record in records:
+            self.memory += _EACH
+            self.steps += _STEPS_EACH
+            yield record
 
     def build(self, weight: int, where: str) -> None:
         """Count a value of this weight that is built now."""

@@ -137,9 +137,9 @@ class _Context:
                 if weight is not None:
                     build(weight(values), where)
                 result = call(*values)
-                if result.__class__ is str:
+                if weight is None and result.__class__ is str:
                     build(text_weight(result), where)
-                elif result.__class__ is list:
+                elif weight is None and result.__class__ is list:
                     build(list_weight(len(result)), where)
                 return result
             except OperandError as error:
