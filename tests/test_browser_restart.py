@@ -40,6 +40,13 @@ def see_query(tab: Tab, text: str) -> None:
     expect(tab.editor().locator(".ace_content")).to_contain_text(text)
 
 
+def open_whole(tab: Tab) -> None:
+    """Open the first page of a server that has just started, up to its last line."""
+    tab.open()
+    tab.see("The assets are not found yet.")
+    tab.settle()
+
+
 def type_parameters(tab: Tab, text: str) -> None:
     tab.go("Parameters")
     tab.type_text(text)
@@ -52,7 +59,7 @@ def test_an_open_tab_and_its_reload_show_what_was_typed_before_the_restart(
 ) -> None:
     with start() as server:
         tab = Tab(page, server.url)
-        tab.open()
+        open_whole(tab)
         tab.type_text('{"subject.subject_id": "900003"}')
         tab.press("Find assets")
         tab.see_heading("16 assets")
@@ -95,7 +102,7 @@ def test_two_tabs_go_on_each_with_its_own_text_also_one_not_sent_yet(
 ) -> None:
     with start() as server:
         one, two = Tab(page, server.url), Tab(page.context.new_page(), server.url)
-        one.open()
+        open_whole(one)
         one.type_text(BROKEN)
         one.see("line 1, column")
         one.settle()
@@ -123,7 +130,7 @@ def test_a_server_that_is_killed_loses_nothing_that_it_has_received(
 ) -> None:
     with start() as server:
         tab = Tab(page, server.url)
-        tab.open()
+        open_whole(tab)
         tab.type_text(BROKEN)
         tab.see("line 1, column")
         drafts = server.state_root / "drafts"
@@ -140,7 +147,7 @@ def test_a_server_that_is_killed_loses_nothing_that_it_has_received(
 def test_a_new_tab_goes_on_after_browser_and_server_were_closed(page: Page, start: Start) -> None:
     with start() as server:
         tab = Tab(page, server.url)
-        tab.open()
+        open_whole(tab)
         tab.type_text(BROKEN)
         tab.see("line 1, column")
         tab.settle()
@@ -156,7 +163,7 @@ def test_a_new_tab_goes_on_after_browser_and_server_were_closed(page: Page, star
 def test_what_started_over_does_not_come_back(page: Page, start: Start) -> None:
     with start() as server:
         tab = Tab(page, server.url)
-        tab.open()
+        open_whole(tab)
         tab.type_text(BROKEN)
         tab.see("line 1, column")
         tab.settle()

@@ -6,8 +6,8 @@ local storage; neither is sent with requests or appears in a URL. A cookie says 
 
 A tab that stays open while the server restarts sends its id as soon as it is connected again,
 unasked: so the new server goes on with the session in its first run, and nothing that is in
-an editor is lost. It also sends again what it answered to the former server. So each question
-has a mark, and only the answer with this mark counts.
+an editor is lost. If it must ask, the question has a mark, because the tab also sends again
+what it answered to the former server.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ export default function ({ data, setStateValue }) {
   const tab = () => window.sessionStorage, browser = () => window.localStorage;
   const recent = [read(browser)].flat().filter((one) => typeof one === "string");
   if (!data.id) {
+    if (!data.mark) return;
     const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
     setStateValue("kept", { own: read(tab) || "", recent, isReload, mark: data.mark });
     return;
@@ -87,14 +88,19 @@ def may_have_ids() -> bool:
     return st.context.cookies.to_dict().get(HINT) == "1"
 
 
+def unasked_id() -> str:
+    """The id that a tab sent by itself when it was connected again; "" without one."""
+    ids = read_ids(_mount({"id": ""}))
+    return ids.own if ids.is_open else ""
+
+
 def ask_for_ids(mark: str) -> KeptIds | None:
     """The ids that the browser stores; None until it answers, which starts a new run.
 
-    `mark` distinguishes the question from those of other sessions of this tab. Before the
-    answer there is the id that a tab sent unasked, if it did.
+    `mark` distinguishes the question from those of other sessions of this tab.
     """
-    answer = _mount({"id": "", "mark": mark})
-    is_known = isinstance(answer, dict) and answer.get("mark") in (mark, _OPEN)
+    answer = _mount({"id": "", "mark": mark}, "browser-question")
+    is_known = isinstance(answer, dict) and answer.get("mark") == mark
     return read_ids(answer) if is_known else None
 
 
@@ -114,5 +120,5 @@ def keep_id(name: str, seconds: int) -> None:
     _mount({"id": name, **rules})
 
 
-def _mount(data: dict[str, Any]) -> Any:
-    return run_script("browser-tab", _SCRIPT, data, answer="kept", in_sidebar=True)
+def _mount(data: dict[str, Any], name: str = "browser-tab") -> Any:
+    return run_script(name, _SCRIPT, data, answer="kept", in_sidebar=True)

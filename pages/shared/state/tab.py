@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.state.address import text_in_address
-from pages.shared.state.browser_tab import ask_for_ids, keep_id, may_have_ids
+from pages.shared.state.browser_tab import KeptIds, ask_for_ids, keep_id, may_have_ids, unasked_id
 from pages.shared.state.services import (
     current_connection,
     current_settings,
@@ -29,6 +29,7 @@ from pages.shared.state.timing import Timing
 from pages.shared.state.typed import EVERYTHING_QUERY, Typed
 
 _SESSION, _ID, _MARK = "dispatch", "dispatch-id", "dispatch-mark"
+_STAYED = "dispatch-stayed"
 _START_OVER = "start over"
 
 
@@ -51,8 +52,16 @@ def begin_session() -> Session:
 
 
 def keep_draft(session: Session) -> None:
-    """Write what was typed and decided to the disk soon, if it changed."""
+    """Write what was typed and decided to the disk soon, if it changed.
+
+    The first run of a tab that stayed open has taken what is in its editors; the next one
+    makes them new, so that each shows what the session has.
+    """
     kept_drafts().keep(st.session_state[_ID], session)
+    if st.session_state.to_dict().get(_STAYED):
+        st.session_state[_STAYED] = False
+        session.reload_editors()
+        st.rerun()
 
 
 def _is_asked_for_a_fresh_one() -> bool:
@@ -62,11 +71,9 @@ def _is_asked_for_a_fresh_one() -> bool:
 
 def _resume() -> None:
     """Go on with a session of this browser, and start the next run."""
-    ids = ask_for_ids(_mark())
     user, link = current_user(), text_in_address()
-    kept = None if ids is None else _kept(ids.own, user)
-    if ids is None or (ids.is_open and kept is None):
-        st.stop()
+    ids = _ids_of_browser(user)
+    kept = _kept(ids.own, user)
     is_own = kept is not None and (ids.is_open or kept.views.has_address(link, ids.is_reload))
     if link and not is_own:
         _start(_fresh(user))  # a link gets a session of its own; the kept ones stay
@@ -80,9 +87,21 @@ def _resume() -> None:
     else:
         st.session_state[_ID], session = resumed
         st.session_state[_SESSION] = session
+        st.session_state[_STAYED] = ids.is_open
         if not ids.is_open:
             session.reload_editors()
     st.rerun()
+
+
+def _ids_of_browser(user: str) -> KeptIds:
+    """The ids that the browser sent; ends the run until it does."""
+    own = unasked_id()
+    if _kept(own, user) is not None:
+        return KeptIds(own, is_open=True)
+    ids = ask_for_ids(_mark())
+    if ids is None:
+        st.stop()
+    return ids
 
 
 def _mark() -> str:

@@ -9,7 +9,8 @@ from pages.shared.state.tab import noted
 
 _STYLE = """
 /* scripts that draw nothing */
-.st-key-browser-tab, .st-key-address, .st-key-cell-typing, .st-key-editor-typing { display: none; }
+.st-key-browser-tab, .st-key-browser-question, .st-key-address, .st-key-cell-typing,
+.st-key-editor-typing { display: none; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-style) { display: none; }
 /* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
