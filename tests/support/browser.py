@@ -201,7 +201,11 @@ def running_server(folder: Path, variables: Mapping[str, str], port: int = 0) ->
             server.check()
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:  # it waits for the connections of open tabs
+                process.kill()
+                process.wait()
 
 
 @pytest.fixture(scope="session")
