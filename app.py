@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from pages.shared.state.actions import keep_actions
 from pages.shared.state.link import follow_address, open_link
-from pages.shared.state.presses import keep_presses
 from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session, go_where_asked, keep_draft, kept_session
 from pages.shared.widgets.bottom_line import bottom_line
@@ -16,7 +16,7 @@ from pages.shared.widgets.style import is_styled, use_style
 from pages.shared.widgets.toolbar import show_link_error, toolbar
 from pages.shared.widgets.why_not import answer_why
 
-keep_presses()
+keep_actions()
 st.set_page_config(page_title=TOOL, page_icon=".streamlit/icon.png", layout="wide")
 
 was_styled = is_styled()

@@ -42,7 +42,7 @@ def check(seen: dict[str, str]) -> None:
     assert len(seen) >= 8
     assert "request\\.json is loaded" in seen["loaded"]
     assert "900003" in seen["loaded"]
-    assert "2 parameter sets" in seen["parameters"]
+    assert "× **2** parameter sets" in seen["parameters"]
 
 
 def test_pages_uploads_and_parameters_do_not_wait_for_a_gateway_that_stalls(
