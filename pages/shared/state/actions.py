@@ -28,7 +28,7 @@ _add_request = ScriptRequests._request_rerun_locked
 def keep_actions() -> None:
     """Apply each press before the check, and keep the page that the user chose last."""
     SafeSessionState.on_script_will_rerun = _apply_first  # type: ignore[assignment, method-assign]
-    ScriptRequests._request_rerun_locked = _add_and_keep_page  # type: ignore[method-assign]
+    ScriptRequests._request_rerun_locked = _add_and_keep_page  # type: ignore[assignment, method-assign]
 
 
 def _apply_first(state: SafeSessionState, *widget_states: Any, **triggers: Any) -> None:
