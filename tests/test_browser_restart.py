@@ -47,6 +47,14 @@ def open_whole(tab: Tab) -> None:
     tab.settle()
 
 
+def type_broken(tab: Tab) -> None:
+    """Type a query that does not parse, and wait for its message."""
+    open_whole(tab)
+    tab.type_text(BROKEN)
+    tab.see("line 1, column")
+    tab.settle()
+
+
 def type_parameters(tab: Tab, text: str) -> None:
     tab.go("Parameters")
     tab.type_text(text)
@@ -102,10 +110,7 @@ def test_two_tabs_go_on_each_with_its_own_text_also_one_not_sent_yet(
 ) -> None:
     with start() as server:
         one, two = Tab(page, server.url), Tab(page.context.new_page(), server.url)
-        open_whole(one)
-        one.type_text(BROKEN)
-        one.see("line 1, column")
-        one.settle()
+        type_broken(one)
         two.open()
         two.page.get_by_role("radio", name="List of ids").click()
         ids = two.page.get_by_role("textbox", name=re.compile("^or paste ids"))
@@ -130,9 +135,7 @@ def test_a_server_that_is_killed_loses_nothing_that_it_has_received(
 ) -> None:
     with start() as server:
         tab = Tab(page, server.url)
-        open_whole(tab)
-        tab.type_text(BROKEN)
-        tab.see("line 1, column")
+        type_broken(tab)
         drafts = server.state_root / "drafts"
         wait_until(
             lambda: any("subject.subject_id" in one.read_text() for one in drafts.glob("*.json"))
@@ -147,10 +150,7 @@ def test_a_server_that_is_killed_loses_nothing_that_it_has_received(
 def test_a_new_tab_goes_on_after_browser_and_server_were_closed(page: Page, start: Start) -> None:
     with start() as server:
         tab = Tab(page, server.url)
-        open_whole(tab)
-        tab.type_text(BROKEN)
-        tab.see("line 1, column")
-        tab.settle()
+        type_broken(tab)
         page.close()
 
     with start() as server:
@@ -163,10 +163,7 @@ def test_a_new_tab_goes_on_after_browser_and_server_were_closed(page: Page, star
 def test_what_started_over_does_not_come_back(page: Page, start: Start) -> None:
     with start() as server:
         tab = Tab(page, server.url)
-        open_whole(tab)
-        tab.type_text(BROKEN)
-        tab.see("line 1, column")
-        tab.settle()
+        type_broken(tab)
         tab.press("Start over")
         tab.press("Yes, start over")
         expect(page.get_by_role("button", name="Level: derived", exact=True)).to_be_visible()
@@ -194,7 +191,7 @@ def test_saved_queries_are_there_after_a_restart_only_in_their_browser(
 
     with start() as server:
         again = Tab(page.context.new_page(), server.url)
-        again.open()
+        open_whole(again)
         again.page.get_by_role("button", name="Remove Level: derived").click()
         expect(again.page.get_by_role("button", name="Level: derived", exact=True)).to_have_count(0)
         again.press("Saved")
