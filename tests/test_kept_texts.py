@@ -142,15 +142,21 @@ FOREIGN: list[Callable[[Path], object]] = [
 ]
 
 
-@pytest.mark.parametrize("put", FOREIGN, ids=["bytes", "large", "pipe", "folder", "link"])
-def test_what_is_not_a_text_of_ours_is_ignored(
-    tmp_path: Path, put: Callable[[Path], object]
-) -> None:
+def texts_with(put: Callable[[Path], object], tmp_path: Path) -> KeptTexts:
+    """Return kept texts whose only file is replaced by something that is not ours."""
     texts = texts_in(tmp_path)
     texts.write("ada", NAME, "x")
     (file,) = files_in(tmp_path)
     file.unlink()
     put(file)
+    return texts
+
+
+@pytest.mark.parametrize("put", FOREIGN, ids=["bytes", "large", "pipe", "folder", "link"])
+def test_what_is_not_a_text_of_ours_is_ignored(
+    tmp_path: Path, put: Callable[[Path], object]
+) -> None:
+    texts = texts_with(put, tmp_path)
 
     assert texts.read("ada", NAME) is None
 
@@ -159,16 +165,12 @@ def test_what_is_not_a_text_of_ours_is_ignored(
 def test_a_write_neither_waits_for_a_pipe_nor_follows_a_link(
     tmp_path: Path, put: Callable[[Path], object]
 ) -> None:
-    texts = texts_in(tmp_path)
-    texts.write("ada", NAME, "x")
-    (file,) = files_in(tmp_path)
-    file.unlink()
-    put(file)
+    texts = texts_with(put, tmp_path)
 
     texts.write("ada", NAME, "ours")
 
     assert text_of(texts) == "ours"
-    elsewhere = file.with_name("elsewhere")
+    elsewhere = tmp_path / "root" / "drafts" / "elsewhere"
     assert not elsewhere.exists() or elsewhere.read_text() == "theirs"
 
 

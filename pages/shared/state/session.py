@@ -4,9 +4,10 @@
 by `keep_work`, `Views` by `keep_view`, and `Timing` by `ask`, `answer`, `put`, `applied`,
 `defer` and `reload_editors`. Nothing else assigns them.
 
-Streamlit starts the next run in a thread of its own while the last line of the previous one
-is still being executed. So a change reads and replaces a value under a lock: without it, one
-thread could undo what the other has just noted, such as a press.
+Where `runner.fastReruns` is on, as it is by default in Streamlit but not here, the next run
+starts in a thread of its own while the last line of the previous one is still being executed.
+So a change reads and replaces a value under a lock: without it, one thread could undo what the
+other has just noted, such as a press.
 """
 
 from __future__ import annotations
