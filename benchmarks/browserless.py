@@ -8,14 +8,16 @@ draws nothing, so one machine can run hundreds of tabs.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -154,8 +156,8 @@ class Tab:
     pages: dict[str, str] = field(default_factory=dict)
     page: str = ""
     session_id: str = ""
+    timers: dict[str, float] = field(default_factory=dict)
     _values: dict[str, WidgetState] = field(default_factory=dict)
-    _polls: dict[str, float] = field(default_factory=dict)
     _urls: Any = None
     _file: Any = None
 
@@ -190,7 +192,11 @@ class Tab:
         return await self._run(message)
 
     async def go(self, title: str) -> Run:
-        """Go to the page `title`, as by the navigation, and wait until it is drawn."""
+        """Go to the page `title`, as by the navigation, and wait until it is drawn.
+
+        As a browser does, send no values of the page that is left.
+        """
+        self._values.clear()
         self.page = page = self.pages[title]
         run = await self.rerun()
         while self.page != page:  # an earlier run has ended
@@ -209,20 +215,30 @@ class Tab:
         """Type `text` into the text field with this key."""
         return await self.rerun(WidgetState(id=self.widget(key), string_value=text))
 
+    async def write_and_leave(self, key: str, text: str) -> None:
+        """Type `text` into the text field with this key without waiting for the run."""
+        await self._send(WidgetState(id=self.widget(key), string_value=text))
+
     async def rerun(self, *changed: WidgetState, fragment: str = "") -> Run:
         """Run the script with all values typed so far and the `changed` ones."""
-        return await self._run(self._message_of(*changed, fragment=fragment))
+        return await self._run(self.message_of(*changed, fragment=fragment))
+
+    async def send(self, message: BackMsg) -> None:
+        """Send a message without waiting for the run."""
+        await self._socket.send(message.SerializeToString())
 
     async def _send(self, *changed: WidgetState) -> None:
-        await self._socket.send(self._message_of(*changed).SerializeToString())
+        await self.send(self.message_of(*changed))
 
-    def _message_of(self, *changed: WidgetState, fragment: str = "") -> BackMsg:
+    def message_of(self, *changed: WidgetState, fragment: str = "") -> BackMsg:
+        """The message that asks for a run, of the whole page or of a part with a timer."""
         for state in changed:
             if not state.HasField("trigger_value"):
                 self._values[state.id] = state
         message = BackMsg()
         message.rerun_script.page_script_hash = self.page
         message.rerun_script.fragment_id = fragment
+        message.rerun_script.is_auto_rerun = bool(fragment)
         sent = self._values | {state.id: state for state in changed}
         message.rerun_script.widget_states.widgets.extend(sent.values())
         return message
@@ -234,10 +250,10 @@ class Tab:
         """
         end = time.monotonic() + patience
         sent = bytearray()
-        while self._polls:
+        while self.timers:
             if time.monotonic() > end:
                 raise TimeoutError(f"the work is still running after {patience:g} s")
-            fragment, interval = next(iter(self._polls.items()))
+            fragment, interval = next(iter(self.timers.items()))
             await asyncio.sleep(interval)
             sent += (await self.rerun(fragment=fragment)).content
         return Run(self.last.elements, sent + self.last.content)
@@ -251,7 +267,7 @@ class Tab:
         await self._socket.send(request.SerializeToString())
         self._urls = None
         while self._urls is None:
-            self._take(await self._message(), Run())
+            self._take(await self.receive(), Run())
         urls = self._urls
         answer = await asyncio.to_thread(
             self.http.put,
@@ -267,9 +283,11 @@ class Tab:
         info.file_urls.CopyFrom(urls)
         return await self.rerun(state)
 
-    async def download(self, key: str) -> bytes:
-        """Return the file of the download button with this key; `LookupError` if it is lost."""
-        return await self.fetch(await self.make_file(key))
+    async def offer_zip(self) -> str:
+        """Press the button of the zip, and return the address below which it waits."""
+        run = await self.press("zip")
+        scripts = (one.bidi_component for one in run.elements)
+        return next(f"/{json.loads(one.json)['address']}" for one in scripts if "zip/" in one.json)
 
     async def make_file(self, key: str) -> str:
         """Return the address of the file of a download button, which is made now."""
@@ -284,11 +302,20 @@ class Tab:
         await self._socket.send(request.SerializeToString())
         self._file = None
         while self._file is None:
-            self._take(await self._message(), Run())
+            self._take(await self.receive(), Run())
         if self._file.error_msg:
             raise RuntimeError(self._file.error_msg)
         address: str = self._file.deferred_file.url
         return address
+
+    async def read(self, address: str) -> AsyncIterator[bytes]:
+        """Read the file at an address of the app, in parts as they arrive."""
+        get = partial(self.http.get, self.url + address, stream=True, timeout=PATIENCE)
+        with await asyncio.to_thread(get) as answer:
+            answer.raise_for_status()
+            parts = answer.iter_content(1 << 20)
+            while part := await asyncio.to_thread(next, parts, b""):
+                yield part
 
     async def fetch(self, address: str) -> bytes:
         """Return the file at an address of the app; `LookupError` if it was deleted."""
@@ -316,11 +343,12 @@ class Tab:
         return run
 
     async def _rest_of(self, run: Run) -> Run:
-        while not self._take(await self._message(), run):
+        while not self._take(await self.receive(), run):
             pass
         return run
 
-    async def _message(self) -> ForwardMsg:
+    async def receive(self) -> ForwardMsg:
+        """The next message of the server."""
         data = await asyncio.wait_for(self._socket.recv(), PATIENCE)
         message = ForwardMsg()
         message.ParseFromString(data if isinstance(data, bytes) else data.encode())
@@ -340,10 +368,10 @@ class Tab:
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             run.elements.append(message.delta.new_element)
         elif kind == "auto_rerun":
-            self._polls[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+            self.timers[message.auto_rerun.fragment_id] = message.auto_rerun.interval
         elif kind == "stop_auto_rerun":
             for fragment in message.stop_auto_rerun.fragment_ids:
-                self._polls.pop(fragment, None)
+                self.timers.pop(fragment, None)
         elif kind == "file_urls_response":
             self._urls = message.file_urls_response.file_urls[0]
         elif kind == "backend_operation_response":
@@ -357,5 +385,5 @@ class Tab:
         self.page = start.page_script_hash or self.page
         run.elements.clear()
         if not message.metadata.run.fragment_ids:
-            self._polls.clear()
+            self.timers.clear()
             self.last = run

@@ -211,7 +211,8 @@ class WhileListing:
     ``alone`` has their reruns just before, ``during`` those that began while the tab was at
     work; ``first`` has the first pages of new tabs in that time, and ``loop`` the times of a
     fixed loop in this process. ``planned`` and ``zipped`` are the seconds until the tab had its
-    plan and its zip, and ``lost`` counts the zips that were deleted before they were fetched.
+    plan and its zip, ``first_part`` those from the press to the first bytes of the zip, and
+    ``zip_memory`` the bytes by which the server grew while the zip was read.
     """
 
     alone: Tally = field(default_factory=Tally)
@@ -221,7 +222,8 @@ class WhileListing:
     planned: float = 0.0
     zipped: float = 0.0
     zip_bytes: int = 0
-    lost: int = 0
+    first_part: float = 0.0
+    zip_memory: int = 0
 
 
 async def while_listing(
@@ -300,11 +302,11 @@ async def _work(server: AppServer, outcome: WhileListing) -> None:
         await tab.settle(patience=1_800)
         outcome.planned = time.perf_counter() - begun
         await tab.go("Deliver")
-        while not outcome.zip_bytes:
-            try:
-                outcome.zip_bytes = len(await tab.download("zip"))
-            except LookupError:  # Streamlit keeps it until two runs of any session have ended
-                outcome.lost += 1
+        pressed, memory = time.perf_counter(), server.memory
+        async for part in tab.read(await tab.offer_zip()):
+            outcome.first_part = outcome.first_part or time.perf_counter() - pressed
+            outcome.zip_bytes += len(part)
+            outcome.zip_memory = max(outcome.zip_memory, server.memory - memory)
         outcome.zipped = time.perf_counter() - begun
 
 
@@ -358,8 +360,9 @@ def _compare_while_listing(assets: int, sessions: int) -> bool:
                 memory = server.memory / 1e6
         print(
             f"{name}: {assets:,} assets planned after {outcome.planned:.1f} s, a zip of "
-            f"{outcome.zip_bytes / 1e6:.1f} MB after {outcome.zipped:.1f} s ({outcome.lost} lost); "
-            f"server {memory:.0f} MB"
+            f"{outcome.zip_bytes / 1e6:.1f} MB after {outcome.zipped:.1f} s, its first bytes "
+            f"{outcome.first_part:.2f} s after the press, {outcome.zip_memory / 1e6:.0f} MB more "
+            f"meanwhile; server {memory:.0f} MB"
         )
         tallies = {
             "others just before": outcome.alone,

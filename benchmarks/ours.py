@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from benchmarks.child import Task, answer
+from benchmarks.pairs import calibrate, cpu_of, in_turn, ratio
 from benchmarks.workloads import BUCKET
 
 WORKERS = 50
+CALIBRATIONS = 5
+"""How often the loop runs after a plan; the quickest counts."""
 
 
 def locate(task: Task) -> Callable[[], dict[str, Any]]:
@@ -33,6 +41,34 @@ def locate(task: Task) -> Callable[[], dict[str, Any]]:
         return {"files": files, "keys": located.keys_listed, "out": len(located.exclusions)}
 
     return work
+
+
+def limit(task: Task) -> Callable[[], int]:
+    """Send `requests` listings, `at_once` at a time, and count the bytes that come back."""
+    address = urlsplit(os.environ["AWS_ENDPOINT_URL_S3"]).netloc
+    target = f"/{BUCKET}?list-type=2&encoding-type=url&prefix=&delimiter=.nwb/"
+
+    def ask(requests: int) -> int:
+        connection = HTTPConnection(address)
+        total = 0
+        for _ in range(requests):
+            connection.request("GET", target)
+            total += len(connection.getresponse().read())
+        connection.close()
+        return total
+
+    def work() -> int:
+        threads = min(task["at_once"], task["requests"])
+        each, more = divmod(task["requests"], threads)
+        with ThreadPoolExecutor(threads) as pool:
+            return sum(pool.map(ask, [each + (one < more) for one in range(threads)]))
+
+    return work
+
+
+def loop(task: Task) -> Callable[[], None]:
+    """The calibrating loop alone."""
+    return calibrate
 
 
 def list_pages(task: Task) -> Callable[[], int]:
@@ -84,8 +120,15 @@ def plan(task: Task) -> Callable[[], dict[str, Any]]:
     )
 
     def work() -> dict[str, Any]:
+        start = time.process_time()
         made = plan_dispatch(request, source, lister)
-        return {"matched": made.found.matched, "jobs": len(made.jobs)}
+        cpu = time.process_time() - start
+        return {
+            "matched": made.found.matched,
+            "jobs": len(made.jobs),
+            "cpu": cpu,
+            "calibrations": cpu / min(cpu_of(calibrate) for _ in range(CALIBRATIONS)),
+        }
 
     return work
 
@@ -274,6 +317,40 @@ def our_zip(task: Task) -> Callable[[], None]:
     return work
 
 
+def download_before(task: Task) -> Callable[[], None]:
+    """Make the zip whole in memory, as a download was made before."""
+    from dispatch_core.output.zip import write_zip
+
+    def work() -> None:
+        destination = io.BytesIO()
+        write_zip(job_files(task["count"]), destination)
+        destination.getvalue()
+
+    return work
+
+
+def download(task: Task) -> Callable[[], None]:
+    """Make the zip in parts, as a download is read."""
+    from dispatch_core.output.zip import zip_parts
+
+    def work() -> None:
+        for _ in zip_parts(job_files(task["count"])):
+            pass
+
+    return work
+
+
+def zip_pairs(task: Task) -> Callable[[], dict[str, float]]:
+    """The CPU of both zips, in turn in one process."""
+    plain, ours = plain_zip(task), our_zip(task)
+
+    def work() -> dict[str, float]:
+        rounds = in_turn(task["rounds"], ours, plain)
+        return {"rate": ratio(rounds), "ours": min(one[0] for one in rounds)}
+
+    return work
+
+
 def stream_only(task: Task) -> Callable[[], None]:
     """Make the stream without writing it; every way of writing includes this cost."""
 
@@ -288,6 +365,8 @@ if __name__ == "__main__":
     made = (
         inventory,
         locate,
+        limit,
+        loop,
         list_pages,
         boto3_pages,
         plan,
@@ -298,5 +377,8 @@ if __name__ == "__main__":
         our_folder,
         plain_zip,
         our_zip,
+        download_before,
+        download,
+        zip_pairs,
     )
     answer({way.__name__: way for way in made})

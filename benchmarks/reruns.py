@@ -20,11 +20,11 @@ LIMIT = 40.0
 MOST_ROWS = 1_000
 RERUNS = 15
 PAGES = {
-    "Assets": "pages/plan/assets.py",
-    "Files": "pages/plan/files.py",
-    "Parameters": "pages/plan/parameters.py",
-    "Jobs": "pages/dispatch/jobs.py",
-    "Deliver": "pages/dispatch/deliver.py",
+    "Assets": "plan/assets.py",
+    "Files": "plan/files.py",
+    "Parameters": "plan/parameters.py",
+    "Jobs": "dispatch/jobs.py",
+    "Deliver": "dispatch/deliver.py",
 }
 
 
@@ -66,7 +66,7 @@ def _visit(task: Task) -> Callable[[], dict[str, Any]]:
     from pages.shared.state.edits import as_text
     from pages.shared.state.steps import now, start_find, start_locate
 
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=600).run()
     session = app.session_state["dispatch"]
     session.edit(
         query={"_id": {"$exists": True}},

@@ -47,6 +47,7 @@ from dispatch_core.notebook_arguments import (
     OWN_ARGUMENTS,
     as_json,
     in_notebook_words,
+    notebook_words,
     output_path,
     read_all,
     read_request,
@@ -94,7 +95,7 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings: what may be unintended."""
-        return tuple(map(str, self._planned.warnings))
+        return tuple(notebook_words(str(one)) for one in self._planned.warnings)
 
     @property
     def drift(self) -> Drift | None:

@@ -76,11 +76,6 @@ class AssetTable:
     notes: tuple[str, ...] = ()
 
 
-def read_asset_csv(data: bytes | str, where: str = FILE_NAME) -> tuple[AssetRow, ...]:
-    """The rows of `read_asset_table`."""
-    return read_asset_table(data, where).rows
-
-
 def read_asset_table(data: bytes | str, where: str = FILE_NAME) -> AssetTable:
     """The rows after the header that are not blank, in order, with notes on the header.
 
@@ -103,11 +98,6 @@ def read_asset_table(data: bytes | str, where: str = FILE_NAME) -> AssetTable:
         what = f"the column {header.name} is empty"
         raise InvalidInput(Issue(what, where, "Give it one id in each row"))
     return AssetTable(found, header.notes)
-
-
-def read_pasted_ids(text: str, where: str = "pasted ids") -> tuple[AssetRow, ...]:
-    """The rows of `read_pasted_table`."""
-    return read_pasted_table(text, where).rows
 
 
 def read_pasted_table(text: str, where: str = "pasted ids") -> AssetTable:

@@ -49,10 +49,10 @@ from dispatch_core.request import (
     DispatchRequest,
     Trial,
     changed_trial,
-    check_selection,
     load_request,
     override_request,
 )
+from dispatch_core.request_parts import check_selection
 from dispatch_core.sources.protocols import MetadataSource
 from dispatch_core.text.job_names import read_job_names
 from dispatch_core.text.limited import read_file, read_stream

@@ -12,8 +12,9 @@ from typing import cast
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.earlier.drift import Recorded, drift_since
+from dispatch_core.environment.garbage import few_collections
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound, ServiceError
-from dispatch_core.field_issues import shown
+from dispatch_core.fields.issues import shown
 from dispatch_core.listing.executor import ListingExecutor
 from dispatch_core.request import DispatchRequest, require_request
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
@@ -23,6 +24,7 @@ from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, Progress, Reason, no_progress
 
 
+@few_collections()
 def plan_dispatch(
     request: DispatchRequest,
     source: MetadataSource,

@@ -7,6 +7,7 @@ zip are made from `DispatchPlan.files`, and the fingerprint is the digest of tha
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,12 +22,13 @@ from dispatch_core.earlier.before import Before
 from dispatch_core.earlier.drift import Drift
 from dispatch_core.equation import Equation
 from dispatch_core.find import FoundAssets
-from dispatch_core.grouping import Grouped
+from dispatch_core.grouping import Grouped, GroupsOfOne
 from dispatch_core.job_model import Job, query_for_jobs
 from dispatch_core.job_text import JobTexts
 from dispatch_core.jobs import (
     BuiltJobs,
     KeptJobs,
+    LocatedGroup,
     Workers,
     build_jobs,
     cap_jobs,
@@ -43,7 +45,8 @@ from dispatch_core.locate import Located
 from dispatch_core.options import DEFAULT_WORKERS
 from dispatch_core.parameter_sets.document import ParameterSets
 from dispatch_core.processed.judge import Processed
-from dispatch_core.request import CheckedRequest, DispatchRequest
+from dispatch_core.request import DispatchRequest
+from dispatch_core.request_parts import CheckedRequest
 from dispatch_core.text.file_extension import read_extensions, redundant_extensions
 from dispatch_core.text.job_names import job_name, job_names
 from dispatch_core.text.nearest import nearest_of
@@ -55,6 +58,7 @@ from dispatch_core.types import (
     Notice,
     Progress,
     Reason,
+    SkipProcessed,
     no_progress,
 )
 
@@ -96,13 +100,18 @@ class DispatchPlan:
         """The numbers of the plan."""
         sizes = [len(worker) for worker in self.workers]
         reasons = Counter(row.reason for row in self.exclusions)
+        repeated = sum(
+            row.reason is Reason.DUPLICATE and row.stage == "jobs" for row in self.exclusions
+        )
         return Equation(
             matched=self.found.matched,
+            listed=len(self.found.match_report),
             assets=self.asset_count,
             inputs=self.input_count,
             input_kind=_input_kind(self.request),
             sets=len(self.parameter_sets.sets) or 1,
             excluded=len(self.exclusions),
+            repeated=repeated,
             not_chosen=reasons[Reason.NOT_CHOSEN],
             dispatched_before=reasons[Reason.DISPATCHED_BEFORE],
             processed=reasons[Reason.ALREADY_PROCESSED],
@@ -124,10 +133,13 @@ class DispatchPlan:
         """The parameters of ``analysis_code`` in each job; None if all are merged."""
         return code_parameters(self.request, self.parameter_sets)
 
-    def files(self) -> Iterator[tuple[str, bytes]]:
-        """(``worker/name.json``, bytes) of each job, worker by worker; the one stream."""
+    def files(self, step: int = 1) -> Iterator[tuple[str, bytes]]:
+        """(``worker/name.json``, bytes) of each job, worker by worker; the one stream.
+
+        With a larger `step`, only one of `step` jobs, as a sample.
+        """
         texts = JobTexts(self.request.job_format, self.query_text, self.code_parameters)
-        for number, job in self.assigned_jobs():
+        for number, job in itertools.islice(self.assigned_jobs(), None, None, step):
             yield f"{number}/{job.name}.json", texts.bytes_of(job)
 
     def assigned_jobs(self) -> Iterator[tuple[int, Job]]:
@@ -191,10 +203,11 @@ def assemble_plan(
         capped=cut,
         warnings=(
             *map(Notice, _warnings(checked, found, grouped, located)),
-            *map(Notice, _unknown_jobs(request, built)),
+            *_option_notices(checked, located),
+            *_unknown_jobs(request, built),
             *map(Notice, before.notes if before else ()),
-            *map(Notice, _processed_warnings(request, processed, built, fresh)),
-            *map(Notice, _balance_warnings(request, capped.jobs)),
+            *_processed_notices(request, processed, built, fresh),
+            *_balance_notices(request, capped.jobs),
             *_cap_notice(cut, request.max_number_of_tasks_dispatched),
         ),
         query_text=text,
@@ -211,14 +224,19 @@ def build_all(
     progress: Progress = no_progress,
 ) -> BuiltJobs:
     """Every job of the chosen files, before any is excluded; see `build_jobs` about the cap."""
-    by_id = {one.asset.record_id: one for one in chosen.located}
     return build_jobs(
-        locate_groups(grouped.groups, by_id),
+        _located_groups(grouped, chosen.located),
         checked.parameter_sets.merged,
         split_files=checked.request.is_split,
         cap=early_cap(checked.request),
         progress=progress,
     )
+
+
+def _located_groups(grouped: Grouped, located: Sequence[LocatedAsset]) -> Sequence[LocatedGroup]:
+    if isinstance(grouped.groups, GroupsOfOne):
+        return [LocatedGroup((one,)) for one in located]  # in the order of the groups
+    return locate_groups(grouped.groups, {one.asset.record_id: one for one in located})
 
 
 def early_cap(request: DispatchRequest) -> int | None:
@@ -244,8 +262,8 @@ def remaining_jobs(
     return KeptJobs(fresh.jobs, (*chosen.exclusions, *fresh.exclusions))
 
 
-def _unknown_jobs(request: DispatchRequest, built: BuiltJobs) -> Iterator[str]:
-    """A warning about names in ``only_jobs`` that no job has, with the nearest names."""
+def _unknown_jobs(request: DispatchRequest, built: BuiltJobs) -> Iterator[Notice]:
+    """A notice about names in ``only_jobs`` that no job has, with the nearest names."""
     held = {job.name for job in built.jobs}
     unknown = [name for name in map(job_name, request.only_jobs or ()) if name not in held]
     if not unknown:
@@ -255,9 +273,10 @@ def _unknown_jobs(request: DispatchRequest, built: BuiltJobs) -> Iterator[str]:
         f"{one!r} (nearest: {near[one].texts[0]})" if one in near else repr(one)
         for one in unknown[:_NAMED]
     )
-    more = ", ..." if len(unknown) > _NAMED else ""
+    shown = f"{first}, ..." if len(unknown) > _NAMED else first
     names = counted(len(unknown), "name")
-    yield f"only_jobs has {names} that no job of this plan has: {first}{more}"
+    text = f"only_jobs has {names} that no job of this plan has: {shown}"
+    yield Notice(text, "names_unknown", details=(names, shown))
 
 
 def _skipped(request: DispatchRequest, processed: Processed | None) -> dict[str, str]:
@@ -274,32 +293,38 @@ def _with_findings(built: BuiltJobs, processed: Processed | None) -> tuple[Job, 
     return tuple(job for job in built.jobs if job.name in processed.findings)
 
 
-def _processed_warnings(
+def _processed_notices(
     request: DispatchRequest, processed: Processed | None, built: BuiltJobs, fresh: KeptJobs
-) -> Iterator[str]:
+) -> Iterator[Notice]:
     unknown = job_names(request.run_anyway) - {job.name for job in built.jobs}
     if unknown:
-        yield f"run_anyway names {counted(len(unknown), 'job')} that this plan does not have"
+        yield Notice(f"{counted(len(unknown), 'job')} to run anyway, not in this plan")
     if processed is None:
         return
     if processed.note:
-        yield f"Already processed: {processed.note}"
+        yield Notice(f"Already processed: {processed.note}")
     if processed.attached:
         urls = ", ".join(processed.attached)
-        yield (
-            f"New jobs differ from results only by further inputs: {urls}. "
-            "If they are attached to the wrapper, give them as input_urls of analysis_code"
-        )
+        text = f"New jobs differ from results only by further inputs: {urls}"
+        action = "If they are attached to the wrapper, give them as input_urls of --analysis_code"
+        yield Notice(text, "inputs", action)
     if processed.panel:
         panel = json.dumps(dict(processed.panel), ensure_ascii=False)
-        yield (
-            f"The results have the panel values {panel}: give them as parameters of "
-            "analysis_code, so that the wrapper recognizes its jobs"
-        )
+        text = f"The results have the panel values {panel}"
+        action = "Give them as parameters of --analysis_code, so that the wrapper knows its jobs"
+        yield Notice(text, "panel", action)
     again = len(processed.findings) - len(fresh.exclusions)
     if again:
-        verb = "is" if again == 1 else "are"
-        yield f"{counted(again, 'job')} that {verb} already processed will be dispatched again"
+        jobs = f"{counted(again, 'job')} that {'is' if again == 1 else 'are'} already processed"
+        why = "" if request.run_anyway else _WHY_AGAIN.get(request.skip_processed, "")
+        yield Notice(f"{jobs} will be dispatched again{why}")
+
+
+_WHY_AGAIN: Mapping[SkipProcessed | None, str] = {
+    "exact": ": the wrapper would not skip them",
+    "same_version": ": another version processed them",
+}
+"""Rule -> why it does not exclude a job that is already processed."""
 
 
 def code_parameters(request: DispatchRequest, sets: ParameterSets) -> Mapping[str, Any] | None:
@@ -359,17 +384,29 @@ def _warnings(
             "on such jobs. Give parameters (analysis_parameters.json)"
         )
     yield from located.warnings
-    yield from _file_warnings(request)
-    yield from _extension_warnings(checked)
+    if request.several_extensions == "first":
+        for extension, earlier in redundant_extensions(checked.extensions).items():
+            yield (
+                f"The extension {extension} is never used: what ends with it also ends with "
+                f"{earlier}, which is before it"
+            )
+
+
+def _option_notices(checked: CheckedRequest, located: Located) -> Iterator[Notice]:
+    """Options that do nothing, or a lot."""
+    request = checked.request
+    yield from _file_notices(request)
+    if request.several_extensions == "all" and len(checked.extensions) < 2:
+        text = "several_extensions=all does nothing without several extensions in file_extension"
+        yield Notice(text, "one_extension")
     if request.unwind_list_fields and not request.group_by:
-        yield "unwind_list_fields does nothing without group_by"
+        yield Notice("unwind_list_fields does nothing without group_by", "lists_without_groups")
     if request.tasks_per_job and request.num_parallel_workers != DEFAULT_WORKERS:
-        yield "num_parallel_workers is ignored: tasks_per_job is set"
+        text = "num_parallel_workers is ignored: tasks_per_job is set"
+        yield Notice(text, "workers_ignored")
     if request.nested_stores == "all" and checked.extensions:
-        yield (
-            f"nested_stores=all listed {located.keys_listed:,} keys in "
-            f"{located.requests:,} requests"
-        )
+        amounts = f"{located.keys_listed:,} keys in {located.requests:,} requests"
+        yield Notice(f"nested_stores=all listed {amounts}", "stores_searched", details=(amounts,))
 
 
 def empty_fields(paths: Iterable[str], assets: Sequence[DataAsset]) -> Iterator[str]:
@@ -380,42 +417,31 @@ def empty_fields(paths: Iterable[str], assets: Sequence[DataAsset]) -> Iterator[
             yield path
 
 
-def _balance_warnings(request: DispatchRequest, jobs: tuple[Job, ...]) -> Iterator[str]:
+def _balance_notices(request: DispatchRequest, jobs: tuple[Job, ...]) -> Iterator[Notice]:
     if request.balance != "size" or not jobs or is_any_size_known(jobs):
         return
     if request.file_extension:
-        yield "balance=size does nothing: no file has a known size (directory stores have none)"
+        text = "balance=size does nothing: no file has a known size (directory stores have none)"
+        yield Notice(text, "sizes_unknown")
     else:
-        yield "balance=size does nothing without file_extension"
+        yield Notice("balance=size does nothing without file_extension", "sizes_without_files")
 
 
 def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:
     if cut:
-        text = (
-            f"THE CAP CUT {cut:,} JOBS: only {most:,} are dispatched "
-            "(max_number_of_tasks_dispatched)"
-        )
-        yield Notice(text, "cap")
+        text = f"THE CAP CUT {cut:,} JOBS: only {most:,} are dispatched"
+        yield Notice(text, "cap", "Raise --max_number_of_tasks_dispatched")
 
 
-def _extension_warnings(checked: CheckedRequest) -> Iterator[str]:
-    rule, extensions = checked.request.several_extensions, checked.extensions
-    if rule == "all" and len(extensions) < 2:
-        yield "several_extensions=all does nothing without several extensions in file_extension"
-    if rule == "first":
-        for extension, earlier in redundant_extensions(extensions).items():
-            yield (
-                f"The extension {extension} is never used: what ends with it also ends with "
-                f"{earlier}, which is before it"
-            )
-
-
-def _file_warnings(request: DispatchRequest) -> Iterator[str]:
+def _file_notices(request: DispatchRequest) -> Iterator[Notice]:
     rule = request.several_files
     if request.group_by and (request.split_files or rule == "each"):
         name = "several_files=each" if rule == "each" else "split_files"
-        yield f"{name} is ignored: assets are grouped, and a group is one job with all files"
+        text = f"{name} is ignored: assets are grouped, and a group is one job with all files"
+        yield Notice(text, "rule_with_groups")
     elif rule in ("each", "together") and request.split_files == (rule == "together"):
-        yield f"split_files={request.split_files:d} is ignored: several_files={rule} is set"
+        text = f"split_files={request.split_files:d} is ignored: several_files={rule} is set"
+        yield Notice(text, "rule_contradicted")
     if rule and not request.file_extension:
-        yield f"several_files={rule} does nothing without file_extension"
+        text = f"several_files={rule} does nothing without file_extension"
+        yield Notice(text, "rule_without_files")

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Literal, TypeVar
 
 from dispatch_core.asset_list import AssetRow
@@ -24,6 +24,7 @@ from dispatch_core.text.invisible import invisible_in
 from dispatch_core.text.nearest import Nearest, nearest_of
 from dispatch_core.text.words import counted
 from dispatch_core.types import (
+    NO_FIELDS,
     DataAsset,
     Exclusion,
     Pipeline,
@@ -132,7 +133,7 @@ def to_asset(record: Record, fields: Iterable[str] = ()) -> DataAsset:
         name=name if isinstance(name, str) else "",
         location=location if isinstance(location, str) else "",
         asset_ids=code_ocean_ids(record),
-        fields={key: record[key] for key in wanted if key in record},
+        fields={key: record[key] for key in wanted if key in record} or NO_FIELDS,
     )
 
 
@@ -216,9 +217,11 @@ def _read_filter(
             ranges.setdefault(number, []).extend(to_asset(record, fields) for record in page)
             done += len(page)
             report(done)
-    found = chain.from_iterable(ranges[number] for number in sorted(ranges))
-    # paging over ids of two types returns some records twice
-    return tuple({asset.record_id: asset for asset in found}.values())
+    found = tuple(chain.from_iterable(ranges[number] for number in sorted(ranges)))
+    if _repeated(asset.record_id for asset in found):
+        # paging over ids of two types returns some records twice
+        return tuple({asset.record_id: asset for asset in found}.values())
+    return found
 
 
 def _read_pipeline(
@@ -524,16 +527,29 @@ def _identity(asset: DataAsset) -> str:
 
 def _each_once(found: FoundAssets) -> FoundAssets:
     """`found` with each record and each location once."""
-    kept: dict[str, DataAsset] = {}
-    records: dict[str, DataAsset] = {}
+    twice = _repeated(asset.record_id for asset in found.assets)
+    twice |= _repeated(map(_identity, found.assets))
+    if not twice:
+        return found
+    kept: list[DataAsset] = []
     exclusions: list[Exclusion] = []
+    records: dict[str, DataAsset] = {}
+    places: dict[str, DataAsset] = {}
     for asset in found.assets:
-        first = records.get(asset.record_id) or kept.get(_identity(asset))
-        if first is None:
-            kept[_identity(asset)] = records[asset.record_id] = asset
-        else:
+        place = _identity(asset)
+        first = records.get(asset.record_id) or places.get(place)
+        if first is not None:
             exclusions.append(_repeat(asset, first))
-    return replace(found, assets=tuple(kept.values()), exclusions=(*found.exclusions, *exclusions))
+            continue
+        kept.append(asset)
+        if asset.record_id in twice or place in twice:
+            records[asset.record_id] = places[place] = asset
+    return replace(found, assets=tuple(kept), exclusions=(*found.exclusions, *exclusions))
+
+
+def _repeated(texts: Iterable[str]) -> set[str]:
+    """The texts that occur twice; sorting takes a fifth of the memory of a dictionary."""
+    return {one for one, following in pairwise(sorted(texts)) if one == following}
 
 
 def _repeat(asset: DataAsset, first: DataAsset) -> Exclusion:

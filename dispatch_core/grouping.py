@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
 
 from dispatch_core.language.bson import MISSING, SortKey, sort_key
 from dispatch_core.language.paths import (
@@ -31,7 +31,8 @@ from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclud
 _TIME_NAME = re.compile(r"(?i)time|date|created|modified|start|end[^.]*$|_at$")
 """Names of fields whose numbers are points in time."""
 
-_BY_ID = "Dispatch it by its id, or remove --filter_latest"
+_BY_ID = "Dispatch the asset by its id, or remove --filter_latest"
+_SUPERSEDED = "another asset with the same values is later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,34 @@ class GroupingRules:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupsOfOne(Sequence[AssetGroup]):
+    """A group for each asset, made when it is read: 100,000 groups would take 17 MB."""
+
+    assets: Sequence[DataAsset]
+
+    def __len__(self) -> int:
+        return len(self.assets)
+
+    def __iter__(self) -> Iterator[AssetGroup]:
+        return (AssetGroup((asset,)) for asset in self.assets)
+
+    @overload
+    def __getitem__(self, index: int) -> AssetGroup: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> GroupsOfOne: ...
+
+    def __getitem__(self, index: int | slice) -> AssetGroup | GroupsOfOne:
+        if isinstance(index, slice):
+            return GroupsOfOne(self.assets[index])
+        return AssetGroup((self.assets[index],))
+
+
+@dataclass(frozen=True, slots=True)
 class Grouped:
     """The groups in the order of their first assets, and the excluded assets."""
 
-    groups: tuple[AssetGroup, ...]
+    groups: Sequence[AssetGroup]
     exclusions: tuple[Exclusion, ...] = ()
 
     @property
@@ -74,15 +99,17 @@ class Grouped:
 
 def group_assets(assets: Sequence[DataAsset], rules: GroupingRules) -> Grouped:
     """Each asset in a group or in the exclusions; without rules, groups of one."""
-    kept, exclusions = list(assets), []
-    if rules.drop_null:
-        kept, nulls = _without_nulls(kept, (*rules.one_per, *rules.group_by))
+    kept: Sequence[DataAsset] = assets
+    exclusions: list[Exclusion] = []
+    shared = (*rules.one_per, *rules.group_by)
+    if rules.drop_null and shared:
+        kept, nulls = _without_nulls(kept, shared)
         exclusions += nulls
     if rules.latest_field:
         kept, older = _latest(kept, rules.latest_field, rules.one_per)
         exclusions += older
     if not rules.group_by:
-        return Grouped(tuple(AssetGroup((asset,)) for asset in kept), tuple(exclusions))
+        return Grouped(GroupsOfOne(tuple(kept)), tuple(exclusions))
     groups, empty = _groups(kept, rules)
     return Grouped(groups, (*exclusions, *empty))
 
@@ -158,6 +185,7 @@ def _latest_of(
         message = f"{field} is {own}; {rivals[later].name} has {newer}"
         message += _why_later(values[index], values[later], reader)
         row = exclude(rivals[index], Reason.SUPERSEDED, message, _BY_ID)
+        row = replace(row, instead=rivals[later].name, shared=_SUPERSEDED)
         exclusions[row.record_id] = row
     return [rivals[latest.best]] if latest.best is not None else [], exclusions
 

@@ -106,19 +106,23 @@ def build_jobs(
     total = inputs * (len(parameter_sets) or 1)
     stop = stop_at(total, cap)
     _check_count(inputs, total, stop)
+    assets = len({one.asset.record_id for group in groups for one in group.assets})
     sets = [_job_set(one) for one in parameter_sets] or [JobSet(None, None, "null")]
-    jobs: dict[str, Job] = {}
+    jobs: list[Job] = []
+    names: set[str] = set()
     repeats: list[Exclusion] = []
     for job in ticked(_every_job(groups, sets, split_files), "jobs", stop or total, progress):
-        if jobs.setdefault(job.name, job) is not job:
+        if job.name in names:
             repeats.append(_repeat(job))
+        else:
+            names.add(job.name)
+            jobs.append(job)
         if len(jobs) == stop:
             break
     made = len(jobs) + len(repeats)
     left = _left_over(groups, split_files, len(sets), made, stop) if stop is not None else ()
-    assets = {one.asset.record_id for group in groups for one in group.assets}
     rows = (*repeats, *left)
-    return BuiltJobs(tuple(jobs.values()), rows, inputs, len(assets), total, stop, total - made)
+    return BuiltJobs(tuple(jobs), rows, inputs, assets, total, stop, total - made)
 
 
 def stop_at(total: int, cap: int | None) -> int | None:
@@ -267,24 +271,25 @@ def _inputs(group: LocatedGroup, split_files: bool) -> Iterator[tuple[LocatedAss
     if not split_files:
         yield group.assets
         return
+    is_single = len(group.assets) == 1
     for one in group.assets:
         if one.files is None or len(one.files) == 1:
-            yield (one,)
+            yield group.assets if is_single else (one,)
         else:
             for file in one.files:
                 yield (replace(one, files=(file,)),)
 
 
 def _repeat(job: Job) -> Exclusion:
-    message = f"identical to an earlier job ({job.name})"
-    return replace(
-        _job_row(job, Reason.DUPLICATE, message, "Nothing: the job is included once"), stage="jobs"
+    row = _named_row(
+        job, Reason.DUPLICATE, "identical to an earlier job", "Nothing: the job is included once"
     )
+    return replace(row, stage="jobs")
 
 
 def _not_chosen(job: Job) -> Exclusion:
-    message = f"only_jobs does not name it ({job.name})"
-    return _job_row(job, Reason.NOT_CHOSEN, message, "Nothing; or add its name to --only_jobs")
+    action = "Nothing; or add its name to --only_jobs"
+    return _named_row(job, Reason.NOT_CHOSEN, "only_jobs does not name it", action)
 
 
 def _before(job: Job, message: str) -> Exclusion:
@@ -298,16 +303,21 @@ def _processed(job: Job, message: str) -> Exclusion:
 
 
 def _over_the_cap(job: Job, most: int) -> Exclusion:
-    message = f"over the cap of {most:,} jobs ({job.name})"
-    return _job_row(job, Reason.OVER_THE_CAP, message, "Raise --max_number_of_tasks_dispatched")
+    action = "Raise --max_number_of_tasks_dispatched"
+    return _named_row(job, Reason.OVER_THE_CAP, f"over the cap of {most:,} jobs", action)
 
 
 def _not_built(one: LocatedAsset, left: int, jobs: int, most: int) -> Exclusion:
     part = "all" if left == jobs else f"{left:,} of"
-    message = f"over the cap of {most:,} jobs: {part} its {counted(jobs, 'job')}"
-    return exclude(
-        one.asset, Reason.OVER_THE_CAP, message, "Raise --max_number_of_tasks_dispatched"
-    )
+    shared = f"over the cap of {most:,} jobs"
+    message = f"{shared}: {part} its {counted(jobs, 'job')}"
+    action = "Raise --max_number_of_tasks_dispatched"
+    return replace(exclude(one.asset, Reason.OVER_THE_CAP, message, action), shared=shared)
+
+
+def _named_row(job: Job, reason: Reason, shared: str, action: str) -> Exclusion:
+    """A row whose message is `shared`, with the name of the job."""
+    return replace(_job_row(job, reason, f"{shared} ({job.name})", action), shared=shared)
 
 
 def _job_row(job: Job, reason: Reason, message: str, action: str) -> Exclusion:

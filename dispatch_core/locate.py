@@ -12,13 +12,17 @@ is unreachable.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
 from urllib.parse import unquote
 
+from dispatch_core.environment.garbage import few_collections
+from dispatch_core.listing.matches import Matches, S3Prefix, Search
 from dispatch_core.listing.not_data import EMPTIED, ONLY_SYSTEM, NotData, counted_kinds
-from dispatch_core.listing.place import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import Listed, ListingFailed
 from dispatch_core.listing.sweep import Sweep
 from dispatch_core.listing.wanted import Wanted
@@ -59,7 +63,9 @@ _LOCATION = re.compile(rf"s3://([A-Za-z0-9._-]{{1,255}}|{_ACCESS_POINT})/(.*[^/]
 
 def _place(location: str) -> S3Prefix | None:
     match = _LOCATION.fullmatch(location)
-    return S3Prefix(match[1], match[2] + "/") if match and is_utf8(location) else None
+    if not match or not is_utf8(location):
+        return None
+    return S3Prefix(sys.intern(match[1]), match[2] + "/")
 
 
 def check_locations(
@@ -142,6 +148,7 @@ class Located:
     warnings: tuple[str, ...] = ()
 
 
+@few_collections()
 def locate_files(
     assets: Sequence[DataAsset],
     lister: ObjectLister,
@@ -231,8 +238,16 @@ class _Results:
 
     Attributes
     ----------
+    _numbers
+        Bucket -> prefix -> the number of the first asset there, which is that of the place.
+        A place is forgotten once its result is final; that of one with stores may change.
+    _sharing
+        The same number -> all assets there, of a place that several share.
     _outcomes
-        Place -> extension -> its matches there, for each extension that was searched for.
+        Extension -> the matches of each place by its number, for each extension that was
+        searched for; None until they are known.
+    _results
+        The result of each asset, in the order of the assets; None until it is known.
     """
 
     def __init__(
@@ -247,25 +262,32 @@ class _Results:
         self._report_progress, self._report_found = progress, found
         self._extension = ""
         self._later: tuple[str, ...] = ()
-        self._results: dict[int, AssetFiles] = {}
+        self._results: list[AssetFiles | None] = [None] * len(assets)
         self._reported_before: set[int] = set()
-        self._outcomes: dict[S3Prefix, dict[str, Listed]] = {}
+        self._outcomes: dict[str, list[Listed | None]] = {}
         self._not_data: list[NotData] = []
         self._of_this_sweep: list[NotData] = []
         self._other_case: dict[str, dict[int, str]] = {}
-        self._rejecting: set[tuple[S3Prefix, str]] = set()
+        self._rejecting: set[tuple[int, str]] = set()
         self._listed = 0
-        self._sharing: dict[S3Prefix, list[int]] = {}
-        for index, asset in enumerate(assets):
+        self._numbers: dict[str, dict[str, int]] = {}
+        self._sharing: dict[int, list[int]] = {}
+        # In the order of the listing, so that what is forgotten together is together in memory.
+        for index in sorted(range(len(assets)), key=lambda one: assets[one].location):
+            asset = assets[index]
             place = _place(asset.location)
             if place is None:
                 self._results[index] = _without_location(asset)
             elif wanted.extensions:
-                self._sharing.setdefault(place, []).append(index)
+                number = self._numbers.setdefault(place.bucket, {}).setdefault(place.prefix, index)
+                if number != index:
+                    self._sharing.setdefault(number, [number]).append(index)
             else:
                 self._results[index] = LocatedAsset(asset)
-        if self._results:
-            found(list(self._results.values()))
+        known = [result for result in self._results if result is not None]
+        self._done = len(known)
+        if known:
+            found(known)
 
     def begin(self, extension: str) -> None:
         """Start the sweep for `extension`."""
@@ -273,17 +295,25 @@ class _Results:
         searched = self._wanted.searched
         self._later = searched[searched.index(extension) + 1 :]
         self._of_this_sweep = []
+        self._outcomes[extension] = [None] * len(self._assets)
 
     @property
-    def places(self) -> list[S3Prefix]:
+    def places(self) -> Iterator[S3Prefix]:
         """The locations to list in this sweep, each once: those that earlier ones left open."""
         left = (self._extension, *self._later)
-        return [place for place in self._sharing if not self._is_settled(place, left)]
+        is_first = len(self._outcomes) == 1
+        for bucket, numbers in self._numbers.items():
+            for prefix in numbers:
+                place = S3Prefix(bucket, prefix)
+                if is_first or not self._is_settled(place, left):
+                    yield place
 
     def _is_settled(self, place: S3Prefix, left: Sequence[str]) -> bool:
         """Whether searches for the extensions that are left cannot change the result of a place."""
-        outcomes = self._outcomes.get(place, {}).values()
-        if not left or any(isinstance(one, ListingFailed) for one in outcomes):
+        if not left:
+            return True
+        outcomes = self._outcomes_at(self._number_of(place))
+        if any(isinstance(one, ListingFailed) for one in outcomes):
             return True  # what a failed listing did not see is not replaced by another match
         found = [one for one in outcomes if isinstance(one, Matches)]
         if any(one.files for one in found):
@@ -291,41 +321,64 @@ class _Results:
         is_itself = place.prefix.endswith(tuple(f"{one}/" for one in left))
         return any(one.is_empty for one in found) and not is_itself
 
+    def _outcomes_at(self, number: int) -> list[Listed]:
+        """What the searches so far found at a place, in their order."""
+        found = [one[number] for one in self._outcomes.values()]
+        return [one for one in found if one is not None]
+
+    def _number_of(self, place: S3Prefix) -> int:
+        return self._numbers[place.bucket][place.prefix]
+
+    def _assets_at(self, number: int) -> Sequence[int]:
+        """The numbers of the assets at a place."""
+        return self._sharing.get(number) or (number,)
+
     def add(self, listed: Collection[tuple[S3Prefix, Listed]]) -> None:
         """Records and reports the results of these places; the first result is final."""
+        outcomes = self._outcomes[self._extension]
+        settled: list[int] = []
         for place, outcome in listed:
-            outcomes = self._outcomes.setdefault(place, {})
-            if self._extension not in outcomes:
-                outcomes[self._extension] = outcome
-                self._listed += len(self._sharing[place])
+            number = self._numbers[place.bucket].get(place.prefix)
+            if number is None:
+                continue
+            if outcomes[number] is None:
+                outcomes[number] = outcome
+                if self._wanted.is_all:
+                    self._listed += len(self._assets_at(number))
                 if isinstance(outcome, Matches) and outcome.files:
-                    self._note(place, outcome)
-        self._settle(place for place, _ in listed if self._is_settled(place, self._later))
+                    self._note(number, outcome)
+            if self._is_settled(place, self._later):
+                settled.append(number)
+                if not _has_stores(outcome):
+                    del self._numbers[place.bucket][place.prefix]
+        self._settle(settled)
 
-    def _note(self, place: S3Prefix, outcome: Matches) -> None:
+    def _note(self, number: int, outcome: Matches) -> None:
         """Remembers what was found beside the matches of a place."""
+        if not (outcome.not_data or outcome.other_case):
+            return
         self._not_data += outcome.not_data
         self._of_this_sweep += outcome.not_data
-        self._note_case(place, self._extension, outcome)
+        self._note_case(number, self._extension, outcome)
 
-    def _note_case(self, place: S3Prefix, extension: str, outcome: Matches) -> None:
+    def _note_case(self, number: int, extension: str, outcome: Matches) -> None:
         other = outcome.other_case
         if other and not extension_of(other, self._wanted.extensions):
-            names = dict.fromkeys(self._sharing[place], other)
+            names = dict.fromkeys(self._assets_at(number), other)
             self._other_case.setdefault(extension, {}).update(names)
 
-    def _settle(self, places: Iterable[S3Prefix]) -> None:
+    def _settle(self, numbers: Iterable[int]) -> None:
         """Reports the results of places that are done, each once."""
-        results = {
-            index: self._result(self._assets[index], place)
-            for place in places
-            for index in self._sharing[place]
-            if index not in self._results
-        }
-        self._results |= results
-        if results or self._wanted.is_all:
+        done, new = self._done, []
+        for number in numbers:
+            for index in self._assets_at(number):
+                if self._results[index] is None:
+                    result = self._results[index] = self._result(self._assets[index], number)
+                    self._done += 1
+                    if index not in self._reported_before:
+                        new.append(result)
+        if self._done > done or self._wanted.is_all:
             self.report()
-        new = [one for index, one in results.items() if index not in self._reported_before]
         if new:
             self._report_found(new)
 
@@ -333,7 +386,7 @@ class _Results:
         """Reports how many assets are done."""
         # With `all`, an asset is done after the last sweep, so each sweep is a share.
         share = self._listed // len(self._wanted.searched) if self._wanted.is_all else 0
-        self._report_progress(max(share, len(self._results)))
+        self._report_progress(max(share, self._done))
 
     @property
     def is_any_store_empty(self) -> bool:
@@ -345,21 +398,23 @@ class _Results:
         found = counted_kinds(stores.items())
         self._not_data += found
         self._of_this_sweep += found
-        outcome = self._outcomes[place][self._extension]
+        outcomes, number = self._outcomes[self._extension], self._number_of(place)
+        outcome = outcomes[number]
         if not isinstance(outcome, Matches) or not outcome.files:
             return
         kept = tuple(file for file in outcome.files if file.location not in stores)
-        self._outcomes[place][self._extension] = Matches(kept, not_data=found)
-        self._rejecting.add((place, self._extension))
-        for index in self._sharing[place]:
+        outcomes[number] = Matches(kept, not_data=found)
+        self._rejecting.add((number, self._extension))
+        for index in self._assets_at(number):
             self._reported_before.add(index)
-            self._results.pop(index, None)
+            self._done -= self._results[index] is not None
+            self._results[index] = None
         if self._is_settled(place, self._later):
-            self._settle([place])
+            self._settle([number])
 
-    def _result(self, asset: DataAsset, place: S3Prefix) -> AssetFiles:
+    def _result(self, asset: DataAsset, number: int) -> AssetFiles:
         found: list[Matches] = []
-        for outcome in self._outcomes[place].values():
+        for outcome in self._outcomes_at(number):
             if isinstance(outcome, ListingFailed):
                 return exclude(asset, outcome.reason, outcome.issue.what, outcome.issue.action)
             found.append(outcome)
@@ -370,11 +425,10 @@ class _Results:
 
     def located(self) -> Located:
         """The results of all assets, in their order, after the last sweep."""
-        self._settle(self._sharing)
-        results = [self._results[index] for index in range(len(self._assets))]
+        self._settle(chain.from_iterable(one.values() for one in self._numbers.values()))
         return Located(
-            tuple(result for result in results if isinstance(result, LocatedAsset)),
-            tuple(result for result in results if isinstance(result, Exclusion)),
+            tuple(one for one in self._results if isinstance(one, LocatedAsset)),
+            tuple(one for one in self._results if isinstance(one, Exclusion)),
         )
 
     def warnings(self) -> Iterator[str]:
@@ -386,7 +440,7 @@ class _Results:
             yield _ignored(self._not_data)
         empty = [
             file.location
-            for result in self._results.values()
+            for result in self._results
             if isinstance(result, LocatedAsset)
             for file in result.files or ()
             if file.size == 0
@@ -396,14 +450,17 @@ class _Results:
 
     def _note_passed_over(self) -> None:
         """Remembers what is almost a match of an extension that the asset was not given."""
-        for place, outcomes in self._outcomes.items() if self._wanted.are_several else ():
-            if not isinstance(self._results[self._sharing[place][0]], LocatedAsset):
-                continue
-            for extension, outcome in outcomes.items():
-                is_noted = (place, extension) in self._rejecting
+        for extension, outcomes in self._outcomes.items() if self._wanted.are_several else ():
+            for number, outcome in enumerate(outcomes):
+                is_located = isinstance(self._results[number], LocatedAsset)
+                is_noted = (number, extension) in self._rejecting or not is_located
                 if isinstance(outcome, Matches) and not outcome.files and not is_noted:
                     self._not_data += outcome.not_data
-                    self._note_case(place, extension, outcome)
+                    self._note_case(number, extension, outcome)
+
+
+def _has_stores(outcome: Listed) -> bool:
+    return isinstance(outcome, Matches) and any(one.kind == "directory" for one in outcome.files)
 
 
 def _only_by_case(extension: str, names: Mapping[int, str]) -> str:
@@ -446,7 +503,17 @@ def _joined(found: Sequence[Matches], wanted: Wanted) -> Matches:
 
 
 def _no_match(asset: DataAsset, matches: Matches, wanted: Wanted) -> Exclusion:
-    message = f"Nothing under the location ends with {shown_extensions(wanted.extensions)}"
+    oddity = _oddity_of(asset.location) if matches.is_empty else ""
+    message, action, held = _why_no_match(matches, wanted.extensions, oddity)
+    return exclude(asset, Reason.NO_MATCHING_FILE, message, action, held)
+
+
+@lru_cache(maxsize=1_000)
+def _why_no_match(
+    matches: Matches, extensions: tuple[str, ...], oddity: str
+) -> tuple[str, str, tuple[tuple[str, int], ...]]:
+    """The message, what to do, and the extensions held; many assets share them."""
+    message = f"Nothing under the location ends with {shown_extensions(extensions)}"
     action = "Use an extension that it has, or exclude the asset"
     held = matches.held[:HELD_SHOWN]
     if matches.not_data:
@@ -459,9 +526,9 @@ def _no_match(asset: DataAsset, matches: Matches, wanted: Wanted) -> Exclusion:
     elif held:
         message += f"; it has {', '.join(f'{one} ({count:,})' for one, count in held)}"
     elif matches.is_empty:
-        message = f"Nothing is stored under the location{_oddity_of(asset.location)}"
+        message = f"Nothing is stored under the location{oddity}"
         action = "Correct the location in the metadata record, or exclude the asset"
-    return replace(exclude(asset, Reason.NO_MATCHING_FILE, message, action), held=held)
+    return message, action, held
 
 
 def _oddity_of(location: str) -> str:

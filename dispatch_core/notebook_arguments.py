@@ -20,21 +20,20 @@ from typing import Any, NoReturn, TypeVar, cast
 from dispatch_core.asset_list import COLUMN, AssetRow
 from dispatch_core.environment.limits import LIST, PARAMETERS, QUERY, RECORD, REQUEST, Limit
 from dispatch_core.errors import DispatchError, InvalidInput, Issue
-from dispatch_core.field_issues import shown
+from dispatch_core.fields.issues import shown
+from dispatch_core.fields.kinds import is_unset, plain_value
 from dispatch_core.options import every_option
 from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.request import (
     AnalysisCode,
     DispatchRequest,
     changed_trial,
-    check_request,
     fields_from,
-    is_unset,
     load_request,
     override_request,
-    plain_value,
     separate_copy,
 )
+from dispatch_core.request_parts import check_request
 from dispatch_core.text.job_names import read_job_names
 from dispatch_core.text.limited import read_file
 from dispatch_core.text.strict_json import load_json

@@ -23,15 +23,17 @@ from dispatch_core.dispatch_plan import (
     remaining_jobs,
 )
 from dispatch_core.earlier.before import Before, read_before
+from dispatch_core.equation import AssetAccount, account_of
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets, exclude_by_hand, find_assets
-from dispatch_core.grouping import Grouped, group_assets
+from dispatch_core.grouping import Grouped, GroupsOfOne, group_assets
 from dispatch_core.jobs import BuiltJobs, stop_at
 from dispatch_core.listing.executor import ListingExecutor
 from dispatch_core.listing.stores import FEW
 from dispatch_core.locate import AssetFiles, Located, check_locations, locate_files
 from dispatch_core.processed.judge import Processed, check_processed
-from dispatch_core.request import DispatchRequest, RequestParts, check_parts, value_or_raise
+from dispatch_core.request import DispatchRequest
+from dispatch_core.request_parts import RequestParts, check_parts, value_or_raise
 from dispatch_core.sources.protocols import MetadataSource, ObjectLister
 from dispatch_core.text.file_extension import written_extensions
 from dispatch_core.trial import take_trial
@@ -103,6 +105,28 @@ class Steps:
             return None
         rule = self.request.several_extensions if len(extensions) > 1 else ""
         return key, extensions, rule, self.request.nested_stores
+
+    @property
+    def account(self) -> AssetAccount | None:
+        """What is selected, what of it is excluded so far, and the assets left; None before."""
+        if self.answer is None:
+            return None
+        steps = (self.found, self.grouped, self.located, self.chosen)
+        rows = (row for step in steps if step is not None for row in step.exclusions)
+        return account_of(self.answer.matched, len(self.answer.match_report), rows)
+
+    @property
+    def assets_left(self) -> Sequence[DataAsset]:
+        """The assets that are not excluded so far, in the order found; `account` counts them."""
+        if self.found is None:
+            return ()
+        if self.chosen is not None:
+            left = frozenset(one.asset.record_id for one in self.chosen.located)
+        elif self.grouped is not None:
+            left = self.grouped.record_ids
+        else:
+            return self.found.assets
+        return [asset for asset in self.found.assets if asset.record_id in left]
 
     def find(self, source: MetadataSource, progress: Progress = no_progress) -> FoundAssets:
         """What the source answers, for `with_found`; slow.
@@ -346,6 +370,8 @@ def _check_key(steps: Steps) -> tuple[object, ...]:
 
 def _assets_of(grouped: Grouped) -> tuple[DataAsset, ...]:
     """The assets of all groups, each once."""
+    if isinstance(grouped.groups, GroupsOfOne):
+        return tuple(grouped.groups.assets)
     assets = {one.record_id: one for group in grouped.groups for one in group.assets}
     return tuple(assets.values())
 
@@ -361,6 +387,8 @@ def _narrowed(listed: Located, assets: Sequence[DataAsset]) -> Located | None:
 
     So an exclusion by hand or a trial does not list files again.
     """
+    if _are_results_of(listed, assets):
+        return listed
     wanted = [asset.record_id for asset in assets]
     files = {one.asset.record_id: one for one in listed.located}
     exclusions = {row.record_id: row for row in listed.exclusions}
@@ -371,3 +399,17 @@ def _narrowed(listed: Located, assets: Sequence[DataAsset]) -> Located | None:
         located=tuple(files[one] for one in wanted if one in files),
         exclusions=tuple(exclusions[one] for one in wanted if one in exclusions),
     )
+
+
+def _are_results_of(listed: Located, assets: Iterable[DataAsset]) -> bool:
+    """Whether `listed` is about exactly these assets, in their order."""
+    located, excluded = iter(listed.located), iter(listed.exclusions)
+    one, row = next(located, None), next(excluded, None)
+    for asset in assets:
+        if one is not None and one.asset.record_id == asset.record_id:
+            one = next(located, None)
+        elif row is not None and row.record_id == asset.record_id:
+            row = next(excluded, None)
+        else:
+            return False
+    return one is None and row is None

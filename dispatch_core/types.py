@@ -98,6 +98,10 @@ class Reason(StrEnum):
     OVER_THE_CAP = "over_the_cap", "workers", "requested"
 
 
+NO_FIELDS: Mapping[str, Any] = {}
+"""The fields of every asset of which no step needs any: one value for all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataAsset:
     """A data asset, with the fields that a dispatch uses.
@@ -120,7 +124,7 @@ class DataAsset:
     name: str
     location: str
     asset_ids: tuple[str, ...] = ()
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=lambda: NO_FIELDS)
 
     @property
     def asset_id(self) -> str:
@@ -180,7 +184,9 @@ class Exclusion:
 
     ``held`` has the extensions that an asset without a matching file does have, each
     with its number of files, most frequent first; the message names the same ones.
-    ``job`` is the name of the job if the row is about one.
+    ``job`` is the name of the job if the row is about one, and ``instead`` that of the asset
+    that is used instead. ``shared`` is the message without such names, which rows of one reason
+    have in common; "" if the message has none.
     """
 
     stage: Stage
@@ -192,6 +198,8 @@ class Exclusion:
     location: str = ""
     held: tuple[tuple[str, int], ...] = ()
     job: str = ""
+    instead: str = ""
+    shared: str = ""
 
     def texts(self) -> dict[str, str]:
         """Column -> text, as the ledger file and the record have it."""
@@ -202,22 +210,53 @@ LEDGER_COLUMNS = ("stage", "reason", "message", "action", "record_id", "name", "
 """The columns of the ledger file, and the keys of an exclusion in the record."""
 
 
-def exclude(asset: DataAsset, reason: Reason, message: str, action: str) -> Exclusion:
+def exclude(
+    asset: DataAsset,
+    reason: Reason,
+    message: str,
+    action: str,
+    held: tuple[tuple[str, int], ...] = (),
+) -> Exclusion:
     """A ledger row for `asset`, at the stage of `reason`."""
     return Exclusion(
-        reason.stage, reason, message, action, asset.record_id, asset.name, asset.location
+        reason.stage, reason, message, action, asset.record_id, asset.name, asset.location, held
     )
+
+
+NoticeKind = Literal[
+    "warning",
+    "cap",
+    "panel",
+    "inputs",
+    "workers_ignored",
+    "sizes_unknown",
+    "sizes_without_files",
+    "rule_with_groups",
+    "rule_contradicted",
+    "rule_without_files",
+    "one_extension",
+    "lists_without_groups",
+    "stores_searched",
+    "names_unknown",
+]
+"""What a notice is about: anything ("warning"), or one fact that each face says in its words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning about a plan; the kind ``cap`` says that the cap cuts jobs."""
+    """A warning about a plan: the fact, and what to do, in the words of the command line.
+
+    Another face has its own words for a kind; `details` are the parts of the fact that differ
+    from plan to plan.
+    """
 
     text: str
-    kind: Literal["warning", "cap"] = "warning"
+    kind: NoticeKind = "warning"
+    action: str = ""
+    details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return self.text
+        return f"{self.text}. {self.action}" if self.action else self.text
 
 
 LARGEST_NUMBER = 2**53 - 1

@@ -375,6 +375,26 @@ def test_each_unknown_value_of_a_list_is_named_beside_the_counts_of_the_others()
     assert found.message == ('No record has "900999" as subject.subject_id; found are 900001 (2)')
 
 
+def test_a_value_of_a_list_that_one_of_the_spellings_has_is_not_reported() -> None:
+    v1, v2 = "data_description.modality.abbreviation", "data_description.modalities.abbreviation"
+    source = Records(
+        [
+            *(old(number, modality=[{"abbreviation": "slap"}]) for number in range(1, 8)),
+            *(old(number, modality=[{"abbreviation": "BARseq"}]) for number in range(8, 19)),
+            record_v2("v2", data_description={"modalities": [{"abbreviation": "slap"}]}),
+        ]
+    )
+    both = {"$in": ["slap", "BARseq"]}
+
+    silent = advise(source, {"$or": [{v1: both}, {v2: both}]}, sample_fields(source))
+    one_only = advise(source, {"$or": [{v1: {"$in": ["slap"]}}, {v2: both}]}, sample_fields(source))
+
+    assert silent == ()
+    assert [one.message for one in one_only if one.kind == "values"] == [
+        f'No record has "BARseq" as {v2}; found are slap (1)'
+    ]
+
+
 def test_several_values_in_one_item_of_a_list_are_separated() -> None:
     (found,) = hints({"subject.subject_id": {"$in": ["900001", "900002; 900003"]}})
 

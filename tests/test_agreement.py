@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from dispatch_core.asset_list import AssetRow
 from dispatch_core.cli import main
 from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.equation import account_of
 from dispatch_core.output.record import dispatch_record
 from dispatch_core.views.terminal import print_plan
 from pages.shared.state.edits import load
@@ -114,13 +116,13 @@ def press(app: AppTest, page: str, key: str, work: str) -> None:
 
 def planned_in_app(request: dispatch.DispatchRequest) -> AppTest:
     """The app with the plan of `request`, on the page Assets."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30).run()
     load(app.session_state["dispatch"], request)
     app.run()
-    press(app, "pages/plan/assets.py", "find", "found")
+    press(app, "plan/assets.py", "find", "found")
     if request.file_extension:
-        press(app, "pages/plan/files.py", "locate", "listed")
-    return app.switch_page("pages/dispatch/jobs.py").run()
+        press(app, "plan/files.py", "locate", "listed")
+    return app.switch_page("dispatch/jobs.py").run()
 
 
 def number(text: str, pattern: str) -> int:
@@ -132,21 +134,39 @@ def figures_of_bar(app: AppTest) -> dict[str, int]:
     bar = next(one.value for one in app.sidebar.markdown if "parameter set" in one.value)
     see = [one.label for one in app.sidebar.button if one.label.startswith("Excluded")]
     return {
-        "matched": number(bar, r"^ ?\*\*([\d,]+)\*\* asset"),
+        "selected": number(bar, r"^ ?\*\*([\d,]+)\*\* (?:asset|listed id)"),
         "excluded_assets": number(bar, r"− \*\*([\d,]+)\*\* excluded"),
         "jobs": number(bar, r"= \*\*([\d,]+)\*\* job"),
+        "capped": number(bar, r"− \*\*([\d,]+)\*\* over the cap"),
         "not_chosen": number(bar, r"− \*\*([\d,]+)\*\* not chosen"),
         "dispatched_before": number(bar, r"− \*\*([\d,]+)\*\* dispatched before"),
         "excluded": number(see[0], r"\(([\d,]+)\)") if see else 0,
     }
 
 
+def figures_of_page(app: AppTest) -> dict[str, object]:
+    """What the heading of the assets and the bottom line say."""
+    app.switch_page("plan/assets.py").run()
+    heading = next(one.value for one in app.header if re.fullmatch(r"[\d,]+ assets?", one.value))
+    caption = next(one.value for one in app.caption if one.value.startswith("of 2,400"))
+    excluded = re.search(r"([\d,]+) of ([\d,]+) (?:asset|listed id)s? excluded", caption)
+    lines = [one.value for one in app.markdown if "→" in one.value and "\n" not in one.value]
+    assert excluded is not None
+    return {
+        "heading": number(heading, r"([\d,]+)"),
+        "selected": number(excluded[2], r"([\d,]+)"),
+        "excluded": number(excluded[1], r"([\d,]+)"),
+        "line": lines[0],
+    }
+
+
 def figures_of(plan: DispatchPlan) -> dict[str, int]:
     equation = plan.equation
     return {
-        "matched": equation.matched,
-        "excluded_assets": equation.excluded_assets,
+        "selected": equation.listed or equation.matched,
+        "excluded_assets": equation.account.excluded,
         "jobs": equation.jobs,
+        "capped": equation.capped,
         "not_chosen": equation.not_chosen,
         "dispatched_before": equation.dispatched_before,
         "excluded": equation.excluded,
@@ -168,6 +188,12 @@ def test_every_face_has_the_figures_of_the_plan_and_of_its_ledger(
     assert plan is not None
     assert f"plan: {plan.equation}\n" in capsys.readouterr().out
     assert figures_of_bar(app) == figures_of(plan)
+    assert figures_of_page(app) == {
+        "heading": plan.asset_count,
+        "selected": plan.equation.account.selected,
+        "excluded": plan.equation.account.excluded,
+        "line": f"**{plan.equation.short}**",
+    }
     assert plan.equation.excluded == len(plan.exclusions)
     assert dispatch_record(plan, "planned")["equation"]["matched"] == plan.equation.matched
     assert dispatch_record(plan, "planned")["equation"]["excluded"] == plan.equation.excluded
@@ -240,6 +266,10 @@ def test_notebook_report_record_ledger_and_job_files_agree_for_any_request(
     assert record["equation"] == asdict(equation)
     assert len(plan.ledger) == len(record["exclusions"]) == equation.excluded
     assert len(plan.jobs) == equation.jobs
+    assert equation.jobs == equation.inputs * equation.sets - sum(n for _, n in equation.cuts)
+    account = account_of(equation.matched, equation.listed, plan._planned.exclusions)
+    assert account.assets == plan._planned.asset_count
+    assert account.excluded == sum(count for _, count in account.reasons)
     assert figures_of_job_files(plan) == (equation.jobs, equation.workers)
 
 
@@ -249,13 +279,18 @@ def test_notebook_report_record_ledger_and_job_files_agree_for_any_request(
         (
             "records that come twice",
             "9 assets",
-            "of 2,400 · 1 of 10 excluded: 1 repeated · 4 subjects · ",
+            "of 2,400 · 1 of 10 assets excluded: 1 repeated · 4 subjects · ",
         ),
-        ("trial", "2 assets", "8 of 10 excluded: 1 repeated, 7 excluded by the trial"),
+        ("trial", "2 assets", "8 of 10 assets excluded: 1 repeated, 7 excluded by the trial"),
+        (
+            "rows that come twice",
+            "3 assets",
+            "of 2,400 · 2 of 5 listed ids excluded: 1 repeated, 1 not found · ",
+        ),
         (
             "a wrong field",
             "0 assets",
-            "10 of 10 excluded: 1 repeated, 9 without one of the fields",
+            "10 of 10 assets excluded: 1 repeated, 9 without one of the fields",
         ),
     ],
 )
@@ -264,9 +299,9 @@ def test_the_heading_of_the_assets_has_what_is_left_and_why(
 ) -> None:
     app = planned_in_app(request_of(SELECTIONS[name]))
 
-    app.switch_page("pages/plan/assets.py").run()
+    app.switch_page("plan/assets.py").run()
 
-    assert heading in [one.value for one in app.subheader]
+    assert heading in [one.value for one in app.header]
     assert any(caption in one.value.replace("\\", "") for one in app.caption)
 
 
@@ -302,10 +337,56 @@ def test_an_asset_excluded_by_hand_is_counted_once_everywhere() -> None:
     app = planned_in_app(request_of({"query": TWICE}, excluded=[first]))
 
     assert figures_of_bar(app) == {
-        "matched": 10,
+        "selected": 10,
         "excluded_assets": 2,
         "jobs": 8,
+        "capped": 0,
         "not_chosen": 0,
         "dispatched_before": 0,
         "excluded": 2,
     }
+
+
+def test_before_the_files_are_located_heading_bar_and_line_have_the_same_figures() -> None:
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30).run()
+    load(app.session_state["dispatch"], request_of({"query": TWICE, "file_extension": ".nwb"}))
+    app.run()
+
+    press(app, "plan/assets.py", "find", "found")
+
+    assert "9 assets" in [one.value for one in app.header]
+    bar = next(one.value for one in app.sidebar.markdown if "parameter set" in one.value)
+    assert bar.split("  \n")[:4] == [
+        "**10** assets",
+        "− **1** excluded",
+        "= **9** assets",
+        "→ **–** files",
+    ]
+    line = "**10 assets − 1 excluded = 9 assets**; the files are not located yet."
+    assert line in [one.value for one in app.markdown]
+
+
+def test_the_table_says_how_many_of_its_rows_are_excluded_and_marks_each() -> None:
+    app = planned_in_app(
+        request_of({"query": {"subject.subject_id": "900120"}}, trial={"first": 5})
+    )
+    app.switch_page("plan/assets.py").run()
+    table = next(one.value for one in app.dataframe if "Excluded" in one.value.columns)
+
+    marked = sum(bool(cell) for cell in table["Excluded"])
+
+    assert marked == len(table) - 5
+    rows = f"Rows 1 to {len(table)} of {len(table)} ({marked} excluded)"
+    assert rows in [one.value for one in app.caption]
+
+
+def test_the_charts_count_the_assets_of_the_heading() -> None:
+    query = {"subject.subject_id": "900120"}
+    app = planned_in_app(request_of({"query": query}, trial={"first": 5}))
+    app.session_state["dispatch"].keep_view(asset_view="Charts")
+
+    app.switch_page("plan/assets.py").run()
+
+    projects = app.get("vega_lite_chart")[0].proto.data.data
+    assert "5 assets" in [one.value for one in app.header]
+    assert pa.ipc.open_stream(projects).read_pandas()["count"].sum() == 5

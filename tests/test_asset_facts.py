@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch_core.find import FoundAssets
-from dispatch_core.grouping import GroupingRules, group_assets
-from dispatch_core.types import DataAsset, Reason
-from dispatch_core.views.asset_facts import AssetFacts, assets_left, facts_of
+from dispatch_core.equation import AssetAccount
+from dispatch_core.types import DataAsset
+from dispatch_core.views.asset_facts import AssetFacts, facts_of
 from tests.fakes import asset
 
 
@@ -15,9 +14,8 @@ def of(name: str, subject: str, started: object) -> DataAsset:
     return asset(name, subject={"subject_id": subject}, session={"session_start_time": started})
 
 
-def facts(*assets: DataAsset, matched: int | None = None) -> AssetFacts:
-    found = FoundAssets(None, "test", assets, matched=len(assets) if matched is None else matched)
-    return facts_of(found, None, found.assets)
+def facts(*assets: DataAsset) -> AssetFacts:
+    return facts_of(AssetAccount(len(assets), "asset", len(assets)), assets)
 
 
 def test_the_facts_are_subjects_and_months_of_the_assets() -> None:
@@ -27,9 +25,8 @@ def test_the_facts_are_subjects_and_months_of_the_assets() -> None:
         of("c", "2", None),
     )
 
-    assert three == AssetFacts(3, 3, (), 2, ("2026-01-31", "2026-11-01"), 1)
+    assert three == AssetFacts(AssetAccount(3, "asset", 3), 2, ("2026-01-31", "2026-11-01"), 1)
     assert three.months == "Jan to Nov 2026"
-    assert three.excluded == 0
 
 
 @pytest.mark.parametrize(
@@ -44,24 +41,3 @@ def test_months_are_said_in_words_and_unreadable_dates_are_none(
     dates: list[object], months: str
 ) -> None:
     assert facts(*(of(str(n), "1", one) for n, one in enumerate(dates))).months == months
-
-
-def test_the_reasons_explain_every_asset_that_is_excluded() -> None:
-    found = FoundAssets(
-        None,
-        "test",
-        (of("a", "1", "2026-01-01"), of("b", "1", "2026-02-01"), of("c", "2", "2026-03-01")),
-        matched=3,
-    )
-    grouped = group_assets(
-        found.assets,
-        GroupingRules(latest_field="session.session_start_time", one_per=("subject.subject_id",)),
-    )
-    left = assets_left(found, grouped)
-
-    said = facts_of(found, grouped, left)
-
-    assert [one.name for one in left] == ["b", "c"]
-    assert said.assets == len(grouped.record_ids)
-    assert said.reasons == ((Reason.SUPERSEDED, 1),)
-    assert said.excluded == 1

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from dispatch_core.asset_list import (
     AssetRow,
     AssetTable,
-    read_asset_csv,
     read_asset_table,
-    read_pasted_ids,
     read_pasted_table,
 )
 from dispatch_core.errors import InvalidInput
@@ -30,7 +28,7 @@ IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(st
 
 def refusal(data: bytes | str) -> str:
     with pytest.raises(InvalidInput) as caught:
-        read_asset_csv(data)
+        read_asset_table(data)
     return str(caught.value)
 
 
@@ -38,42 +36,44 @@ def refusal(data: bytes | str) -> str:
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 )
 def test_every_encoding_of_a_spreadsheet_gives_the_same_rows(encoding: str) -> None:
-    rows = read_asset_csv("asset_id,note\r\nid-1,é\r\nid-2,\r\n".encode(encoding))
+    rows = read_asset_table("asset_id,note\r\nid-1,é\r\nid-2,\r\n".encode(encoding)).rows
 
     assert rows == (AssetRow(2, "id-1"), AssetRow(3, "id-2"))
 
 
 def test_the_code_page_of_excel_is_read_where_the_text_is_not_utf_8() -> None:
-    assert read_asset_csv("asset_id,note\nid-1,é\n".encode("cp1252")) == (AssetRow(2, "id-1"),)
+    assert read_asset_table("asset_id,note\nid-1,é\n".encode("cp1252")).rows == (
+        AssetRow(2, "id-1"),
+    )
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_the_one_that_parts_the_header(delimiter: str) -> None:
     text = f"note{delimiter}asset_id\nx{delimiter}id-1\n"
 
-    assert read_asset_csv(text) == (AssetRow(2, "id-1"),)
+    assert read_asset_table(text).rows == (AssetRow(2, "id-1"),)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_blank_rows_spaces_and_any_line_end_are_accepted(end: str) -> None:
     text = end.join(["", "asset_id , note", " id-1 ,a", "", " , ", '"id-2"', ""])
 
-    assert read_asset_csv(text.encode()) == (AssetRow(3, "id-1"), AssetRow(6, "id-2"))
+    assert read_asset_table(text.encode()).rows == (AssetRow(3, "id-1"), AssetRow(6, "id-2"))
 
 
 @pytest.mark.parametrize("header", ["Asset_ID", " ASSET_ID ", '"asset_id"'])
 def test_the_case_of_the_header_does_not_matter(header: str) -> None:
-    assert read_asset_csv(f"{header}\nid-1\n") == (AssetRow(2, "id-1"),)
+    assert read_asset_table(f"{header}\nid-1\n").rows == (AssetRow(2, "id-1"),)
 
 
 def test_a_row_with_other_cells_and_no_id_is_kept_as_an_empty_row() -> None:
-    rows = read_asset_csv("note,asset_id\nlost\nfound,id-1\n")
+    rows = read_asset_table("note,asset_id\nlost\nfound,id-1\n").rows
 
     assert rows == (AssetRow(2, ""), AssetRow(3, "id-1"))
 
 
 def test_repeated_ids_are_kept_because_the_match_report_names_them() -> None:
-    assert len(read_asset_csv("asset_id\nid-1\nid-1\n")) == 2
+    assert len(read_asset_table("asset_id\nid-1\nid-1\n").rows) == 2
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \n", b"\xef\xbb\xbf", b"\xff\xfe"])
@@ -124,7 +124,7 @@ def test_two_columns_that_may_have_the_ids_are_an_error_that_names_both(header: 
 
 @pytest.mark.parametrize("hint", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;", "sep=,", "sep=;;"])
 def test_the_line_in_which_excel_names_its_delimiter_is_passed_over(hint: str) -> None:
-    rows = read_asset_csv(f"{hint}\r\nasset_id;note\r\nid-1;x\r\n".encode())
+    rows = read_asset_table(f"{hint}\r\nasset_id;note\r\nid-1;x\r\n".encode()).rows
 
     assert rows == (AssetRow(3, "id-1"),)
 
@@ -133,7 +133,7 @@ def test_the_line_in_which_excel_names_its_delimiter_is_passed_over(hint: str) -
 def test_the_named_delimiter_may_be_any_sign(mark: str) -> None:
     text = f"sep={mark}\nnote{mark}asset_id\nx{mark}id-1\n"
 
-    assert read_asset_csv(text) == (AssetRow(3, "id-1"),)
+    assert read_asset_table(text).rows == (AssetRow(3, "id-1"),)
 
 
 def test_titles_above_the_header_are_passed_over_and_reported() -> None:
@@ -201,13 +201,13 @@ def test_bytes_that_contradict_their_bom_are_an_error() -> None:
 @given(st.binary() | st.text(st.sampled_from('asset_id,;"\n\r\t \0\u2028')))
 def test_a_malformed_table_raises_nothing_but_invalid_input(data: bytes | str) -> None:
     with suppress(InvalidInput):
-        assert any(row.text for row in read_asset_csv(data))
+        assert any(row.text for row in read_asset_table(data).rows)
 
 
 @given(st.text(st.sampled_from('asset_id,;"\n\r\t \0\u2028')))
 def test_malformed_pasted_text_raises_nothing_but_invalid_input(text: str) -> None:
     with suppress(InvalidInput):
-        assert any(row.text for row in read_pasted_ids(text))
+        assert any(row.text for row in read_pasted_table(text).rows)
 
 
 # an id such as '= reads like a cell that our own CSV escapes
@@ -216,7 +216,7 @@ def test_ids_that_a_spreadsheet_writes_are_read_back(ids: list[str]) -> None:
     table = io.StringIO(newline="")
     csv.writer(table).writerows([["asset_id"], *([text] for text in ids)])
 
-    assert [row.text for row in read_asset_csv(table.getvalue().encode())] == ids
+    assert [row.text for row in read_asset_table(table.getvalue().encode()).rows] == ids
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_ids_that_a_spreadsheet_writes_are_read_back(ids: list[str]) -> None:
     ],
 )
 def test_pasted_ids_are_read_from_any_everyday_list(text: str) -> None:
-    assert [row.text for row in read_pasted_ids(text)] == ["id-1", "id-2"]
+    assert [row.text for row in read_pasted_table(text).rows] == ["id-1", "id-2"]
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_pasted_ids_are_read_from_any_everyday_list(text: str) -> None:
     ],
 )
 def test_names_with_blanks_stay_whole_and_nulls_are_empty_rows(text: str, ids: list[str]) -> None:
-    assert [row.text for row in read_pasted_ids(text)] == ids
+    assert [row.text for row in read_pasted_table(text).rows] == ids
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_names_with_blanks_stay_whole_and_nulls_are_empty_rows(text: str, ids: l
 )
 def test_an_abbreviated_list_is_refused_because_ids_are_missing(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"abbreviated with \.\.\., so ids are missing"):
-        read_pasted_ids(text)
+        read_pasted_table(text)
 
 
 @pytest.mark.parametrize(
@@ -308,17 +308,17 @@ def test_an_abbreviated_list_is_refused_because_ids_are_missing(text: str) -> No
 )
 def test_a_query_whose_list_is_not_the_ids_is_refused(text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        read_pasted_ids(text)
+        read_pasted_table(text)
 
 
 def test_json_with_two_lists_is_refused_because_either_may_have_the_ids() -> None:
     with pytest.raises(InvalidInput, match="the object has 2 lists of ids"):
-        read_pasted_ids('{"a": ["id-1"], "b": ["id-2"]}')
+        read_pasted_table('{"a": ["id-1"], "b": ["id-2"]}')
 
 
 def test_pasted_text_without_an_id_is_an_error() -> None:
     with pytest.raises(InvalidInput, match=r"it contains no id\. Paste one id on each line"):
-        read_pasted_ids(" \n, ,")
+        read_pasted_table(" \n, ,")
 
 
 @pytest.mark.parametrize(
@@ -331,13 +331,13 @@ def test_pasted_text_without_an_id_is_an_error() -> None:
 )
 def test_rows_inside_a_quote_that_is_not_closed_are_never_lost_without_an_error(table: str) -> None:
     with pytest.raises(InvalidInput, match="quote that is not closed"):
-        read_asset_csv(table)
+        read_asset_table(table)
 
 
 def test_a_cell_of_several_lines_beside_an_id_is_not_an_open_quote() -> None:
     table = 'asset_id,note\nid-1,"two\nlines"\nid-2,5" disk\n'
 
-    rows = read_asset_csv(table)
+    rows = read_asset_table(table).rows
 
     assert [row.text for row in rows] == ["id-1", "id-2"]
 
@@ -354,7 +354,7 @@ def test_ids_in_comments_of_a_program_are_not_dispatched() -> None:
 def test_a_blank_before_a_quoted_cell_moves_no_column() -> None:
     table = 'note, "asset_id", size\n"a", "id-1", 1\n "b, c", "id-2", 2\n'
 
-    rows = read_asset_csv(table)
+    rows = read_asset_table(table).rows
 
     assert [row.text for row in rows] == ["id-1", "id-2"]
 
@@ -371,6 +371,6 @@ def test_a_blank_before_a_quoted_cell_moves_no_column() -> None:
 )
 def test_a_program_that_shortens_its_list_is_refused(program: str, named: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_pasted_ids(program)
+        read_pasted_table(program)
 
     assert f"{named} changes which ids are in the list" in str(caught.value)

@@ -27,7 +27,7 @@ from dispatch_core.locate import locate_files
 from dispatch_core.sources.folder import FolderLister
 from dispatch_core.sources.paging import page_of, page_of_keys, seek_in
 from dispatch_core.sources.protocols import ListPage, ObjectLister, StoredObject, time_text
-from dispatch_core.types import DataAsset
+from dispatch_core.types import DataAsset, Record
 from tests.conformance.lister import ListerTests
 
 CATALOGUE = DemoCatalogue(asset_count=300)
@@ -488,3 +488,27 @@ def test_a_file_in_a_folder_has_the_time_of_the_file_system(tmp_path: Path) -> N
     page = FolderLister(tmp_path).list_page("bucket", "a/")
 
     assert page.objects == [StoredObject("a/file", 6, "2025-06-15T15:06:40.250Z")]
+
+
+class CountedCatalogue(DemoCatalogue):
+    """Counts how often the keys of an asset are made."""
+
+    def keys_of(self, record: Record) -> list[str]:
+        made.append(record["name"])
+        return super().keys_of(record)
+
+
+made: list[str] = []
+
+
+def test_a_page_of_a_small_demo_is_made_once() -> None:
+    lister = DemoLister(CountedCatalogue(asset_count=300))
+    made.clear()
+
+    first = [lister.list_page(OPEN_BUCKET, "", start_after=after) for after in ("", "behavior")]
+    once = len(made)
+    again = [lister.list_page(OPEN_BUCKET, "", start_after=after) for after in ("", "behavior")]
+
+    assert once > 64, "more assets than those whose keys are kept"
+    assert len(made) == once
+    assert again == first

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.browserless import AppServer, Tab
+from tests.support.coroutines import result_of
 from tests.support.panel import FILE, panel_text
 from tests.support.world import ROOT, Ran, clean_environment, jobs_of, sizes_of, subject
 
@@ -148,14 +150,19 @@ def test_the_page_explains_every_field_of_the_existing_panel() -> None:
 
 
 @pytest.mark.slow
-def test_the_app_runs_as_streamlit_app(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_runs_as_streamlit_app(code: Path) -> None:
     (code / "streamlit_app.py").symlink_to("app.py")
-    monkeypatch.chdir(code)
 
-    app = AppTest.from_file(str(code / "streamlit_app.py"), default_timeout=30).run()
+    async def first_page(url: str) -> tuple[list[str], str]:
+        async with Tab(url) as tab:
+            run = await tab.open("jobs")
+            return run.errors, run.text
 
-    assert [one.value for one in app.exception] == []
-    assert app.title[0].value == "Assets"
+    with AppServer(code, str(code / "streamlit_app.py")) as server:
+        errors, text = result_of(first_page(server.url))
+
+    assert errors == []
+    assert "The assets are not found yet." in text
 
 
 @pytest.mark.slow
@@ -167,7 +174,7 @@ def test_the_app_shows_the_demo_on_a_platform_only_if_it_is_chosen(
     monkeypatch.setenv("CO_CAPSULE_ID", "a")
     monkeypatch.setenv("DOCDB_HOST", host)
 
-    app = AppTest.from_file(str(code / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(code / "pages" / "frame.py"), default_timeout=30).run()
 
     assert [("demo is refused" in one.value) for one in app.error] == [True] * is_refused
     assert len(app.title) == (not is_refused)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from dispatch_core.builder.form_translation import form_of, query_of
 from dispatch_core.builder.query_form import FormRow, Group, QueryForm, Spelling, with_condition
-from dispatch_core.insight.chip_words import words_of
+from dispatch_core.insight.chip_words import words_of, words_of_query
 from dispatch_core.insight.facet_form import (
     choose_in,
     chosen_in,
@@ -25,9 +26,8 @@ from dispatch_core.insight.plain_names import (
     offered_names,
     paths_of,
     shown_field,
-    with_spellings,
 )
-from dispatch_core.text.date_layouts import LAYOUTS
+from dispatch_core.text.date_layouts import LAYOUTS, today
 
 PROJECT, SUBJECT, MODALITY, LEVEL, ACQUIRED, _TYPE, QUALITY = FACETS
 V1, V2 = MODALITY.paths
@@ -124,9 +124,26 @@ def test_a_date_of_both_spellings_is_one_relative_condition() -> None:
     assert again == form
     assert [words_of(one) for one in again.root.members] == [
         "Level: derived",
-        "Acquired: last 6 months",
+        "Acquired: last 6 months to 2026-06-30",
     ]
     assert rest_of(again, ACQUIRED) == {"data_description.data_level": "derived"}
+
+
+@pytest.mark.parametrize(
+    ("counted_from", "words"),
+    [
+        (str(today()), "Acquired: last 6 months"),
+        ("2025-07-15", "Acquired: last 6 months to 2025-07-15"),
+    ],
+)
+def test_only_days_that_count_back_from_today_are_without_their_last_day(
+    counted_from: str, words: str
+) -> None:
+    texts = ("6", "months", counted_from)
+    row = FormRow(START, "in the last", "date", texts, layouts=_iso())
+
+    assert words_of(row) == words
+    assert words_of_query(json.dumps(query_of(QueryForm(Group("all", (row,)))))) == words
 
 
 def _iso() -> tuple[str, ...]:
@@ -209,7 +226,6 @@ def test_names_are_offered_for_fields_of_the_source_with_a_path_as_a_hint() -> N
     assert offered_names(BOTH)[:3] == ["Project", "Subject", "Modality"]
     assert "Rig" not in offered_names(BOTH)
     assert label_of("Subject") == "Subject · subject_id"
-    assert with_spellings(V2, BOTH) == (V2, V1)
     assert shown_field((V1, V2), BOTH) == "Modality"
     assert shown_field((V1,), BOTH) == V1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from dispatch_core.asset_list import read_asset_csv
+from dispatch_core.asset_list import read_asset_table
 from dispatch_core.errors import InvalidInput
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.text.strict_json import load_json
@@ -84,7 +84,7 @@ def _first_column(table: str) -> list[str] | None:
     """Return the cells of the first column, read as ids; None if they are rejected."""
     header = next(csv.reader(io.StringIO(table)))[0]
     try:
-        rows = read_asset_csv(table.replace(header, "asset_id", 1))
+        rows = read_asset_table(table.replace(header, "asset_id", 1)).rows
     except InvalidInput:
         return None
     return [row.text for row in rows]

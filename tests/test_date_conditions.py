@@ -230,6 +230,11 @@ def test_months_and_years_back_end_on_the_last_day_of_a_shorter_month(
             "9999 years before 2025-05-28 is before the year 1",
             "Write a smaller number",
         ),
+        (
+            row("in the last", "10000000", "days", "2025-05-28"),
+            "10000000 days before 2025-05-28 is before the year 1",
+            "Write a smaller number",
+        ),
         (row("on", "9999-12-31"), "9999-12-31 is too late", "Write a day up to 9998-12-31"),
         (
             row("on", "2025-05-28", layouts=()),

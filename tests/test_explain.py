@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.insight.explain import MOST_CLAUSES, Explanation, explain
+from dispatch_core.insight.explain import MOST_CLAUSES, Explanation, explain, without_clause
 from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Records, record
 
@@ -34,6 +34,14 @@ def test_a_clause_that_no_record_meets_is_named() -> None:
     assert found.summary == ('No record of the collection matches {"name": "unknown"}.')
 
 
+def test_the_summary_has_the_clauses_in_the_words_of_a_face() -> None:
+    found = explain(WORLD, {"kind": "raw", "name": "unknown"})
+
+    said = found.summary_in(lambda clause: f"the {next(iter(clause))}")
+
+    assert said == "No record of the collection matches the name."
+
+
 def test_each_clause_is_counted_alone_and_removed() -> None:
     found = explain(WORLD, {"kind": "raw", "level": {"$gte": 1, "$lt": 3}, "name": "unknown"})
 
@@ -43,6 +51,36 @@ def test_each_clause_is_counted_alone_and_removed() -> None:
         ('{"level": {"$lt": 3}}', 3, 0),
         ('{"name": "unknown"}', 0, 2),
     ]
+
+
+DAYS = "^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:[Tt_, ]|$)"
+LATELY: Filter = {
+    "created": {"$gte": "2025-01-15", "$lt": "2025-07-16", "$regex": DAYS},
+    "$comment": "in the last 6 months",
+}
+
+
+def test_a_relative_range_of_days_is_one_clause_with_its_words() -> None:
+    query: Filter = {"$and": [{"kind": "raw"}, {"level": 1}, LATELY]}
+
+    found = explain(WORLD, query)
+
+    assert [one.clause for one in found.clauses] == [{"kind": "raw"}, {"level": 1}, LATELY]
+    assert without_clause(query, 0) == {"$and": [{"level": 1}, LATELY]}
+    assert without_clause(query, 2) == {"kind": "raw", "level": 1}
+    assert without_clause({"$and": [{"kind": "raw"}, LATELY]}, 0) == LATELY
+
+
+def test_a_comment_of_the_query_stays_without_one_of_its_clauses() -> None:
+    noted: Filter = {"kind": "raw", "level": 1, "$comment": "for the paper"}
+    nested: Filter = {"$and": [noted, {"name": "a"}], "$comment": "as agreed"}
+
+    assert without_clause(noted, 1) == {"kind": "raw", "$comment": "for the paper"}
+    assert without_clause(nested, 2) == {
+        "kind": "raw",
+        "level": 1,
+        "$and": [{"$comment": "as agreed"}, {"$comment": "for the paper"}],
+    }
 
 
 def test_clauses_whose_removal_helps_are_named_together() -> None:

@@ -119,6 +119,16 @@ def test_records_of_both_schemas_at_one_location_are_one_asset() -> None:
     assert ledger(found) == [("duplicate", "the same location as record r-a")]
 
 
+def test_assets_of_which_no_field_is_needed_share_one_empty_value() -> None:
+    source = Records([record("a", k=1), record("b")])
+
+    plain = find_assets(source, EVERY).assets
+    with_k = find_assets(source, EVERY, fields=["k"]).assets
+
+    assert plain[0].fields is plain[1].fields is with_k[1].fields == {}
+    assert with_k[0].fields == {"k": 1}
+
+
 def test_a_slash_at_the_end_does_not_change_the_location() -> None:
     source = Records([record("a"), record("b", location="s3://data/a/")])
 

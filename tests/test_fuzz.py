@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dispatch_core.asset_list import read_asset_csv, read_pasted_ids
+from dispatch_core.asset_list import read_asset_table, read_pasted_table
 from dispatch_core.builder.form_translation import form_of, query_of
 from dispatch_core.builder.pasted import convert
 from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
@@ -41,7 +41,8 @@ from dispatch_core.parameter_sets.edit import (
 from dispatch_core.parameter_sets.schema import parse_schema
 from dispatch_core.parameter_sets.sweep import read_path, read_values
 from dispatch_core.query import check_query, parse_query, read_query
-from dispatch_core.request import check_request, load_request
+from dispatch_core.request import load_request
+from dispatch_core.request_parts import check_request
 from dispatch_core.text.file_extension import read_extensions
 from dispatch_core.text.strict_json import load_json
 from dispatch_core.text.value_text import read_value
@@ -156,8 +157,8 @@ TEXT_INPUTS: dict[str, tuple[Reader, list[str]]] = {
     "query of the command line": (read_query, QUERIES),
     "parameters": (parse_parameters, PARAMETERS),
     "schema": (parse_schema, SCHEMAS),
-    "table": (read_asset_csv, TABLES),
-    "pasted ids": (read_pasted_ids, TABLES),
+    "table": (read_asset_table, TABLES),
+    "pasted ids": (read_pasted_table, TABLES),
     "saved request": (lambda text: check_request(load_request(text)), REQUESTS),
     "link": (decode_request, LINKS),
     "content of a link": (lambda text: decode_request(packed(text)), REQUESTS),

@@ -8,7 +8,8 @@ import pytest
 
 from dispatch_core.errors import InvalidInput
 from dispatch_core.grouping import Grouped, GroupingRules, group_assets
-from dispatch_core.request import check_selection, make_request
+from dispatch_core.request import make_request
+from dispatch_core.request_parts import check_selection
 from dispatch_core.types import DataAsset
 from tests.fakes import asset
 
@@ -41,6 +42,16 @@ def test_without_rules_each_asset_is_a_group_of_one_in_source_order() -> None:
 
     assert members(grouped) == [["b"], ["a"]]
     assert grouped.groups[0].metadata is None
+
+
+def test_groups_of_one_are_a_sequence_like_any_other() -> None:
+    groups = group_assets([asset("a"), asset("b"), asset("c")], GroupingRules()).groups
+
+    assert len(groups) == 3
+    assert list(groups) == [groups[0], groups[1], groups[-1]]
+    assert list(groups[1:]) == list(groups)[1:]
+    assert list(groups[::-1]) == list(groups)[::-1]
+    assert groups[1] in groups
 
 
 def test_groups_keep_the_order_of_their_first_assets() -> None:
@@ -129,6 +140,9 @@ def test_the_latest_asset_of_each_subject_stays_in_its_place() -> None:
     assert members(grouped) == [["other"], ["new"]]
     assert ledger(grouped) == [
         ("old", "superseded", 'session.start is "2025-01-01"; new has "2025-06-01"'),
+    ]
+    assert [(row.instead, row.shared) for row in grouped.exclusions] == [
+        ("new", "another asset with the same values is later")
     ]
 
 

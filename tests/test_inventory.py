@@ -365,7 +365,7 @@ def test_the_app_shows_the_inventory_as_the_source_of_files(
     monkeypatch.setenv("DISPATCH_S3_INVENTORY", str(path))
     monkeypatch.setenv("DISPATCH_DASK_SCHEDULER", "tcp://127.0.0.1:8786")
 
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=60).run()
 
     captions = " ".join(caption.value for caption in app.sidebar.caption).replace("\\", "")
     assert "S3 Inventory of data, as of 2025-11-20 04:00 UTC" in captions

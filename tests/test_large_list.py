@@ -23,8 +23,8 @@ ROWS = amount(100_000, 1_000_000)
 READ = """
 import re, sys
 from pathlib import Path
-from dispatch_core.asset_list import read_asset_csv
-rows = read_asset_csv(Path(sys.argv[1]).read_bytes())
+from dispatch_core.asset_list import read_asset_table
+rows = read_asset_table(Path(sys.argv[1]).read_bytes()).rows
 # not ru_maxrss, which includes the memory of the parent process
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
 print(len(rows), rows[-1].text, int(peak[1]) // 1024)

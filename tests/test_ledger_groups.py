@@ -22,6 +22,15 @@ def test_equal_rows_are_one_group_with_one_message_and_one_action() -> None:
     assert (group.messages, group.actions) == ((("m", 111),), (("do it", 111),))
 
 
+def test_messages_that_differ_only_in_a_name_are_one() -> None:
+    rows = [
+        row(Reason.OVER_THE_CAP, f"over the cap of 5 jobs ({n})", shared="over the cap of 5 jobs")
+        for n in range(3)
+    ]
+
+    assert group_exclusions(rows)[0].messages == (("over the cap of 5 jobs", 3),)
+
+
 def test_groups_keep_the_order_of_the_ledger_and_messages_the_most_frequent_first() -> None:
     rows = [
         row(Reason.NOT_FOUND, "typo"),

@@ -19,7 +19,8 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
-from dispatch_core.listing.place import Matches, S3Prefix, Search, list_matches
+from dispatch_core.listing.matches import Matches, S3Prefix, Search
+from dispatch_core.listing.place import list_matches
 from dispatch_core.locate import Located, check_locations, locate_files
 from dispatch_core.sources.protocols import ListPage, ObjectLister
 from dispatch_core.text.file_extension import read_extensions
@@ -63,6 +64,16 @@ def reasons(located: Located) -> list[tuple[str, str]]:
 
 def locate(store: ObjectLister, extension: str, *locations: str, **more: Any) -> Located:
     return locate_files(assets(*locations), store, extension, pause=0, **more)
+
+
+def test_places_that_lack_a_match_in_the_same_way_share_one_result() -> None:
+    store = Store("data/a0/1.json", "data/a0/2.png", "data/a1/1.json", "data/a1/x/2.png")
+    search = Search(".nwb")
+
+    one, other = (list_matches(store, S3Prefix("data", name), search) for name in ("a0/", "a1/"))
+
+    assert one.held == ((".json", 1), (".png", 1))
+    assert one is other
 
 
 def test_each_file_stays_with_its_own_asset() -> None:

@@ -21,7 +21,8 @@ from dispatch_core.parameter_sets.document import (
 from dispatch_core.parameter_sets.edit import wrap_bare
 from dispatch_core.parameter_sets.schema import ParameterSchema, compile_schema, parse_schema
 from dispatch_core.parameter_sets.schema_text import load_schema_document
-from dispatch_core.request import check_request, make_request
+from dispatch_core.request import make_request
+from dispatch_core.request_parts import check_request
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real files is missing")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_core.asset_list import AssetRow, read_asset_csv
+from dispatch_core.asset_list import AssetRow, read_asset_table
 from dispatch_core.dispatch import plan_dispatch, require_jobs
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
@@ -124,7 +124,9 @@ def test_6_a_cap_of_1_000_on_1_500_jobs_is_loud_and_the_ledger_has_the_500() -> 
     assert {row.reason for row in made.exclusions} == {"over_the_cap"}
     assert len(made.exclusions) == 500
     assert made.warnings[-1] == Notice(
-        "THE CAP CUT 500 JOBS: only 1,000 are dispatched (max_number_of_tasks_dispatched)", "cap"
+        "THE CAP CUT 500 JOBS: only 1,000 are dispatched",
+        "cap",
+        "Raise --max_number_of_tasks_dispatched",
     )
 
 
@@ -132,7 +134,7 @@ def test_7_a_csv_with_bom_crlf_blank_and_duplicate_rows_finds_a_second_id() -> N
     source = Records([record("a", ids=["id-1", "id-2"]), record("b", ids=["id-3"])])
     table = "\ufeffasset_id\r\nid-2\r\n\r\nid-3\r\nid-2\r\nid-9\r\n".encode()
 
-    made = plan(source, asset_rows=read_asset_csv(table))
+    made = plan(source, asset_rows=read_asset_table(table).rows)
 
     assert [job["asset_name"] for job in documents(made)] == [["a"], ["b"]]
     assert [line.status for line in made.found.match_report] == [
@@ -190,7 +192,7 @@ def test_worker_folders_are_numbered_and_contain_job_files_named_by_uuid() -> No
 def test_names_of_jobs_do_not_depend_on_format_query_or_workers() -> None:
     by_query = plan(TWO, query={"name": {"$regex": "^a"}}, num_parallel_workers=1)
     by_list = plan(
-        TWO, asset_rows=read_asset_csv("asset_id\nid-a0\nid-a1\n"), job_format="pipeline"
+        TWO, asset_rows=read_asset_table("asset_id\nid-a0\nid-a1\n").rows, job_format="pipeline"
     )
 
     assert [job.name for job in by_query.jobs] == [job.name for job in by_list.jobs]
@@ -497,3 +499,13 @@ def test_half_of_a_surrogate_pair_in_a_record_stops_no_dispatch() -> None:
     made = plan(Records([{**record("a"), "name": "a\ud800"}, record("b")]))
 
     assert [job["asset_name"] for job in documents(made)] == [["a\ud800"], ["b"]]
+
+
+def test_a_notice_about_an_option_has_its_kind_and_what_differs_from_plan_to_plan() -> None:
+    made = plan(TWO, FILES, file_extension=".nwb", nested_stores="all", tasks_per_job=1)
+
+    notice = next(one for one in made.warnings if one.kind != "warning")
+    assert (notice.kind, notice.text) == (
+        "stores_searched",
+        f"nested_stores=all listed {notice.details[0]}",
+    )

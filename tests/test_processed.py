@@ -120,7 +120,7 @@ def test_a_job_that_is_run_anyway_is_dispatched_again_with_a_warning() -> None:
 
     assert dispatched(made) == ["a0", "a1"]
     assert [str(one) for one in made.warnings if "job" in str(one)] == [
-        "run_anyway names 1 job that this plan does not have",
+        "1 job to run anyway, not in this plan",
         "1 job that is already processed will be dispatched again",
     ]
 
@@ -380,11 +380,13 @@ def test_several_wrappers_are_listed_with_their_counts_and_an_example() -> None:
 
     assert str(caught.value) == (
         "analysis_code, records in memory: 3 wrappers or versions have results, and the request "
-        "names none; the results have wrapper, version 3.0: 2 results, last 2026-11-02 "
+        "names none. Choose one in the app, or name it: "
+        '--analysis_code \'{"url": "...", "name": "...", "version": "..."}\'; '
+        "the results have wrapper, version 3.0: 2 results, last 2026-11-02 "
         f"({URL}); https://x/1, no version: 1 result; wrapper, version 2.0: 1 result, last "
-        f"2025-01-01 ({URL}). Choose one in the app, or name it: "
-        '--analysis_code \'{"url": "...", "name": "...", "version": "..."}\'.'
+        f"2025-01-01 ({URL})."
     )
+    assert [issue.path for issue in caught.value.issues] == [("analysis_code",)]
 
 
 def test_several_wrappers_are_a_warning_if_the_check_was_not_asked_for() -> None:
@@ -411,8 +413,8 @@ def test_a_part_of_the_frame_chooses_among_several(
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"version": "9.9"}, "no result is by this wrapper and version; the results have wrapper"),
-        ({"name": "wrapper"}, "2 wrappers or versions agree with the request; the results have"),
+        ({"version": "9.9"}, "no result is by this wrapper and version."),
+        ({"name": "wrapper"}, "2 wrappers or versions agree with the request."),
     ],
 )
 def test_a_frame_that_is_not_in_the_results_or_not_clear_is_an_error(
@@ -434,8 +436,8 @@ def test_the_panel_values_of_most_results_are_said_if_the_request_has_others() -
     )
 
     assert [str(one) for one in made.warnings if "panel" in str(one)] == [
-        'The results have the panel values {"dry run": "0"}: give them as parameters of '
-        "analysis_code, so that the wrapper recognizes its jobs"
+        'The results have the panel values {"dry run": "0"}. Give them as parameters of '
+        "--analysis_code, so that the wrapper knows its jobs"
     ]
     assert verdicts(same) == {"a0": "done", "a1": "done"}
 
@@ -450,7 +452,7 @@ def test_further_inputs_by_which_results_differ_from_new_jobs_are_said() -> None
     assert verdicts(made) == {"a1": "done"}
     assert [str(one) for one in made.warnings if "inputs" in str(one)] == [
         f"New jobs differ from results only by further inputs: {model}. If they are attached to "
-        "the wrapper, give them as input_urls of analysis_code"
+        "the wrapper, give them as input_urls of --analysis_code"
     ]
     assert verdicts(given) == {"a0": "done", "a1": "done, spelled otherwise"}
     assert not [one for one in given.warnings if "inputs" in str(one)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ from dispatch_core.builder.query_form import (
     move,
     put,
     remove,
+    started_as_date,
     typed_values,
+    with_condition,
 )
 from dispatch_core.demo.catalogue import DemoCatalogue
 from dispatch_core.errors import InvalidInput
@@ -530,3 +533,13 @@ def test_known_values_with_commas_between_them_are_values_of_their_own() -> None
     assert typed_values("raw, derived", known=known) == ("raw", "derived")
     assert typed_values("raw, other", known=known) == ("raw, other",)
     assert typed_values("raw, derived?", known=known) == ("raw, derived?",)
+
+
+def test_only_a_new_row_without_a_value_starts_as_a_date() -> None:
+    new = FormRow("created", is_new=True)
+    typed = replace(new, texts=("2025",))
+    chosen = with_condition(with_condition(new, "is not"), "is")
+
+    started = [started_as_date(one) for one in (new, typed, chosen, FormRow("created"))]
+
+    assert started == [FormRow("created", "on", "date"), typed, chosen, FormRow("created")]

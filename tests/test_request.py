@@ -19,7 +19,6 @@ from dispatch_core.parameter_sets.document import ParameterSets
 from dispatch_core.request import (
     DispatchRequest,
     changed_trial,
-    check_request,
     edit_request,
     fields_from,
     load_request,
@@ -27,6 +26,7 @@ from dispatch_core.request import (
     override_request,
     separate_copy,
 )
+from dispatch_core.request_parts import check_request
 
 FULL: dict[str, Any] = {
     "query": {"name": {"$regex": "^ecephys_é"}},

@@ -266,7 +266,6 @@ def test_a_pydantic_model_becomes_a_form() -> None:
         ("pairs", "list"),
         ("path", "union"),
     ]
-    assert [one.path for one in form_figures(form).items_as_json] == [("pairs",)]
 
 
 @needs_corpus
@@ -282,10 +281,9 @@ def test_every_real_schema_gives_a_form_and_reports_the_parts_that_are_json() ->
     as_json = {
         (name, *one.path): one.reason for name, found in figures.items() for one in found.as_json
     }
-    items_as_json = sum(len(found.items_as_json) for found in figures.values())
 
     assert len(names) == 33
-    assert (sum(found.as_form for found in figures.values()), items_as_json) == (209, 8)
+    assert sum(found.as_form for found in figures.values()) == 209
     assert as_json == {}
 
 

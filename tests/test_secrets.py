@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
@@ -14,6 +13,7 @@ from benchmarks.browserless import AppServer, Tab
 from tests.fakes import record
 from tests.servers.gateway import GatewayServer
 from tests.servers.s3 import S3Server
+from tests.support.coroutines import result_of
 from tests.support.world import CommandLine, Ran, run_process, subject
 
 AWS = {
@@ -182,7 +182,7 @@ def test_s3_keys_never_appear_in_pages_logs_or_records_of_the_app(tmp_path: Path
             "AWS_ENDPOINT_URL_S3": s3.url,
         }
         with AppServer(tmp_path, environment={**AWS, **sources}) as server:
-            shown = asyncio.run(whole_journey(server.url))
+            shown = result_of(whole_journey(server.url))
 
     assert any(request.signed for request in s3.requests)
     assert "access denied" in shown
@@ -205,7 +205,7 @@ def test_a_password_in_the_host_never_appears_in_pages_or_logs_of_the_app(tmp_pa
         return "\n".join(run.text for run in sent)
 
     with AppServer(tmp_path, environment={"DOCDB_HOST": host}) as server:
-        shown = asyncio.run(pages(server.url))
+        shown = result_of(pages(server.url))
 
     assert "127\\.0\\.0\\.1\\:9" in shown
     assert planted_in(shown + server.log) == []
@@ -223,7 +223,7 @@ def test_the_log_of_the_app_never_contains_input_or_results(tmp_path: Path) -> N
             return tab.session_id
 
     with AppServer(tmp_path) as server:
-        session_id = asyncio.run(journey(server.url))
+        session_id = result_of(journey(server.url))
 
     for private in (session_id, "private-name", "900003", "ecephys", "GET /", "POST /"):
         assert private not in server.log

@@ -13,9 +13,14 @@ from dispatch_core.choose import choose_files
 from dispatch_core.errors import AccessDenied, InvalidInput, ServiceError
 from dispatch_core.listing.wanted import Wanted, count_extensions
 from dispatch_core.locate import AssetFiles, Located, locate_files
-from dispatch_core.request import check_request, make_request
+from dispatch_core.request import make_request
+from dispatch_core.request_parts import check_request
 from dispatch_core.sources.protocols import ObjectLister
-from dispatch_core.text.file_extension import read_extensions, written_extensions
+from dispatch_core.text.file_extension import (
+    likeliest_first,
+    read_extensions,
+    written_extensions,
+)
 from dispatch_core.types import DataAsset, LocatedAsset, SeveralExtensions, SeveralFiles
 from tests.support.store import Ask, Store, everything, outermost
 from tests.support.tier import examples
@@ -82,6 +87,22 @@ def test_extensions_that_are_written_are_read_again(items: list[str]) -> None:
     extensions = tuple(dict.fromkeys(filter(None, (one.strip() for one in items))))
 
     assert read_extensions(written_extensions(extensions)) == extensions
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "first"),
+    [
+        ([(".json", 111), (".nwb.zarr", 111)], [".nwb"], [".nwb.zarr", ".json"]),
+        ([(".json", 9), (".tif", 3), (".NWB", 2)], [".nwb"], [".NWB", ".tif", ".json"]),
+        ([(".json", 9), (".txt", 8), (".h5", 1)], [".nwb"], [".h5", ".json", ".txt"]),
+        ([(".tif", 3), (".json", 2)], [".json.gz"], [".json", ".tif"]),
+        ([(".b", 2), (".a", 2), (".c", 5)], [], [".c", ".a", ".b"]),
+    ],
+)
+def test_of_what_assets_have_instead_the_likeliest_extension_is_first(
+    held: list[tuple[str, int]], wanted: list[str], first: list[str]
+) -> None:
+    assert [extension for extension, _ in likeliest_first(held, wanted)] == first
 
 
 def test_a_request_takes_a_list_of_extensions_too_and_keeps_it_as_text() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_core.asset_list import AssetRow, read_asset_csv
+from dispatch_core.asset_list import AssetRow, read_asset_table
 from dispatch_core.find import MatchRow
 from dispatch_core.text.spreadsheet import csv_file, csv_text, plain_cell, safe_cell
 from dispatch_core.types import DataAsset, Exclusion, Reason
@@ -96,7 +96,7 @@ def test_the_csv_of_assets_is_a_list_that_finds_them_again() -> None:
     file = csv_file(assets_text(assets))
 
     assert cells_of(file.decode("utf-8-sig"))[1] == ["co-1", f"'{HYPERLINK}", "s3://b/1", "r1"]
-    assert read_asset_csv(file) == (AssetRow(2, "co-1"), AssetRow(3, "=r2"))
+    assert read_asset_table(file).rows == (AssetRow(2, "co-1"), AssetRow(3, "=r2"))
 
 
 def test_the_match_report_is_a_list_of_the_same_ids() -> None:
@@ -108,7 +108,7 @@ def test_the_match_report_is_a_list_of_the_same_ids() -> None:
     text = match_report_text(lines)
 
     assert cells_of(text)[1] == ["2", "'=1+1", "not found", "", "", "'+nothing"]
-    assert read_asset_csv(text) == (AssetRow(2, "=1+1"), AssetRow(3, "co-1"))
+    assert read_asset_table(text).rows == (AssetRow(2, "=1+1"), AssetRow(3, "co-1"))
 
 
 def test_a_lone_surrogate_does_not_break_a_download() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ def test_an_exclusion_by_hand_groups_again_and_lists_no_file_again() -> None:
     assert (names(steps), names(after)) == (["a", "d"], ["d"])
     assert after.listed is steps.listed
     assert lister.requests == requests
+
+
+def test_files_of_exactly_the_assets_that_are_left_are_taken_as_they_were_listed() -> None:
+    steps = located(Buckets({"data": KEYS}))
+    names_of = [one.name for one in steps.found.assets]
+
+    turned = steps.with_listed(replace(steps.listed, located=steps.listed.located[::-1]))
+    shorter = steps.with_listed(replace(steps.listed, exclusions=()))
+
+    assert steps.located is steps.listed
+    assert names_of == ["a", "b", "c", "d"]
+    assert names(turned) == ["a", "d"]
+    assert shorter.located is None
 
 
 def test_an_asset_that_was_never_listed_is_not_located() -> None:

@@ -10,7 +10,7 @@ from dispatch_core.connect import SourceSettings, open_metadata_source
 from dispatch_core.find import find_assets
 from dispatch_core.language.bson import MISSING
 from dispatch_core.query import parse_query
-from dispatch_core.types import DataAsset, Exclusion, FileEntry, Reason
+from dispatch_core.types import DataAsset, FileEntry
 from dispatch_core.views.columns import (
     ACQUIRED,
     MODALITY,
@@ -22,7 +22,6 @@ from dispatch_core.views.columns import (
     count_months,
     count_sizes,
     count_values,
-    held_extensions,
     read_columns,
 )
 from dispatch_core.views.table import TableView, alike, page_of, select_rows, table_text
@@ -170,17 +169,6 @@ def test_an_ending_includes_all_extensions_at_the_end_of_a_name() -> None:
     counts = count_endings(FileEntry(f"s3://b/{name}") for name in names)
 
     assert counts == [(".ome.zarr", 2), (".nwb", 1), ("none", 1)]
-
-
-def test_the_extensions_of_assets_without_a_match_are_counted_by_asset() -> None:
-    missing, denied = Reason.NO_MATCHING_FILE, Reason.ACCESS_DENIED
-    rows = [
-        Exclusion("files", missing, "none", "", held=((".json", 3), (".nwb.zarr", 1_204))),
-        Exclusion("files", missing, "none", "", held=((".json", 1),)),
-        Exclusion("files", denied, "it holds .json (3)", ""),
-    ]
-
-    assert held_extensions(rows) == [(".json", 2), (".nwb.zarr", 1)]
 
 
 # The demo

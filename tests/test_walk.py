@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -103,11 +104,11 @@ def test_records_inserted_and_deleted_between_pages_lose_and_double_none(seed: i
     everything = with_uuids(400)
     stable, others = everything[::2], everything[1::2]
     source = Records(list(stable))
-    lock = threading.Lock()
+    lock, edits = threading.Lock(), itertools.count()
 
-    def edit(page: int) -> None:
-        with lock:
-            source.records = [*source.records, others[(page * 7 + seed) % 200]][-250:]
+    def edit(_: int) -> None:
+        with lock:  # two pages that are asked for at once have one number
+            source.records = [*source.records, others[(next(edits) * 7 + seed) % 200]][-250:]
             source.records = [*stable, *source.records[200:]]
 
     source.before_page = edit

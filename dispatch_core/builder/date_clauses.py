@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeGuard
 
@@ -24,11 +25,11 @@ from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition, span_of
 from dispatch_core.builder.query_form import FormRow, Spelling
 from dispatch_core.builder.spelling import are_spellings
 from dispatch_core.errors import InvalidInput
-from dispatch_core.text.date_layouts import LAYOUTS, Span, layouts_named
+from dispatch_core.text.date_layouts import LAYOUTS, Span, layouts_named, today
 from dispatch_core.types import Filter, JsonValue
 
 _REVERSED: Final = ("on", "on or before")
-_IN_THE_LAST: Final = re.compile("in the last ([1-9][0-9]{0,5}) (days|weeks|months|years)")
+_IN_THE_LAST: Final = re.compile("in the last ([1-9][0-9]{0,6}) (days|weeks|months|years)")
 
 
 def is_date_row(node: object) -> TypeGuard[FormRow]:
@@ -59,6 +60,13 @@ def date_clause(row: FormRow) -> Filter:
 def _spelled(row: FormRow) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield row.path, row.layouts
     yield from ((one.path, one.layouts) for one in row.others)
+
+
+def from_today(row: FormRow) -> FormRow:
+    """`row`, counted back from today if it is "in the last"; else unchanged."""
+    if row.condition != "in the last":
+        return row
+    return replace(row, texts=(*row.texts[:2], str(today())))
 
 
 def _date_condition(row: FormRow) -> DateCondition:

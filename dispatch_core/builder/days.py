@@ -60,7 +60,7 @@ def _between(texts: Sequence[str]) -> Span:
 def _last(number: str, unit: str, counted_from: str) -> Span:
     """From as long before the day `counted_from` to the end of that day."""
     last = parse_day(counted_from)
-    if not re.fullmatch("[1-9][0-9]{0,5}", number.strip()):
+    if not re.fullmatch("[1-9][0-9]*", number.strip()):
         what = f"{number.strip()!r} is not a number of {unit}" if number.strip() else ""
         raise InvalidInput(
             Issue(what or f"the number of {unit} is missing", "", "Write it as in 30")

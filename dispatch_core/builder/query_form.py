@@ -135,6 +135,10 @@ class FormRow:
         Whether the query uses the longer of two notations: ``{"$eq": value}`` for a value.
     version
         How often the texts were replaced by others than the typed ones.
+    former
+        The texts that the input of the version before had when it was replaced.
+    is_new
+        Whether it was added by a button, and its condition was not chosen since then.
     """
 
     path: str = ""
@@ -147,6 +151,8 @@ class FormRow:
     others: tuple[Spelling, ...] = ()
     is_explicit: bool = field(default=False, compare=False)
     version: int = field(default=0, compare=False)
+    former: tuple[str, ...] = field(default=(), compare=False)
+    is_new: bool = field(default=False, compare=False)
     key: int = _key()
 
     @property
@@ -304,7 +310,9 @@ def kinds_for(condition: ConditionKind) -> tuple[Kind, ...]:
 
 def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool = False) -> FormRow:
     """`row` with another condition, which keeps the value as far as it accepts it."""
-    changed = replace(row, condition=condition, is_negated=is_negated, is_explicit=False)
+    changed = replace(
+        row, condition=condition, is_negated=is_negated, is_explicit=False, is_new=False
+    )
     if ONE_KIND.get(condition) == "date":
         return _with_days(row, changed)
     if row.kind == "date":
@@ -318,6 +326,12 @@ def with_condition(row: FormRow, condition: ConditionKind, *, is_negated: bool =
         changed = _listed(row, changed) if condition in LIST_CONDITIONS else _single(row, changed)
     kinds = kinds_for(condition)
     return changed if changed.kind in kinds else with_kind(changed, kinds[0])
+
+
+def started_as_date(row: FormRow) -> FormRow:
+    """A new `row` without a value, whose field has dates, as a condition on the day."""
+    is_untouched = row.is_new and row.condition == "is" and not row.texts
+    return with_condition(row, "on") if is_untouched else row
 
 
 def _with_days(row: FormRow, changed: FormRow) -> FormRow:

@@ -32,6 +32,7 @@ INDEXED_PATHS = (
 
 Sort = Mapping[str, Any]
 _EVERYTHING: Record = {"$match": {}}
+_ID = itemgetter("_id")
 
 
 class RecordCollection:
@@ -42,7 +43,7 @@ class RecordCollection:
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
-        self._table = _Table(sorted(records, key=itemgetter("_id")))
+        self._table = _Table(sorted(records, key=_ID))
 
     def __len__(self) -> int:
         return len(self._table.records)
@@ -50,7 +51,7 @@ class RecordCollection:
     def insert(self, record: Record) -> None:
         """Add `record`."""
         records = list(self._table.records)
-        insort(records, record, key=itemgetter("_id"))
+        insort(records, record, key=_ID)
         self._table = _Table(records)
 
     def remove(self, record_id: str) -> None:
@@ -97,14 +98,13 @@ class _Table:
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
-        self._ids: list[str] = [record["_id"] for record in records]
         self._lock = threading.Lock()
         self._indexes: dict[str, dict[str, list[int]]] = {}
 
     def find(self, filter_query: Filter) -> Iterator[Record]:
         floor, end, rest = split_bounds(filter_query)
-        first = bisect_left(self._ids, floor)
-        last = len(self._ids) if end is None else bisect_left(self._ids, end)
+        first = bisect_left(self.records, floor, key=_ID)
+        last = len(self.records) if end is None else bisect_left(self.records, end, key=_ID)
         matches = _matcher(rest)
         positions = self._candidates(rest, range(first, last))
         return self._matching(positions, matches)

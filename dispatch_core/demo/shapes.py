@@ -9,6 +9,7 @@ record as immutable.
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -35,10 +36,15 @@ DATE_ONLY = len(LAYOUTS) - 1
 DATE_WITH_SPACE = 5
 _TO_UTC = timedelta(hours=7)
 _NOTHING: list[Any] = []
+_ETHICS = ["0000"]
 
 
+@functools.lru_cache(maxsize=64)
 def stamp(local: datetime, layout: int) -> str:
-    """`local` (seven hours behind UTC) as text in one of the `LAYOUTS`."""
+    """`local` (seven hours behind UTC) as text in one of the `LAYOUTS`.
+
+    A record has most times twice, such as the end of a process and the start of the next one.
+    """
     separator, precision, zone = LAYOUTS[layout]
     if not separator:
         return local.date().isoformat()
@@ -70,6 +76,7 @@ class Session:
     started: datetime
     layout: int
     name: str
+    sources: list[str]
     recording: Record
     rig: Record
     quality_control: Record | None
@@ -107,6 +114,7 @@ def session_of(
     """
     prefix = f"{project.prefix}_" if project.prefix else ""
     session_type = project.session_types[kind % len(project.session_types)]
+    name = f"{prefix}{subject.subject_id}_{name_time(started)}"
     quality_control = None
     if verdict:
         month = started.date().isoformat()[:7]
@@ -118,7 +126,8 @@ def session_of(
         schema=schema,
         started=started,
         layout=layout,
-        name=f"{prefix}{subject.subject_id}_{name_time(started)}",
+        name=name,
+        sources=[name],
         recording=_recording(schema, project, subject.subject_id, started, layout, session_type),
         rig=_rig(schema, project, started.day % 3 + 1),
         quality_control=quality_control,
@@ -236,7 +245,7 @@ def _description_v2(asset: Asset) -> Record:
         "investigators": _investigators(2, len(session.project.name) % len(PEOPLE)),
         "funding_source": _funding(2),
         "license": "CC-BY-4.0",
-        "source_data": [session.name] if asset.derivation else None,
+        "source_data": session.sources if asset.derivation else None,
         "tags": None,
     }
 
@@ -455,7 +464,7 @@ def _recording(
     minutes = 45 + started.minute
     begin, end = stamp(started, layout), stamp(started + timedelta(minutes=minutes), layout)
     people = _experimenters(started.day)
-    rig_id = f"{project.prefix or 'vr'}-rig-{started.day % 3 + 1}"
+    rig_id = _rig_id(project, started.day % 3 + 1)
     if schema == 1:
         return {
             "describedBy": _schema_url("session"),
@@ -469,7 +478,7 @@ def _recording(
             "iacuc_protocol": "0000",
             "data_streams": [_stream(schema, project.modalities, begin, end)],
             "stimulus_epochs": _epochs(schema, kind),
-            "reward_consumed_total": f"0.{minutes}",
+            "reward_consumed_total": sys.intern(f"0.{minutes}"),
             "notes": None,
         }
     return {
@@ -482,7 +491,7 @@ def _recording(
         "acquisition_end_time": end,
         "experimenters": people,
         "instrument_id": rig_id,
-        "ethics_review_id": ["0000"],
+        "ethics_review_id": _ETHICS,
         "data_streams": [_stream(schema, project.modalities, begin, end)],
         "stimulus_epochs": _epochs(schema, kind),
         "notes": None,
@@ -509,9 +518,14 @@ def _epochs(schema: Schema, kind: str) -> list[Record]:
 
 
 @functools.cache
+def _rig_id(project: Project, number: int) -> str:
+    return f"{project.prefix or 'vr'}-rig-{number}"
+
+
+@functools.cache
 def _rig(schema: Schema, project: Project, number: int) -> Record:
     """The ``rig`` (v1) or ``instrument`` (v2) document, shared by many sessions."""
-    rig_id = f"{project.prefix or 'vr'}-rig-{number}"
+    rig_id = _rig_id(project, number)
     device = {"name": "Face Camera", "model": "DC-100", "serial_number": f"00{number}17"}
     if schema == 1:
         return {

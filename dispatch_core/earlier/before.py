@@ -287,4 +287,4 @@ def _before_of(found: Sequence[_Dispatch], notes: Sequence[str]) -> Before:
 
 
 def _of_option(issue: Issue) -> Issue:
-    return replace(issue, where=f"{_OPTION} {issue.where}".strip())
+    return replace(issue, where=f"{_OPTION} {issue.where}".strip(), path=("not_in",))

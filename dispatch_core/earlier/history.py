@@ -37,7 +37,7 @@ _MOST_REASONS = 50
 _MARKED = "marked"
 """The status of a dispatch without jobs."""
 
-_ADDED = ("not_chosen", "dispatched_before")
+_ADDED = ("listed", "repeated", "not_chosen", "dispatched_before")
 """Numbers of the equation that records of an older version do not have."""
 
 

@@ -9,7 +9,14 @@ from functools import cached_property
 from itertools import islice
 from typing import Literal
 
-from dispatch_core.builder.conditions import Condition, item_at, joined, replaced_at, with_operand
+from dispatch_core.builder.conditions import (
+    Condition,
+    conditions_of,
+    item_at,
+    joined,
+    replaced_at,
+    with_operand,
+)
 from dispatch_core.builder.spelling import other_spellings
 from dispatch_core.errors import AnswerTooLarge, InvalidInput
 from dispatch_core.insight.fields import FieldCatalogue, FieldInfo
@@ -97,6 +104,17 @@ class Asking:
     def count(self, operand: JsonValue) -> int:
         """The number of records that match `operand` at the path of the condition."""
         return self.source.count({self.path: as_operators(operand)})
+
+    def count_spelled(self, operand: JsonValue) -> int:
+        """The same, also at the other spellings of which an ``$or`` asks the same."""
+        others = {*other_spellings(self.path)} & self.condition.others
+        paths = [
+            one.path
+            for one in conditions_of(self.filter_query)
+            if one.path in others and one.operand == self.condition.operand
+        ]
+        tests = [{path: as_operators(operand)} for path in (self.path, *paths)]
+        return self.source.count({"$or": tests} if paths else tests[0])
 
     def is_met(self) -> bool:
         """Whether some record matches the condition as written."""

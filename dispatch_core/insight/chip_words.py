@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from dispatch_core.builder.date_clauses import is_date_row
+from dispatch_core.builder.date_clauses import from_today, is_date_row
 from dispatch_core.builder.form_translation import form_of
 from dispatch_core.builder.query_form import (
     PATTERN_CONDITIONS,
@@ -89,7 +89,7 @@ def _row(row: FormRow) -> str:
     name = name_of_paths(row.paths) or ("item" if row.texts else "New condition")
     if is_date_row(row):
         denied = "not " if row.is_negated else ""
-        return f"{name}: {denied}{_days(row)}"
+        return f"{name}: {denied}{words_of_days(row)}"
     if not row.texts and row.condition not in _NO_VALUE:
         return f"{name} …"
     return f"{name}{_rest(row)}"
@@ -119,13 +119,16 @@ def _bare(condition: str) -> str:
     return f"{bare} {rest}".strip()
 
 
-def _days(row: FormRow) -> str:
+def words_of_days(row: FormRow) -> str:
+    """The days of a date condition in words: "last 6 months to 2025-07-15"."""
     texts = (*row.texts, "", "")
     if is_unfinished(row) and not row.texts:
         return "…"
     if row.condition == "in the last":
-        number, unit = texts[:2]
-        return f"last {unit.removesuffix('s')}" if number == "1" else f"last {number} {unit}"
+        number, unit, counted_from = texts[:3]
+        end = "" if row == from_today(row) else f" to {counted_from}"
+        last = f"last {unit.removesuffix('s')}" if number == "1" else f"last {number} {unit}"
+        return last + end
     if row.condition == "between":
         return f"{texts[0] or '…'} to {texts[1] or '…'}"
     return f"{row.condition} {texts[0]}"

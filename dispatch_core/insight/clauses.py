@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dispatch_core.builder.date_clauses import date_row
 from dispatch_core.language.match import is_operator_document
-from dispatch_core.types import Filter
+from dispatch_core.types import Filter, JsonValue
 
 
 def clauses_of(filter_query: Filter) -> list[Filter]:
     """Each clause as a filter, in order: one per operator, and the members of ``$and``.
 
-    ``$regex`` and ``$options`` stay together.
+    ``$regex`` and ``$options`` stay together, and so does "in the last 6 months", which is a
+    range of days with its words as a ``$comment``. Any other ``$comment`` is not a clause.
     """
+    if _is_worded(filter_query):
+        return [filter_query]
     found: list[Filter] = []
     for key, item in filter_query.items():
         if key == "$and" and isinstance(item, list) and all(isinstance(one, dict) for one in item):
@@ -25,6 +29,21 @@ def clauses_of(filter_query: Filter) -> list[Filter]:
         else:
             found += [{key: one} for one in _operators_of(item)]
     return found
+
+
+def comments_of(filter_query: Filter) -> list[JsonValue]:
+    """Each ``$comment`` that `clauses_of` keeps in no clause, in order."""
+    if _is_worded(filter_query):
+        return []
+    found = [item for key, item in filter_query.items() if key == "$comment"]
+    members = filter_query.get("$and")
+    nested = [one for one in members if isinstance(one, dict)] if isinstance(members, list) else []
+    return [*found, *(comment for member in nested for comment in comments_of(member))]
+
+
+def _is_worded(filter_query: Filter) -> bool:
+    """Whether `filter_query` is one date condition whose words are its ``$comment``."""
+    return "$comment" in filter_query and date_row(filter_query) is not None
 
 
 def _operators_of(operand: Filter) -> list[Filter]:

@@ -15,7 +15,7 @@ from functools import partial
 
 from dispatch_core.builder.conditions import joined
 from dispatch_core.errors import InvalidInput
-from dispatch_core.insight.clauses import all_of, clauses_of
+from dispatch_core.insight.clauses import all_of, clauses_of, comments_of
 from dispatch_core.insight.together import ask_together
 from dispatch_core.language.match import is_operator_document
 from dispatch_core.sources.protocols import MetadataSource
@@ -23,6 +23,9 @@ from dispatch_core.types import Filter, Pipeline, Progress, no_progress
 
 MOST_CLAUSES = 16
 """The most clauses that are counted; each costs two requests."""
+
+Words = Callable[[Filter], str]
+"""Writes a clause for the user."""
 
 MOST_BRANCHES = 8
 FEW = 5
@@ -91,8 +94,12 @@ class Explanation:
 
     @property
     def summary(self) -> str:
-        """The answer in one or two sentences, for the user."""
-        return _summary(self)
+        """The answer in one or two sentences, with the clauses as JSON."""
+        return self.summary_in(_as_json)
+
+    def summary_in(self, words: Words) -> str:
+        """The answer in one or two sentences, with each clause as `words` writes it."""
+        return _summary(self, words)
 
 
 def explain(
@@ -144,12 +151,33 @@ def _explain_filter(source: MetadataSource, query: Filter, progress: Progress) -
 
 
 def without_clause(query: Filter, number: int) -> Filter:
-    """`query` without its clause `number`, counted as in `Explanation.clauses`."""
+    """`query` without its clause `number`, counted as in `Explanation.clauses`.
+
+    Every ``$comment`` stays, except that of the clause.
+    """
     clauses = clauses_of(query)
     rest: Filter = {}
+    worded: list[Filter] = []
     for clause in [*clauses[:number], *clauses[number + 1 :]]:
-        rest = _merged(rest, clause)
-    return rest
+        if "$comment" in clause:
+            worded.append(clause)
+        else:
+            rest = _merged(rest, clause)
+    for comment in comments_of(query):
+        rest = joined(rest, {"$comment": comment})
+    return _beside(rest, worded)
+
+
+def _beside(rest: Filter, worded: Sequence[Filter]) -> Filter:
+    """`rest` and clauses that have a ``$comment``, which each stay a member of their own."""
+    if not worded:
+        return rest
+    members = [
+        member
+        for key, item in rest.items()
+        for member in (item if key == "$and" else [{key: item}])
+    ]
+    return all_of([*members, *worded])
 
 
 def _merged(rest: Filter, clause: Filter) -> Filter:
@@ -240,7 +268,7 @@ def _with_branches(source: MetadataSource, one: ClauseCount, progress: Progress)
 
 def _inner_clauses(clause: Filter) -> list[Filter]:
     """The parts of an ``$or`` branch or ``$elemMatch``, as filters on the whole record."""
-    ((key, operand),) = clause.items()
+    ((key, operand),) = ((name, item) for name, item in clause.items() if name != "$comment")
     if key == "$or":
         parts = [clause for branch in operand for clause in clauses_of(branch)]
         return parts if len(parts) > 1 else []
@@ -298,14 +326,14 @@ def _stage_count(source: MetadataSource, pipeline: Pipeline) -> Callable[[], int
 # Words
 
 
-def _summary(found: Explanation) -> str:
+def _summary(found: Explanation, words: Words) -> str:
     if not found.refused:
-        return _summary_of_counts(found)
+        return _summary_of_counts(found, words)
     named = "; ".join(one if len(one) <= 300 else f"{one[:290]}..." for one in found.refused)
-    return f"This source cannot evaluate {named}. Without that: {_summary_of_counts(found)}"
+    return f"This source cannot evaluate {named}. Without that: {_summary_of_counts(found, words)}"
 
 
-def _summary_of_counts(found: Explanation) -> str:
+def _summary_of_counts(found: Explanation, words: Words) -> str:
     if not found.total:
         return "The collection has no records."
     emptied = next((stage for stage in found.stages if stage.count == 0), None)
@@ -318,18 +346,22 @@ def _summary_of_counts(found: Explanation) -> str:
         return f"{counted} of {found.total:,}."
     impossible = [one for one in blocking if one.alone == 0]
     if impossible:
-        return f"No record of the collection matches {_listed(impossible, ' or ')}."
+        return f"No record of the collection matches {_listed(impossible, words, ' or ')}."
     if len(blocking) > 1:
         end = "Remove one of them" if blocking[0].without else "There are other conflicts, too"
-        return f"No record matches these together: {_listed(blocking)}. {end}."
+        return f"No record matches these together: {_listed(blocking, words)}. {end}."
     one = blocking[0]
     return (
-        f"{counted}: most are excluded by {_listed([one])}. Without it {one.without:,} match; "
-        f"alone it matches {one.alone:,}."
+        f"{counted}: most are excluded by {_listed([one], words)}. Without it {one.without:,} "
+        f"match; alone it matches {one.alone:,}."
     )
 
 
-def _listed(clauses: Sequence[ClauseCount], word: str = " and ") -> str:
-    """The texts of the clauses, long ones cut."""
-    texts = [one.text if len(one.text) <= 160 else f"{one.text[:150]}..." for one in clauses]
-    return word.join(texts)
+def _listed(clauses: Sequence[ClauseCount], words: Words, join: str = " and ") -> str:
+    return join.join(words(one.clause) for one in clauses)
+
+
+def _as_json(clause: Filter) -> str:
+    """The clause as JSON, a long one cut."""
+    text = json.dumps(clause, ensure_ascii=False)
+    return text if len(text) <= 160 else f"{text[:150]}..."

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from dispatch_core.builder.quality import QUALITY_PATHS
-from dispatch_core.builder.spelling import other_spellings
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.language.paths import spellings_in
 
@@ -61,13 +60,6 @@ def paths_of(text: str, catalogue: FieldCatalogue | None = None) -> tuple[str, .
         return (text,)
     found = _meant(text, catalogue)
     return (text,) if found is None else paths_of(found, catalogue)
-
-
-def with_spellings(path: str, catalogue: FieldCatalogue | None) -> tuple[str, ...]:
-    """`path` and its other spellings that the source has, as one field."""
-    others = other_spellings(path)
-    known = [one for one in others if catalogue is not None and one in catalogue]
-    return (path, *known)
 
 
 def _live(paths: Sequence[str], catalogue: FieldCatalogue | None) -> tuple[str, ...]:

@@ -235,13 +235,17 @@ def _is_few(asking: Asking) -> bool:
 
 
 def list_advice(asking: Asking) -> Advice | None:
-    """How many records have each value of ``$in``, if some of them have none."""
+    """How many records have each value of ``$in``, if some of them have none.
+
+    Where an ``$or`` asks the same of both spellings of a field, a record has the value in
+    either of them.
+    """
     operand = asking.condition.operand
     values = operand.get("$in") if is_operator_document(operand) else None
     if not isinstance(values, list) or not 1 < len(values) <= MOST_IN_LIST:
         return None
     plain = [one for one in values if isinstance(one, str | int | float)]
-    counts = [ValueCount(one, asking.count({"$eq": one})) for one in plain]
+    counts = [ValueCount(one, asking.count_spelled({"$eq": one})) for one in plain]
     held = {str(one.value) for one in counts if one.count}
     unknown = [one.value for one in counts if not one.count and str(one.value) not in held]
     if not unknown or not held:

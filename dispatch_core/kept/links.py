@@ -16,7 +16,8 @@ from typing import Final
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.kept.store import KeptTexts
-from dispatch_core.request import DispatchRequest, check_request, load_request
+from dispatch_core.request import DispatchRequest, load_request
+from dispatch_core.request_parts import check_request
 from dispatch_core.views.request_link import WHERE, decode_request
 
 _PREFIX: Final = "id."
@@ -33,6 +34,7 @@ class ShortLink:
     until: date
 
 
+@dataclass(frozen=True, slots=True)
 class KeptLinks:
     """The requests of short links.
 
@@ -42,8 +44,7 @@ class KeptLinks:
         Where they are kept, within its bounds.
     """
 
-    def __init__(self, texts: KeptTexts) -> None:
-        self._texts = texts
+    texts: KeptTexts
 
     def keep(self, request: DispatchRequest) -> ShortLink:
         """The short link to `request`, which is kept from now on for the time of the bounds.
@@ -57,8 +58,8 @@ class KeptLinks:
         """
         content = request.to_json()
         text = short_text(content)
-        self._texts.write(_EVERYBODY, text.removeprefix(_PREFIX), content)
-        return ShortLink(text, self._texts.last_day())
+        self.texts.write(_EVERYBODY, text.removeprefix(_PREFIX), content)
+        return ShortLink(text, self.texts.last_day())
 
     def open(self, text: str) -> DispatchRequest:
         """The request of a link, short or whole; raises `InvalidInput` if it cannot be used."""
@@ -66,7 +67,7 @@ class KeptLinks:
             return decode_request(text)
         if not _TEXT.fullmatch(text):
             raise InvalidInput(Issue("it is cut or changed", WHERE, "Copy the whole link again"))
-        kept = self._texts.read(_EVERYBODY, text.removeprefix(_PREFIX))
+        kept = self.texts.read(_EVERYBODY, text.removeprefix(_PREFIX))
         if kept is None or short_text(kept.text) != text:
             what = "it has expired, or another server made it"
             raise InvalidInput(Issue(what, WHERE, _AGAIN))

@@ -53,6 +53,7 @@ _DOCUMENT: Final = TypeAdapter(_Document)
 _Queries = dict[str, SavedQuery]
 
 
+@dataclass(frozen=True, slots=True)
 class SavedQueries:
     """The saved queries of all owners; safe to use from several threads and processes.
 
@@ -64,12 +65,11 @@ class SavedQueries:
         Where they are kept, within its bounds.
     """
 
-    def __init__(self, texts: KeptTexts) -> None:
-        self._texts = texts
+    texts: KeptTexts
 
     def of(self, owner: Owner) -> tuple[SavedQuery, ...]:
         """The queries of `owner`, sorted by name; those with damaged content are ignored."""
-        kept = self._texts.read(*owner.key)
+        kept = self.texts.read(*owner.key)
         queries = _read(None if kept is None else kept.text)
         return tuple(queries[key] for key in sorted(queries))
 
@@ -123,7 +123,7 @@ class SavedQueries:
         return deleted[0]
 
     def _change(self, owner: Owner, change: Callable[[_Queries], _Queries]) -> None:
-        self._texts.change(*owner.key, lambda text: _written(change(_read(text))))
+        self.texts.change(*owner.key, lambda text: _written(change(_read(text))))
 
 
 def _key(name: str) -> str:

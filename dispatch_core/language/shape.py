@@ -21,12 +21,6 @@ HOLDERS: Final = frozenset(
 )
 """Keys that hold a query in a request, a log record or a job file."""
 
-BESIDE: Final = frozenset(
-    "projection project sort limit skip options hint collation max_time_ms maxTimeMS batchSize"
-    " batch_size collection database db find aggregate cursor".split()
-)
-"""Keys beside a query; a dispatch uses none of them."""
-
 _AROUND: Final = frozenset(
     "arguments args kwargs input inputs tool_input parameters params body payload data json"
     " function function_call tool_calls call request command attr context extra event message"

@@ -9,7 +9,11 @@ from typing import NamedTuple
 STORES_ONLY = (".zarr", ".n5")
 """Ends of names that are always directories, so that an empty file is a marker of one."""
 
-_FOLDER_MARKS = ("/", "_$folder$")
+FOLDER_MARKS = ("/", "_$folder$")
+"""Ends of keys that only mark a directory."""
+
+ZARR_MARKS = (".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json")
+"""Files that only the top of a Zarr store has."""
 
 _SYSTEM = re.compile(
     r"(?:^|/)(?:(?P<mac>\._|__MACOSX/|\.AppleDouble/|\.Trashes/|\.Spotlight-V100/|\.fseventsd/)"
@@ -47,12 +51,24 @@ class NotData(NamedTuple):
 
 def is_marker(key: str) -> bool:
     """Whether a key only marks a directory: ``a/`` or ``a_$folder$``."""
-    return key.endswith(_FOLDER_MARKS)
+    return key.endswith(FOLDER_MARKS)
 
 
 def is_left_behind(path: str) -> bool:
     """Whether a path below a store is a file that a system or a tool leaves in any directory."""
     return bool(_LEFT_BEHIND.search(path) or _SYSTEM.search(path))
+
+
+def why_not_content(key: str, start: int) -> str:
+    """Why a key of a store is not content; "" if it is. ``start`` is where its path begins."""
+    if is_marker(key):
+        return EMPTIED
+    return ONLY_SYSTEM if is_left_behind(key[start:]) else ""
+
+
+def is_zarr_mark(key: str, start: int) -> bool:
+    """Whether a key is a file that only the top of a Zarr store, which begins at `start`, has."""
+    return key[start:] in ZARR_MARKS
 
 
 def why_not_data(path: str, size: int | None = None) -> str:

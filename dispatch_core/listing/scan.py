@@ -33,12 +33,12 @@ from dispatch_core.errors import (
     NoSuchBucket,
     ServiceError,
 )
+from dispatch_core.listing.collector import MatchCollector
+from dispatch_core.listing.matches import Matches, S3Prefix, Search
+from dispatch_core.listing.page_text import PageText
 from dispatch_core.listing.place import (
     LAST,
-    MatchCollector,
-    Matches,
-    S3Prefix,
-    Search,
+    are_ends_below,
     check_delimiter,
     checked_matches,
     is_ordered,
@@ -239,27 +239,29 @@ class _Neighbours:
             token=self._token,
         )
         self.result.pages += 1
-        self._check(page)
+        text = PageText(page, self._run.search)
+        self._check(text)
         self._begin(page)
         for found in self._open:
-            _distribute(page, found)
+            _distribute(text, found)
         covered = self._end(page)
         self._move(page)
         return covered
 
-    def _check(self, page: ListPage) -> None:
+    def _check(self, text: PageText) -> None:
         """Raises unless the page is one that S3 could send."""
+        page = text.page
         entries = [*page.keys[:1], *page.prefixes[:1]]
         self._empty = 0 if entries else self._empty + 1
         if (
             not is_ordered(page)
-            or not page.is_below(self._prefix)
+            or not are_ends_below(page, self._prefix)
             or any(entry <= self._after for entry in entries)
             or self._empty > _EMPTY_PAGES
         ):
             raise _NotS3("The server lists in another order, or outside the prefix")
         if self._run.search.delimiter:
-            check_delimiter(page, self._run.search.mark, len(self._prefix))
+            check_delimiter(text, self._run.search.mark, len(self._prefix))
 
     def _begin(self, page: ListPage) -> None:
         last = _last(page)
@@ -290,13 +292,17 @@ def _last(page: ListPage) -> str:
     return max(page.keys[-1:] + page.prefixes[-1:], default="")
 
 
-def _distribute(page: ListPage, found: MatchCollector) -> None:
+def _distribute(text: PageText, found: MatchCollector) -> None:
     """Adds to a place the part of a page that is under it."""
-    start = found.place.prefix
+    page, start = text.page, found.place.prefix
     end = start[:-1] + "0"  # the character after "/"
-    keys = range(bisect_left(page.keys, start), bisect_left(page.keys, end))
-    low, high = bisect_left(page.prefixes, start), bisect_left(page.prefixes, end)
-    found.take(page, keys, page.prefixes[low:high])
+    first = bisect_left(page.keys, start)
+    keys = range(first, bisect_left(page.keys, end, first))
+    prefixes = page.prefixes
+    if prefixes:
+        low = bisect_left(prefixes, start)
+        prefixes = prefixes[low : bisect_left(prefixes, end, low)]
+    found.take(text, keys, prefixes)
 
 
 class Halted(Exception):
@@ -350,7 +356,8 @@ def first_runs(places: Iterable[S3Prefix], search: Search, parallel: int) -> Ite
         prefixes.sort()
         shared = len(_shared(prefixes))
         inside = [one for one in prefixes if _needs_own_listing(one, shared, search.mark)]
-        outside = [one for one in prefixes if not _needs_own_listing(one, shared, search.mark)]
+        apart = frozenset(inside)
+        outside = [one for one in prefixes if one not in apart] if apart else prefixes
         if len(outside) > 1:
             yield Run(bucket, tuple(outside), search, together=True)
         else:

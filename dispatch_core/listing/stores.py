@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dispatch_core.errors import ServiceError
+from dispatch_core.listing.matches import S3Prefix
 from dispatch_core.listing.not_data import STORES_ONLY
-from dispatch_core.listing.place import S3Prefix, why_empty
+from dispatch_core.listing.place import why_empty
 from dispatch_core.listing.scan import Counting, Halted
 from dispatch_core.sources.protocols import ObjectLister
 from dispatch_core.sources.turns import TURN

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeGuard
 
 from dispatch_core.errors import Issue, ServiceError
-from dispatch_core.listing.place import Matches, S3Prefix, Search
+from dispatch_core.listing.matches import Matches, S3Prefix, Search
 from dispatch_core.listing.scan import (
     Listed,
     ListingFailed,
@@ -46,7 +46,7 @@ class Results(Protocol):
     """Where a sweep records what it finds."""
 
     @property
-    def places(self) -> list[S3Prefix]:
+    def places(self) -> Iterable[S3Prefix]:
         """The places to list, each once."""
         ...
 
@@ -181,21 +181,21 @@ class Sweep:
     def _open_stores(self, executor: Executor) -> None:
         """Opens some of the stores; all that are allowed, if one has no content."""
         stores = {
-            S3Prefix(place.bucket, f"{key}/"): place
+            file.location: place
             for place, files in sorted(self._unopened.items())
-            for key in (_key_of(file, place) for file in files)
+            for file in files
         }
         is_any_empty = self._results.is_any_store_empty
-        opened: set[S3Prefix] = set()
+        opened: set[str] = set()
         while stores:
             extension, least = self._search.extension, self._opened
             most = most_opened(extension, self.requests, least, is_any_empty=is_any_empty)
             chosen = [one for one in evenly(list(stores), most) if one not in opened]
             opened |= set(chosen)
-            empty = self._open(executor, chosen)
+            empty = self._open(executor, [_inside(one, stores[one]) for one in chosen])
             for store, why in empty.items():
                 location = f"s3://{store.bucket}/{store.prefix[:-1]}"
-                self._results.reject(stores[store], {location: why})
+                self._results.reject(stores[location], {location: why})
             if is_any_empty or not empty:
                 break
             is_any_empty = True
@@ -220,14 +220,19 @@ class Sweep:
         settled: list[tuple[S3Prefix, Listed]] = []
         for prefix, outcome in listed.items():
             place = S3Prefix(run.bucket, prefix)
-            if _can_be_retried(outcome):
+            if isinstance(outcome, Matches):
+                if outcome.files and not outcome.are_stores_opened:
+                    self._note_stores(place, outcome.files)
+            elif _can_be_retried(outcome):
                 self._failed[place] = outcome
-            else:
-                settled.append((place, outcome))
-            if isinstance(outcome, Matches) and not outcome.are_stores_opened:
-                stores = tuple(one for one in outcome.files if one.kind == "directory")
-                self._unopened[place] = stores
+                continue
+            settled.append((place, outcome))
         self._results.add(settled)
+
+    def _note_stores(self, place: S3Prefix, files: Iterable[FileEntry]) -> None:
+        stores = tuple(one for one in files if one.kind == "directory")
+        if stores:
+            self._unopened[place] = stores
 
     def _what_next(self, run: Run, result: RunListed) -> list[Run]:
         """The runs that remain after `run`."""
@@ -270,22 +275,22 @@ class Sweep:
                 self.refusing.add(bucket)
         elif listed.reason is Reason.NO_SUCH_BUCKET:
             self._missing[bucket] = listed
-        self._check_alive(listed)
+        if self._failed_at_first is not None:
+            self._check_alive(listed, self._failed_at_first)
 
-    def _check_alive(self, listed: Listed) -> None:
-        if self._failed_at_first is None:
-            return
+    def _check_alive(self, listed: Listed, failed: int) -> None:
         if not _can_be_retried(listed):
             self._failed_at_first = None
-        elif self._failed_at_first + 1 < UNREACHABLE_AFTER:
-            self._failed_at_first += 1
+        elif failed + 1 < UNREACHABLE_AFTER:
+            self._failed_at_first = failed + 1
         else:
             what = f"{listed.issue.what}; the first {UNREACHABLE_AFTER} listings all failed"
             raise ServiceError(Issue(what, action=listed.issue.action))
 
 
-def _key_of(file: FileEntry, place: S3Prefix) -> str:
-    return file.location.removeprefix(f"s3://{place.bucket}/")
+def _inside(store: str, place: S3Prefix) -> S3Prefix:
+    """The place inside a store, which is given by its location and the place that has it."""
+    return S3Prefix(place.bucket, store.removeprefix(f"s3://{place.bucket}/") + "/")
 
 
 def _unopened(number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,7 +61,11 @@ class JobStream:
     def __iter__(self) -> Iterator[JobFile]:
         return itertools.chain([self._first], self._files)
 
-    def _checked(self, files: Iterable[JobFile]) -> Iterator[JobFile]:
+    def close(self) -> None:
+        """Let go of the files that were not read."""
+        self._files.close()
+
+    def _checked(self, files: Iterable[JobFile]) -> Generator[JobFile, None, None]:
         worker = ""
         names: set[str] = set()
         with callers_errors():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import filecmp
+import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from array import array
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.output.disk import (
@@ -31,6 +33,9 @@ from dispatch_core.output.stream import JobFile, JobStream, Status, WriteResult
 _ZIP_UNIX = 3
 _CANNOT_LINK = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
+PART = 256 << 10
+"""Bytes of a part of a zip: some hundred jobs, in a slice of computing."""
+
 
 def write_zip(files: Iterable[JobFile], destination: BinaryIO) -> None:
     """The dispatch as a zip, with the same bytes under the same names as the folder.
@@ -41,6 +46,29 @@ def write_zip(files: Iterable[JobFile], destination: BinaryIO) -> None:
     name = str(getattr(destination, "name", "the zip"))
     with disk_errors(Path(name), "file"):
         _zip(JobStream(files), destination)
+
+
+def zip_parts(files: Iterable[JobFile], size: int = PART) -> Generator[bytes, None, None]:
+    """The zip of `write_zip`, byte for byte, in parts of `size` bytes, each made when it is read.
+
+    A part is larger by at most one job, and the last one may be smaller. An iterator that is
+    closed early lets go of `files` at once.
+    """
+    window = _Window()
+    with closing(JobStream(files)) as stream:
+        for _ in _entries_written(stream, window):
+            if window.held >= size:
+                yield window.take()
+    with window.getbuffer() as rest:  # with the names of all jobs at the end
+        for start in range(0, window.held, size):
+            yield bytes(rest[start : min(start + size, window.held)])
+
+
+def packed_size(files: Iterable[JobFile]) -> int:
+    """The bytes of the zip of these files, which may be any of a dispatch."""
+    destination = io.BytesIO()
+    _zip(files, destination)
+    return destination.tell()
 
 
 def write_zip_file(files: Iterable[JobFile], target: Path, *, replace: bool = False) -> WriteResult:
@@ -122,11 +150,82 @@ def _fill(stage: Path, stream: JobStream) -> None:
         os.fsync(destination.fileno())
 
 
+class _Window(io.BytesIO):
+    """The end of a file; what is before it was taken and cannot be written again.
+
+    `zipfile` completes the header of an entry after its content, and nothing before it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._taken = 0
+
+    @property
+    def held(self) -> int:
+        """The number of bytes that are not taken."""
+        return super().tell()
+
+    def take(self) -> bytes:
+        """All bytes since the last call."""
+        content = self.getvalue()
+        self._taken += len(content)
+        super().seek(0)
+        self.truncate()
+        return content
+
+    def tell(self) -> int:
+        return self._taken + super().tell()
+
+    def seek(self, position: int, origin: int = os.SEEK_SET, /) -> int:
+        if origin != os.SEEK_SET:
+            raise io.UnsupportedOperation("only from the beginning")
+        return self._taken + super().seek(position - self._taken)
+
+
+class _Entries(list[zipfile.ZipInfo]):
+    """The entries of a zip of job files, in 75 bytes each instead of 500."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paths = bytearray()
+        self._numbers = array("Q")
+
+    def append(self, entry: zipfile.ZipInfo) -> None:
+        self._paths += f"{entry.filename}\n".encode()
+        self._numbers.extend((entry.CRC, entry.compress_size, entry.file_size, entry.header_offset))
+
+    def __len__(self) -> int:
+        return len(self._numbers) // 4
+
+    def __iter__(self) -> Iterator[zipfile.ZipInfo]:
+        for number, path in enumerate(io.BytesIO(self._paths)):
+            entry = _zip_entry(path.decode().rstrip("\n"))
+            entry.CRC, entry.compress_size, entry.file_size, entry.header_offset = self._numbers[
+                4 * number : 4 * number + 4
+            ]
+            yield entry
+
+
+class _Unkept(dict[str, Any]):
+    """Keeps nothing: `JobStream` has checked that no path is there twice."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        pass
+
+
 def _zip(stream: Iterable[JobFile], destination: BinaryIO) -> None:
+    for _ in _entries_written(stream, destination):
+        pass
+
+
+def _entries_written(stream: Iterable[JobFile], destination: BinaryIO) -> Iterator[None]:
+    """Write a zip, with a stop after each entry and at the end."""
     archive = zipfile.ZipFile(destination, "w", zipfile.ZIP_DEFLATED)
+    archive.filelist, archive.NameToInfo = _Entries(), _Unkept()
     try:
         for path, content in stream:
             archive.writestr(_zip_entry(path), content)
+            yield
         archive.close()
     except BaseException:
         # Closing, which also happens on deletion, would make a partial zip look complete.

@@ -1,9 +1,9 @@
 """The JSON Schema of one parameter set, as a wrapper's pydantic model writes it.
 
 `jsonschema_rs` validates, with a retriever that denies every address: no schema can
-open a file or a connection. In addition, a key that the schema does not name is an
-issue with the nearest name. Pydantic models ignore such keys, so that a typo would only
-be noticed after a run.
+open a file or a connection. It is imported for the first schema. In addition, a key that
+the schema does not name is an issue with the nearest name. Pydantic models ignore such
+keys, so that a typo would only be noticed after a run.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import jsonschema_rs
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.formats import (
@@ -263,35 +261,38 @@ def compile_schema(document: JsonValue, where: str = WHERE) -> ParameterSchema:
 
 
 _OLDER = {
-    "Draft 2019-09": jsonschema_rs.Draft201909Validator,
-    "Draft 7": jsonschema_rs.Draft7Validator,
-    "Draft 4": jsonschema_rs.Draft4Validator,
+    "Draft 2019-09": "Draft201909Validator",
+    "Draft 7": "Draft7Validator",
+    "Draft 4": "Draft4Validator",
 }
-"""Drafts of a schema without ``$schema`` that Draft 2020-12 refuses, latest first."""
+"""Validators of a schema without ``$schema`` that Draft 2020-12 refuses, latest first."""
 
 
 def _validator_of(bare: dict[str, Any], where: str, formats: Formats = REQUIRED) -> tuple[Any, str]:
     """The validator, and the name of the draft if it is an older one that is not named."""
+    import jsonschema_rs
+
+    refusals = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
     try:
-        return _compiled(jsonschema_rs.validator_for, bare, formats), ""
-    except _REFUSED as error:
+        return _compiled("validator_for", bare, formats), ""
+    except refusals as error:
         refused = error
     for draft, validator in _OLDER.items() if "$schema" not in bare else ():
         try:
             return _compiled(validator, bare, formats), draft
-        except _REFUSED:
+        except refusals:
             continue
     message = str(refused).partition("\n")[0]
     what = f"it is not a JSON Schema: {message}"
     raise InvalidInput(Issue(what, where, "Use one that pydantic wrote"))
 
 
-_REFUSED = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
+def _compiled(make: str, bare: dict[str, Any], formats: Formats) -> Any:
+    """What the function `make` of the library makes of a schema."""
+    import jsonschema_rs
 
-
-def _compiled(make: Callable[..., Any], bare: dict[str, Any], formats: Formats) -> Any:
     options = jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS)
-    return make(
+    return getattr(jsonschema_rs, make)(
         bare, retriever=_deny, pattern_options=options, formats=formats, validate_formats=True
     )
 

@@ -81,15 +81,10 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class FormFigures:
-    """How many fields of a form have an input of their own, and which are edited as JSON.
-
-    `items_as_json` are lists whose items are lists or objects: they are edited with one
-    JSON value per line, and count as having an input.
-    """
+    """How many fields of a form have an input of their own, and which are edited as JSON."""
 
     as_form: int
     as_json: tuple[FormField, ...]
-    items_as_json: tuple[FormField, ...]
 
 
 def make_form(schema: Mapping[str, Any]) -> FormField:
@@ -133,8 +128,7 @@ def form_figures(form: FormField) -> FormFigures:
     """Count the leaves of `form` by how they are edited."""
     every = list(leaves(form))
     as_json = tuple(one for one in every if one.kind == "json")
-    partly = tuple(one for one in every if one.kind == "list" and not _is_plain(one.item))
-    return FormFigures(len(every) - len(as_json), as_json, partly)
+    return FormFigures(len(every) - len(as_json), as_json)
 
 
 def _is_plain(item: FormField | None) -> bool:

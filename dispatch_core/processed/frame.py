@@ -82,12 +82,17 @@ def choose_frame(
     if not learned:
         return None
     if not agreeing:
-        what = "no result is by this wrapper and version"
-        raise InvalidInput(Issue(f"{what}; {_listed(learned)}", f"analysis_code, {where}", _ACTION))
+        raise _ambiguous("no result is by this wrapper and version", learned, where)
     what = f"{len(agreeing):,} wrappers or versions have results, and the request names none"
     if asked is not None and not asked.is_unnamed:
         what = f"{len(agreeing):,} wrappers or versions agree with the request"
-    raise InvalidInput(Issue(f"{what}; {_listed(agreeing)}", f"analysis_code, {where}", _ACTION))
+    raise _ambiguous(what, agreeing, where)
+
+
+def _ambiguous(what: str, offered: Sequence[LearnedFrame], where: str) -> InvalidInput:
+    """The error that the wrapper is to be chosen among those that have results."""
+    action = f"Choose one in the app, or name it: {_NAMING}; {_listed(offered)}"
+    return InvalidInput(Issue(what, f"analysis_code, {where}", action, path=("analysis_code",)))
 
 
 def unnamed_wrapper(count: int, where: str) -> InvalidInput:
@@ -96,11 +101,11 @@ def unnamed_wrapper(count: int, where: str) -> InvalidInput:
     They may be those of the jobs to dispatch, so these jobs are not new for sure.
     """
     what = f"{counted(count, 'record')} here, and none says which wrapper ran"
-    return InvalidInput(Issue(what, f"analysis_code, {where}", _ACTION))
+    return InvalidInput(Issue(what, f"analysis_code, {where}", f"Name it: {_NAMING}"))
 
 
 _EXAMPLE = '{"url": "...", "name": "...", "version": "..."}'
-_ACTION = f"Choose one in the app, or name it: --analysis_code '{_EXAMPLE}'"
+_NAMING = f"--analysis_code '{_EXAMPLE}'"
 
 
 def _with_panel(

@@ -67,7 +67,9 @@ def page_of_keys(
     keys: list[str] = []
     prefixes: list[str] = []
     for piece in pieces(floor):
-        at = bisect_left(piece, floor)
+        if not piece:
+            continue
+        at = bisect_left(piece, floor) if piece[0] < floor else 0
         end = _end_of(prefix, piece, at)
         while at < end:
             if prefixes and piece[at].startswith(prefixes[-1]):
@@ -88,6 +90,8 @@ def page_of_keys(
 
 def _end_of(prefix: str, piece: Sequence[str], at: int) -> int:
     """The index after the keys with a prefix, which begin at the index `at`."""
+    if at < len(piece) and piece[-1].startswith(prefix):
+        return len(piece)
     return bisect_left(piece, True, at, key=lambda key: not key.startswith(prefix))
 
 

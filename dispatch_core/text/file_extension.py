@@ -13,6 +13,10 @@ from dispatch_core.errors import InvalidInput, Issue
 _WHERE = "file extension"
 _COMMA = re.compile(r"(?<!\\),")
 _ESCAPED_COMMA = r"\,"
+_SIDECARS = frozenset(
+    (".json", ".yaml", ".yml", ".toml", ".ini", ".xml", ".html", ".txt", ".md", ".log")
+)
+"""Formats that usually describe the data beside them."""
 
 
 def read_extensions(text: str) -> tuple[str, ...]:
@@ -65,6 +69,31 @@ def redundant_extensions(extensions: tuple[str, ...]) -> dict[str, str]:
             if one.endswith(earlier):
                 found.setdefault(one, earlier)
     return found
+
+
+def likeliest_first(
+    counts: Iterable[tuple[str, int]], wanted: Iterable[str]
+) -> list[tuple[str, int]]:
+    """The extensions in `counts`, in the order in which they may be meant by `wanted`.
+
+    First those that share a part with one of `wanted`, as ``.nwb.zarr`` does with ``.nwb``;
+    then data before formats that describe it, such as ``.json``; then the most frequent.
+    """
+    parts = {part for one in wanted for part in _parts(one)}
+    return sorted(
+        counts,
+        key=lambda pair: (
+            parts.isdisjoint(_parts(pair[0])),
+            pair[0].casefold() in _SIDECARS,
+            -pair[1],
+            pair[0],
+        ),
+    )
+
+
+def _parts(extension: str) -> set[str]:
+    """``nwb`` and ``zarr`` of ``.nwb.zarr``."""
+    return set(filter(None, extension.casefold().split(".")))
 
 
 def extension_of(name: str, extensions: Iterable[str]) -> str:

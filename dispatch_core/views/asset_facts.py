@@ -1,16 +1,14 @@
-"""The assets that are left after grouping, and what a heading says of them."""
+"""What a heading says of the assets that are left."""
 
 from __future__ import annotations
 
 import calendar
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dispatch_core.find import FoundAssets
-from dispatch_core.grouping import Grouped
-from dispatch_core.types import DataAsset, Reason
+from dispatch_core.equation import AssetAccount
+from dispatch_core.types import DataAsset
 from dispatch_core.views.columns import ACQUIRED, SUBJECT, values_of
 
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -18,14 +16,12 @@ _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, slots=True)
 class AssetFacts:
-    """The figures of the assets found, grouped and left.
+    """The figures of the assets that are left.
 
     Attributes
     ----------
-    assets, matched
-        How many assets are left, and how many matched the query or the list.
-    reasons
-        Why assets are excluded, each with its number of rows of the ledger.
+    account
+        How many assets are left, of what is selected, and why the others are excluded.
     subjects
         How many subjects the assets left have.
     days
@@ -34,17 +30,10 @@ class AssetFacts:
         How many of the assets left have no date that begins with year and month.
     """
 
-    assets: int
-    matched: int
-    reasons: tuple[tuple[Reason, int], ...] = ()
+    account: AssetAccount
     subjects: int = 0
     days: tuple[str, str] | None = None
     undated: int = 0
-
-    @property
-    def excluded(self) -> int:
-        """How many of the matched assets are excluded."""
-        return self.matched - self.assets
 
     @property
     def months(self) -> str:
@@ -57,27 +46,10 @@ class AssetFacts:
         return f"{first.removesuffix(last[-5:])} to {last}"
 
 
-def assets_left(found: FoundAssets, grouped: Grouped | None) -> Sequence[DataAsset]:
-    """The assets that latest only, groups and a trial leave, in the order found."""
-    if grouped is None or not grouped.exclusions:
-        return found.assets
-    kept = grouped.record_ids
-    return [asset for asset in found.assets if asset.record_id in kept]
-
-
-def facts_of(found: FoundAssets, grouped: Grouped | None, left: Sequence[DataAsset]) -> AssetFacts:
-    """The figures of `left`, which are the `assets_left` of the other two."""
-    rows = found.exclusions + (grouped.exclusions if grouped else ())
-    reasons = Counter(row.reason for row in rows if row.stage != "input")
+def facts_of(account: AssetAccount, left: Sequence[DataAsset]) -> AssetFacts:
+    """The figures of `left`, the assets that `account` leaves."""
     days = [day for asset in left if (day := _day(asset))]
-    return AssetFacts(
-        len(left),
-        found.matched,
-        tuple(reasons.items()),
-        count_subjects(left),
-        day_range(left),
-        len(left) - len(days),
-    )
+    return AssetFacts(account, count_subjects(left), day_range(left), len(left) - len(days))
 
 
 def count_subjects(assets: Iterable[DataAsset]) -> int:

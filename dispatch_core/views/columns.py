@@ -19,7 +19,7 @@ from dispatch_core.find import IDS_A_QUERY
 from dispatch_core.language.bson import MISSING
 from dispatch_core.language.paths import outermost_paths, value_at
 from dispatch_core.sources.protocols import MetadataSource
-from dispatch_core.types import DataAsset, Exclusion, FileEntry, LocatedAsset, Progress, no_progress
+from dispatch_core.types import DataAsset, FileEntry, LocatedAsset, Progress, no_progress
 from dispatch_core.views.table import Cell
 from dispatch_core.walk import walk_records
 
@@ -189,8 +189,3 @@ def count_files(located: Iterable[LocatedAsset]) -> list[tuple[str, int]]:
     """(number of files, number of assets with that many files), ascending."""
     counts = Counter(len(one.files or ()) for one in located)
     return [(str(number), assets) for number, assets in sorted(counts.items())]
-
-
-def held_extensions(exclusions: Iterable[Exclusion]) -> list[tuple[str, int]]:
-    """(extension, number of assets without a match that have it), most frequent first."""
-    return Counter(extension for row in exclusions for extension, _ in row.held).most_common()

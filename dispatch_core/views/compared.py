@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dispatch_core.earlier.compare import Changed, Compared, Sort
-from dispatch_core.earlier.jobs import EarlierJob
+from dispatch_core.earlier.compare import Compared
 from dispatch_core.views.table import Columns, table_text
-
-Row = tuple[Sort, EarlierJob, Changed | None]
 
 COLUMNS: Columns = {
     "change": lambda row: row[0],

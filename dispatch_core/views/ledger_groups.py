@@ -13,7 +13,8 @@ from dispatch_core.types import Exclusion, Reason, Stage
 class LedgerGroup:
     """The rows of the ledger that have a stage and a reason in common.
 
-    ``messages`` and ``actions`` map each text to its number of rows, most frequent first.
+    ``messages`` and ``actions`` map each text to its number of rows, most frequent first; a
+    message is without the names that are only of one row.
     ``held`` has the extensions that the assets have instead, each with its number of assets.
     """
 
@@ -38,10 +39,15 @@ def _group(stage: Stage, reason: Reason, rows: list[Exclusion]) -> LedgerGroup:
         stage,
         reason,
         tuple(rows),
-        _counted(row.message for row in rows),
+        _counted(row.shared or row.message for row in rows),
         _counted(row.action for row in rows if row.action),
-        _counted(extension for row in rows for extension, _ in row.held),
+        held_extensions(rows),
     )
+
+
+def held_extensions(exclusions: Iterable[Exclusion]) -> tuple[tuple[str, int], ...]:
+    """(extension, number of assets without a match that have it), most frequent first."""
+    return _counted(extension for row in exclusions for extension, _ in row.held)
 
 
 def _counted(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:

@@ -118,7 +118,7 @@ def plan_html(plan: DispatchPlan) -> str:
         f"<p>source: {_safe(plan.source)}<br>buckets: {_safe(plan.buckets)}</p>",
         *(f"<p>{_safe(line)}</p>" for line in (*plan.extension_lines(), *plan.balance_lines())),
         *([f"<p>{_safe(str(plan.drift))}</p>"] if plan.drift is not None else []),
-        *(f"<p>Warning: {_safe(str(warning))}</p>" for warning in plan.warnings),
+        *(f"<p>Warning: {_safe(notebook_words(str(warning)))}</p>" for warning in plan.warnings),
         html_table(title, ("worker", "assets", "files"), first),
         html_table(
             "Excluded", ("count", "stage", "reason", "what happened", "what to do"), excluded

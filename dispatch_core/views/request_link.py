@@ -14,7 +14,8 @@ import zlib
 from typing import Final
 
 from dispatch_core.errors import InvalidInput, Issue
-from dispatch_core.request import DispatchRequest, check_request, load_request
+from dispatch_core.request import DispatchRequest, load_request
+from dispatch_core.request_parts import check_request
 
 LONGEST: Final = 4_000
 """Characters of a request in a link; servers and mail programs cut longer addresses."""

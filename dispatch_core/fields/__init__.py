@@ -1,0 +1,1 @@
+"""Fields of a request: the kinds of their values, and what is wrong with one."""
