@@ -86,7 +86,7 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def read_once() -> Iterator[None]:
-    """Read once what libraries read again for each client of S3 and for each app."""
+    """Read once what libraries read again for each client of S3 and for each run of an app."""
     readers = [("botocore.session", "create_loader")]
     if "streamlit" in sys.modules:
         # it reads the metadata of every installed package
@@ -94,4 +94,8 @@ def read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module, name in readers:
             patch.setattr(f"{module}.{name}", cache(getattr(import_module(module), name)))
+        if "streamlit" in sys.modules:
+            # an app of a test compiles its scripts for each run
+            scripts = import_module("streamlit.runtime.scriptrunner.script_cache").ScriptCache
+            patch.setattr(scripts, "get_bytecode", scripts().get_bytecode)
         yield

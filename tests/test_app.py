@@ -7,6 +7,8 @@ Examples, ids from the text area. `test_browser` tests typing, downloads and cli
 from __future__ import annotations
 
 import ast
+import json
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -17,11 +19,13 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Checkbox
 
+from dispatch_core.asset_list import read_asset_table
 from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.request import Trial
 from dispatch_core.views.ledger_groups import group_exclusions
-from pages.shared.state.edits import load
+from pages.shared.state.edits import keep_list, load
 from pages.shared.state.services import ask_fields
 from pages.shared.state.session import Session
 from pages.shared.state.steps import now
@@ -29,6 +33,7 @@ from pages.shared.state.typed import LIST
 from pages.shared.state.views import JSON, ROWS
 from pages.shared.state.work import Work
 from tests.support.app import open_app, session_of
+from tests.support.browser import wait_until
 from tests.support.syntax import syntax_of
 
 pytestmark = pytest.mark.usefixtures("embedded_demo")
@@ -37,11 +42,11 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "pages").rglob("*.py"))
 SCRIPTS = [path for path in MODULES if "shared" not in path.parts]
 
-ASSETS = "pages/plan/assets.py"
-FILES = "pages/plan/files.py"
-PARAMETERS = "pages/plan/parameters.py"
-JOBS = "pages/dispatch/jobs.py"
-DELIVER = "pages/dispatch/deliver.py"
+ASSETS = "plan/assets.py"
+FILES = "plan/files.py"
+PARAMETERS = "plan/parameters.py"
+JOBS = "dispatch/jobs.py"
+DELIVER = "dispatch/deliver.py"
 
 
 @pytest.fixture
@@ -79,6 +84,11 @@ def paste(app: AppTest, *ids: str) -> None:
     session.reload_editors()
     app.run()
     app.text_area(key=f"ids-{session.epoch}").set_value("\n".join(ids)).run()
+
+
+def all_records(app: AppTest) -> Checkbox:
+    """The confirmation of a query without a condition."""
+    return app.checkbox(key=f"all-records-{session_of(app).epoch}")
 
 
 def find_awkward(app: AppTest, *cases: str) -> None:
@@ -132,11 +142,25 @@ def test_an_invalid_environment_variable_is_shown_and_nothing_else(
 
 @pytest.mark.parametrize("page", [FILES, JOBS, DELIVER])
 def test_a_page_opened_first_says_that_assets_are_missing_and_links_to_them(page: str) -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30)
 
     app.switch_page(page).run()
 
     assert not app.exception
+    assert [one.value for one in app.info] == [
+        "The assets are not found yet. Press **Find assets** on the page Assets."
+    ]
+    assert links(app) == ["Find the assets"]
+
+
+def test_without_an_example_a_page_opened_first_says_that_no_assets_are_selected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCDB_HOST", "127.0.0.1:1")
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30)
+
+    app.switch_page(JOBS).run()
+
     assert [one.value for one in app.info] == ["No assets are selected yet."]
     assert links(app) == ["Select the assets"]
 
@@ -148,7 +172,7 @@ def test_assets_opened_first_say_what_to_press(app: AppTest) -> None:
 
 
 def test_parameters_opened_first_can_be_written_before_there_are_assets() -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30)
 
     app.switch_page(PARAMETERS).run()
 
@@ -195,8 +219,9 @@ def test_assets_times_files_times_sets_are_the_jobs_in_the_side_bar(app: AppTest
         "Excluded (1)",
     ]
     assert equation(app).split("  \n") == [
-        "**3** assets",
+        "**3** listed ids",
         "− **1** excluded",
+        "= **2** assets",
         f"→ **{files}** files",
         "× **2** parameter sets",
         f"= **{2 * files}** jobs",
@@ -233,8 +258,18 @@ def test_a_list_of_ids_answers_row_by_row(app: AppTest) -> None:
     paste(app, name, "unknown", name)
     find(app)
 
-    assert "1 matched, 1 not found, 1 duplicate" in [one.value for one in app.caption]
-    assert [one.value for one in app.subheader] == ["Match report", "1 asset"]
+    (report,) = [one for one in app.expander if one.label.startswith("Match report")]
+    assert report.label == "Match report: 1 matched, 1 not found, 1 duplicate"
+    assert not report.proto.expanded  # the assets are in sight
+    assert [one.value for one in app.header] == ["1 asset"]
+
+
+def test_a_list_of_one_id_has_one_row(app: AppTest) -> None:
+    session_of(app).keep_typed(source=LIST)
+    keep_list(session_of(app), "quoted.csv", read_asset_table(b"asset_id\nx\n", "quoted.csv").rows)
+    app.run()
+
+    assert "quoted\\.csv: 1 row" in [one.value for one in app.main.markdown]
 
 
 def test_the_rows_that_did_not_match_come_first_and_can_be_shown_alone(app: AppTest) -> None:
@@ -251,6 +286,20 @@ def test_the_rows_that_did_not_match_come_first_and_can_be_shown_alone(app: AppT
     assert shown.options == ["all (3)", "matched (1)", "not found (1)", "duplicate (1)"]
 
 
+def test_all_columns_of_the_match_report_are_in_sight_with_room_for_their_headings(
+    app: AppTest,
+) -> None:
+    paste(app, AWKWARD["nwb file"], "unknown")
+    find(app)
+
+    config = json.loads(app.dataframe[0].proto.columns)
+    widths = {title: one["width"] for title, one in config.items() if one.get("width")}
+
+    assert list(widths) == list(app.dataframe[0].value.columns)
+    assert sum(widths.values()) <= 930  # in a window of 1360 pixels, beside the side bar
+    assert [title for title, width in widths.items() if width < 8 * len(f"{title} ↓") + 16] == []
+
+
 def test_a_button_replaces_an_id_by_the_nearest_one(app: AppTest) -> None:
     name = AWKWARD["nwb file"]
     paste(app, name.upper())
@@ -260,6 +309,16 @@ def test_a_button_replaces_an_id_by_the_nearest_one(app: AppTest) -> None:
 
     session = session_of(app)
     assert app.text_area(key=f"ids-{session.epoch}").value == name
+
+
+def test_the_file_that_starts_the_server_can_be_tested_as_a_script() -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app.button(key="find").click().run()
+    app.switch_page("pages/dispatch/jobs.py").run()
+
+    assert not app.exception
+    assert app.title[0].value == "Jobs"
+    assert len(now(session_of(app)).found.assets) == 357
 
 
 def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: AppTest) -> None:
@@ -276,21 +335,82 @@ def test_a_query_that_matches_nothing_says_so_here_and_on_the_next_page(app: App
 def test_an_empty_query_needs_an_explicit_yes_with_the_count(app: AppTest) -> None:
     type_text(app, ASSETS, query_text="{}")
     assert not may_find(app)
+    assert "update" not in {button.key for button in app.button}
+    go(app, JOBS)
+    assert "No assets are selected yet." in {one.value for one in app.markdown}
+    assert "update" not in {button.key for button in app.button}
+    go(app, ASSETS)
 
-    app.checkbox(key="all-records").check().run()
+    all_records(app).check().run()
 
-    assert "all 2,400 records" in app.checkbox(key="all-records").label
-    assert may_find(app)
+    assert "all 2,400 records" in all_records(app).label
+    app.button(key="update").click().run()
+    assert len(now(session_of(app)).found.assets) == 2_399
+    type_text(app, ASSETS, query_text='{"name": "unknown"}')
+    type_text(app, ASSETS, query_text="{}")
+    assert not all_records(app).value
+
+
+def test_an_update_that_an_invalid_input_blocks_says_so(app: AppTest) -> None:
+    type_text(app, ASSETS, query_text="{")
+
+    app.button(key="update").click().run()
+
+    assert [one.value for one in app.toast] == ["Correct the query first."]
 
 
 def test_a_cap_is_shown_in_red_with_the_number_of_jobs_it_cuts(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory", "several nwb")
     go(app, JOBS)
 
-    app.number_input(key=f"cap-{session_of(app).epoch}").set_value(1).run()
+    key = f"max_number_of_tasks_dispatched-{session_of(app).epoch}"
+    app.number_input(key=key).set_value(1).run()
 
     assert [one.value for one in app.sidebar.error] == ["The cap cuts 2 jobs."]
-    assert app.main.error[0].value.startswith("THE CAP CUT 2 JOBS")
+    assert [one.value.replace("\\", "") for one in app.main.error] == [
+        "THE CAP CUT 2 JOBS: only 1 are dispatched. Raise the cap on jobs, on the page Jobs"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "said"),
+    [
+        ("num_parallel_workers", 0, "the number of workers or jobs is 0. Write 1 or more"),
+        ("max_number_of_tasks_dispatched", -3, "the cap on jobs is -3. Write 1 or more"),
+    ],
+)
+def test_a_number_below_one_is_said_beside_it_and_blocks_until_it_is_corrected(
+    app: AppTest, name: str, typed: int, said: str
+) -> None:
+    find_awkward(app, "nwb file", "nwb directory", "several nwb")
+    go(app, JOBS)
+
+    app.number_input(key=f"{name}-{session_of(app).epoch}").set_value(typed).run()
+    beside = [one.value.replace("\\", "") for one in app.main.markdown]
+    is_blocked = now(session_of(app)).plan is None
+    go(app, FILES)
+    go(app, JOBS)
+    field = app.number_input(key=f"{name}-{session_of(app).epoch}")
+    stayed = field.value
+    field.set_value(2).run()
+
+    assert any(said in one for one in beside)
+    assert is_blocked
+    assert stayed == typed
+    assert now(session_of(app)).plan is not None
+
+
+def test_an_invalid_name_of_the_folder_is_in_no_command(app: AppTest) -> None:
+    find_awkward(app, "nwb file")
+    go(app, JOBS)
+    go(app, DELIVER)
+    before = [one.value for one in app.header]
+
+    app.text_input(key="target").set_value("../elsewhere").run()
+
+    assert "The same dispatch as one command" in before
+    assert "The same dispatch as one command" not in [one.value for one in app.header]
+    assert any("Correct the name of the folder" in one.value for one in app.caption)
 
 
 def test_jobs_for_each_worker_give_no_warning_about_the_number_of_workers(
@@ -378,7 +498,7 @@ def test_a_name_that_is_a_path_is_refused_and_nothing_can_be_written(
 
     assert app.error[0].value.endswith("start with a letter or a digit\\.")
     assert "write" not in {button.key for button in app.button}
-    assert name == "" or name not in app.code[0].value.splitlines()[0].split()
+    assert [one.value for one in app.code if "job-dispatch" in one.value] == []
 
 
 def test_a_record_that_cannot_be_written_is_a_warning_and_the_jobs_are_there(
@@ -434,11 +554,11 @@ def test_a_query_that_does_not_parse_blocks_and_stays_after_a_change_of_page(
 
 def test_found_assets_are_not_shown_under_a_query_that_does_not_parse(app: AppTest) -> None:
     find(app)
-    assert app.subheader
+    assert app.header
 
     type_text(app, ASSETS, query_text='{"name": ')
 
-    assert not app.subheader
+    assert not app.header
     assert "**–** assets" in equation(app)
     go(app, JOBS)
     assert links(app) == ["Correct the query"]
@@ -494,6 +614,38 @@ def test_one_of_two_fields_that_belong_together_blocks_finding(app: AppTest) -> 
     assert not may_find(app)
 
 
+def test_a_loaded_request_replaces_a_choice_that_lacks_a_field(app: AppTest) -> None:
+    app.selectbox(key=f"filter_latest-{session_of(app).epoch}").set_value("name").run()
+
+    load(session_of(app), session_of(open_app()).request)
+    app.run()
+
+    assert app.selectbox(key=f"filter_latest-{session_of(app).epoch}").value is None
+    assert may_find(app)
+
+
+def test_one_of_two_fields_that_belong_together_is_kept_on_another_page(app: AppTest) -> None:
+    app.selectbox(key=f"filter_latest-{session_of(app).epoch}").set_value("Processed on").run()
+    go(app, JOBS)
+
+    go(app, ASSETS)
+
+    assert app.selectbox(key=f"filter_latest-{session_of(app).epoch}").value == "Processed on"
+    assert not may_find(app)
+    app.multiselect(key=f"filter_by-{session_of(app).epoch}").set_value(["Subject"]).run()
+    assert session_of(app).request.filter_latest == "data_description.creation_time"
+    assert session_of(app).typed.grouping == {}
+
+
+def test_a_text_too_large_to_be_kept_on_the_disk_is_said_to_be(app: AppTest) -> None:
+    said = "too large to be kept on the disk"
+    assert not [one for one in app.warning if said in one.value]
+
+    session_of(app).keep_typed(list_text="x" * 16_000_001)
+
+    wait_until(lambda: any(said in one.value for one in app.run().warning))
+
+
 # Out-of-date results
 
 
@@ -503,13 +655,13 @@ def test_found_assets_are_not_shown_as_those_of_another_query(app: AppTest) -> N
 
     app.button(key="example-Some subjects").click().run()
 
-    assert not app.subheader
+    assert not app.header
     assert app.warning[0].value == "Out of date: the query changed. Find assets again."
     assert len(app.dataframe) == 1
     assert "exclude" not in {button.key for button in app.button}
     assert "**–** assets" in equation(app)
     go(app, DELIVER)
-    assert links(app) == ["Select the assets"]
+    assert links(app) == ["Find the assets"]
 
 
 def test_text_that_the_editor_sends_after_the_press_of_find_is_found_too(app: AppTest) -> None:
@@ -525,12 +677,12 @@ def test_text_that_the_editor_sends_after_the_press_of_find_is_found_too(app: Ap
 
 def test_found_assets_are_current_again_when_the_query_is_again_the_same(app: AppTest) -> None:
     find(app)
-    before = [one.value for one in app.subheader]
+    before = [one.value for one in app.header]
     app.button(key="example-Some subjects").click().run()
 
     app.button(key="example-Derived assets of a project").click().run()
 
-    assert [one.value for one in app.subheader] == before
+    assert [one.value for one in app.header] == before
 
 
 def test_queries_for_true_and_for_1_differ(app: AppTest) -> None:
@@ -564,7 +716,7 @@ def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None
 
     app.multiselect(key=f"extension-{session_of(app).epoch}").set_value([".zarr"]).run()
 
-    assert not app.subheader
+    assert not app.header
     changed = "Out of date: the assets or the file options changed. Locate files again."
     assert app.warning[0].value == changed
     assert "→ **–** files" in equation(app)
@@ -575,18 +727,18 @@ def test_an_empty_list_does_not_show_what_the_query_found(app: AppTest) -> None:
 
     app.segmented_control(key=f"view-{session_of(app).epoch}").set_value(LIST).run()
 
-    assert not app.subheader
+    assert not app.header
     assert not may_find(app)
 
 
 def test_a_list_is_kept_when_its_page_is_left(app: AppTest) -> None:
     find_awkward(app, "nwb file", "nwb directory")
-    before = [one.value for one in app.subheader]
+    before = [one.value for one in app.header]
 
     go(app, JOBS)
     go(app, ASSETS)
 
-    assert [one.value for one in app.subheader] == before
+    assert [one.value for one in app.header] == before
 
 
 def test_a_search_that_fails_keeps_what_was_found_and_says_so(app: AppTest) -> None:
@@ -633,10 +785,10 @@ def test_excluded_assets_stay_in_the_table_and_can_be_restored(app: AppTest) -> 
     session.edit(excluded=(first,))
     app.run()
 
-    assert [one.value for one in app.subheader][-1] == "1 asset"
+    assert [one.value for one in app.header][-1] == "1 asset"
     assert list(app.dataframe[-1].value["Excluded"]) == ["by hand", ""]
     app.button(key="include-all").click().run()
-    assert [one.value for one in app.subheader][-1] == "2 assets"
+    assert [one.value for one in app.header][-1] == "2 assets"
     assert "Excluded" not in app.dataframe[-1].value.columns
 
 
@@ -659,7 +811,7 @@ def test_all_matches_of_a_search_are_excluded_or_kept_at_once(app: AppTest) -> N
 
 def test_a_table_of_many_rows_sends_a_page_and_says_how_many_there_are(app: AppTest) -> None:
     type_text(app, ASSETS, query_text="{}")
-    app.checkbox(key="all-records").check().run()
+    all_records(app).check().run()
     find(app)
     session = session_of(app)
 
@@ -668,7 +820,7 @@ def test_a_table_of_many_rows_sends_a_page_and_says_how_many_there_are(app: AppT
     page.set_value(2).run()
 
     assert len(app.dataframe[-1].value) == 500
-    assert "Rows 501 to 1,000 of 2,399" in [one.value for one in app.caption]
+    assert "Rows 501 to 1,000 of 2,399 (4 excluded)" in [one.value for one in app.caption]
     subjects = list(app.dataframe[-1].value["Subject"])
     assert subjects == sorted(subjects, reverse=True)
 
@@ -784,7 +936,7 @@ def test_an_exclusion_or_a_trial_lists_no_file_again(app: AppTest) -> None:
     go(app, JOBS)
 
     assert session.work.listed is work
-    assert "**3** assets  \n− **1** excluded" in equation(app)
+    assert "**3** listed ids  \n− **1** excluded" in equation(app)
     assert "= **–** jobs" not in equation(app)
 
 
@@ -818,6 +970,40 @@ def test_the_effect_of_latest_only_and_groups_is_shown_in_numbers(app: AppTest) 
     )
 
 
+def test_superseded_assets_are_one_message_and_one_button_keeps_all_versions(app: AppTest) -> None:
+    epoch = session_of(app).epoch
+    app.selectbox(key=f"filter_latest-{epoch}").set_value("Processed on")
+    app.multiselect(key=f"filter_by-{epoch}").set_value(["Subject"]).run()
+    find(app)
+    session_of(app).keep_view(job_view="excluded")
+    go(app, JOBS)
+
+    said = [one.value for one in (*app.main.markdown, *app.main.caption)]
+    assert said.count("another asset with the same values is later") == 1
+    assert not [one for one in said if "other message" in one]
+    app.button(key="lift-Keep all versions").click().run()
+
+    request = session_of(app).request
+    assert (request.filter_latest, request.filter_by) == (None, ())
+    assert not app.exception
+
+
+def test_all_versions_are_kept_by_the_button_beside_the_superseded_assets(app: AppTest) -> None:
+    epoch = session_of(app).epoch
+    app.selectbox(key=f"filter_latest-{epoch}").set_value("Processed on")
+    app.multiselect(key=f"filter_by-{epoch}").set_value(["Subject"]).run()
+    find(app)
+    app.session_state[f"grouping-effects-{session_of(app).epoch}"] = True
+    app.run()
+
+    app.button(key="lift-Keep all versions").click().run()
+
+    request = session_of(app).request
+    assert (request.filter_latest, request.filter_by) == (None, ())
+    assert [one.value for one in app.header] == ["357 assets"]
+    assert not app.exception
+
+
 def test_table_and_csv_agree_with_the_heading_about_who_is_left(app: AppTest) -> None:
     epoch = session_of(app).epoch
     app.selectbox(key=f"filter_latest-{epoch}").set_value("Processed on")
@@ -826,7 +1012,7 @@ def test_table_and_csv_agree_with_the_heading_about_who_is_left(app: AppTest) ->
     left = len(now(session_of(app)).grouped.record_ids)
     table = next(one.value for one in app.dataframe if "Excluded" in one.value.columns)
 
-    assert [one.value for one in app.subheader] == [f"{left} assets"]
+    assert [one.value for one in app.header] == [f"{left} assets"]
     assert list(table["Excluded"]).count("") == left
     assert set(table["Excluded"]) == {"", "superseded by a later asset"}
     assert csv_label(app) == f"Download all {left} as CSV"
@@ -838,7 +1024,7 @@ def test_a_misspelt_field_leaves_no_asset_in_heading_table_and_csv(app: AppTest)
     find(app)
     table = next(one.value for one in app.dataframe if "Excluded" in one.value.columns)
 
-    assert [one.value for one in app.subheader] == ["0 assets"]
+    assert [one.value for one in app.header] == ["0 assets"]
     assert set(table["Excluded"]) == {"without one of the fields"}
     assert csv_label(app) == "Download all 0 as CSV"
     warning = app.warning[0].value.replace("\\", "")
@@ -947,6 +1133,19 @@ def test_a_visit_to_the_jobs_page_reviews_the_plan(app: AppTest) -> None:
     assert not app.button(key="write").disabled
 
 
+def test_a_name_typed_just_before_a_button_opens_another_page_is_kept(app: AppTest) -> None:
+    find_awkward(app, "nwb file", "nwb directory")
+    go(app, JOBS)
+    session_of(app).edit(num_parallel_workers=1)
+    go(app, DELIVER)
+
+    app.text_input(key="target").input("typed")
+    app.button(key="see-jobs").click().run()
+
+    assert app.title[0].value == "Jobs"
+    assert session_of(app).typed.target_name == "typed"
+
+
 def test_a_press_on_write_writes_the_plan_that_was_on_the_screen(
     app: AppTest, tmp_path: Path
 ) -> None:
@@ -1036,13 +1235,31 @@ def test_a_trial_of_one_for_each_subject_starts_no_search(app: AppTest) -> None:
     assert f"= **{len(subjects)}** jobs" in equation(app)
 
 
-def test_a_row_of_the_list_that_finds_nothing_is_in_the_ledger_and_changes_no_sum(
+def test_the_field_of_a_trial_is_chosen_by_its_plain_name(app: AppTest) -> None:
+    find(app)
+    go(app, JOBS)
+    epoch = session_of(app).epoch
+    app.selectbox(key=f"trial-{epoch}").set_value("one_per").run()
+
+    app.selectbox(key=f"trial-field-{epoch}").set_value("Type").run()
+
+    trial = session_of(app).request.trial
+    assert trial is not None
+    assert trial.one_per == "session.session_type|acquisition.acquisition_type"
+
+
+def test_a_row_of_the_list_that_finds_nothing_is_in_the_ledger_and_in_the_sum(
     app: AppTest,
 ) -> None:
     paste(app, AWKWARD["nwb file"], "no-such-asset")
     find(app)
 
-    assert equation(app).split("  \n")[:2] == ["**1** asset", "→ **1** input"]
+    assert equation(app).split("  \n")[:4] == [
+        "**2** listed ids",
+        "− **1** excluded",
+        "= **1** asset",
+        "→ **1** input",
+    ]
     assert app.button(key="see-excluded").label == "Excluded (1)"
 
 
@@ -1115,7 +1332,7 @@ def test_two_sessions_do_not_see_each_others_request(app: AppTest) -> None:
     find_awkward(app, "nwb file")
     other.run()
 
-    assert "**1** asset" in equation(app)
+    assert "**1** listed id" in equation(app)
     assert "**–** assets" in equation(other)
     assert session_of(other).request.asset_rows is None
 
@@ -1130,7 +1347,7 @@ def test_a_saved_request_replaces_the_one_of_the_session(app: AppTest) -> None:
     find(other)
 
     assert session_of(other).typed.source == LIST
-    assert "**1** asset" in equation(other)
+    assert "**1** listed id" in equation(other)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -1150,6 +1367,21 @@ def test_session_state_is_touched_in_one_file_only() -> None:
     }
 
     assert touching == {"tab.py"}
+
+
+def test_every_button_and_menu_has_a_name_in_words() -> None:
+    nameless = {
+        f"{path.stem}: {ast.unparse(node.args[0])}"
+        for path in MODULES
+        for node in ast.walk(syntax_of(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("button", "form_submit_button", "menu_button", "popover")
+        and isinstance(node.args[0], ast.Constant)
+        and not re.sub(":material/[a-z_]+:", "", str(node.args[0].value)).strip()
+    }
+
+    assert nameless == set()
 
 
 def test_no_page_or_widget_assigns_a_field_of_anything_but_itself() -> None:
@@ -1199,6 +1431,7 @@ FLOORS = {
         "pages.shared.run_it pages.shared.library"
     ),
     "page scripts": "pages.plan pages.dispatch pages.library",
+    "frame": "pages.frame",
 }
 """A module of the pages imports from lower floors and from its own folder."""
 

@@ -13,10 +13,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dispatch_core.demo.catalogue import AWKWARD
+from dispatch_core.insight.chip_words import words_of_query
 from dispatch_core.insight.fields import FieldCatalogue
-from pages.shared.assets.fields import kind_of, known_fields, known_values
+from pages.shared.assets.fields import kind_of, known_values
 from pages.shared.state.services import ask_advice, ask_fields
 from pages.shared.state.views import ROWS
+from pages.shared.widgets.field_menu import known_fields
 from tests.support.app import session_of
 from tests.support.browser import wait_until
 from tests.support.syntax import syntax_of
@@ -29,11 +31,11 @@ EDGE_CASES = {"data_description.project_name": "Edge Case Collection"}
 
 def opened(query: Any, expander: str = "") -> AppTest:
     """The page Assets with a query typed and an expander opened by its key."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30).run()
     session = session_of(app)
     session.keep_typed(query_text=json.dumps(query))
     session.reload_editors()
-    app.switch_page("pages/plan/assets.py")
+    app.switch_page("plan/assets.py")
     return run(app, expander)
 
 
@@ -97,8 +99,42 @@ def test_a_chosen_value_is_a_clause_of_the_query_and_narrows_the_others() -> Non
         "data_description.data_level": "raw",
     }
     run_until(app, lambda: box(app, "ecephys"), "facet-Modality")
-    counted = {one.label.replace("\\", "") for one in app.checkbox if ":gray[" in one.label}
-    assert {f"{one} :gray[137]" for one in ("behavior", "behavior-videos", "ecephys")} <= counted
+    counted = {one.label for one in app.checkbox}  # a screen reader reads these as they are
+    assert {f"{one} (137)" for one in ("behavior", "behavior-videos", "ecephys")} <= counted
+
+
+def test_two_days_typed_into_the_facet_are_a_condition_and_a_wrong_day_is_said() -> None:
+    app = opened({"name": "x"}, "facet-Acquired")
+    run_until(app, lambda: days_typed(app), "facet-Acquired")
+
+    days_typed(app)[0].set_value("2025-06-01")
+    days_typed(app)[1].set_value("2025-13-30")
+    run(app, "facet-Acquired")
+    said = texts(app).replace("\\", "")
+    days_typed(app)[1].set_value("2025-06-30")
+    run(app, "facet-Acquired")
+
+    assert "2025-13-30 does not exist: a month is 01 to 12" in said
+    assert "2025-06-01 to 2025-06-30" in words_of_query(session_of(app).typed.query_text)
+
+
+def days_typed(app: AppTest) -> list[Any]:
+    return [one for one in app.text_input if str(one.key).startswith("two-days-")]
+
+
+def test_a_facet_asks_why_a_value_is_missing_that_no_record_has() -> None:
+    app = opened({"subject.subject_id": "900999"}, "facet-Subject")
+    run_until(app, lambda: box(app, "900999"), "facet-Subject")
+    session_of(app).keep_view(facet_searches={"Subject": "900998"})
+    run_until(app, lambda: [one for one in app.button if "900998" in one.label], "facet-Subject")
+    labels = [one.label for one in app.button if one.label.startswith("Why is 9")]
+    assert labels == ["Why is 900998 missing?", "Why is 900999 missing?"]
+
+    app.button(key="facet-Subject-why-search").click()
+    run(app, "facet-Subject")
+
+    session = session_of(app)
+    assert (session.views.is_why_open, session.typed.why_text) == (True, "900998")
 
 
 def test_a_choice_finds_at_once_where_the_source_is_quick() -> None:
@@ -189,10 +225,13 @@ def test_zero_results_name_the_clause_and_one_click_removes_it() -> None:
     find(app)
     run_until(app, lambda: app.warning.len)
 
-    assert 'matches {"subject.sex": "Unknown"}' in app.warning[0].value.replace("\\", "")
+    summary = app.warning[0].value.replace("\\", "")
+    assert summary == "No record of the collection matches Sex: Unknown."
     (table,) = [one.value for one in app.dataframe if "Blocks the result" in one.value]
-    assert table.values.tolist()[2] == ["yes", '{"subject.sex": "Unknown"}', "0", "1"]
-    app.button(key="leave-out-2").click().run()
+    assert table.values.tolist()[2] == ["yes", "Sex: Unknown", "0", "1"]
+    remove = app.button(key="leave-out-2")
+    assert remove.label.replace("\\", "") == "Remove Sex: Unknown (1 match)"
+    remove.click().run()
     assert session_of(app).request.query == {**EDGE_CASES, "data_description.data_level": "raw"}
 
 
@@ -217,7 +256,7 @@ def test_few_results_are_explained_when_asked() -> None:
 def test_why_not_answers_for_an_asset_of_the_plan(case: str, words: str) -> None:
     app = opened(EDGE_CASES)
     find(app)
-    run(app.switch_page("pages/dispatch/jobs.py"))
+    run(app.switch_page("dispatch/jobs.py"))
     app.button(key="why-not").click().run()
 
     app.text_input(key="why").set_value(AWKWARD[case])
@@ -249,15 +288,15 @@ def test_each_page_with_a_result_asks_why_one_is_missing(page: str) -> None:
     session_of(app).keep_typed(extension_text=".nwb")
     session_of(app).edit(file_extension=".nwb")
     find(app)
-    run(app.switch_page("pages/plan/files.py"))
+    run(app.switch_page("plan/files.py"))
     app.button(key="locate").click().run()
     run_until(app, lambda: session_of(app).work.steps.located)
-    run(app.switch_page(f"pages/{page}.py"))
+    run(app.switch_page(f"{page}.py"))
 
     app.button(key="why-not").click().run()
     is_open = session_of(app).views.is_why_open
     text = app.text_input(key="why").label
-    run(app.switch_page("pages/plan/parameters.py"))
+    run(app.switch_page("plan/parameters.py"))
 
     assert is_open
     assert text == "Name, part of a name, id or location of an asset"
@@ -271,7 +310,7 @@ def test_a_query_without_a_match_still_asks_why_an_asset_is_missing() -> None:
 
     app.button(key="why-not").click().run()
 
-    assert app.subheader[0].value == "0 assets"
+    assert app.header[0].value == "0 assets"
     assert app.text_input(key="why").value == ""
 
 
@@ -282,7 +321,7 @@ def test_a_row_of_the_ledger_is_explained_by_one_press() -> None:
     found = session_of(app).work.steps.found
     assert found is not None
     session_of(app).edit(excluded=(found.assets[0].record_id,))
-    run(app.switch_page("pages/dispatch/jobs.py"))
+    run(app.switch_page("dispatch/jobs.py"))
     session_of(app).keep_view(job_view="excluded")
     session_of(app).reload_editors()
     run(app)

@@ -19,8 +19,8 @@ from pages.shared.state.work import Work
 from tests.support.dispatches import document, fill_folder
 from tests.test_app import ASSETS, DELIVER, JOBS, equation, find, finish, go, open_app, session_of
 
-HISTORY = "pages/library/history.py"
-CHECK = "pages/library/check.py"
+HISTORY = "library/history.py"
+CHECK = "library/check.py"
 SETTINGS = ("DOCDB_HOST", "DISPATCH_BUCKETS", "DISPATCH_RESULTS_HOST")
 
 
@@ -103,7 +103,7 @@ def plan_of(app: AppTest) -> DispatchPlan:
 
 def texts(app: AppTest) -> str:
     """Everything that the page says, without the escapes of Markdown."""
-    kinds = ("caption", "markdown", "warning", "info", "error", "success", "subheader")
+    kinds = ("caption", "markdown", "warning", "info", "error", "success", "header")
     return "\n".join(str(one.value) for kind in kinds for one in getattr(app.main, kind)).replace(
         "\\", ""
     )
@@ -146,6 +146,15 @@ def upload(app: AppTest, field: str, name: str, content: bytes) -> None:
 # History
 
 
+def test_each_column_of_the_history_has_room_for_its_heading(written: AppTest) -> None:
+    config = json.loads(written.dataframe[0].proto.columns)
+
+    widths = {title: one["width"] for title, one in config.items() if one.get("width")}
+
+    assert list(widths) == ["When (UTC)", "Dispatch", "Jobs", "Runs", "Folder"]
+    assert [title for title, width in widths.items() if width < 8 * len(f"{title} ↓") + 16] == []
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_history_without_dispatches_says_how_one_gets_there(
     is_there: bool, app: AppTest, root: Path
@@ -170,7 +179,7 @@ def test_a_dispatch_is_a_row_with_its_details(written: AppTest) -> None:
     row = written.dataframe[0].value.iloc[0]
 
     assert (row["Dispatch"], row["Jobs"], row["Runs"], row["Folder"]) == ("mine", 10, "", "there")
-    assert written.subheader[0].value == "mine"
+    assert written.header[0].value == "mine"
     assert "10 assets matched, 10 usable -> 10 inputs x 1 parameter set = 10 jobs" in texts(written)
     assert "Thalamic Ephys Survey" in written.code[0].value
     assert {key: one.disabled for key, one in buttons(written).items()} == {
@@ -354,7 +363,7 @@ def test_text_of_a_record_is_never_markup(written: AppTest, root: Path) -> None:
     open_history(written)
 
     assert not written.exception
-    shown = [one.value for one in (*written.main.caption, *written.subheader, *written.warning)]
+    shown = [one.value for one in (*written.main.caption, *written.header, *written.warning)]
     assert shown
     assert [text for text in shown if re.search(r"(?<!\\)(\*|\[|<|`|\$|:red)", text)] == []
 
@@ -665,7 +674,7 @@ def test_what_starts_the_jobs_is_shown_with_the_files_and_what_runs_the_failed_o
     run_on(app, "slurm", "python analyze.py {job}")
 
     files = [one.proto.label for one in app.get("download_button")]
-    assert files[1:3] == ["Download mine\\.slurm\\.sh", "Download mine\\.run\\_worker\\.py"]
+    assert files[:2] == ["Download mine\\.slurm\\.sh", "Download mine\\.run\\_worker\\.py"]
     lines = [one.value for one in app.main.code]
     assert lines[0].splitlines() == ["unzip -n mine.zip -d mine", "sbatch mine.slurm.sh"]
     assert "--array" in lines[1]

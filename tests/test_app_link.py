@@ -12,7 +12,9 @@ from dispatch_core.request import DispatchRequest
 from dispatch_core.views.request_link import encode_request
 from pages.shared.state.address import Opened, read_opened
 from pages.shared.state.edits import load
+from pages.shared.state.steps import current_find
 from pages.shared.state.typed import EXAMPLE_QUERY
+from pages.shared.state.views import JSON
 from tests.support.app import open_app, session_of
 
 pytestmark = pytest.mark.usefixtures("embedded_demo", "fresh_clients")
@@ -34,6 +36,21 @@ def test_a_link_shows_its_request_and_finds_nothing() -> None:
     assert session_of(app).work.found is None
 
 
+def test_an_address_that_the_user_goes_back_to_right_after_find_finds_nothing() -> None:
+    app = open_app()
+    session = session_of(app)
+    session.keep_view(query_view=JSON)
+    app.run()
+    app.button(key="find").click().run()
+    found = session.work.found
+
+    load(session, REQUEST)
+    app.run()
+
+    assert session.work.found is found
+    assert current_find(session) is None
+
+
 def test_a_damaged_link_is_an_error_and_the_page_works() -> None:
     app = open_app("1.nonsense")
 
@@ -50,6 +67,24 @@ def test_the_link_that_is_offered_is_that_of_the_request() -> None:
 
     link = next(one.value for one in app.code if "?request=" in one.value)
     assert link.partition("?request=")[2] == encode_request(session_of(app).request)
+
+
+def test_the_menu_link_names_the_parameters_that_may_be_secrets() -> None:
+    app = open_app()
+    secrets = {"analysis_parameter": {"a": 1, "api_key": "x", "max_tokens": 5}}
+    session_of(app).edit(parameters=secrets)
+    app.session_state["link"] = True
+    app.run()
+    said = [one.value.replace("\\", "") for one in app.main.warning]
+
+    session_of(app).edit(parameters={"analysis_parameter": {"a": 1}})
+    app.session_state["link"] = True
+    app.run()
+
+    assert said == [
+        "Everyone who has the link can read the value of api_key, which may be a secret."
+    ]
+    assert not app.main.warning
 
 
 IDS = [f"{n * 7919 % 1_000_003:x}-{n * 104_729 % 999_983:x}" for n in range(900)]

@@ -13,7 +13,7 @@ from pages.shared.parameters.examples import SCHEMA
 from tests.support.app import session_of
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = "pages/plan/parameters.py"
+PAGE = "plan/parameters.py"
 TEXT = """{
   "analysis_parameter": {
     "analysis_tag": "baseline",   "analysis_name": "x",
@@ -29,7 +29,7 @@ SETS = (
 
 
 def open_page(text: str, schema: Any = SCHEMA) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30)
     app.run()
     session_of(app).keep_typed(
         parameters_text=text, schema_text=json.dumps(schema) if schema else ""
@@ -62,6 +62,11 @@ def open_fold(app: AppTest, key: str) -> None:
 
 def errors(app: AppTest) -> list[str]:
     return [one.value.replace("\\", "") for one in app.error]
+
+
+def beside_fields(app: AppTest) -> list[str]:
+    """The errors beside the fields of the form."""
+    return [plain(one.value) for one in app.main.markdown if one.value.startswith(":red[:small[")]
 
 
 def test_a_form_field_changes_its_value_and_nothing_else_of_the_text() -> None:
@@ -107,9 +112,10 @@ def test_text_that_is_not_a_number_keeps_the_last_value_and_stays_after_a_change
 
     app.text_input(key=key_of(app, "isi_violations_cutoff")).set_value("abc").run()
     assert text_of(app) == TEXT
-    assert "abc is not a valid value of isi_violations_cutoff" in errors(app)[0]
+    assert any("abc is not a number. The previous value" in one for one in beside_fields(app))
+    assert errors(app) == []
     assert "parameters" in session_of(app).inputs.errors
-    app.switch_page("pages/plan/files.py").run()
+    app.switch_page("plan/files.py").run()
     app.switch_page(PAGE).run()
 
     assert app.text_input(key=key_of(app, "isi_violations_cutoff")).value == "abc"
@@ -209,13 +215,13 @@ def test_each_set_says_whether_it_is_valid() -> None:
     assert "7 is greater than the maximum of 1" in errors(app)[0]
 
 
-def test_a_fault_of_several_sets_is_said_once_and_beside_its_field() -> None:
+def test_a_fault_of_several_sets_is_said_once_beside_its_field() -> None:
     app = open_page(SETS.replace(": 0}", ": 7}").replace(": 1.0}", ": 7}"))
 
-    assert errors(app) == [
-        "isi_violations_cutoff: all 2 sets: 7 is greater than the maximum of 1. Correct the value."
-    ]
-    assert any("Correct the value (in 2 sets)" in plain(one.value) for one in app.caption)
+    (said,) = [one for one in beside_fields(app) if "greater than" in one]
+
+    assert "7 is greater than the maximum of 1. Correct the value (in 2 sets)" in said
+    assert errors(app) == []
     assert any("1 key, 2 of 2 sets" in one.value for one in app.main.markdown)
 
 
@@ -356,10 +362,21 @@ def test_the_chosen_set_exists_after_sets_are_removed(text: str) -> None:
     assert session_of(app).views.chosen_set == max(0, text.count("isi_violations_cutoff") - 1)
 
 
+def test_the_line_that_explains_the_file_stays_above_the_first_value() -> None:
+    app = open_page("")
+    line = "analysis_parameters.json: one parameter set for every asset, or several sets"
+    before = [one.value for one in app.main.caption if one.value.startswith(line)]
+
+    app.text_input(key=key_of(app, "analysis_tag")).set_value("x").run()
+
+    assert len(before) == 1
+    assert [one.value for one in app.main.caption if one.value.startswith(line)] == before
+
+
 def test_a_schema_without_parameters_shows_the_missing_key_and_a_form_to_fill() -> None:
     required = {"type": "object", "properties": {"a": {"type": "number"}}, "required": ["a"]}
     app = open_page("", required)
-    before = errors(app)
+    before = beside_fields(app)
     was_blocked = "parameters" in session_of(app).inputs.errors
 
     app.text_input(key=key_of(app, "a")).set_value("5").run()
@@ -389,6 +406,48 @@ def test_a_field_of_a_union_takes_a_text_or_a_list() -> None:
 
     assert as_list == {"analysis_parameter": {"where": ["a", "b"]}}
     assert json.loads(text_of(app)) == {"analysis_parameter": {"where": "a"}}
+
+
+@pytest.mark.parametrize(
+    "faulty", ['{"type": "strin"}', '{"not json', "[]", '{"$ref": "http://x"}']
+)
+def test_a_faulty_schema_gets_the_same_error_by_upload_and_by_pasting(faulty: str) -> None:
+    pasted, uploaded = open_page(TEXT), open_page(TEXT)
+    pasted.text_area(key=f"schema-{session_of(pasted).epoch}").set_value(faulty).run()
+
+    upload = uploaded.file_uploader(key=f"schema-file-{session_of(uploaded).epoch}")
+    upload.set_value(("schema.json", faulty.encode(), "application/json")).run()
+
+    assert not uploaded.exception
+    told = [one.value for one in uploaded.error]
+    assert told
+    assert told == [one.value for one in pasted.error]
+    assert session_of(uploaded).typed.schema_text == faulty
+
+
+def test_a_schema_whose_default_is_not_a_number_gives_a_form() -> None:
+    schema = '{"properties": {"rate": {"type": "number", "default": NaN}}}'
+    app = open_page('{"analysis_parameter": {"rate": 1}}')
+
+    app.text_area(key=f"schema-{session_of(app).epoch}").set_value(schema).run()
+
+    assert not app.error
+    assert not app.exception
+    assert app.text_input(key=key_of(app, "rate")).value == "1"
+
+
+def test_a_page_that_fails_leaves_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    app = open_page(TEXT)
+    monkeypatch.setattr("pages.shared.parameters.editor.take_schema", fail)
+    app.run()
+
+    assert len(app.exception) == 1
+    assert "This page has failed" in app.error[0].value
+    assert {"Undo", "Yes, start over"} <= {one.label for one in app.button}
+    assert text_of(app) == TEXT
 
 
 def test_the_preview_of_a_sweep_says_which_sets_the_schema_refuses() -> None:
@@ -431,15 +490,15 @@ def test_an_optional_object_without_values_is_closed_and_opens_for_its_fault() -
     assert label(faulty) == ("**fit_options** · 0 of 3 set", True)
 
 
-def test_the_faults_of_a_form_are_lines_of_one_box() -> None:
+def test_the_faults_of_other_sets_are_lines_of_one_box() -> None:
     app = open_page(
-        SETS.replace(": 0}", ": 7}").replace('"analysis_tag": "a"', '"analysis_tag": 5')
+        SETS.replace(": 0}", ": 7}").replace('"analysis_tag": "b"', '"analysis_tag": 5')
     )
 
     (box,) = errors(app)
 
     assert [line.split(": ")[0] for line in box.split("  \n")] == [
-        "analysis_parameters.json, parameter set 1, analysis_tag",
+        "analysis_parameters.json, parameter set 2, analysis_tag",
         "analysis_parameters.json, parameter set 2, isi_violations_cutoff",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,8 +79,37 @@ def test_the_wrapper_is_chosen_from_a_menu_with_counts(app: AppTest) -> None:
         "demo-unit-quality, version 2.0: 18 results, last 2026-09-02",
         "demo-spectra, version 1.0: 13 results, last 2026-09-02",
     ]
-    assert "3 wrappers or versions have results" in app.main.error[0].value
+    assert menu.placeholder == "Choose a wrapper"
+    assert [one.value for one in app.main.error] == [
+        "Choose a wrapper, under *Already processed*: 3 wrappers or versions have results, and "
+        "the request names none."
+    ]
+    said = [one.value.replace("\\", "") for one in app.markdown]
+    assert ":red[Choose a wrapper, on the page Jobs.]" in said
+    assert not [one for one in app.button if one.key == "plan-again"]
     assert "cannot be assembled" in app.sidebar.caption[-1].value
+
+
+def test_without_a_wrapper_no_change_of_earlier_dispatches_is_offered(app: AppTest) -> None:
+    out = Path(os.environ["DISPATCH_OUTPUT_ROOT"])
+    out.mkdir()
+    session_of(app).edit(not_in=(str(out),))
+
+    choose_rule(app, "exact")
+
+    assert len(app.main.error) == 1
+    links = [link.proto.label for link in app.get("page_link")]
+    assert "Change which earlier dispatches are excluded" not in links
+
+
+def test_what_is_dispatched_again_agrees_with_what_is_excluded(app: AppTest) -> None:
+    choose_rule(app, "exact")
+    choose_wrapper(app, LATEST)
+
+    said = [one.value.replace("\\", "") for one in (*app.caption, *app.warning)]
+    assert "processed jobs are excluded if the wrapper would skip them" in said
+    assert any("dispatched again: the wrapper would not skip them" in one for one in said)
+    assert not any("analysis_code" in one for one in said)
 
 
 def test_excluded_jobs_are_a_term_of_the_equation_and_a_table(app: AppTest) -> None:
@@ -87,7 +117,7 @@ def test_excluded_jobs_are_a_term_of_the_equation_and_a_table(app: AppTest) -> N
     choose_wrapper(app, LATEST)
 
     assert "− **5** already processed  \n= **5** jobs" in equation(app)
-    assert app.main.subheader[0].value == "Already processed (5)"
+    assert app.main.header[0].value == "Already processed (5)"
     table = app.dataframe[-1].value
     assert set(table["By"]) == {"demo-unit-quality 3.0"}
     assert set(table["Dispatched"]) == {"no"}
@@ -101,7 +131,7 @@ def test_reported_jobs_are_in_the_table_and_in_the_dispatch(app: AppTest) -> Non
 
     assert job_count(session_of(app)) == 10
     assert set(app.dataframe[-1].value["Dispatched"]) == {"again"}
-    assert app.button(key="run-all").disabled
+    assert not [one for one in app.button if one.key == "run-all"]
 
 
 def test_all_processed_jobs_can_be_run_anyway_and_excluded_again(app: AppTest) -> None:
@@ -159,12 +189,18 @@ def test_the_request_with_the_wrapper_is_what_the_command_replays(app: AppTest) 
 
 
 @pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayServer]:
+def inputs() -> tuple[str, ...]:
+    """The inputs of the one result of the live gateway."""
+    return ("s3://data/a0",)
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch, inputs: tuple[str, ...]) -> Iterator[GatewayServer]:
     """A live gateway with two assets and one result."""
     assets = [record(name, data_description={"data_level": "derived"}) for name in ("a0", "a1")]
     for one in assets:
         one["data_description"]["project_name"] = "Thalamic Ephys Survey"
-    results = {"analysis/project": [result("s3://data/a0")]}
+    results = {"analysis/project": [result(*inputs)]}
     with GatewayServer(assets, collections=results) as running:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", running.ca_file)
         monkeypatch.setenv("DOCDB_HOST", running.host)
@@ -228,3 +264,20 @@ def test_a_loaded_rule_without_results_can_be_given_up(
 
     assert "needs the results" in " ".join(failed)
     assert "= **2** jobs" in equation(app)
+
+
+@pytest.mark.parametrize("inputs", [("s3://attached/model", "s3://data/a0")])
+def test_the_further_inputs_of_the_results_can_be_used_so_that_the_jobs_are_done(
+    gateway: GatewayServer,
+) -> None:
+    app = open_live_jobs()
+    before = now(session_of(app)).plan
+
+    app.button(key="use-inputs").click().run()
+    finish(app, session_of(app).work.plan)
+
+    plan = now(session_of(app)).plan
+    assert before is not None
+    assert plan is not None
+    assert (len(before.processed_jobs), len(plan.processed_jobs)) == (0, 1)
+    assert not [one for one in app.warning if "inputs" in one.value]

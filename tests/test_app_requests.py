@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from dispatch_core.errors import InvalidInput
-from dispatch_core.request import DispatchRequest, check_request, make_request
+from dispatch_core.request import DispatchRequest, make_request
+from dispatch_core.request_parts import check_request
 from dispatch_core.types import LARGEST_NUMBER
 from pages.shared.state.browser_tab import KeptIds, read_ids
 from pages.shared.state.edits import load

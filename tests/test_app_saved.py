@@ -20,7 +20,7 @@ OTHER = '{"name": "other"}'
 
 def open_menu(browser: str = "b" * 43, user: str = "") -> AppTest:
     """The app with the open menu, in a browser that answered with its id."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30).run()
     session = session_of(app)
     session.owner = user
     session.keep_view(query_view=JSON, saved=SavedMenu(browser=browser))

@@ -96,10 +96,12 @@ def test_each_page_offers_the_next_one_in_the_same_place(app: AppTest) -> None:
 
 
 def test_a_session_that_begins_on_another_page_is_sent_to_the_assets(app: AppTest) -> None:
-    app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=30)
+    app = AppTest.from_file(
+        str(Path(__file__).parents[1] / "pages" / "frame.py"), default_timeout=30
+    )
     app.switch_page(JOBS).run()
 
-    assert says(app, "No assets are selected yet.")
+    assert says(app, "The assets are not found yet.")
     assert buttons(app) == ["Next: assets"]
 
 
@@ -155,6 +157,7 @@ def many_sets(app: AppTest) -> None:
     """20,000 parameter sets, which make 48 million jobs of the demo."""
     sets = {"distributed_parameters": [{"p": n} for n in range(20_000)]}
     session_of(app).edit(query={}, parameters=sets)
+    session_of(app).keep_view(means_all=True)
 
 
 def test_millions_of_jobs_are_refused_before_they_are_made(app: AppTest) -> None:
@@ -197,6 +200,7 @@ def test_jobs_that_are_made_without_an_update_are_cancelled_too(
     """Each change makes the jobs again; the work on those before is cancelled."""
     monkeypatch.setenv("DISPATCH_MAX_JOBS", "100000000")
     session_of(app).edit(query={})
+    session_of(app).keep_view(means_all=True)
     go(app, JOBS)
     update(app)
     many_sets(app)
@@ -305,6 +309,8 @@ def test_a_source_that_does_not_answer_is_not_shown_as_live(
     monkeypatch.setattr("dispatch_core.steps.find_assets", fail)
     app = open_app()
     assert badge(app) == ":gray-badge[:material/cloud: Live source]"
+    session_of(app).keep_view(means_all=True)
+    app.run()
 
     update(app)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from benchmarks.browserless import AppServer, Tab
 from tests.servers.gateway import Fault, GatewayServer
+from tests.support.coroutines import result_of
 
 pytestmark = pytest.mark.xdist_group("browser-without-services")
 
@@ -53,7 +53,7 @@ def test_pages_uploads_and_parameters_do_not_wait_for_a_gateway_that_stalls(
         gateway.faults = itertools.repeat(Fault("stall", seconds=900))
         environment = {"DOCDB_HOST": gateway.host, "REQUESTS_CA_BUNDLE": gateway.ca_file}
         with AppServer(tmp_path, environment=environment) as server:
-            seen = asyncio.run(use(server.url))
+            seen = result_of(use(server.url))
 
         assert gateway.requests == []  # none was answered in the meantime
     check(seen)
@@ -70,8 +70,8 @@ def test_a_missing_gateway_is_reported_and_the_rest_works(tmp_path: Path) -> Non
             return (await tab.settle()).errors
 
     with AppServer(tmp_path, environment={"DOCDB_HOST": "127.0.0.1:9"}) as server:
-        check(asyncio.run(use(server.url)))
-        errors = asyncio.run(find(server.url))
+        check(result_of(use(server.url)))
+        errors = result_of(find(server.url))
 
     assert len(errors) == 1
     assert "the connection failed" in errors[0]

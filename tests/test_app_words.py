@@ -6,10 +6,19 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from pages.shared.widgets.words import CONTROLS, in_words_of_the_app
+from dispatch_core.types import Notice, NoticeKind
+from pages.shared.widgets.words import (
+    ACTIONS,
+    CONTROLS,
+    FACTS,
+    in_words_of_the_app,
+    notice_in_words,
+)
+from tests.support.app import open_app, session_of
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTION = re.compile(r"--([a-z][a-z0-9_]*)")
@@ -88,3 +97,40 @@ def test_each_option_in_a_message_of_the_core_has_a_control() -> None:
 )
 def test_an_action_is_said_with_the_control_of_the_app(said: str, shown: str) -> None:
     assert in_words_of_the_app(said) == shown
+
+
+def test_each_kind_of_notice_has_words_of_the_app_without_an_option() -> None:
+    kinds = set(get_args(NoticeKind)) - {"warning"}
+    words = [*FACTS.values(), *ACTIONS.values()]
+
+    assert kinds == FACTS.keys() | ACTIONS.keys()
+    assert [text for text in words if "_" in text or "--" in text] == []
+
+
+def test_a_notice_about_an_option_says_it_in_words_of_the_app() -> None:
+    names = Notice("only_jobs has 1 name ...: 'x'", "names_unknown", details=("1 name", "'{x}'"))
+    sizes = Notice("balance=size does nothing ...", "sizes_unknown")
+
+    assert notice_in_words(names) == (
+        "The list of chosen jobs has 1 name that no job of this plan has: '{x}'"
+    )
+    assert notice_in_words(sizes).startswith("To balance workers by the size of files does nothing")
+
+
+def test_the_page_jobs_says_which_choices_do_nothing_without_an_option(
+    embedded_demo: None, fresh_clients: None
+) -> None:
+    app = open_app()
+    app.button(key="find").click().run()
+    session = session_of(app)
+    assert session.work.found is not None
+    session.work.found.wait(30)
+    session.edit(balance="size", tasks_per_job=100, num_parallel_workers=7)
+
+    app.switch_page("dispatch/jobs.py").run()
+
+    assert [one.value.replace("\\", "") for one in app.warning] == [
+        "The number of workers is ignored: the number of jobs per worker is set",
+        "To balance workers by the size of files does nothing for whole assets: choose what names "
+        "end with, on the page Files",
+    ]

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from dispatch_core.connect import SourceSettings, open_metadata_source
-from dispatch_core.find import find_assets
-from dispatch_core.query import check_query
-from tests.support.browser import Tab, tree_of_zip
+from dispatch_core import plan
+from tests.support.browser import Tab, tree_of_zip, wait_until
 from tests.support.tier import amount
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-builder")]
@@ -30,8 +28,8 @@ filter_query = {
 
 
 def count(query: Any) -> int:
-    """How many assets the query finds, without the page."""
-    return len(find_assets(open_metadata_source(SourceSettings()), check_query(query)).assets)
+    """How many assets of the query are not excluded, without the page."""
+    return plan(query=query).equation.assets
 
 
 def see_assets(tab: Tab, query: Any) -> None:
@@ -51,8 +49,8 @@ def test_a_click_before_the_page_is_whole_takes_no_value_out_of_the_form(tab: Ta
         tab.page.context.clear_cookies()
         tab.page.goto(tab.base)
         tab.page.get_by_role("radio", name="Rows", exact=True).click()
-        tab.press("Find assets")
-        tab.settle()
+        tab.page.get_by_role("button", name="Find assets").first.click()
+        tab.press("Edit the rows")
         values = tab.page.get_by_role("textbox", name="Value")
         expect(values).to_have_count(2)
 
@@ -171,6 +169,41 @@ def test_either_spelling_of_a_field_is_built_by_hand(tab: Tab) -> None:
     see_assets(tab, query)
 
 
+def test_the_menu_of_a_nested_row_is_on_the_line_of_its_field(tab: Tab) -> None:
+    tab.open()
+    tab.type_text('{"$or": [{"$and": [{"name": "a"}, {"name": "b"}]}, {"name": "c"}]}')
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
+    expect(rows(tab)).to_have_count(3)
+    tab.settle()
+
+    for width in (1281, 1360, 1439):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        for row in rows(tab).all():
+            parts = row.get_by_test_id("stColumn")
+
+            def is_beside(parts: Locator = parts) -> bool:
+                field, menu = parts.first.bounding_box(), parts.last.bounding_box()
+                assert field is not None
+                assert menu is not None
+                return menu["y"] == field["y"] and menu["x"] > field["x"]
+
+            wait_until(is_beside)  # the page takes a moment to follow the width of its window
+
+
+def test_a_field_is_taken_without_enter_when_tab_is_pressed(tab: Tab) -> None:
+    tab.open()
+    show_form(tab)
+    form(tab).get_by_role("button", name="Condition").last.click()
+    expect(rows(tab)).to_have_count(3)
+    tab.settle()
+    field = rows(tab).last.get_by_role("combobox", name="Field")
+
+    field.fill("session.rig_of_ours")
+    tab.page.keyboard.press("Tab")
+
+    expect(field).to_have_value("session.rig_of_ours")
+
+
 def test_a_value_typed_before_the_page_answers_to_the_field_is_kept(tab: Tab) -> None:
     typed = {"subject.subject_id": "900006", "session.stimulus_epochs.trials_total": "3"}
     tab.open()
@@ -188,6 +221,71 @@ def test_a_value_typed_before_the_page_answers_to_the_field_is_kept(tab: Tab) ->
     query = text_of_query(tab)
     assert query["subject.subject_id"] == "900006"
     assert query["session.stimulus_epochs.trials_total"] == 3  # a number, as the field has
+
+
+@pytest.mark.parametrize(
+    "delay", [0, 200, *(pytest.param(other, marks=pytest.mark.long) for other in (100, 400, 600))]
+)
+def test_a_value_that_is_typed_while_the_row_gets_another_field_is_kept(
+    tab: Tab, delay: int
+) -> None:
+    """The row gets a new input, because its value was for the field before.
+
+    On a slow connection, the menu of the field takes the focus back when its new options come.
+    """
+    tab.slow_down(delay)
+    tab.open()
+    show_form(tab)
+    row = rows(tab).first
+    value = row.get_by_role("textbox", name="Value").first  # for a moment there are two
+    expect(value).to_have_value("Thalamic Ephys Survey")
+
+    field = row.get_by_role("combobox", name="Field")
+    choose(tab, field, "subject.subject_id", is_answered=False)
+    tab.page.wait_for_timeout(200)  # a hand is slower than the menu, which returns the focus
+    value.focus()
+    tab.page.keyboard.press("ControlOrMeta+A")
+    tab.page.keyboard.type("900120", delay=150)
+    tab.page.keyboard.press("Tab")
+
+    expect(value).to_have_value("900120")
+    wait_until(lambda: text_of_query(tab).get("subject.subject_id") == "900120")
+
+
+def test_a_value_that_is_typed_and_left_before_the_page_has_the_answer_is_kept(tab: Tab) -> None:
+    """The server replaced the input before the value reached it."""
+    held: list[str | bytes] = []
+    is_slow = False
+    connections = []
+
+    def connect(to_page: WebSocketRoute) -> None:
+        def pass_on(message: str | bytes) -> None:
+            held.append(message) if is_slow else to_page.send(message)
+
+        connections.append(to_page)
+        to_page.connect_to_server().on_message(pass_on)
+
+    def is_drawn() -> bool:
+        count = len(held)
+        tab.page.wait_for_timeout(500)
+        return 0 < count == len(held)
+
+    tab.page.route_web_socket("**/_stcore/stream", connect)
+    tab.open()
+    show_form(tab)
+    row = rows(tab).first
+    is_slow = True
+    choose(tab, row.get_by_role("combobox", name="Field"), "subject.subject_id", is_answered=False)
+    wait_until(is_drawn)
+    row.get_by_role("textbox", name="Value").fill("900120")
+    tab.page.keyboard.press("Tab")
+    tab.page.wait_for_timeout(500)
+    is_slow = False
+    for message in held:
+        connections[-1].send(message)
+
+    expect(row.get_by_role("textbox", name="Value").first).to_have_value("900120")
+    assert text_of_query(tab)["subject.subject_id"] == "900120"
 
 
 def test_a_locked_clause_survives_editing_around_it(tab: Tab) -> None:
@@ -336,3 +434,25 @@ def test_a_day_is_typed_or_chosen_in_a_calendar_and_the_last_one_counts_to_its_e
     tab.press("Find assets")
     assert (query["created"]["$gte"], query["created"]["$lt"]) == ("2025-05-01", "2025-05-29")
     see_assets(tab, query)
+
+
+def test_a_new_condition_on_a_typed_name_shows_its_field_and_starts_as_a_date(tab: Tab) -> None:
+    tab.open()
+    show_form(tab)
+    form(tab).get_by_role("button", name="Condition").last.click()
+    row = rows(tab).nth(2)
+
+    field = row.get_by_role("combobox", name="Field")
+    field.click()
+    tab.page.keyboard.type("Acquired")
+    tab.page.keyboard.press("Enter")
+    tab.page.keyboard.press("Tab")
+    box = row.get_by_role("textbox").first  # before the page answers
+    box.fill("2025-05-28")
+    box.press("Enter")
+    tab.settle()
+
+    expect(row.get_by_role("textbox", name="Day")).to_have_value("2025-05-28")
+    expect(row.get_by_role("combobox", name="Condition")).to_have_value("on")
+    expect(field).to_have_value("Acquired · session_start_time")
+    assert "2025-05-28" in json.dumps(text_of_query(tab))

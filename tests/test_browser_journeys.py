@@ -1,4 +1,4 @@
-"""The app as a whole: a first visit, the keyboard alone, narrow and dark, cancelled work."""
+"""The app as a whole: a first visit, narrow and dark, cancelled work."""
 
 from __future__ import annotations
 
@@ -53,38 +53,10 @@ def test_a_pasted_query_is_two_clicks_from_the_zip(tab: Tab, tmp_path: Path) -> 
     assert tree_of_zip(tab.download("Download the zip", tmp_path / "jobs.zip"))
 
 
-def focus_by_tab(tab: Tab, name: str, most: int = 150) -> None:
-    """Press Tab until the control of that name has the focus."""
-    tab.settle()
-    focused = "['BUTTON', 'A'].includes(document.activeElement.tagName) ? \
-        document.activeElement.innerText : ''"
-    for _ in range(most):
-        tab.page.keyboard.press("Tab")
-        if name in tab.page.evaluate(focused):
-            return
-    raise AssertionError(f"{name} is not reached by the keyboard")
-
-
-def test_the_keyboard_alone_reaches_the_zip(tab: Tab, tmp_path: Path) -> None:
-    tab.open()
-    focus_by_tab(tab, "Find assets")
-    tab.page.keyboard.press("Enter")
-    tab.see_heading("357 assets")
-    focus_by_tab(tab, "Next: files")
-    tab.page.keyboard.press("Enter")
-    expect(tab.page.get_by_role("heading", level=1, name="Files")).to_be_visible()
-    tab.settle()
-    focus_by_tab(tab, "Deliver")
-    tab.page.keyboard.press("Enter")
-    expect(tab.page.get_by_role("heading", level=1, name="Deliver")).to_be_visible()
-    tab.settle()
-    focus_by_tab(tab, "Download the zip")
-
-    with tab.page.expect_download() as waiting:
-        tab.page.keyboard.press("Enter")
-    waiting.value.save_as(tmp_path / "jobs.zip")
-
-    assert len(tree_of_zip(tmp_path / "jobs.zip")) == 357
+def hidden_width(tab: Tab) -> int:
+    """How many pixels of the page are reached only by a scroll to the right."""
+    main = tab.page.get_by_test_id("stMain")
+    return int(main.evaluate("one => one.scrollWidth - one.clientWidth"))
 
 
 @pytest.mark.parametrize(
@@ -110,9 +82,7 @@ def test_every_page_fits_its_window_in_both_themes(
     for page in PAGES:
         tab.go(page)
         tab.keep_picture(f"{scheme}-{width}-{page.lower()}")
-        too_wide[page] = tab.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        too_wide[page] = hidden_width(tab)
     background = tab.page.evaluate(
         "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     )
@@ -120,6 +90,33 @@ def test_every_page_fits_its_window_in_both_themes(
 
     assert too_wide == dict.fromkeys(PAGES, 0)
     assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 200) == (scheme == "dark")
+    assert tab.faults == []
+
+
+def test_a_window_of_320_pixels_scrolls_only_down(browser: Browser, server: Server) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    tab = Tab(context.new_page(), server.url)
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading("357 assets")
+    tab.page.get_by_role("button", name="Acquired").click()
+    popover = tab.page.get_by_test_id("stPopoverBody")
+    expect(popover.get_by_role("button", name="This year")).to_be_visible()
+    box = popover.bounding_box()
+    tab.page.keyboard.press("Escape")
+
+    too_wide = {}
+    for page in (*PAGES, "History", "Compare and check"):
+        tab.press("Expand sidebar")
+        tab.go(page)
+        expect(tab.page.get_by_test_id("stSidebar")).to_be_hidden()
+        too_wide[page] = hidden_width(tab)
+    context.close()
+
+    assert set(too_wide.values()) == {0}, too_wide
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 320
     assert tab.faults == []
 
 
@@ -137,7 +134,7 @@ def test_excluded_rows_stay_excluded_after_a_reload_and_in_the_saved_request(
     tab.page.reload()
 
     tab.see_heading("356 assets")
-    tab.see("1 of 357 excluded: 1 by hand")
+    tab.see("1 of 357 assets excluded: 1 by hand")
     tab.go("Deliver")
     request = json.loads(tab.download("Save the request", tmp_path / "r.json").read_text())
     assert len(request["excluded"]) == 1

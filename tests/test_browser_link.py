@@ -26,6 +26,17 @@ def find(tab: Tab, text: str, heading: str) -> str:
     return tab.page.url
 
 
+def beside_own_work(tab: Tab, browser: Browser, server: Server) -> tuple[str, Tab, Tab]:
+    """A link, and two tabs of another browser: one with work of its own, and an empty one."""
+    tab.open()
+    address = find(tab, SUBJECT, "16 assets")
+    context = browser.new_context()
+    own = Tab(context.new_page(), server.url)
+    own.open()
+    find(own, SURVEY, "494 assets")
+    return address, own, Tab(context.new_page(), server.url)
+
+
 def see_query(page: Page, text: str) -> None:
     editor = page.frame_locator('iframe[title="streamlit_ace.streamlit_ace"]').last
     expect(editor.locator(".ace_content")).to_contain_text(text)
@@ -54,6 +65,20 @@ def test_the_address_holds_the_request_for_a_reload_and_for_back_and_forward(tab
     tab.see_heading("16 assets")
 
 
+def test_one_step_back_leaves_a_page_that_a_button_opened(tab: Tab) -> None:
+    tab.open()
+    first = find(tab, SUBJECT, "16 assets")
+    tab.press("Next: files")
+    expect(tab.page).to_have_url(re.compile("/files.request="))
+    tab.settle()
+
+    tab.page.go_back()
+
+    expect(tab.page.get_by_role("heading", level=1, name="Assets")).to_be_visible()
+    expect(tab.page).to_have_url(first)
+    tab.see_heading("16 assets")
+
+
 def test_a_reload_before_the_address_is_written_shows_the_newest_request(tab: Tab) -> None:
     tab.open()
     first = find(tab, SURVEY, "494 assets")
@@ -73,13 +98,8 @@ def test_a_reload_before_the_address_is_written_shows_the_newest_request(tab: Ta
 def test_a_colleague_sees_the_same_choice_and_finds_it_when_asked(
     tab: Tab, browser: Browser, server: Server
 ) -> None:
-    tab.open()
-    address = find(tab, SUBJECT, "16 assets")
-    context = browser.new_context()
-    other = Tab(context.new_page(), server.url)
-    other.open()
-    own = find(other, SURVEY, "494 assets")
-    linked = Tab(context.new_page(), server.url)
+    address, other, linked = beside_own_work(tab, browser, server)
+    own = other.page.url
 
     linked.page.goto(address.replace("/?", "/jobs?"))
     linked.settle()
@@ -88,12 +108,35 @@ def test_a_colleague_sees_the_same_choice_and_finds_it_when_asked(
     linked.open_editor()
 
     see_query(linked.page, "900003")
-    expect(linked.page.get_by_role("heading", level=3, name="assets")).to_have_count(0)
+    expect(linked.page.get_by_role("heading", level=2, name="assets")).to_have_count(0)
     other.page.reload()
     other.settle()
     see_query(other.page, "Thalamic Ephys Survey")
     other.see_heading("494 assets")
     expect(other.page).to_have_url(own)
+    linked.page.context.close()
+
+
+def test_a_link_that_was_only_looked_at_is_not_what_the_browser_goes_on_with(
+    tab: Tab, browser: Browser, server: Server
+) -> None:
+    address, own, linked = beside_own_work(tab, browser, server)
+    context = linked.page.context
+    linked.page.goto(address)
+    linked.settle()
+    own.page.close()
+
+    linked.page.goto(server.url)
+    linked.settle()
+    linked.see_heading("494 assets")
+    linked.page.goto(address)
+    linked.settle()
+    linked.page.close()
+    later = Tab(context.new_page(), server.url)
+    later.page.goto(server.url)
+    later.settle()
+
+    later.see_heading("494 assets")
     context.close()
 
 

@@ -74,3 +74,21 @@ def test_the_menu_of_a_header_offers_no_sort_of_the_page_alone(tab: Tab) -> None
     expect(menu.get_by_text("Pin column")).to_be_visible()
     expect(menu.get_by_text("Sort ascending")).to_be_hidden()
     expect(menu.get_by_text("Sort descending")).to_be_hidden()
+
+
+def test_help_and_start_over_are_in_sight_below_the_numbers_of_a_plan(tab: Tab) -> None:
+    found(tab)
+    tab.go("Files")
+    tab.choose_ending(".nwb")
+    tab.go("Jobs")
+    tab.press("Update everything")
+    cap = tab.page.get_by_role("spinbutton", name="Cap on jobs")
+    cap.fill("200")
+    cap.press("Enter")
+    tab.see("The cap cuts 46 jobs.")
+
+    tab.settle()
+
+    bar = tab.page.get_by_test_id("stSidebar")
+    expect(bar.get_by_role("button", name="Help")).to_be_in_viewport(ratio=1)
+    expect(bar.get_by_role("button", name="Start over")).to_be_in_viewport(ratio=1)

@@ -48,6 +48,7 @@ TYPED = Typed(
     table_rows={"table-1": [{"Key": "x", "Value": None}]},
     sweep_rows=(("a", "1, 2"), ("b", "3..")),
     sweep_mode="append",
+    grouping={"filter_latest": "a", "filter_by": (), "group_by": ("b",), "unwind_list_fields": ()},
     target_name="mine",
     why_text="900003",
     engine="slurm",
@@ -282,6 +283,21 @@ def test_a_draft_that_grew_too_large_leaves_no_older_one(tmp_path: Path) -> None
     world.drafts.keep(NAME, session)
 
     assert world.restart().restore(NAME, "ada") is None
+
+
+def test_a_draft_that_is_small_again_is_kept_and_no_longer_called_too_large(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, Bounds(10, 10_000, 1_000_000, 1_000))
+    session = session_with()
+    said = []
+    for text in ("small", "x" * 10_000, "small"):
+        session.keep_typed(list_text=text)
+        world.drafts.keep(NAME, session)
+        world.pool.submit(lambda: said.append(world.drafts.is_too_large(NAME))).result()
+
+    assert said == [False, True, False]
+    assert world.restart().restore(NAME, "ada") is not None
 
 
 def test_a_disk_that_fails_disturbs_nothing(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ finally:
 """
 PAGES_OF_THE_APP = """
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("app.py", default_timeout=60).run()
+app = AppTest.from_file("pages/frame.py", default_timeout=60).run()
 for page in ("plan/assets", "plan/files", "plan/parameters", "dispatch/jobs", "dispatch/deliver"):
-    app.switch_page(f"pages/{page}.py").run()
+    app.switch_page(f"{page}.py").run()
     assert not app.exception, app.exception
 """
 

@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from benchmarks.browserless import HOST, AppServer
-from tests.support.browser import Tab
+from tests.support.browser import Tab, tree_of_zip
 from tests.support.proxy import NAME, PREFIX, Proxy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,6 +144,7 @@ def test_the_log_contains_neither_queries_nor_addresses_of_uploads_and_downloads
     proxy.get("?query=who-looks-for-what")
     proxy.get("_stcore/upload_file/bearer-session/file")
     proxy.get("media/bearer-file.zip")
+    proxy.get("zip/bearer-secret.zip")
     proxy.get("_stcore/health")
 
     assert f'"GET /{PREFIX}/_stcore/health" 200' in proxy.log
@@ -166,6 +167,28 @@ def test_the_policy_has_the_hash_of_every_inline_script() -> None:
     hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
 
     assert re.findall(r"'sha256-([^']+)'", recipe) == hashes
+
+
+def test_a_zip_is_downloaded_below_the_prefix_and_not_named_in_the_log(
+    proxy: Proxy, browser: Browser, tmp_path: Path
+) -> None:
+    context = browser.new_context(ignore_https_errors=True)
+    tab = Tab(context.new_page(), proxy.url)
+
+    tab.open()
+    tab.press("Update everything")
+    tab.see("= 357 jobs")
+    tab.go("Deliver")
+    with tab.page.expect_download() as waiting:
+        tab.press("Download the zip")
+    waiting.value.save_as(tmp_path / "jobs.zip")
+    address, jobs = waiting.value.url, tree_of_zip(tmp_path / "jobs.zip")
+    context.close()
+
+    assert address.startswith(f"{proxy.url}/zip/")
+    assert len(jobs) == 357
+    assert tab.faults == []
+    assert address.rpartition("/")[2] not in proxy.log
 
 
 def test_every_page_works_in_a_browser_under_the_policy(proxy: Proxy, browser: Browser) -> None:

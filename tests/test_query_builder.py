@@ -14,7 +14,7 @@ from dispatch_core.builder.query_form import FormRow
 from dispatch_core.text.date_layouts import today
 from pages.shared.state.history import History
 from pages.shared.state.services import ask_date_layouts, ask_fields, ask_not_compared
-from pages.shared.state.views import JSON, ROWS
+from pages.shared.state.views import FACETS, JSON, ROWS
 from tests.support.app import session_of
 
 pytestmark = pytest.mark.usefixtures("embedded_demo")
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def open_app(query: Any, view: str = ROWS) -> AppTest:
     """The page Assets with this query, as text or as a value."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30).run()
     session = session_of(app)
     session.keep_typed(query_text=query if isinstance(query, str) else json.dumps(query))
     session.keep_view(query_view=view)
@@ -113,16 +113,16 @@ def test_a_new_condition_holds_find_back_from_its_field_to_its_value() -> None:
     app = open_app({"name": "x"})
 
     press_condition(app)
-    assert "condition 2" not in info_of(app)
+    assert "missing" not in info_of(app)
     assert query_of(app) == {"name": "x"}
 
     app.selectbox(key=f"field-{row(app, 1).key}").set_value("subject.subject_id").run()
-    assert "condition 2: the value is missing" in info_of(app)
+    assert "Subject …: the value is missing" in info_of(app)
     app.button(key="find").click().run()
     assert session_of(app).work.found is None
     app.selectbox(key=f"condition-{row(app, 1).key}").set_value(("exists", False)).run()
     assert query_of(app) == {"name": "x", "subject.subject_id": {"$exists": True}}
-    assert "condition 2" not in info_of(app)
+    assert "missing" not in info_of(app)
 
 
 def test_a_number_that_is_not_one_yet_stays_as_typed_and_the_rest_stays_the_query() -> None:
@@ -131,7 +131,7 @@ def test_a_number_that_is_not_one_yet_stays_as_typed_and_the_rest_stays_the_quer
     write_value(app, "1o", 1)
 
     assert row(app, 1).texts == ("1o",)
-    assert "condition 2: '1o' is not a number" in info_of(app)
+    assert "n > 1o: '1o' is not a number" in info_of(app)
     assert query_of(app) == {"name": "x"}
 
 
@@ -258,7 +258,8 @@ def choose_condition(app: AppTest, condition: str, number: int = 0) -> None:
 
 
 def write_day(app: AppTest, text: str, place: int = 0) -> None:
-    app.text_input(key=f"{value_key(app)}-{place}").set_value(text).run()
+    key = value_key(app)
+    app.text_input(key=f"{key}-{place}" if place else key).set_value(text).run()
 
 
 def open_dates(field: str = "created") -> AppTest:
@@ -318,12 +319,46 @@ def test_in_the_last_keeps_the_day_it_meant_until_it_is_counted_from_today() -> 
         }
     )
     replayed = row(app)
+    said = [one.value for one in app.main.caption]
 
     app.button(key=f"today-{replayed.key}").click().run()
 
+    assert "last 30 days to 2025-05-28, from 2025-04-28" in said
     assert replayed.texts == ("30", "days", "2025-05-28")
     assert query_of(app)["$comment"] == "in the last 30 days"
     assert query_of(app)["created"]["$lt"] == str(today() + timedelta(days=1))
+
+
+def test_a_chip_of_an_old_range_is_counted_from_today_without_opening_it() -> None:
+    path = "session.session_start_time"
+    old = {path: {"$gte": "2025-01-15", "$lt": "2025-07-16", "$regex": DAY}}
+    app = open_app({"$and": [{"name": "x"}, {**old, "$comment": "in the last 6 months"}]}, FACETS)
+    key = row(app, 1).key
+    words = app.button(key=f"chip-edit-{key}").label
+
+    app.button(key=f"chip-today-{key}").click().run()
+
+    assert words.replace("\\", "") == "Acquired: last 6 months to 2025-07-15"
+    assert row(app, 1).texts == ("6", "months", str(today()))
+    now = app.button(key=f"chip-edit-{key}").label
+    assert now.replace("\\", "") == "Acquired: last 6 months"
+    assert f"chip-today-{key}" not in [one.key for one in app.button]
+
+
+def test_the_rows_fold_to_chips_when_find_is_pressed_and_unfold_on_request() -> None:
+    app = open_app({"name": "x", "_id": "y"})
+    fields = [one.key for one in app.selectbox if one.label == "Field"]
+
+    app.button(key="find").click().run()
+    app.run()
+    chips = [one.label for one in app.button if str(one.key).startswith("chip-edit-")]
+    folded = [one.key for one in app.selectbox if one.label == "Field"]
+    app.button(key="unfold").click().run()
+
+    assert len(fields) == 2
+    assert folded == []
+    assert [one.replace("\\", "") for one in chips] == ["Name: x", "Record id: y"]
+    assert len([one for one in app.selectbox if one.label == "Field"]) == 2
 
 
 def test_another_number_or_unit_is_another_range_counted_from_today() -> None:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from zipfile import ZipFile
 
 import pytest
+import requests
 from playwright.sync_api import Browser, expect
 
 from benchmarks.browserless import AppServer, Tab
+from benchmarks.load import Tally, prepare
 from tests.support.browser import Tab as BrowserTab
 
 pytest.importorskip("authlib", reason="Authlib is an extra (requirements-signin.txt)")
 
 from tests.servers.oidc import CLIENT_SECRET, IdentityProvider
+from tests.support.coroutines import result_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-sign-in")]
 
-T = TypeVar("T")
 
 OF_THE_APP = ("Find assets", "Embedded demo", "Locate", "parameter sets", "MongoDB", "asset_id")
 
@@ -45,12 +46,6 @@ def app(
         yield server
 
 
-def seen_by(coroutine: Coroutine[None, None, T]) -> T:
-    """Run `coroutine` in another thread, because Playwright's loop runs in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
-
-
 def sign_in(tab: BrowserTab, provider: IdentityProvider, email: str) -> None:
     provider.email = email
     tab.press("Sign in")
@@ -70,7 +65,7 @@ def test_without_sign_in_no_address_shows_a_page(app: AppServer) -> None:
                 seen[path] = (await tab.open(path)).text
         return seen
 
-    seen = seen_by(pages())
+    seen = result_of(pages())
 
     assert len(seen) >= 9
     for text in seen.values():
@@ -173,13 +168,54 @@ def test_a_trusted_proxy_header_signs_a_user_in(tmp_path: Path) -> None:
 
     options = ("--server.trustedUserHeaders", '{"X-Remote-User": "email"}')
     with AppServer(tmp_path, options=options) as server:
-        known = seen_by(first_page(server.url, {"X-Remote-User": "ada@example.org"}))
-        unknown = seen_by(first_page(server.url, {}))
+        known = result_of(first_page(server.url, {"X-Remote-User": "ada@example.org"}))
+        unknown = result_of(first_page(server.url, {}))
 
     assert "Signed in as ada@example.org" in known
     assert "Find assets" in known
     assert "did not send your name" in unknown
     assert "Find assets" not in unknown
+
+
+def test_only_the_user_of_a_trusted_header_gets_the_zip(tmp_path: Path) -> None:
+    async def statuses(url: str) -> list[int]:
+        async with Tab(url, headers={"X-Remote-User": "ada@example.org"}) as tab:
+            await prepare(tab, 1, Tally())
+            await tab.go("Deliver")
+            address = url + await tab.offer_zip()
+            users = [{}, {"X-Remote-User": "grace@example.org"}, tab.headers]
+            return [requests.get(address, headers=user, timeout=60).status_code for user in users]
+
+    options = ("--server.trustedUserHeaders", '{"X-Remote-User": "email"}')
+    with AppServer(tmp_path, options=options) as server:
+        assert result_of(statuses(server.url)) == [404, 404, 200]
+
+
+def test_only_the_browser_that_is_signed_in_gets_the_zip(
+    app: AppServer, provider: IdentityProvider, browser: Browser
+) -> None:
+    context = browser.new_context(reduced_motion="reduce")
+    tab = BrowserTab(context.new_page(), app.url)
+    tab.page.add_init_script("""
+        const click = HTMLAnchorElement.prototype.click;
+        HTMLAnchorElement.prototype.click = function () {
+            if (this.href.endsWith(".zip")) window.address = this.href; else click.call(this);
+        };
+    """)
+    tab.open()
+    sign_in(tab, provider, "ada@example.org")
+
+    tab.press("Update everything")
+    tab.see("= 357 jobs")
+    tab.go("Deliver")
+    tab.press("Download the zip")
+    address = tab.page.wait_for_function("window.address").json_value()
+    stolen = requests.get(address, timeout=60).status_code
+    fetched = context.request.get(address).body()
+    context.close()
+
+    assert stolen == 404
+    assert len(ZipFile(BytesIO(fetched)).namelist()) == 357
 
 
 def test_without_a_section_auth_sign_in_is_off(tmp_path: Path) -> None:
@@ -188,7 +224,7 @@ def test_without_a_section_auth_sign_in_is_off(tmp_path: Path) -> None:
             return (await tab.open()).text
 
     with AppServer(tmp_path) as server:
-        text = seen_by(first_page(server.url))
+        text = result_of(first_page(server.url))
 
     assert "Find assets" in text
     assert "Sign" not in text.replace("Signal", "")

@@ -58,6 +58,14 @@ def test_a_text_typed_key_by_key_is_one_step() -> None:
     assert shown(history.undone()) == 1
 
 
+def test_a_change_that_is_quickly_changed_back_adds_no_step() -> None:
+    """As when a step back in the browser is followed by one forward: Undo would do nothing."""
+    history = noted(1, 2).noted(choice(1), 30.0).noted(choice(2), 31.0)
+
+    assert history.now == choice(2)
+    assert history.past == (choice(1),)
+
+
 def test_clicks_are_each_a_step_however_quick() -> None:
     history = noted(1, 2).noted(choice(3), 20.5, may_be_typed=False)
 
@@ -109,3 +117,50 @@ def test_an_invalid_input_is_not_a_step() -> None:
     session.note_choice()
 
     assert session.history.past == ()
+
+
+def test_undo_of_an_unfinished_change_returns_to_the_last_choice_and_redo_to_the_change() -> None:
+    session = Session()
+    for number in (1, 2):
+        session.edit(num_parallel_workers=number)
+        session.keep_typed(query_text=f"choice {number}")
+        session.begin_step()
+        session.note_choice()
+    session.keep_typed(query_text="unfinished")
+    session.refuse("query", InvalidInput(Issue("wrong", "", "")))
+    seen = []
+
+    for take in (session.undo, session.redo, session.undo, session.undo):
+        assert session.can_undo
+        take()
+        if session.typed.query_text == "unfinished":
+            session.refuse("query", InvalidInput(Issue("wrong", "", "")))
+        seen.append((session.typed.query_text, session.request.num_parallel_workers))
+
+    assert seen == [("choice 2", 2), ("unfinished", 2), ("choice 2", 2), ("choice 1", 1)]
+
+
+def test_undo_right_after_a_change_takes_only_that_change_back() -> None:
+    """The run that would have read the text, or noted the choice, was ended by the press."""
+    session = Session()
+    for number in (1, 2):
+        session.edit(num_parallel_workers=number)
+        session.begin_step()
+        session.note_choice()
+    session.begin_step()
+    session.keep_typed(query_text="new")
+
+    session.undo()
+    undone = session.typed.query_text, session.request.num_parallel_workers
+    session.redo()
+    session.edit(num_parallel_workers=3)  # the run takes the text
+    session.note_choice()
+    session.begin_step()
+    session.edit(num_parallel_workers=4)
+
+    assert undone == (Typed().query_text, 2)
+    shown = []
+    while session.can_undo:
+        session.undo()
+        shown.append((session.typed.query_text, session.request.num_parallel_workers))
+    assert shown == [("new", 3), (Typed().query_text, 2), (Typed().query_text, 1)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import http.client
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +19,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from benchmarks.browserless import HOST, AppServer, Tab
-from pages.shared.widgets.navigation import PAGES
+from benchmarks.browserless import HOST, AppServer, Tab, wait_until
+from benchmarks.load import Tally, prepare
+from tests.support.coroutines import result_of
 from tests.support.syntax import syntax_of
 from tests.support.tier import amount
 
@@ -176,7 +179,7 @@ def test_no_press_is_lost_if_another_action_follows_at_once(server: AppServer, w
                 lost += widget_ids(tab) == before  # starting over gives each widget a new key
         return lost
 
-    assert asyncio.run(lost_presses()) == 0
+    assert result_of(lost_presses()) == 0
 
 
 def test_a_page_opened_right_after_a_press_is_the_one_that_is_shown(server: AppServer) -> None:
@@ -192,7 +195,7 @@ def test_a_page_opened_right_after_a_press_is_the_one_that_is_shown(server: AppS
                 await tab.go("Assets")
         return keys
 
-    assert len(asyncio.run(shown())) == 4
+    assert len(result_of(shown())) == 4
 
 
 def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> None:
@@ -207,7 +210,7 @@ def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> Non
                 await tab.press("start-over")
         return texts
 
-    assert all("assets match" in text or "357 assets" in text for text in asyncio.run(shown()))
+    assert all("assets match" in text or "357 assets" in text for text in result_of(shown()))
 
 
 # Addresses of pages
@@ -220,19 +223,59 @@ def test_the_first_visit_after_a_start_may_be_to_any_page(tmp_path: Path) -> Non
             return tab.kinds
 
     with AppServer(tmp_path) as server:
-        sent = asyncio.run(kinds(server.url))
+        sent = result_of(kinds(server.url))
 
     assert "navigation" in sent
     assert "page_not_found" not in sent
 
 
-def test_each_page_that_has_an_address_can_be_the_first() -> None:
-    pages = [Path(path) for section in PAGES.values() for path, _, _ in section]
+# The start and the end of the server
 
-    first = {path.name for path in (ROOT / "pages").glob("*.py") if path.name != "__init__.py"}
 
-    assert len(pages) >= 4
-    assert {path.name for path in pages[1:]} == first  # the first one has no address
+def test_the_first_page_imports_no_module_of_the_app(tmp_path: Path) -> None:
+    script = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+from pages.shared.state.lifespan import import_pages
+
+import_pages()
+before = set(sys.modules)
+app = AppTest.from_file({str(ROOT / "pages" / "frame.py")!r}, default_timeout=60).run()
+assert app.title[0].value == "Assets"
+print(*sorted(set(sys.modules) - before), sep="\\n")
+"""
+    environment = AppServer(tmp_path).environment
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    added = done.stdout.splitlines()
+    assert "streamlit.material_icon_names" in added
+    assert [one for one in added if one.startswith(("pages.", "pandas", "pydantic"))] == []
+
+
+def test_a_dispatch_that_has_begun_is_written_before_the_server_ends(tmp_path: Path) -> None:
+    async def begin(server: AppServer) -> None:
+        async with Tab(server.url) as tab:
+            await prepare(tab, 1, Tally(), assets=50, sets=40)
+            await tab.go("Deliver")
+            await tab.write("target", "last")
+            await tab.press_and_leave("write")
+            await asyncio.to_thread(wait_until, lambda: any(server.output_root.glob("*last*")))
+            server.process.terminate()
+
+    with AppServer(tmp_path) as server:
+        result_of(begin(server))
+        server.process.wait(60)
+
+    assert len(list((server.output_root / "last").glob("*/*.json"))) == 2_000
+    assert (server.output_root / "last.dispatch.json").exists()
+    assert "ScriptRunContext" not in server.log
 
 
 # What plain requests get
@@ -259,7 +302,7 @@ def test_an_upload_without_the_token_or_above_the_limit_is_rejected(server: AppS
             too_large = tab.http.put(address, data=b"", headers=large, timeout=30)
             return without.status_code, too_large.status_code
 
-    assert asyncio.run(session()) == (403, 413)
+    assert result_of(session()) == (403, 413)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +352,7 @@ def test_metrics_contain_neither_paths_nor_sessions(server: AppServer, path: str
             answer = await asyncio.to_thread(requests.get, f"{server.url}/{path}", timeout=30)
             return answer.text, tab.session_id
 
-    text, session_id = asyncio.run(session())
+    text, session_id = result_of(session())
 
     assert session_id
     assert session_id not in text
@@ -330,7 +373,7 @@ def test_the_message_and_traceback_of_a_failing_page_are_only_in_the_log(
             return run.text
 
     with AppServer(tmp_path, "tests/support/failing_app.py") as server:
-        shown = asyncio.run(first_page(server.url))
+        shown = result_of(first_page(server.url))
 
     assert "before" in shown
     for secret in ("s3cret", "/srv/private", "RuntimeError", "failing_app.py", "Traceback"):

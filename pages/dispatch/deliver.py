@@ -22,5 +22,6 @@ elif plan is not None:
         parts.zip_download(session, plan, is_open)
     with write:
         parts.write_to_root(session, plan, is_open)
-    run_it(session, plan, parts.folder_name(session))
-    parts.same_as_command(session, plan)
+    if parts.has_valid_name(session):
+        run_it(session, plan, parts.folder_name(session))
+        parts.same_as_command(session, plan)

@@ -5,15 +5,12 @@ import streamlit as st
 from pages.shared.parameters import editor as parts
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.cell_typing import keep_cell_text
-from pages.shared.widgets.editor_typing import keep_typing_before_clicks
 
 session = open_session()
-keep_typing_before_clicks()
 keep_cell_text()
 
-if not session.typed.parameters_text.strip():
-    st.caption(
-        "analysis_parameters.json: one parameter set for every asset, or several sets for every "
-        "asset, which inherit the fixed parameters."
-    )
+st.caption(
+    "analysis_parameters.json: one parameter set for every asset, or several sets for every "
+    "asset, which inherit the fixed parameters."
+)
 parts.parameters_editor(session)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import itertools
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from dispatch_core.output.default_name import default_name
 from dispatch_core.output.deliver import Delivery, deliver
 from dispatch_core.output.root import LONGEST_NAME, check_folder_name, folder_below
 from dispatch_core.output.target import Target
-from dispatch_core.output.zip import write_zip
+from dispatch_core.output.zip_size import zip_size
 from dispatch_core.request import DispatchRequest, load_request
 from dispatch_core.text.words import counted
 from dispatch_core.types import Progress
@@ -28,12 +26,12 @@ from pages.shared.state.session import Session
 from pages.shared.state.sign_in import current_user
 from pages.shared.state.steps import now, see_plan, start_write
 from pages.shared.state.tab import widget_value
-from pages.shared.widgets.download import kept_file
+from pages.shared.state.zip_offers import OFFERS, WaitingZip
+from pages.shared.widgets.download import fetch, kept_file
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.why_not import why_button
 
-_SAMPLE = 500
 _REVIEW_FIRST = "The plan changed: review it first"
 _LONGEST_COMMAND = 3_000
 """Up to this many characters a request is shown inside the command; else as a file."""
@@ -46,9 +44,7 @@ def say_no_job(plan: DispatchPlan) -> None:
     st.warning(
         f"The plan has no job, so there is nothing to write{why}.", icon=":material/warning:"
     )
-    st.page_link(
-        "pages/dispatch/jobs.py", label="See the excluded assets", icon=":material/list_alt:"
-    )
+    st.page_link("dispatch/jobs.py", label="See the excluded assets", icon=":material/list_alt:")
 
 
 def is_seen(session: Session, plan: DispatchPlan) -> bool:
@@ -68,8 +64,12 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
         icon=":material/difference:",
     )
     line = st.container(horizontal=True)
-    if line.button("See the jobs", icon=":material/list_alt:", key="see-jobs"):
-        st.switch_page("pages/dispatch/jobs.py")
+    line.button(
+        "See the jobs",
+        icon=":material/list_alt:",
+        key="see-jobs",
+        on_click=lambda: session.keep_view(go_to="dispatch/jobs.py"),
+    )
     line.button(
         "Use the new plan",
         icon=":material/check:",
@@ -92,28 +92,59 @@ def say_what_will_happen(session: Session, plan: DispatchPlan) -> None:
 
 
 def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
-    """Show the download button of the zip, which is made on download, and its unpacked size."""
-    st.subheader("Download")
-    size = session.memo.remember("size", plan.fingerprint, lambda: _size(plan))
+    """Show the download button of the zip, which is made while the browser reads it, and its size.
+
+    After a press the browser is sent to the zip, until it has asked for it.
+    """
+    st.header("Download")
+    size = session.memo.remember("size", plan.fingerprint, lambda: zip_size(plan))
     jobs, folders = counted(len(plan.jobs), "job file"), counted(len(plan.workers), "folder")
-    st.write(f"{jobs} in {folders}, {size}")
-    name = f"{folder_name(session)}.zip"
-    st.download_button(
+    st.write(f"{jobs} in {folders}: {size}")
+    st.button(
         "Download the zip" if is_open else _REVIEW_FIRST,
-        kept_file(lambda: _zip(plan), name, "application/zip"),
-        name,
-        "application/zip",
         type="primary",
         icon=":material/download:",
-        on_click="ignore",
+        on_click=_press_zip,
+        args=(session, plan),
         disabled=not is_open,
         key="zip",
     )
+    offer = session.work.zip
+    if offer is not None and OFFERS.waits(offer):
+        fetch(offer.address)
     if is_open:
         st.caption(
             f"In it: the folders 0 to {len(plan.workers) - 1:,}, one for each worker, with one "
             "JSON file for each job. Next: run it, as shown below."
         )
+
+
+def _press_zip(session: Session, plan: DispatchPlan) -> None:
+    """Offer the zip of the plan that was shown; a double press offers one."""
+    _keep_target(session)
+    name = f"{folder_name(session)}.zip"
+    key = (plan.fingerprint, name)
+    offer = session.work.zip
+    if offer is None or offer.key != key or not OFFERS.waits(offer):
+        waiting = WaitingZip(plan.files, name)
+        session.keep_work(zip=OFFERS.offer(key, waiting, session.owner))
+
+
+def _keep_target(session: Session) -> None:
+    """Keep the name of the folder that is typed now, in the callback of another widget."""
+    typed = widget_value("target")
+    if typed is not None:
+        session.keep_typed(target_name=str(typed))
+
+
+def has_valid_name(session: Session) -> bool:
+    """Whether the typed name of the folder is valid, or empty; if not, says what needs it."""
+    try:
+        check_folder_name(session.typed.target_name or _own_name(session))
+    except InvalidInput:
+        st.caption("Correct the name of the folder to see what runs it, and the command.")
+        return False
+    return True
 
 
 def folder_name(session: Session) -> str:
@@ -129,24 +160,9 @@ def _own_name(session: Session) -> str:
     return default_name(session.request, date.today())
 
 
-def _zip(plan: DispatchPlan) -> bytes:
-    buffer = io.BytesIO()
-    write_zip(plan.files(), buffer)
-    return buffer.getvalue()
-
-
-def _size(plan: DispatchPlan) -> str:
-    """The unpacked size of all jobs; with more than 500, estimated from the first 500."""
-    sizes = [len(content) for _, content in itertools.islice(plan.files(), _SAMPLE)]
-    kilobytes = sum(sizes) * len(plan.jobs) / len(sizes) / 1000
-    about = "about " if len(sizes) < len(plan.jobs) else ""
-    shown = f"{kilobytes / 1000:,.1f} MB" if kilobytes >= 1000 else f"{kilobytes:,.1f} kB"
-    return f"{about}{shown} before packing"
-
-
 def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
     """Show the inputs to write below the configured root; the user gives a name, not a path."""
-    st.subheader("Write")
+    st.header("Write")
     root = output_root()
     name = st.text_input(
         f"Name of the folder in {escaped(str(root))}",
@@ -185,10 +201,9 @@ def _press_write(session: Session, plan: DispatchPlan) -> None:
     This is the callback of a button: the next click interrupts a script, but not a
     callback, so no press is lost.
     """
-    typed = widget_value("target")
-    name = session.typed.target_name if typed is None else str(typed)
-    session.keep_typed(target_name=name)
-    _start(session, plan, name or _own_name(session), replaces=bool(widget_value("replace")))
+    _keep_target(session)
+    name = session.typed.target_name or _own_name(session)
+    _start(session, plan, name, replaces=bool(widget_value("replace")))
 
 
 def _start(session: Session, plan: DispatchPlan, name: str, *, replaces: bool) -> None:
@@ -251,12 +266,12 @@ def _show_delivery(delivery: Delivery) -> None:
     if delivery.record_error is not None:
         st.warning(escaped(str(delivery.record_error)), icon=":material/warning:")
     st.caption("Next: run it, as shown below. Later, see in the history what became of it.")
-    st.page_link("pages/library/history.py", label="See the history", icon=":material/history:")
+    st.page_link("library/history.py", label="See the history", icon=":material/history:")
 
 
 def same_as_command(session: Session, plan: DispatchPlan) -> None:
     """Show the dispatch as one command, and offer the request as a file."""
-    st.subheader("The same dispatch as one command")
+    st.header("The same dispatch as one command")
     name = folder_name(session)
     file = f"{name}.request.json"
     is_long = len(plan.request.to_json()) > _LONGEST_COMMAND
@@ -303,8 +318,8 @@ def load_saved_request(session: Session) -> None:
         except DispatchError as error:
             show_error(error)
         else:
-            session.keep_view(notice=f"{file.name} is loaded. {_what_is_next(session)}")
-            st.switch_page("pages/plan/assets.py")
+            notice = f"{file.name} is loaded. {_what_is_next(session)}"
+            session.keep_view(notice=notice, go_to="plan/assets.py")
 
 
 def _may_replace(session: Session, request: DispatchRequest) -> bool:

@@ -13,6 +13,7 @@ from dispatch_core.listing.wanted import count_extensions
 from dispatch_core.locate import Located
 from dispatch_core.steps import Steps
 from dispatch_core.text.file_extension import (
+    likeliest_first,
     read_extensions,
     split_extensions,
     written_extensions,
@@ -25,7 +26,8 @@ from dispatch_core.types import (
     SeveralExtensions,
     SeveralFiles,
 )
-from dispatch_core.views.columns import count_endings, count_files, count_sizes, held_extensions
+from dispatch_core.views.columns import count_endings, count_files, count_sizes
+from dispatch_core.views.ledger_groups import held_extensions
 from dispatch_core.views.table import Columns, table_text
 from pages.shared.state.edits import add_extension, use_extensions
 from pages.shared.state.session import Session
@@ -246,7 +248,7 @@ def located_files(session: Session, steps: Steps) -> None:
 def _files_found(session: Session, located: Located) -> None:
     count = sum(len(one.files or ()) for one in located.located)
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.subheader(
+    line.header(
         f"{counted(count, 'file')} in {counted(len(located.located), 'asset')}", width="content"
     )
     with line:
@@ -312,12 +314,13 @@ def _file_charts(session: Session, located: Located) -> None:
 def _without_files(session: Session, exclusions: tuple[Exclusion, ...]) -> None:
     """Show the assets without a usable file, and buttons for the extensions they have."""
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.subheader(f"{counted(len(exclusions), 'asset')} without a usable file", width="content")
+    line.header(f"{counted(len(exclusions), 'asset')} without a usable file", width="content")
     with line:
         why_button(session, "why-no-file")
     held = session.memo.remember_of("held", exclusions, None, lambda: held_extensions(exclusions))
     if held:
-        _offer_extensions(session, held[:_OFFERED])
+        wanted = split_extensions(session.request.file_extension)
+        _offer_extensions(session, likeliest_first(held, wanted)[:_OFFERED])
     ledger_table(exclusions, "files-ledger")
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.dispatch_plan import DispatchPlan
+from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.job_model import (
     JOB_FORMATS,
     READERS,
@@ -22,17 +23,19 @@ from dispatch_core.job_model import (
 )
 from dispatch_core.request import Trial
 from dispatch_core.text.words import counted
-from dispatch_core.types import LARGEST_NUMBER, Balance, Reason
-from dispatch_core.views.ledger_groups import LedgerGroup
+from dispatch_core.types import LARGEST_NUMBER, Balance
 from dispatch_core.views.report import ledger_text
 from dispatch_core.views.table import Cell, Columns, table_text
 from dispatch_core.views.worker_loads import range_bars, worker_bars
-from pages.shared.state.edits import add_extension
+from pages.shared.state.inputs import AMOUNT, CAP
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import BYTES, order_chart, pair_chart
-from pages.shared.widgets.ledger import ledger_table
+from pages.shared.widgets.field_menu import field_menu
+from pages.shared.widgets.ledger import ledger_table, offer_lift
+from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import download_csv, paged_table
 from pages.shared.widgets.why_not import why_button
+from pages.shared.widgets.words import PROCESSED_RULES
 
 _BY_WORKERS, _BY_JOBS = "N workers", "N jobs per worker"
 _RULES: dict[Balance, str] = {"count": "number of jobs", "size": "size of files"}
@@ -46,23 +49,14 @@ def job_options(session: Session) -> None:
     start = _BY_WORKERS if request.tasks_per_job is None else _BY_JOBS
     modes = [_BY_WORKERS, _BY_JOBS]
     chosen = mode.radio("Split into", modes, modes.index(start), key=f"mode-{key}")
-    name = "num_parallel_workers" if chosen == _BY_WORKERS else "tasks_per_job"
-    amount = number.number_input(
-        "Workers" if chosen == _BY_WORKERS else "Jobs each",
-        1,
-        LARGEST_NUMBER,
-        getattr(request, name) or 1,
-        key=f"{name}-{key}",
-    )
+    with number:
+        if chosen == _BY_WORKERS:
+            amount = _number(session, "Workers", "num_parallel_workers", AMOUNT)
+        else:
+            amount = _number(session, "Jobs each", "tasks_per_job", AMOUNT)
     balance = _balance(session, rule)
-    most = cap.number_input(
-        "Cap on jobs",
-        1,
-        LARGEST_NUMBER,
-        request.max_number_of_tasks_dispatched,
-        placeholder="none",
-        key=f"cap-{key}",
-    )
+    with cap:
+        most = _number(session, "Cap on jobs", "max_number_of_tasks_dispatched", CAP)
     job_format = shape.radio(
         "Job format",
         JOB_FORMATS,
@@ -71,12 +65,36 @@ def job_options(session: Session) -> None:
         help="The shape of distributed_parameters in each job.",
         key=f"format-{key}",
     )
-    changes = {"tasks_per_job": amount if chosen == _BY_JOBS else None}
+    changes = {"tasks_per_job": (amount or 1) if chosen == _BY_JOBS else None}
     if chosen == _BY_WORKERS:
-        changes["num_parallel_workers"] = amount
+        changes["num_parallel_workers"] = amount or 1
     session.edit(
         **changes, balance=balance, max_number_of_tasks_dispatched=most, job_format=job_format
     )
+
+
+def _number(session: Session, label: str, name: str, what: str) -> int | None:
+    """The number of a field of the request; one below 1 stays as typed and blocks the request."""
+    wrong = session.typed.numbers
+    before: int | None = getattr(session.request, name) or (1 if what == AMOUNT else None)
+    typed: int | None = st.number_input(
+        label,
+        max_value=LARGEST_NUMBER,
+        value=wrong.get(name, before),
+        step=1,
+        placeholder="none",
+        key=f"{name}-{session.epoch}",
+    )
+    others = {one: number for one, number in wrong.items() if one != name}
+    if typed is None or typed >= 1:
+        session.keep_typed(numbers=others)
+        session.accept(what)
+        return typed
+    fault = Issue(f"the {what} is {typed:,}", "", "Write 1 or more")
+    session.keep_typed(numbers={**others, name: typed})
+    session.refuse(what, InvalidInput(fault))
+    st.markdown(f":red[:small[:material/error: {escaped(str(fault))}]]")
+    return before
 
 
 def _balance(session: Session, column: DeltaGenerator) -> Balance:
@@ -116,7 +134,8 @@ def say_options(session: Session) -> None:
     said = [f"Trial: {_TRIALS[rule]}"] if rule else []
     said += ["jobs of earlier dispatches are excluded"] if request.not_in else []
     processed = request.skip_processed or "no"
-    said += ["processed jobs are excluded"] if processed not in ("no", "report") else []
+    if processed not in ("no", "report"):
+        said.append(f"processed jobs are {PROCESSED_RULES[processed]}")
     if said:
         st.caption("; ".join(said), width="content")
 
@@ -150,7 +169,15 @@ def _trial(
     trial, key = session.request.trial, session.epoch
     if rule == "one_per":
         path = trial.one_per if trial and trial.one_per else "subject.subject_id"
-        field = amount.text_input("Field", path, key=f"trial-field-{key}").strip()
+        with amount:
+            field = field_menu(
+                session,
+                "Field",
+                path,
+                f"trial-field-{key}",
+                placeholder="such as Subject",
+                effect="Of the assets with the same value here, the first is dispatched.",
+            )
         return Trial(one_per=field) if field else None
     if not rule:
         return None
@@ -312,53 +339,12 @@ def ledger(session: Session, plan: DispatchPlan) -> None:
     if not plan.exclusions:
         st.success("No asset is excluded.", icon=":material/check:")
         return
-    ledger_table(plan.exclusions, "ledger", partial(_offer, session))
+    ledger_table(plan.exclusions, "ledger", partial(offer_lift, session))
     download_csv(
         f"Download all {len(plan.exclusions):,} rows of the ledger",
         lambda: ledger_text(plan.exclusions, "ledger.csv"),
         "ledger",
     )
-
-
-_LIFTS: dict[Reason, tuple[str, dict[str, object]]] = {
-    Reason.NOT_IN_TRIAL: ("Dispatch all assets", {"trial": None}),
-    Reason.OVER_THE_CAP: ("Remove the cap", {"max_number_of_tasks_dispatched": None}),
-    Reason.NOT_CHOSEN: ("Dispatch all jobs", {"only_jobs": None}),
-}
-"""Reason -> the button that lifts it for every row, and what it changes in the request."""
-
-_MOST_EXTENSIONS = 3
-
-
-def _offer(session: Session, group: LedgerGroup, line: DeltaGenerator) -> None:
-    """Offer what serves every row of a group, where the app can do it."""
-    if group.reason is Reason.EXCLUDED_BY_HAND:
-        ids = frozenset(row.record_id for row in group.rows)
-        kept = tuple(one for one in session.request.excluded if one not in ids)
-        _lift_button(session, line, f"Restore all {len(group.rows):,}", {"excluded": kept})
-    elif group.reason in _LIFTS:
-        _lift_button(session, line, *_LIFTS[group.reason])
-    for extension, assets in group.held[:_MOST_EXTENSIONS]:
-        line.button(
-            f"Add {extension} ({counted(assets, 'asset')})",
-            key=f"too-{extension}",
-            help="Adds the extension after the current one; then update everything.",
-            on_click=add_extension,
-            args=(session, extension),
-        )
-
-
-def _lift_button(
-    session: Session, line: DeltaGenerator, label: str, changes: Mapping[str, object]
-) -> None:
-    line.button(
-        label, icon=":material/undo:", key=f"lift-{label}", on_click=_lift, args=(session, changes)
-    )
-
-
-def _lift(session: Session, changes: Mapping[str, object]) -> None:
-    session.edit(**changes)
-    session.reload_editors()
 
 
 def reader_check(plan: DispatchPlan) -> None:

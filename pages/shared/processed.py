@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.job_model import Job
 from dispatch_core.processed.frame import LearnedFrame
+from dispatch_core.processed.judge import Processed
 from dispatch_core.request import AnalysisCode
 from dispatch_core.text.words import counted
 from dispatch_core.types import SkipProcessed
@@ -18,15 +20,11 @@ from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import run_again_when_done
 from pages.shared.widgets.tables import paged_table
+from pages.shared.widgets.words import PROCESSED_RULES
 
-_RULES: dict[SkipProcessed, str] = {
-    "no": "not looked for",
-    "report": "reported, and dispatched again",
-    "exact": "excluded if the wrapper would skip them",
-    "same_version": "excluded if the same version did the work",
-    "any_version": "excluded if any version did the work",
-}
 _UNNAMED = AnalysisCode()
+_WIDTH = 440
+"""Pixels: the longest rule is whole."""
 
 
 def processed_options(session: Session) -> None:
@@ -39,13 +37,13 @@ def processed_options(session: Session) -> None:
     box = st.popover(
         "Already processed", icon=":material/task_alt:", key=f"processed-box-{session.epoch}"
     )
-    with box:
-        rules = list(_RULES)
+    with box, st.container(width=_WIDTH):
+        rules = list(PROCESSED_RULES)
         rule = st.selectbox(
             "Jobs that are already processed are",
             rules,
             rules.index(rule),
-            format_func=_RULES.__getitem__,
+            format_func=PROCESSED_RULES.__getitem__,
             key=f"processed-{session.epoch}",
             help="Wrappers record each job that they finish. The same work is found also if "
             "its record is written in another way.",
@@ -76,7 +74,8 @@ def _wrapper_menu(session: Session) -> None:
         range(len(codes)),
         _current(session.request.analysis_code, codes),
         format_func=lambda index: _label(codes[index], frames),
-        placeholder="Choose whose results count",
+        placeholder="Choose a wrapper",
+        help="The results of this wrapper and version count.",
         key=f"wrapper-{session.epoch}",
     )
     if chosen is not None and len(codes) > 1:
@@ -111,19 +110,15 @@ def _label(code: AnalysisCode, frames: Sequence[LearnedFrame]) -> str:
 
 def processed_jobs(session: Session, plan: DispatchPlan) -> None:
     """Show who processed which jobs and when, each with a way to run it anyway."""
-    if plan.processed is None or not plan.processed_jobs:
+    if plan.processed is None:
         return
     jobs = plan.processed_jobs
-    st.subheader(f"Already processed ({len(jobs):,})")
-    st.caption(escaped(plan.processed.summary(_count(plan))))
-    if plan.processed.panel:
-        st.button(
-            "Use the panel values of the results",
-            icon=":material/tune:",
-            on_click=_edit_panel,
-            args=(session, session.request.analysis_code or _UNNAMED, plan.processed.panel),
-            key="use-panel",
-        )
+    if jobs:
+        st.header(f"Already processed ({len(jobs):,})")
+        st.caption(escaped(plan.processed.summary(_count(plan))))
+    _offer_code(session, plan.processed)
+    if not jobs:
+        return
     excluded = {job.name for job in jobs} - {job.name for job in plan.jobs}
     shown, event = paged_table(
         jobs,
@@ -135,6 +130,27 @@ def processed_jobs(session: Session, plan: DispatchPlan) -> None:
     )
     chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
     _run_anyway_buttons(session, jobs, [job for job in chosen if job.name in excluded], excluded)
+
+
+def _offer_code(session: Session, processed: Processed) -> None:
+    """Offer the panel values and the further inputs by which results differ from the jobs."""
+    code = session.request.analysis_code or _UNNAMED
+    if processed.panel:
+        st.button(
+            "Use the panel values of the results",
+            icon=":material/tune:",
+            on_click=_edit_code,
+            args=(session, code, {"parameters": dict(processed.panel)}),
+            key="use-panel",
+        )
+    if processed.attached:
+        st.button(
+            "Use the further inputs of the results",
+            icon=":material/attach_file:",
+            on_click=_edit_code,
+            args=(session, code, {"input_urls": (*code.input_urls, *processed.attached)}),
+            key="use-inputs",
+        )
 
 
 def _count(plan: DispatchPlan) -> int:
@@ -154,7 +170,7 @@ def _run_anyway_buttons(
             [one.name for one in jobs if one.name in excluded],
         ),
     }
-    for key, (label, names) in offers.items():
+    for key, (label, names) in offers.items() if excluded else ():
         line.button(
             label,
             icon=":material/replay:",
@@ -181,8 +197,8 @@ def _edit_run_anyway(session: Session, names: tuple[str, ...]) -> None:
     session.edit(run_anyway=names)
 
 
-def _edit_panel(session: Session, code: AnalysisCode, panel: Mapping[str, str]) -> None:
-    session.edit(analysis_code=code.model_copy(update={"parameters": dict(panel)}))
+def _edit_code(session: Session, code: AnalysisCode, changes: Mapping[str, Any]) -> None:
+    session.edit(analysis_code=code.model_copy(update=changes))
 
 
 def _columns(plan: DispatchPlan, excluded: set[str]) -> Columns:

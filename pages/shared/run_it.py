@@ -30,7 +30,7 @@ _EXAMPLE = "python analyze.py {job}"
 
 def run_it(session: Session, plan: DispatchPlan, folder: str) -> None:
     """Show what starts the worker folder `folder` on an engine, and what runs only the failed."""
-    st.subheader("Run it")
+    st.header("Run it")
     engine, command = _choices(session)
     if engine == _CODE_OCEAN:
         _run_on_code_ocean(session, folder)
@@ -61,7 +61,7 @@ def _in_words_of_the_page(error: InvalidInput) -> InvalidInput:
 def _choices(session: Session) -> tuple[str, str]:
     """The chosen engine and the typed command."""
     key, typed = session.epoch, session.typed
-    which, what = st.columns([1, 3])
+    which, what = st.columns([2, 3])
     names = list(_LABELS)
     engine = which.selectbox(
         "Run on",

@@ -35,7 +35,7 @@ def fresh_clients() -> Iterator[None]:
 
 def open_app(link: str = "") -> AppTest:
     """The first page, with the text of a link in its address."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=30)
     if link:
         app.query_params["request"] = link
     return app.run()

@@ -1,9 +1,12 @@
 """Fixtures and steps of `tests/test_browser*.py`: a browser on a running app.
 
 All files share one server (`server`), unless a module-scoped fixture `server_environment` adds
-to its environment. Each file gets one browser (`browser`) with one context (`context`), which
-keeps only the static files of the app from one test to the next. Each test opens its own tab
-(`tab`). A file declares an xdist group, so that different files run in parallel:
+to its environment. They share one browser (`browser`) with one context (`context`), which keeps
+only the static files of the app from one test to the next. Each test opens its own tab (`tab`).
+While the browser runs, the main thread has Playwright's loop: `result_of` of
+`tests/support/coroutines.py` runs other coroutines in another thread.
+
+A file declares an xdist group, so that different files run in parallel:
 
     pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-files")]
 """
@@ -45,6 +48,19 @@ PATIENCE = 30_000  # milliseconds; a timeout for hanging tests
 expect.set_options(timeout=PATIENCE)
 # a page that is opened by its address first looks for the server below that address
 STREAMLITS_OWN_PROBES = ("_stcore/health", "_stcore/host-config")
+
+
+_SLOW = """
+const later = (act) => setTimeout(act, DELAY);
+window.WebSocket = class extends WebSocket {
+  send(message) { later(() => super.send(message)); }
+  set onmessage(act) { super.onmessage = (event) => later(() => act(event)); }
+  addEventListener(name, act, options) {
+    const slow = (event) => later(() => act(event));
+    super.addEventListener(name, name === "message" ? slow : act, options);
+  }
+};
+"""
 
 
 @dataclass(frozen=True)
@@ -124,8 +140,14 @@ class Tab:
     def command(self) -> Locator:
         return self.page.get_by_test_id("stCode").locator("code")
 
+    def slow_down(self, milliseconds: int) -> None:
+        """Delay what this tab sends and what it gets, as on a slow connection; before `open`."""
+        self.page.add_init_script(_SLOW.replace("DELAY", str(milliseconds)))
+
     def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name).click()
+        button = self.page.get_by_role("button", name=name)
+        expect(button).to_have_count(1)  # while a run draws, there may be two for a moment
+        button.click()
 
     def go(self, name: str) -> None:
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
@@ -140,10 +162,13 @@ class Tab:
         self.page.keyboard.press("Escape")
 
     def see(self, text: str | re.Pattern[str]) -> None:
-        expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE)
+        # a table has its texts a second time, for screen readers
+        shown = self.page.get_by_text(text).filter(visible=True).first
+        expect(shown).to_be_visible(timeout=PATIENCE)
 
     def see_heading(self, text: str | re.Pattern[str]) -> None:
-        heading = self.page.get_by_role("heading", level=3, name=text)
+        # while a page is drawn anew, its former heading may still be below the new one
+        heading = self.page.get_by_role("heading", level=2, name=text).first
         expect(heading).to_be_visible(timeout=PATIENCE)
 
     def keep_picture(self, name: str) -> None:
@@ -151,6 +176,19 @@ class Tab:
         self.page.mouse.move(0, 0)
         ARTEFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTEFACTS / f"{name}.png", animations="disabled")
+
+    def double_click(self, what: Locator, right: Callable[[float], float], down: float) -> None:
+        """Double-click in `what`, once it stands still; `right` is given its width."""
+        boxes: list[Any] = [None]
+
+        def stands_still() -> bool:
+            what.scroll_into_view_if_needed()
+            boxes.append(what.bounding_box())
+            time.sleep(0.1)
+            return boxes[-1] is not None and boxes[-3:] == [boxes[-1]] * 3
+
+        wait_until(stands_still)
+        self.page.mouse.dblclick(boxes[-1]["x"] + right(boxes[-1]["width"]), boxes[-1]["y"] + down)
 
     def download(self, button: str, target: Path) -> Path:
         with self.page.expect_download() as waiting:
@@ -232,23 +270,25 @@ def server(
 
 def chromium() -> str:
     """Return the path of an installed Chromium; empty if only Playwright's own can be used."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    # without the window of a browser around each page, it needs about half the time
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, map(shutil.which, names)), "")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        path = chromium() or playwright.chromium.executable_path
-        if not Path(path).exists():
+        if not chromium() and not Path(playwright.chromium.executable_path).exists():
             advice = "no Chromium: install one, or run python -m playwright install chromium"
             (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(advice)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium() or None, args=["--no-sandbox"]
+        )
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def warm_context(browser: Browser) -> Iterator[BrowserContext]:
     # what moves is drawn 60 times a second, on a machine without a graphics card
     context = browser.new_context(viewport={"width": 1360, "height": 900}, reduced_motion="reduce")
@@ -258,7 +298,7 @@ def warm_context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def context(warm_context: BrowserContext, server: Server) -> Iterator[BrowserContext]:
-    """Return the context of the file, in which no test has left anything but static files."""
+    """Return the context of all files, in which no test has left anything but static files."""
     yield warm_context
     blank = warm_context.new_page()
     for page in warm_context.pages:

@@ -10,10 +10,11 @@ import streamlit as st
 from dispatch_core.insight.advice import Advice, Suggestion, Translation
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import Filter, Pipeline
-from pages.shared.assets.fields import await_answer, known_fields, run_again_after
+from pages.shared.assets.fields import await_answer, run_again_after
 from pages.shared.state.edits import take_query
 from pages.shared.state.services import ask_advice, ask_fields, ask_translations
 from pages.shared.state.session import Session
+from pages.shared.widgets.field_menu import known_fields
 from pages.shared.widgets.messages import escaped
 
 _SETTLE = 0.8

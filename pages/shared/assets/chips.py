@@ -7,8 +7,10 @@ from functools import partial
 import streamlit as st
 
 from dispatch_core.builder import query_form as forms
+from dispatch_core.builder.date_clauses import from_today, is_date_row
 from dispatch_core.builder.query_form import FormRow, Locked, Node, QueryForm
 from dispatch_core.insight.chip_words import words_of
+from pages.shared.assets.days import today_button
 from pages.shared.assets.form_text import change_form, form_of_text, keep_form
 from pages.shared.assets.rows import Drawing, shown_form
 from pages.shared.state.session import Session
@@ -29,6 +31,7 @@ def query_chips(session: Session) -> None:
             _chip(session, node, is_edited=node.key == session.views.edited_chip)
         for stage in form.stages or ():
             _chip(session, stage, before="then ")
+    _old_days(session, form)
     _edited(session, form)
     _show_what_was_asked(session)
 
@@ -53,6 +56,23 @@ def _chip(session: Session, node: Node, *, before: str = "", is_edited: bool = F
             args=(session, node.key),
             key=f"chip-remove-{node.key}",
         )
+
+
+def _old_days(session: Session, form: QueryForm) -> None:
+    """Offer to count from today each condition that counts back from another day."""
+    rows = [one for one, _ in forms.walk(form.root) if is_date_row(one) and one != from_today(one)]
+    if not rows:
+        return
+    with st.container(horizontal=True, gap="small", key="old-days"):
+        for row in rows:
+            label = f"Count from today: {escaped(words_of(row))}"
+            put = partial(_put, session)
+            today_button(label, row, put, key=f"chip-today-{row.key}")
+
+
+def _put(session: Session, row: FormRow) -> None:
+    change_form(session, partial(forms.put, node=row))
+    session.ask("at once")
 
 
 def _edit(session: Session, key: int) -> None:

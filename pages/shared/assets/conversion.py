@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.builder import query_form as forms
 from dispatch_core.builder.pasted import Conversion, convert
 from dispatch_core.errors import InvalidInput
+from dispatch_core.insight.chip_words import words_of
 from dispatch_core.query import Query, parse_query
 from dispatch_core.text.strict_json import readable_json
 from dispatch_core.text.words import counted
-from pages.shared.assets.fields import run_again_after, soon
+from pages.shared.assets.fields import run_again_after
 from pages.shared.state.edits import put_query_text
 from pages.shared.state.services import ask_count
 from pages.shared.state.session import Session
+from pages.shared.state.tab import widget_value
 from pages.shared.state.views import JSON, ROWS
+from pages.shared.widgets.field_menu import soon
 from pages.shared.widgets.messages import escaped, show_error, show_warnings
 
 
@@ -44,7 +49,10 @@ def query_state(session: Session, line: DeltaGenerator) -> bool:
         st.caption(escaped(". ".join(session.typed.conversion) + "."))
     show_warnings(query.warnings)
     _offer_repairs(session, query)
-    return bool(query.value) or _is_whole_collection_meant()
+    if query.value:
+        session.keep_view(means_all=False)
+        return True
+    return _is_whole_collection_meant(session)
 
 
 def _say_what_is_missing(lacking: InvalidInput, line: DeltaGenerator) -> None:
@@ -67,7 +75,7 @@ def _offer_repairs(session: Session, query: Query) -> None:
 
 
 def _unfinished(session: Session) -> InvalidInput | None:
-    """The unfinished parts of the form, if it is the form of the current text.
+    """The unfinished parts of the form, each by its words; None if the text is edited.
 
     A condition in which nothing is chosen or typed yet does not count.
     """
@@ -75,8 +83,11 @@ def _unfinished(session: Session) -> InvalidInput | None:
     if form is None or session.typed.form_text != session.typed.query_text:
         return None
     lacking = forms.faults(form)
-    blank = {node.key for node, _ in forms.walk(form.root) if forms.is_blank(node)}
-    issues = [issue for key, issue in lacking.items() if key not in blank]
+    issues = [
+        replace(lacking[node.key], where=words_of(node) or "Group")
+        for node, _ in forms.walk(form.root)
+        if node.key in lacking and not forms.is_blank(node)
+    ]
     return InvalidInput(issues) if issues else None
 
 
@@ -151,14 +162,20 @@ def convert_text(session: Session) -> None:
         session.keep_typed(converted_text=found.text, conversion=found.notes)
 
 
-def _is_whole_collection_meant() -> bool:
+def _is_whole_collection_meant(session: Session) -> bool:
     """Whether the user confirms a query without a condition; its count may come later."""
     work = ask_count({})
-    counted_all = soon(work)
+    total = soon(work)
     if not work.is_done:
         run_again_after(work)
     if work.error is not None:
         reason = escaped(work.error.issues[0].what)
         st.caption(f":material/cloud_off: The records cannot be counted: {reason}.")
-    every = "all" if counted_all is None else f"all {counted_all.count:,}"
-    return st.checkbox(f"Select {every} records (no filter)", key="all-records")
+    every = "all" if total is None else f"all {total:,}"
+    key = f"all-records-{session.epoch}"
+    return st.checkbox(
+        f"Select {every} records (no filter)",
+        session.views.means_all,
+        on_change=lambda: session.keep_view(means_all=bool(widget_value(key))),
+        key=key,
+    )

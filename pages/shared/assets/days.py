@@ -12,18 +12,21 @@ from typing import Literal
 import streamlit as st
 
 from dispatch_core.builder import days as spans
+from dispatch_core.builder.date_clauses import from_today
 from dispatch_core.builder.query_form import FormRow, Spelling
 from dispatch_core.errors import InvalidInput
+from dispatch_core.insight.chip_words import words_of_days
 from dispatch_core.insight.date_fields import NotCompared
 from dispatch_core.insight.fields import SCALARS
 from dispatch_core.language.paths import is_below
 from dispatch_core.text.date_layouts import today
 from dispatch_core.text.words import counted
 from dispatch_core.types import JsonValue
-from pages.shared.assets.fields import known_fields, run_again_after, soon, version_of
+from pages.shared.assets.fields import run_again_after, version_of
 from pages.shared.state.services import ask_date_layouts, ask_not_compared
 from pages.shared.state.session import Session
 from pages.shared.state.tab import first_value, widget_value
+from pages.shared.widgets.field_menu import known_fields, soon
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.tables import small_table
 
@@ -54,13 +57,17 @@ def layouts_of_dates(path: str, within: str) -> tuple[str, ...] | None:
 
 
 def days_input(session: Session, row: FormRow, key: str, put: Callable[[FormRow], None]) -> FormRow:
-    """`row` with the days, or the number of days, as typed; `put` replaces a row in the form."""
+    """`row` with the days, or the number of days, as typed; `put` replaces a row in the form.
+
+    The first day has the key of other values, so that a text stays which is typed while the
+    row becomes a date.
+    """
     if row.condition == "in the last":
         return _last_input(row, key, put)
     labels = ("First day", "Last day") if row.condition == "between" else ("Day",)
     before = (*row.texts, "", "")
     texts = tuple(
-        _day_input(session, label, before[number], f"{key}-{number}")
+        _day_input(session, label, before[number], f"{key}-{number}" if number else key)
         for number, label in enumerate(labels)
     )
     return replace(row, texts=texts) if any(texts) or row.texts else row
@@ -84,7 +91,10 @@ def _day_input(session: Session, label: str, text: str, key: str) -> str:
             session.put(key, str(chosen))
 
     with line.popover(
-        "", icon=":material/calendar_month:", help="Choose in a calendar", type="tertiary"
+        "Choose in a calendar",
+        icon=":material/calendar_month:",
+        type="tertiary",
+        key=f"{key}-calendar-menu",
     ):
         st.date_input(
             label,
@@ -111,9 +121,12 @@ _PRESETS = {"Last 30 days": ("30", "days"), "Last 6 months": ("6", "months")}
 
 
 def days_choice(
-    chosen: FormRow | None, paths: Sequence[str], take: Callable[[FormRow], None]
+    session: Session,
+    chosen: FormRow | None,
+    paths: Sequence[str],
+    take: Callable[[FormRow], None],
 ) -> None:
-    """Buttons for recent days, and a calendar for two days; `take` gets the condition."""
+    """Buttons for recent days, and inputs of two days; `take` gets the condition."""
     fields = known_fields()
     live = [path for path in paths if fields is not None and path in fields]
     layouts = {path: layouts_of_dates(path, "") for path in live}
@@ -132,7 +145,7 @@ def days_choice(
             is_chosen = chosen is not None and chosen == row
             kind: Literal["primary", "secondary"] = "primary" if is_chosen else "secondary"
             st.button(name, type=kind, on_click=take, args=(row,), key=f"days-{name}")
-    _two_days(blank, chosen, take)
+    _two_days(session, blank, chosen, take)
 
 
 def _blank_row(layouts: Mapping[str, tuple[str, ...]]) -> FormRow:
@@ -141,25 +154,23 @@ def _blank_row(layouts: Mapping[str, tuple[str, ...]]) -> FormRow:
     return FormRow(path, kind="date", layouts=names, others=spelled)
 
 
-def _two_days(blank: FormRow, chosen: FormRow | None, take: Callable[[FormRow], None]) -> None:
+def _two_days(
+    session: Session, blank: FormRow, chosen: FormRow | None, take: Callable[[FormRow], None]
+) -> None:
+    """Inputs of the first and the last day; both, as soon as they are days, are the condition."""
     is_range = chosen is not None and chosen.condition == "between"
-    shown = [_shown_in_calendar(text) for text in chosen.texts] if chosen and is_range else []
-    key = f"two-days-{version_of(shown)}"
-
-    def change() -> None:
-        days = widget_value(key) or ()
-        if len(days) == 2:
-            take(replace(blank, condition="between", texts=tuple(map(str, days))))
-
-    st.date_input(
-        "Between two days",
-        [day for day in shown if day is not None],
-        min_value=_FIRST,
-        max_value=_LAST,
-        format="YYYY-MM-DD",
-        on_change=change,
-        key=key,
-    )
+    row = chosen if chosen and is_range else replace(blank, condition="between", texts=("", ""))
+    st.caption("Between two days")
+    typed = days_input(session, row, f"two-days-{version_of(row.texts)}", take)
+    if not all(typed.texts) or typed == row:
+        return
+    try:
+        spans.span_of("between", typed.texts)
+    except InvalidInput as error:
+        st.caption(f":material/pending: {escaped(str(error.issues[0]))}")
+    else:
+        take(typed)
+        st.rerun()  # the chips above have the new days
 
 
 # in the last 30 days
@@ -180,25 +191,32 @@ def unit_input(row: FormRow) -> FormRow:
 
 
 def _last_input(row: FormRow, key: str, put: Callable[[FormRow], None]) -> FormRow:
-    number, unit, counted_from = row.texts
+    number, unit, _ = row.texts
     typed = st.text_input("Number", number, label_visibility="collapsed", key=f"{key}-number")
     if (typed or "").strip() != number:
         row = replace(row, texts=((typed or "").strip(), unit, str(today())))
     with suppress(InvalidInput):
         start, end = spans.span_of("in the last", row.texts)
         if start and end:
-            st.caption(f"{start} to {end - timedelta(days=1)}")
-    if row.texts[2] != str(today()):
-        st.button(
-            "Count from today",
-            icon=":material/update:",
-            help=f"It counts from {counted_from}, the day it was chosen.",
-            on_click=put,
-            args=(replace(row, texts=(*row.texts[:2], str(today()))),),
-            type="tertiary",
-            key=f"today-{row.key}",
-        )
+            is_old = row != from_today(row)
+            days = f"{start} to {end - timedelta(days=1)}"
+            st.caption(f"{words_of_days(row)}, from {start}" if is_old else days)
+    today_button("Count from today", row, put, key=f"today-{row.key}")
     return row
+
+
+def today_button(label: str, row: FormRow, put: Callable[[FormRow], None], *, key: str) -> None:
+    """Offer to count `row` from today, if it counts back from another day."""
+    if row != from_today(row):
+        st.button(
+            label,
+            icon=":material/update:",
+            help=f"It counts from {row.texts[2]}, the day it was chosen.",
+            on_click=put,
+            args=(from_today(row),),
+            type="tertiary",
+            key=key,
+        )
 
 
 # Records that no date condition compares

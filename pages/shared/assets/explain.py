@@ -1,15 +1,19 @@
-"""Why a query gives few assets or none: clause by clause and stage by stage."""
+"""Why a query gives few assets or none: condition by condition and stage by stage."""
 
 from __future__ import annotations
+
+import json
+from textwrap import shorten
 
 import streamlit as st
 
 from dispatch_core.builder.form_translation import node_of
-from dispatch_core.builder.query_form import Group
+from dispatch_core.builder.query_form import Group, Locked
 from dispatch_core.find import FoundAssets
-from dispatch_core.insight.chip_words import words_of
-from dispatch_core.insight.explain import FEW, ClauseCount, Explanation, explain, without_clause
+from dispatch_core.insight.chip_words import LONGEST, words_of
+from dispatch_core.insight.explain import FEW, Explanation, explain, without_clause
 from dispatch_core.query import Query
+from dispatch_core.types import Filter
 from pages.shared.state.edits import take_query
 from pages.shared.state.services import current_settings, executor, open_sources
 from pages.shared.state.session import Session
@@ -58,55 +62,57 @@ def _start_explaining(session: Session, query: Query) -> None:
 
 
 def _show_explanation(session: Session, query: Query, found: Explanation) -> None:
-    st.warning(escaped(found.summary), icon=":material/troubleshoot:")
+    st.warning(escaped(found.summary_in(_words)), icon=":material/troubleshoot:")
     rows: list[dict[str, object]] = []
     for number, one in enumerate(found.clauses):
         blame = "yes" if number in found.blocking else ""
-        rows.append(_row(blame, _words(one), one.alone, one.without))
+        rows.append(_row(blame, _words(one.clause), one.alone, one.without))
         if isinstance(node_of(one.clause), Group):
-            rows += [_row("", f"inside: {inner.text}", inner.alone) for inner in one.branches]
+            rows += [
+                _row("", f"inside: {_words(inner.clause)}", inner.alone) for inner in one.branches
+            ]
     _table(rows)
     if found.stages:
         _table(
             [{"Stage": f"{one.number} {one.stage}", "Results": one.count} for one in found.stages]
         )
     if found.uncounted:
-        st.caption(f"{found.uncounted:,} more clauses were not counted.")
+        st.caption(f"{found.uncounted:,} more conditions were not counted.")
     if isinstance(query.value, dict):
         _offer_without(session, query.value, found)
 
 
-def _row(blame: str, clause: str, alone: int, without: int | None = None) -> dict[str, object]:
+def _row(blame: str, condition: str, alone: int, without: int | None = None) -> dict[str, object]:
     left = "" if without is None else f"{without:,}"
     return {
         "Blocks the result": blame,
-        "Clause": clause,
+        "Condition": condition,
         "Matches alone": f"{alone:,}",
         "Matches without it": left,
     }
 
 
-def _words(one: ClauseCount) -> str:
-    """The clause as JSON, or in words if it asks the same of several spellings or layouts."""
-    return words_of(node_of(one.clause)) if next(iter(one.clause)).startswith("$") else one.text
+def _words(clause: Filter) -> str:
+    """The clause in the words of its chip; as JSON, cut, if it has no form."""
+    node = node_of(clause)
+    if isinstance(node, Locked):
+        return shorten(json.dumps(clause, ensure_ascii=False), LONGEST, placeholder=" ...")
+    return words_of(node)
 
 
 def _table(rows: list[dict[str, object]]) -> None:
-    wide = {"Clause": st.column_config.TextColumn(width="large")}
+    wide = {"Condition": st.column_config.TextColumn(width="large")}
     small_table(rows, column_config=wide)
 
 
 def _offer_without(session: Session, query: dict[str, object], found: Explanation) -> None:
-    """Offer buttons that remove a blocking clause from the query."""
+    """Offer buttons that remove a blocking condition from the query."""
     buttons = st.container(horizontal=True)
     helping = [one for one in found.blocking if found.clauses[one].without > found.count]
     for number in helping[:3]:
-        clause = found.clauses[number].clause
-        name = ", ".join(clause)
-        if name.startswith("$"):
-            name = words_of(node_of(clause))
+        words = escaped(_words(found.clauses[number].clause))
         buttons.button(
-            f"Remove {escaped(name)}: {found.clauses[number].without:,} match",
+            f"Remove {words} ({found.clauses[number].without:,} match)",
             icon=":material/content_cut:",
             on_click=take_query,
             args=(session, without_clause(query, number)),

@@ -29,10 +29,11 @@ from pages.shared.assets.chips import add_condition
 from pages.shared.assets.days import days_choice, odd_dates
 from pages.shared.assets.fields import await_answer, kind_of, paths_input
 from pages.shared.assets.form_text import change_form, form_of_text
+from pages.shared.state.edits import ask_why
 from pages.shared.state.services import ask_facet, ask_fields, ask_unread
 from pages.shared.state.session import Session
 from pages.shared.state.tab import apply_put, first_value, widget_value
-from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.messages import escaped, plain_label
 
 _WIDTH = 330
 _FEW = 8
@@ -63,13 +64,15 @@ def facet_line(session: Session) -> None:
 
 
 def _facet(session: Session, facet: Facet) -> None:
-    opened = st.popover(facet.name, on_change="rerun", key=f"facet-{facet.name}")
+    apply_put(session, _popover_key(facet))
+    opened = st.popover(facet.name, on_change="rerun", key=_popover_key(facet))
     if opened.open:
         with opened, st.container(width=_WIDTH):
             _content(session, facet)
 
 
 def _any_field(session: Session) -> None:
+    apply_put(session, "facet-any")
     opened = st.popover(
         "Any field", icon=":material/add:", on_change="rerun", type="tertiary", key="facet-any"
     )
@@ -102,7 +105,8 @@ def _content(session: Session, facet: Facet) -> None:
         return
     asked = _Asked(session, form, facet, fields)
     if facet.start:
-        days_choice(days_of(form, facet), facet.paths, partial(_take_days, session, facet))
+        take = partial(_take_days, session, facet)
+        days_choice(session, days_of(form, facet), facet.paths, take)
     search = session.views.facet_searches.get(facet.name, "")
     _values(asked, search)
 
@@ -130,7 +134,7 @@ def _values(asked: _Asked, search: str) -> None:
             return
         _take_the_only_match(asked, found, search)
     assert found is not None
-    _checkboxes(asked, counted, found, chosen, is_searched=found is not counted)
+    _checkboxes(asked, counted, found, chosen, search if found is not counted else "")
     if facet.start and counted.unread:
         _unread(asked, counted)
 
@@ -153,9 +157,8 @@ def _search_input(asked: _Asked, search: str) -> None:
             key=key,
         )
         st.form_submit_button(
-            "",
+            "Search the values",
             icon=":material/search:",
-            help="Search the values",
             on_click=note,
             key=f"search-now-{asked.facet.name}",
         )
@@ -205,21 +208,47 @@ def _checkboxes(
     counted: FacetCounts,
     found: FacetCounts,
     chosen: tuple[JsonValue, ...],
-    *,
-    is_searched: bool,
+    search: str,
 ) -> None:
-    """A box for each value: the chosen ones first, then the most common."""
+    """A box for each value: the chosen ones first, then the most common that contain `search`.
+
+    What is looked for and not there can be explained in the drawer.
+    """
     counts = {_key_of(one.value): one for one in (*counted.values, *found.values)}
     first = [counts.get(_key_of(value), ValueCount(value, 0)) for value in chosen]
     others = [one for one in found.values if one.value not in chosen]
-    if not others and is_searched:
+    if not others and search:
         st.caption("No value contains this text.")
+        _why_button(asked, search, "search")
     is_tall = len(first) + len(others) > _FEW
     with st.container(height=300 if is_tall else "content", border=False, gap="xxsmall"):
         for one in (*first, *others):
             _checkbox(asked, one, is_chosen=one.value in chosen)
+            if not one.count:
+                _why_button(asked, str(one.value), _key_of(one.value))
     if found.more:
         st.caption(f"{found.more:,} more: type to search.")
+
+
+def _why_button(asked: _Asked, text: str, name: str) -> None:
+    """Offer the drawer for what is not among the values; the facet closes for it."""
+    session, key = asked.session, _popover_key(asked.facet)
+
+    def ask() -> None:
+        session.put(key, False)
+        ask_why(session, text)
+
+    st.button(
+        f"Why is {escaped(text)} missing?",
+        icon=":material/contact_support:",
+        type="tertiary",
+        on_click=ask,
+        key=f"{key}-why-{name}",
+    )
+
+
+def _popover_key(facet: Facet) -> str:
+    return f"facet-{facet.name if facet in FACETS else 'any'}"
 
 
 def _box_key(session: Session, facet: Facet, value: JsonValue) -> str:
@@ -245,7 +274,7 @@ def _checkbox(asked: _Asked, one: ValueCount, *, is_chosen: bool) -> None:
         if is_one_only:
             session.reload_editors()
 
-    label = f"{escaped(str(one.value))} :gray[{one.count:,}]"
+    label = f"{plain_label(str(one.value))} ({one.count:,})"
     st.checkbox(label, is_chosen and not is_put, on_change=change, key=key)
 
 

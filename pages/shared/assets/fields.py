@@ -9,46 +9,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
 import streamlit as st
 
 from dispatch_core.builder.query_form import Kind, typed_values
-from dispatch_core.insight.fields import MOST_FILTERED, FieldCatalogue
+from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.plain_names import (
     NAMES,
     label_of,
-    offered_names,
     paths_of,
     shown_field,
 )
 from dispatch_core.insight.values import FieldValues, ValueCount
-from pages.shared.state.services import ask_fields, ask_values
+from pages.shared.state.services import ask_values
 from pages.shared.state.session import Session
 from pages.shared.state.tab import apply_put, first_value, widget_value
 from pages.shared.state.work import Work
+from pages.shared.widgets.field_menu import (
+    MOST_NEAR,
+    joined_path,
+    known_fields,
+    near_paths,
+    offered_fields,
+    soon,
+)
 from pages.shared.widgets.messages import escaped
 
 T = TypeVar("T")
-
-MOST_OFFERED = 100
-MOST_NEAR = 5
-_FIRST_WAIT = 0.3
-"""Seconds that the first run waits for an answer; later runs do not wait."""
-
-
-def known_fields() -> FieldCatalogue | None:
-    """The fields of the source; None while they are sampled, and if that failed."""
-    return soon(ask_fields())
-
-
-def soon(work: Work[T]) -> T | None:
-    """The result of `work`, or None; runs in its first 0.3 s wait for it."""
-    work.wait(max(0.0, work.started + _FIRST_WAIT - time.monotonic()))
-    return work.result
 
 
 def await_answer(work: Work[T], doing: str) -> T | None:
@@ -99,8 +89,8 @@ def field_input(session: Session, label: str, value: str, key: str, within: str 
     def name_what_was_typed() -> None:
         typed = str(widget_value(key) or "").strip()
         meant = "" if within else shown_field(paths_of(typed, fields), fields)
-        if meant not in ("", typed):
-            session.put(key, meant)
+        if meant in NAMES or meant not in ("", typed):
+            session.put(key, meant)  # a name that was typed is shown with its hint, as in the menu
 
     chosen = st.selectbox(
         label,
@@ -139,57 +129,6 @@ def is_known(path: str) -> bool:
     """Whether the source has the field `path`."""
     fields = known_fields()
     return fields is not None and path in fields
-
-
-def joined_path(within: str, path: str) -> str:
-    """The path of a field of the items of the list `within`, from the root of the record."""
-    return f"{within}.{path}" if within else path
-
-
-def _below(paths: Iterable[str], within: str) -> list[str]:
-    """The paths below `within`, relative to it."""
-    start = f"{within}." if within else ""
-    return [path.removeprefix(start) for path in paths if path.startswith(start)]
-
-
-def offered_fields(fields: FieldCatalogue | None, *chosen: str, within: str = "") -> list[str]:
-    """The chosen fields, then the plain names and the most used paths that a menu offers."""
-    known = [one.path for one in fields.search(within, MOST_OFFERED)] if fields else MOST_FILTERED
-    names = [] if within else offered_names(fields)
-    offered = [*filter(None, chosen), *names, *_below(known, within)]
-    return list(dict.fromkeys(offered))[:MOST_OFFERED]
-
-
-def near_paths(
-    fields: FieldCatalogue,
-    typed: str,
-    take: Callable[[str], None],
-    key: str,
-    within: str = "",
-    what: str = "Not a known field",
-) -> None:
-    """Offer the known paths nearest to an unknown one, in one menu; `take` gets the chosen one."""
-    found = [one.path for one in fields.search(joined_path(within, typed), MOST_NEAR)]
-    near = [*fields.nearest(joined_path(within, typed)), *found]
-    offered = list(dict.fromkeys(_below(near, within)))[:MOST_NEAR]
-    if not offered:
-        st.caption("No record of the sample has this field.")
-        return
-
-    def choose() -> None:
-        chosen = widget_value(key)
-        if chosen in offered:
-            take(chosen)
-
-    st.menu_button(
-        f"{what}. Did you mean",
-        offered,
-        icon=":material/spellcheck:",
-        format_func=escaped,
-        on_click=choose,
-        type="tertiary",
-        key=key,
-    )
 
 
 def value_input(session: Session, path: str, value: str, key: str, hint: str = "Value") -> str:
@@ -259,8 +198,9 @@ def _known_menu(
             take(chosen)
 
     st.menu_button(
-        ":material/format_list_bulleted:",
+        "Known values",
         list(labels),
+        icon=":material/format_list_bulleted:",
         format_func=lambda text: escaped(labels[text]),
         on_click=choose,
         type="tertiary",

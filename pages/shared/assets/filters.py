@@ -12,10 +12,10 @@ from dispatch_core.insight.facets import FACETS, Facet
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.types import DataAsset, JsonValue
 from dispatch_core.views.columns import LEVEL, MODALITY, PROJECT, SUBJECT, Column, values_of
-from pages.shared.assets.fields import known_fields
 from pages.shared.assets.form_text import change_form, form_of_text
 from pages.shared.state.session import Session
 from pages.shared.state.typed import QUERY
+from pages.shared.widgets.field_menu import known_fields
 from pages.shared.widgets.messages import escaped
 
 _MOST = 3

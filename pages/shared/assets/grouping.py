@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import streamlit as st
 
@@ -13,10 +14,10 @@ from dispatch_core.insight.field_slips import nearest_fields
 from dispatch_core.steps import Steps
 from dispatch_core.text.words import counted
 from dispatch_core.types import Reason
-from pages.shared.assets.fields import known_fields
 from pages.shared.state.session import Session
 from pages.shared.widgets.charts import order_chart
-from pages.shared.widgets.ledger import ledger_table
+from pages.shared.widgets.field_menu import known_fields
+from pages.shared.widgets.ledger import ledger_table, offer_lift
 from pages.shared.widgets.messages import escaped
 
 REASONS = {
@@ -27,6 +28,15 @@ REASONS = {
     "nothing_to_unwind": "with an empty list",
     "latest_uncertain": "whose latest is not certain",
     "not_in_trial": "excluded by the trial",
+    "no_location": "without a location",
+    "location_not_s3": "whose location is not in S3",
+    "no_matching_file": "without a matching file",
+    "access_denied": "without access",
+    "no_such_bucket": "in a bucket that does not exist",
+    "listing_failed": "whose listing failed",
+    "several_files": "with several files",
+    "cannot_choose": "whose file cannot be chosen",
+    "not_found": "not found",
 }
 
 
@@ -52,7 +62,7 @@ def grouping_effects(session: Session, steps: Steps) -> None:
     )
     if opened.open:
         with opened:
-            _details(grouped, sizes, bool(request.group_by))
+            _details(session, grouped, sizes, bool(request.group_by))
 
 
 def misspelt_fields(session: Session, steps: Steps) -> None:
@@ -83,12 +93,12 @@ def _summary(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) ->
     return "; ".join([kept, *excluded])
 
 
-def _details(grouped: Grouped, sizes: Counter[int], is_grouped: bool) -> None:
+def _details(session: Session, grouped: Grouped, sizes: Counter[int], is_grouped: bool) -> None:
     if is_grouped:
         counts = [(f"{size:,}", count) for size, count in sorted(sizes.items())]
         order_chart(counts, "Groups by number of assets", "groups", "chart-groups")
     if grouped.exclusions:
         st.markdown("**Excluded**")
-        ledger_table(grouped.exclusions, "grouping-ledger")
+        ledger_table(grouped.exclusions, "grouping-ledger", partial(offer_lift, session))
     else:
         st.caption("No asset is excluded.")

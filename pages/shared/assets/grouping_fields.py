@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -11,11 +11,15 @@ from dispatch_core.errors import InvalidInput
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.latest_presets import LATEST_PRESETS, LatestPreset
 from dispatch_core.insight.plain_names import field_of, label_of, name_of_field
-from dispatch_core.language.paths import spellings_in
-from pages.shared.assets.fields import known_fields, near_paths, offered_fields
 from pages.shared.state.session import Session
-from pages.shared.state.tab import apply_put, widget_value
-from pages.shared.widgets.messages import escaped, show_error
+from pages.shared.state.tab import apply_put
+from pages.shared.widgets.field_menu import (
+    field_menu,
+    known_fields,
+    offer_nearest,
+    offered_fields,
+)
+from pages.shared.widgets.messages import show_error
 
 _WIDTH = 680
 _LISTS = {
@@ -54,20 +58,34 @@ def grouping_options(session: Session) -> bool:
             request.drop_null_groups,
             key=f"drop-{session.epoch}",
         )
+        chosen = {
+            "filter_latest": latest,
+            "filter_by": one_per,
+            "group_by": group_by,
+            "unwind_list_fields": unwind,
+        }
+        session.edit(drop_null_groups=drop_null)
         try:
-            session.edit(
-                filter_latest=latest,
-                filter_by=one_per,
-                group_by=group_by,
-                unwind_list_fields=unwind,
-                drop_null_groups=drop_null,
-            )
+            session.edit(**chosen)
         except InvalidInput as error:
             session.refuse("grouping", error)
+            session.keep_typed(grouping=chosen)
             show_error(error)
             return False
-        session.accept("grouping")
+        _accept(session)
         return True
+
+
+def _accept(session: Session) -> None:
+    """The choice is in the request, and nothing of it is unfinished."""
+    session.accept("grouping")
+    if session.typed.grouping:
+        session.keep_typed(grouping={})
+
+
+def _chosen(session: Session, name: str) -> Any:
+    """What was chosen last for `name`, also if it lacks another field."""
+    return session.typed.grouping.get(name, getattr(session.request, name))
 
 
 def _presets(session: Session) -> None:
@@ -91,41 +109,29 @@ def _presets(session: Session) -> None:
 def _use(session: Session, preset: LatestPreset | None, fields: FieldCatalogue | None) -> None:
     latest, one_per = preset.fields(fields) if preset else (None, ())
     session.edit(filter_latest=latest, filter_by=one_per)
-    session.accept("grouping")
+    _accept(session)
     session.reload_editors()
     session.ask("at once")
 
 
 def _latest(session: Session) -> str | None:
     """The field of which the latest value is kept."""
-    fields, key = known_fields(), f"filter_latest-{session.epoch}"
-    now = session.request.filter_latest
-    shown = name_of_field(now, fields) if now else ""
-    is_put = apply_put(session, key)
-    offered = offered_fields(fields, shown)
-    chosen = st.selectbox(
+    return field_menu(
+        session,
         "Keep the latest by this field",
-        offered,
-        index=offered.index(shown) if shown and not is_put else None,
-        format_func=label_of,
-        accept_new_options=True,
-        filter_mode="contains",
+        _chosen(session, "filter_latest"),
+        f"filter_latest-{session.epoch}",
         placeholder="such as Processed on",
-        help="Of the assets with the same values in the fields on the right, only the one with "
+        effect="Of the assets with the same values in the fields on the right, only the one with "
         "the greatest value here is kept.",
-        key=key,
     )
-    text = (chosen or "").strip()
-    field = now if text == shown else field_of(text, fields) if text else None
-    _unknown(session, fields, key, [field] if field else [])
-    return field or None
 
 
 def _fields(session: Session, name: str) -> tuple[str, ...]:
     """The chosen fields of `name`, in order."""
     label, effect = _LISTS[name]
     fields, key = known_fields(), f"{name}-{session.epoch}"
-    now = getattr(session.request, name)
+    now = _chosen(session, name)
     names = {name_of_field(one, fields): one for one in now}
     if len(names) < len(now):  # two ways to write one field
         names = dict(zip(now, now, strict=True))
@@ -143,7 +149,7 @@ def _fields(session: Session, name: str) -> tuple[str, ...]:
         key=key,
     )
     found = tuple(dict.fromkeys(one for text in chosen for one in _meant(text, names, fields)))
-    _unknown(session, fields, key, found)
+    offer_nearest(session, fields, key, found)
     return found
 
 
@@ -153,27 +159,3 @@ def _meant(text: str, names: Mapping[str, str], fields: FieldCatalogue | None) -
         return (names[text],)
     typed = (one.strip() for one in text.split(","))
     return tuple(field_of(one, fields) for one in typed if one)
-
-
-def _unknown(
-    session: Session, fields: FieldCatalogue | None, key: str, chosen: Sequence[str]
-) -> None:
-    """Below the input, say which fields are not known, and offer the nearest for each."""
-    if fields is None:
-        return
-    for number, field in enumerate(chosen):
-        if all(path not in fields for path in spellings_in(field)):
-            near_paths(
-                fields,
-                field,
-                partial(_take, session, key, field),
-                f"{key}-near-{number}",
-                what=f"{escaped(field)} is not known",
-            )
-
-
-def _take(session: Session, key: str, field: str, near: str) -> None:
-    """Replace `field` by `near` in the input `key`."""
-    now = widget_value(key)
-    is_list = isinstance(now, list)
-    session.put(key, [near if one == field else one for one in now] if is_list else near)

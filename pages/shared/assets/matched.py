@@ -14,7 +14,7 @@ from dispatch_core.views.table import Columns
 from pages.shared.state.edits import replace_listed
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped
-from pages.shared.widgets.tables import download_csv, paged_table
+from pages.shared.widgets.tables import download_csv, paged_table, widths
 
 _ALL = "all"
 _MOST_REPLACEMENTS = 20
@@ -32,20 +32,37 @@ _COLUMNS: Columns = {
 }
 
 
+_WIDTHS = {
+    "Row": 65,
+    "Status": 95,
+    "Id": 185,
+    "Message": 190,
+    "Nearest": 150,
+    "Matched by": 115,
+    "Asset": 125,
+}
+"""In pixels: each has room for its heading, and all are in sight in a window of 1360."""
+
+
 def match_report(session: Session, found: FoundAssets) -> None:
-    """Show the result of each row of a list, those that did not match first."""
+    """Show the result of each row of a list, those that did not match first.
+
+    It is closed, so that the assets are in sight; its label has the counts.
+    """
     report = found.match_report
     if not report:
         return
     counts: Counter[str] = Counter(line.status for line in report)
-    st.subheader("Match report")
-    st.caption(", ".join(f"{count:,} {status}" for status, count in counts.items()))
+    said = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    with st.expander(f"Match report: {said}", icon=":material/checklist:"):
+        _report(session, report, counts)
+
+
+def _report(session: Session, report: Sequence[MatchRow], counts: Counter[str]) -> None:
     _replacements(session, report)
     status = _chosen_status(session, counts)
     lines = session.memo.remember_of("match lines", report, status, lambda: _lines(report, status))
-    medium = st.column_config.TextColumn(width="medium")
-    wide = dict.fromkeys(("Id", "Message", "Nearest", "Matched by"), medium)
-    paged_table(lines, _COLUMNS, "match", column_config=wide)
+    paged_table(lines, _COLUMNS, "match", column_config=widths(_WIDTHS))
     download_csv("Download the match report", lambda: match_report_text(report), "match-report")
 
 

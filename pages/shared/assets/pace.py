@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pages.shared.assets.fields import soon
-from pages.shared.state.services import Counted, ask_count
+from pages.shared.state.services import ask_count
 from pages.shared.state.session import Session
 from pages.shared.state.steps import current_find
 from pages.shared.state.typed import QUERY
 from pages.shared.state.views import FACETS
+from pages.shared.state.work import Work
+from pages.shared.widgets.field_menu import soon
 
 AT_ONCE_SECONDS = 1.0
 """A search of about this length starts without a press of Find."""
@@ -18,37 +19,39 @@ _READ_A_SECOND = 2_000
 
 def is_found_at_once(session: Session) -> bool:
     """Whether the assets of the query are likely to be found within a second."""
-    counted = _counted(session)
-    return counted is not None and _seconds(session, counted) <= AT_ONCE_SECONDS
+    counting = _counting(session)
+    return counting is not None and _seconds(session, counting) <= AT_ONCE_SECONDS
 
 
-def _seconds(session: Session, counted: Counted) -> float:
+def _seconds(session: Session, counting: Work[int]) -> float:
     """The expected seconds: those of the last search for as many records, and of the count."""
-    last = session.work.found
+    count, last = counting.result or 0, session.work.found
     if last is not None and last.result is not None and last.seconds is not None:
-        share = counted.count / max(1, last.result.matched)
+        share = count / max(1, last.result.matched)
         return (
             last.seconds * max(1.0, share)
             if last.seconds > AT_ONCE_SECONDS
             else (last.seconds * share)
         )
-    return counted.seconds + counted.count / _READ_A_SECOND
+    return (counting.seconds or 0.0) + count / _READ_A_SECOND
 
 
-def _counted(session: Session) -> Counted | None:
+def _counting(session: Session) -> Work[int] | None:
+    """The finished count of the records that the query matches, or None."""
     query = session.request.query
     if session.typed.source != QUERY or "query" in session.inputs.errors:
         return None
     if not isinstance(query, dict) or not query:
         return None
-    return soon(ask_count(query))
+    counting = ask_count(query)
+    return None if soon(counting) is None else counting
 
 
 def find_label(session: Session) -> str:
     """ "Find assets", with their number where a choice among facets does not find them at once."""
     if session.views.query_view != FACETS or current_find(session) is not None:
         return "Find assets"
-    counted = _counted(session)
-    if counted is None or _seconds(session, counted) <= AT_ONCE_SECONDS:
+    counting = _counting(session)
+    if counting is None or _seconds(session, counting) <= AT_ONCE_SECONDS:
         return "Find assets"
-    return f"Find {counted.count:,} assets"
+    return f"Find {counting.result:,} assets"

@@ -16,7 +16,6 @@ from pages.shared.state.tab import widget_value
 from pages.shared.state.typed import EXAMPLE_QUERY, LIST
 from pages.shared.state.views import FACETS, JSON, ROWS
 from pages.shared.widgets.editor import json_editor
-from pages.shared.widgets.editor_typing import keep_typing_before_clicks
 
 EXAMPLES = {
     "Derived assets of a project": EXAMPLE_QUERY,
@@ -82,15 +81,28 @@ def _use_example(session: Session, text: str) -> None:
 
 def query_builder(session: Session) -> None:
     """Show the query in the chosen view; what is typed or chosen becomes the query."""
-    keep_typing_before_clicks()
     if session.views.query_view == JSON:
         text = json_editor(session, "query", session.typed.query_text, lines=8, most=12)
         session.keep_typed(query_text=text)
-    elif session.views.query_view == ROWS:
+    elif session.views.query_view == ROWS and not session.views.is_folded:
         query_rows(session)
+    elif session.views.query_view == ROWS:
+        _folded_rows(session)
     else:
         facet_line(session)
         query_chips(session)
+
+
+def _folded_rows(session: Session) -> None:
+    """Show the rows as chips, which leave room for the result."""
+    st.button(
+        "Edit the rows",
+        icon=":material/unfold_more:",
+        type="tertiary",
+        on_click=lambda: session.keep_view(is_folded=False),
+        key="unfold",
+    )
+    query_chips(session)
 
 
 def same_in_other_words(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,6 @@ from pages.shared.assets.days import days_input, layouts_of_dates, show_not_comp
 from pages.shared.assets.fields import (
     field_input,
     is_known,
-    joined_path,
     kind_of,
     paths_input,
     value_input,
@@ -35,7 +35,8 @@ from pages.shared.assets.fields import (
 )
 from pages.shared.assets.form_text import Change, change_form, form_of_text, keep_form
 from pages.shared.state.session import Session
-from pages.shared.state.tab import widget_value
+from pages.shared.state.tab import apply_put, widget_value
+from pages.shared.widgets.field_menu import joined_path
 from pages.shared.widgets.messages import escaped
 
 MOST_NODES = 60
@@ -143,6 +144,8 @@ class Drawing:
             row = self.path(row, holder)
         full_path = joined_path(self.within, row.path)
         layouts = self.layouts(row)
+        if layouts is not None:
+            row = self.started_as_date(row)
         before = row.condition
         with condition:
             row = self.condition(row, has_dates=layouts is not None)
@@ -151,7 +154,7 @@ class Drawing:
         with kind:
             row = self.kind(row)
         with value:
-            row = self.value(self.with_version(row, kept))
+            row = self.value(self.with_late_text(self.with_version(row, kept)))
         with tools:
             self.tools(row.key, lacks=forms.fault_of(row, holder) is not None)
         if is_date_row(row) and layouts is not None:
@@ -186,7 +189,7 @@ class Drawing:
             return row
         if is_date_row(row):
             has_dates = layouts_of_dates(joined_path(self.within, paths[0]), self.within)
-            return row if has_dates else FormRow(row.path, key=row.key)
+            return row if has_dates else FormRow(row.path, is_new=True, key=row.key)
         return replace(row, texts=())
 
     def layouts(self, row: FormRow) -> dict[str, tuple[str, ...]] | None:
@@ -199,8 +202,16 @@ class Drawing:
         known = {path: names for path, names in found.items() if names is not None}
         return known or None
 
+    def started_as_date(self, row: FormRow) -> FormRow:
+        """`row` as a date if it is new; the menu of conditions shows so."""
+        started = forms.started_as_date(row)
+        if started.condition != row.condition:
+            self.session.put(f"condition-{row.key}", (started.condition, False))
+        return started
+
     def condition(self, row: FormRow, *, has_dates: bool) -> FormRow:
         now = (row.condition, row.is_negated)
+        is_put = apply_put(self.session, f"condition-{row.key}")
         of_dates = DATE_CONDITIONS if has_dates or is_date_row(row) else ()
         plain = [(condition, False) for condition in (*of_dates, *forms.OPERATORS)]
         offered = [
@@ -211,7 +222,7 @@ class Drawing:
         chosen = st.selectbox(
             "Condition",
             offered if now in offered else [now, *offered],
-            index=offered.index(now) if now in offered else 0,
+            index=offered.index(now) if now in offered and not is_put else 0,
             format_func=_condition_label,
             label_visibility="collapsed",
             key=f"condition-{row.key}",
@@ -261,10 +272,24 @@ class Drawing:
         """
         if row.texts == kept.texts:
             return row
-        typed = str(widget_value(_value_key(kept)) or "").strip()
-        if typed and (typed,) != kept.texts:
-            return replace(row, texts=(typed,))
-        return replace(row, version=row.version + 1)
+        is_plain = not (is_date_row(row) or is_date_row(kept))
+        typed = _texts_in(_value_key(kept)) if is_plain else ()
+        if typed and not _says(typed, kept.texts):
+            return replace(row, texts=typed)
+        return replace(row, version=row.version + 1, former=kept.texts)
+
+    def with_late_text(self, row: FormRow) -> FormRow:
+        """`row` with a text that was typed into its former input, in another new input.
+
+        The browser sent the text before it had the new input, and the server had replaced the
+        former one.
+        """
+        typed = _texts_in(_value_key(row, row.version - 1))
+        known = (row.former, row.texts, ())
+        is_newer_here = not _says(_texts_in(_value_key(row)), row.texts)
+        if is_newer_here or any(_says(typed, one) for one in known):
+            return row
+        return replace(row, texts=typed, version=row.version + 1, former=row.texts)
 
     def value(self, row: FormRow) -> FormRow:
         key = _value_key(row)
@@ -375,8 +400,9 @@ class Drawing:
             line.markdown(":orange[:material/pending:]", width="content")
         options = ["Move up", "Move down", "Remove"] if can_move else ["Remove"]
         line.menu_button(
-            ":material/more_vert:",
+            "Move or remove" if can_move else "Remove",
             options,
+            icon=":material/more_vert:",
             on_click=lambda: self.use_tool(key, widget_value(name)),
             type="tertiary",
             key=name,
@@ -396,7 +422,7 @@ class Drawing:
         line.button(
             "Condition",
             icon=":material/add:",
-            on_click=lambda: self.change(partial(forms.add, holder=group.key, node=FormRow())),
+            on_click=lambda: self.change(partial(forms.add, holder=group.key, node=_new_row())),
             key=f"add-{group.key}",
         )
         if isinstance(group, Elements) and group.of_values:
@@ -421,21 +447,37 @@ class Drawing:
         change_form(self.session, change)
 
 
+def _new_row() -> FormRow:
+    return FormRow(is_new=True)
+
+
 _NEW: dict[str, Callable[[], Node]] = {
-    "any of": lambda: Group("any", (FormRow(),)),
-    "none of": lambda: Group("none", (FormRow(),)),
-    "all of": lambda: Group("all", (FormRow(),)),
-    "an item of a list": lambda: Elements("", (FormRow(),)),
+    "any of": lambda: Group("any", (_new_row(),)),
+    "none of": lambda: Group("none", (_new_row(),)),
+    "all of": lambda: Group("all", (_new_row(),)),
+    "an item of a list": lambda: Elements("", (_new_row(),)),
 }
 
 
-def _value_key(row: FormRow) -> str:
+def _value_key(row: FormRow, version: int | None = None) -> str:
     """The key of the input of a value, the same for every field and kind of value.
 
     With another input, a text that is typed before the page answers to the choice of a field
     would be lost.
     """
-    return f"value-{row.key}-{row.version}"
+    return f"value-{row.key}-{row.version if version is None else version}"
+
+
+def _texts_in(key: str) -> tuple[str, ...]:
+    """What the inputs of this key have: one text, or a list of texts."""
+    one = str(widget_value(key) or "").strip()
+    lines = str(widget_value(f"{key}-list") or "").splitlines()
+    return (one,) if one else tuple(filter(None, map(str.strip, lines)))
+
+
+def _says(typed: tuple[str, ...], texts: tuple[str, ...]) -> bool:
+    """Whether the lines `typed` have these values; a line may have several, see `typed_values`."""
+    return re.split(r"[,;\s]+", " ".join(typed)) == re.split(r"[,;\s]+", " ".join(texts))
 
 
 def _hint(row: FormRow) -> str:

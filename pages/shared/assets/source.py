@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.asset_list import AssetRow, read_asset_table, read_pasted_table
 from dispatch_core.errors import InvalidInput
+from dispatch_core.text.words import counted
 from pages.shared.assets.conversion import convert_text
 from pages.shared.assets.pace import find_label, is_found_at_once
 from pages.shared.state.edits import keep_list
@@ -48,9 +49,16 @@ def act_when_settled(session: Session, *, is_valid: bool) -> None:
     is_quick = "at once" in asked and is_found_at_once(session)
     if is_valid and ("find" in asked or is_late or is_quick):
         start_find(session)
+        session.keep_view(is_folded=session.views.is_folded or "find" in asked)
     session.answer(*asked.keys() & {"find", "at once"})  # not a press that came during this run
     if "find" in asked and not is_valid:
-        st.toast("The search did not start: see below what is missing.", icon=":material/info:")
+        st.toast(f"The search did not start. {_what_to_do(session)}", icon=":material/info:")
+
+
+def _what_to_do(session: Session) -> str:
+    if session.inputs.errors or session.request.query is None:
+        return "See below what is missing."
+    return "Add a condition, or tick that all records are meant."
 
 
 def _show_view(session: Session, view: str) -> None:
@@ -59,7 +67,7 @@ def _show_view(session: Session, view: str) -> None:
         session.keep_typed(source=LIST)
     else:
         session.keep_typed(source=QUERY)
-        session.keep_view(query_view=view)
+        session.keep_view(query_view=view, is_folded=False)
     session.reload_editors()
 
 
@@ -78,7 +86,8 @@ def id_list(session: Session) -> bool:
 
 def _kept_list(session: Session) -> tuple[AssetRow, ...]:
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.markdown(f"{escaped(session.typed.list_name)}: **{len(session.typed.list_rows):,}** rows")
+    rows = counted(len(session.typed.list_rows), "row")
+    line.markdown(f"{escaped(session.typed.list_name)}: {rows}")
     if line.button("Use another list", icon=":material/swap_horiz:", key="forget-list"):
         keep_list(session, "", ())
         st.rerun()
@@ -111,7 +120,7 @@ def _new_list(session: Session) -> tuple[AssetRow, ...] | None:
         )
         return None
     table = session.memo.remember("pasted ids", text, lambda: read_pasted_table(text))
-    st.caption("; ".join((f"{len(table.rows):,} rows", *map(escaped, table.notes))))
+    st.caption("; ".join((counted(len(table.rows), "row"), *map(escaped, table.notes))))
     return table.rows
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +13,10 @@ import streamlit as st
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
-from dispatch_core.grouping import Grouped
 from dispatch_core.steps import Steps
 from dispatch_core.text.words import counted
-from dispatch_core.types import DataAsset
-from dispatch_core.views.asset_facts import AssetFacts, assets_left, facts_of
+from dispatch_core.types import DataAsset, Exclusion
+from dispatch_core.views.asset_facts import AssetFacts, facts_of
 from dispatch_core.views.columns import (
     LEVEL,
     MODALITY,
@@ -31,23 +31,22 @@ from dispatch_core.views.columns import (
 from dispatch_core.views.links import links_of
 from dispatch_core.views.report import assets_text
 from dispatch_core.views.table import Cell, Columns
-from pages.shared.assets.fields import soon
 from pages.shared.assets.filters import chosen_in_cell, offer_filters
 from pages.shared.assets.grouping import REASONS, grouping_effects, misspelt_fields
 from pages.shared.state.memo import Same
 from pages.shared.state.services import (
-    Counted,
     ask_count,
     asset_links,
     current_settings,
     record_of,
 )
 from pages.shared.state.session import Session
-from pages.shared.state.steps import current_find, start_columns
+from pages.shared.state.steps import asset_account, current_find, start_columns
 from pages.shared.state.typed import QUERY
 from pages.shared.state.views import CHARTS, TABLE
 from pages.shared.widgets.charts import bar_choice, order_chart
 from pages.shared.widgets.download import kept_file
+from pages.shared.widgets.field_menu import soon
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
 from pages.shared.widgets.tables import download_csv, paged_table, rows_that_match
@@ -78,13 +77,13 @@ def assets_found(session: Session, steps: Steps) -> None:
     everything, found = steps.answer, steps.found
     if everything is None or found is None:
         return
-    _heading(session, steps, found)
+    _heading(session, steps)
     if not everything.matched:
         return
     misspelt_fields(session, steps)
     grouping_effects(session, steps)
     if session.views.asset_view == CHARTS:
-        asset_charts(session, found)
+        asset_charts(session, _assets_left(session, steps))
     else:
         _table_and_record(session, steps, everything, found)
 
@@ -94,7 +93,7 @@ def _table_and_record(
 ) -> None:
     """The table, the record of the one selected row beside it, and what to do with rows."""
     columns = _chosen_columns(session, everything)
-    why = _why_excluded(session, steps.grouped)
+    why = _why_excluded(session, steps)
     side = st.container(horizontal=True, key="table-and-record")
     with side.container(key="asset-table"):
         shown, event, matching = _table(
@@ -111,7 +110,7 @@ def _table_and_record(
         with side.container(key="asset-record"):
             asset_record(chosen[0])
     _exclusion(session, found, chosen or matching, "" if chosen else " that match")
-    _download(_assets_left(session, found, steps.grouped), columns)
+    _download(_assets_left(session, steps), columns)
 
 
 def _offer_cell(session: Session, shown: Sequence[DataAsset], event: Any) -> None:
@@ -120,25 +119,30 @@ def _offer_cell(session: Session, shown: Sequence[DataAsset], event: Any) -> Non
     offer_filters(session, [one for cell in cells for one in chosen_in_cell(*cell)])
 
 
-def _why_excluded(session: Session, grouped: Grouped | None) -> Mapping[str, str]:
-    """Record id -> why latest only, groups or a trial exclude the asset."""
-    if grouped is None or not grouped.exclusions:
+def _why_excluded(session: Session, steps: Steps) -> Mapping[str, str]:
+    """Record id -> why an asset is excluded: by latest only, groups, a trial or its files."""
+    made = (steps.grouped, steps.located, steps.chosen)
+    rows = tuple(step.exclusions if step is not None else () for step in made)
+    if not any(rows):
         return _NO_REASONS
-    return session.memo.remember_of(
-        "why excluded",
-        grouped,
-        None,
-        lambda: {row.record_id: REASONS.get(row.reason, row.reason) for row in grouped.exclusions},
+    return session.memo.remember(
+        "why excluded", tuple(map(Same, rows)), lambda: _reasons_by_id(steps, chain(*rows))
     )
 
 
-def _assets_left(
-    session: Session, found: FoundAssets, grouped: Grouped | None
-) -> Sequence[DataAsset]:
+def _reasons_by_id(steps: Steps, rows: Iterable[Exclusion]) -> dict[str, str]:
+    left = {asset.record_id for asset in steps.assets_left}
+    return {
+        row.record_id: REASONS.get(row.reason, row.reason)
+        for row in rows
+        if row.record_id not in left
+    }
+
+
+def _assets_left(session: Session, steps: Steps) -> Sequence[DataAsset]:
     """The assets that the heading counts."""
-    return session.memo.remember_of(
-        "assets left", found, Same(grouped), lambda: assets_left(found, grouped)
-    )
+    made = tuple(map(Same, (steps.found, steps.grouped, steps.chosen)))
+    return session.memo.remember("assets left", made, lambda: steps.assets_left)
 
 
 def assets_found_before(session: Session, found: FoundAssets) -> None:
@@ -154,18 +158,20 @@ def assets_found_before(session: Session, found: FoundAssets) -> None:
         _table(session, found, _fixed_columns(session))
 
 
-def _heading(session: Session, steps: Steps, found: FoundAssets) -> None:
+def _heading(session: Session, steps: Steps) -> None:
     """Show how many assets are left, of how many, and what they are."""
-    left = _assets_left(session, found, steps.grouped)
+    account = asset_account(session, steps)
+    assert account is not None
+    left = _assets_left(session, steps)
     facts = session.memo.remember_of(
-        "asset facts", left, Same(found), lambda: facts_of(found, steps.grouped, left)
+        "asset facts", left, Same(account), lambda: facts_of(account, left)
     )
     line = st.container(horizontal=True, vertical_alignment="center", key="asset-heading")
-    line.subheader(counted(facts.assets, "asset"), width="content")
+    line.header(counted(account.assets, "asset"), width="content")
     line.caption(escaped(_in_words(facts, soon(ask_count({})))))
     with line:
         why_button(session)
-    if not found.matched:
+    if steps.found is None or not steps.found.matched:
         return
     view = line.segmented_control(
         "View",
@@ -181,12 +187,14 @@ def _heading(session: Session, steps: Steps, found: FoundAssets) -> None:
             _choose_columns(session)
 
 
-def _in_words(facts: AssetFacts, total: Counted | None) -> str:
+def _in_words(facts: AssetFacts, total: int | None) -> str:
     """What the heading says after the number of assets; a total that is not known is not said."""
-    reasons = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in facts.reasons)
+    account = facts.account
+    reasons = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in account.reasons)
+    selected = counted(account.selected, account.kind)
     said = [
-        f"of {total.count:,}" if total else "",
-        f"{facts.excluded:,} of {facts.matched:,} excluded: {reasons}" if facts.excluded else "",
+        "" if total is None else f"of {total:,}",
+        f"{account.excluded:,} of {selected} excluded: {reasons}" if account.excluded else "",
         counted(facts.subjects, "subject") if facts.subjects else "",
         facts.months,
         f"{facts.undated:,} without a date" if facts.undated and facts.days else "",
@@ -253,7 +261,15 @@ def _table(
         columns = {"Excluded": said, **columns}
     are_read = session.work.columns and session.work.columns.is_done
     changes = (session.request.excluded, are_read, Same(why))
-    shown, event = paged_table(found.assets, columns, "assets", changes=changes, **options)
+    excluded = sum(asset.record_id in by_hand or asset.record_id in why for asset in found.assets)
+    shown, event = paged_table(
+        found.assets,
+        columns,
+        "assets",
+        changes=changes,
+        note=f"{excluded:,} excluded" if excluded else "",
+        **options,
+    )
     return shown, event, rows_that_match(found.assets, columns, "assets", changes)
 
 
@@ -300,9 +316,8 @@ def _exclude(session: Session, record_ids: Sequence[str]) -> None:
     st.rerun()
 
 
-def asset_charts(session: Session, found: FoundAssets) -> None:
-    """Chart the assets that are not excluded by project, modality, data level and month."""
-    assets = found.assets
+def asset_charts(session: Session, assets: Sequence[DataAsset]) -> None:
+    """Chart `assets`, those that the heading counts, by project, modality, level and month."""
     counts = session.memo.remember_of(
         "asset charts",
         assets,

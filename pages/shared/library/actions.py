@@ -21,7 +21,7 @@ from pages.shared.state.session import Session
 from pages.shared.state.steps import find_again
 from pages.shared.state.views import CHECK, COMPARE
 
-_ASSETS, _CHECK = "pages/plan/assets.py", "pages/library/check.py"
+_ASSETS, _CHECK = "plan/assets.py", "library/check.py"
 
 Changes = Callable[[DispatchRequest], dict[str, Any]]
 

@@ -70,7 +70,7 @@ def compare(session: Session, plan: DispatchPlan | None) -> None:
         if session.views.compare_new == PLAN and plan is None:
             st.info("The current request has no plan yet.", icon=":material/info:")
             st.page_link(
-                "pages/dispatch/jobs.py", label="See what is missing", icon=":material/list_alt:"
+                "dispatch/jobs.py", label="See what is missing", icon=":material/list_alt:"
             )
     if old is None or new is None:
         st.caption(

@@ -19,7 +19,7 @@ from pages.shared.state.services import output_root
 from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import run_again_when_done, watch
-from pages.shared.widgets.tables import SMALL, paged_table, small_table
+from pages.shared.widgets.tables import SMALL, paged_table, small_table, widths
 
 _FOLDER: dict[str, str] = {"there": "there", "changed": "changed", "gone": "gone", "unknown": ""}
 _COLUMNS: Columns = {
@@ -31,6 +31,11 @@ _COLUMNS: Columns = {
     "By": lambda row: row.who,
     "Query": lambda row: row.problem or row.query,
 }
+_WIDTHS = {"When (UTC)": 130, "Dispatch": 200, "Jobs": 75, "Runs": 75, "Folder": 85}
+"""In pixels: each has room for its heading, also with the arrow of the order."""
+_RUNS = 245
+"""The width of the column of runs if there are any."""
+
 _HEIGHT = 300
 """Of a long table, in pixels: the selected dispatch is visible below it."""
 
@@ -77,11 +82,12 @@ def _say_none() -> None:
         "the command line into this folder, leaves a record.",
         icon=":material/history:",
     )
-    st.page_link("pages/plan/assets.py", label="Plan a dispatch", icon=":material/database_search:")
+    st.page_link("plan/assets.py", label="Plan a dispatch", icon=":material/database_search:")
 
 
 def _table(session: Session, rows: Rows) -> None:
     """Show the records; the selected one stays while its row changes."""
+    has_runs = any(row.runs is not None for row in rows)
     shown, event = paged_table(
         rows,
         _COLUMNS,
@@ -89,7 +95,7 @@ def _table(session: Session, rows: Rows) -> None:
         on_select="rerun",
         selection_mode="single-row",
         height=_HEIGHT if len(rows) > SMALL else "auto",
-        column_config={"Dispatch": st.column_config.TextColumn(width="medium")},
+        column_config=widths({**_WIDTHS, "Runs": _RUNS} if has_runs else _WIDTHS),
     )
     index = next(iter(event.selection.rows), -1)
     if 0 <= index < len(shown):
@@ -102,7 +108,7 @@ def _table(session: Session, rows: Rows) -> None:
 
 def _details(session: Session, row: HistoryRow) -> None:
     """Show one dispatch: its numbers, query, exclusions and runs, and what can be done with it."""
-    st.subheader(escaped(row.name))
+    st.header(escaped(row.name))
     st.caption("  \n".join(map(escaped, _lines(row))))
     reason = why_read_only(row)
     if reason:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 
@@ -55,10 +55,10 @@ def parameters_editor(session: Session) -> None:
         schema_line(session, form)
     if drawn is not None and text_of.shows_form(session):
         set_picker(session, check)
-        parameter_form(session, drawn, check)
+        said = parameter_form(session, drawn, check)
         text_of.take_over(session)
         set_tables(session, check)  # above the faults, which come and go as cells are edited
-        _issues(session, check)
+        _issues(session, check, said)
         sweep_panel(session, now(session), drawn, check)
     else:
         check = _json(session, is_form)
@@ -232,12 +232,17 @@ def _shown(session: Session) -> tuple[object, ...]:
     return (error and error.issues, text_of.set_count(check), text_of.is_well_formed(check), empty)
 
 
-def _issues(session: Session, check: ParameterCheck) -> None:
-    """Show the first faults, each once for all its sets, and buttons that correct the text."""
+def _issues(session: Session, check: ParameterCheck, said: Set[JsonPath] = frozenset()) -> None:
+    """Show the first faults, each once for all its sets, and buttons that correct the text.
+
+    `said` has the paths of the faults that are shown beside a field already.
+    """
     error = session.inputs.errors.get("parameters")
     faults = issues_by_key(error.issues if error is not None else ())
     is_form = text_of.shows_form(session)
-    _faults(session, faults[:_MOST_ISSUES], len(check.merged), is_form=is_form)
+    others = [one for one in faults if said.isdisjoint(issue.path for issue in one.issues)]
+    _faults(others[:_MOST_ISSUES], len(check.merged), is_form=is_form)
+    _offer_repairs(session, faults[:_MOST_ISSUES], is_form=is_form)
     if error is not None and wrap_bare(session.typed.parameters_text) is not None:
         is_job = "job file" in error.issues[0].what
         st.button(
@@ -250,13 +255,13 @@ def _issues(session: Session, check: ParameterCheck) -> None:
             args=(session, is_form, _wrap),
         )
     _offer_conversion(session, is_form)
-    if len(faults) > _MOST_ISSUES:
-        st.caption(f"and {len(faults) - _MOST_ISSUES:,} more")
+    if len(others) > _MOST_ISSUES:
+        st.caption(f"and {len(others) - _MOST_ISSUES:,} more")
     _offer_to_discard(session)
 
 
-def _faults(session: Session, faults: Sequence[KeyIssues], all_sets: int, *, is_form: bool) -> None:
-    """Show the faults, and buttons that correct a misspelt key in every set.
+def _faults(faults: Sequence[KeyIssues], all_sets: int, *, is_form: bool) -> None:
+    """Show the faults.
 
     Beside a form they are lines of one box, without the lines of the text, which is not visible.
     """
@@ -266,6 +271,10 @@ def _faults(session: Session, faults: Sequence[KeyIssues], all_sets: int, *, is_
         st.error("  \n".join(escaped(in_words_of_the_app(text)) for text in texts))
     elif issues:
         show_error(InvalidInput(issues))
+
+
+def _offer_repairs(session: Session, faults: Sequence[KeyIssues], *, is_form: bool) -> None:
+    """Show buttons that correct a misspelt key in every set."""
     line = st.container(horizontal=True)
     for number, fault in enumerate(faults):
         nearest, paths = fault.first.nearest, [one.path for one in fault.issues]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.grid_container import GridContainer
 
+from dispatch_core.errors import Issue
 from dispatch_core.language.bson import MISSING
 from dispatch_core.parameter_sets.document import FIXED, ParameterCheck
 from dispatch_core.parameter_sets.field_text import choices_of, columns_of, write_field, write_rows
@@ -28,7 +28,7 @@ from dispatch_core.types import JsonPath, JsonValue
 from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import KeyPath
 from pages.shared.state.session import Session
-from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.messages import escaped, plain_label
 
 FEW_FIELDS = 12
 """Up to this many fields are shown at once; more get a search, and sections that open."""
@@ -38,19 +38,20 @@ _MOST_IN_A_ROW = 4
 _SHORT_CHOICES = 48
 """Choices with up to this many characters are side by side; longer ones are a menu."""
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ;,]*(?:[_.][A-Za-z0-9][A-Za-z0-9 ;,]*)*")
-"""Words with underscores and dots only between letters, which are not markup."""
-
 
 @dataclass(frozen=True)
 class FormPosition:
-    """The set that a form shows: its place, its own values and the fixed parameters."""
+    """The set that a form shows: its place, its own values and the fixed parameters.
+
+    ``said`` collects the paths of the errors that are shown beside a field.
+    """
 
     target: JsonPath
     own: Mapping[str, Any]
     fixed: Mapping[str, Any]
     faults: Sequence[KeyIssues]
     required: frozenset[KeyPath]
+    said: set[JsonPath]
 
     def value(self, path: KeyPath) -> Any:
         """The value in the set itself at `path`, or `MISSING`."""
@@ -62,18 +63,30 @@ class FormPosition:
 
     def messages(self, path: KeyPath) -> list[str]:
         """The errors of the value at `path`, as sentences."""
+        return [f"{one.what}. {one.action}{_shared_by(fault)}" for fault, one in self.issues(path)]
+
+    def issues(self, path: KeyPath) -> list[tuple[KeyIssues, Issue]]:
+        """The errors of the value at `path`, each with the fault of all sets."""
         here = (*self.target, *path)
         return [
-            f"{one.what}. {one.action}{_shared_by(fault)}"
+            (fault, one)
             for fault in self.faults
             for one in fault.issues
             if one.path[: len(here)] == here
         ]
 
 
-def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> None:
-    """Draw every field of the schema; a large schema gets sections and a search."""
+def parameter_form(session: Session, form: FormField, check: ParameterCheck) -> Set[JsonPath]:
+    """Draw every field of the schema; a large schema gets sections and a search.
+
+    Returns the paths of the errors that are shown beside their fields.
+    """
     place = _place(session, form, check)
+    _draw(session, form, place)
+    return place.said
+
+
+def _draw(session: Session, form: FormField, place: FormPosition) -> None:
     count = sum(1 for _ in leaves(form))
     found = _search(form) if count > FEW_FIELDS else None
     if found is not None:
@@ -93,7 +106,8 @@ def _place(session: Session, form: FormField, check: ParameterCheck) -> FormPosi
     fixed = {} if target == (FIXED,) else (check.document or {}).get(FIXED, {})
     required = required_sections(form)
     faults = issues_by_key(check.error.issues if check.error else ())
-    return FormPosition(target, text_of.own_values(check.document, target), fixed, faults, required)
+    own = text_of.own_values(check.document, target)
+    return FormPosition(target, own, fixed, faults, required, set())
 
 
 def _shared_by(fault: KeyIssues) -> str:
@@ -246,18 +260,15 @@ def _field(session: Session, place: FormPosition, field: FormField, name: str) -
     else:
         _text(place, field, draft if draft is not None else write_field(field, value), options)
     if draft is not None:
+        place.said.add((*place.target, *field.path))
         _say(f"{text_of.draft_fault(field, draft)}. The previous value is kept")
+    place.said.update(one.path for _, one in place.issues(field.path))
     for message in place.messages(field.path):
         _say(message)
 
 
-def plain_label(text: str) -> str:
-    """`text` as a label: escaped only if it contains markup, because screen readers read it."""
-    return text if _PLAIN.fullmatch(text) else escaped(text)
-
-
 def _say(message: str) -> None:
-    st.caption(f":red[:material/error: {escaped(message)}]")
+    st.markdown(f":red[:small[:material/error: {escaped(message)}]]")
 
 
 def _text(place: FormPosition, field: FormField, written: str, options: dict[str, Any]) -> None:

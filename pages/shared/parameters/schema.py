@@ -6,10 +6,9 @@ import streamlit as st
 
 from dispatch_core.environment.limits import PARAMETERS
 from dispatch_core.errors import InvalidInput
-from dispatch_core.parameter_sets.schema import WHERE, parse_schema
 from dispatch_core.parameter_sets.schema_form import FormField, form_figures
-from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.text.strict_json import decode_json
+from pages.shared.parameters.text import check_schema
 from pages.shared.state.session import Session
 from pages.shared.state.views import FORM
 from pages.shared.widgets.messages import escaped, show_error
@@ -58,34 +57,13 @@ def load_schema(session: Session, text: str) -> None:
 
 def take_schema(session: Session) -> None:
     """Put the schema into the request, or block the request with the errors of the schema."""
-    try:
-        document = _document(session)
-    except InvalidInput as error:
-        session.refuse("schema", error)
-        show_error(error)
+    checked = check_schema(session)
+    if isinstance(checked, InvalidInput):
+        session.refuse("schema", checked)
+        show_error(checked)
         return
     session.accept("schema")
-    session.edit(parameters_schema=document)
-
-
-def _document(session: Session) -> dict[str, object] | None:
-    text = session.typed.schema_text
-    if not text.strip():
-        return None
-
-    def make() -> dict[str, object] | InvalidInput:
-        try:
-            parse_schema(text)
-            document = load_schema_document(text, WHERE)
-        except InvalidInput as error:
-            return error
-        assert isinstance(document, dict)  # as it is a schema
-        return document
-
-    found = session.memo.remember("schema document", text, make)
-    if isinstance(found, InvalidInput):
-        raise found
-    return found
+    session.edit(parameters_schema=None if checked is None else checked.document)
 
 
 def schema_line(session: Session, form: FormField | InvalidInput | None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from dispatch_core.environment.limits import PARAMETERS
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.language.bson import MISSING
 from dispatch_core.parameter_sets.document import (
@@ -25,9 +25,9 @@ from dispatch_core.parameter_sets.field_text import (
     read_field,
     read_rows,
 )
-from dispatch_core.parameter_sets.schema import ParameterSchema, parse_schema
+from dispatch_core.parameter_sets.schema import WHERE, ParameterSchema, compile_schema
 from dispatch_core.parameter_sets.schema_form import FormField, make_form
-from dispatch_core.text.strict_json import load_json
+from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.types import JsonPath, JsonValue
 from pages.shared.state.session import Session
 from pages.shared.state.tab import widget_value
@@ -39,26 +39,49 @@ FIXED_SET = -1
 """The chosen set while the fixed parameters are edited."""
 
 
+@dataclass(frozen=True)
+class SchemaText:
+    """A JSON Schema as typed and as compiled."""
+
+    document: dict[str, Any]
+    compiled: ParameterSchema
+
+
+def check_schema(session: Session) -> SchemaText | InvalidInput | None:
+    """The schema of the session, or why its text is not one; None without a text."""
+    text = session.typed.schema_text
+
+    def make() -> SchemaText | InvalidInput:
+        try:
+            document = load_schema_document(text, WHERE)
+            compiled = compile_schema(document)
+        except InvalidInput as error:
+            return error
+        assert isinstance(document, dict)  # as it is a schema
+        return SchemaText(document, compiled)
+
+    return session.memo.remember("schema", text, make) if text.strip() else None
+
+
 def schema_of(session: Session) -> ParameterSchema | None:
     """The compiled schema of the session; None without a valid one."""
-    text = session.typed.schema_text
-    if not text.strip() or "schema" in session.inputs.errors:
-        return None
-    return session.memo.remember("schema", text, lambda: parse_schema(text))
+    checked = check_schema(session)
+    return checked.compiled if isinstance(checked, SchemaText) else None
 
 
 def form_of(session: Session) -> FormField | InvalidInput | None:
     """The form that the schema gives, or the error why not; None without a schema."""
+    checked = check_schema(session)
+    if not isinstance(checked, SchemaText):
+        return None
+    document = checked.document
 
-    def make() -> FormField | InvalidInput | None:
+    def make() -> FormField | InvalidInput:
         try:
-            document = load_json(session.typed.schema_text, "schema", PARAMETERS)
-            return make_form(document) if isinstance(document, dict) else None
+            return make_form(document)
         except InvalidInput as error:
             return error
 
-    if schema_of(session) is None:
-        return None
     return session.memo.remember("form", session.typed.schema_text, make)
 
 
@@ -99,7 +122,7 @@ def _draft_issues(session: Session) -> list[Issue]:
             f"{_excerpt(text)} is not a valid value of {'.'.join(path)}",
             "form",
             action,
-            path=target,
+            path=(*target, *path),
         )
         for (target, path), text in session.typed.drafts.items()
     ]

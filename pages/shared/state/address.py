@@ -19,7 +19,7 @@ NAME = "request"
 
 # Streamlit shows a page before its address, so nothing is written until that is there too. And a
 # message at once, after the user went back to another page, would run the former page: it waits
-# until Streamlit has run the other one.
+# until Streamlit has run the other one. A page that is about to be left gets no further address.
 _SCRIPT = """
 let shown, send, waiting, writing, step;
 const place = () => window.location.pathname.split("/").pop() || "";
@@ -31,7 +31,8 @@ const write = () => {
   if (shown.text) url.searchParams.set(shown.name, shown.text);
   else url.searchParams.delete(shown.name);
   if (url.href === window.location.href) return;
-  const isStep = step !== undefined && step !== shown.step;
+  const isLeft = document.documentElement.hasAttribute("data-holds-step");
+  const isStep = step !== undefined && step !== shown.step && !isLeft;
   step = shown.step;
   window.history[isStep ? "pushState" : "replaceState"](window.history.state, "", url.href);
 };

@@ -61,7 +61,7 @@ export default function ({ data, setStateValue }) {
   tell = () => setStateValue("kept", { own: data.id, mark: data.open, at: Date.now() });
   watch();
   const isKept = write(tab, data.id);
-  write(browser, [data.id, ...others].slice(0, data.most));
+  write(browser, [...(data.isOwn ? [data.id] : []), ...others].slice(0, data.most));
   const secure = window.location.protocol === "https:" ? "; Secure" : "";
   const rules = `path=/; SameSite=Lax; max-age=${data.seconds}${secure}`;
   if (isKept) document.cookie = `${data.hint}=1; ${rules}`;
@@ -114,9 +114,12 @@ def read_ids(answer: object) -> KeptIds:
     return KeptIds(own_text, tuple(texts[:MOST_IDS]), is_open, is_reload)
 
 
-def keep_id(name: str, seconds: int) -> None:
-    """Make the browser store the id of the session that this tab shows."""
-    rules = {"most": MOST_IDS, "hint": HINT, "seconds": seconds, "open": _OPEN}
+def keep_id(name: str, seconds: int, *, is_own: bool) -> None:
+    """Make the browser store the id of the session that this tab shows.
+
+    A session that only shows what a link holds is not one that other tabs go on with.
+    """
+    rules = {"most": MOST_IDS, "hint": HINT, "seconds": seconds, "open": _OPEN, "isOwn": is_own}
     _mount({"id": name, **rules})
 
 

@@ -1,7 +1,8 @@
 """The work of each tab on disk: what was typed and decided outlives a restart of the server.
 
 A draft has every text as typed, the request, the errors that block it and the choice of views;
-no results, which are found again, and no steps of Undo. It is kept under the secret id of
+no results, which are found again, and no steps of Undo, each of which is a request with its texts:
+a draft is written whole after each change. It is kept under the secret id of
 the session and its owner, so only the same browser and user gets it back. Its editors have the
 numbers that they had, so a tab that was open meanwhile keeps what is in them.
 """
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 
 _MARK: Final = "job-dispatch draft 2"
 _MOST_WRITTEN: Final = 1_000
+_TOO_LARGE: Final = "too large"
+"""In place of the digest of what was written."""
+
 _MADE: Final = frozenset(("query_form", "form_text", "table_rows"))
 """Fields of `Typed` that a page makes of the others, without an action of the user."""
 
@@ -55,6 +59,7 @@ class KeptViews:
     address: str | None
     address_step: int
     is_welcomed: bool
+    is_borrowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,10 @@ class Drafts:
         """How long a draft is kept after its last change."""
         return self._texts.bounds.seconds
 
+    def is_too_large(self, name: str) -> bool:
+        """Whether the session with this id is not kept, because its texts are too large."""
+        return self._written.get(name) == _TOO_LARGE
+
     def keep(self, name: str, session: Session) -> None:
         """Write the draft of `session` soon, if anything in it changed since the last call."""
         if is_untouched(session):
@@ -196,6 +205,7 @@ class Drafts:
                 self._texts.write(session.owner, name, text)
                 self._note(name, digest)
         except InvalidInput:
+            self._note(name, _TOO_LARGE)
             self._texts.remove(session.owner, name)  # an older draft is not what was typed last
         except DispatchError as error:
             log.warning("a draft is not kept: %s", error)

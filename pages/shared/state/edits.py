@@ -10,7 +10,8 @@ from typing import Any
 
 from dispatch_core.asset_list import AssetRow
 from dispatch_core.errors import InvalidInput
-from dispatch_core.request import DispatchRequest, check_request
+from dispatch_core.request import DispatchRequest
+from dispatch_core.request_parts import check_request
 from dispatch_core.text.file_extension import split_extensions, written_extensions
 from dispatch_core.text.pasted_ids import replace_id
 from dispatch_core.text.strict_json import readable_json
@@ -83,6 +84,7 @@ def load(session: Session, request: DispatchRequest) -> None:
         parameters_text=as_text(request.parameters),
         schema_text=as_text(request.parameters_schema),
         drafts={},
+        grouping={},
     )
     if request.query is not None:
         session.keep_typed(query_text=as_text(request.query))

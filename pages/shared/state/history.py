@@ -19,16 +19,33 @@ TYPING_SECONDS = 1.5
 """Changes that follow each other sooner are one step: a text is typed key by key."""
 
 
+_MADE_OF = (
+    "source",
+    "query_text",
+    "list_text",
+    "list_rows",
+    "extension_text",
+    "parameters_text",
+    "schema_text",
+)
+"""The fields of `Typed` that a request is made of."""
+
+
 @dataclass(frozen=True)
 class Choice:
-    """A request with the texts that it was made of."""
+    """A request with the texts that it was made of, or the last one beside unfinished texts."""
 
     request: DispatchRequest
     typed: Typed
+    is_unfinished: bool = False
 
     def is_same(self, other: Choice) -> bool:
         """Whether both decide the same."""
         return self.request is other.request or self.request == other.request
+
+    def is_made_of(self, typed: Typed) -> bool:
+        """Whether its texts are those of `typed`."""
+        return all(getattr(self.typed, one) == getattr(typed, one) for one in _MADE_OF)
 
     @property
     def texts(self) -> frozenset[str]:
@@ -66,10 +83,13 @@ class History:
         clock = time.monotonic() if at is None else at
         if self.now is None:
             return replace(self, now=choice)
-        if self.now.is_same(choice):
+        is_finished_now = self.now.is_unfinished and self.now.is_made_of(choice.typed)
+        if is_finished_now or self.now.is_same(choice):
             return replace(self, now=choice)
         is_typing = may_be_typed and bool(self.past) and clock - self.changed < TYPING_SECONDS
         past = self.past if is_typing else _fitting((*self.past, self.now)[-MOST:])
+        if is_typing and past[-1].is_same(choice):  # changed and changed back: no step at all
+            past = past[:-1]
         return History(past, choice, (), clock)
 
     def with_break(self) -> History:
@@ -81,6 +101,10 @@ class History:
         if not self.past or self.now is None:
             return self
         return History(self.past[:-1], self.past[-1], (*self.future, self.now))
+
+    def without(self, unfinished: Choice) -> History:
+        """A copy that shows the current choice again, and what is `unfinished` as the next one."""
+        return replace(self, future=(unfinished,))
 
     def redone(self) -> History:
         """A copy one step forward again; the same without a step."""

@@ -13,6 +13,9 @@ from dispatch_core.request import DispatchRequest, edit_request
 ASSET_INPUTS = frozenset(("query", "list of ids", "grouping"))
 """The inputs that found assets depend on; the others are for files and parameters."""
 
+AMOUNT, CAP = "number of workers or jobs", "cap on jobs"
+"""The numbers on the page Jobs."""
+
 _ALTERNATIVES = frozenset(("query", "list of ids"))
 """Only the chosen one of these counts."""
 

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import threading
-import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,14 +74,6 @@ class Sources:
     metadata: MetadataSource
     objects: ObjectLister
     cluster: DaskCluster | None = None
-
-
-@dataclass(frozen=True)
-class Counted:
-    """The number of records that match, and the seconds until the source answered."""
-
-    count: int
-    seconds: float
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -168,7 +159,7 @@ def _share_the_interpreter() -> None:
     gc.set_threshold(700, 10, 1_000)
 
 
-@st.cache_resource(max_entries=1)
+@st.cache_resource(max_entries=1, show_spinner=False)  # also asked at the end of the server
 def writing_executor() -> Executor:
     """The thread pool for writing, so that a service that stalls delays no dispatch."""
     return ThreadPoolExecutor(max_workers=4, thread_name_prefix="writing")
@@ -210,26 +201,35 @@ def collect_garbage() -> None:
 @st.cache_resource(max_entries=1)
 def kept_drafts() -> Drafts:
     """The drafts of all tabs on disk, each found only with the id that its browser keeps."""
-    folder = platform.state_root(os.environ) / "drafts"
-    return Drafts(KeptTexts(folder, _DRAFT_BOUNDS), _one_writer())
+    return Drafts(_texts("drafts", _DRAFT_BOUNDS), _one_writer())
 
 
 @st.cache_resource(max_entries=1)
 def kept_links() -> KeptLinks:
     """The requests of short links, for all users of this server."""
-    return KeptLinks(KeptTexts(platform.state_root(os.environ) / "links", _LINK_BOUNDS))
+    return KeptLinks(_texts("links", _LINK_BOUNDS))
 
 
 @st.cache_resource(max_entries=1)
 def saved_queries() -> SavedQueries:
     """The queries saved by name, each found only by its owner."""
-    return SavedQueries(KeptTexts(platform.state_root(os.environ) / "queries", _QUERY_BOUNDS))
+    return SavedQueries(_texts("queries", _QUERY_BOUNDS))
 
 
-@st.cache_resource(max_entries=1)
+def _texts(folder: str, bounds: Bounds) -> KeptTexts:
+    return KeptTexts(platform.state_root(os.environ) / folder, bounds)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)  # also asked at the end of the server
 def _one_writer() -> Executor:
     """The thread that writes drafts; what waits for it is written before the server ends."""
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="drafts")
+
+
+def finish_writing() -> None:
+    """Wait until every dispatch and every draft is written; neither is begun afterwards."""
+    for pool in (writing_executor(), _one_writer()):
+        pool.shutdown()
 
 
 def current_connection() -> str:
@@ -310,14 +310,12 @@ def ask_facet(
     return answers().ask(("facet", settings, facet.paths, search, json.dumps(rest)), call)
 
 
-def ask_count(query: Filter) -> Work[Counted]:
-    """How many records match a filter, and how long the source needed to say so."""
+def ask_count(query: Filter) -> Work[int]:
+    """How many records match a filter."""
     settings = current_settings()
 
-    def call(progress: Progress) -> Counted:
-        started = time.monotonic()
-        count = open_sources(settings).metadata.count(query)
-        return Counted(count, time.monotonic() - started)
+    def call(progress: Progress) -> int:
+        return open_sources(settings).metadata.count(query)
 
     return answers().ask(("count", settings, json.dumps(query)), call)
 

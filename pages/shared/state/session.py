@@ -107,10 +107,31 @@ class Session:
         """Let what changes next be a step of its own for Undo."""
         self.history = self.history.with_break()
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step before, or an unfinished change since the last step."""
+        return bool(self.history.past) or self._is_unfinished
+
+    @property
+    def _is_unfinished(self) -> bool:
+        """Whether a text is invalid, or newer than the request: the run that took it has ended."""
+        now = self.history.now
+        if now is None or now.is_unfinished:
+            return False
+        return bool(self.inputs.errors) or not now.is_made_of(self.typed)
+
     @_atomic
     def undo(self) -> None:
-        """Return to what was decided one step before."""
-        self._use(self.history.undone())
+        """Return to what was decided before an unfinished change, else one step before.
+
+        A run that another action ended has not noted what it decided; that is a step, too.
+        """
+        if self._is_unfinished:
+            unfinished = Choice(self.request, self.typed, is_unfinished=True)
+            self._use(self.history.without(unfinished))
+        else:
+            self.note_choice()
+            self._use(self.history.undone())
 
     @_atomic
     def redo(self) -> None:
@@ -126,8 +147,9 @@ class Session:
 
     @_atomic
     def replace_request(self, request: DispatchRequest) -> None:
-        """Use a whole request, which no input blocks."""
+        """Use a whole request, which no input blocks and no press of Find was meant for."""
         self.inputs = Inputs(request)
+        self.timing = self.timing.without_late_text()
 
     @_atomic
     def refuse(self, name: str, error: InvalidInput) -> None:
@@ -175,7 +197,7 @@ class Session:
     def enter_page(self, page: str) -> None:
         """Note the page; on each visit, editors are reset to the kept text."""
         if self.views.page != page:
-            self.keep_view(page=page, is_why_open=False)
+            self.keep_view(page=page, is_why_open=False, document="")
             self.reload_editors()
 
     def duplicate(self) -> Session:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.earlier.before import stamp_of
+from dispatch_core.equation import AssetAccount
 from dispatch_core.errors import InvalidInput
 from dispatch_core.find import FoundAssets
 from dispatch_core.locate import AssetFiles, Located
@@ -32,6 +33,7 @@ from pages.shared.state.services import (
     writing_executor,
 )
 from pages.shared.state.session import Session
+from pages.shared.state.typed import EVERYTHING_QUERY, QUERY
 from pages.shared.state.work import Work, result_of, start_work
 
 T = TypeVar("T")
@@ -149,6 +151,15 @@ def _locate_key(steps: Steps) -> Hashable:
     return (current_settings(), steps.locate_key)
 
 
+def asset_account(session: Session, steps: Steps) -> AssetAccount | None:
+    """The account of the assets, from which every page says how many; None before they are found.
+
+    It is counted once for each result.
+    """
+    made = (steps.found, steps.grouped, steps.located, steps.chosen)
+    return session.memo.remember("asset account", tuple(map(Same, made)), lambda: steps.account)
+
+
 def set_count(session: Session, steps: Steps) -> int | None:
     """How many parameter sets there are, 1 without parameters; None while they are invalid."""
     sets = steps.parts.parameter_sets
@@ -192,6 +203,22 @@ def located_before(session: Session, steps: Steps) -> Located | None:
     if steps.located is not None:
         return None
     return result_of(session.work.listed) or session.work.last_listed
+
+
+def is_selected(session: Session) -> bool:
+    """Whether assets are chosen: by a list, or by a query with a condition or confirmed without."""
+    request = session.request
+    if request.query is None:
+        return request.asset_rows is not None
+    return bool(request.query) or session.views.means_all
+
+
+def is_selection_typed(session: Session) -> bool:
+    """Whether assets are chosen, or will be as soon as the page Assets reads its query."""
+    typed, request = session.typed, session.request
+    is_unread = typed.source == QUERY and request.query is None and request.asset_rows is None
+    is_condition = typed.query_text.strip() not in ("", EVERYTHING_QUERY)
+    return is_selected(session) or (is_unread and is_condition)
 
 
 def start_find(session: Session) -> None:

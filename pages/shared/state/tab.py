@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.state.address import text_in_address
+from pages.shared.state.address import NAME, text_in_address
 from pages.shared.state.browser_tab import KeptIds, ask_for_ids, keep_id, may_have_ids, unasked_id
 from pages.shared.state.services import (
     current_connection,
@@ -27,6 +27,7 @@ from pages.shared.state.session import Session
 from pages.shared.state.sign_in import current_user
 from pages.shared.state.timing import Timing
 from pages.shared.state.typed import EVERYTHING_QUERY, Typed
+from pages.shared.state.views import Views
 
 _SESSION, _ID, _MARK = "dispatch", "dispatch-id", "dispatch-mark"
 _STAYED = "dispatch-stayed"
@@ -47,8 +48,12 @@ def begin_session() -> Session:
         _start_over()
     name = st.session_state[_ID]
     kept_sessions().show(name, current_connection())
-    keep_id(name, int(kept_drafts().seconds))
-    return open_session()
+    session = open_session()
+    if session.history.past or session.work.found or session.inputs.errors:
+        session.keep_view(is_borrowed=False)
+    keep_id(name, int(kept_drafts().seconds), is_own=not session.views.is_borrowed)
+    session.keep_view(is_too_large=kept_drafts().is_too_large(name))
+    return session
 
 
 def keep_draft(session: Session) -> None:
@@ -78,6 +83,8 @@ def _resume() -> None:
     if link and not is_own:
         _start(_fresh(user))  # a link gets a session of its own; the kept ones stay
         st.rerun()
+    if kept is not None and kept.views.is_borrowed and not (link or ids.is_open or ids.is_reload):
+        ids, kept = replace(ids, own=""), None  # an address without a link is one's own work
     if kept is None:
         _restore(ids.recent, user)
     resumed = kept_sessions().resume(ids.own, ids.recent, current_connection(), user)
@@ -128,7 +135,7 @@ def _restore(names: Sequence[str], user: str) -> None:
 def _fresh(owner: str) -> Session:
     """A new session: the example query on the demo, no condition on a real source."""
     typed = Typed() if current_settings().is_demo else Typed(query_text=EVERYTHING_QUERY)
-    return Session(owner=owner, typed=typed)
+    return Session(owner=owner, typed=typed, views=Views(is_borrowed=bool(text_in_address())))
 
 
 def _start(session: Session) -> None:
@@ -144,7 +151,7 @@ def start_over(session: Session) -> None:
 def _start_over() -> None:
     former = st.session_state[_ID]
     fresh = replace(_fresh(current_user()), timing=Timing(open_session().epoch + 1))
-    fresh.keep_view(address="")  # the address still has the former request
+    fresh.keep_view(address="", is_borrowed=False)  # the address still has the former request
     _start(fresh)
     kept_sessions().forget(former)
     kept_drafts().forget(former, current_user())
@@ -155,7 +162,13 @@ def go_where_asked(session: Session) -> None:
     page = session.views.go_to
     if page:
         session.keep_view(go_to="")
-        st.switch_page(page)
+        switch_page(session, page)
+
+
+def switch_page(session: Session, page: str) -> None:
+    """Go on with another page. Its address has the request, or it would be two steps of Back."""
+    text = session.views.address
+    st.switch_page(page, query_params={NAME: text} if text else None)
 
 
 def kept_session() -> Session | None:

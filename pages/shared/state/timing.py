@@ -59,6 +59,10 @@ class Timing:
             return self
         return replace(self, asked={one: at for one, at in self.asked.items() if one not in what})
 
+    def without_late_text(self) -> Timing:
+        """A copy after a change that was not typed: what the editors send next is not late."""
+        return replace(self, find_pressed=-LATE_SECONDS)
+
     @property
     def may_find_late_text(self) -> bool:
         """Whether a text that arrives now may have been typed before the last press of Find."""

@@ -38,10 +38,14 @@ class Typed:
         The changes of the last conversion to JSON, and its result.
     parameters_before
         The parameters that a button replaced, for Undo.
+    grouping
+        The choice of latest only and groups that lacks a field, by the name in the request.
     target_name
         The name of the dispatch; "" for the one made of its query and the day.
     drafts
         Texts of form fields that are not valid values.
+    numbers
+        Numbers that are too small, by the field of the request.
     table_rows
         The initial rows of each table widget, by the key of the widget.
     """
@@ -61,9 +65,11 @@ class Typed:
     parameters_before: str | None = None
     schema_text: str = ""
     drafts: Mapping[Draft, str] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
     table_rows: Mapping[str, list[TableRow]] = field(default_factory=dict)
     sweep_rows: tuple[tuple[str, str], ...] = (("", ""), ("", ""))
     sweep_mode: SweepMode = "product"
+    grouping: Mapping[str, str | tuple[str, ...] | None] = field(default_factory=dict)
     target_name: str = ""
     why_text: str = ""
     engine: str = ""

@@ -18,6 +18,7 @@ from dispatch_core.steps import Steps, begin_steps
 from dispatch_core.views.columns import STANDARD_PATHS
 from dispatch_core.views.table import Cell
 from pages.shared.state.work import Work, result_of
+from pages.shared.state.zip_offers import ZipOffer
 
 
 def no_steps() -> Steps:
@@ -35,6 +36,8 @@ class UnderWay:
         The steps of the request at the last run.
     arrived
         The first results of `listed` while it runs; the work appends to them.
+    zip
+        The zip that the browser was sent to fetch last.
     updating
         Whether one press goes on to find, locate and plan.
     last_found, last_listed
@@ -47,6 +50,7 @@ class UnderWay:
     arrived: list[AssetFiles] = field(default_factory=list)
     plan: Work[Steps] | None = None
     write: Work[Delivery] | None = None
+    zip: ZipOffer | None = None
     columns: Work[dict[str, dict[str, Cell]]] | None = None
     explain: Work[Explanation] | None = None
     why: Work[tuple[WhyNot, ...]] | None = None

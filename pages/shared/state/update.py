@@ -17,6 +17,7 @@ from pages.shared.state.steps import (
     current_find,
     current_locate,
     current_planning,
+    is_selected,
     now,
     see_plan,
     start_find,
@@ -30,10 +31,10 @@ _MOMENT = 0.3
 """Seconds to wait for a step: quick ones are shown at once, slow ones by the next runs."""
 
 
-def begin_update(session: Session) -> None:
-    """Begin the update that was asked for; steps that failed are tried again."""
+def begin_update(session: Session) -> bool:
+    """Begin the update that was asked for, if one was; steps that failed are tried again."""
     if UPDATE not in session.timing.asked:
-        return
+        return False
     session.answer(UPDATE)
     failed = {
         name: None
@@ -41,6 +42,7 @@ def begin_update(session: Session) -> None:
         if (work := getattr(session.work, name)) is not None and work.is_done and work.error
     }
     session.keep_work(updating=True, **failed)
+    return True
 
 
 def advance(session: Session) -> bool:
@@ -57,7 +59,8 @@ def advance(session: Session) -> bool:
 def _step(session: Session) -> bool:
     """Start the next step, and wait a moment; whether there is another one after it."""
     steps = now(session)
-    if session.inputs.errors or steps.error is not None or _is_empty(steps) or steps.plan:
+    is_blocked = session.inputs.errors or steps.error is not None or not is_selected(session)
+    if is_blocked or _is_empty(steps) or steps.plan:
         _end(session, steps.plan)
         return False
     work = _begun(session, steps)

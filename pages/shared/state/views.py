@@ -59,6 +59,8 @@ class Views:
     ----------
     notice
         A sentence that the next page shows once.
+    is_folded
+        Whether the rows of the query are chips, as after Find, so that the result is in sight.
     edited_chip
         The key of the condition that is edited below the chips; 0 for none.
     facet_paths
@@ -76,6 +78,10 @@ class Views:
     address, address_opened, link_error
         The request in the address, when the user went back to an earlier one, and why the
         request of a link could not be used.
+    means_all
+        Whether the user confirmed a query without a condition.
+    is_borrowed
+        Whether a link opened the session, and nothing was decided or found in it since.
     addresses_before
         The last requests that the address had. A page that is loaded again before the browser
         has written the newest one still has one of them.
@@ -98,16 +104,23 @@ class Views:
         Whether the first line of help was closed.
     is_why_open
         Whether the drawer that explains a missing asset is open.
+    document
+        The path below `docs` of the document of Help that is open; "" for none.
+    help_number
+        How often a document was opened from the menu of Help, which is then drawn anew.
     saved
         The menu of saved queries.
     begun
         How the session began: anew, restored from the disk, or anew because nothing of the
         tab's earlier session is kept.
+    is_too_large
+        Whether the texts are too large to be kept on the disk.
     """
 
     page: str = ""
     notice: str = ""
     query_view: str = FACETS
+    is_folded: bool = False
     edited_chip: int = 0
     facet_paths: tuple[str, ...] = ("",)
     facet_searches: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +134,8 @@ class Views:
     tables: Mapping[str, TableView] = field(default_factory=dict)
     seen: tuple[str, str, int] | None = None
     address: str | None = None
+    means_all: bool = False
+    is_borrowed: bool = False
     addresses_before: tuple[str, ...] = ()
     address_opened: int = 0
     address_found: bool = False
@@ -136,8 +151,11 @@ class Views:
     shows_same: bool = False
     is_welcomed: bool = False
     is_why_open: bool = False
+    document: str = ""
+    help_number: int = 0
     saved: SavedMenu = SavedMenu()
     begun: Begun = "new"
+    is_too_large: bool = False
 
     def has_address(self, text: str, is_reload: bool) -> bool:
         """Whether the request `text` of an address is that of this session."""

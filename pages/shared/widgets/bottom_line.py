@@ -9,35 +9,40 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.errors import DispatchError
 from dispatch_core.steps import Steps
-from dispatch_core.text.words import counted
 from pages.shared.state.session import Session
 from pages.shared.state.steps import (
+    asset_account,
     current_find,
     current_locate,
     current_planning,
     found_before,
+    is_selected,
+    is_selection_typed,
     located_before,
     now,
 )
+from pages.shared.state.tab import switch_page
 from pages.shared.state.update import UPDATE, advance, begin_update, cancel_update
 from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
-from pages.shared.widgets.words import in_words_of_the_app
+from pages.shared.widgets.words import in_short
 
 _NEXT = {
-    "Assets": ("files", "pages/plan/files.py"),
-    "Files": ("parameters", "pages/plan/parameters.py"),
-    "Parameters": ("jobs", "pages/dispatch/jobs.py"),
-    "Jobs": ("deliver", "pages/dispatch/deliver.py"),
+    "Assets": ("files", "plan/files.py"),
+    "Files": ("parameters", "plan/parameters.py"),
+    "Parameters": ("jobs", "dispatch/jobs.py"),
+    "Jobs": ("deliver", "dispatch/deliver.py"),
 }
 _PLANNED = ("Parameters", "Jobs", "Deliver")
+_NOT_FOUND = "The assets are not found yet."
 _GO = "next"
 _UNDER_WAY = {"found": "Finding assets", "listed": "Locating files", "plan": "Making the jobs"}
 
 
 def bottom_line(session: Session, page: str) -> None:
     """Do what the line's button asked for, and draw the line; drawn after the page."""
-    begin_update(session)
+    if begin_update(session) and session.inputs.errors:
+        st.toast(what_is(session, now(session)), icon=":material/info:")
     _go_next(session, page)
     if advance(session):
         st.rerun()
@@ -55,7 +60,7 @@ def _go_next(session: Session, page: str) -> None:
         _, (of_page, path) = session.timing.asked[_GO]
         session.answer(_GO)
         if of_page == page:
-            st.switch_page(path)
+            switch_page(session, path)
 
 
 def _buttons(session: Session, steps: Steps, page: str, line: DeltaGenerator) -> None:
@@ -93,15 +98,9 @@ def _buttons(session: Session, steps: Steps, page: str, line: DeltaGenerator) ->
         )
 
 
-def is_selected(session: Session, page: str) -> bool:
-    """Whether a query or a list is chosen; the page Assets has one of its own."""
-    request = session.request
-    return page == "Assets" or request.query is not None or request.asset_rows is not None
-
-
 def _next_page(session: Session, steps: Steps, page: str) -> tuple[str, str] | None:
-    if not is_selected(session, page):
-        return "assets", "pages/plan/assets.py"
+    if page != "Assets" and not is_selected(session):
+        return "assets", "plan/assets.py"
     return _NEXT[page] if page in _NEXT and is_ready(session, steps, page) else None
 
 
@@ -119,7 +118,7 @@ def is_ready(session: Session, steps: Steps, page: str) -> bool:
 def needs_update(session: Session, steps: Steps, page: str) -> bool:
     """Whether a step of this page or before it is missing, or any step is out of date."""
     is_empty = steps.found is not None and not steps.found.matched
-    if steps.plan is not None or is_empty or not is_selected(session, page):
+    if steps.plan is not None or is_empty or not is_selected(session):
         return False
     if not _is_stale(session, steps):
         if page in ("Assets", "Files"):
@@ -144,7 +143,7 @@ def _say(session: Session, steps: Steps) -> None:
         return
     error = _failure(session)
     if error is not None:
-        st.markdown(f":red[{escaped(_first_line(error))}]", width="stretch")
+        st.markdown(f":red[{escaped(in_short(error))}]", width="stretch")
     else:
         st.markdown(what_is(session, steps), width="stretch")
 
@@ -180,33 +179,25 @@ def _failure(session: Session) -> DispatchError | None:
     return None
 
 
-def _first_line(error: DispatchError) -> str:
-    return in_words_of_the_app(str(error).split("\n", maxsplit=1)[0])
-
-
 def what_is(session: Session, steps: Steps) -> str:
     """One sentence: the equation of the plan, or what is missing or out of date."""
     if session.inputs.errors:
         return f"Correct the {' and the '.join(session.inputs.errors)} first."
-    if session.request.query is None and session.request.asset_rows is None:
-        return "No assets are selected yet."
+    if not is_selected(session):
+        return _NOT_FOUND if is_selection_typed(session) else "No assets are selected yet."
     if steps.error is not None:
-        return escaped(_first_line(steps.error))
+        return escaped(in_short(steps.error))
     if steps.plan is not None:
         return f"**{steps.plan.equation.short}**"
     if steps.found is None:
         is_old = found_before(session, steps) is not None
-        return (
-            "Out of date: the selection of assets changed."
-            if is_old
-            else "The assets are not found yet."
-        )
-    assets = counted(len(steps.found.assets), "asset")
+        return "Out of date: the selection of assets changed." if is_old else _NOT_FOUND
     if not steps.found.matched:
         return "No asset matches."
+    account = asset_account(session, steps)
     if steps.located is None:
         is_old = located_before(session, steps) is not None
-        return f"**{assets}**; " + (
+        return f"**{account}**; " + (
             "the files are out of date." if is_old else "the files are not located yet."
         )
-    return f"**{assets}**; the jobs are not made yet."
+    return f"**{account}**; the jobs are not made yet."

@@ -1,4 +1,4 @@
-"""The file of a download button, made on the click and kept until the browser has fetched it."""
+"""Files that the browser downloads: small ones made whole on the click, others at an address."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
+
+from pages.shared.state.scripts import run_script
 
 
 def kept_file(make: Callable[[], str | bytes], name: str, kind: str) -> Callable[[], bytes]:
@@ -33,3 +35,23 @@ def kept_file(make: Callable[[], str | bytes], name: str, kind: str) -> Callable
 
 def _keep(data: bytes, name: str, kind: str) -> None:
     Runtime.instance().media_file_mgr.add(data, kind, f"kept {name}", name, True)
+
+
+_FETCH = """
+let fetched = "";
+export default function ({ data }) {
+  if (data.address === fetched) return;
+  fetched = data.address;
+  const link = document.createElement("a");
+  link.href = data.address;
+  link.download = "";
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+"""
+
+
+def fetch(address: str) -> None:
+    """Make the browser download the file at an address below that of the app, once."""
+    run_script("fetch", _FETCH, {"address": address})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
-from streamlit_ace import st_ace
 
 from dispatch_core.errors import Issue
 from pages.shared.state.session import Session
@@ -15,6 +14,9 @@ def json_editor(
     session: Session, name: str, text: str, *, lines: int = 10, most: int = 24, hint: str = ""
 ) -> str:
     """The text of an editor, without a byte order mark; its errors are in the next run's gutter."""
+    # Streamlit serves a component only if a page imports it.
+    from streamlit_ace import st_ace
+
     error = session.inputs.errors.get(name)
     typed = st_ace(
         value=text,

@@ -1,34 +1,91 @@
-"""Keeps typing in a JSON editor before the click that follows it, and lets Tab leave the editor."""
+"""Sends what was typed before the click that follows it, and lets Tab leave a JSON editor."""
 
 from __future__ import annotations
 
 from pages.shared.state.scripts import run_script
 
-# The editor sends its text 200 ms after the last key, from a frame of its own, so a click that
-# follows at once would reach the server before the text. The script repeats such a click when the
-# text is sent. It waits with a timer that starts after the editor's own and runs longer, so it ends
-# later too, however busy the browser is; a second timer leaves time to deliver the text. A frame
-# has no events for its page, except that the page loses the focus when the user enters it: then
-# the script starts to note the keys.
+# The browser sends the values of widgets after a timer, and a visit of another page at once. On a
+# busy machine a text that was typed right before a click on a link would arrive after the visit, as
+# a request for the page that was left, and the user would be back on it. So the script repeats a
+# click on a link after a timer of its own, which ends later than one that began before it.
+# A JSON editor sends its text 200 ms after the last key, from a frame of its own, and a table its
+# cells after 150 ms: any click that follows at once would overtake them. The script repeats such a
+# click when the text is sent. It waits with a timer that starts after the other one and runs
+# longer, so it ends later too, however busy the browser is; a second timer leaves time to deliver
+# the text. A frame has no events for its page, except that the page loses the focus when the user
+# enters it: then the script starts to note the keys. A table takes the text of an open cell when
+# the mouse is pressed beside it.
+# A step back or forward is a visit, too. A text that still has the focus would never be sent: it
+# loses the focus, and the step is made after it. (Where the browser cannot hold a step, as Firefox
+# and Safari in 2026, the step is made at once.) It waits until the page has taken the text: only
+# then has the address that is left the request with it, and the step forward again shows it.
+# An upload ends with its page, so a visit waits until the file has arrived: from its choice until
+# its chip stands there without a spinner.
+# After a step, a message of the run of the page that was left would put that page's address back
+# as a new entry, and the user could not step forward any more: the script refuses that entry.
 # In the editor, Tab would write blanks, so that the keyboard could not leave it (WCAG 2.1.2). The
 # script keeps Tab from the editor, and the browser moves the focus. It also names the text for
 # screen readers, as soon as the frame has drawn it.
 _SCRIPT = """
-const SENT = 300, DELIVERED = 50;
-let root, waiting, held, isRepeated = false;
+const SENT = 300, DELIVERED = 50, CHOSEN = 10_000, TAKEN = 5_000;
+const UPLOADER = '[data-testid="stFileUploader"]', CHIP = '[data-testid="stFileChip"]';
+const SPINNER = '[data-testid="stFileChipIconSpinner"]';
+const ACTS = ["pointerdown", "keydown"];
+const TEXT = "input[type=text], input[type=number], textarea";
+const LINK = '[data-testid="stSidebarNavLink"], [data-testid="stPageLink-NavLink"]';
+const CELL_EVENTS = ["input", "keydown", "paste"];
+const CELL = ".gdg-input", TABLE = '[data-testid="stDataFrame"]';
+let root, waiting, isRepeated = false;
+const held = [];
+const isIn = (event, selector) => event.target instanceof Element && event.target.closest(selector);
+const chips = () => document.querySelectorAll(CHIP).length;
+let chosen;  // the end of the wait for the chip of a file, and the number of chips before
+const isUploading = () => {
+  if (chosen && (Date.now() > chosen.end || chips() !== chosen.chips)) chosen = undefined;
+  return chosen !== undefined || document.querySelector(SPINNER) !== null;
+};
+const choose = ({ target, type }) => {
+  if (type === "drop" ? target.closest?.(UPLOADER) : target.matches?.(`${UPLOADER} input`))
+    chosen = { end: Date.now() + CHOSEN, chips: chips() };
+};
+// whether the page has still to take the text that was sent before a step: it runs once more, maybe
+// after a run that has begun before
+const STATE = "data-test-script-state", RUNNING = `[${STATE}="running"]`;
+let taking;  // the end of the wait, and since when nothing runs after a run
+const watchRuns = new MutationObserver(() => { if (taking) taking.quiet = Date.now(); });
+const take = () => {
+  taking = { end: Date.now() + TAKEN, quiet: Infinity };
+  watchRuns.observe(document.body, { subtree: true, attributeFilter: [STATE] });
+};
+const isTaking = () => {
+  if (!taking) return false;
+  const now = Date.now();
+  if (document.querySelector(RUNNING) !== null) taking.quiet = now;
+  if (now > Math.min(taking.end, taking.quiet + SENT)) {
+    taking = undefined;
+    watchRuns.disconnect();
+  }
+  return taking !== undefined;
+};
+let wasUploading = false;
 const release = () => {
-  const click = held;
-  waiting = held = undefined;
-  if (!click) return;
-  const { target, clientX, clientY } = click;
-  isRepeated = true;
-  (target.isConnected ? target : document.elementFromPoint(clientX, clientY))?.click();
-  isRepeated = false;
+  waiting = undefined;
+  if (isTaking()) { waiting = setTimeout(release, DELIVERED); return; }
+  if (held.length && isUploading()) {
+    wasUploading = true;
+    waiting = setTimeout(release, DELIVERED);
+    return;
+  }
+  if (wasUploading) { wasUploading = false; note(); return; }
+  held.shift()?.repeat();
+  if (held.length) waiting = setTimeout(release);
 };
 const note = () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => { waiting = setTimeout(release, DELIVERED); }, SENT);
 };
+const noteCell = (event) => { if (isIn(event, `${CELL}, ${TABLE}`)) note(); };
+const noteEnd = (event) => { if (document.querySelector(CELL) && !isIn(event, CELL)) note(); };
 const leave = (event) => { if (event.key === "Tab") event.stopImmediatePropagation(); };
 const prepare = (frame) => {
   const inside = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
@@ -52,28 +109,85 @@ const enter = () => {
   for (const name of ["input", "keydown", "paste"]) inside?.addEventListener(name, note, true);
   if (inside) root.setAttribute("data-notes-keys", "");
 };
-const hold = (event) => {
-  if (isRepeated || waiting === undefined) return;
+// a button that has handled the mouse itself makes a click, and the browser another one
+const isSame = (one, other) => one.target === other.target && one.isTrusted !== other.isTrusted;
+const hold = (event, repeat) => {
   event.stopImmediatePropagation();
   event.preventDefault();
-  held ??= event;  // a button that has handled the mouse itself repeats the click, too
+  if (!held.some((one) => isSame(one.event, event))) held.push({ event, repeat });
+  waiting ??= setTimeout(release);
+};
+const click = (event) => {
+  if (isRepeated || event.ctrlKey || event.metaKey || event.shiftKey || isIn(event, TABLE)) return;
+  if (waiting === undefined && !isIn(event, LINK)) return;
+  const { target, clientX, clientY } = event;
+  hold(event, () => {
+    isRepeated = true;
+    (target.isConnected ? target : document.elementFromPoint(clientX, clientY))?.click();
+    isRepeated = false;
+  });
+};
+let going;  // the step back or forward that is made after what was typed
+let left;  // the page that a step has left, until the user does something else
+let typed;  // the text that was typed and not sent
+const noteTyped = ({ target }) => { if (target.matches?.(TEXT)) typed = target; };
+const forgetTyped = () => { typed = undefined; };
+const act = () => { left = undefined; };
+const step = (event) => {
+  const { key, url } = event.destination, { pathname } = new URL(url);
+  if (!event.cancelable) return;
+  if (event.navigationType === "push" && pathname === left) event.preventDefault();
+  if (event.navigationType !== "traverse") return;
+  const text = document.activeElement, isText = text?.matches(TEXT) ?? false;
+  if (key !== going && (isText || waiting !== undefined || isUploading())) {
+    const wasTyped = isText && text === typed;
+    if (isText) { text.blur(); note(); }
+    if (wasTyped && typed === undefined) {  // it has changed, so it is sent
+      take();
+      document.documentElement.setAttribute("data-holds-step", "");
+    }
+    hold(event, () => {
+      document.documentElement.removeAttribute("data-holds-step");
+      going = key;
+      window.navigation.traverseTo(key);
+    });
+    return;
+  }
+  going = undefined;
+  left = pathname === window.location.pathname ? undefined : window.location.pathname;
 };
 export default function ({ parentElement }) {
   root = parentElement.host ?? parentElement;
   enter();
   window.addEventListener("blur", enter);
-  window.addEventListener("click", hold, true);
+  window.addEventListener("click", click, true);
+  for (const name of ACTS) window.addEventListener(name, act, true);
+  window.addEventListener("input", noteTyped, true);
+  window.addEventListener("change", forgetTyped, true);
+  window.addEventListener("change", choose, true);
+  window.addEventListener("drop", choose, true);
+  window.navigation?.addEventListener("navigate", step);
+  window.addEventListener("pointerdown", noteEnd, true);
+  for (const name of CELL_EVENTS) window.addEventListener(name, noteCell, true);
   document.addEventListener("load", load, true);
   document.querySelectorAll("iframe").forEach(prepare);
   return () => {
     document.removeEventListener("load", load, true);
+    for (const name of CELL_EVENTS) window.removeEventListener(name, noteCell, true);
+    window.removeEventListener("pointerdown", noteEnd, true);
     window.removeEventListener("blur", enter);
-    window.removeEventListener("click", hold, true);
+    window.navigation?.removeEventListener("navigate", step);
+    window.removeEventListener("drop", choose, true);
+    window.removeEventListener("change", choose, true);
+    window.removeEventListener("change", forgetTyped, true);
+    window.removeEventListener("input", noteTyped, true);
+    for (const name of ACTS) window.removeEventListener(name, act, true);
+    window.removeEventListener("click", click, true);
   };
 }
 """
 
 
 def keep_typing_before_clicks() -> None:
-    """Make this page send the text of an editor before the click that follows it."""
-    run_script("editor-typing", _SCRIPT)
+    """Make every page send what was typed before the click that follows it."""
+    run_script("editor-typing", _SCRIPT, in_sidebar=True)

@@ -9,24 +9,36 @@ import streamlit as st
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.steps import Steps
 from dispatch_core.text.file_extension import split_extensions
-from pages.shared.state.inputs import ASSET_INPUTS
+from pages.shared.state.inputs import AMOUNT, ASSET_INPUTS, CAP
 from pages.shared.state.session import Session
-from pages.shared.state.steps import current_find, current_locate, current_planning, plan_again
+from pages.shared.state.steps import (
+    current_find,
+    current_locate,
+    current_planning,
+    is_selection_typed,
+    plan_again,
+)
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
+from pages.shared.widgets.words import is_about
 
 _PAGES = {
-    "parameters": "pages/plan/parameters.py",
-    "schema": "pages/plan/parameters.py",
-    "file extension": "pages/plan/files.py",
+    "parameters": "plan/parameters.py",
+    "schema": "plan/parameters.py",
+    "file extension": "plan/files.py",
+    AMOUNT: "dispatch/jobs.py",
+    CAP: "dispatch/jobs.py",
 }
 
 
 def _link_to_inputs(session: Session, names: Iterable[str]) -> None:
     """Show the errors of these inputs, each with a link to the page to correct it."""
     for name in names:
+        if name in (AMOUNT, CAP) and session.views.page == "Jobs":
+            st.caption(f"Correct the {name} above to see the jobs.")
+            continue
         show_error(session.inputs.errors[name])
-        page = _PAGES.get(name, "pages/plan/assets.py")
+        page = _PAGES.get(name, "plan/assets.py")
         st.page_link(page, label=f"Correct the {name}", icon=":material/edit:")
 
 
@@ -42,9 +54,9 @@ def needs_assets(session: Session, steps: Steps) -> bool:
         watch(work)
     else:
         st.info(_why_no_assets(session, steps), icon=":material/info:")
-        st.page_link(
-            "pages/plan/assets.py", label="Select the assets", icon=":material/database_search:"
-        )
+        is_sought = steps.found is None and is_selection_typed(session)
+        label = "Find the assets" if is_sought else "Select the assets"
+        st.page_link("plan/assets.py", label=label, icon=":material/database_search:")
     return True
 
 
@@ -52,6 +64,8 @@ def _why_no_assets(session: Session, steps: Steps) -> str:
     if steps.found is not None:
         return "No asset matches."
     if session.work.found is None:
+        if is_selection_typed(session):
+            return "The assets are not found yet. Press **Find assets** on the page Assets."
         return "No assets are selected yet."
     return "Out of date: the selection of assets changed. Find assets again."
 
@@ -68,7 +82,7 @@ def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
     elif steps.located is None:
         ending = escaped(" or ".join(split_extensions(session.request.file_extension)))
         st.info(f"The files ending in {ending} are not located yet.", icon=":material/info:")
-        st.page_link("pages/plan/files.py", label="Locate the files", icon=":material/folder_open:")
+        st.page_link("plan/files.py", label="Locate the files", icon=":material/folder_open:")
     else:
         show_error(steps.error)
         if steps.plan is None:
@@ -80,7 +94,13 @@ def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
 def _say_it_is_planned(session: Session) -> None:
     """Show a line while a plan is assembled; the side bar reruns the page at the end."""
     work = current_planning(session)
-    if work is not None and work.is_done:
+    error = work.error if work is not None else None
+    if error is not None and is_about(error, "analysis_code"):
+        what = escaped(error.issues[0].what)
+        st.error(
+            f"Choose a wrapper, under *Already processed*: {what}.", icon=":material/task_alt:"
+        )
+    elif work is not None and work.is_done:
         show_error(work.error)
         st.button(
             "Try again",
@@ -89,9 +109,9 @@ def _say_it_is_planned(session: Session) -> None:
             args=(session,),
             key="plan-again",
         )
-        if session.request.not_in:
+        if is_about(work.error, "not_in"):
             st.page_link(
-                "pages/dispatch/jobs.py",
+                "dispatch/jobs.py",
                 label="Change which earlier dispatches are excluded",
                 icon=":material/history:",
             )

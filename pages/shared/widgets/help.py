@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.state.session import Session
+from pages.shared.widgets.documents import FIRST, document_buttons, show_document
 
 _WELCOME = "Pick assets, files and parameters; preview; download."
 
@@ -13,18 +14,24 @@ _GLOSSARY = {
     "Asset": "one data asset: a recording, or what was computed from it; a folder of files.",
     "Record": "what the database knows about an asset: project, subject, modality, location.",
     "File": "a file, or a directory store such as `.zarr`, in the folder of an asset.",
+    "Store": "a folder that is read as one file, such as a `.zarr`.",
+    "Input": "what a job is made of, with one parameter set: an asset, a file or a group.",
     "Parameter set": "the values that an analysis gets; each set makes its own jobs.",
     "Job": "one run of the analysis: an asset, file or group with one parameter set, as JSON.",
     "Worker": "a folder of jobs that one machine runs, one after the other.",
     "Dispatch": "all worker folders, as a zip or a folder, and its record.",
+    "Plan": "all jobs with their workers, as the page Jobs shows them; nothing is written yet.",
     "Excluded": "not in the dispatch, with the reason and what to do; see the page Jobs.",
+    "Ledger": "the list of everything that is excluded, with the reasons.",
+    "Wrapper": "the program that runs the analysis on one job, and notes what it has processed.",
+    "Seed": "the number from which a random trial is chosen: the same seed, the same assets; as a "
+    "job format, the original one, whose parameters are a list of one object.",
     "Out of date": "shown dimmed: the choice changed. *Update everything* makes it again.",
 }
 
-_WHERE = (
+_WHAT_WRITES = (
     "Only **Download the zip** and **Write the worker folders** make files; everything before only "
-    "reads. More is in the folder `docs` beside the app: `reference.md` (every option and rule), "
-    "`running.md` (how to run the jobs), `history.md`."
+    "reads."
 )
 
 
@@ -50,8 +57,11 @@ def close_welcome(session: Session) -> None:
     session.keep_view(is_welcomed=True)
 
 
-def help_menu() -> None:
-    """Show the glossary in the side bar, on request."""
-    with st.sidebar.popover("Help", icon=":material/help:", type="tertiary"):
+def help_menu(session: Session, place: DeltaGenerator) -> None:
+    """Show the glossary and the documents at `place`, on request."""
+    key = f"help-{session.views.help_number}"
+    with place.popover("Help", icon=":material/help:", type="tertiary", on_change="rerun", key=key):
         st.markdown("\n".join(f"- **{word}**: {meaning}" for word, meaning in _GLOSSARY.items()))
-        st.markdown(_WHERE)
+        st.markdown(_WHAT_WRITES)
+        document_buttons(session, FIRST, "document")
+    show_document(session)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dispatch_core.text.file_extension import likeliest_first, split_extensions
 from dispatch_core.text.words import counted
-from dispatch_core.types import Exclusion
+from dispatch_core.types import Exclusion, Reason
 from dispatch_core.views.ledger_groups import LedgerGroup, group_exclusions
-from pages.shared.state.edits import ask_why
+from pages.shared.state.edits import add_extension, ask_why
 from pages.shared.state.session import Session
 from pages.shared.state.tab import open_session
 from pages.shared.widgets.messages import escaped
@@ -104,12 +105,17 @@ def _rows(session: Session, group: LedgerGroup, key: str, asks_why: bool) -> Non
     fold = st.expander(f"Show the {len(group.rows):,} rows", key=f"{key}-rows", on_change="rerun")
     if not fold.open:
         return
-    columns = {
+    columns: dict[str, Callable[[Exclusion], str]] = {
         "Asset": _named,
         "What happened": lambda row: in_words_of_the_app(row.message),
+        "Used instead": lambda row: row.instead,
+        "Job": lambda row: row.job,
         "What to do": lambda row: in_words_of_the_app(row.action),
         "Location": lambda row: row.location,
     }
+    for title in ("Used instead", "Job"):
+        if not any(map(columns[title], group.rows)):
+            del columns[title]
     options: dict[str, Any] = {
         "column_config": {"Asset": st.column_config.TextColumn(width="medium")}
     }
@@ -127,3 +133,48 @@ def _why_selected(session: Session, key: str, shown: Sequence[Exclusion], event:
         _why_button(session, row, key)
     if not chosen:
         st.caption("Select a row to see why its asset is missing.", width="content")
+
+
+# What serves every row of a reason
+
+_LIFTS: dict[Reason, tuple[str, dict[str, object]]] = {
+    Reason.NOT_IN_TRIAL: ("Dispatch all assets", {"trial": None}),
+    Reason.SUPERSEDED: ("Keep all versions", {"filter_latest": None, "filter_by": ()}),
+    Reason.OVER_THE_CAP: ("Remove the cap", {"max_number_of_tasks_dispatched": None}),
+    Reason.NOT_CHOSEN: ("Dispatch all jobs", {"only_jobs": None}),
+}
+"""Reason -> the button that lifts it for every row, and what it changes in the request."""
+
+_MOST_EXTENSIONS = 3
+
+
+def offer_lift(session: Session, group: LedgerGroup, line: DeltaGenerator) -> None:
+    """Offer what serves every row of a group, where the app can do it."""
+    if group.reason is Reason.EXCLUDED_BY_HAND:
+        ids = frozenset(row.record_id for row in group.rows)
+        kept = tuple(one for one in session.request.excluded if one not in ids)
+        _lift_button(session, line, f"Restore all {len(group.rows):,}", {"excluded": kept})
+    elif group.reason in _LIFTS:
+        _lift_button(session, line, *_LIFTS[group.reason])
+    wanted = split_extensions(session.request.file_extension)
+    for extension, assets in likeliest_first(group.held, wanted)[:_MOST_EXTENSIONS]:
+        line.button(
+            f"Add {extension} ({counted(assets, 'asset')})",
+            key=f"too-{extension}",
+            help="Adds the extension after the current one; then update everything.",
+            on_click=add_extension,
+            args=(session, extension),
+        )
+
+
+def _lift_button(
+    session: Session, line: DeltaGenerator, label: str, changes: Mapping[str, object]
+) -> None:
+    line.button(
+        label, icon=":material/undo:", key=f"lift-{label}", on_click=_lift, args=(session, changes)
+    )
+
+
+def _lift(session: Session, changes: Mapping[str, object]) -> None:
+    session.edit(**changes)
+    session.reload_editors()

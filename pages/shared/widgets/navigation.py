@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.state.inputs import ASSET_INPUTS
+from pages.shared.state.inputs import AMOUNT, ASSET_INPUTS, CAP
 from pages.shared.state.session import Session
 from pages.shared.state.steps import (
     current_find,
@@ -28,17 +28,17 @@ _MARKS = {
 
 PAGES = {
     "Plan": (
-        ("pages/plan/assets.py", "Assets", ":material/database_search:"),
-        ("pages/plan/files.py", "Files", ":material/folder_open:"),
-        ("pages/plan/parameters.py", "Parameters", ":material/tune:"),
+        ("plan/assets.py", "Assets", ":material/database_search:"),
+        ("plan/files.py", "Files", ":material/folder_open:"),
+        ("plan/parameters.py", "Parameters", ":material/tune:"),
     ),
     "Dispatch": (
-        ("pages/dispatch/jobs.py", "Jobs", ":material/list_alt:"),
-        ("pages/dispatch/deliver.py", "Deliver", ":material/outbox:"),
+        ("dispatch/jobs.py", "Jobs", ":material/list_alt:"),
+        ("dispatch/deliver.py", "Deliver", ":material/outbox:"),
     ),
     "Library": (
-        ("pages/library/history.py", "History", ":material/history:"),
-        ("pages/library/check.py", "Compare and check", ":material/fact_check:"),
+        ("library/history.py", "History", ":material/history:"),
+        ("library/check.py", "Compare and check", ":material/fact_check:"),
     ),
 }
 
@@ -118,7 +118,7 @@ def _parameters(session: Session) -> str:
 
 def _jobs(session: Session) -> str:
     plan = now(session).plan
-    if _failed(current_planning(session)):
+    if not {AMOUNT, CAP}.isdisjoint(session.inputs.errors) or _failed(current_planning(session)):
         return WRONG
     if plan is not None:
         return DONE if plan.jobs else WRONG

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.connect import SourceSettings
 from dispatch_core.dispatch_plan import DispatchPlan
-from dispatch_core.equation import Equation
+from dispatch_core.equation import AssetAccount, Equation
 from dispatch_core.errors import DispatchError, ServiceError
-from dispatch_core.find import FoundAssets
 from dispatch_core.request import DispatchRequest
 from dispatch_core.steps import Steps
 from dispatch_core.text.file_extension import split_extensions
 from pages.shared.state.services import current_settings, open_sources
 from pages.shared.state.session import Session
-from pages.shared.state.steps import current_planning, now, set_count
-from pages.shared.state.tab import start_over
+from pages.shared.state.steps import asset_account, current_planning, now, set_count
+from pages.shared.state.tab import start_over, switch_page
 from pages.shared.state.work import Work
+from pages.shared.widgets.help import help_menu
 from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.navigation import say_marks
 from pages.shared.widgets.progress import run_again_when_done
 
 _EXCLUDED = "excluded"
-_UNCOUNTED = (_EXCLUDED, "not chosen", "dispatched before", "already processed")
+_UNCOUNTED = (
+    _EXCLUDED,
+    "repeated",
+    "not chosen",
+    "dispatched before",
+    "already processed",
+    "over the cap",
+)
 
 _Number = tuple[str, int | None, str]
 """A sign, a number and a noun."""
@@ -37,8 +45,8 @@ def source_badge(session: Session) -> None:
         if settings.is_demo:
             st.badge("Embedded demo", icon=":material/science:", color="orange")
             st.caption(
-                f"{settings.demo_assets:,} generated assets. Set DOCDB_HOST and restart the app "
-                "to use a real database."
+                f"{settings.demo_assets:,} generated assets. For a real database, restart the "
+                "app with DOCDB_HOST."
             )
             if settings.inventory or settings.dask_scheduler:
                 st.caption(escaped(_files_label(settings)))
@@ -77,7 +85,16 @@ def _files_label(settings: SourceSettings) -> str:
     return f"files: {sources.objects.label}{cluster}"
 
 
-def equation_bar(session: Session) -> None:
+def foot_of_side_bar(session: Session, marks: dict[str, str]) -> None:
+    """Show the marks of the pages in words, the job equation, help and starting over."""
+    say_marks(marks)
+    _equation_bar(session)
+    foot = st.sidebar.container(horizontal=True, gap="small", key="foot")
+    help_menu(session, foot)
+    _start_over_button(session, foot)
+
+
+def _equation_bar(session: Session) -> None:
     """Show the job equation, as far as it is known, in the side bar of every page."""
     steps = now(session)
     plan, planning = steps.plan, current_planning(session)
@@ -91,21 +108,15 @@ def equation_bar(session: Session) -> None:
 
 
 def _numbers(session: Session, steps: Steps) -> list[_Number]:
-    found, equation = steps.found, steps.plan.equation if steps.plan else None
+    equation = steps.plan.equation if steps.plan else None
     return [
-        ("", found.matched if found else None, "asset"),
-        *_less_excluded(found, equation),
+        *_assets(asset_account(session, steps)),
         ("→", count_of_inputs(steps), input_name(steps.request)),
         ("×", set_count(session, steps), "parameter set"),
-        *(("−", count, why) for why, count in _excluded_jobs(equation) if count),
+        *(("−", count, why) for why, count in (equation.cuts if equation else ()) if count),
         ("=", equation.jobs if equation else None, "job"),
         ("→", equation.workers if equation else None, "worker"),
     ]
-
-
-def _excluded_jobs(equation: Equation | None) -> Sequence[tuple[str, int]]:
-    """Why jobs are excluded, and how many, without the cap, which has its own message."""
-    return [] if equation is None else [cut for cut in equation.cuts if cut[0] in _UNCOUNTED]
 
 
 def _cuts(session: Session, equation: Equation) -> None:
@@ -122,7 +133,7 @@ def _cuts(session: Session, equation: Equation) -> None:
     ):
         session.keep_view(job_view="excluded")
         session.reload_editors()
-        st.switch_page("pages/dispatch/jobs.py")
+        switch_page(session, "dispatch/jobs.py")
 
 
 def _term(sign: str, number: int | None, name: str) -> str:
@@ -130,12 +141,14 @@ def _term(sign: str, number: int | None, name: str) -> str:
     return f"{sign} **{amount}** {name}{'' if number == 1 or name in _UNCOUNTED else 's'}"
 
 
-def _less_excluded(found: FoundAssets | None, equation: Equation | None) -> list[_Number]:
-    """The number of matched assets that are excluded, as far as it is known."""
-    excluded = found.matched - len(found.assets) if found else 0
-    if equation is not None:
-        excluded = equation.excluded_assets
-    return [("−", excluded, _EXCLUDED)] if excluded > 0 else []
+def _assets(account: AssetAccount | None) -> list[_Number]:
+    """What is selected, less what is excluded, and the assets left, as far as it is known."""
+    if account is None:
+        return [("", None, "asset")]
+    selected = ("", account.selected, account.kind)
+    if not account.excluded:
+        return [selected]
+    return [selected, ("−", account.excluded, _EXCLUDED), ("=", account.assets, "asset")]
 
 
 def input_name(request: DispatchRequest) -> str:
@@ -145,12 +158,12 @@ def input_name(request: DispatchRequest) -> str:
     return "group" if request.group_by else "input"
 
 
-def start_over_button(session: Session) -> None:
+def _start_over_button(session: Session, place: DeltaGenerator) -> None:
     """Offer to start over, in two clicks."""
-    with st.sidebar.popover("Start over", icon=":material/restart_alt:", type="tertiary"):
+    with place.popover("Start over", icon=":material/restart_alt:", type="tertiary"):
         st.write("Discard the assets, files and parameters of this tab?")
         if st.button("Yes, start over", on_click=start_over, args=(session,), key="start-over"):
-            st.switch_page("pages/plan/assets.py")
+            switch_page(session, "plan/assets.py")
 
 
 def count_of_inputs(steps: Steps) -> int | None:

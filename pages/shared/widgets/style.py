@@ -10,12 +10,20 @@ from pages.shared.state.tab import noted
 _STYLE = """
 /* scripts that draw nothing */
 .st-key-browser-tab, .st-key-browser-question, .st-key-address, .st-key-cell-typing,
-.st-key-editor-typing { display: none; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-style) { display: none; }
+.st-key-editor-typing, .st-key-menu-typing { display: none; }
+[data-testid="stLayoutWrapper"]:has(> :is(.st-key-style, .st-key-keyboard, .st-key-fetch)) {
+  display: none; }
 /* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
 [data-testid="stMainBlockContainer"] { padding-top: 0.75rem; }
+/* What a run has not drawn again turns pale, as an animation: Streamlit makes it a transition that
+   can stop without an event, and a menu opened with a key takes the focus when all have ended. */
+[data-testid="stElementContainer"] { transition: none !important; }
+[data-testid="stExpander"] summary > span { transition: none !important; opacity: 1 !important; }
+[data-testid="stElementContainer"][data-stale="true"] {
+  opacity: 1; animation: turn-pale 1s ease-in 0.5s forwards; }
+@keyframes turn-pale { to { opacity: 0.33; } }
 /* the title is in the line of Streamlit's own menu, which stays usable at its right */
 [data-testid="stHeader"] { background: transparent; height: 3rem; min-height: 3rem; }
 [data-testid="stHeader"], [data-testid="stToolbar"] { pointer-events: none; }
@@ -32,6 +40,7 @@ button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expande
 [data-testid="stBottom"] > div { border-top: 1px solid rgba(128, 128, 128, 0.25); }
 .st-key-bottom-line { flex-wrap: nowrap; min-height: 2.5rem; }
 .st-key-bottom-line button { white-space: nowrap; }
+[data-testid="stHeading"] h2 { font-size: 1.75rem; }  /* the size of h3 */
 .st-key-header h1 { font-size: 1.5rem; padding: 0; line-height: 2.25rem; }
 /* The side bar lies over the page, which keeps its place while the side bar appears. */
 @media (min-width: 769px) {
@@ -47,11 +56,14 @@ button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expande
   }
   [data-testid="stSidebarResizeHandle"] { display: none; }
 }
+/* the keyboard does not reach what is out of sight, and reaches the button that closes the bar */
+[data-testid="stSidebar"][data-collapsed="true"] { visibility: hidden; }
+[data-testid="stSidebarHeader"] [data-testid="stSidebarCollapseButton"] { visibility: visible; }
 /* the navigation arrives a moment after what is below it */
 [data-testid="stSidebarContent"]:not(:has([data-testid="stSidebarNav"]))
   [data-testid="stSidebarUserContent"] { display: none; }
 /* help in the line of the title, where there is room for it */
-@media (max-width: 1200px) { .st-key-welcome { display: none; } }
+@media (max-width: 1280px) { .st-key-welcome { display: none; } }
 .st-key-header, .st-key-welcome { flex-wrap: nowrap; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-welcome) { min-width: 0; overflow: hidden; }
 .st-key-welcome, .st-key-header p { white-space: nowrap; }
@@ -60,6 +72,14 @@ button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expande
 [data-testid="stSidebarHeader"] { height: 2.5rem; padding-top: 0.5rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 1rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
+/* the side bar of a plan fits in a window of 900 pixels, with Help and Start over */
+[data-testid="stLayoutWrapper"]:has(> :is(.st-key-browser-tab, .st-key-editor-typing,
+  .st-key-menu-typing, .st-key-address)) { display: none; }
+[data-testid="stSidebarNavSeparator"] { margin: 0.5rem 0; padding: 0; }
+.st-key-equation { padding: 0.5rem 0.75rem; }
+.st-key-equation p { line-height: 1.4; }
+.st-key-equation [data-testid="stAlertContainer"] { padding: 0.25rem 0.5rem; min-height: 0; }
+.st-key-see-excluded button, .st-key-foot button { min-height: 1.75rem; padding: 0; }
 @media (max-width: 1200px) {
   [class*="st-key-row-"] [data-testid="stColumn"]:not(:has([data-testid="stElementContainer"])) {
     display: none;
@@ -68,15 +88,41 @@ button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expande
     padding-left: 2rem; padding-right: 2rem;
   }
 }
+/* what the keyboard reaches is scrolled into sight between the first line and the last */
+[data-testid="stMain"] { scroll-padding: 3rem 0 5rem; }
+/* Narrow windows, and wide ones with large letters: lines break, nothing is cut off. */
+[data-testid="stRadioGroup"], [data-testid="stButtonGroup"] [role="radiogroup"] {
+  flex-wrap: wrap; }
+@media (max-width: 768px) {
+  /* beside what scrolls below it */
+  [data-testid="stExpandSidebarButton"] { position: fixed; left: 0.1rem; top: 0.6rem; }
+}
+@media (max-width: 600px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-header), .st-key-header { height: auto; }
+  .st-key-header, .st-key-toolbar, .st-key-bottom-line { flex-wrap: wrap; }
+  .st-key-header { padding-right: 0; row-gap: 0; }
+  .st-key-header > :has(.stVerticalSpace) { display: none; }
+  .st-key-bottom-line > :has(.st-key-what-this-is) { flex: 1 0 100%; }
+}
+/* code in a document breaks its lines: the keyboard does not reach what scrolls inside */
+[data-testid="stDialog"] [data-testid="stMarkdownPre"] :is(pre, code) {
+  white-space: pre-wrap !important; overflow-wrap: anywhere; }
+[data-testid="stPopoverBody"] { max-width: calc(100vw - 1rem); }
+[data-testid="stPopoverBody"] [data-testid="stLayoutWrapper"],
+[data-testid="stPopoverBody"] [data-testid="stVerticalBlock"] { max-width: 100%; }
 /* the query as chips: words and a cross, which has a name for screen readers */
 [class*="st-key-chip-"] button { min-height: 2rem; padding-top: 0.1rem; padding-bottom: 0.1rem; }
 [class*="st-key-chip-edit-"] button { border-radius: 1rem 0 0 1rem; border-right: none; }
 [class*="st-key-chip-remove-"] button {
   border-radius: 0 1rem 1rem 0; padding-left: 0.4rem; padding-right: 0.5rem; }
-[class*="st-key-chip-remove-"] [data-testid="stMarkdownContainer"] {
+/* an icon alone, whose name is for screen readers */
+:is([class*="st-key-chip-remove-"], [class*="st-key-tools-"], [class*="st-key-search-now-"],
+  [class*="st-key-value-"][class*="-known"], [class*="-calendar-menu"])
+  button [data-testid="stMarkdownContainer"] {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-/* rows and JSON leave room for the result */
-.st-key-query-form { max-height: 19rem; overflow-y: auto; }
+[class*="st-key-tools-"] button div[aria-hidden="true"] { display: none; }
+/* a list of ids has no examples, and the views stay where they are */
+.st-key-choice { min-height: 2.5rem; }
 /* results of an earlier request; a line above them says so */
 [class*="st-key-stale-"] [data-testid="stDataFrame"],
 [class*="st-key-stale-"] [data-testid="stVegaLiteChart"] { opacity: 0.55; }
@@ -86,7 +132,11 @@ button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expande
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(2) { flex: 1 1 9rem; }
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(3) { flex: 0 1 7.5rem; }
 [class*="st-key-row-"] [data-testid="stColumn"]:nth-child(4) { flex: 4 1 9.5rem; }
-[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(5) { flex: 0 1 3.25rem; }
+/* its menu stays at the end of its first line */
+[class*="st-key-row-"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
+  position: relative; padding-right: 4.25rem; }
+[class*="st-key-row-"] [data-testid="stColumn"]:nth-child(5) {
+  position: absolute; right: 0; width: 3.25rem; min-width: 0; }
 [class*="st-key-row-"] [data-testid="stCaptionContainer"] { padding-top: 0.5rem; }
 /* the record of the selected row beside the table; below it in a narrow window */
 [data-testid="stLayoutWrapper"]:has(> .st-key-asset-table) { flex: 3 1 24rem; min-width: 0; }
@@ -129,13 +179,16 @@ export default function ({ data, setStateValue }) {
 _STYLED = "styled"
 
 
-def use_style() -> None:
-    """Add the style rules; the browser's answer that it has them starts a new run.
+def use_style(*, was_styled: bool) -> None:
+    """Add the style rules; ends the run if it began without them.
 
     What is drawn before its style moves when the style arrives, and readers lose their place.
+    The browser's answer that it has the rules starts a new run.
     """
     is_applied = run_script("style", _SCRIPT, {"rules": _STYLE}, answer="applied")
     noted(_STYLED, bool(is_applied))
+    if not was_styled:
+        st.rerun() if is_styled() else st.stop()
 
 
 def is_styled() -> bool:

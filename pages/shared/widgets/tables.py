@@ -32,13 +32,14 @@ def paged_table(
     key: str,
     changes: Hashable = None,
     beside: Beside | None = None,
+    note: str = "",
     **options: Any,
 ) -> tuple[list[Any], Any]:
     """A table of at most `MOST_ROWS` rows, searched and sorted on the server over all of them.
 
     `columns` maps a title to a function of a row, and `changes` is the other input of
-    the cells. `beside` draws, above the table, what its selection offers. Returns
-    (shown rows, event).
+    the cells. `beside` draws, above the table, what its selection offers. `note` says what
+    all rows are. Returns (shown rows, event).
     """
     session = open_session()
     view = _table_view(session, rows, columns, key) if len(rows) > SMALL else TableView()
@@ -48,7 +49,7 @@ def paged_table(
     line = st.container(horizontal=True, vertical_alignment="center", key=above)
     if len(rows) > SMALL:
         with line:
-            view = _turn_pages(session, view, key, len(picked), len(rows))
+            view = _turn_pages(session, view, key, len(picked), len(rows), note)
     _, indices = page_of(picked, view, MOST_ROWS)
     table, version = session.memo.remember_of(
         f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
@@ -66,6 +67,11 @@ def paged_table(
         with line:
             beside(shown, event)
     return shown, event
+
+
+def widths(pixels: Mapping[str, int]) -> dict[str, Any]:
+    """The configuration of columns with these widths; a column without one is as wide as a cell."""
+    return {title: st.column_config.Column(width=width) for title, width in pixels.items()}
 
 
 def _header_options(view: TableView, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +162,7 @@ _ANYWHERE, _AS_IS = "any column", "original order"
 def _table_view(session: Session, rows: Sequence[Any], columns: Columns, key: str) -> TableView:
     """The search and the order of a table, which are kept across pages and reloads."""
     kept = session.views.tables.get(key, TableView())
-    search, where, sort = st.columns([5, 3, 3], vertical_alignment="bottom")
+    search, where, sort = st.columns([4, 3, 4], vertical_alignment="bottom")
     text = search.text_input(
         f"Filter all {len(rows):,} rows",
         kept.search,
@@ -198,7 +204,7 @@ def _keep(session: Session, key: str, view: TableView) -> TableView:
 
 
 def _turn_pages(
-    session: Session, view: TableView, key: str, picked: int, all_rows: int
+    session: Session, view: TableView, key: str, picked: int, all_rows: int, note: str
 ) -> TableView:
     """The view with the chosen page; shows the choice if there are several, and the range."""
     pages = max(1, -(-picked // MOST_ROWS))
@@ -216,7 +222,8 @@ def _turn_pages(
     first = view.page * MOST_ROWS
     last = min(first + MOST_ROWS, picked)
     of = f"{picked:,}" if picked == all_rows else f"{picked:,} that match, of {all_rows:,}"
-    st.caption(f"Rows {first + bool(picked):,} to {last:,} of {of}", width="content")
+    rows = f"Rows {first + bool(picked):,} to {last:,} of {of}"
+    st.caption(f"{rows} ({note})" if note else rows, width="content")
     return view
 
 

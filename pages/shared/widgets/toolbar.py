@@ -7,13 +7,15 @@ from collections.abc import Callable
 import streamlit as st
 
 from dispatch_core.errors import DispatchError
+from dispatch_core.insight.chip_words import listed
 from dispatch_core.kept.links import is_short
+from dispatch_core.parameter_sets.secret_names import secret_names
 from dispatch_core.views.request_link import LONGEST
 from pages.shared.state.address import NAME
 from pages.shared.state.link import text_of_link
 from pages.shared.state.session import Session
 from pages.shared.state.short_link import make_short_link
-from pages.shared.widgets.messages import show_error
+from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.saved import saved_menu
 
 _WIDTH = 460
@@ -21,7 +23,7 @@ _WIDTH = 460
 
 def toolbar(session: Session) -> None:
     """Show Undo, Redo and Link; on the page Assets also Saved."""
-    _step_button("Undo", session, session.undo, has_step=bool(session.history.past))
+    _step_button("Undo", session, session.undo, has_step=session.can_undo)
     _step_button("Redo", session, session.redo, has_step=bool(session.history.future))
     if session.views.page == "Assets":
         saved_menu(session)
@@ -77,9 +79,21 @@ def _link(session: Session) -> None:
         "The link has the query or the list, the rules for files and the parameters. It finds "
         f"nothing by itself, and contains no result.{until}"
     )
+    _say_secrets(session)
 
 
-def show_link_error(session: Session) -> None:
-    """Show what is wrong with a link that was opened, until another one is."""
-    if session.views.link_error is not None:
-        show_error(session.views.link_error)
+def _say_secrets(session: Session) -> None:
+    """Say which parameters of the link may be secrets, by their names."""
+    parameters, code = session.request.parameters, session.request.analysis_code
+    names = session.memo.remember_of(
+        "secret names",
+        session.request,
+        None,
+        lambda: secret_names([parameters, code.parameters if code else {}]),
+    )
+    if names:
+        st.warning(
+            f"Everyone who has the link can read the value of {escaped(listed(names))}, which may "
+            "be a secret.",
+            icon=":material/key:",
+        )

@@ -1,0 +1,181 @@
+"""Where the keyboard is: never lost with a control that goes, and in a menu that is open."""
+
+from __future__ import annotations
+
+from pages.shared.state.scripts import run_script
+
+# A browser moves the focus to the start of the page when the focused control is removed or
+# disabled. The script notes where the control was in the tree. When the run that took it has
+# ended, the focus goes to the control at the same place: the next chip or row, or the same button
+# drawn anew; at the end of a list to the one before. Streamlit itself returns the focus of a
+# dialog or menu that it closes, in the frame of the change, so the script looks in the frame after.
+#
+# A text input that is drawn anew while someone types into it would lose what it has not sent. The
+# script notes the text, and types it into the input at the same place that has the same name.
+# A menu whose options change takes the focus back after a choice, even when the user already types
+# into the next input. The script keeps it from that.
+#
+# Streamlit draws the content of a popover at the end of the page, so that Tab would first visit
+# all that is behind it. While one is open, Tab goes round its button and its content; Escape
+# closes it.
+#
+# The buttons that open and close the side bar replace each other, so the focus goes from one to the
+# other. In a narrow window the side bar lies over the page. It does not close at the choice of a
+# page, except on a phone.
+_SCRIPT = """
+const NARROW = 768;
+const TEXT = "input[type=text], textarea", MENU = "input[role=combobox]";
+const CONTROLS = "a[href], button, input, select, textarea, summary, iframe, [tabindex]";
+// a popover that the focus has left keeps the places of its controls in data-tabindex
+const isInOrder = (one) => one.tabIndex >= 0 || (one.dataset.tabindex ?? "-1") !== "-1";
+const isStop = (one) => one.matches(CONTROLS) && isInOrder(one) && !one.disabled
+  && one.getClientRects().length > 0 && getComputedStyle(one).visibility === "visible"
+  && (one.type !== "radio" || one.checked);
+const stops = (root) => [...root.querySelectorAll(CONTROLS)].filter(isStop);
+// in the frame after the one in which Streamlit itself moves the focus
+const nextFrame = (act) => requestAnimationFrame(() => requestAnimationFrame(act));
+const isBefore = (one, other) =>
+  one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
+
+// from the focused control up to the body: element, parent, index in the parent; a menu or dialog
+// that is drawn over the page has the path of the control before it, too
+let path = [], below = [];
+const isOver = (one) => !document.getElementById("root").contains(one);
+const note = ({ target }) => {
+  const [last] = path;
+  if (!isOver(target)) below = [];
+  else if (last && !isOver(last[1])) below = path;
+  path = [];
+  for (let one = target; one.parentElement; one = one.parentElement)
+    path.push([one, one.parentElement, [...one.parentElement.children].indexOf(one)]);
+};
+const forget = ({ target }) => { if (!target.closest?.(CONTROLS)) path = []; };
+const isLost = () => path.length > 0 && document.activeElement === document.body
+  && (!path[0][0].isConnected || path[0][0].disabled);
+
+// what is now at the place of the lost control, as deep as it is drawn alike
+const placeOf = (path) => {
+  let level = path.findIndex(([one, parent]) => one.isConnected || parent.isConnected);
+  if (path[level][0].isConnected) return path[level][0];
+  let place = path[level][1];
+  for (; level >= 0 && place.children.length; level--) {
+    const [lost, , index] = path[level];
+    place = place.children[index] ?? place.lastElementChild;
+    if (place.dataset.testid !== lost.dataset.testid) break;
+  }
+  return place;
+};
+const nearest = () => {
+  const place = placeOf(below.length ? below : path);
+  for (let root = place; root; root = root.parentElement) {
+    const found = [root, ...root.querySelectorAll(CONTROLS)].filter(isStop);
+    const before = found.filter((one) => isBefore(one, place));
+    if (found.length) return before.at(-1) ?? found[0];
+  }
+};
+const isRunning = () =>
+  document.querySelector('[data-test-script-state="running"]') !== null;
+
+// the input that has a text which it has not sent, and that text; its removal leaves both, although
+// the browser then says that the text changed and that the focus went
+let typing, typed;
+const isText = (one) => one?.matches?.(TEXT) ?? false;
+const noteText = ({ target }) => { if (isText(target)) [typing, typed] = [target, target.value]; };
+const forgetText = ({ type, target, key }) => {
+  if (!typing?.isConnected) return;
+  if (type === "keydown" ? ["Enter", "Tab"].includes(key) : target !== typing) typing = undefined;
+};
+const nameOf = (one) => one.tagName + one.getAttribute("aria-label");
+const typeAgain = (one, text) => {
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(one), "value").set.call(one, text);
+  one.dispatchEvent(new Event("input", { bubbles: true }));
+};
+// the input of the same name at its place, within the column that it is in
+const successorOf = (from) => {
+  const isSame = (one) => one !== from && isStop(one) && nameOf(one) === nameOf(from);
+  for (let root = placeOf(path); root; root = root.parentElement) {
+    const found = [root, ...root.querySelectorAll(TEXT)].find(isSame);
+    if (found || root.dataset.testid === "stColumn") return found;
+  }
+};
+const goOn = (from) => {
+  const text = from === typing ? typed : undefined, next = successorOf(from);
+  next?.focus();
+  if (next && text !== undefined) typeAgain(next, text);
+  return next !== undefined;
+};
+
+// a menu that the user has left for a text input, until the next key or press that moves the focus
+let menu;
+const leaveMenu = ({ target, relatedTarget }) => {
+  if (!target.matches?.(MENU) || !isText(relatedTarget)) return;
+  menu = target;
+  menu.focus = () => {};
+};
+const freeMenu = ({ key }) => {
+  if (!menu || (key && !["Tab", "Enter", "Escape"].includes(key))) return;
+  delete menu.focus;
+  menu = undefined;
+};
+
+let isWaiting = false;
+const look = () => {
+  isWaiting = false;
+  if (isLost() && !isRunning()) nearest()?.focus();
+};
+const lookSoon = () => {
+  if (isWaiting || !isLost()) return;
+  const [lost] = path[0];
+  if (isText(lost) && !lost.isConnected && goOn(lost)) return;  // at once: the next key follows
+  isWaiting = true;
+  nextFrame(look);
+};
+
+const goRound = (event) => {
+  if (event.key !== "Tab" || event.altKey || event.ctrlKey || event.metaKey) return;
+  const body = [...document.querySelectorAll('[data-testid="stPopoverBody"]')].at(-1);
+  const opener = document.querySelector('[data-testid="stPopoverButton"][aria-expanded="true"]');
+  if (!body || !opener) return;
+  const round = [opener, ...stops(body)];
+  const at = round.indexOf(document.activeElement);
+  const next = round.at((at + (event.shiftKey ? -1 : 1)) % round.length);
+  if (at < 0 || (at > 0 && next !== opener)) return;  // the browser knows the way
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  next.focus();
+};
+
+const useSideBar = ({ target }) => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  if (target.closest?.('[aria-controls="stSidebar"]'))
+    nextFrame(() => document.querySelector('[aria-controls="stSidebar"]')?.focus());
+  else if (window.innerWidth <= NARROW && target.closest?.('[data-testid="stSidebarNavLink"]')) {
+    document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+    nextFrame(() => main.focus());  // after the other button has it
+  }
+};
+
+// once for the page: a run that draws another page removes the component for a moment
+let isWatching = false;
+export default function () {
+  if (isWatching) return;
+  isWatching = true;
+  new MutationObserver(lookSoon).observe(document.body, {
+    childList: true, subtree: true, attributeFilter: ["data-test-script-state", "disabled"],
+  });
+  document.addEventListener("focusin", note);
+  document.addEventListener("focusout", leaveMenu, true);
+  document.addEventListener("input", noteText, true);
+  for (const name of ["keydown", "pointerdown", "focusin"])
+    document.addEventListener(name, forgetText, true);
+  for (const name of ["keydown", "pointerdown"]) window.addEventListener(name, freeMenu, true);
+  document.addEventListener("pointerdown", forget, true);
+  document.addEventListener("click", useSideBar, true);
+  window.addEventListener("keydown", goRound, true);
+}
+"""
+
+
+def keep_focus() -> None:
+    """Keep the focus of the keyboard near a control that goes, and within an open menu."""
+    run_script("keyboard", _SCRIPT)

@@ -1,0 +1,47 @@
+"""Keeps a text that is typed into a menu which takes any text, also without Enter."""
+
+from __future__ import annotations
+
+from pages.shared.state.scripts import run_script
+
+# Such a menu takes a text only when Enter is pressed, or its option is clicked; when the user goes
+# on by Tab or by a click elsewhere, it drops the text. So the script chooses the option for it: the
+# one that reads so, or the one that adds it, if nothing else in the menu matches. A text that
+# searches among several options is dropped, and Escape closes the menu without a choice.
+_SCRIPT = """
+const MENU = "input[role=combobox]", OPTION = "[role=option]", ADD = "Add: ";
+const optionOf = (input) => {
+  const menu = document.getElementById(input.getAttribute("aria-controls"));
+  const options = menu ? [...menu.querySelectorAll(OPTION)] : [];
+  const reads = (text) => options.find((one) => one.textContent.trim() === text);
+  const typed = input.value.trim();
+  return reads(typed) ?? (options.length === 1 ? reads(ADD + typed) : undefined);
+};
+let typing;  // the input of the menu with a text that was typed and not chosen
+const noteText = ({ target }) => { if (target.matches?.(MENU)) typing = target; };
+const take = () => {
+  const input = typing;
+  typing = undefined;
+  if (input?.isConnected && input.value.trim()) optionOf(input)?.click();
+};
+const press = ({ target }) => { if (typing && !target.closest?.(`${OPTION}, ${MENU}`)) take(); };
+const key = (event) => {
+  if (event.key === "Tab") take();
+  else if (["Enter", "Escape", "ArrowDown", "ArrowUp"].includes(event.key)) typing = undefined;
+};
+export default function () {
+  document.addEventListener("input", noteText, true);
+  window.addEventListener("pointerdown", press, true);
+  window.addEventListener("keydown", key, true);
+  return () => {
+    window.removeEventListener("keydown", key, true);
+    window.removeEventListener("pointerdown", press, true);
+    document.removeEventListener("input", noteText, true);
+  };
+}
+"""
+
+
+def keep_menu_text() -> None:
+    """Make every menu that takes any text keep what was typed into it when the user goes on."""
+    run_script("menu-typing", _SCRIPT, in_sidebar=True)

@@ -1,0 +1,156 @@
+"""A text that is typed right before a click on another page is kept, and so is the click."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.support.browser import Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-typing")]
+
+LEAVE = """async (box, page) => {
+  box.blur();
+  await null;
+  document.querySelector(`[data-testid="stSidebarNavLink"][href$="${page}"]`).click();
+}"""
+"""Leave a text and click on a page before any timer ends, as on a machine that is very busy."""
+
+
+def folder_name(tab: Tab) -> Locator:
+    return tab.page.get_by_role("textbox", name="Name of the folder")
+
+
+def see_page(tab: Tab, name: str) -> None:
+    expect(tab.page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
+    tab.settle()
+
+
+def click_page(tab: Tab, name: str) -> None:
+    """Click on a page at once, whatever the app is doing, and wait until it is there."""
+    tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    see_page(tab, name)
+
+
+def test_a_text_is_sent_before_the_visit_of_another_page(tab: Tab) -> None:
+    tab.open()
+    tab.go("Jobs")
+    workers = tab.page.get_by_role("spinbutton", name="Workers")
+
+    workers.fill("7")
+    workers.evaluate(LEAVE, "files")
+
+    see_page(tab, "Files")
+    tab.go("Jobs")
+    expect(workers).to_have_value("7")
+
+
+def test_a_text_is_sent_before_a_step_back(tab: Tab) -> None:
+    """Back by the keyboard leaves the focus in the text, so that nothing would send it."""
+    tab.open()
+    tab.go("Files")
+    tab.go("Jobs")
+    workers = tab.page.get_by_role("spinbutton", name="Workers")
+
+    workers.fill("7")
+    tab.page.evaluate("history.back()")
+
+    see_page(tab, "Files")
+    tab.page.evaluate("history.forward()")
+    see_page(tab, "Jobs")
+    expect(workers).to_have_value("7")
+
+
+def test_a_step_forward_shows_the_text_that_was_typed_before_a_step_back(tab: Tab) -> None:
+    """Each address has its request, once there are assets: the one before the text has its own."""
+    tab.open()
+    tab.press("Find assets")
+    tab.see_heading(re.compile(r"^[\d,]+ assets$"))
+    tab.go("Files")
+    tab.go("Jobs")
+    workers = tab.page.get_by_role("spinbutton", name="Workers")
+    tab.page.wait_for_url(re.compile("jobs.*request="))
+    before = workers.input_value()
+
+    workers.fill("7")
+    tab.page.evaluate("history.back()")
+
+    see_page(tab, "Files")
+    tab.page.evaluate("history.forward()")
+    see_page(tab, "Jobs")
+    expect(workers.first).to_have_value("7")  # for a moment there are two
+    tab.press("Undo")
+    expect(workers.first).to_have_value(before)
+
+
+def test_a_file_arrives_although_another_page_is_clicked_at_once(tab: Tab, tmp_path: Path) -> None:
+    listed = tmp_path / "ids.csv"
+    listed.write_text("asset_id\n" + "".join(f"id-{number}\n" for number in range(200_000)))
+    tab.open()
+    tab.page.get_by_role("radio", name="List of ids").click()
+    tab.see("or paste ids, names or locations")
+    tab.settle()
+
+    tab.page.locator("input[type=file]").set_input_files(listed)
+    click_page(tab, "Files")
+    click_page(tab, "Assets")
+
+    tab.see("ids.csv")
+
+
+@pytest.mark.parametrize("typed", [".nwb", ".mp4"], ids=["offered", "not_offered"])
+def test_an_ending_is_taken_without_enter_when_another_page_is_clicked(
+    tab: Tab, typed: str
+) -> None:
+    tab.open("files")
+    menu = tab.page.get_by_role("combobox", name="Names end with")
+
+    menu.fill(typed)
+    tab.page.locator('[data-testid="stSidebarNavLink"][href$="/jobs"]').click()
+
+    see_page(tab, "Jobs")
+    tab.go("Files")
+    expect(tab.page.get_by_test_id("stMultiSelect").first).to_contain_text(typed)
+
+
+def test_a_text_that_searches_among_the_endings_is_not_taken(tab: Tab) -> None:
+    tab.open("files")
+    menu = tab.page.get_by_role("combobox", name="Names end with")
+
+    menu.fill("nw")
+    tab.page.keyboard.press("Tab")
+
+    expect(menu).to_have_value("")
+    tab.settle()
+    expect(tab.page.get_by_test_id("stMultiSelect").first).not_to_contain_text("nw")
+
+
+def test_everything_typed_right_before_a_click_is_in_the_request(tab: Tab, tmp_path: Path) -> None:
+    tab.open()
+    tab.type_text('{"subject.subject_id": "900006"}')
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
+    tab.page.get_by_role("textbox", name="Value", exact=True).fill("900003")
+    click_page(tab, "Files")
+    tab.page.get_by_role("combobox", name="Names end with").fill(".nwb")
+    tab.page.keyboard.press("Enter")
+    tab.page.keyboard.press("Escape")
+    click_page(tab, "Parameters")
+    tab.type_text('{"analysis_parameter": {"cutoff": 0.05}}')
+    click_page(tab, "Jobs")
+    tab.page.get_by_role("spinbutton", name="Workers").fill("7")
+    click_page(tab, "Deliver")
+    tab.press("Update everything")
+    folder_name(tab).fill("typed")
+    click_page(tab, "Assets")
+    click_page(tab, "Deliver")
+
+    expect(folder_name(tab)).to_have_value("typed")
+    request = json.loads(tab.download("Save the request", tmp_path / "request.json").read_text())
+    assert request["query"] == {"subject.subject_id": "900003"}
+    assert request["file_extension"] == ".nwb"
+    assert request["parameters"] == {"analysis_parameter": {"cutoff": 0.05}}
+    assert request["num_parallel_workers"] == 7
