@@ -124,10 +124,12 @@ LOCKED = -m pip install --disable-pip-version-check -q --require-hashes -r
 	.venv-awscli/bin/python -m pip install --disable-pip-version-check -q -r requirements-awscli.txt
 	@touch $@
 
-# A system Chromium; else apt-get as root; else Playwright's own download.
+# Chromium without windows, which is the quickest; else any Chromium; else Playwright's own download.
 .venv/browser: | .venv/dev
-	command -v chromium || command -v chromium-browser || command -v google-chrome \
-	|| { test "$$(id -u)" = 0 && command -v apt-get && apt-get update -q && apt-get install -y -q chromium; } \
+	command -v chromium-headless-shell \
+	|| { test "$$(id -u)" = 0 && command -v apt-get && apt-get update -q \
+		&& apt-get install -y -q chromium-headless-shell; } \
+	|| command -v chromium || command -v chromium-browser || command -v google-chrome \
 	|| $(BIN)/python -m playwright install --with-deps chromium \
 	|| $(BIN)/python -m playwright install chromium
 	@touch $@
