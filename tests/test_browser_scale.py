@@ -57,6 +57,25 @@ def test_a_click_on_a_header_sorts_all_rows_and_not_only_the_page(found: Tab) ->
             found.see("Click a value to show only these, or all but these.")
 
 
+def test_an_update_goes_on_behind_the_drawer_and_what_is_typed_there_stays(tab: Tab) -> None:
+    """If the page ran, the browser would make the drawer anew, without the text."""
+    text = "part of a name that is typed while the files are located"
+    tab.open("files")
+    tab.choose_ending(".nwb")
+    tab.go("Assets")
+    tab.type_text(EVERYTHING)
+    tab.press("Update everything")
+    tab.see_heading("19,999 assets")
+    tab.press("Why is one missing?")
+    box = tab.page.get_by_role("textbox", name="Name, part of a name")
+
+    box.press_sequentially(text, delay=150)
+    expect(box).to_have_value(text)
+    tab.page.keyboard.press("Escape")
+
+    expect(tab.page.get_by_test_id("stSidebar")).to_contain_text("= 9,056 jobs")
+
+
 @pytest.mark.long
 def test_locating_can_be_cancelled_and_what_was_there_before_stays(found: Tab) -> None:
     found.go("Files")

@@ -16,6 +16,7 @@ from pages.shared.state.services import ask_advice, ask_fields, ask_translations
 from pages.shared.state.session import Session
 from pages.shared.widgets.field_menu import known_fields
 from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.progress import run_again
 
 _SETTLE = 0.8
 """Seconds without an edit after which the source is asked about a query."""
@@ -52,7 +53,7 @@ def _wait_for_advice(session: Session, query: Filter | Pipeline, fields: FieldCa
     @st.fragment(run_every=0.5)
     def wait() -> None:
         if _is_settled(session, query) and ask_advice(query, fields).is_done:
-            st.rerun()
+            run_again()
 
     wait()
 

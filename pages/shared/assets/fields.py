@@ -37,6 +37,7 @@ from pages.shared.widgets.field_menu import (
     soon,
 )
 from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.progress import run_again
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ def _poll(work: Work[T], doing: str) -> None:
     @st.fragment(run_every=0.5)
     def poll() -> None:
         if work.is_done:
-            st.rerun()
+            run_again()
         done = f" {work.done:,} of {work.total:,}" if work.total else ""
         st.caption(f"{doing} ...{done}")
 
@@ -71,7 +72,7 @@ def run_again_after(work: Work[T]) -> None:
     @st.fragment(run_every=0.5)
     def wait() -> None:
         if work.is_done:
-            st.rerun()
+            run_again()
 
     wait()
 

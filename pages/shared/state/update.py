@@ -45,18 +45,21 @@ def begin_update(session: Session) -> bool:
     return True
 
 
-def advance(session: Session) -> bool:
-    """Go on with an update, if there is one; whether the page is out of date."""
+def advance(session: Session, moment: float = _MOMENT) -> bool:
+    """Go on with an update, if there is one; whether the page is out of date.
+
+    Waits at most `moment` seconds for each step.
+    """
     if not session.work.updating:
         return False
     shown = now(session)
     for _ in range(3):  # find, locate, plan
-        if not _step(session):
+        if not _step(session, moment):
             break
     return now(session) is not shown or not session.work.updating
 
 
-def _step(session: Session) -> bool:
+def _step(session: Session, moment: float) -> bool:
     """Start the next step, and wait a moment; whether there is another one after it."""
     steps = now(session)
     is_blocked = session.inputs.errors or steps.error is not None or not is_selected(session)
@@ -65,7 +68,7 @@ def _step(session: Session) -> bool:
         return False
     work = _begun(session, steps)
     if work is not None:
-        work.wait(_MOMENT)
+        work.wait(moment)
     if work is None or work.error is not None:
         _end(session, now(session).plan)
         return False

@@ -157,6 +157,11 @@ class Views:
     begun: Begun = "new"
     is_too_large: bool = False
 
+    @property
+    def has_dialog(self) -> bool:
+        """Whether a document of Help or the drawer of a missing asset is over the page."""
+        return self.is_why_open or bool(self.document)
+
     def has_address(self, text: str, is_reload: bool) -> bool:
         """Whether the request `text` of an address is that of this session."""
         return text == self.address or (is_reload and text in self.addresses_before)

@@ -25,6 +25,7 @@ from pages.shared.state.tab import switch_page
 from pages.shared.state.update import UPDATE, advance, begin_update, cancel_update
 from pages.shared.state.work import Work
 from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.progress import run_again
 from pages.shared.widgets.words import in_short
 
 _NEXT = {
@@ -161,7 +162,7 @@ def _say_progress(what: str, work: Work[Any]) -> None:
     @st.fragment(run_every=0.4)
     def poll() -> None:
         if work.is_done:
-            st.rerun()
+            run_again()
         left = work.seconds_left
         amount = f": {work.done:,}" if work.done else ""
         amount += f" of {work.total:,}" if work.done and work.total else ""

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
+from pages.shared.state.tab import open_session
+from pages.shared.state.update import advance
 from pages.shared.state.work import Work
 from pages.shared.widgets.messages import show_error
+
+
+def run_again() -> None:
+    """Run the page again for a timer; behind an open dialog, only go on with an update.
+
+    The browser removes a dialog while the page runs and then makes it anew, without what was
+    typed into it. The page runs again when the dialog is closed.
+    """
+    session = open_session()
+    if not session.views.has_dialog:
+        st.rerun()
+    advance(session, moment=0)
 
 
 def run_again_when_done(work: Work[Any]) -> None:
     @st.fragment(run_every=0.4)
     def poll() -> None:
         if work.is_done:
-            st.rerun()
+            run_again()
 
     poll()
 
 
-def watch(work: Work[Any] | None, key: str = "cancel") -> None:
+def watch(
+    work: Work[Any] | None, key: str = "cancel", when_done: Callable[[], None] = run_again
+) -> None:
     """Show progress, time left and a cancel button while `work` runs, its error if it failed."""
     if work is None:
         return
@@ -31,7 +48,7 @@ def watch(work: Work[Any] | None, key: str = "cancel") -> None:
     @st.fragment(run_every=0.4)
     def poll() -> None:
         if work.is_done:
-            st.rerun()
+            when_done()
         left = work.seconds_left
         counted = f"{work.done:,} of {work.total:,}" if work.total else f"{work.done:,}"
         text = f"{work.step or 'starting'}: {counted}"

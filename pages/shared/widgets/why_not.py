@@ -69,7 +69,7 @@ def _answer(session: Session, steps: Steps, text: str) -> None:
     work = _work(session, steps, text)
     work.wait(0.3)
     if not work.is_done:
-        watch(work, key="cancel-why")
+        watch(work, key="cancel-why", when_done=st.rerun)  # draws the drawer with the answer
     show_error(work.error)
     for number, answer in enumerate(work.result or ()):
         _show_answer(answer, number)
