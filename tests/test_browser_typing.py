@@ -1,4 +1,4 @@
-"""A text that is typed right before a click on another page is kept, and so is the click."""
+"""What is typed or pressed counts, whatever the page does in that moment."""
 
 from __future__ import annotations
 
@@ -115,6 +115,19 @@ def test_an_ending_is_taken_without_enter_when_another_page_is_clicked(
     see_page(tab, "Jobs")
     tab.go("Files")
     expect(tab.page.get_by_test_id("stMultiSelect").first).to_contain_text(typed)
+
+
+def test_enter_takes_an_ending_in_the_capital_letters_in_which_it_was_typed(tab: Tab) -> None:
+    tab.open("files")
+    menu = tab.page.get_by_role("combobox", name="Names end with")
+
+    menu.fill(".NWB")
+    expect(tab.page.get_by_role("option", name="Add: .NWB")).to_be_visible()
+    tab.page.keyboard.press("Enter")
+
+    expect(tab.page.get_by_test_id("stMultiSelect").first).to_contain_text(".NWB")
+    tab.settle()
+    expect(tab.page.get_by_test_id("stMultiSelect").first).not_to_contain_text(".nwb")
 
 
 def test_a_text_that_searches_among_the_endings_is_not_taken(tab: Tab) -> None:

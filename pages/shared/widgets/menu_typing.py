@@ -8,14 +8,25 @@ from pages.shared.state.scripts import run_script
 # on by Tab or by a click elsewhere, it drops the text. So the script chooses the option for it: the
 # one that reads so, or the one that adds it, if nothing else in the menu matches. A text that
 # searches among several options is dropped, and Escape closes the menu without a choice.
+# Enter takes the option that is marked, which may differ from the text in its capital letters: then
+# the script adds the text as it was typed.
 _SCRIPT = """
 const MENU = "input[role=combobox]", OPTION = "[role=option]", ADD = "Add: ";
-const optionOf = (input) => {
+const optionsOf = (input) => {
   const menu = document.getElementById(input.getAttribute("aria-controls"));
-  const options = menu ? [...menu.querySelectorAll(OPTION)] : [];
-  const reads = (text) => options.find((one) => one.textContent.trim() === text);
-  const typed = input.value.trim();
+  return menu ? [...menu.querySelectorAll(OPTION)] : [];
+};
+const textOf = (option) => option.textContent.trim();
+const optionOf = (input) => {
+  const options = optionsOf(input), typed = input.value.trim();
+  const reads = (text) => options.find((one) => textOf(one) === text);
   return reads(typed) ?? (options.length === 1 ? reads(ADD + typed) : undefined);
+};
+// the option that adds the text, if another one is the same but for capital letters
+const asTyped = (input) => {
+  const options = optionsOf(input), typed = input.value.trim();
+  const isAlike = (one) => textOf(one).toLowerCase() === typed.toLowerCase();
+  return options.some(isAlike) ? options.find((one) => textOf(one) === ADD + typed) : undefined;
 };
 let typing;  // the input of the menu with a text that was typed and not chosen
 const noteText = ({ target }) => { if (target.matches?.(MENU)) typing = target; };
@@ -26,6 +37,12 @@ const take = () => {
 };
 const press = ({ target }) => { if (typing && !target.closest?.(`${OPTION}, ${MENU}`)) take(); };
 const key = (event) => {
+  const added = event.key === "Enter" && typing?.isConnected ? asTyped(typing) : undefined;
+  if (added) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    added.click();
+  }
   if (event.key === "Tab") take();
   else if (["Enter", "Escape", "ArrowDown", "ArrowUp"].includes(event.key)) typing = undefined;
 };
