@@ -345,6 +345,7 @@ def test_an_empty_query_needs_an_explicit_yes_with_the_count(app: AppTest) -> No
 
     assert "all 2,400 records" in all_records(app).label
     app.button(key="update").click().run()
+    finish(app, session_of(app).work.found)
     assert len(now(session_of(app)).found.assets) == 2_399
     type_text(app, ASSETS, query_text='{"name": "unknown"}')
     type_text(app, ASSETS, query_text="{}")

@@ -102,8 +102,7 @@ def text_of_query(tab: Tab) -> Any:
 
 def paste(tab: Tab, text: str) -> None:
     """Replace the text of the editor in one step."""
-    tab.open_editor()
-    tab.editor().locator(".ace_content").click()
+    tab.enter_editor()
     tab.page.keyboard.press("ControlOrMeta+A")
     tab.page.keyboard.insert_text(text)
 

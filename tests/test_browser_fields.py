@@ -60,6 +60,8 @@ def test_a_value_is_searched_for_and_enter_takes_the_only_one_that_contains_it(t
     content = open_facet(tab, "Subject")
     search = content.get_by_role("textbox", name="Search Subject")
 
+    # Enter counts once the button of the search is there, too
+    expect(content.get_by_role("button", name="Search the values")).to_be_visible()
     search.fill("9001")
     search.press("Enter")
     tab.settle()

@@ -129,10 +129,15 @@ class Tab:
             expect(editor).to_be_visible()
             self.settle()
 
-    def type_text(self, text: str) -> None:
-        """Replace the text of the editor in one step, like a paste."""
+    def enter_editor(self) -> None:
+        """Click into the JSON editor; a page that still moves may take the click elsewhere."""
         self.open_editor()
         self.editor().locator(".ace_content").click()
+        expect(self.editor().locator(".ace_editor.ace_focus")).to_be_visible()
+
+    def type_text(self, text: str) -> None:
+        """Replace the text of the editor in one step, like a paste."""
+        self.enter_editor()
         self.page.keyboard.press("ControlOrMeta+A")
         self.page.keyboard.insert_text(text)
         expect(self.editor().locator(".ace_content")).to_contain_text(text)
