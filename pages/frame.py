@@ -6,12 +6,11 @@ from pages.shared.state.link import follow_address, open_link
 from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session, go_where_asked, keep_draft, kept_session
 from pages.shared.widgets.bottom_line import bottom_line
-from pages.shared.widgets.editor_typing import keep_typing_before_clicks
 from pages.shared.widgets.header import TOOL, header, tab_title
 from pages.shared.widgets.keyboard import keep_focus
-from pages.shared.widgets.menu_typing import keep_menu_text
 from pages.shared.widgets.messages import require_settings, run_page, show_notices
 from pages.shared.widgets.navigation import marks_of, pages
+from pages.shared.widgets.scripts_of_pages import keep_what_is_done
 from pages.shared.widgets.sidebar import foot_of_side_bar, source_badge
 from pages.shared.widgets.style import is_styled, use_style
 from pages.shared.widgets.toolbar import toolbar
@@ -27,8 +26,7 @@ use_style(was_styled=was_styled)  # after the page of the address, which its ans
 require_sign_in()
 require_settings()
 session = begin_session()
-keep_typing_before_clicks()
-keep_menu_text()
+keep_what_is_done()
 open_link(session)
 session.enter_page(page.title)
 source_badge(session)

@@ -142,6 +142,57 @@ def test_a_text_that_searches_among_the_endings_is_not_taken(tab: Tab) -> None:
     expect(tab.page.get_by_test_id("stMultiSelect").first).not_to_contain_text("nw")
 
 
+def press_down(tab: Tab, button: Locator) -> None:
+    """Press the mouse on a button and keep it down."""
+    expect(button).to_be_visible()
+    tab.settle()
+    box = button.bounding_box()
+    assert box is not None
+    tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.page.mouse.down()
+
+
+def test_a_press_counts_although_its_button_is_drawn_anew_before_the_mouse_is_up(tab: Tab) -> None:
+    tab.open()
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
+    add = tab.page.get_by_role("button", name="Condition", exact=True)
+    press_down(tab, add)
+    pressed = add.element_handle()
+
+    for view, shown in (("JSON", tab.page.get_by_text("Tab leaves the editor.")), ("Rows", add)):
+        tab.page.get_by_role("radio", name=view, exact=True).evaluate("one => one.click()")
+        expect(shown).to_be_visible()
+        tab.settle()
+    assert not pressed.evaluate("one => one.isConnected")
+    tab.page.mouse.up()
+
+    expect(tab.page.locator('[class*="st-key-row-"]')).to_have_count(3)
+
+
+def test_a_press_counts_although_the_page_moves_before_the_mouse_is_up(tab: Tab) -> None:
+    tab.open()
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
+    add = tab.page.get_by_role("button", name="Condition", exact=True)
+    press_down(tab, add)
+
+    tab.page.get_by_test_id("stMainBlockContainer").evaluate("one => one.style.paddingTop = '20em'")
+    tab.page.mouse.up()
+
+    expect(tab.page.locator('[class*="st-key-row-"]')).to_have_count(3)
+
+
+def test_a_press_is_taken_back_by_moving_the_mouse_away(tab: Tab) -> None:
+    tab.open()
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
+    press_down(tab, tab.page.get_by_role("button", name="Condition", exact=True))
+
+    tab.page.mouse.move(5, 5)
+    tab.page.mouse.up()
+
+    tab.settle()
+    expect(tab.page.locator('[class*="st-key-row-"]')).to_have_count(2)
+
+
 def test_everything_typed_right_before_a_click_is_in_the_request(tab: Tab, tmp_path: Path) -> None:
     tab.open()
     tab.type_text('{"subject.subject_id": "900006"}')

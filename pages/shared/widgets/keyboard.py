@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pages.shared.state.scripts import run_script
+from pages.shared.widgets.places import PLACES
 
 # A browser moves the focus to the start of the page when the focused control is removed or
 # disabled. The script notes where the control was in the tree. When the run that took it has
@@ -22,7 +23,9 @@ from pages.shared.state.scripts import run_script
 # The buttons that open and close the side bar replace each other, so the focus goes from one to the
 # other. In a narrow window the side bar lies over the page. It does not close at the choice of a
 # page, except on a phone.
-_SCRIPT = """
+_SCRIPT = (
+    PLACES
+    + """
 const NARROW = 768;
 const TEXT = "input[type=text], textarea", MENU = "input[role=combobox]";
 const CONTROLS = "a[href], button, input, select, textarea, summary, iframe, [tabindex]";
@@ -37,34 +40,20 @@ const nextFrame = (act) => requestAnimationFrame(() => requestAnimationFrame(act
 const isBefore = (one, other) =>
   one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
 
-// from the focused control up to the body: element, parent, index in the parent; a menu or dialog
-// that is drawn over the page has the path of the control before it, too
+// the path of the focused control; a menu or dialog that is drawn over the page has the path of the
+// control before it, too
 let path = [], below = [];
 const isOver = (one) => !document.getElementById("root").contains(one);
 const note = ({ target }) => {
   const [last] = path;
   if (!isOver(target)) below = [];
   else if (last && !isOver(last[1])) below = path;
-  path = [];
-  for (let one = target; one.parentElement; one = one.parentElement)
-    path.push([one, one.parentElement, [...one.parentElement.children].indexOf(one)]);
+  path = pathOf(target);
 };
 const forget = ({ target }) => { if (!target.closest?.(CONTROLS)) path = []; };
 const isLost = () => path.length > 0 && document.activeElement === document.body
   && (!path[0][0].isConnected || path[0][0].disabled);
 
-// what is now at the place of the lost control, as deep as it is drawn alike
-const placeOf = (path) => {
-  let level = path.findIndex(([one, parent]) => one.isConnected || parent.isConnected);
-  if (path[level][0].isConnected) return path[level][0];
-  let place = path[level][1];
-  for (; level >= 0 && place.children.length; level--) {
-    const [lost, , index] = path[level];
-    place = place.children[index] ?? place.lastElementChild;
-    if (place.dataset.testid !== lost.dataset.testid) break;
-  }
-  return place;
-};
 const nearest = () => {
   const place = placeOf(below.length ? below : path);
   for (let root = place; root; root = root.parentElement) {
@@ -174,6 +163,7 @@ export default function () {
   window.addEventListener("keydown", goRound, true);
 }
 """
+)
 
 
 def keep_focus() -> None:

@@ -22,7 +22,7 @@ const optionOf = (input) => {
   const reads = (text) => options.find((one) => textOf(one) === text);
   return reads(typed) ?? (options.length === 1 ? reads(ADD + typed) : undefined);
 };
-// the option that adds the text, if another one is the same but for capital letters
+// the option that adds the text, if another one differs from it only in capital letters
 const asTyped = (input) => {
   const options = optionsOf(input), typed = input.value.trim();
   const isAlike = (one) => textOf(one).toLowerCase() === typed.toLowerCase();

@@ -1,0 +1,82 @@
+"""Lets a press count whose control is drawn anew, or moves, between its down and its up."""
+
+from __future__ import annotations
+
+from pages.shared.state.scripts import run_script
+from pages.shared.widgets.places import PLACES
+
+# A browser makes a click only of a press that goes down and up on the same element. While a page is
+# drawn, a control may be replaced in between by an equal one, often after a moment without any, or
+# may move away: the click is lost. So the script notes the control that was pressed. If the mouse
+# has not moved and the control is gone, the script clicks on the one that has its place and name,
+# as soon as it is there; of several, only on the one that is under the mouse.
+_SCRIPT = (
+    PLACES
+    + """
+const CONTROL = "button, a[href], label, summary, [role=option], [role=menuitem]";
+const STILL = 6, PATIENCE = 2_000;  // pixels, milliseconds
+const nameOf = (one) => one.tagName + (one.getAttribute("aria-label") ?? one.textContent.trim());
+const isUnder = (one, { x, y }) => {
+  const box = one.getBoundingClientRect();
+  return box.left <= x && x <= box.right && box.top <= y && y <= box.bottom;
+};
+const isShown = (one) => one.getClientRects().length > 0 && !one.disabled;
+
+let pressed;  // the control of the press that is down
+let waiting;  // ends the wait for the control that replaces a pressed one
+const forget = () => { waiting?.(); pressed = undefined; };
+const down = ({ target, button, clientX: x, clientY: y }) => {
+  forget();
+  const control = button === 0 ? target.closest?.(CONTROL) : undefined;
+  if (control) pressed = { control, name: nameOf(control), path: pathOf(control), x, y };
+};
+const successorOf = (lost) => {
+  if (lost.control.isConnected) return lost.control;
+  for (let root = placeOf(lost.path); root; root = root.parentElement) {
+    const found = [root, ...root.querySelectorAll(CONTROL)].filter(
+      (one) => one.matches(CONTROL) && nameOf(one) === lost.name && isShown(one));
+    if (found.length === 1) return found[0];
+    if (found.length) return found.find((one) => isUnder(one, lost));
+  }
+};
+const press = (lost) => {
+  const next = successorOf(lost);
+  next?.click();
+  return next !== undefined;
+};
+const pressSoon = (lost) => {
+  if (press(lost)) return;
+  const watch = new MutationObserver(() => { if (press(lost)) waiting(); });
+  const end = setTimeout(() => waiting(), PATIENCE);
+  waiting = () => {
+    watch.disconnect();
+    clearTimeout(end);
+    waiting = undefined;
+  };
+  watch.observe(document.body, { childList: true, subtree: true, attributeFilter: ["disabled"] });
+};
+const up = ({ clientX, clientY }) => {
+  if (!pressed) return;
+  const was = pressed;
+  pressed = undefined;
+  if (Math.hypot(clientX - was.x, clientY - was.y) > STILL) return;
+  if (was.control.isConnected && isUnder(was.control, was)) return;
+  setTimeout(() => pressSoon(was));  // once a control that moved knows that the press ended
+};
+
+// once for the page: a run that draws another page removes the component for a moment
+let isWatching = false;
+export default function () {
+  if (isWatching) return;
+  isWatching = true;
+  window.addEventListener("pointerdown", down, true);
+  window.addEventListener("pointerup", up, true);
+  for (const name of ["pointercancel", "keydown"]) window.addEventListener(name, forget, true);
+}
+"""
+)
+
+
+def keep_presses() -> None:
+    """Let a press count on every page, also while its control is drawn anew."""
+    run_script("pressing", _SCRIPT, in_sidebar=True)
