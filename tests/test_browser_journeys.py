@@ -128,6 +128,7 @@ def test_excluded_rows_stay_excluded_after_a_reload_and_in_the_saved_request(
     tab.see_heading("357 assets")
     tab.page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 52})
     tab.see("Record of")
+    expect(tab.page.get_by_role("button", name="Exclude 1")).to_be_in_viewport()
 
     tab.press("Exclude 1")
     tab.see_heading("356 assets")

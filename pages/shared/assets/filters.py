@@ -34,16 +34,16 @@ def chosen_in_cell(asset: DataAsset, title: str) -> list[Chosen]:
     return [] if column is None else [(title, one) for one in values_of(asset.fields, column)]
 
 
-def offer_filters(session: Session, chosen: Iterable[Chosen]) -> None:
-    """Show a button for only these and one for not these, for each value; else how to get them."""
+def offer_filters(session: Session, chosen: Iterable[Chosen], hint: str) -> None:
+    """Show a button for only these and one for not these, for each value; else the hint."""
     fields = known_fields()
     if session.typed.source != QUERY or fields is None or form_of_text(session) is None:
         return
     values = [one for one in chosen if one[1] is not None][:_MOST]
     for number, (title, value) in enumerate(values):
         _buttons(session, _FACETS[title], value, fields, number)
-    if not values:
-        st.caption("Click a value to show only these, or all but these.", width="content")
+    if hint and not values:
+        st.caption(hint, width="content")
 
 
 def _buttons(

@@ -54,6 +54,7 @@ from pages.shared.widgets.why_not import why_button
 
 Reader = Callable[[DataAsset], Cell]
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
+_HINT = "Click a value to show only these, or all but these."
 
 
 def _reads(column: Column) -> Reader:
@@ -91,32 +92,46 @@ def assets_found(session: Session, steps: Steps) -> None:
 def _table_and_record(
     session: Session, steps: Steps, everything: FoundAssets, found: FoundAssets
 ) -> None:
-    """The table, the record of the one selected row beside it, and what to do with rows."""
+    """The table, what to do with its rows above it, and the record of the one selected row."""
     columns = _chosen_columns(session, everything)
-    why = _why_excluded(session, steps)
     side = st.container(horizontal=True, key="table-and-record")
     with side.container(key="asset-table"):
-        shown, event, matching = _table(
+        shown, event = _table(
             session,
             everything,
             columns,
-            why,
-            beside=partial(_offer_cell, session),
+            _why_excluded(session, steps),
+            offer=partial(_offer, session, found),
             on_select="rerun",
             selection_mode=["multi-row", "single-cell"],
         )
-    chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
+    chosen = _selected(shown, event)
     if len(chosen) == 1:
         with side.container(key="asset-record"):
             asset_record(chosen[0])
-    _exclusion(session, found, chosen or matching, "" if chosen else " that match")
     _download(_assets_left(session, steps), columns)
 
 
-def _offer_cell(session: Session, shown: Sequence[DataAsset], event: Any) -> None:
-    """Offer the values of the selected cell as conditions."""
+def _selected(shown: Sequence[DataAsset], event: Any) -> list[DataAsset]:
+    return [shown[row] for row in event.selection.rows if row < len(shown)]
+
+
+def _offer(
+    session: Session,
+    found: FoundAssets,
+    shown: Sequence[DataAsset],
+    event: Any,
+    matching: Sequence[DataAsset],
+) -> None:
+    """Offer what the selection allows, of the rows and of the cell; without one, say how."""
+    chosen = _selected(shown, event)
     cells = [(shown[row], title) for row, title in event.selection.cells if row < len(shown)]
-    offer_filters(session, [one for cell in cells for one in chosen_in_cell(*cell)])
+    values = [one for cell in cells for one in chosen_in_cell(*cell)]
+    rows = chosen or matching
+    offer_filters(session, values, "" if rows else _HINT)
+    if not rows:
+        st.caption("Select rows to exclude them.", width="content")
+    _exclusion(session, found, rows, "" if chosen else " that match")
 
 
 def _why_excluded(session: Session, steps: Steps) -> Mapping[str, str]:
@@ -245,11 +260,13 @@ def _table(
     found: FoundAssets,
     columns: dict[str, Reader],
     why: Mapping[str, str] = _NO_REASONS,
+    offer: Callable[..., None] | None = None,
     **options: Any,
-) -> tuple[list[DataAsset], Any, list[DataAsset]]:
-    """The rows shown, the selection event, and all rows that match the search.
+) -> tuple[list[DataAsset], Any]:
+    """The rows shown, and the selection event.
 
     `why` maps the record id of an excluded asset to the reason, for those not excluded by hand.
+    `offer` draws what to do, from the rows shown, the event, and all rows that match the search.
     """
     by_hand = frozenset(session.request.excluded)
     if by_hand or why:
@@ -262,43 +279,43 @@ def _table(
     are_read = session.work.columns and session.work.columns.is_done
     changes = (session.request.excluded, are_read, Same(why))
     excluded = sum(asset.record_id in by_hand or asset.record_id in why for asset in found.assets)
-    shown, event = paged_table(
+
+    def beside(shown: list[DataAsset], event: Any) -> None:
+        assert offer is not None
+        offer(shown, event, rows_that_match(found.assets, columns, "assets", changes))
+
+    return paged_table(
         found.assets,
         columns,
         "assets",
         changes=changes,
+        beside=beside if offer else None,
         note=f"{excluded:,} excluded" if excluded else "",
         **options,
     )
-    return shown, event, rows_that_match(found.assets, columns, "assets", changes)
 
 
 def _exclusion(
     session: Session, found: FoundAssets, chosen: Sequence[DataAsset], which: str
 ) -> None:
-    """Exclude and restore rows: the selected ones, else all that match the search."""
+    """Offer to exclude and restore rows: the selected ones, else all that match the search."""
     excluded = session.request.excluded
     are_out = frozenset(excluded)
     inside = [one.record_id for one in chosen if one.record_id not in are_out]
     outside = frozenset(one.record_id for one in chosen if one.record_id in are_out)
-    line = st.container(horizontal=True)
-    if line.button(
-        f"Exclude {len(inside):,}{which}" if inside else "Exclude selected",
-        disabled=not inside,
-        icon=":material/remove_circle:",
-        key="exclude",
-        help="Select rows with the boxes at their left, or search to exclude all that match.",
+    if inside and st.button(
+        f"Exclude {len(inside):,}{which}", icon=":material/remove_circle:", key="exclude"
     ):
         _exclude(session, [*excluded, *inside])
-    if inside and line.button(f"Keep only {len(inside):,}{which}", key="keep-only"):
+    if inside and st.button(f"Keep only {len(inside):,}{which}", key="keep-only"):
         kept = frozenset(inside)
         others = (one.record_id for one in found.assets if one.record_id not in kept)
         _exclude(session, [*excluded, *others])
-    if outside and line.button(
+    if outside and st.button(
         f"Restore {len(outside):,}{which}", icon=":material/undo:", key="include"
     ):
         _exclude(session, [one for one in excluded if one not in outside])
-    if excluded and line.button(f"Restore all {len(excluded):,}", key="include-all"):
+    if excluded and st.button(f"Restore all {len(excluded):,}", key="include-all"):
         _exclude(session, [])
 
 
@@ -341,6 +358,7 @@ def asset_charts(session: Session, assets: Sequence[DataAsset]) -> None:
         offer_filters(
             session,
             [(t, one) for t, values in by_title.items() for one in values if one != NO_VALUE],
+            "Click a bar to show only these, or all but these.",
         )
 
 
