@@ -10,6 +10,7 @@ from pages.shared.widgets.header import TOOL, header, tab_title
 from pages.shared.widgets.keyboard import keep_focus
 from pages.shared.widgets.messages import require_settings, run_page, show_notices
 from pages.shared.widgets.navigation import marks_of, pages
+from pages.shared.widgets.progress import run_again
 from pages.shared.widgets.scripts_of_pages import keep_what_is_done
 from pages.shared.widgets.sidebar import foot_of_side_bar, source_badge
 from pages.shared.widgets.style import is_styled, use_style
@@ -44,4 +45,4 @@ bottom_line(session, page.title)
 keep_focus()
 foot_of_side_bar(session, marks)  # last, so that it shows the changes of the page
 if marks_of(session) != marks:
-    st.rerun()
+    run_again()

@@ -46,7 +46,7 @@ def bottom_line(session: Session, page: str) -> None:
         st.toast(what_is(session, now(session)), icon=":material/info:")
     _go_next(session, page)
     if advance(session):
-        st.rerun()
+        run_again()
     steps = now(session)
     with st.bottom:
         line = st.container(horizontal=True, vertical_alignment="center", key="bottom-line")

@@ -14,7 +14,7 @@ from pages.shared.widgets.messages import show_error
 
 
 def run_again() -> None:
-    """Run the page again for a timer; behind an open dialog, only go on with an update.
+    """Draw the page again by itself; behind an open dialog, only go on with an update.
 
     The browser removes a dialog while the page runs and then makes it anew, without what was
     typed into it. The page runs again when the dialog is closed.
