@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from dispatch_core.balance.assign import assign_jobs
@@ -66,7 +67,7 @@ _NAMED = 3
 """Up to this many unknown names are quoted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DispatchPlan:
     """Exactly what will be written, and every excluded asset with the reason.
 
@@ -95,7 +96,7 @@ class DispatchPlan:
     processed_jobs: tuple[Job, ...] = ()
     drift: Drift | None = field(default=None, compare=False)
 
-    @property
+    @cached_property
     def equation(self) -> Equation:
         """The numbers of the plan."""
         sizes = [len(worker) for worker in self.workers]
@@ -122,7 +123,7 @@ class DispatchPlan:
             largest=max(sizes, default=0),
         )
 
-    @property
+    @cached_property
     def extension_counts(self) -> dict[str, int]:
         """Extension -> number of assets with files of it, of several; empty with fewer than two."""
         extensions = read_extensions(self.request.file_extension)

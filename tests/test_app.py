@@ -28,7 +28,7 @@ from dispatch_core.views.ledger_groups import group_exclusions
 from pages.shared.state.edits import keep_list, load
 from pages.shared.state.services import ask_fields
 from pages.shared.state.session import Session
-from pages.shared.state.steps import now
+from pages.shared.state.steps import current_locate, now
 from pages.shared.state.typed import LIST
 from pages.shared.state.views import JSON, ROWS
 from pages.shared.state.work import Work
@@ -645,6 +645,31 @@ def test_a_text_too_large_to_be_kept_on_the_disk_is_said_to_be(app: AppTest) -> 
     session_of(app).keep_typed(list_text="x" * 16_000_001)
 
     wait_until(lambda: any(said in one.value for one in app.run().warning))
+
+
+class Counted(tuple[Any, ...]):
+    """Rows that note how often all of them are read."""
+
+    reads = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        type(self).reads += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("page", [ASSETS, FILES, PARAMETERS, JOBS])
+def test_a_rerun_does_not_read_all_assets_again(app: AppTest, page: str) -> None:
+    find(app)
+    found = session_of(app).work.found.result
+    object.__setattr__(found, "assets", Counted(found.assets))
+    go(app, page)
+    finish(app, current_locate(session_of(app)) or session_of(app).work.found)
+    app.run()
+
+    Counted.reads = 0
+    app.run()
+
+    assert Counted.reads == 0
 
 
 # Out-of-date results

@@ -246,7 +246,7 @@ def located_files(session: Session, steps: Steps) -> None:
 
 
 def _files_found(session: Session, located: Located) -> None:
-    count = sum(len(one.files or ()) for one in located.located)
+    count = len(_file_rows(session, located))
     line = st.container(horizontal=True, vertical_alignment="center")
     line.header(
         f"{counted(count, 'file')} in {counted(len(located.located), 'asset')}", width="content"
@@ -285,10 +285,14 @@ _COLUMNS: Columns = {
 
 def _file_table(session: Session, located: Located) -> None:
     """Show each file with its asset, its size and whether it is a directory store."""
-    rows = session.memo.remember_of("file rows", located, None, lambda: _rows(located.located))
+    rows = _file_rows(session, located)
     size = st.column_config.NumberColumn("Size", format="bytes")
     paged_table(rows, _COLUMNS, "files", column_config={"Size": size})
     download_csv(f"Download all {len(rows):,} as CSV", lambda: table_text(rows, _COLUMNS), "files")
+
+
+def _file_rows(session: Session, located: Located) -> list[tuple[object, FileEntry]]:
+    return session.memo.remember_of("file rows", located, None, lambda: _rows(located.located))
 
 
 def _rows(located: tuple[LocatedAsset, ...]) -> list[tuple[object, FileEntry]]:
@@ -296,7 +300,7 @@ def _rows(located: tuple[LocatedAsset, ...]) -> list[tuple[object, FileEntry]]:
 
 
 def _file_charts(session: Session, located: Located) -> None:
-    files = [file for one in located.located for file in one.files or ()]
+    files = [file for _, file in _file_rows(session, located)]
     sizes, endings, numbers = session.memo.remember_of(
         "file charts",
         located,

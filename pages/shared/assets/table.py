@@ -278,7 +278,12 @@ def _table(
         columns = {"Excluded": said, **columns}
     are_read = session.work.columns and session.work.columns.is_done
     changes = (session.request.excluded, are_read, Same(why))
-    excluded = sum(asset.record_id in by_hand or asset.record_id in why for asset in found.assets)
+    excluded = session.memo.remember_of(
+        "assets excluded",
+        found.assets,
+        changes,
+        lambda: sum(one.record_id in by_hand or one.record_id in why for one in found.assets),
+    )
 
     def beside(shown: list[DataAsset], event: Any) -> None:
         assert offer is not None

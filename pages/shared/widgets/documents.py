@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
@@ -30,8 +31,9 @@ class Document:
     linked: tuple[str, ...]
 
 
+@cache
 def read_document(name: str) -> Document:
-    """The document at the path `name` below `docs`.
+    """The document at the path `name` below `docs`, as it was when the server first read it.
 
     Links to web sites stay. Those to other documents become words, and their paths are in
     ``linked``; so do those to other files and to headings, which have no anchors in a dialog.
