@@ -242,7 +242,7 @@ def test_a_value_that_is_typed_while_the_row_gets_another_field_is_kept(
     field = row.get_by_role("combobox", name="Field")
     choose(tab, field, "subject.subject_id", is_answered=False)
     tab.page.wait_for_timeout(200)  # a hand is slower than the menu, which returns the focus
-    value.focus()
+    value.click()
     tab.page.keyboard.press("ControlOrMeta+A")
     tab.page.keyboard.type("900120", delay=150)
     tab.page.keyboard.press("Tab")
