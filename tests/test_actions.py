@@ -27,7 +27,7 @@ from streamlit.runtime.scriptrunner_utils.script_requests import (
 )
 
 from pages.shared.state import actions
-from pages.shared.state.actions import PageRequests, handle_event
+from pages.shared.state.actions import PageRequests, WidgetValues, handle_event
 from tests.support.coroutines import result_of
 
 
@@ -264,3 +264,16 @@ def test_what_a_stopped_thread_sends_is_dropped(requests: PageRequests) -> None:
     assert pages_after(requests) == []
 
     assert left_to_send(requests) == []
+
+
+def test_a_removed_widget_has_changed_only_with_another_value_than_its_last_one() -> None:
+    """The browser sends it until it has the new page; `test_browser_fields` does it for real."""
+    values = WidgetValues()
+    values._removed = {"box": False}
+
+    values._new_widget_state.set_from_value("box", False)
+    same = values._widget_changed("box")
+    values._new_widget_state.set_from_value("box", True)
+    other = values._widget_changed("box")
+
+    assert (same, other) == (False, True)

@@ -76,6 +76,31 @@ def test_a_value_is_searched_for_and_enter_takes_the_only_one_that_contains_it(t
     expect(search).to_have_value("")
 
 
+@pytest.mark.parametrize("after", [250, 450])
+def test_a_value_that_is_taken_with_enter_stays_when_the_facet_is_closed_at_once(
+    tab: Tab, after: int
+) -> None:
+    """The browser says that the box is empty until it has the choice."""
+    tab.slow_down(200)
+    tab.open()
+    content = open_facet(tab, "Subject")
+    expect(content.get_by_role("button", name="Search the values")).to_be_visible()
+    tab.page.wait_for_timeout(1000)  # the answer to the opening has arrived
+
+    search = content.get_by_role("textbox", name="Search Subject")
+    search.fill("900120")
+    search.press("Enter")
+    tab.page.wait_for_timeout(after)
+    tab.page.keyboard.press("Escape")
+
+    tab.see_heading("8 assets")
+    tab.page.wait_for_timeout(1000)  # what was sent before has been answered
+    chip = tab.page.get_by_role("button", name="Subject: 900120", exact=True)
+    expect(chip).to_be_visible()
+    tab.press("Undo")
+    expect(chip).to_have_count(0)
+
+
 def test_the_rows_offer_fields_and_values_with_counts(tab: Tab) -> None:
     tab.open()
     tab.page.get_by_role("radio", name="Rows", exact=True).click()

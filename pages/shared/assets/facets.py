@@ -32,7 +32,7 @@ from pages.shared.assets.form_text import change_form, form_of_text
 from pages.shared.state.edits import ask_why
 from pages.shared.state.services import ask_facet, ask_fields, ask_unread
 from pages.shared.state.session import Session
-from pages.shared.state.tab import apply_put, first_value, widget_value
+from pages.shared.state.tab import apply_put, widget_value
 from pages.shared.widgets.messages import escaped, plain_label
 
 _WIDTH = 330
@@ -151,7 +151,7 @@ def _search_input(asked: _Asked, search: str) -> None:
     with form, st.container(horizontal=True, gap="xsmall"):
         st.text_input(
             f"Search {asked.facet.name}",
-            first_value(session, key, search),
+            search,
             placeholder="Part of a value, then Enter",
             label_visibility="collapsed",
             key=key,
@@ -184,16 +184,12 @@ def _take_the_only_match(asked: _Asked, found: FacetCounts, search: str) -> None
     exact = [one for one in found.values if str(one.value) == search]
     match = exact or (found.values if len(found.values) == 1 and not found.more else [])
     if search and match:
-        _forget_search(session, name)
+        session.keep_view(facet_searches={**session.views.facet_searches, name: ""})
         chosen = chosen_in(asked.form, asked.facet)
         _take(session, asked.facet, asked.fields, [*chosen, match[0].value])
-        session.put(_box_key(session, asked.facet, match[0].value), True)
+        # with new boxes: the browser still sends the former one as empty until it has this choice
+        session.reload_editors()
         st.rerun()
-
-
-def _forget_search(session: Session, name: str) -> None:
-    session.keep_view(facet_searches={**session.views.facet_searches, name: ""})
-    session.put(f"facet-search-{name}-{session.epoch}", "")
 
 
 def _take(
@@ -251,18 +247,13 @@ def _popover_key(facet: Facet) -> str:
     return f"facet-{facet.name if facet in FACETS else 'any'}"
 
 
-def _box_key(session: Session, facet: Facet, value: JsonValue) -> str:
-    return f"facet-{facet.name}-{_key_of(value)}-{session.epoch}"
-
-
 def _key_of(value: JsonValue) -> str:
     return repr(value)
 
 
 def _checkbox(asked: _Asked, one: ValueCount, *, is_chosen: bool) -> None:
     session, facet = asked.session, asked.facet
-    key = _box_key(session, facet, one.value)
-    is_put = apply_put(session, key)
+    key = f"facet-{facet.name}-{_key_of(one.value)}-{session.epoch}"
 
     def change() -> None:
         form = form_of_text(session)
@@ -275,7 +266,7 @@ def _checkbox(asked: _Asked, one: ValueCount, *, is_chosen: bool) -> None:
             session.reload_editors()
 
     label = f"{plain_label(str(one.value))} ({one.count:,})"
-    st.checkbox(label, is_chosen and not is_put, on_change=change, key=key)
+    st.checkbox(label, is_chosen, on_change=change, key=key)
 
 
 def _unread(asked: _Asked, facet: FacetCounts) -> None:

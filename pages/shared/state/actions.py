@@ -14,6 +14,10 @@ part, if it is a page that follows. Streamlit starts another thread for each pag
 The end of a page: the thread of a run that has ended is replaced by the next request, and what
 that thread sent last may still be waiting to be handled. Streamlit ignores it (its issue 9921).
 If the request is only a timer's, nothing draws the rest of the page again.
+
+A choice: until the browser has a page that is drawn with new widgets, it sends the values of the
+former ones with whatever the user does. Streamlit, which has removed them, takes each for a change
+and calls its callback, so that an unticked box of a facet took back the value just chosen.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from dataclasses import replace
 from typing import Any
 
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
+from streamlit.runtime import state as runtime_state
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import ScriptRunner, ScriptRunnerEvent, script_runner
 from streamlit.runtime.scriptrunner_utils.script_requests import (
@@ -32,6 +37,7 @@ from streamlit.runtime.scriptrunner_utils.script_requests import (
 )
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.runtime.state.safe_session_state import SafeSessionState
+from streamlit.runtime.state.session_state import SessionState
 
 
 def keep_actions() -> None:
@@ -39,6 +45,7 @@ def keep_actions() -> None:
     SafeSessionState.on_script_will_rerun = _apply_first  # type: ignore[assignment, method-assign]
     script_runner.ScriptRequests = PageRequests  # type: ignore[attr-defined]
     AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[assignment, method-assign]
+    runtime_state.SessionState = WidgetValues  # type: ignore[assignment, misc]
 
 
 def _apply_first(state: SafeSessionState, *widget_states: Any, **triggers: Any) -> None:
@@ -70,6 +77,31 @@ def handle_event(
     finally:
         if has_ended and event != ScriptRunnerEvent.SHUTDOWN:
             session._scriptrunner = current
+
+
+class WidgetValues(SessionState):
+    """The values of the widgets of a tab, with the last ones of those that a page removed."""
+
+    MOST = 1_000
+    """The most removed widgets whose values are kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._removed: dict[str, Any] = {}
+
+    def _remove_stale_widgets(self, active_widget_ids: frozenset[str]) -> None:
+        before = {one: self._new_widget_state.get(one) for one in self._new_widget_state}
+        before = self._old_state | before
+        super()._remove_stale_widgets(active_widget_ids)
+        gone = before.keys() - self._old_state.keys() - set(self._new_widget_state)
+        removed = self._removed | {one: before[one] for one in gone}
+        self._removed = dict(list(removed.items())[-self.MOST :])
+
+    def _widget_changed(self, widget_id: str) -> bool:
+        """Whether the browser sent another value than the last one, also of a removed widget."""
+        if widget_id in self._old_state or widget_id not in self._removed:
+            return super()._widget_changed(widget_id)
+        return bool(self._new_widget_state.get(widget_id) != self._removed[widget_id])
 
 
 class PageRequests(ScriptRequests):
