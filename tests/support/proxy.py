@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Self
 
 import requests
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from requests.adapters import HTTPAdapter
 
 from benchmarks.browserless import HOST, ROOT, free_port, wait_until
@@ -45,6 +49,7 @@ class Proxy:
         authority.cert_pem.write_to_path(self.ca_file)
         certificate = authority.issue_cert(NAME, HOST)
         certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+        self.key_hash = _key_hash(certificate.cert_chain_pems[0].bytes())
         for number, one in enumerate(certificate.cert_chain_pems):
             one.write_to_path(str(folder / "fullchain.pem"), append=number > 0)
         (folder / "dispatch.conf").write_text(self._recipe(port))
@@ -105,3 +110,10 @@ class Proxy:
             except requests.ConnectionError:
                 return False
             return True
+
+
+def _key_hash(certificate: bytes) -> str:
+    """Return the hash by which Chromium's --ignore-certificate-errors-spki-list names a key."""
+    key = x509.load_pem_x509_certificate(certificate).public_key()
+    described = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(described).digest()).decode()
