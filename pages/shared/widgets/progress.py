@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from typing import Any
 
 import streamlit as st
 
+from pages.shared.state.scripts import run_script
 from pages.shared.state.tab import open_session
 from pages.shared.state.update import advance
 from pages.shared.state.work import Work
@@ -34,9 +35,7 @@ def run_again_when_done(work: Work[Any]) -> None:
     poll()
 
 
-def watch(
-    work: Work[Any] | None, key: str = "cancel", when_done: Callable[[], None] = run_again
-) -> None:
+def watch(work: Work[Any] | None, key: str = "cancel") -> None:
     """Show progress, time left and a cancel button while `work` runs, its error if it failed."""
     if work is None:
         return
@@ -48,12 +47,39 @@ def watch(
     @st.fragment(run_every=0.4)
     def poll() -> None:
         if work.is_done:
-            when_done()
-        left = work.seconds_left
-        counted = f"{work.done:,} of {work.total:,}" if work.total else f"{work.done:,}"
-        text = f"{work.step or 'starting'}: {counted}"
-        text += f", about {left:.0f} s left" if left is not None and left > 1 else ""
-        st.progress(min(1.0, work.done / work.total) if work.total else 0.0, text)
-        st.button("Cancel", icon=":material/close:", on_click=work.cancel, key=key)
+            run_again()
+        _show_progress(work, key)
 
     poll()
+
+
+def watch_in_dialog(work: Work[Any], key: str) -> None:
+    """Show the same in a dialog, which is drawn again until `work` is done.
+
+    Only the dialog runs: a run of the page would remove it, and a fragment that runs by itself
+    goes on until the page runs.
+    """
+    work.wait(0.3)
+    show_error(work.error)
+    if not work.is_done:
+        _show_progress(work, key)
+        run_script(f"{key}-again", _AGAIN, {"moment": time.monotonic()}, answer="moment")
+
+
+# The answer is a new moment, which runs the fragment that the component is in.
+_AGAIN = """
+export default function ({ setStateValue, data }) {
+  const timer = setTimeout(() => setStateValue("moment", data.moment), 400);
+  return () => clearTimeout(timer);
+}
+"""
+
+
+def _show_progress(work: Work[Any], key: str) -> None:
+    left = work.seconds_left
+    text = work.step or "starting"
+    if work.done or work.total:
+        text += f": {work.done:,} of {work.total:,}" if work.total else f": {work.done:,}"
+    text += f", about {left:.0f} s left" if left is not None and left > 1 else ""
+    st.progress(min(1.0, work.done / work.total) if work.total else 0.0, text)
+    st.button("Cancel", icon=":material/close:", on_click=work.cancel, key=key)

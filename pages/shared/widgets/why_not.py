@@ -15,8 +15,8 @@ from pages.shared.state.steps import now
 from pages.shared.state.tab import first_value
 from pages.shared.state.work import Work, start_work
 from pages.shared.widgets.ledger import ledger_table
-from pages.shared.widgets.messages import escaped, show_error
-from pages.shared.widgets.progress import watch
+from pages.shared.widgets.messages import escaped
+from pages.shared.widgets.progress import watch_in_dialog
 from pages.shared.widgets.tables import small_table
 
 _ICONS = {
@@ -67,10 +67,7 @@ def _ask(session: Session) -> None:
 
 def _answer(session: Session, steps: Steps, text: str) -> None:
     work = _work(session, steps, text)
-    work.wait(0.3)
-    if not work.is_done:
-        watch(work, key="cancel-why", when_done=st.rerun)  # draws the drawer with the answer
-    show_error(work.error)
+    watch_in_dialog(work, key="cancel-why")
     for number, answer in enumerate(work.result or ()):
         _show_answer(answer, number)
         _offer_names(session, answer)
