@@ -64,6 +64,23 @@ def test_a_bar_of_a_chart_becomes_a_condition_that_excludes_it(tab: Tab) -> None
     expect(chips.filter(has_text="Modality: not behavior-videos")).to_be_visible()
 
 
+def test_a_bar_is_chosen_by_the_keyboard(tab: Tab) -> None:
+    found(tab)
+    tab.page.get_by_role("radio", name="Charts").click()
+    tab.settle()
+    bar = tab.page.get_by_role("button", name="behavior-videos: 357 assets", exact=True)
+    before = tab.page.get_by_role("button", name="behavior: 357 assets", exact=True)
+
+    before.focus()
+    tab.page.keyboard.press("Tab")
+    expect(bar).to_be_focused()
+    tab.page.keyboard.press("Enter")
+
+    expect(tab.page.get_by_role("button", name="Only behavior-videos")).to_be_visible()
+    tab.settle()
+    expect(bar).to_be_focused()
+
+
 def test_the_menu_of_a_header_offers_no_sort_of_the_page_alone(tab: Tab) -> None:
     found(tab)
     table = tab.page.get_by_test_id("stDataFrame")

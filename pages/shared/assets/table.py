@@ -44,7 +44,7 @@ from pages.shared.state.session import Session
 from pages.shared.state.steps import asset_account, current_find, start_columns
 from pages.shared.state.typed import QUERY
 from pages.shared.state.views import CHARTS, TABLE
-from pages.shared.widgets.charts import bar_choice, order_chart
+from pages.shared.widgets.charts import bar_choice, choose_bars_by_keyboard, order_chart
 from pages.shared.widgets.download import kept_file
 from pages.shared.widgets.field_menu import soon
 from pages.shared.widgets.messages import escaped, show_error
@@ -358,6 +358,7 @@ def asset_charts(session: Session, assets: Sequence[DataAsset]) -> None:
     with right:
         levels = bar_choice(counts[2], "By data level", "assets", keys[2])
     order_chart(counts[3], "By month of acquisition", "assets", "chart-month")
+    choose_bars_by_keyboard(keys)
     by_title = {"Project": projects, "Modality": modalities, "Level": levels}
     with offered:
         offer_filters(

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.shared.state.scripts import run_script
+
 MOST_BARS = 12
 """The most bars of a chart of values; other values share one bar."""
 
@@ -39,6 +41,39 @@ def bar_choice(counts: Counts, title: str, unit: str, key: str) -> list[str]:
 
 
 _BAR = {"name": "bar", "select": {"type": "point", "fields": ["value"]}}
+
+# Vega draws a bar as a shape with a name, which only a mouse can click.
+_KEYS = """
+export default function ({ data }) {
+  const bars = data.keys.map((key) => `.st-key-${key} path[aria-roledescription="bar"]`).join();
+  const offer = () => {
+    for (const bar of document.querySelectorAll(bars)) {
+      if (bar.tabIndex >= 0) continue;
+      bar.setAttribute("tabindex", "0");
+      bar.setAttribute("role", "button");
+    }
+  };
+  const press = (event) => {
+    if (!["Enter", " "].includes(event.key) || !event.target.matches?.(bars)) return;
+    event.preventDefault();
+    const { shiftKey } = event;  // adds the bar to those that are chosen
+    event.target.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
+  };
+  const watch = new MutationObserver(offer);
+  watch.observe(document.body, { childList: true, subtree: true });
+  document.addEventListener("keydown", press, true);
+  offer();
+  return () => {
+    document.removeEventListener("keydown", press, true);
+    watch.disconnect();
+  };
+}
+"""
+
+
+def choose_bars_by_keyboard(keys: Sequence[str]) -> None:
+    """Let Tab visit the bars of these charts, and Enter or the space bar click them."""
+    run_script("bar-keys", _KEYS, {"keys": list(keys)})
 
 
 def order_chart(counts: Counts, title: str, unit: str, key: str) -> None:
@@ -86,11 +121,14 @@ def _beside(columns: int, series: list[str], axis: Mapping[str, Any]) -> dict[st
 def _draw(
     counts: Counts, unit: str, key: str, spec: dict[str, Any], height: int, **options: Any
 ) -> Any:
-    table = pd.DataFrame(counts, columns=["value", "count"])
+    named = [(value, number, f"{value}: {number:,} {unit}") for value, number in counts]
+    table = pd.DataFrame(named, columns=["value", "count", "name"])
     numbers = ", ".join(f"{value}: {number:,}" for value, number in counts[:MOST_BARS])
     alt = f"Number of {unit}. {numbers}"
     return st.vega_lite_chart(table, spec, height=height, key=key, alt=alt, **options)
 
+
+_NAME = {"field": "name", "type": "nominal"}  # of a bar, for screen readers
 
 _TIP = [{"field": "value", "title": " "}, {"field": "count", "title": "number", "format": ",d"}]
 
@@ -105,7 +143,13 @@ def _sideways(unit: str, bars: int) -> dict[str, Any]:
     axis = {"labelLimit": 420, "labelOverlap": False, "tickCount": bars}
     return {
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
-        "encoding": {"y": {**value, "axis": axis}, "x": _number(unit), "tooltip": _TIP},
+        "padding": {"right": 8},  # the last number of the axis ends there
+        "encoding": {
+            "y": {**value, "axis": axis},
+            "x": _number(unit),
+            "tooltip": _TIP,
+            "description": _NAME,
+        },
     }
 
 
@@ -114,5 +158,10 @@ def _upright(unit: str) -> dict[str, Any]:
     axis = {"labelAngle": -45, "labelLimit": 120, "labelOverlap": "greedy"}
     return {
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
-        "encoding": {"x": {**value, "axis": axis}, "y": _number(unit), "tooltip": _TIP},
+        "encoding": {
+            "x": {**value, "axis": axis},
+            "y": _number(unit),
+            "tooltip": _TIP,
+            "description": _NAME,
+        },
     }
