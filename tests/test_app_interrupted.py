@@ -130,10 +130,11 @@ def test_a_text_is_kept_although_the_user_goes_to_another_page_at_once(server: A
 async def first_place_after_a_redraw(url: str) -> list[int]:
     """The path of the first element of a page that is visited while a part of another is redrawn.
 
-    The part has a timer: on Assets, the one that waits for the advice about the query.
+    The part has a timer: on Assets, the one that waits for the advice about a changed query.
     """
     async with Tab(url) as tab:
         await tab.open()
+        await tab.press("chip-remove-")
         timer = tab.message_of(fragment=next(iter(tab.timers)))
         tab.page = page = tab.pages["Files"]
         await tab.send(timer)

@@ -14,12 +14,14 @@ from pages.shared.assets.fields import await_answer, run_again_after
 from pages.shared.state.edits import take_query
 from pages.shared.state.services import ask_advice, ask_fields, ask_translations
 from pages.shared.state.session import Session
-from pages.shared.widgets.field_menu import known_fields
+from pages.shared.widgets.field_menu import known_fields, soon
 from pages.shared.widgets.messages import escaped
 from pages.shared.widgets.progress import run_again
 
 _SETTLE = 0.8
 """Seconds without an edit after which the source is asked about a query."""
+
+_SINCE = "query since"
 
 _SCHEMAS = {1: "the v1 spelling", 2: "the v2 spelling", 0: "either spelling"}
 
@@ -27,6 +29,7 @@ _SCHEMAS = {1: "the v1 spelling", 2: "the v2 spelling", 0: "either spelling"}
 def show_advice(session: Session) -> None:
     """Show a box for each piece of advice, warnings before hints; none without an answer."""
     query = session.request.query
+    is_settled = _is_settled(session, query)
     fields = known_fields()
     error = ask_fields().error
     if error is not None:
@@ -35,18 +38,22 @@ def show_advice(session: Session) -> None:
         run_again_after(ask_fields())
     if not query or fields is None or "query" in session.inputs.errors:
         return
-    if not _is_settled(session, query) or not ask_advice(query, fields).is_done:
+    asked = ask_advice(query, fields) if is_settled else None
+    found = soon(asked) if asked else None
+    if asked is None or not asked.is_done:
         _wait_for_advice(session, query, fields)
-        return
-    found = sorted(ask_advice(query, fields).result or (), key=lambda one: one.is_hint)
-    for number, advice in enumerate(found):
+    for number, advice in enumerate(sorted(found or (), key=lambda one: one.is_hint)):
         _box(session, advice, number)
 
 
-def _is_settled(session: Session, query: Filter | Pipeline) -> bool:
-    """Whether the query was not edited for 0.8 s: each pause in typing would ask the source."""
-    since = session.memo.remember("query since", json.dumps(query), time.monotonic)
-    return time.monotonic() - since > _SETTLE
+def _is_settled(session: Session, query: Filter | Pipeline | None) -> bool:
+    """Whether the query was not edited for 0.8 s: each pause in typing would ask the source.
+
+    The first query of a session was not typed.
+    """
+    now = time.monotonic()
+    since = now if session.memo.has(_SINCE) else now - 2 * _SETTLE
+    return now - session.memo.remember(_SINCE, json.dumps(query), lambda: since) > _SETTLE
 
 
 def _wait_for_advice(session: Session, query: Filter | Pipeline, fields: FieldCatalogue) -> None:

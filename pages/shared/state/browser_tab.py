@@ -28,7 +28,7 @@ _OPEN = "open"
 """The mark of what a tab sends unasked."""
 
 _SCRIPT = """
-let tell, observer;
+let tell, observer, answered;
 const watch = () => {
   const app = document.querySelector("[data-test-connection-state]");
   if (observer || !app) return;
@@ -52,7 +52,8 @@ export default function ({ data, setStateValue }) {
   const tab = () => window.sessionStorage, browser = () => window.localStorage;
   const recent = [read(browser)].flat().filter((one) => typeof one === "string");
   if (!data.id) {
-    if (!data.mark) return;
+    if (!data.mark || data.mark === answered) return;  // drawn again before it is removed
+    answered = data.mark;
     const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
     setStateValue("kept", { own: read(tab) || "", recent, isReload, mark: data.mark });
     return;

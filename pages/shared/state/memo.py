@@ -22,6 +22,10 @@ class Memo:
         """Forget all values."""
         self.values.clear()
 
+    def has(self, name: str) -> bool:
+        """Whether a value is kept for `name`."""
+        return name in self.values
+
     def remember(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
         """The result of `make` for `key`; one value for each `name` is kept."""
         if name not in self.values or self.values[name][0] != key:

@@ -25,8 +25,13 @@ def run_script(
     place = st.sidebar if in_sidebar else st
     callback: Any = {f"on_{answer}_change": _nothing} if answer else {}
     with place.container(key=name):
-        result = component(data=dict(data or {}), key=f"{name}-script", **callback)
+        result = component(data=dict(data or {}), key=key_of_script(name), **callback)
     return getattr(result, answer) if answer else None
+
+
+def key_of_script(name: str) -> str:
+    """The key of the component that runs the script `name`."""
+    return f"{name}-script"
 
 
 def _nothing() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
-from pages.shared.state.scripts import run_script
-from pages.shared.state.tab import noted
+from pages.shared.state.scripts import key_of_script, run_script
+from pages.shared.state.tab import end_first_run, noted, widget_value
 
 _STYLE = """
 /* scripts that draw nothing */
@@ -171,29 +173,33 @@ export default function ({ data, setStateValue }) {
   style.id = id;
   style.textContent = data.rules;
   document.head.append(style);
-  setStateValue("applied", true);
+  if (data.isAwaited) setStateValue("applied", true);
 }
 """
 
 
 _STYLED = "styled"
+_NAME, _ANSWER = "style", "applied"
 
 
 def use_style(*, was_styled: bool) -> None:
-    """Add the style rules; ends the run if it began without them.
+    """Send the style rules; ends the run if it began without them.
 
     What is drawn before its style moves when the style arrives, and readers lose their place.
     The browser's answer that it has the rules starts a new run.
     """
-    is_applied = run_script("style", _SCRIPT, {"rules": _STYLE}, answer="applied")
+    data = {"rules": _STYLE, "isAwaited": not was_styled}
+    is_applied = run_script(_NAME, _SCRIPT, data, answer=_ANSWER)
     noted(_STYLED, bool(is_applied))
     if not was_styled:
-        st.rerun() if is_styled() else st.stop()
+        end_first_run(can_go_on=is_styled())
 
 
 def is_styled() -> bool:
     """Whether the browser has the style rules; other clients do not answer, and need none."""
-    return noted(_STYLED, holds=False) or not _is_browser()
+    sent = widget_value(key_of_script(_NAME))
+    is_applied = isinstance(sent, Mapping) and bool(sent.get(_ANSWER))
+    return noted(_STYLED, is_applied) or not _is_browser()
 
 
 def _is_browser() -> bool:
