@@ -16,6 +16,7 @@ from dispatch_core.demo.catalogue import AWKWARD
 from dispatch_core.insight.chip_words import words_of_query
 from dispatch_core.insight.fields import FieldCatalogue
 from pages.shared.assets.fields import kind_of, known_values
+from pages.shared.assets.pace import seconds_after
 from pages.shared.state.services import ask_advice, ask_fields
 from pages.shared.state.views import ROWS
 from pages.shared.widgets.field_menu import known_fields
@@ -193,6 +194,23 @@ def test_two_spellings_of_a_field_are_one_chip_and_one_row() -> None:
 
     fields = [one for one in app.selectbox if one.label == "Field"]
     assert [one.value for one in fields] == ["Modality"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "matched", "count", "expected"),
+    [
+        (0.3, 8, 357, 0.47),  # not 13 s: the 0.3 s were not spent on the 8 records
+        (0.3, 8, 8, 0.3),
+        (0.3, 8, 0, 0.0),
+        (0.5, 20_000, 40_000, 1.0),
+        (4.0, 400, 800, 8.0),
+        (4.0, 400, 4, 4.0),
+    ],
+)
+def test_the_length_of_a_search_is_judged_by_the_last_one(
+    seconds: float, matched: int, count: int, expected: float
+) -> None:
+    assert seconds_after(seconds, matched, count) == pytest.approx(expected, abs=0.01)
 
 
 def test_advice_is_given_and_one_click_takes_it() -> None:

@@ -97,8 +97,8 @@ def _extensions(session: Session, column: DeltaGenerator) -> str:
         select_all=False,
         placeholder="no files: whole assets",
         key=f"extension-{session.epoch}",
-        help="Files and directory stores below the asset's location. Type any other ending, "
-        "then press Enter. Several are an order of preference: the first one chosen comes first.",
+        help="Files and directory stores below the asset's location. Type any other ending. "
+        "Several are an order of preference: the first one chosen comes first.",
     )
     items = [item for one in chosen for item in ([one] if one in now else split_extensions(one))]
     text = written_extensions(dict.fromkeys(items))

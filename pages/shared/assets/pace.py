@@ -24,16 +24,23 @@ def is_found_at_once(session: Session) -> bool:
 
 
 def _seconds(session: Session, counting: Work[int]) -> float:
-    """The expected seconds: those of the last search for as many records, and of the count."""
+    """The expected seconds of a search for the counted records."""
     count, last = counting.result or 0, session.work.found
     if last is not None and last.result is not None and last.seconds is not None:
-        share = count / max(1, last.result.matched)
-        return (
-            last.seconds * max(1.0, share)
-            if last.seconds > AT_ONCE_SECONDS
-            else (last.seconds * share)
-        )
+        return seconds_after(last.seconds, last.result.matched, count)
     return (counting.seconds or 0.0) + count / _READ_A_SECOND
+
+
+def seconds_after(seconds: float, matched: int, count: int) -> float:
+    """The expected seconds of a search for `count` records after one for `matched` records.
+
+    A short search for few records says little of the time per record: more of them are expected
+    at the usual pace, if that is quicker. After a long search, fewer are expected to take as long.
+    """
+    share = count / max(1, matched)
+    if seconds > AT_ONCE_SECONDS:
+        return seconds * max(1.0, share)
+    return min(seconds * share, seconds + max(0, count - matched) / _READ_A_SECOND)
 
 
 def _counting(session: Session) -> Work[int] | None:

@@ -225,7 +225,7 @@ def _choose_columns(session: Session) -> None:
         session.views.columns,
         accept_new_options=True,
         key=f"columns-{session.epoch}",
-        help="Any dotted path of the records is a column too: type it, then press Enter, as in "
+        help="Any dotted path of the records is a column too: type it, as in "
         "subject.genotype or quality_control.status.",
         width=420,
     )
