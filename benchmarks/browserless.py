@@ -171,6 +171,7 @@ class Tab:
             origin=self.url,  # type: ignore[arg-type]
             additional_headers={"Cookie": f"_streamlit_xsrf={self.token}", **self.headers},
             max_size=None,
+            max_queue=None,  # closing waits for a full queue to be read
             open_timeout=PATIENCE,
             ping_interval=None,
         )

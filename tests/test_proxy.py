@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
 import shutil
 import ssl
@@ -114,17 +115,10 @@ def test_every_response_has_the_security_headers(proxy: Proxy) -> None:
 
 
 def test_the_proxy_rejects_an_upload_above_the_limit(proxy: Proxy) -> None:
-    class Body:
-        def __len__(self) -> int:
-            return 60 << 20
-
-        def read(self, size: int) -> bytes:
-            return b"\0" * size
-
     try:
         answer = requests.put(
             f"{proxy.url}/_stcore/upload_file/session/file",
-            data=Body(),
+            data=io.BytesIO(bytes(60 << 20)),
             verify=proxy.ca_file,
             timeout=30,
         )
