@@ -139,12 +139,20 @@ def require_jobs(plan: DispatchPlan) -> None:
             what = f"no id of the list is found ({_counts(plan.exclusions)})"
         action = "Read the exclusion ledger; nothing was written"
         raise error(Issue(what, f"source {plan.source}", action))
-    missing = [row for row in plan.exclusions if row.reason.family != "requested"]
-    if plan.request.on_missing == "fail" and missing:
+    missing = missing_assets(plan)
+    if missing:
         first = missing[0]
-        what = f"{len(missing):,} are excluded ({_counts(missing)}), first: {first.name}"
+        rows = "1 is" if len(missing) == 1 else f"{len(missing):,} are"
+        what = f"{rows} excluded ({_counts(missing)}), first: {first.name}"
         action = f"{first.action}; or set --on_missing=report. Nothing was written"
         raise NothingFound(Issue(f"{what}: {first.message}", "--on_missing=fail", action))
+
+
+def missing_assets(plan: DispatchPlan) -> Sequence[Exclusion]:
+    """The excluded rows for which nothing is written; none unless ``on_missing="fail"``."""
+    if plan.request.on_missing != "fail":
+        return ()
+    return [row for row in plan.exclusions if row.reason.family != "requested"]
 
 
 def _why_none_remains(plan: DispatchPlan) -> Issue | None:

@@ -430,7 +430,7 @@ def _balance_notices(request: DispatchRequest, jobs: tuple[Job, ...]) -> Iterato
 
 def _cap_notice(cut: int, most: int | None) -> Iterator[Notice]:
     if cut:
-        text = f"THE CAP CUT {cut:,} JOBS: only {most:,} are dispatched"
+        text = f"THE CAP CUT {counted(cut, 'job').upper()}: only {most:,} are dispatched"
         yield Notice(text, "cap", "Raise --max_number_of_tasks_dispatched")
 
 

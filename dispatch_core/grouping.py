@@ -137,7 +137,7 @@ def _is_null(value: Any) -> bool:
 
 
 def _finite(value: Any) -> Any:
-    """`value` with null for NaN and infinities, which the database has and JSON has not."""
+    """`value` with null for NaN and infinities, which JSON does not have."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):

@@ -289,7 +289,7 @@ def _repeat(job: Job) -> Exclusion:
 
 def _not_chosen(job: Job) -> Exclusion:
     action = "Nothing; or add its name to --only_jobs"
-    return _named_row(job, Reason.NOT_CHOSEN, "only_jobs does not name it", action)
+    return _named_row(job, Reason.NOT_CHOSEN, "it is not among the chosen jobs", action)
 
 
 def _before(job: Job, message: str) -> Exclusion:

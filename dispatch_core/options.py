@@ -117,7 +117,7 @@ def _value(name: str, description: str, **more: Any) -> Option:
 
 
 VERBS: dict[str, str] = {
-    "check": "find every fault of a folder or a zip of jobs that anybody made",
+    "check": "find every fault of a folder or a zip of jobs, made by any program",
     "compare": "list which jobs of two dispatches are new, gone, changed and the same",
     "history": "list the dispatches that are recorded below a folder, newest first",
     "run": "run every job of a worker folder on this machine, to try a dispatch",

@@ -373,6 +373,27 @@ def test_a_cap_is_shown_in_red_with_the_number_of_jobs_it_cuts(app: AppTest) -> 
     ]
 
 
+@pytest.mark.parametrize("page", [JOBS, DELIVER])
+def test_a_request_that_wants_every_asset_delivers_nothing_until_what_is_left_is_enough(
+    app: AppTest, page: str
+) -> None:
+    find_awkward(app, "several nwb", "location missing")
+    session_of(app).edit(on_missing="fail")
+    go(app, page)
+
+    (warning,) = [one.value for one in app.warning if "stops if anything" in one.value]
+    assert "as 1 row here" in warning
+    assert "The record has no location" in warning
+    if page == DELIVER:
+        assert [one.key for one in app.button if one.key in ("zip", "write")] == []
+    app.button(key="allow-missing").click().run()
+
+    assert session_of(app).request.on_missing == "report"
+    assert [one.value for one in app.warning if "stops if anything" in one.value] == []
+    if page == DELIVER:
+        assert {"zip", "write"} <= {one.key for one in app.button}
+
+
 @pytest.mark.parametrize(
     ("name", "typed", "said"),
     [
@@ -1007,7 +1028,7 @@ def test_superseded_assets_are_one_message_and_one_button_keeps_all_versions(app
     said = [one.value for one in (*app.main.markdown, *app.main.caption)]
     assert said.count("another asset with the same values is later") == 1
     assert not [one for one in said if "other message" in one]
-    app.button(key="lift-Keep all versions").click().run()
+    app.button(key="lift-Keep all assets").click().run()
 
     request = session_of(app).request
     assert (request.filter_latest, request.filter_by) == (None, ())
@@ -1022,7 +1043,7 @@ def test_all_versions_are_kept_by_the_button_beside_the_superseded_assets(app: A
     app.session_state[f"grouping-effects-{session_of(app).epoch}"] = True
     app.run()
 
-    app.button(key="lift-Keep all versions").click().run()
+    app.button(key="lift-Keep all assets").click().run()
 
     request = session_of(app).request
     assert (request.filter_latest, request.filter_by) == (None, ())
@@ -1248,7 +1269,7 @@ def test_the_options_in_use_are_said_beside_the_closed_ones(app: AppTest) -> Non
 
     app.selectbox(key=f"trial-{session_of(app).epoch}").set_value("first").run()
 
-    assert "Trial: the first assets" in [one.value for one in app.main.caption]
+    assert "Trial: the first assets." in [one.value for one in app.main.caption]
 
 
 def test_a_trial_of_one_for_each_subject_starts_no_search(app: AppTest) -> None:

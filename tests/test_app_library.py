@@ -210,7 +210,7 @@ def test_what_the_runs_left_is_counted_and_exactly_the_failed_jobs_are_chosen(
     assert sorted(job.name for job in plan_of(written).jobs) == names[:2]
     assert plan_of(written).warnings == ()
     open_earlier(written)
-    assert "Only 2 jobs of this plan chosen by name." in texts(written)
+    assert "Only the jobs with 2 chosen names are dispatched." in texts(written)
     assert "− **8** not chosen" in equation(written)
 
 

@@ -87,7 +87,7 @@ def test_the_wrapper_is_chosen_from_a_menu_with_counts(app: AppTest) -> None:
     said = [one.value.replace("\\", "") for one in app.markdown]
     assert ":red[Choose a wrapper, on the page Jobs.]" in said
     assert not [one for one in app.button if one.key == "plan-again"]
-    assert "cannot be assembled" in app.sidebar.caption[-1].value
+    assert "cannot be made" in app.sidebar.caption[-1].value
 
 
 def test_without_a_wrapper_no_change_of_earlier_dispatches_is_offered(app: AppTest) -> None:
@@ -107,7 +107,7 @@ def test_what_is_dispatched_again_agrees_with_what_is_excluded(app: AppTest) -> 
     choose_wrapper(app, LATEST)
 
     said = [one.value.replace("\\", "") for one in (*app.caption, *app.warning)]
-    assert "processed jobs are excluded if the wrapper would skip them" in said
+    assert "Processed jobs are excluded if the wrapper would skip them." in said
     assert any("dispatched again: the wrapper would not skip them" in one for one in said)
     assert not any("analysis_code" in one for one in said)
 

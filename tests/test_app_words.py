@@ -76,10 +76,7 @@ def test_each_option_in_a_message_of_the_core_has_a_control() -> None:
         for name in OPTION.findall(text)
     }
 
-    assert (
-        named - CONTROLS.keys() - {"request", "output_directory", "on_missing", "json", "results_"}
-        == set()
-    )
+    assert named - CONTROLS.keys() - {"request", "output_directory", "json", "results_"} == set()
 
 
 @pytest.mark.parametrize(
@@ -92,6 +89,14 @@ def test_each_option_in_a_message_of_the_core_has_a_control() -> None:
         ),
         ("set --several_files each or together", "set another rule for several files"),
         ("Raise --max_number_of_tasks_dispatched", "Raise Cap on jobs, on the page Jobs"),
+        (
+            "--on_missing=fail: 1 is excluded",
+            "what the request does about excluded assets (fail): 1 is excluded",
+        ),
+        (
+            "--skip_processed: skip_processed=exact needs the results",
+            "Already processed, on the page Jobs: the check of processed jobs needs the results",
+        ),
         ("a -- b", "a -- b"),
     ],
 )

@@ -355,7 +355,7 @@ def test_only_the_named_jobs_are_dispatched(root: Path) -> None:
     assert assets_of(plan) == ["a1", "a2"]
     assert [path.partition("/")[0] for path, _ in plan.files()] == ["0", "1"]
     assert "3 inputs x 1 parameter set - 1 not chosen = 2 jobs" in str(plan.equation)
-    assert messages(plan, "not_chosen") == [f"only_jobs does not name it ({every[0]})"]
+    assert messages(plan, "not_chosen") == [f"it is not among the chosen jobs ({every[0]})"]
 
 
 def test_named_jobs_that_were_dispatched_before_are_excluded_after_the_others(root: Path) -> None:

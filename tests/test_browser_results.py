@@ -58,7 +58,7 @@ def test_a_bar_of_a_chart_becomes_a_condition_that_excludes_it(tab: Tab) -> None
     tab.settle()
     bars = tab.page.get_by_test_id("stVegaLiteChart").nth(1)
     bars.locator(".mark-rect path").nth(2).click()
-    tab.page.get_by_role("button", name="Not these").click()
+    tab.page.get_by_role("button", name="Not behavior-videos").click()
 
     chips = tab.page.locator("[class*=st-key-chip-edit-]")
     expect(chips.filter(has_text="Modality: not behavior-videos")).to_be_visible()

@@ -302,7 +302,7 @@ def test_on_missing_fail_stops_at_the_first_exclusion_and_report_does_not() -> N
     source = Records([record("a0"), record("a2")])
 
     require_jobs(plan(source, FILES, file_extension=".nwb"))
-    with pytest.raises(NothingFound, match=r"1 are excluded .* first: a2"):
+    with pytest.raises(NothingFound, match=r"1 is excluded .* first: a2"):
         require_jobs(plan(source, FILES, file_extension=".nwb", on_missing="fail"))
 
 
@@ -397,7 +397,7 @@ def test_an_asset_with_several_files_is_missing_if_only_one_is_required() -> Non
     made = plan(TWO, FILES, file_extension=".nwb", several_files="only_one", on_missing="fail")
 
     assert [job["asset_name"] for job in documents(made)] == [["a1"]]
-    with pytest.raises(NothingFound, match=r"1 are excluded \(1 several_files\), first: a0"):
+    with pytest.raises(NothingFound, match=r"1 is excluded \(1 several_files\), first: a0"):
         require_jobs(made)
 
 

@@ -1,4 +1,4 @@
-"""Checks a folder or a zip of jobs that anybody made: every fault once, and nothing is run.
+"""Checks a folder or a zip of jobs, made by any program: every fault once, and nothing is run.
 
 Entries go in, one at a time, and a `Checked` comes out, so a dispatch is never in memory as a
 whole, and the check of a hostile zip costs what `contents` lets it cost.

@@ -69,7 +69,7 @@ class FaultKind(StrEnum):
     )
     MIXED_FORMATS = (
         *("mixed_formats", "two job formats in one dispatch"),
-        "Dispatch again with one --job_format",
+        "Dispatch again with one job format",
     )
     UNEVEN = (
         *("uneven", "lists of different lengths"),

@@ -321,4 +321,4 @@ def _not_returned(query: Query | None) -> tuple[Verdict, str]:
         later = "a later stage of the pipeline ($limit, $group, ...) removes it"
         return "not returned", f"It matches each condition on whole records; {later}"
     action = "it has changed, or the source reads the query differently. Find assets again"
-    return "not returned", f"It matches every clause, but the source did not return it: {action}"
+    return "not returned", f"It matches every condition, but the source did not return it: {action}"

@@ -20,7 +20,6 @@ from dispatch_core.views.ledger_groups import LedgerGroup, group_exclusions
 
 JOBS_SHOWN = 5
 TEXTS_SHOWN = 2
-_LEDGER_HEADER = ("count", "stage", "reason", "what happened", "what to do")
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,7 @@ from pages.shared import deliver as parts
 from pages.shared.run_it import run_it
 from pages.shared.state.steps import now
 from pages.shared.state.tab import open_session
-from pages.shared.widgets.guards import plan_or_hint
+from pages.shared.widgets.guards import is_complete, plan_or_hint
 
 session = open_session()
 
@@ -14,7 +14,7 @@ parts.load_saved_request(session)
 plan = plan_or_hint(session, now(session))
 if plan is not None and not plan.jobs:
     parts.say_no_job(plan)
-elif plan is not None:
+elif plan is not None and is_complete(session, plan):
     parts.say_what_will_happen(session, plan)
     is_open = parts.is_seen(session, plan)
     download, write = st.columns(2, gap="large")

@@ -5,7 +5,7 @@ from pages.shared import processed
 from pages.shared.before import before_options, before_state
 from pages.shared.state.steps import now, see_plan
 from pages.shared.state.tab import open_session
-from pages.shared.widgets.guards import plan_or_hint
+from pages.shared.widgets.guards import is_complete, plan_or_hint
 from pages.shared.widgets.messages import show_warnings
 
 session = open_session()
@@ -22,5 +22,6 @@ plan = plan_or_hint(session, steps)
 if plan is not None:
     see_plan(session, plan)
     show_warnings(plan.warnings)
+    is_complete(session, plan)
     parts.plan_views(session, plan)
     processed.processed_jobs(session, plan)

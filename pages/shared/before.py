@@ -128,9 +128,9 @@ def _show_chosen(session: Session) -> None:
     if names is None:
         return
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.caption(f"Only {counted(len(names), 'job')} of this plan chosen by name.")
+    line.caption(f"Only the jobs with {counted(len(names), 'chosen name')} are dispatched.")
     line.button(
-        "Choose all jobs",
+        "Dispatch all jobs",
         icon=":material/undo:",
         on_click=_choose_all,
         args=(session,),

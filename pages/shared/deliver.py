@@ -44,7 +44,7 @@ def say_no_job(plan: DispatchPlan) -> None:
     st.warning(
         f"The plan has no job, so there is nothing to write{why}.", icon=":material/warning:"
     )
-    st.page_link("dispatch/jobs.py", label="See the excluded assets", icon=":material/list_alt:")
+    st.page_link("dispatch/jobs.py", label="See what is excluded", icon=":material/list_alt:")
 
 
 def is_seen(session: Session, plan: DispatchPlan) -> bool:
@@ -60,7 +60,7 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
         return True
     st.warning(
         f"**The plan changed since you last saw it.**  \nBefore: {escaped(before[1])}  \n"
-        f"Now: {escaped(str(plan.equation))}",
+        f"Now: {escaped(plan.equation.short)}",
         icon=":material/difference:",
     )
     line = st.container(horizontal=True)
@@ -86,7 +86,7 @@ def say_what_will_happen(session: Session, plan: DispatchPlan) -> None:
     jobs, _, about = text.partition(", from ")
     st.markdown(f"This makes **{escaped(jobs)}**, from {escaped(about)}")
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.caption(f"Plan {plan.fingerprint[:12]}: {escaped(str(plan.equation))}", width="content")
+    line.caption(f"Plan {plan.fingerprint[:12]}: {escaped(plan.equation.short)}", width="content")
     with line:
         why_button(session)
 
@@ -328,7 +328,7 @@ def _may_replace(session: Session, request: DispatchRequest) -> bool:
     if not has_work or session.request == request:
         return True
     st.warning(
-        "This replaces the current query, file rules and parameters of this tab.",
+        "This replaces the query, the rules for files and the parameters of this tab.",
         icon=":material/swap_horiz:",
     )
-    return st.button("Replace them", icon=":material/check:", key="replace-request")
+    return st.button("Replace my request", icon=":material/check:", key="replace-request")

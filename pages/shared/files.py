@@ -264,8 +264,8 @@ def _files_found(session: Session, located: Located) -> None:
     )
     session.keep_view(file_view=view)
     st.caption(
-        f"{located.requests:,} requests, {located.keys_listed:,} keys listed; the content of a "
-        "directory store is not listed, so its size is unknown"
+        f"{counted(located.requests, 'request')}, {counted(located.keys_listed, 'key')} listed; "
+        "the content of a directory store is not listed, so its size is unknown"
     )
     if view == CHARTS:
         _file_charts(session, located)

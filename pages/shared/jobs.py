@@ -137,7 +137,8 @@ def say_options(session: Session) -> None:
     if processed not in ("no", "report"):
         said.append(f"processed jobs are {PROCESSED_RULES[processed]}")
     if said:
-        st.caption("; ".join(said), width="content")
+        text = "; ".join(said)
+        st.caption(f"{text[0].upper()}{text[1:]}.", width="content")
 
 
 def trial_options(session: Session) -> None:
@@ -236,7 +237,7 @@ def why_no_job(plan: DispatchPlan) -> str:
     before = plan.equation.dispatched_before
     if before:
         return f"Nothing is new: {counted(before, 'job')} dispatched before. See the excluded ones."
-    return "No job can be made: see the excluded assets."
+    return "No job is left: see what is excluded."
 
 
 def job_table(session: Session, plan: DispatchPlan) -> None:

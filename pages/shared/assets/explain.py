@@ -13,6 +13,7 @@ from dispatch_core.find import FoundAssets
 from dispatch_core.insight.chip_words import LONGEST, words_of
 from dispatch_core.insight.explain import FEW, Explanation, explain, without_clause
 from dispatch_core.query import Query
+from dispatch_core.text.words import counted
 from dispatch_core.types import Filter
 from pages.shared.state.edits import take_query
 from pages.shared.state.services import current_settings, executor, open_sources
@@ -77,7 +78,7 @@ def _show_explanation(session: Session, query: Query, found: Explanation) -> Non
             [{"Stage": f"{one.number} {one.stage}", "Results": one.count} for one in found.stages]
         )
     if found.uncounted:
-        st.caption(f"{found.uncounted:,} more conditions were not counted.")
+        st.caption(f"Not counted: {counted(found.uncounted, 'more condition')}.")
     if isinstance(query.value, dict):
         _offer_without(session, query.value, found)
 

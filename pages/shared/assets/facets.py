@@ -24,6 +24,7 @@ from dispatch_core.insight.facets import FACETS, Facet, FacetCounts
 from dispatch_core.insight.fields import FieldCatalogue
 from dispatch_core.insight.plain_names import name_of_paths
 from dispatch_core.insight.values import ValueCount
+from dispatch_core.text.words import counted
 from dispatch_core.types import Filter, JsonValue
 from pages.shared.assets.chips import add_condition
 from pages.shared.assets.days import days_choice, odd_dates
@@ -271,7 +272,8 @@ def _checkbox(asked: _Asked, one: ValueCount, *, is_chosen: bool) -> None:
 
 def _unread(asked: _Asked, facet: FacetCounts) -> None:
     """Name the records with a date that no month counts, on request."""
-    if st.checkbox(f"Show {facet.unread:,} without a certain month", key="unread-records"):
+    label = f"Show {counted(facet.unread, 'record')} whose month is not certain"
+    if st.checkbox(label, key="unread-records"):
         found = await_answer(ask_unread(asked.rest, asked.fields, facet), "Reading")
         if found is not None:
             odd_dates(found, "unread-rows")

@@ -58,7 +58,7 @@ def _buttons(
         key=f"only-{number}",
     )
     st.button(
-        f"Not {escaped(str(value))}" if number else "Not these",
+        f"Not {escaped(str(value))}",
         icon=":material/filter_alt_off:",
         on_click=_not,
         args=(session, facet, value, fields),

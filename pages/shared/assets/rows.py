@@ -396,7 +396,7 @@ class Drawing:
             horizontal=True, horizontal_alignment="right", vertical_alignment="center"
         )
         name = f"tools-{key}"
-        if lacks:  # the message about it is below the Find button, which it blocks
+        if lacks:  # the message about it is beside the Find button, which it blocks
             line.markdown(":orange[:material/pending:]", width="content")
         options = ["Move up", "Move down", "Remove"] if can_move else ["Remove"]
         line.menu_button(

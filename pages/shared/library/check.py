@@ -74,8 +74,8 @@ def compare(session: Session, plan: DispatchPlan | None) -> None:
             )
     if old is None or new is None:
         st.caption(
-            "Choose two dispatches: earlier ones, a zip from anybody, or the current plan. Jobs "
-            "are compared by their content, whatever their files are called."
+            "Choose two dispatches: earlier ones, a zip from any program, or the current plan. "
+            "Jobs are compared by their content, whatever their files are called."
         )
         return
     compared = _compared(session, old, new)
@@ -183,7 +183,7 @@ def check(session: Session) -> None:
     place = pick(_CHECKED, session, _with_a_folder(rows))
     if place is None:
         st.caption(
-            "Choose a folder, or upload a zip from anybody: stray entries, jobs that come "
+            "Choose a folder, or upload a zip from any program: stray entries, jobs that come "
             "twice, files of another asset, and what no reader accepts are named."
         )
         return

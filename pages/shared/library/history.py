@@ -20,6 +20,7 @@ from pages.shared.state.session import Session
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import run_again_when_done, watch
 from pages.shared.widgets.tables import SMALL, paged_table, small_table, widths
+from pages.shared.widgets.words import in_words_of_the_app
 
 _FOLDER: dict[str, str] = {"there": "there", "changed": "changed", "gone": "gone", "unknown": ""}
 _COLUMNS: Columns = {
@@ -150,7 +151,7 @@ def _actions(session: Session, row: HistoryRow, *, is_usable: bool) -> None:
     """Offer what can be done with a dispatch; what needs its request is disabled without it."""
     line = st.container(horizontal=True)
     with line.popover("Open as the current request", disabled=not is_usable):
-        st.write("It replaces the query, the files rule and the parameters of this tab.")
+        st.write("This replaces the query, the rules for files and the parameters of this tab.")
         st.button(
             "Replace my request",
             type="primary",
@@ -172,7 +173,8 @@ def _actions(session: Session, row: HistoryRow, *, is_usable: bool) -> None:
         actions.failed_label(row),
         icon=":material/replay:",
         disabled=not (is_usable and row.runs and row.runs.failed + row.runs.unfinished),
-        help="Replaces the request of this tab by the one of this dispatch, for its failed jobs.",
+        help="Replaces the request of this tab by the one of this dispatch, for its failed and "
+        "interrupted jobs.",
         on_click=actions.open_only_failed,
         args=(session, row),
         key="only-failed",
@@ -206,4 +208,5 @@ def _exclusions(session: Session, row: HistoryRow) -> None:
         return
     with st.expander(f"Excluded ({sum(count for count, *_ in counts):,})"):
         titles = ("Rows", "Stage", "Reason", "What to do")
-        small_table([dict(zip(titles, one, strict=True)) for one in counts])
+        rows = [(*one[:-1], in_words_of_the_app(one[-1])) for one in counts]
+        small_table([dict(zip(titles, one, strict=True)) for one in rows])

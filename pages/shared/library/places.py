@@ -14,6 +14,7 @@ from dispatch_core.earlier.check import check_dispatch, check_dispatch_file
 from dispatch_core.earlier.faults import Checked
 from dispatch_core.earlier.history import HistoryRow
 from dispatch_core.earlier.read import Earlier, earlier_of_jobs, read_earlier, read_earlier_file
+from dispatch_core.text.words import counted
 from dispatch_core.types import Progress
 from pages.shared.library.recorded import title_of
 from pages.shared.state.session import Session
@@ -68,7 +69,7 @@ def pick(
 ) -> Place | None:
     """Show the menu, with an uploader; None until a dispatch is picked and there."""
     by_name = {str(row.path): row for row in rows}
-    jobs = f"{len(plan.jobs):,} jobs" if plan else "not made yet"
+    jobs = counted(len(plan.jobs), "job") if plan else "not made yet"
     titles = {PLAN: f"{_NAME} ({jobs})"} if menu.offers_plan else {}
     titles |= {name: title_of(row) for name, row in by_name.items()} | {UPLOAD: menu.upload}
     names, chosen = list(titles), getattr(session.views, menu.field)

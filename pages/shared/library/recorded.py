@@ -5,6 +5,7 @@ from __future__ import annotations
 from dispatch_core.connect import DEMO_LABEL
 from dispatch_core.earlier.history import HistoryRow, read_history
 from dispatch_core.errors import DispatchError
+from dispatch_core.text.words import counted
 from dispatch_core.types import Progress
 from pages.shared.state.services import current_settings, executor, open_sources, output_root
 from pages.shared.state.session import Session
@@ -52,7 +53,7 @@ def _read(progress: Progress, *, looks_inside: bool) -> Rows:
 
 def title_of(row: HistoryRow) -> str:
     """A dispatch in one line: its name, when, and how many jobs."""
-    jobs = "its record cannot be read" if row.problem else f"{row.jobs:,} jobs"
+    jobs = "its record cannot be read" if row.problem else counted(row.jobs, "job")
     return f"{row.name} ({short_time(row.at)}, {jobs})"
 
 

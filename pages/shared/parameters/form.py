@@ -24,6 +24,7 @@ from dispatch_core.parameter_sets.schema_form import (
     sections_in,
 )
 from dispatch_core.text.value_text import write_value
+from dispatch_core.text.words import counted
 from dispatch_core.types import JsonPath, JsonValue
 from pages.shared.parameters import text as text_of
 from pages.shared.parameters.text import KeyPath
@@ -152,7 +153,7 @@ def _top(session: Session, place: FormPosition, fields: Sequence[FormField]) -> 
     )
     _grid(session, place, [one for one in fields if one.path in first])
     rest = [one for one in fields if one.path not in first]
-    label = f"Not set: {len(rest)} more fields"
+    label = f"Not set: {counted(len(rest), 'more field')}"
     fold = _fold(session, place, label, "more", is_open=not first)
     if fold.open:
         with fold:

@@ -8,6 +8,7 @@ from dispatch_core.environment.limits import PARAMETERS
 from dispatch_core.errors import InvalidInput
 from dispatch_core.parameter_sets.schema_form import FormField, form_figures
 from dispatch_core.text.strict_json import decode_json
+from dispatch_core.text.words import counted
 from pages.shared.parameters.text import check_schema
 from pages.shared.state.session import Session
 from pages.shared.state.views import FORM
@@ -73,7 +74,7 @@ def schema_line(session: Session, form: FormField | InvalidInput | None) -> None
     elif form is not None:
         figures = form_figures(form)
         total = figures.as_form + len(figures.as_json)
-        parts = [f"Schema {form.title or 'without a title'}", f"{total} fields"]
+        parts = [f"Schema {form.title or 'without a title'}", counted(total, "field")]
         parts += [f"{'.'.join(one.path)} is JSON: {one.reason}" for one in figures.as_json[:3]]
         if len(figures.as_json) > 3:
             parts.append(f"{len(figures.as_json) - 3} more are JSON")

@@ -24,6 +24,7 @@ from dispatch_core.parameter_sets.sweep import (
 )
 from dispatch_core.steps import Steps
 from dispatch_core.text.value_text import write_value
+from dispatch_core.text.words import counted
 from pages.shared.parameters import text as text_of
 from pages.shared.state.session import Session
 from pages.shared.state.settle import act
@@ -194,13 +195,13 @@ def _preview(
     outcome: ParameterCheck | None,
 ) -> None:
     sizes = {"product": " × ", "append": " + "}.get(session.typed.sweep_mode)
-    counted = f"{sizes.join(str(len(key.values)) for key in keys)} = " if sizes else ""
+    product = f"{sizes.join(str(len(key.values)) for key in keys)} = " if sizes else ""
     inputs = count_of_inputs(steps)
     jobs = ""
     if inputs is not None:
-        name = input_name(steps.request) + ("" if inputs == 1 else "s")
-        jobs = f" × {inputs:,} {name} = **{inputs * len(sets):,}** jobs"
-    st.markdown(f"{counted}**{len(sets):,}** sets{jobs}")
+        made = counted(inputs * len(sets), "job")
+        jobs = f" × {counted(inputs, input_name(steps.request))} = **{made}**"
+    st.markdown(f"{product}**{counted(len(sets), 'set')}**{jobs}")
     columns: dict[str, Any] = {"New set": lambda one: one[0]}
     columns |= {key.name: _cell(key) for key in keys}
     if outcome is not None:
@@ -277,4 +278,4 @@ def _take(session: Session, form: FormField | None, base: tuple[int, ...], actio
     except InvalidInput as error:
         session.keep_view(notice=str(error))
         return
-    session.keep_view(chosen_set=0, notice=f"{len(sets):,} sets are made")
+    session.keep_view(chosen_set=0, notice=f"{counted(len(sets), 'set')} made")

@@ -2,7 +2,8 @@
 
 `Typed` is changed by `keep_typed`, `Inputs` by `edit`, `refuse` and `accept`, `UnderWay`
 by `keep_work`, `Views` by `keep_view`, and `Timing` by `ask`, `answer`, `put`, `applied`,
-`defer` and `reload_editors`. Nothing else assigns them.
+`defer` and `reload_editors`. `replace_request`, `undo` and `redo` change several at once, and
+`drop_results` empties `UnderWay`. Nothing else assigns them.
 
 Where `runner.fastReruns` is on, as it is by default in Streamlit but not here, the next run
 starts in a thread of its own while the last line of the previous one is still being executed.

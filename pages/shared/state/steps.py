@@ -300,4 +300,4 @@ def start_write(
 
 def see_plan(session: Session, plan: DispatchPlan) -> None:
     """Note that this plan was shown: only a plan that was seen is written."""
-    session.keep_view(seen=(plan.fingerprint, str(plan.equation), plan.equation.jobs))
+    session.keep_view(seen=(plan.fingerprint, plan.equation.short, plan.equation.jobs))

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from dispatch_core.dispatch import missing_assets
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.steps import Steps
 from dispatch_core.text.file_extension import split_extensions
+from dispatch_core.text.words import counted
 from pages.shared.state.inputs import AMOUNT, ASSET_INPUTS, CAP
 from pages.shared.state.session import Session
 from pages.shared.state.steps import (
@@ -20,7 +22,7 @@ from pages.shared.state.steps import (
 )
 from pages.shared.widgets.messages import escaped, show_error
 from pages.shared.widgets.progress import watch
-from pages.shared.widgets.words import is_about
+from pages.shared.widgets.words import in_words_of_the_app, is_about
 
 _PAGES = {
     "parameters": "plan/parameters.py",
@@ -91,8 +93,29 @@ def plan_or_hint(session: Session, steps: Steps) -> DispatchPlan | None:
     return None
 
 
+def is_complete(session: Session, plan: DispatchPlan) -> bool:
+    """Whether the request allows the plan; if an asset is missing that it wants, says which."""
+    missing = missing_assets(plan)
+    if not missing:
+        return True
+    first = missing[0]
+    st.warning(
+        f"**The request stops if anything is excluded, as {counted(len(missing), 'row')} here.** "
+        f"The first, {escaped(first.name)}: {escaped(first.message)}.  \n"
+        f"{escaped(in_words_of_the_app(first.action))}, or dispatch what is left.",
+        icon=":material/block:",
+    )
+    st.button(
+        "Dispatch what is left",
+        icon=":material/playlist_add_check:",
+        on_click=lambda: session.edit(on_missing="report"),
+        key="allow-missing",
+    )
+    return False
+
+
 def _say_it_is_planned(session: Session) -> None:
-    """Show a line while a plan is assembled; the side bar reruns the page at the end."""
+    """Show a line while a plan is made; the side bar reruns the page at the end."""
     work = current_planning(session)
     error = work.error if work is not None else None
     if error is not None and is_about(error, "analysis_code"):
@@ -116,4 +139,4 @@ def _say_it_is_planned(session: Session) -> None:
                 icon=":material/history:",
             )
     elif work is not None:
-        st.info("The jobs are being assembled.", icon=":material/hourglass_top:")
+        st.info("The jobs are being made.", icon=":material/hourglass_top:")

@@ -139,7 +139,7 @@ def _why_selected(session: Session, key: str, shown: Sequence[Exclusion], event:
 
 _LIFTS: dict[Reason, tuple[str, dict[str, object]]] = {
     Reason.NOT_IN_TRIAL: ("Dispatch all assets", {"trial": None}),
-    Reason.SUPERSEDED: ("Keep all versions", {"filter_latest": None, "filter_by": ()}),
+    Reason.SUPERSEDED: ("Keep all assets", {"filter_latest": None, "filter_by": ()}),
     Reason.OVER_THE_CAP: ("Remove the cap", {"max_number_of_tasks_dispatched": None}),
     Reason.NOT_CHOSEN: ("Dispatch all jobs", {"only_jobs": None}),
 }

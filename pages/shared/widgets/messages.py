@@ -82,7 +82,7 @@ def run_page(page: StreamlitPage) -> None:
     except Exception as error:  # noqa: BLE001 - a page may raise anything
         st.error(
             "This page has failed; the log of the server says why. What you typed is kept. "
-            "**Undo** takes the last change back, and **Start over** begins anew.",
+            "**Undo** takes the last change back, and **Start over** starts a new session.",
             icon=":material/error:",
         )
         handle_uncaught_app_exception(error)

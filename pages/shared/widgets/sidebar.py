@@ -14,6 +14,7 @@ from dispatch_core.errors import DispatchError, ServiceError
 from dispatch_core.request import DispatchRequest
 from dispatch_core.steps import Steps
 from dispatch_core.text.file_extension import split_extensions
+from dispatch_core.text.words import counted
 from pages.shared.state.services import current_settings, open_sources
 from pages.shared.state.session import Session
 from pages.shared.state.steps import asset_account, current_planning, now, set_count
@@ -122,7 +123,7 @@ def _numbers(session: Session, steps: Steps) -> list[_Number]:
 def _cuts(session: Session, equation: Equation) -> None:
     """Show the jobs over the cap, and a button to the exclusion ledger."""
     if equation.capped:
-        st.error(f"The cap cuts {equation.capped:,} jobs.", icon=":material/content_cut:")
+        st.error(f"The cap cuts {counted(equation.capped, 'job')}.", icon=":material/content_cut:")
     if equation.excluded and st.button(
         f"Excluded ({equation.excluded:,})",
         help=f"{equation.excluded_text}. Every exclusion with its stage and reason: repeated "
@@ -184,7 +185,7 @@ def count_of_inputs(steps: Steps) -> int | None:
 def _sizes(plan: DispatchPlan) -> str:
     equation = plan.equation
     if not equation.jobs:
-        return "No job can be made."
+        return "No job is left."
     size = f"{equation.smallest:,}"
     if equation.largest != equation.smallest:
         size += f" to {equation.largest:,}"
@@ -196,8 +197,8 @@ def _sizes(plan: DispatchPlan) -> str:
 
 def _progress_of(planning: Work[Any]) -> str:
     if planning.is_done and planning.error is not None:
-        return "The jobs cannot be assembled: see the page Jobs."
-    return "The jobs are being assembled."
+        return "The jobs cannot be made: see the page Jobs."
+    return "The jobs are being made."
 
 
 def _next_step(session: Session, steps: Steps) -> str:
@@ -205,6 +206,8 @@ def _next_step(session: Session, steps: Steps) -> str:
         return f"Next: correct the {' and the '.join(session.inputs.errors)}."
     if steps.found is None:
         return "Next: find the assets, on the page Assets."
+    if not steps.found.matched:
+        return "Next: change the query or the list, on the page Assets."
     planning = current_planning(session)
     if planning is not None:
         return _progress_of(planning)

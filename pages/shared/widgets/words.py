@@ -36,6 +36,7 @@ CONTROLS = {
     "ledger": "the download of the excluded rows",
     "max_number_of_tasks_dispatched": "Cap on jobs, on the page Jobs",
     "not_in": "Earlier dispatches, on the page Jobs",
+    "on_missing": "what the request does about excluded assets",
     "only_jobs": "the chosen jobs of the request",
     "plan": "the page Jobs",
     "replace": "Replace the folder",
@@ -57,6 +58,7 @@ _PHRASES = (
     (re.compile(r"name it: --analysis_code '[^']*'", re.I), "load a request that names it"),
     (re.compile(r"or another --several_files"), "or another rule for several files"),
     (re.compile(r"--several_files each or together"), "another rule for several files"),
+    (re.compile(r"skip_processed=\w+ needs"), "the check of processed jobs needs"),
     (re.compile(r"the options --results_\.\.\.,"), "the settings of the results,"),
     (re.compile(r"use --replace"), f"switch on *{CONTROLS['replace']}*"),
     (re.compile(r"\(--replace\)"), f"(*{CONTROLS['replace']}*)"),
@@ -65,7 +67,7 @@ _PHRASES = (
     (re.compile(r"set --request_payer requester", re.I), "set AWS_REQUEST_PAYER=requester"),
     (re.compile(r" \(--docdb_query\)| \(--use_data_asset_csv=1\)"), ""),
 )
-_OPTION = re.compile(r"--([a-z][a-z0-9_]*)(?:=(\S*[^\s.,;]))?")
+_OPTION = re.compile(r"--([a-z][a-z0-9_]*)(?:=(\S*[^\s.,;:]))?")
 
 
 _WHOLE = "for whole assets: choose what names end with, on the page Files"
