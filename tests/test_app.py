@@ -1317,7 +1317,7 @@ def test_the_exclusions_are_one_click_from_every_page(app: AppTest) -> None:
     app.button(key="see-excluded").click().run()
 
     assert app.title[0].value == "Jobs"
-    assert "**1 no matching file** · files" in [one.value for one in app.main.markdown]
+    assert "**1 without a matching file** · files" in [one.value for one in app.main.markdown]
 
 
 def test_equal_exclusions_are_one_entry_and_one_button_serves_them_all(app: AppTest) -> None:

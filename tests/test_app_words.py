@@ -10,7 +10,8 @@ from typing import get_args
 
 import pytest
 
-from dispatch_core.types import Notice, NoticeKind
+from dispatch_core.text.reasons import reason_in_words
+from dispatch_core.types import Notice, NoticeKind, Reason
 from pages.shared.widgets.words import (
     ACTIONS,
     CONTROLS,
@@ -139,3 +140,11 @@ def test_the_page_jobs_says_which_choices_do_nothing_without_an_option(
         "To balance workers by the size of files does nothing for whole assets: choose what names "
         "end with, on the page Files",
     ]
+
+
+def test_every_reason_has_words_and_an_unknown_one_keeps_its_own() -> None:
+    words = {reason: reason_in_words(reason) for reason in Reason}
+
+    assert [reason for reason, text in words.items() if "_" in text] == []
+    assert len(set(words.values())) == len(Reason)
+    assert reason_in_words("of_a_later_version") == "of a later version"

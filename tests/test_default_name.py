@@ -64,7 +64,7 @@ def test_a_plan_is_one_sentence_before_it_is_written() -> None:
 
     assert text.startswith("2 jobs for 2 workers, from 2 assets")
     assert ", with 2 files" in text
-    assert text.endswith("Excluded: 1 no matching file.")
+    assert text.endswith("Excluded: 1 without a matching file.")
 
 
 def test_the_sentence_has_subjects_and_days_if_they_were_read() -> None:

@@ -322,7 +322,7 @@ def test_the_exclusions_of_a_record_are_counted_by_reason(tmp_path: Path) -> Non
     planned(excluded=["r-a1"]).write(tmp_path / "one")
 
     assert [row[:3] for row in read_ledger(tmp_path / f"one{SUFFIX}")] == [
-        (1, "assets", "excluded by hand")
+        (1, "assets", "by hand")
     ]
 
 

@@ -27,6 +27,7 @@ from dispatch_core.earlier.record import (
 )
 from dispatch_core.equation import Equation
 from dispatch_core.errors import InvalidInput, showable
+from dispatch_core.text.reasons import reason_in_words
 from dispatch_core.text.words import counted, one_line
 from dispatch_core.types import Progress, no_progress
 
@@ -225,7 +226,7 @@ def read_ledger(path: Path) -> tuple[tuple[int, str, str, str], ...]:
         tuple(_text(row.get(key)) for key in keys) for row in rows if isinstance(row, dict)
     )
     return tuple(
-        (count, stage, reason.replace("_", " "), action)
+        (count, stage, reason_in_words(reason), action)
         for (stage, reason, action), count in counts.most_common(_MOST_REASONS)
     )
 

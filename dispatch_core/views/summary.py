@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from dispatch_core.dispatch_plan import DispatchPlan
 from dispatch_core.text.byte_size import size_text
+from dispatch_core.text.reasons import reason_in_words
 from dispatch_core.text.words import counted
 from dispatch_core.types import DataAsset, FileEntry
 from dispatch_core.views.asset_facts import count_subjects, day_range
@@ -55,7 +56,7 @@ def _files(files: Sequence[FileEntry]) -> str:
 
 
 def _excluded(plan: DispatchPlan) -> str:
-    reasons = Counter(str(row.reason).replace("_", " ") for row in plan.exclusions)
+    reasons = Counter(reason_in_words(row.reason) for row in plan.exclusions)
     if not reasons:
         return "Nothing is excluded."
     named = [f"{count:,} {reason}" for reason, count in reasons.most_common(_MOST_REASONS)]

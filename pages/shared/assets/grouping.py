@@ -12,6 +12,7 @@ from dispatch_core.errors import InvalidInput
 from dispatch_core.grouping import Grouped
 from dispatch_core.insight.field_slips import nearest_fields
 from dispatch_core.steps import Steps
+from dispatch_core.text.reasons import reason_in_words
 from dispatch_core.text.words import counted
 from dispatch_core.types import Reason
 from pages.shared.state.session import Session
@@ -19,25 +20,6 @@ from pages.shared.widgets.charts import order_chart
 from pages.shared.widgets.field_menu import known_fields
 from pages.shared.widgets.ledger import ledger_table, offer_lift
 from pages.shared.widgets.messages import escaped
-
-REASONS = {
-    "excluded_by_hand": "by hand",
-    "duplicate": "repeated",
-    "superseded": "superseded by a later asset",
-    "null_group_field": "without one of the fields",
-    "nothing_to_unwind": "with an empty list",
-    "latest_uncertain": "whose latest is not certain",
-    "not_in_trial": "excluded by the trial",
-    "no_location": "without a location",
-    "location_not_s3": "whose location is not in S3",
-    "no_matching_file": "without a matching file",
-    "access_denied": "without access",
-    "no_such_bucket": "in a bucket that does not exist",
-    "listing_failed": "whose listing failed",
-    "several_files": "with several files",
-    "cannot_choose": "whose file cannot be chosen",
-    "not_found": "not found",
-}
 
 
 def grouping_effects(session: Session, steps: Steps) -> None:
@@ -89,7 +71,7 @@ def _summary(sizes: Counter[int], reasons: Counter[Reason], is_grouped: bool) ->
         kept = counted(groups, "group")
         if groups:
             kept += f" of {min(sizes):,} to {counted(max(sizes), 'asset')}"
-    excluded = [f"{count:,} {REASONS.get(reason, reason)}" for reason, count in reasons.items()]
+    excluded = [f"{count:,} {reason_in_words(reason)}" for reason, count in reasons.items()]
     return "; ".join([kept, *excluded])
 
 

@@ -14,8 +14,9 @@ import streamlit as st
 from dispatch_core.errors import DispatchError
 from dispatch_core.find import FoundAssets
 from dispatch_core.steps import Steps
+from dispatch_core.text.reasons import reason_in_words
 from dispatch_core.text.words import counted
-from dispatch_core.types import DataAsset, Exclusion
+from dispatch_core.types import DataAsset, Exclusion, Reason
 from dispatch_core.views.asset_facts import AssetFacts, facts_of
 from dispatch_core.views.columns import (
     LEVEL,
@@ -32,7 +33,7 @@ from dispatch_core.views.links import links_of
 from dispatch_core.views.report import assets_text
 from dispatch_core.views.table import Cell, Columns
 from pages.shared.assets.filters import chosen_in_cell, offer_filters
-from pages.shared.assets.grouping import REASONS, grouping_effects, misspelt_fields
+from pages.shared.assets.grouping import grouping_effects, misspelt_fields
 from pages.shared.state.memo import Same
 from pages.shared.state.services import (
     ask_count,
@@ -147,11 +148,7 @@ def _why_excluded(session: Session, steps: Steps) -> Mapping[str, str]:
 
 def _reasons_by_id(steps: Steps, rows: Iterable[Exclusion]) -> dict[str, str]:
     left = {asset.record_id for asset in steps.assets_left}
-    return {
-        row.record_id: REASONS.get(row.reason, row.reason)
-        for row in rows
-        if row.record_id not in left
-    }
+    return {row.record_id: reason_in_words(row.reason) for row in rows if row.record_id not in left}
 
 
 def _assets_left(session: Session, steps: Steps) -> Sequence[DataAsset]:
@@ -205,7 +202,7 @@ def _heading(session: Session, steps: Steps) -> None:
 def _in_words(facts: AssetFacts, total: int | None) -> str:
     """What the heading says after the number of assets; a total that is not known is not said."""
     account = facts.account
-    reasons = ", ".join(f"{count:,} {REASONS.get(one, one)}" for one, count in account.reasons)
+    reasons = ", ".join(f"{count:,} {reason_in_words(one)}" for one, count in account.reasons)
     selected = counted(account.selected, account.kind)
     said = [
         "" if total is None else f"of {total:,}",
@@ -270,7 +267,7 @@ def _table(
     """
     by_hand = frozenset(session.request.excluded)
     if by_hand or why:
-        reason = REASONS["excluded_by_hand"]
+        reason = reason_in_words(Reason.EXCLUDED_BY_HAND)
 
         def said(asset: DataAsset) -> str:
             return reason if asset.record_id in by_hand else why.get(asset.record_id, "")

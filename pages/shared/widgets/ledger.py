@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dispatch_core.text.file_extension import likeliest_first, split_extensions
+from dispatch_core.text.reasons import reason_in_words
 from dispatch_core.text.words import counted
 from dispatch_core.types import Exclusion, Reason
 from dispatch_core.views.ledger_groups import LedgerGroup, group_exclusions
@@ -51,7 +52,7 @@ def _entry(
     session: Session, group: LedgerGroup, key: str, offer: Offer | None, asks_why: bool
 ) -> None:
     line = st.container(horizontal=True, vertical_alignment="center", key=f"{key}-line")
-    reason = group.reason.replace("_", " ")
+    reason = reason_in_words(group.reason)
     line.markdown(
         f"**{len(group.rows):,} {escaped(reason)}** · {escaped(group.stage)}", width="content"
     )

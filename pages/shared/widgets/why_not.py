@@ -45,7 +45,7 @@ def answer_why(session: Session) -> None:
     """Show the drawer while it is open: a name or an id in, what excludes the asset."""
     if session.views.is_why_open:
         show = st.dialog(
-            "Why is an asset missing?",
+            "Why is one missing?",
             width="medium",
             position="right",
             on_dismiss=lambda: session.keep_view(is_why_open=False),
