@@ -41,6 +41,7 @@ from dispatch_core.environment.limits import RECORD
 from dispatch_core.environment.platform import output_root
 from dispatch_core.equation import Equation
 from dispatch_core.errors import InvalidInput, Issue
+from dispatch_core.insight.odd_dates import with_odd_dates
 from dispatch_core.listing.cluster import DaskCluster
 from dispatch_core.notebook_arguments import (
     OPTIONS,
@@ -210,6 +211,7 @@ def plan(
         results = _opened_results(source, settings, made)
         with cluster or nullcontext():
             planned = plan_dispatch(made, records, lister, report, cluster, results)
+        planned = with_odd_dates(planned, records)
         return Plan(with_drift(planned, _recorded(request)), local_inputs(settings))
 
 

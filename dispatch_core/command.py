@@ -32,6 +32,7 @@ from dispatch_core.environment.limits import LIST, PARAMETERS, RECORD, REQUEST, 
 from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
 from dispatch_core.input_folder.layout import InputFiles, find_input_files, first_names
 from dispatch_core.input_folder.parameters import read_parameters
+from dispatch_core.insight.odd_dates import with_odd_dates
 from dispatch_core.options import OPTIONS, every_option, option_of
 from dispatch_core.output.deliver import deliver, deliver_marker
 from dispatch_core.output.earlier import check_earlier_ledger, check_earlier_request
@@ -101,7 +102,7 @@ def _run(given: argparse.Namespace) -> int:
     with shown_progress(sys.stderr) as progress, cluster or nullcontext():
         outputs = _own_outputs(given, target)
         plan = plan_dispatch(request, source, lister, progress, cluster, results, outputs)
-    plan = with_drift(plan, recorded)
+    plan = with_drift(with_odd_dates(plan, source), recorded)
     print_plan(plan, whole=bool(given.plan))
     if given.print_request:
         print(request_line(plan))

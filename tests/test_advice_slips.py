@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dispatch_core import plan
 from dispatch_core.builder.days import DATE_CONDITIONS, DateCondition
 from dispatch_core.builder.form_translation import filter_of
 from dispatch_core.builder.query_form import FormRow, Group, QueryForm
@@ -14,7 +15,7 @@ from dispatch_core.insight.advice import Advice, advise
 from dispatch_core.insight.date_fields import date_layouts
 from dispatch_core.insight.fields import sample_fields
 from dispatch_core.types import Filter, Record
-from tests.fakes import Records, record, record_v2
+from tests.fakes import Buckets, Records, record, record_v2
 
 LEVELS = ("raw", "derived")
 PROJECTS = ("Thalamic Survey", "Cortex Survey", "Amygdala Study")
@@ -523,3 +524,27 @@ def test_a_pattern_without_a_repair_is_a_note_with_the_values() -> None:
 )
 def test_a_pattern_whose_words_the_records_have_gets_no_advice(pattern: str) -> None:
     assert warnings({PROJECT: {"$regex": pattern}}) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ({"created": {"$gte": "05/28/2025"}}, "2025-05-28"),
+        ([{"$match": {"created": {"$lt": "28.05.2025"}}}], "2025-05-28"),
+        ({"$or": [{"created": {"$gte": "05/28/2025"}}, {"name": "a10"}]}, "2025-05-28"),
+        ({"created": {"$gte": "2025-05-28"}}, None),
+        ({"created": {"$gte": "2025-05-28T10:00:00Z", "$lt": "2026"}}, None),
+        ({"name": {"$gte": "a"}}, None),
+        ({"created": {"$gte": 3}}, None),
+    ],
+)
+def test_a_plan_warns_of_a_bound_that_is_not_written_as_the_dates_of_its_field(
+    query: Any, meant: str | None
+) -> None:
+    records = [record(f"a{day}", created=f"2025-05-{day}T10:00:00Z") for day in range(10, 31)]
+
+    warnings = plan(query=query, source=Records(records), buckets=Buckets({})).warnings
+
+    odd = [one for one in warnings if "compared with them as text" in one]
+    assert len(odd) == (meant is not None)
+    assert all(f"Did you mean {meant}" in one for one in odd)

@@ -1338,9 +1338,9 @@ NAMES = ("nwb file", "nwb directory", "several nwb")
 @pytest.mark.parametrize(
     ("changes", "reason", "label"),
     [
-        ({"excluded": 2}, "excluded by hand", "Restore all 2"),
+        ({"excluded": 2}, "by hand", "Restore all 2"),
         ({"max_number_of_tasks_dispatched": 1}, "over the cap", "Remove the cap"),
-        ({"trial": Trial(first=1)}, "not in trial", "Dispatch all assets"),
+        ({"trial": Trial(first=1)}, "excluded by the trial", "Dispatch all assets"),
         ({"only_jobs": 1}, "not chosen", "Dispatch all jobs"),
     ],
 )

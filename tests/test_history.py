@@ -321,9 +321,7 @@ def test_folders_are_not_listed_unless_asked(root: Path) -> None:
 def test_the_exclusions_of_a_record_are_counted_by_reason(tmp_path: Path) -> None:
     planned(excluded=["r-a1"]).write(tmp_path / "one")
 
-    assert [row[:3] for row in read_ledger(tmp_path / f"one{SUFFIX}")] == [
-        (1, "assets", "by hand")
-    ]
+    assert [row[:3] for row in read_ledger(tmp_path / f"one{SUFFIX}")] == [(1, "assets", "by hand")]
 
 
 @pytest.mark.parametrize(

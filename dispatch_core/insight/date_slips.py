@@ -64,8 +64,23 @@ def is_date_condition(asking: Asking) -> bool:
 
 def date_advice(asking: Asking) -> Advice | None:
     """Advice on bounds that are not written as most dates of the field are."""
-    operand, known = asking.condition.operand, asking.known
-    if not is_operator_document(operand) or known is None or "string" not in known.types:
+    known = asking.known
+    return bounds_advice(asking) if known is not None and "string" in known.types else None
+
+
+def has_odd_bounds(operand: JsonValue) -> bool:
+    """Whether an operand has a bound that may be a date, and is not one of ISO 8601.
+
+    A number may be one from ten digits on, as seconds since 1970.
+    """
+    bounds = (bound for _, bound in _bounds(operand, ()) if _may_be_odd(bound))
+    return any(isinstance(one, str) or abs(one) >= 10**9 for one in bounds)
+
+
+def bounds_advice(asking: Asking) -> Advice | None:
+    """The same of a field that is not known; it has dates if its records say so."""
+    operand = asking.condition.operand
+    if not is_operator_document(operand):
         return None
     bounds = {place: one for place, one in _bounds(operand, ()) if _may_be_odd(one)}
     layout = layout_of(asking) if bounds else None
