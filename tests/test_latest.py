@@ -27,6 +27,11 @@ def latest(*values: Any, are_dates: bool = False) -> Latest:
         (("3a", "3"), 0),
         (("2022.1.2", "2022.10.0"), 1),
         (("run_9", "run_10"), 1),
+        (("10/2021", "9/2021"), 0),
+        (("session_712_2022-10-28", "session_712_2022-12-01"), 1),
+        (("1.2-rc1", "1.3-beta2"), 1),
+        (("-5", "-3"), 1),
+        (("1e3", "999"), 0),
         (("a_2024-01-02", "a_2024-01-02_sorted_2024-02-01"), 1),
         ((9, 10.5, "10"), 1),
         ((None, "", [], 3), 3),
@@ -53,6 +58,19 @@ def test_the_latest_is_certain(values: tuple[Any, ...], best: int) -> None:
         (({"a": 1}, {"a": 2}), [0, 1]),
         ((None, None), [0, 1]),
         (("alpha", None), [0]),
+        (("10/2021", "9/2022"), [0, 1]),
+        (("10.2021", "9.2022"), [0, 1]),
+        (("10/21", "9/22"), [0, 1]),
+        (("31/12", "1/1"), [0, 1]),
+        (("28.10.", "1.12."), [0, 1]),
+        (("Q4 2021", "Q1 2022"), [0, 1]),
+        (("week 50 2021", "week 2 2022"), [0, 1]),
+        (("28. Oktober 2022", "1. Dezember 2022"), [0, 1]),
+        (("28 octobre 2022", "1 décembre 2022"), [0, 1]),
+        (("28 de octubre de 2022", "1 de diciembre de 2022"), [0, 1]),
+        (("28Oct22", "1Dec22"), [0, 1]),
+        (("31 Jan", "1 Feb"), [0, 1]),
+        (("10:00:00 2022-10-28", "09:00:00 2022-12-01"), [0, 1]),
         (("9/5/2022", "6/7/2022"), [0, 1]),
         (("28/9/2022", "9/28/2022", "10/1/2022", "1/1/2022"), [0, 1, 2]),
         (("2.0-rc", "2.0-alpha.1", "2.0-custom"), [0, 2]),
@@ -68,6 +86,25 @@ def test_without_a_certain_latest_none_is_the_best(
     assert found.best is None
     assert sorted(found.uncertain) == uncertain
     assert found.earlier.keys() | found.uncertain.keys() == set(range(len(values)))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("2022-09-28 10:00:00 (PDT)", False),
+        ("2022-09-28T10:00:00[UTC+9]", False),
+        ("2022-09-28 10:00 pm (PDT)", False),
+        ("2022-09-28T10:00:00-07:00[America/Los_Angeles]", True),
+        ("Wed Sep 28 2022 10:00:00 GMT-0700 (Pacific Daylight Time)", True),
+        ("2022-09-28 (Wednesday)", True),
+    ],
+)
+def test_the_zone_in_a_note_is_not_dropped_from_a_time_without_an_offset(
+    text: str, is_read: bool
+) -> None:
+    found = latest(text, "2022-09-28T16:30:00Z", are_dates=True)
+
+    assert (0 not in found.uncertain) == is_read
 
 
 def test_numbers_are_times_only_if_that_is_known_or_makes_no_difference() -> None:

@@ -201,7 +201,12 @@ def _text_readings(text: str) -> _Readings:
     number = _decimal(plain)
     if number is not None:
         return _number_readings(number)
-    plain = _NOTES.sub("", _WEEKDAY.sub("", plain))
+    plain = _WEEKDAY.sub("", plain)
+    note = _NOTES.search(plain)
+    if note is not None:
+        plain = plain[: note.start()]
+        if ":" in plain and not _OFFSET.search(plain):
+            return _Readings()  # the note may name the zone of the time
     for pattern, meaning in _PATTERNS:
         found = pattern.fullmatch(plain)
         if found:
@@ -288,6 +293,9 @@ _ZONES: Final = {"edt": -4, "est": -5, "cdt": -5, "cst": -6, "mdt": -6, "mst": -
 _WEEKDAY = re.compile(r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,? ")
 _NOTES = re.compile(r" ?\([^()]*\)$|\[[A-Za-z0-9_/+-]+\]$")
 """The name of a zone after its offset: ``(PDT)``, ``[America/Los_Angeles]``."""
+
+_OFFSET = re.compile(r"(?:(?<![AaPp])[A-Za-z]|[+-]\d\d?(?::?\d\d)?)$")
+"""A time with a zone: ``10:00Z``, ``10:00 GMT``, ``10:00-07:00``; not ``10:00 pm``."""
 
 _ZONE = r"(?:(?P<zone>[A-Za-z]{1,3})|(?:UTC|GMT)?(?P<sign>[+-])(?P<zh>\d\d?):?(?P<zm>\d\d)?)"
 _CLOCK = (

@@ -147,9 +147,14 @@ def _date_bounds(value: Any, reader: DateReader) -> _Bounds | None:
     return (possible[0], possible[-1]) if possible else None
 
 
+_WITH_EXPONENT: Final = re.compile(r"[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?[eE][+-]?[0-9]{1,3}")
+
+
 def _number_bounds(value: Any) -> _Bounds | None:
-    if isinstance(value, str) and re.fullmatch("[0-9]{1,1000}", value.strip()):
+    if isinstance(value, str) and re.fullmatch("[+-]?[0-9]{1,1000}", value.strip()):
         value = int(value)
+    elif isinstance(value, str) and _WITH_EXPONENT.fullmatch(value.strip()):
+        value = float(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return (value, value) if is_number and math.isfinite(value) else None
 
@@ -212,6 +217,36 @@ _SHORT: Final = {"a": 1, "b": 2, "c": 3}
 """Pre-releases only before a number: 1.0a1 is earlier than 1.0, and 3a is not earlier than 3."""
 
 
+_Parts: TypeAlias = tuple[int | str, ...]
+
+_MONTHS: Final = frozenset(
+    "jan ene gen feb fév fev mar mär mrz apr abr avr may mai mei mag maj jun jui giu jul lug aug"
+    " ago aoû aou sep set oct okt ott out nov dec dez dic déc".split()
+)
+"""How the names of months begin in English and its neighbours."""
+
+
+def _from_a_year(parts: _Parts) -> _Parts:
+    """The numbers from the first one that can be a year on."""
+    numbers = [one for one in parts if isinstance(one, int)]
+    return next((tuple(numbers[at:]) for at, one in enumerate(numbers) if 1900 <= one < 2100), ())
+
+
+def _months(parts: _Parts) -> _Parts:
+    """The words that begin as the name of a month."""
+    words = (word for one in parts if isinstance(one, str) for word in re.findall(r"[^\W_]+", one))
+    return tuple(word for word in words if word[:3] in _MONTHS)
+
+
+def _after_a_slash(parts: _Parts) -> _Parts:
+    """What follows a slash, or a dot in a text that ends with one, as in 28.10."""
+    is_day = parts[:1] == ("/",) or (parts[:1] == (".",) and parts[-1] == ".")
+    return parts[1:] if is_day else ()
+
+
+_PARTS_OF_DATES: Final = (_from_a_year, _months, _after_a_slash)
+
+
 class _Numbered:
     """A text as words and numbers. The order is partial: texts with other words have none."""
 
@@ -243,13 +278,23 @@ class _Numbered:
     def _at_difference(self, other: _Numbered, at: int) -> int | None:
         mine, its = self.parts[at], other.parts[at]
         if isinstance(mine, int) and isinstance(its, int):
-            return mine - its
+            return None if self._may_be_dates(other, at) else mine - its
         if at == 0:
             return None
         ranks = [one._rank(at) for one in (self, other)]
         if ranks[0] is None or ranks[1] is None or ranks[0] == ranks[1]:
             return None
         return ranks[0] - ranks[1]
+
+    def _may_be_dates(self, other: _Numbered, at: int) -> bool:
+        """Whether numbers that differ may be days or months, with more after them that decides.
+
+        A year, the name of a month, or another number after a slash: ``10/2021`` is before
+        ``9/2022``, and ``28. Oktober`` before ``1. Dezember``.
+        """
+        mine, its = tuple(self.parts[at + 1 :]), tuple(other.parts[at + 1 :])
+        found = ((rule(mine), rule(its)) for rule in _PARTS_OF_DATES)
+        return any(one and another and one != another for one, another in found)
 
     def _rank(self, at: int) -> int | None:
         """The rank of a part after a number: a pre-release, or a mark such as a dot after all."""
