@@ -13,7 +13,7 @@ import codecs
 import csv
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Annotated
@@ -91,13 +91,16 @@ def read_asset_table(data: bytes | str, where: str = FILE_NAME) -> AssetTable:
         raise InvalidInput(Issue("the file is empty", where, action))
     rows = _cells(text, where)
     header = _header_of(rows, where)
-    found = tuple(
-        _row(number, cells, header.column, where) for number, cells in rows if not _is_rule(cells)
-    )
+    found, wide = [], []
+    for number, cells in rows:
+        if not _is_rule(cells):
+            found.append(_row(number, cells, header, where))
+            if any(map(visible, cells[header.width :])):
+                wide.append(number)
     if not any(row.text for row in found):
         what = f"the column {header.name} is empty"
         raise InvalidInput(Issue(what, where, "Give it one id in each row"))
-    return AssetTable(found, header.notes)
+    return AssetTable(tuple(found), (*header.notes, *_notes_of_wide(wide)))
 
 
 def read_pasted_table(text: str, where: str = "pasted ids") -> AssetTable:
@@ -147,7 +150,23 @@ def decode_table(data: bytes, where: str) -> str:
     return data.decode("cp1252", errors="replace")
 
 
-def _row(number: int, cells: list[str], column: int, where: str) -> AssetRow:
+def _notes_of_wide(numbers: Sequence[int]) -> Iterator[str]:
+    """A note on rows with cells beyond the header, such as one with a comma in a name."""
+    if numbers:
+        first = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+        yield (
+            f"{counted(len(numbers), 'row')} with more cells than the header: {first}. What is in "
+            "them is not read; put quotes round a cell that contains the separator"
+        )
+
+
+def _row(number: int, cells: list[str], header: _Header, where: str) -> AssetRow:
+    column = header.column
+    for beyond in cells[header.width :]:
+        if holds_uuid(beyond):
+            what = f"row {number} has the id {beyond.strip()[:60]!r} in a cell beyond the header"
+            action = "Write one id in each row, and quotes round a cell that contains the separator"
+            raise InvalidInput(Issue(what, where, action))
     text = plain_cell(cells[column].strip()).strip() if column < len(cells) else ""
     if re.search(r"[\r\n]", text):
         raise InvalidInput(_open_quote(f"the id in row {number} contains a line break", where))
@@ -219,6 +238,7 @@ def _is_rule(cells: list[str]) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Header:
     column: int
+    width: int
     name: str
     notes: tuple[str, ...] = ()
 
@@ -250,8 +270,8 @@ def _column_of(header: list[str], where: str, number: int) -> _Header | None:
         return None
     name = header[found[0]].strip().strip('"').strip()
     if exact:
-        return _Header(found[0], COLUMN)
-    return _Header(found[0], name, (f"the column {name!r} is used as {COLUMN}",))
+        return _Header(found[0], len(header), COLUMN)
+    return _Header(found[0], len(header), name, (f"the column {name!r} is used as {COLUMN}",))
 
 
 def _missing_column(header: list[str], where: str, number: int) -> Issue:

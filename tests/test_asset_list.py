@@ -374,3 +374,17 @@ def test_a_program_that_shortens_its_list_is_refused(program: str, named: str) -
         read_pasted_table(program)
 
     assert f"{named} changes which ids are in the list" in str(caught.value)
+
+
+def test_cells_beyond_the_header_are_said_and_an_id_among_them_is_an_error() -> None:
+    one, other = "01395165-89ff-40b3-aa93-6d961f95460e", "d42de47c-879d-4c01-a68c-2e192ddc92d1"
+
+    table = read_asset_table(f"asset_id,name\n{one},a,,\n{other},Smith, J\n")
+    with pytest.raises(InvalidInput, match=f"row 2 has the id '{other}' in a cell beyond"):
+        read_asset_table(f"asset_id\n{one},{other}\n")
+    with pytest.raises(InvalidInput, match=f"row 3 has the id '{other}' in a cell beyond"):
+        read_asset_table(f"name,asset_id\na,{one}\nSmith, J,{other}\n")
+
+    assert [row.text for row in table.rows] == [one, other]
+    (note,) = table.notes
+    assert note.startswith("1 row with more cells than the header: 3.")
