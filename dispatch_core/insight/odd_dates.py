@@ -26,8 +26,8 @@ _MOST: Final = 5
 def with_odd_dates(plan: DispatchPlan, source: MetadataSource) -> DispatchPlan:
     """`plan` with a warning for each bound that is not written as the dates of its field.
 
-    The source is asked only about bounds that are no ISO dates, with a few requests for each. If
-    it does not answer, there is no warning.
+    The source is asked only about bounds in another layout than ISO 8601, with a few requests for
+    each. If it does not answer, the plan has no warning of this kind.
     """
     query = plan.request.query
     if query is None or not plan.found.matched or not _BOUND.search(json.dumps(query)):
