@@ -75,6 +75,8 @@ def test_pasted_text_becomes_strict_json(text: str, value: Any) -> None:
         ("{\n 'a': get(1)}", 2, 7, "get(..) is computed by code"),
         ("{'a': f'{x}'}", 1, 7, "code inserts values into this string"),
         ("{'a': new Date()}", 1, 7, "Date cannot be read as a plain value"),
+        ("{'a': new Date('Jan 1, 2024')}", 1, 7, "the date 'Jan 1, 2024' is not written as in"),
+        ("{a: ISODate('01/02/2024')}", 1, 5, "the date '01/02/2024' is not written as in"),
         ("{'a': x + 'y'}", 1, 7, "x is a name, and its value is not in this text"),
         ('{"a": "x" "y"}', 1, 11, "two strings are side by side"),
         ("{'a': 1, 'a': 2}", 1, 10, 'the key "a" appears twice in one object'),
@@ -373,3 +375,19 @@ def test_a_program_with_any_line_ends_is_read(line_end: str) -> None:
     program = line_end.join(["", "query = {'a':", "  1}", "query['b'] = 2", ""])
 
     assert convert(program).value == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_pattern_in_extended_json_goes_only_where_json_can_say_it(quote: str) -> None:
+    def query(condition: str) -> str:
+        pattern = "{'$regularExpression': {'pattern': '^e', 'options': 'i'}}"
+        return f"{{'a': {condition}}}".replace("IT", pattern).replace("'", quote)
+
+    told = {"$regex": "^e", "$options": "i"}
+
+    assert convert(query("IT")).value == {"a": told}
+    assert convert(query("{'$not': IT}")).value == {"a": {"$not": told}}
+    assert convert(query("{'$regex': IT}")).value == {"a": told}
+    for condition in ("{'$ne': IT}", "{'$eq': IT}", "{'$in': [IT]}", "{'$all': [IT]}"):
+        with pytest.raises(InvalidInput, match="JSON cannot express a pattern"):
+            convert(query(condition))

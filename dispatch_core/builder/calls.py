@@ -112,11 +112,24 @@ def _float(number: JsonValue) -> float:
     return float(_number(number))
 
 
+class OtherLayout(ValueError):
+    """A date in another layout than that of the records; the message is for users."""
+
+
 def _moment(moment: JsonValue) -> str:
-    """A text unchanged; milliseconds since 1970 as ISO 8601 in UTC."""
+    """A text of ISO 8601 unchanged; milliseconds since 1970 as one, in UTC.
+
+    Another text, such as ``Jan 1, 2024`` or ``01/02/2024``, would be compared as it is written.
+    """
     if isinstance(moment, int | float) and not isinstance(moment, bool):
         return datetime.fromtimestamp(moment / 1000, UTC).isoformat().replace("+00:00", "Z")
-    return _text(moment)
+    text = _text(moment)
+    if not _ISO.match(text):
+        raise OtherLayout(f"the date {text[:40]!r} is not written as in the records, 2024-01-31")
+    return text
+
+
+_ISO: Final = re.compile(r"\s*[+-]?\d{4,6}(?:-|\s*$)")
 
 
 def _pattern(pattern: JsonValue, options: JsonValue = "") -> RegexLiteral:
@@ -204,6 +217,7 @@ def as_json(value: Any, step: Callable[[], None], depth: int = 0) -> JsonValue:
     `step` is called for each value. A ValueError says what JSON cannot express.
     """
     step()
+    value = _pattern_in(value)
     if depth > MAX_DEPTH:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, RegexLiteral):
@@ -219,14 +233,25 @@ def as_json(value: Any, step: Callable[[], None], depth: int = 0) -> JsonValue:
     return plain_moment(value)
 
 
+def _pattern_in(value: Any) -> Any:
+    """The pattern that ``{"$regularExpression": ..}`` wraps; any other value as it is."""
+    if not isinstance(value, dict) or value.keys() != {"$regularExpression"}:
+        return value
+    try:
+        return _extended_pattern(value["$regularExpression"])
+    except NOT_PLAIN:
+        raise ValueError("$regularExpression cannot be read as a plain value") from None
+
+
 def _plain_object(value: dict[str, Any], step: Callable[[], None], depth: int) -> JsonValue:
     plain: dict[str, Any] = {}
     for key, item in value.items():
         if not isinstance(key, str):
             raise ValueError(f"the key {key!r} is not a string")
+        pattern = _pattern_in(item)
         entries = (
-            pattern_entries(key, item)
-            if isinstance(item, RegexLiteral)
+            pattern_entries(key, pattern)
+            if isinstance(pattern, RegexLiteral)
             else {key: as_json(item, step, depth + 1)}
         )
         if plain.keys() & entries.keys():
@@ -237,9 +262,11 @@ def _plain_object(value: dict[str, Any], step: Callable[[], None], depth: int) -
         return plain
     try:
         read = EXTENDED[name](inner)
+    except OtherLayout:
+        raise
     except NOT_PLAIN:
         raise ValueError(f"{name} cannot be read as a plain value") from None
-    return read.operators if isinstance(read, RegexLiteral) else read
+    return read
 
 
 def pattern_entries(key: str, pattern: RegexLiteral) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dispatch_core.builder.calls import (
     CONSTANTS,
     NOT_PLAIN,
     Flag,
+    OtherLayout,
     as_json,
     call_named,
     key_text,
@@ -304,6 +305,8 @@ class Evaluator:
         arguments, named = self.arguments(node)
         try:
             return read(*arguments, **named)
+        except OtherLayout as error:
+            self.refuse(node, str(error))
         except NOT_PLAIN as error:
             what = str(error) if "options" in str(error) else f"{name} has no plain value"
             self.refuse(node, what)

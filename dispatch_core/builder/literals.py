@@ -13,6 +13,7 @@ from dispatch_core.builder.calls import (
     CONSTANTS,
     EXTENDED,
     NOT_PLAIN,
+    OtherLayout,
     RegexLiteral,
     call_named,
     is_plain,
@@ -439,6 +440,8 @@ class ValueReader:
         """The result of `read`, or an error at `start` if the arguments do not fit."""
         try:
             return read(*arguments, **named)
+        except OtherLayout as error:
+            self.refuse(str(error), "Write it so", start)
         except NOT_PLAIN as error:
             known = str(error) if "options" in str(error) else ""
             what = known or f"{name} cannot be read as a plain value"
