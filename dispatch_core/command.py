@@ -41,7 +41,13 @@ from dispatch_core.output.expectation import (
     request_line,
     require_fingerprint,
 )
-from dispatch_core.output.target import Target, check_outside, check_separate, check_target
+from dispatch_core.output.target import (
+    Target,
+    check_outside,
+    check_outside_dispatches,
+    check_separate,
+    check_target,
+)
 from dispatch_core.output.text_file import STANDARD_OUTPUT, check_text_file, write_text_file
 from dispatch_core.parameter_sets.schema import compile_schema
 from dispatch_core.parameter_sets.schema_text import load_schema_document
@@ -405,6 +411,7 @@ def _outputs(given: argparse.Namespace, inputs: Sequence[Path]) -> Target:
     texts = {name: path for name, path in texts.items() if path}
     if folder is not None:
         check_outside(folder, {**texts, "--zip": given.zip, "--record": given.record})
+    check_outside_dispatches(texts)
     check_separate(texts if given.plan else texts | _places(target, given), inputs)
     for path in texts.values():
         check_text_file(path)

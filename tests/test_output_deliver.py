@@ -465,3 +465,23 @@ def test_a_file_of_another_kind_is_refused(
 
         with pytest.raises(InvalidInput, match=said):
             check(tmp_path / "file")
+
+
+@pytest.mark.parametrize("place", ["out/8", "out/0", "out/0/deep/er"])
+def test_no_output_goes_among_the_worker_folders_of_another_dispatch(
+    tmp_path: Path, place: str
+) -> None:
+    inside = tmp_path / place
+    deliver(PLAN, Target(tmp_path / "out"))
+    before = tree_of(tmp_path / "out")
+
+    for target in (
+        Target(inside),
+        Target(None, inside / "jobs.zip"),
+        Target(tmp_path / "other", record=inside / "r.json"),
+    ):
+        with pytest.raises(InvalidInput, match="is inside the worker folders of the dispatch"):
+            deliver(OTHER, target)
+
+    assert tree_of(tmp_path / "out") == before
+    assert deliver(OTHER, Target(tmp_path / "beside")).folder is not None

@@ -69,6 +69,8 @@ def check_target(target: Target) -> None:
     WriteFailed
         The folder or file system takes no new files.
     """
+    named = {"folder": target.folder, "zip": target.archive, "record": target.record_file}
+    check_outside_dispatches(named)
     if target.folder is not None:
         check_folder(target.folder)
     if target.archive is not None:
@@ -77,8 +79,21 @@ def check_target(target: Target) -> None:
         check_text_file(target.record)
     if target.record_file is not None and not target.replace:
         check_earlier_record(target.record_file)
-    named = {"folder": target.folder, "zip": target.archive, "record": target.record_file}
     check_separate({name: path for name, path in named.items() if path}, target.inputs)
+
+
+def check_outside_dispatches(outputs: Mapping[str, str | Path | None]) -> None:
+    """Raises `InvalidInput` if an output would be among the worker folders of another dispatch.
+
+    What is there is taken for one of its jobs. A folder with a record beside it is a dispatch.
+    """
+    for name, path in outputs.items():
+        if not path or path == STANDARD_OUTPUT:
+            continue
+        for folder in real_target(Path(path)).parents:
+            if folder.name and folder.is_dir() and record_beside(folder).is_file():
+                what = f"{path} is inside the worker folders of the dispatch {folder}"
+                raise InvalidInput(Issue(what, name, "Put it beside that folder"))
 
 
 def check_outside(folder: Path, files: Mapping[str, str | Path | None]) -> None:
