@@ -14,7 +14,7 @@ from dispatch_core.builder.query_form import FormRow, Group, QueryForm
 from dispatch_core.insight.advice import Advice, advise
 from dispatch_core.insight.date_fields import date_layouts
 from dispatch_core.insight.fields import sample_fields
-from dispatch_core.types import Filter, Record
+from dispatch_core.types import Filter, Pipeline, Record
 from tests.fakes import Buckets, Records, record, record_v2
 
 LEVELS = ("raw", "derived")
@@ -548,3 +548,17 @@ def test_a_plan_warns_of_a_bound_that_is_not_written_as_the_dates_of_its_field(
     odd = [one for one in warnings if "compared with them as text" in one]
     assert len(odd) == (meant is not None)
     assert all(f"Did you mean {meant}" in one for one in odd)
+
+
+def test_a_source_that_cannot_say_how_its_dates_are_written_makes_the_plan_all_the_same() -> None:
+    class Plain(Records):
+        def aggregate(self, pipeline: Pipeline) -> list[Record]:
+            raise NotImplementedError
+
+    records = [record(f"a{day}", created=f"2025-05-{day}T10:00:00Z") for day in range(10, 31)]
+    query = {"created": {"$gte": "05/28/2025"}}
+
+    made = plan(query=query, source=Plain(records), buckets=Buckets({}))
+
+    assert len(made.jobs) == 21
+    assert not [one for one in made.warnings if "as text" in one]
