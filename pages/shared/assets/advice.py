@@ -29,6 +29,7 @@ _SCHEMAS = {1: "the v1 spelling", 2: "the v2 spelling", 0: "either spelling"}
 def show_advice(session: Session) -> None:
     """Show a box for each piece of advice, warnings before hints; none without an answer."""
     query = session.request.query
+    is_first = not session.memo.has(_SINCE)
     is_settled = _is_settled(session, query)
     fields = known_fields()
     error = ask_fields().error
@@ -39,7 +40,9 @@ def show_advice(session: Session) -> None:
     if not query or fields is None or "query" in session.inputs.errors:
         return
     asked = ask_advice(query, fields) if is_settled else None
-    found = soon(asked) if asked else None
+    found = None
+    if asked is not None:  # only the first page waits: nothing is typed into it yet
+        found = soon(asked) if is_first else asked.result
     if asked is None or not asked.is_done:
         _wait_for_advice(session, query, fields)
     for number, advice in enumerate(sorted(found or (), key=lambda one: one.is_hint)):
