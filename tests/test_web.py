@@ -213,21 +213,6 @@ def test_find_starts_if_another_action_follows_at_once(server: AppServer) -> Non
     assert all("assets match" in text or "357 assets" in text for text in result_of(shown()))
 
 
-def test_a_browser_that_used_the_app_before_is_asked_for_its_style_and_its_ids_at_once(
-    server: AppServer,
-) -> None:
-    headers = {"User-Agent": "Mozilla/5.0", "Cookie": "job-dispatch-kept=1"}
-
-    async def asked() -> list[str]:
-        async with Tab(server.url, headers=headers) as tab:
-            return [one.bidi_component.id for one in (await tab.open()).elements]
-
-    style, question = result_of(asked())
-
-    assert style.endswith("-style-script")
-    assert question.endswith("-browser-question-script")
-
-
 def test_a_page_that_is_opened_on_a_running_server_is_drawn_once(server: AppServer) -> None:
     async def timers() -> dict[str, float]:
         async with Tab(server.url) as first:

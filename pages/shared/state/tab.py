@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import streamlit as st
 
@@ -54,18 +54,6 @@ def begin_session() -> Session:
     keep_id(name, int(kept_drafts().seconds), is_own=not session.views.is_borrowed)
     session.keep_view(is_too_large=kept_drafts().is_too_large(name))
     return session
-
-
-def end_first_run(*, can_go_on: bool) -> NoReturn:
-    """Start the next run, or end this one until the browser answers.
-
-    Meanwhile a browser that used the app before is asked for its ids, which saves it an answer.
-    """
-    if can_go_on:
-        st.rerun()
-    if _SESSION not in st.session_state and may_have_ids():
-        ask_for_ids(_mark())
-    st.stop()
 
 
 def keep_draft(session: Session) -> None:

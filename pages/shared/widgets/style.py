@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from pages.shared.state.scripts import key_of_script, run_script
-from pages.shared.state.tab import end_first_run, noted, widget_value
+from pages.shared.state.tab import noted, widget_value
 
 _STYLE = """
 /* scripts that draw nothing */
@@ -192,7 +192,7 @@ def use_style(*, was_styled: bool) -> None:
     is_applied = run_script(_NAME, _SCRIPT, data, answer=_ANSWER)
     noted(_STYLED, bool(is_applied))
     if not was_styled:
-        end_first_run(can_go_on=is_styled())
+        st.rerun() if is_styled() else st.stop()
 
 
 def is_styled() -> bool:
