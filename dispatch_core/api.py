@@ -211,8 +211,8 @@ def plan(
         results = _opened_results(source, settings, made)
         with cluster or nullcontext():
             planned = plan_dispatch(made, records, lister, report, cluster, results)
-        planned = with_odd_dates(planned, records)
-        return Plan(with_drift(planned, _recorded(request)), local_inputs(settings))
+        planned = with_drift(with_odd_dates(planned, records), _recorded(request))
+        return Plan(planned, local_inputs(settings))
 
 
 def _recorded(request: object) -> Recorded | None:
