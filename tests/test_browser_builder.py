@@ -251,6 +251,29 @@ def test_a_value_that_is_typed_while_the_row_gets_another_field_is_kept(
     wait_until(lambda: text_of_query(tab).get("subject.subject_id") == "900120")
 
 
+@pytest.mark.parametrize("delay", [200, pytest.param(500, marks=pytest.mark.long)])
+def test_a_menu_that_was_left_takes_no_focus_from_the_next_one(tab: Tab, delay: int) -> None:
+    """The answer of the page gives the first menu new options while the next one is typed into."""
+    tab.slow_down(delay)
+    tab.open()
+    show_form(tab)
+    fields = rows(tab).locator("input[aria-label=Field]")  # an open menu hides what is behind it
+    expect(fields).to_have_count(2)
+    first, second = fields.first, fields.last
+
+    choose(tab, first, "subject.subject_id", is_answered=False)
+    rows(tab).first.get_by_role("textbox", name="Value").first.click()
+    second.click()
+    tab.page.keyboard.type("modality.abbreviation", delay=100)
+    expect(first).to_have_value("Subject · subject_id")
+    expect(second).to_have_value("modality.abbreviation")
+    tab.page.get_by_role("option").filter(has_text="data_description.modality").click()
+
+    tab.settle()
+    expect(first).to_have_value("Subject · subject_id")
+    expect(second).to_have_value("data_description.modality.abbreviation")
+
+
 def test_a_value_that_is_typed_and_left_before_the_page_has_the_answer_is_kept(tab: Tab) -> None:
     """The server replaced the input before the value reached it."""
     held: list[str | bytes] = []

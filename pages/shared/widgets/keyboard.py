@@ -14,7 +14,7 @@ from pages.shared.widgets.places import PLACES
 # A text input that is drawn anew while someone types into it would lose what it has not sent. The
 # script notes the text, and types it into the input at the same place that has the same name.
 # A menu whose options change takes the focus back after a choice, even when the user already types
-# into the next input. The script keeps it from that.
+# into the next input or menu. The script keeps it from that.
 #
 # Streamlit draws the content of a popover at the end of the page, so that Tab would first visit
 # all that is behind it. While one is open, Tab goes round its button and its content; Escape
@@ -94,23 +94,22 @@ const goOn = (from) => {
   return next !== undefined;
 };
 
-// a menu that the user has left for a text input, until the next key or press that moves the focus
+// the menu that last had the focus; once the user has left it, only the user comes back to it
 let menu;
-const leaveMenu = ({ target, relatedTarget }) => {
-  if (!target.matches?.(MENU) || !isText(relatedTarget)) return;
-  menu = target;
-  menu.focus = () => {};
-};
-const freeMenu = ({ key }) => {
-  if (!menu || (key && !["Tab", "Enter", "Escape"].includes(key))) return;
-  delete menu.focus;
-  menu = undefined;
+const MENU_WIDGET = '[data-testid="stSelectbox"], [data-testid="stMultiSelect"]';
+const useMenu = ({ target }) => {
+  if (target.closest?.("[role=listbox]")) return;
+  const used = target.closest?.(MENU_WIDGET)?.querySelector(MENU);
+  if (menu && menu !== used) menu.focus = () => {};
+  delete used?.focus;
+  menu = used ?? menu;
 };
 
 let isWaiting = false;
 const look = () => {
   isWaiting = false;
-  if (isLost() && !isRunning()) nearest()?.focus();
+  const next = isLost() && !isRunning() ? nearest() : undefined;
+  if (next) HTMLElement.prototype.focus.call(next);  // also a menu that the user has left
 };
 const lookSoon = () => {
   if (isWaiting || !isLost()) return;
@@ -153,11 +152,10 @@ export default function () {
     childList: true, subtree: true, attributeFilter: ["data-test-script-state", "disabled"],
   });
   document.addEventListener("focusin", note);
-  document.addEventListener("focusout", leaveMenu, true);
   document.addEventListener("input", noteText, true);
   for (const name of ["keydown", "pointerdown", "focusin"])
     document.addEventListener(name, forgetText, true);
-  for (const name of ["keydown", "pointerdown"]) window.addEventListener(name, freeMenu, true);
+  for (const name of ["focusin", "pointerdown"]) window.addEventListener(name, useMenu, true);
   document.addEventListener("pointerdown", forget, true);
   document.addEventListener("click", useSideBar, true);
   window.addEventListener("keydown", goRound, true);
