@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from operator import itemgetter
+
+AFTER_SLASH = "0"
+"""The character after "/": where what is below a prefix ends."""
 
 _MOST_EXTENSIONS = 1000
 _STORE = re.compile(r"\.(?:zarr|n5|nwb)(?=/)", re.IGNORECASE)
@@ -37,15 +41,20 @@ class Held:
             elif found and len(counts) < _MOST_EXTENSIONS:
                 counts[found] = 1
 
-    def _kinds(self, keys: Iterable[str]) -> Iterator[str]:
+    def _kinds(self, keys: list[str]) -> Iterator[str]:
         """The extension of each key or store, once for the keys of a store."""
-        start, store = self._start, self._store
-        for key in keys:
+        start, store, at = self._start, self._store, 0
+        while at < len(keys):
+            key = keys[at]
             if store and key.startswith(store):
+                # the other keys of the store follow; a server that does not sort is read key by key
+                end = bisect_left(keys, store[:-1] + AFTER_SLASH, at)
+                at = end if end > at and keys[end - 1].startswith(store) else at + 1
                 continue
             match = _STORE.search(key, start)
             store = key[: match.end() + 1] if match else ""
             yield self._kind_of(match) if match else _extension_in(key[key.rfind("/") + 1 :])
+            at += 1
         self._store = store
 
     def _kind_of(self, match: re.Match[str]) -> str:

@@ -34,6 +34,7 @@ from dispatch_core.errors import (
     ServiceError,
 )
 from dispatch_core.listing.collector import MatchCollector
+from dispatch_core.listing.held import AFTER_SLASH
 from dispatch_core.listing.matches import Matches, S3Prefix, Search
 from dispatch_core.listing.page_text import PageText
 from dispatch_core.listing.place import (
@@ -295,7 +296,7 @@ def _last(page: ListPage) -> str:
 def _distribute(text: PageText, found: MatchCollector) -> None:
     """Adds to a place the part of a page that is under it."""
     page, start = text.page, found.place.prefix
-    end = start[:-1] + "0"  # the character after "/"
+    end = start[:-1] + AFTER_SLASH
     first = bisect_left(page.keys, start)
     keys = range(first, bisect_left(page.keys, end, first))
     prefixes = page.prefixes
