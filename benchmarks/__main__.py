@@ -2,7 +2,7 @@
 
     python -m benchmarks                 all parts, under ten minutes on two cores
     python -m benchmarks --short         smaller sizes, about three minutes; runs in CI
-    python -m benchmarks --full          the slow peer processes every asset too
+    python -m benchmarks --full          the slow peer processes every asset too; a million jobs
     python -m benchmarks --full --docs   also write docs/benchmarks.md
     python -m benchmarks --only writing  one part
 
@@ -25,6 +25,7 @@ from benchmarks.command import whole_command
 from benchmarks.earlier import earlier
 from benchmarks.inventory import inventory
 from benchmarks.listing import Form, cost_of_a_key, listing, upstream
+from benchmarks.million import million
 from benchmarks.planning import growth, planning
 from benchmarks.replay import dealing
 from benchmarks.report import Report, as_text, machine, merged, write_json, write_page
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[Form], Report]] = {
     "inventory": inventory,
     "planning": planning,
     "writing": writing,
+    "million": million,
     "passes": lambda form: writing_counts(),
     "earlier": earlier,
     "growth": growth,
@@ -54,7 +56,11 @@ def main() -> int:
     """Run the parts that the arguments select; 1 if a count misses its bar, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--short", action="store_true", help="use smaller sizes")
-    parser.add_argument("--full", action="store_true", help="give the slow peer every asset")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="give the slow peer every asset, and write a million jobs",
+    )
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--json", type=Path, default=ROOT / "test-artefacts" / "benchmarks.json")

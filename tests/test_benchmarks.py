@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.list_server import ListServer
 from benchmarks.listing import Form, Limit, counts_of, outermost, run_ours
+from benchmarks.million import million, planned_and_written
 from benchmarks.pairs import ratio
 from benchmarks.replay import replayed
 from benchmarks.report import Figure, Report, Table, write_page
@@ -57,6 +58,15 @@ def test_dealing_out_is_measured_beside_parsing_the_same_responses() -> None:
     assert found["keys"] > 1_000
     assert found["ratio"] > 1
     assert found["botocore"] > 5
+
+
+def test_only_the_complete_form_writes_a_million_jobs_and_it_counts_their_files(
+    tmp_path: Path,
+) -> None:
+    found = planned_and_written({"assets": 200, "sets": 3, "folder": str(tmp_path)})()
+
+    assert found["jobs"] == found["written"] == 3 * found["inputs"] > 100
+    assert million(Form()).tables == ()
 
 
 def test_only_outermost_paths_of_the_peer_are_compared() -> None:
