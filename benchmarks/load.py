@@ -3,6 +3,7 @@
     make load                                                  the standard load
     make load ARGS="--while-listing 100000"                    others while one tab works
     make load ARGS="--come-and-go 440"                         memory over many short sessions
+    make load ARGS="--list-again 100000"                       memory after four listings in a tab
     python -m benchmarks.load --sessions 8 --think 1 --reruns 5
     python -m benchmarks.load --sessions 0 --dispatches 50     only the dispatches
 
@@ -19,6 +20,9 @@ machine everything takes longer.
 
 With ``--come-and-go N``, N sessions come and go, 20 at a time, each with its 4 reruns. The memory
 of the server grows until the bounds of what is kept are reached, then no more.
+
+With ``--list-again N``, one tab finds, locates and plans the N assets of a demo for four
+extensions, one after the other.
 """
 
 from __future__ import annotations
@@ -42,6 +46,9 @@ from dispatch_core.request import DispatchRequest
 
 MARK = re.compile(r"mark-[0-9]{4}-end")
 DERIVED = {"data_description.data_level": "derived"}
+EVERYTHING = {"_id": {"$exists": True}}
+LISTED = (".nwb", ".zarr", ".json", ".nwb.zarr")
+"""The extensions that one tab lists for, one after the other."""
 ROUNDS = ((25, 5.0), (50, 5.0), (100, 10.0))
 """Number of sessions, and seconds between two reruns of a session."""
 
@@ -144,6 +151,28 @@ async def come_and_go(server: AppServer, sessions: int, at_once: int = 20) -> li
         if tally.errors or tally.strangers:
             raise RuntimeError(f"{tally.errors[:3]}, cross-talk {len(tally.strangers)}")
         memory.append(server.memory)
+    return memory
+
+
+async def list_again(server: AppServer, extensions: Sequence[str]) -> list[int]:
+    """Locate the files of all assets in one tab, for one extension after another.
+
+    Returns the bytes of the server before the first and after each.
+    """
+    memory = [server.memory]
+    async with Tab(server.url) as tab:
+        await tab.open()
+        for extension in extensions:
+            request = DispatchRequest(query=EVERYTHING, file_extension=extension)
+            await tab.go("Deliver")
+            await tab.upload("load-", f"all{extension}.json", request.to_json().encode())
+            if len(memory) > 1:
+                await tab.press("replace-request")  # it asks whether the former one may go
+            await tab.press("update")
+            run = await tab.settle(patience=1_800)
+            if run.errors:
+                raise RuntimeError(f"{extension}: {run.errors[:3]}")
+            memory.append(server.memory)
     return memory
 
 
@@ -293,7 +322,7 @@ async def _newcomers(server: AppServer, think: float, tally: Tally) -> None:
 async def _work(server: AppServer, outcome: WhileListing) -> None:
     """Find all assets, locate their files, make the plan and the zip, in one tab."""
     async with Tab(server.url) as tab:
-        request = DispatchRequest(query={"_id": {"$exists": True}}, file_extension=".nwb")
+        request = DispatchRequest(query=EVERYTHING, file_extension=".nwb")
         begun = time.perf_counter()
         await tab.open()
         await tab.go("Deliver")
@@ -330,6 +359,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder, AppServer(Path(folder)) as server:
             memory = asyncio.run(come_and_go(server, given.come_and_go))
         print("MB after each 20 sessions:", *(f"{one / 1e6:.0f}" for one in memory))
+        return 0
+    if given.list_again:
+        environment = {"DISPATCH_DEMO_ASSETS": str(given.list_again)}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            AppServer(Path(folder), environment=environment) as server,
+        ):
+            sizes = asyncio.run(list_again(server, LISTED))
+        for name, size in zip(("the start", *LISTED), sizes, strict=True):
+            print(f"MB after {name}: {size / 1e6:.0f}")
         return 0
     is_right = True
     with tempfile.TemporaryDirectory() as folder:
@@ -408,6 +447,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--dispatches", type=int, default=50, help="0: none")
     parser.add_argument("--while-listing", type=int, metavar="N", help="only this; N assets")
     parser.add_argument("--come-and-go", type=int, metavar="N", help="only this; N sessions")
+    parser.add_argument("--list-again", type=int, metavar="N", help="only this; N assets")
     return parser
 
 
