@@ -226,6 +226,19 @@ ZONES = st.builds(
 )
 
 
+def could_be_a_day_and_an_hour(digits: str) -> bool:
+    try:
+        return bool(datetime.strptime(digits, "%Y%m%d%H")) and digits[:2] in ("19", "20")
+    except ValueError:
+        return False
+
+
+def test_digits_that_are_seconds_or_a_day_and_an_hour_are_not_read() -> None:
+    assert could_be_a_day_and_an_hour("2026081100")
+    assert moment_of("2026081100") is None
+    assert moment_of("2026081124") is not None  # there is no such hour
+
+
 @given(st.datetimes(datetime(1973, 6, 1), datetime(2200, 1, 1), timezones=ZONES))
 def test_whatever_is_written_is_read_as_the_same_point_in_time(at: datetime) -> None:
     second = at.replace(microsecond=0)
@@ -236,8 +249,10 @@ def test_whatever_is_written_is_read_as_the_same_point_in_time(at: datetime) -> 
         f"{second:%d %b %Y %H:%M:%S %z}",
         f"{second:%a, %d %b %Y %H:%M:%S %z}",
         f"{second:%b %d, %Y %I:%M:%S %p %z}",
-        str(int(second.timestamp())),
     )
+    seconds = str(int(second.timestamp()))
+    if not could_be_a_day_and_an_hour(seconds):
+        texts = (*texts, seconds)
 
     assert [moment.at for text in texts if (moment := moment_of(text))] == [second] * len(texts)
     assert moment_of(at.isoformat()) == moment_of({"$date": at.isoformat()})
