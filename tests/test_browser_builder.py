@@ -49,7 +49,7 @@ def test_a_click_before_the_page_is_whole_takes_no_value_out_of_the_form(tab: Ta
         tab.page.context.clear_cookies()
         tab.page.goto(tab.base)
         tab.page.get_by_role("radio", name="Rows", exact=True).click()
-        tab.page.get_by_role("button", name="Find assets").first.click()
+        tab.button("Find assets").first.click()
         tab.press("Edit the rows")
         values = tab.page.get_by_role("textbox", name="Value")
         expect(values).to_have_count(2)
@@ -344,7 +344,7 @@ def test_find_clicked_right_after_a_text_became_valid_acts_on_it(
     tab.settle()
     tab.editor().locator(".ace_content").click()
     tab.page.keyboard.press("ControlOrMeta+A")
-    box = tab.page.get_by_role("button", name="Find assets").bounding_box()
+    box = tab.button("Find assets").bounding_box()
     assert box is not None
     tab.page.mouse.move(box["x"] + 20, box["y"] + 10)
 

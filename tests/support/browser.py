@@ -46,6 +46,8 @@ ARTEFACTS = ROOT / "test-artefacts"
 HOST = "127.0.0.1"
 PATIENCE = 30_000  # milliseconds; a timeout for hanging tests
 expect.set_options(timeout=PATIENCE)
+FIND = re.compile(r"Find (?:[\d,]+ )?assets")
+"""The button on Assets, which names their number where the count took long."""
 # a page that is opened by its address first looks for the server below that address
 STREAMLITS_OWN_PROBES = ("_stcore/health", "_stcore/host-config")
 
@@ -149,8 +151,11 @@ class Tab:
         """Delay what this tab sends and what it gets, as on a slow connection; before `open`."""
         self.page.add_init_script(_SLOW.replace("DELAY", str(milliseconds)))
 
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=FIND if name == "Find assets" else name)
+
     def press(self, name: str) -> None:
-        button = self.page.get_by_role("button", name=name)
+        button = self.button(name)
         expect(button).to_have_count(1)  # while a run draws, there may be two for a moment
         button.click()
 

@@ -64,7 +64,7 @@ def go_through(tab: Tab, scheme: str) -> None:
     tab.settle()
     tab.page.get_by_role("radio", name="Charts").click()
     tab.see("By month of acquisition")
-    tab.page.get_by_role("button", name="Find assets").scroll_into_view_if_needed()
+    tab.button("Find assets").scroll_into_view_if_needed()
     take(tab, "charts", wanted)
 
     tab.go("Files")
