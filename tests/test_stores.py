@@ -12,7 +12,7 @@ from dispatch_core.errors import ServiceError
 from dispatch_core.listing import stores
 from dispatch_core.locate import Located, locate_files
 from dispatch_core.request import make_request
-from dispatch_core.types import DataAsset
+from dispatch_core.types import DataAsset, FileEntry
 from tests.fakes import Records, record
 from tests.support.store import Ask, Store
 
@@ -72,6 +72,39 @@ def test_an_emptied_store_beside_a_match_is_a_warning() -> None:
     assert result.warnings == (
         "Some names were ignored: s3://data/a/x.nwb (a directory marker without content)",
     )
+
+
+@pytest.mark.parametrize("delimiters", ["any", "refuse", "ignore", "only slash"])
+@pytest.mark.parametrize("others", [[], ["notes.txt"], ["notes.txt", "y.nwb"]])
+@pytest.mark.parametrize("places", [["a"], ["a", "b"]])
+@pytest.mark.parametrize("inside", ["", ".DS_Store"])
+def test_a_file_beside_an_empty_directory_of_the_same_path_is_found_once(
+    inside: str, places: list[str], others: list[str], delimiters: Delimiters
+) -> None:
+    store = Store(*(f"data/a/{name}" for name in ["x.nwb", f"x.nwb/{inside}", *others]))
+    store.delimiters = delimiters
+
+    result = locate(store, ".nwb", places)
+
+    assert located(result) == ["s3://data/a/x.nwb", "s3://data/a/y.nwb"][: max(1, len(others))]
+    assert result.located[0].files[0].size == 7
+    assert not any("ignored" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 1000])
+@pytest.mark.parametrize("delimiters", ["any", "refuse", "ignore", "only slash"])
+def test_a_store_with_content_beside_a_file_of_the_same_path_is_found_once(
+    delimiters: Delimiters, page_size: int
+) -> None:
+    keys = ["x.nwb", "x.nwb-1", "x.nwb/0", "notes.txt"]
+    store = Store(*(f"data/a/{name}" for name in keys), page_size=page_size)
+    store.delimiters = delimiters
+
+    result = locate(store, ".nwb", ["a"])
+
+    assert [file for one in result.located for file in one.files or ()] == [
+        FileEntry("s3://data/a/x.nwb", "directory")
+    ]
 
 
 def test_always_directories_are_opened_only_for_a_fifth_of_the_requests() -> None:

@@ -36,6 +36,7 @@ class MatchCollector:
     __slots__ = (
         "_base",
         "_entries",
+        "_files_beside",
         "_has_markers",
         "_held",
         "_is_empty",
@@ -55,6 +56,7 @@ class MatchCollector:
         self._start = len(place.prefix)
         self._search = search
         self._entries: dict[str, FileEntry] = {}
+        self._files_beside: dict[str, FileEntry] = {}
         self._held: Held | None = None
         self._is_empty = True
         self._is_store = False
@@ -151,9 +153,13 @@ class MatchCollector:
         if why:
             self._rejected[path] = why
             return
-        # A store wins over a file of the same path, whichever comes first.
+        # A store wins over a file of the same path, whichever comes first, unless it is empty.
         location = self._base + path
-        self._entries[location] = FileEntry(location, "directory")
+        before = self._entries.get(location)
+        if before is None or before.kind == "file":
+            self._entries[location] = FileEntry(location, "directory")
+        if before is not None and before.kind == "file":
+            self._files_beside[location] = before
 
     def _add_file(self, page: ListPage, index: int) -> None:
         key, size, modified = page.read(index)
@@ -162,19 +168,25 @@ class MatchCollector:
             self._rejected[key] = why
             return
         location = self._base + key
-        self._entries.setdefault(location, FileEntry(location, "file", size, modified))
+        entry = FileEntry(location, "file", size, modified)
+        if self._entries.setdefault(location, entry).kind == "directory":
+            self._files_beside[location] = entry
 
     def doubtful_stores(self) -> list[str]:
         """The stores that a listing by the delimiter found and that may be mere markers."""
-        if not (self._has_markers or self._is_empty) or not self._search.delimiter:
+        is_doubtful = self._has_markers or self._is_empty or bool(self._files_beside)
+        if not is_doubtful or not self._search.delimiter:
             return []
         stores = (entry for entry in self._entries.values() if entry.kind == "directory")
         return [store.location.removeprefix(self._base) for store in stores]
 
     def reject_store(self, path: str, why: str) -> None:
-        """Excludes a store that has no content."""
-        del self._entries[self._base + path]
+        """Excludes a store that has no content; a file of the same path is the match instead."""
+        location = self._base + path
+        del self._entries[location]
         self._rejected[path] = why
+        if location in self._files_beside:
+            self._entries[location] = self._files_beside[location]
 
     def _note_case(self, key: str) -> None:
         """Remembers the first file or store whose extension is in another case."""

@@ -7,7 +7,8 @@ support this delimiter, the listing is flat and skips past each store.
 
 A store that is only a directory marker, or has only files of the system, is not a match. A
 listing by the delimiter cannot tell, so the stores of a place are opened, with one request
-each, if the place has other markers or nothing except stores; of the others, some (`stores`).
+each, if the place has other markers, a file of the same path as a store, or nothing except
+stores; of the others, some (`stores`).
 """
 
 from __future__ import annotations
