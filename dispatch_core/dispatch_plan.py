@@ -375,6 +375,7 @@ def _warnings(
         yield f"{counted(len(unknown), 'record')} excluded by hand did not match the query"
     for path in empty_fields(checked.selection.fields, found.assets):
         yield f"No matched asset has a value in the field {path}: check its spelling"
+    yield from grouped.warnings
     if request.trial is not None:
         excluded = sum(row.reason is Reason.NOT_IN_TRIAL for row in grouped.exclusions)
         yield f"THIS IS A TRIAL: it takes {request.trial} and excludes {counted(excluded, 'asset')}"

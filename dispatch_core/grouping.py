@@ -1,10 +1,11 @@
 """The step "assets are grouped": latest only, one job per group, and what is excluded.
 
 The rules are those of the newer upstream pipeline (match not null, sort, group,
-unwind, group), applied here so that each excluded asset has a reason. Three things are
+unwind, group), applied here so that each excluded asset has a reason. Four things are
 better than upstream: dates, which records write in a dozen layouts, are compared as
 points in time; if it is not certain which asset is the latest, none is used and each is
-named; and groups keep the order of the assets.
+named; groups keep the order of the assets; and of a list that is unwound, only the null
+items are skipped, while upstream excludes the asset with all its other items.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -26,6 +27,7 @@ from dispatch_core.language.paths import (
 )
 from dispatch_core.text.dates import DateReader, convention_between, read
 from dispatch_core.text.latest import latest_of
+from dispatch_core.text.words import counted
 from dispatch_core.types import AssetGroup, DataAsset, Exclusion, Reason, exclude
 
 _TIME_NAME = re.compile(r"(?i)time|date|created|modified|start|end[^.]*$|_at$")
@@ -86,10 +88,11 @@ class GroupsOfOne(Sequence[AssetGroup]):
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The groups in the order of their first assets, and the excluded assets."""
+    """The groups in the order of their first assets, the excluded assets, and what was skipped."""
 
     groups: Sequence[AssetGroup]
     exclusions: tuple[Exclusion, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def record_ids(self) -> frozenset[str]:
@@ -101,33 +104,58 @@ def group_assets(assets: Sequence[DataAsset], rules: GroupingRules) -> Grouped:
     """Each asset in a group or in the exclusions; without rules, groups of one."""
     kept: Sequence[DataAsset] = assets
     exclusions: list[Exclusion] = []
-    shared = (*rules.one_per, *rules.group_by)
-    if rules.drop_null and shared:
-        kept, nulls = _without_nulls(kept, shared)
+    if rules.drop_null and (rules.one_per or rules.group_by):
+        kept, nulls = _without_nulls(kept, rules)
         exclusions += nulls
     if rules.latest_field:
         kept, older = _latest(kept, rules.latest_field, rules.one_per)
         exclusions += older
     if not rules.group_by:
         return Grouped(GroupsOfOne(tuple(kept)), tuple(exclusions))
-    groups, empty = _groups(kept, rules)
-    return Grouped(groups, (*exclusions, *empty))
+    return _groups(kept, rules, exclusions)
 
 
 def _without_nulls(
-    assets: Iterable[DataAsset], paths: Sequence[str]
+    assets: Iterable[DataAsset], rules: GroupingRules
 ) -> tuple[list[DataAsset], list[Exclusion]]:
     kept: list[DataAsset] = []
     exclusions: list[Exclusion] = []
     for asset in assets:
-        lacking = [path for path in paths if _is_null(field_value(asset.fields, path))]
+        values = [(path, field_value(asset.fields, path)) for path in rules.one_per]
+        values += [
+            (path, value)
+            for path in rules.group_by
+            if not isinstance(value := field_value(asset.fields, path), list)
+            or not _is_unwound(asset.fields, path, rules)
+        ]
+        lacking = dict.fromkeys(path for path, value in values if _is_null(value))
         if not lacking:
             kept.append(asset)
             continue
-        message = f"{', '.join(lacking)} is null or missing"
-        action = "Fill the field in, or set --drop_null_groups=0"
-        exclusions.append(exclude(asset, Reason.NULL_GROUP_FIELD, message, action))
+        in_lists = {path for path, value in values if isinstance(value, list)}
+        exclusions.append(_null(asset, [*lacking], in_lists))
     return kept, exclusions
+
+
+def _is_unwound(fields: Mapping[str, Any], field: str, rules: GroupingRules) -> bool:
+    """Whether the items of `field` are treated separately, so that a null item is one of them."""
+    path = spelling_of(fields, field)
+    return any(is_below(path, spelling_of(fields, parent)) for parent in rules.unwind)
+
+
+def _null(asset: DataAsset, lacking: Sequence[str], in_lists: Collection[str]) -> Exclusion:
+    """The exclusion of an asset whose fields `lacking` are null, or lists with null in them."""
+    parts = {
+        "is null or missing": [path for path in lacking if path not in in_lists],
+        "is a list with null in it": [path for path in lacking if path in in_lists],
+    }
+    message = "; ".join(f"{', '.join(paths)} {what}" for what, paths in parts.items() if paths)
+    return _null_row(asset, message)
+
+
+def _null_row(asset: DataAsset, message: str) -> Exclusion:
+    action = "Fill the field in, or set --drop_null_groups=0"
+    return exclude(asset, Reason.NULL_GROUP_FIELD, message, action)
 
 
 def _is_null(value: Any) -> bool:
@@ -200,26 +228,65 @@ def _why_later(value: Any, later: Any, reader: DateReader) -> str:
 
 
 def _groups(
-    assets: Sequence[DataAsset], rules: GroupingRules
-) -> tuple[tuple[AssetGroup, ...], list[Exclusion]]:
+    assets: Sequence[DataAsset], rules: GroupingRules, excluded: Sequence[Exclusion]
+) -> Grouped:
     members: dict[SortKey, dict[str, DataAsset]] = {}
     metadata: dict[SortKey, dict[str, Any]] = {}
-    exclusions: list[Exclusion] = []
+    exclusions = list(excluded)
+    skipped: dict[str, int] = {}
     for asset in assets:
-        unwind = [spelling_of(asset.fields, field) for field in rules.unwind]
-        variants = _unwound(asset.fields, unwind)
-        if not variants:
-            empty = [path for path in unwind if value_at(asset.fields, path) == []]
-            message = f"{', '.join(empty)} is an empty list"
-            action = "Remove it from --unwind_list_fields"
-            exclusions.append(exclude(asset, Reason.NOTHING_TO_UNWIND, message, action))
-        for variant in variants:
-            values = [_unwound_value(asset.fields, variant, field) for field in rules.group_by]
+        variants = _values_of_groups(asset, rules)
+        valid = [values for values in variants if not (rules.drop_null and _null_in(values))]
+        if not valid:
+            exclusions.append(_without_group(asset, variants, rules))
+        elif len(valid) < len(variants):
+            for at in {at for values in variants for at in _null_in(values)}:
+                skipped[rules.group_by[at]] = skipped.get(rules.group_by[at], 0) + 1
+        for values in valid:
             key = shared_key(values)
             members.setdefault(key, {})[asset.record_id] = asset
             metadata.setdefault(key, _metadata(rules.group_by, values))
     groups = (AssetGroup(tuple(m.values()), metadata[key]) for key, m in members.items())
-    return tuple(groups), exclusions
+    return Grouped(tuple(groups), tuple(exclusions), tuple(_skipped(skipped)))
+
+
+def _values_of_groups(asset: DataAsset, rules: GroupingRules) -> list[list[Any]]:
+    """The values of ``group_by`` for each combination of unwound items."""
+    unwind = [spelling_of(asset.fields, field) for field in rules.unwind]
+    return [
+        [_unwound_value(asset.fields, variant, field) for field in rules.group_by]
+        for variant in _unwound(asset.fields, unwind)
+    ]
+
+
+def _null_in(values: Sequence[Any]) -> list[int]:
+    """The indices of the values that are null."""
+    return [at for at, value in enumerate(values) if _is_null(value)]
+
+
+def _without_group(
+    asset: DataAsset, variants: Sequence[Sequence[Any]], rules: GroupingRules
+) -> Exclusion:
+    """Why no combination of unwound items gives a group."""
+    if variants:
+        nulls = {at for values in variants for at in _null_in(values)}
+        lacking = [field for at, field in enumerate(rules.group_by) if at in nulls]
+        message = f"{', '.join(lacking)} is null or missing in every item that is unwound"
+        return _null_row(asset, message)
+    paths = [spelling_of(asset.fields, field) for field in rules.unwind]
+    empty = [path for path in paths if value_at(asset.fields, path) == []]
+    message = f"{', '.join(empty)} is an empty list"
+    action = "Remove it from --unwind_list_fields"
+    return exclude(asset, Reason.NOTHING_TO_UNWIND, message, action)
+
+
+def _skipped(assets: Mapping[str, int]) -> Iterator[str]:
+    """A warning for each field with null items that are skipped, from its number of assets."""
+    for field, number in assets.items():
+        yield (
+            f"Items of {field} that are null or missing were skipped in "
+            f"{counted(number, 'asset')}; --drop_null_groups=0 groups by null too"
+        )
 
 
 def _unwound(fields: Mapping[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:

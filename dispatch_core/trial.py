@@ -26,7 +26,7 @@ def take_trial(grouped: Grouped, trial: Trial | None) -> Grouped:
     others = (asset for group in grouped.groups for asset in group.assets)
     excluded = {asset.record_id: asset for asset in others if asset.record_id not in ids}
     exclusions = (_excluded(asset, trial) for asset in excluded.values())
-    return Grouped(tuple(kept), (*grouped.exclusions, *exclusions))
+    return Grouped(tuple(kept), (*grouped.exclusions, *exclusions), grouped.warnings)
 
 
 def _choices(trial: Trial) -> Callable[[Sequence[AssetGroup]], Sequence[AssetGroup]]:

@@ -109,7 +109,7 @@ def test_1_and_true_and_the_text_1_are_three_groups() -> None:
     assert members(group_assets(assets, BY_SUBJECT)) == [["a"], ["b"], ["c"]]
 
 
-@pytest.mark.parametrize("fields", [{}, of(None), {"subject": None}, of(["1", None])])
+@pytest.mark.parametrize("fields", [{}, of(None), {"subject": None}])
 def test_an_asset_that_lacks_a_grouping_field_is_in_the_ledger(fields: dict[str, Any]) -> None:
     grouped = group_assets([asset("a", **fields), asset("b", **of("1"))], BY_SUBJECT)
 
@@ -117,6 +117,75 @@ def test_an_asset_that_lacks_a_grouping_field_is_in_the_ledger(fields: dict[str,
     assert ledger(grouped) == [
         ("a", "null_group_field", "subject.subject_id is null or missing"),
     ]
+
+
+def test_a_list_with_null_is_excluded_as_a_whole_unless_it_is_unwound() -> None:
+    # as in the database, where {"$ne": null} does not match a list with null in it
+    rules = GroupingRules(group_by=("tags", "subject.subject_id"))
+    assets = [asset("a", tags=["x", None], **of(["1", None])), asset("b", tags=[None])]
+
+    grouped = group_assets(assets, rules)
+
+    assert members(grouped) == []
+    assert ledger(grouped) == [
+        ("a", "null_group_field", "tags, subject.subject_id is a list with null in it"),
+        (
+            "b",
+            "null_group_field",
+            "subject.subject_id is null or missing; tags is a list with null in it",
+        ),
+    ]
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("items", [["x", None], [None, "x", None], ["x", NAN], ["x", ["y", None]]])
+def test_a_null_item_of_an_unwound_list_is_skipped_with_a_warning(items: list[Any]) -> None:
+    rules = GroupingRules(group_by=("tags",), unwind=("tags",))
+
+    grouped = group_assets([asset("a", tags=items), asset("b", tags=["x"])], rules)
+
+    assert members(grouped) == [["a", "b"]]
+    assert [group.metadata for group in grouped.groups] == [{"tags": "x"}]
+    assert ledger(grouped) == []
+    assert grouped.warnings == (
+        "Items of tags that are null or missing were skipped in 1 asset; "
+        "--drop_null_groups=0 groups by null too",
+    )
+
+
+def test_null_items_make_a_group_where_nulls_are_kept() -> None:
+    rules = GroupingRules(group_by=("tags",), unwind=("tags",), drop_null=False)
+
+    grouped = group_assets([asset("a", tags=["x", None]), asset("b", tags=None)], rules)
+
+    assert members(grouped) == [["a"], ["a", "b"]]
+    assert [group.metadata for group in grouped.groups] == [{"tags": "x"}, {"tags": None}]
+    assert grouped.warnings == ()
+
+
+def test_an_item_that_lacks_the_field_of_the_groups_is_skipped_too() -> None:
+    rules = GroupingRules(group_by=("modality.abbreviation",), unwind=("modality",))
+    modalities = [{"abbreviation": "ecephys"}, {"name": "other"}]
+
+    grouped = group_assets([asset("a", modality=modalities)], rules)
+
+    assert [group.metadata for group in grouped.groups] == [{"modality__abbreviation": "ecephys"}]
+    assert len(grouped.warnings) == 1
+
+
+@pytest.mark.parametrize("items", [[None], [NAN, None], [[None]]])
+def test_an_asset_with_null_items_only_is_excluded(items: list[Any]) -> None:
+    rules = GroupingRules(group_by=("tags",), unwind=("tags",))
+
+    grouped = group_assets([asset("a", tags=items), asset("b", tags=["x"])], rules)
+
+    assert members(grouped) == [["b"]]
+    assert ledger(grouped) == [
+        ("a", "null_group_field", "tags is null or missing in every item that is unwound")
+    ]
+    assert grouped.warnings == ()
 
 
 def test_null_and_missing_are_one_group_where_nulls_are_kept() -> None:

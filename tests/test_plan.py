@@ -14,7 +14,7 @@ from dispatch_core.errors import InvalidInput, NothingFound, ServiceError
 from dispatch_core.job_model import accepting_readers
 from dispatch_core.output.record import dispatch_record
 from dispatch_core.query import read_query
-from dispatch_core.request import load_request, make_request
+from dispatch_core.request import Trial, load_request, make_request
 from dispatch_core.types import Notice
 from tests.fakes import Buckets, Records, record, record_v2
 
@@ -248,6 +248,17 @@ def test_grouped_assets_share_a_job_with_their_common_values() -> None:
         "s3://data/a1/1.nwb",
     ]
     assert ledger(made) == [("a2", "grouping", "null_group_field")]
+
+
+def test_a_null_item_that_is_skipped_is_a_warning_of_the_plan_and_of_its_trial() -> None:
+    source = Records([record("a0", tags=["x", None]), record("a1", tags=["x"])])
+    grouped = {"group_by": ["tags"], "unwind_list_fields": ["tags"]}
+
+    plans = [plan(source, **grouped), plan(source, **grouped, trial=Trial(first=1))]
+
+    for made in plans:
+        assert documents(made)[0]["asset_name"] == ["a0", "a1"]
+        assert any(str(one).startswith("Items of tags that are null") for one in made.warnings)
 
 
 def test_without_an_extension_nothing_is_listed() -> None:
