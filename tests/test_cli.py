@@ -387,6 +387,16 @@ def test_a_misspelt_parameter_is_an_error_that_names_the_nearest_field(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_parameters_file_given_as_the_schema_is_a_warning(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "schema.json").write_text('{"isi_violations_cutoff": 0.05}')
+
+    ran = run("--docdb_query", subject("1"), "--plan", "--parameters_schema=schema.json")
+
+    assert "warning: the schema checks nothing: 'isi_violations_cutoff' is not a key" in ran.out
+
+
 def test_a_matching_directory_counts_once_and_its_children_make_no_jobs(
     run: CommandLine, tmp_path: Path
 ) -> None:

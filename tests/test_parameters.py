@@ -265,6 +265,56 @@ def test_a_schema_that_is_invalid_or_expensive_or_remote_is_rejected(
     assert message in str(caught.value)
 
 
+NOTHING = "the schema checks nothing: "
+
+
+@pytest.mark.parametrize(
+    ("schema", "note"),
+    [
+        ({}, "every key and every value is accepted"),
+        ({"type": "object"}, "every key and every value is accepted"),
+        ({"type": ["object", "null"], "properties": {}, "required": []}, "every key"),
+        ({"additionalProperties": True}, "every key and every value is accepted"),
+        ({"title": "Cutoffs", "description": "what the wrapper reads"}, "every key"),
+        ({"$defs": {"A": {"properties": {"a": {}}}}}, "every key and every value is accepted"),
+        ({"$ref": "#"}, "every key and every value is accepted"),
+        ({"threshold": 3}, "'threshold' is not a keyword of JSON Schema. Is it a parameters file?"),
+        ({"analysis_parameter": {"a": 1}}, "'analysis_parameter' is not a keyword"),
+        ({"a": {"type": "number"}, "b": {}}, "'a', 'b' are not keywords of JSON Schema."),
+        ({"propertys": {"a": {}}}, "it has the key 'propertys'. Did you mean properties?"),
+    ],
+)
+def test_a_schema_that_checks_nothing_is_a_warning(schema: Any, note: str) -> None:
+    compiled = compile_schema(schema)
+    texts = ('{"analysis_parameter": {"a": 1}}', "")
+
+    checks = [check_parameters(text, compiled) for text in texts]
+
+    for check in checks:
+        assert check.error is None
+        (said,) = check.sets.notes
+        assert said.startswith(NOTHING + note)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {}}},
+        {"additionalProperties": False},
+        {"minProperties": 1},
+        {"maxProperties": 0},
+        {"required": ["a"]},
+        {"type": "array"},
+        {"const": {}},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"a": {}}}}},
+        {"anyOf": [{"type": "object"}, {"required": ["a"]}]},
+        {"allOf": [{"patternProperties": {"^a": {"type": "number"}}}]},
+    ],
+)
+def test_a_schema_that_can_refuse_a_set_has_no_such_warning(schema: Any) -> None:
+    assert NOTHING not in compile_schema(schema).note
+
+
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a+)+\\1$", "^(?=(a+)+b)(a|aa)+$", "^(a|a)*$"])
 def test_a_pattern_that_backtracks_exponentially_is_stopped(pattern: str) -> None:
     schema = compile_schema({"properties": {"a": {"pattern": pattern}}})

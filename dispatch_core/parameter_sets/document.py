@@ -117,7 +117,8 @@ def check_absent(schema: ParameterSchema | None, where: str = FILE_NAME) -> Para
     one = MergedSet(1, {}, (SINGLE,))
     issues = list(schema.check({}, f"{where}, no parameters are given")) if schema else []
     if not issues:
-        return ParameterCheck()
+        notes = (schema.note,) if schema is not None and schema.note else ()
+        return ParameterCheck(sets=ParameterSets(notes=notes))
     placed = [replace(issue, path=one.place(issue.path)) for issue in issues]
     return ParameterCheck(None, ParameterSets(), (one,), {1: len(issues)}, InvalidInput(placed))
 

@@ -26,6 +26,7 @@ from dispatch_core.parameter_sets.formats import (
     name_of,
 )
 from dispatch_core.parameter_sets.schema_text import load_schema_document
+from dispatch_core.parameter_sets.schema_without_checks import why_nothing_is_checked
 from dispatch_core.parameter_sets.unions import (
     Branch,
     choose_branch,
@@ -58,7 +59,8 @@ _OMITTED = frozenset(
 class ParameterSchema:
     """A schema that compiled; `check` lists what is wrong with one set.
 
-    ``note`` says in which draft the schema is read, if that is not the latest.
+    ``note`` says in which draft the schema is read, if that is not the latest, and why it
+    accepts every set, if it does.
     """
 
     document: Mapping[str, Any]
@@ -255,7 +257,9 @@ def compile_schema(document: JsonValue, where: str = WHERE) -> ParameterSchema:
     bare = _without_annotations(document)
     unfolded = _unfold(bare, where)
     validator, draft = _validator_of(bare, where)
-    note = f"the schema is read as {draft}: no later draft accepts it" if draft else ""
+    drafts = f"the schema is read as {draft}: no later draft accepts it" if draft else ""
+    nothing = why_nothing_is_checked(bare, _resolved(bare, bare, {}))
+    note = "; ".join(filter(None, (drafts, nothing)))
     doubts = _validator_of(bare, where, doubtful_formats())[0] if has_doubtful(bare) else None
     return ParameterSchema(bare, validator, unfolded, note, doubts)
 
