@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,16 +18,15 @@ from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.parameter_sets.formats import (
     REQUIRED,
     Formats,
-    advice_of,
     doubtful_formats,
     format_of,
     has_doubtful,
     name_of,
 )
+from dispatch_core.parameter_sets.schema_issues import at_path, value_issues
 from dispatch_core.parameter_sets.schema_text import load_schema_document
 from dispatch_core.parameter_sets.schema_without_checks import why_nothing_is_checked
 from dispatch_core.parameter_sets.unions import (
-    Branch,
     choose_branch,
     referenced,
     tag_named_by,
@@ -79,14 +77,14 @@ class ParameterSchema:
         """The issues of one merged set: unknown keys first, then values."""
         unknown = list(_unknown_keys(self.document, self.document, one, (), strict=True))
         for issue in unknown:
-            yield replace(issue, where=_at(where, issue.path[:-1]))
+            yield replace(issue, where=at_path(where, issue.path[:-1]))
         if self._is_too_large(one):
             what = f"it is too large for a schema that unfolds to {self._unfolded:,} schemas"
             yield Issue(what, where, "Make the set or the schema smaller")
             return
         reported = {issue.path for issue in unknown}
         for error in self._validator.iter_errors(dict(one)):
-            yield from _value_issues(self.document, error, where, reported)
+            yield from value_issues(self.document, error, where, reported)
 
     def doubts(self, one: Mapping[str, Any]) -> Iterator[str]:
         """Values that do not meet a format which not every reader checks, such as an e-mail."""
@@ -101,144 +99,6 @@ class ParameterSchema:
 
     def _is_too_large(self, one: Mapping[str, Any]) -> bool:
         return self._unfolded * len(json.dumps(one)) > _MAX_WORK
-
-
-def _at(where: str, path: JsonPath) -> str:
-    return ", ".join((where, ".".join(map(str, path)))) if path else where
-
-
-def _value_issues(
-    root: Mapping[str, Any], error: Any, where: str, reported: set[JsonPath]
-) -> Iterator[Issue]:
-    """The issues of a validator's `error`; for a union, those of the branch that is meant."""
-    path: JsonPath = tuple(error.instance_path)
-    if error.kind.name in _UNIONS:
-        yield from _union_issues(root, error, where, reported)
-    elif error.kind.name == "required":
-        missing = error.kind.property
-        if (*path, missing) not in reported:
-            what = f"{missing!r} is missing"
-            yield Issue(what, _at(where, path), "Add it", path=(*path, missing))
-    elif error.kind.name != "additionalProperties" or not _are_reported(error, path, reported):
-        hidden = invisible_in(error.instance) if isinstance(error.instance, str) else ""
-        what = f"{_what(error)}; it contains {hidden}" if hidden else _what(error)
-        yield Issue(what, _at(where, path), _advice(error), path=path)
-
-
-def _union_issues(
-    root: Mapping[str, Any], error: Any, where: str, reported: set[JsonPath]
-) -> Iterator[Issue]:
-    path: JsonPath = tuple(error.instance_path)
-    union = _schema_at(root, error.schema_path)
-    chosen = choose_branch(root, union, error.instance) if isinstance(union, Mapping) else None
-    if chosen is not None and chosen.index is None:
-        yield _wrong_tag(error.instance[chosen.tag], chosen, where, (*path, chosen.tag))
-        return
-    tag = tag_named_by(union) if isinstance(union, Mapping) else ""
-    if tag and (*path, tag) in reported:
-        return  # which branch is meant is not known
-    branches = list(getattr(error.kind, "context", ()))
-    index = chosen.index if chosen else None
-    inner = list(branches[index]) if index is not None and index < len(branches) else []
-    if not inner and not _taken_by(error):
-        inner = _errors_of_the_one(error)
-    for one in inner:
-        yield from _value_issues(root, one, where, reported)
-    if not inner:
-        yield Issue(_what(error), _at(where, path), _advice(error), path=path)
-
-
-def _schema_at(root: Mapping[str, Any], path: Sequence[str | int]) -> Any:
-    """The schema that has the keyword at the end of `path`, which may lead through references."""
-    node: Any = root
-    for step in path[:-1]:
-        if step == "$ref" and isinstance(node, dict):
-            node = referenced(root, node.get("$ref", ""))
-        elif isinstance(node, dict):
-            node = node.get(str(step))
-        else:
-            node = node[step] if isinstance(node, list) and isinstance(step, int) else None
-    return node
-
-
-def _wrong_tag(value: JsonValue, branch: Branch, where: str, path: JsonPath) -> Issue:
-    choices = [str(one) for one in branch.choices]
-    near = difflib.get_close_matches(str(value), choices, 1)
-    action = f"Did you mean {near[0]}?" if near else "Write one of them"
-    what = f"{json.dumps(value, ensure_ascii=False)} is not one of {', '.join(choices)}"
-    return Issue(what, _at(where, path), action, path=path)
-
-
-def _what(error: Any) -> str:
-    """The message; for a wrong type or format and for a union of values, in words."""
-    names = _taken_by(error)
-    shown = json.dumps(error.instance, ensure_ascii=False)
-    return f"{shown} is not {' or '.join(names)}" if names else str(error.message)
-
-
-def _taken_by(error: Any) -> dict[str, None]:
-    """What a value may be instead, if only its type, format or choice is wrong; else nothing."""
-    is_union = error.kind.name in _UNIONS
-    context = getattr(error.kind, "context", ()) if is_union else ([error],)
-    errors = [one for branch in context for one in branch]
-    here = list(error.instance_path)
-    if any(list(one.instance_path) != here for one in errors):
-        return {}
-    known = ("type", "format")
-    if not all(one.kind.name in known or (is_union and _choices(one)) for one in errors):
-        return {}
-    return dict.fromkeys(name for one in errors for name in _choices(one) or _types(one))
-
-
-def _types(error: Any) -> list[str]:
-    if error.kind.name == "format":
-        return [name_of(error.kind.format)]
-    kinds = re.findall(r'"(\w+)"', error.message.rpartition("type")[2])
-    return [_KINDS.get(kind, kind) for kind in kinds]
-
-
-def _choices(error: Any) -> list[str]:
-    if error.kind.name == "const":
-        return [json.dumps(error.kind.expected_value, ensure_ascii=False)]
-    options = error.kind.options if error.kind.name == "enum" else ()
-    return [json.dumps(one, ensure_ascii=False) for one in options]
-
-
-_UNIONS = ("anyOf", "oneOfNotValid", "oneOf")
-_KINDS = {
-    "number": "a number",
-    "integer": "an integer",
-    "string": "a string",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
-
-
-def _errors_of_the_one(error: Any) -> list[Any]:
-    """The errors of the only alternative whose type matches the value."""
-    here = list(error.instance_path)
-    branches = [
-        branch
-        for branch in getattr(error.kind, "context", ())
-        if not any(one.kind.name == "type" and list(one.instance_path) == here for one in branch)
-    ]
-    return list(branches[0]) if len(branches) == 1 else []
-
-
-def _are_reported(error: Any, path: JsonPath, reported: set[JsonPath]) -> bool:
-    return all((*path, key) in reported for key in error.kind.unexpected)
-
-
-def _advice(error: Any) -> str:
-    names = _taken_by(error) if error.kind.name in _UNIONS else _choices(error)
-    if isinstance(error.instance, str):
-        choices = [json.loads(one) for one in names if one.startswith('"')]
-        near = difflib.get_close_matches(error.instance, choices, 1)
-        if near:
-            return f"Did you mean {near[0]}?"
-    name = format_of(error)
-    return advice_of(name) if name else "Correct the value"
 
 
 def parse_schema(text: str | bytes, where: str = WHERE) -> ParameterSchema:
