@@ -17,6 +17,7 @@ from dispatch_core.parameter_sets.sweep import (
     read_values,
     sweep_sets,
 )
+from dispatch_core.parameter_sets.sweep_slips import OURS
 
 A = SweptKey(("a",), (1, 2, 3))
 B = SweptKey(("b",), ("x", "y"))
@@ -171,6 +172,71 @@ def test_a_range_of_matlab_that_may_be_a_time_is_an_error_with_both_readings(
 @pytest.mark.parametrize(("text", "number"), [("8:3:14", 3), ("24:60", 37), ("1:60", 60)])
 def test_a_range_of_matlab_that_is_not_a_time_is_a_range(text: str, number: int) -> None:
     assert len(read_values(text)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1\uff0c2\uff0c3", [1, 2, 3]),
+        ("1e-3\u3001 1e-2", [0.001, 0.01]),
+        ("0.5\uff1b 1.5, 2", [0.5, 1.5, 2]),
+        ("1\u060c2", [1, 2]),
+        ("[1:5]", [1, 2, 3, 4, 5]),
+        ("(0:0.5:1)", [0.0, 0.5, 1.0]),
+        ("1:2:9", [1, 3, 5, 7, 9]),
+    ],
+)
+def test_commas_of_other_scripts_and_ranges_in_brackets_are_read(
+    text: str, values: list[Any]
+) -> None:
+    assert json.dumps(read_values(text)) == json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        *[(text, "Write 1 to 5 step 1") for text in ("1..=5", "1..5", "1...5", "(1..=5)", "1~5")],
+        *[(text, "Write 1 to 5 step 1") for text in ("1\u20135", "1 until 5", "between 1 and 5")],
+        *[(text, "Write 1 to 5 step 1") for text in ("1 to 5", "from 1 to 5", "1 through 5")],
+        *[(text, OURS) for text in ("np.r_[1:5]", "r_[1,2]", "np.mgrid[0:1:5j]", "Range[1]")],
+        *[(text, OURS) for text in ("2**range(3)", "10**np.linspace(0,1,2)", "2^(0:3)")],
+        *[(text, OURS) for text in ("10.^(-3:0)", "2 ** [1,2]", "0.1*range(5)", "0.1*(1:5)")],
+        *[(text, OURS) for text in ("1..5..2", "0..1 step 0.1", "(1..5).step_by(2)", "1:5 by 2")],
+        *[(text, OURS) for text in ("seq 1 5", "$(seq 1 5)", "`seq 1 2 9`", "1.step(5,2)")],
+        *[(text, OURS) for text in ("vec![1,2]", "@(1,2)", "new int[]{1,2}", "1:5/10", "1'000")],
+        *[(text, OURS) for text in ("5 values from 0 to 1", "5..1", "Subdivide[0,1,4]")],
+        *[(text, "Write 1, 2, 3 for") for text in ("1 or 2", "1 and 2", "<1,2>", "1, 2 and 3")],
+        ("1 000", "Write 1000 for 1 000"),
+        ("\u200b5", "U+200B (zero width space). Type the number again"),
+        ("0:10:2", "Write 0 to 10 step 2 if it is at the end, or 0 alone"),
+        ("0.1:0.5:0.1", "Write 0.1 to 0.5 step 0.1 if it is at the end"),
+        ("[1,2,3", "Close the open brackets"),
+    ],
+)
+def test_a_sweep_in_an_unknown_spelling_is_an_error_and_never_a_text(
+    text: str, action: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_values(text)
+
+    assert action in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1-2", "2020-01-01", "1.2.3", "a..b", "../x", "v1..v5", "a\uff0cb", "\u5de6\u3001\u53f3"),
+        *("a and b", "1 of 2", "x[1:5]", "a[1]", "p[0:3]", "np.r_", "2*sin(x)", "10 ms", "C:\\1"),
+        *("seq", "from here to there", "r_1", "List", "Range", "1.2.3..x", "3D and 4D"),
+    ],
+)
+def test_a_text_that_only_resembles_a_sweep_stays_a_text(text: str) -> None:
+    assert read_values(text) == (text,)
+
+
+@pytest.mark.parametrize("text", ["1..=5", "1 to 5", "np.r_[1:5]", "1 or 2", "2**range(3)"])
+def test_such_a_text_in_quotes_is_a_text(text: str) -> None:
+    assert read_values(json.dumps(text)) == (text,)
 
 
 def test_commas_between_thousands_are_an_error_and_not_several_values() -> None:

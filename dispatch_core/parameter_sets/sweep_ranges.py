@@ -14,23 +14,28 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dispatch_core.errors import InvalidInput, Issue
-
-OURS = "Write 1, 2, 3 or 0.1 to 0.5 step 0.1 or 0 to 1 count 5"
+from dispatch_core.parameter_sets.sweep_slips import (
+    COMMAS,
+    NUMBER,
+    OURS,
+    refuse_slips,
+    refuse_two_orders,
+)
 
 _PART = re.compile(
     r'"(?:[^"\\]|\\.)*"?'  # JSON strings
     r"|(?<![\w'])'(?:[^'\\\n]|\\.)*'(?!\w)"
     r"|[\[{(]|[\]})]|[,\n]|[^\"'\[\]{}(),\n]+|'"
 )
-_NUMBER = r"[-+]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][-+]?[0-9]{1,3})?"
-_COLONS = re.compile(rf"({_NUMBER})\s*:\s*({_NUMBER})(?:\s*:\s*({_NUMBER}))?")
+_COLONS = re.compile(rf"({NUMBER})\s*:\s*({NUMBER})(?:\s*:\s*({NUMBER}))?")
 _TIME = re.compile("(?:1?[0-9]|2[0-3])(?::[0-5][0-9]){1,2}")
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\s*\((.*)\)", re.DOTALL)
 _LOOP = re.compile(r"[\[(]\s*(\w+)\s+for\s+\1\s+in\s+(.+?)\s*[\])]", re.DOTALL)
 _SPREAD = re.compile(r"\[\s*\*\s*(.+?)\s*,?\s*\]|\(\s*([A-Za-z_][\w.]*\s*\(.*\))\s*\)", re.DOTALL)
-_NUMBERS = re.compile(rf"\[?\s*{_NUMBER}(?:\s*[\s;]\s*{_NUMBER})+\s*\]?")
+_NUMBERS = re.compile(rf"\[?\s*{NUMBER}(?:\s*[\s;{COMMAS}]\s*{NUMBER})+\s*\]?")
+_IN_BRACKETS = re.compile(rf"[\[(]\s*({_COLONS.pattern})\s*[\])]")
 _UNREADABLE = re.compile(
-    rf"{_NUMBER}\s+to\s|{_NUMBER}\s*\.\.+\s*{_NUMBER}$|\.\.\.$|\u2026$"  # without a step
+    rf"{NUMBER}\s+to\s|{NUMBER}\s*\.\.+\s*{NUMBER}$|\.\.\.$|\u2026$"  # without a step
     r"|[A-Za-z_][\w.]*\s*\(|[\[(].*\bfor\b.*\bin\b|[\[(]\s*\*?[A-Za-z_][\w.]*\s*\("  # programs
     r"|[\d.()\s]+(?:\*\*|[*/^])[-+*/^\d.()\s]+$|\([^()]*,[^()]*\)$"  # expressions, tuples
 )
@@ -112,20 +117,33 @@ def read_range(part: str, where: str, *, is_text: bool = False) -> Listed | None
 
 def _of_numbers(part: str, where: str) -> Listed | None:
     """``1:5``, ``{1, 2}`` and ``1 2 3``; an expression or a half-written range is an error."""
+    if inside := _IN_BRACKETS.fullmatch(part):
+        part = inside[1]
     found = _COLONS.fullmatch(part)
     if found and not re.search(r"\b0\d", part):  # 08:30 is a time
         _refuse_time(part, where)
         return _by_colons(found, part, where)
     if _NUMBERS.fullmatch(part):
-        return _choices(re.split(r"[\s;]+", part.strip("[]")), "numbers", part, where)
+        return _separated(part, where)
     if re.fullmatch(r"\{[^:]+\}", part):
         return _choices(split_values(part[1:-1], where), "set", part, where)
-    if re.fullmatch(_NUMBER, _power_of(part)) and "*" in part:
+    if re.fullmatch(NUMBER, _power_of(part)) and "*" in part:
         return _choices([_power_of(part)], "numbers", part, where)
+    refuse_slips(part, where)
     if _UNREADABLE.match(part):
         raise _unknown(part, where)
     _refuse_misread(part, where)
     return None
+
+
+def _separated(part: str, where: str) -> Listed:
+    """Numbers between blanks, semicolons or commas of other scripts."""
+    numbers = re.split(rf"[\s;{COMMAS}]+", part.strip("[] "))
+    odd = next((one for one in numbers if re.fullmatch(r"[-+]?0\d+", one)), "")
+    if odd:  # of 1 000, or an id such as 007
+        what = f"{odd!r} in {part!r} is not a number"
+        raise InvalidInput(Issue(what, where, "Write 1000 for 1 000, and commas between values"))
+    return _choices(numbers, "numbers", part, where)
 
 
 def _refuse_time(part: str, where: str) -> None:
@@ -175,8 +193,11 @@ def _unknown(part: str, where: str) -> InvalidInput:
 
 def _by_colons(found: re.Match[str], part: str, where: str) -> Listed:
     first, second, third = found.groups()
-    start, step, stop = (first, "1", second) if third is None else (first, second, third)
-    return _steps([start, stop, step], part, where, is_closed=True)
+    if third is None:
+        return _steps([first, second, "1"], part, where, is_closed=True)
+    listed = _steps([first, third, second], part, where, is_closed=True)
+    refuse_two_orders((first, second, third), listed.count, part, where)
+    return listed
 
 
 def _call(name: str, inside: str, part: str, where: str) -> Listed:
@@ -208,7 +229,7 @@ def _choices(inner: list[str], name: str, part: str, where: str) -> Listed:
         raise InvalidInput(Issue(what if name == "glob" else f"{part!r} is empty", where, OURS))
     if len(inner) == 1 and inner[0].startswith("[") and inner[0].endswith("]"):
         inner = split_values(inner[0][1:-1], where)
-    numbers = [one for one in inner if re.fullmatch(_NUMBER, one)]
+    numbers = [one for one in inner if re.fullmatch(NUMBER, one)]
     if len(numbers) == len(inner):
         is_integer = all(map(_is_integer, numbers))
         decimals = [Decimal(one) for one in numbers]
@@ -253,7 +274,7 @@ def _numbers(inner: list[str], names: Sequence[str], part: str, where: str) -> l
         )
         found[name] = _power_of(named[2] if named else text)
     known = all(name in names or name.isdigit() for name in found)
-    if not known or not all(re.fullmatch(_NUMBER, one) for one in found.values()):
+    if not known or not all(re.fullmatch(NUMBER, one) for one in found.values()):
         raise _unknown(part, where)
     if not names:
         return list(found.values())
