@@ -26,7 +26,7 @@ from dispatch_core.text.file_kind import refuse_other_kind
 from dispatch_core.text.id_spelling import spellings_of
 from dispatch_core.text.invisible import visible
 from dispatch_core.text.limited import check_items, check_size
-from dispatch_core.text.pasted_ids import holds_uuid, ids_in, is_heading, lines_of_comment
+from dispatch_core.text.pasted_ids import holds_uuid, is_heading, lines_of_comment, read_ids
 from dispatch_core.text.spreadsheet import plain_cell
 from dispatch_core.text.words import counted, shown_list
 from dispatch_core.types import LARGEST_NUMBER
@@ -45,6 +45,8 @@ _ID_COLUMNS = _TITLED_COLUMNS | frozenset(
 
 _SEPARATOR_HINT = re.compile(r"\s*\"?sep=(\\t|\t|[^\w\s\"\0]| )\"?[\s,;]*$", re.IGNORECASE)
 _DELIMITERS = (",", ";", "\t", "|")
+_SHOWN = 5
+_LONGEST = 60
 _END = "\0end"
 """A last row, which a quote that is not closed takes into its cell."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -110,12 +112,28 @@ def read_pasted_table(text: str, where: str = "pasted ids") -> AssetTable:
     if _is_table(text):
         return read_asset_table(text.strip(), where)
     check_items(max(map(text.count, "\n,; \t")), "ids", LIST, where)
-    rows = tuple(AssetRow(number, token) for number, token in enumerate(ids_in(text, where), 1))
+    found = read_ids(text, where)
+    rows = tuple(AssetRow(number, token) for number, token in enumerate(found.ids, 1))
     if not any(row.text for row in rows):
         raise InvalidInput(Issue("it contains no id", where, "Paste one id on each line"))
-    ignored = lines_of_comment(text)
-    note = f"{counted(ignored, 'line')} ignored: text after # or // is a comment"
-    return AssetTable(rows, (note,) if ignored else ())
+    return AssetTable(rows, tuple(_notes_of_comments(text, found.ignored)))
+
+
+def _notes_of_comments(text: str, ends: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """What was ignored: whole lines, and the ends of others with their line numbers."""
+    if ignored := lines_of_comment(text):
+        yield f"{counted(ignored, 'line')} ignored: text after # or // is a comment"
+    if ends:
+        shown = [
+            f"{f'line {number} ' if number else ''}{_cut(comment)!r}"
+            for number, comment in ends[:_SHOWN]
+        ]
+        rest = f"; and {len(ends) - _SHOWN:,} more" if len(ends) > _SHOWN else ""
+        yield f"text after an id ignored as a comment: {'; '.join(shown)}{rest}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _is_table(text: str) -> bool:

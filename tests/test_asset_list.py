@@ -348,7 +348,51 @@ def test_ids_in_comments_of_a_program_are_not_dispatched() -> None:
     table = read_pasted_table(text)
 
     assert [row.text for row in table.rows] == ["id-1", "id-4"]
-    assert table.notes == ("2 lines ignored: text after # or // is a comment",)
+    assert table.notes == (
+        "2 lines ignored: text after # or // is a comment",
+        "text after an id ignored as a comment: line 2 '# \"id-0\",'",
+    )
+
+
+def test_what_is_ignored_after_an_id_is_named_with_its_line() -> None:
+    text = '\n// id-0 // x\nid-1 // x\nid-2 -- bad, id-9\n\n* id-3 # third\n"id-4" -- y\nid-5'
+
+    table = read_pasted_table(text)
+
+    assert [row.text for row in table.rows] == ["id-1", "id-2", "id-3", "id-4", "id-5"]
+    assert table.notes == (
+        "1 line ignored: text after # or // is a comment",
+        "text after an id ignored as a comment: line 3 '// x'; line 4 '-- bad, id-9'; "
+        "line 6 '# third'; line 7 '-- y'",
+    )
+
+
+def test_a_note_on_comments_is_short() -> None:
+    text = "".join(f"id-{number} // {'x' * 99}\n" for number in range(1, 9))
+
+    (note,) = read_pasted_table(text).notes
+
+    assert note.count("line ") == 5
+    assert f"line 5 '// {'x' * 57}...'; and 3 more" in note
+
+
+def test_a_comment_whose_line_is_changed_by_the_reader_is_named_without_a_number() -> None:
+    text = 'id-1 -- an \\"old\\" one\nid-2 -- new'
+
+    (note,) = read_pasted_table(text).notes
+
+    assert note.endswith(""": '-- an "old" one'; line 2 '-- new'""")
+
+
+@pytest.mark.parametrize("text", ["id-1 //id-2", "s3://bucket/a", "a--b", '["id-1 // x"]'])
+def test_signs_that_are_part_of_an_id_are_not_a_comment(text: str) -> None:
+    assert read_pasted_table(text).notes == ()
+
+
+def test_a_cell_of_a_table_is_taken_whole() -> None:
+    table = read_asset_table("asset_id,n\nid-1 // x,1\nid-2 -- y,2\n")
+
+    assert [row.text for row in table.rows] == ["id-1 // x", "id-2 -- y"]
 
 
 def test_a_blank_before_a_quoted_cell_moves_no_column() -> None:

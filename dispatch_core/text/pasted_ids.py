@@ -8,8 +8,9 @@ A list that a program abbreviated with ``...`` is refused, because ids are missi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from dispatch_core.errors import InvalidInput, Issue
 from dispatch_core.text.invisible import visible
@@ -76,18 +77,50 @@ _HEADING = re.compile(
 _KEYS = ("asset_id", "data_asset_id", "id", "_id", "$oid")
 
 
-def ids_in(text: str, where: str) -> list[str]:
-    """The ids of a pasted `text` in order; a null of a list is an empty id."""
+class PastedIds(NamedTuple):
+    """The ids of a pasted text in order, and what was ignored after them, by line.
+
+    A null of a list is an empty id. ``ignored`` has (line number from 1, text) of each end of a
+    line that is a comment; the number is 0 if the line was changed before it was read.
+    """
+
+    ids: list[str]
+    ignored: list[tuple[int, str]]
+
+
+def read_ids(text: str, where: str) -> PastedIds:
+    """The ids of a pasted `text`, and the ends of its lines that are comments.
+
+    Raises `InvalidInput` for a list that is abbreviated, shortened by a program or ambiguous.
+    """
     listed = _ids_of_json(text, where)
     if listed is not None:
-        return listed
+        return PastedIds(listed, [])
     _refuse_abbreviated(text, where)
     _refuse_shortened(text, where)
     lines_with_ids = (line for line in text.splitlines() if not _COMMENT_LINE.match(line))
     kept = (line for line in lines_with_ids if not _is_frame(line.strip()))
     lines = _bare("\n".join(kept), where).splitlines()
     lines = _without_index([_BULLET.sub("", line, count=1) for line in lines])
-    return [token for line in lines for token in _tokens(_LABEL.sub("", line.strip(), count=1))]
+    comments: list[str] = []
+    bare = (_LABEL.sub("", line.strip(), count=1) for line in lines)
+    ids = [token for line in bare for token in _tokens(line, comments)]
+    return PastedIds(ids, list(_numbered(comments, text)))
+
+
+def _numbered(comments: Sequence[str], text: str) -> Iterator[tuple[int, str]]:
+    """Each of `comments`, which are in order, with the number of its line in `text`."""
+    lines = text.splitlines() if comments else []
+    at = 0
+    for comment in comments:
+        places = (
+            number
+            for number in range(at, len(lines))
+            if comment in lines[number] and not _COMMENT_LINE.match(lines[number])
+        )
+        found = next(places, None)
+        at = at if found is None else found + 1
+        yield 0 if found is None else at, comment
 
 
 def _refuse_abbreviated(text: str, where: str) -> None:
@@ -160,27 +193,32 @@ def _without_index(lines: list[str]) -> list[str]:
     return [one[2] for one in found if one]
 
 
-def _tokens(line: str) -> Iterator[str]:
-    """The ids of one line: quoted texts whole, the rest at separators."""
+def _tokens(line: str, comments: list[str]) -> Iterator[str]:
+    """The ids of one line: quoted texts whole, the rest at separators, up to a comment."""
     if _PLAIN_ID.fullmatch(line):
         yield _plain(line)
         return
     start = 0
     for found in _QUOTED.finditer(line):
         before = line[start : found.start()]
-        yield from _words(before)
-        if _COMMENT.search(before):
+        if comment := _COMMENT.search(before):
+            comments.append(line[start + comment.start() :].strip())
+            yield from _words(before[: comment.start()])
             return
+        yield from _words(before)
         text = found[found.lastindex or 0].strip()
         is_key = line[found.end() :].lstrip().startswith(":") and not _CERTAIN.fullmatch(text)
         if not is_key:
             yield text
         start = found.end()
-    yield from _words(line[start:])
+    comment = _COMMENT.search(line, start)
+    if comment:
+        comments.append(comment[0].strip())
+    yield from _words(line[start : comment.start() if comment else None])
 
 
 def _words(part: str) -> Iterator[str]:
-    for piece in re.split(r"[,;\t|\n\r]+", _COMMENT.sub("", part)):
+    for piece in re.split(r"[,;\t|\n\r]+", part):
         words = piece.split()
         if len(words) > 1 and all(re.search(r"\d", word) for word in words):
             yield from map(_plain, words)
