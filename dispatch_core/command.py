@@ -79,7 +79,7 @@ def run_command(given: argparse.Namespace) -> int:
 @contextmanager
 def _messages_apart(given: argparse.Namespace) -> Iterator[None]:
     """Print messages to standard error if an output of the command is standard output."""
-    is_taken = STANDARD_OUTPUT in (given.ledger, given.save_request, given.record)
+    is_taken = STANDARD_OUTPUT in (given.ledger, given.save_request, given.record, given.zip)
     with redirect_stdout(sys.stderr) if is_taken else nullcontext():
         yield
 
@@ -396,13 +396,13 @@ def _shown_name(path: str, option: str) -> str:
 
 def _outputs(given: argparse.Namespace, inputs: Sequence[Path]) -> Target:
     """The outputs of the dispatch, checked before anything is listed."""
-    archive = Path(given.zip) if given.zip else None
+    archive = given.zip if given.zip in ("", None, STANDARD_OUTPUT) else Path(given.zip)
     folder = None
-    if given.output_directory or archive is None:
+    if given.output_directory or not archive:
         folder = Path(given.output_directory or option_of("output_directory").default)
     target = Target(
         folder,
-        archive,
+        archive or None,
         given.record,
         bool(given.replace),
         allowed=given.allowed_files or (),

@@ -363,7 +363,11 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "zip, record, ledger or request file",
             **_FLAG,
         ),
-        _command("zip", "write a zip; no folder, unless output_directory is given", **_FILE),
+        _command(
+            "zip",
+            "write a zip (-: to standard output); no folder, unless output_directory is given",
+            **_FILE,
+        ),
         _command("plan", "print the plan and write nothing", **_FLAG),
         _command(
             "print_request",

@@ -2146,6 +2146,8 @@ STREAMS: list[tuple[list[str], str, int, str]] = [
     (["--help"], ">/dev/full", 4, FULL),
     ([*QUERY, "--plan", "--ledger=-"], ">/dev/full", 4, "error: standard output: cannot"),
     ([*QUERY, "--plan", "--ledger=-"], ">&-", 4, "it is closed"),
+    ([*QUERY, "--zip=-"], ">/dev/full", 4, "error: standard output: cannot write"),
+    ([*QUERY, "--zip=-", "--ledger=-"], "", 2, "output is already the output of"),
     (["--docdb_query", "{"], "2>/dev/full", 2, ""),
     (["--nonsense"], "2>/dev/full", 2, ""),
     (["--request=-", "--plan"], "<&-", 2, "--request: cannot read standard input: it is cl"),
@@ -2193,6 +2195,21 @@ def test_a_closed_or_full_stream_gives_an_exit_code_of_the_table(
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert said in done.stderr
     assert (tmp_path / "out").exists() == (code == 0)
+
+
+@pytest.mark.slow
+def test_a_zip_on_standard_output_is_alone_there(elsewhere: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dispatch_core", "--docdb_query", subject("1")]
+    options: dict[str, Any] = {"cwd": tmp_path, "capture_output": True, "check": False}
+    environment = clean_environment() | elsewhere | {"PYTHONPATH": str(ROOT)}
+
+    streamed = subprocess.run([*command, "--zip=-"], env=environment, **options)
+    subprocess.run([*command, "--zip=jobs.zip"], env=environment, **options)
+
+    assert streamed.returncode == 0
+    assert streamed.stdout == (tmp_path / "jobs.zip").read_bytes()
+    assert b"zip written: standard output (" in streamed.stderr
+    assert os.listdir(tmp_path) == ["jobs.zip"]
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pty
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,49 @@ def content_of(archive: Path) -> dict[str, bytes]:
 
 
 # What is in place
+
+
+def test_a_zip_on_standard_output_has_the_bytes_of_the_file_and_follows_the_folder(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(PLAN, Target(archive=tmp_path / "jobs.zip"))
+    monkeypatch.chdir(tmp_path)
+
+    with open(1, "w", closefd=False) as output:
+        monkeypatch.setattr(sys, "__stdout__", output)
+        delivery = deliver(PLAN, Target(tmp_path / "out", "-"))
+
+    assert capfdbinary.readouterr().out == (tmp_path / "jobs.zip").read_bytes()
+    assert names(tmp_path) == ["jobs.zip", "out", "out.dispatch.json"]
+    assert list(delivery.lines())[1] == "zip written: standard output (3 jobs)"
+
+
+def test_a_zip_that_standard_output_does_not_take_is_an_error_that_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "__stdout__", None)
+
+    with pytest.raises(WriteFailed) as caught:
+        deliver(PLAN, Target(tmp_path / "out", "-"))
+
+    first, second = caught.value.issues
+    assert first.where == "standard output"
+    assert second.what == "the worker folders are written, the zip is not"
+    assert tree_of(tmp_path / "out") == WHOLE
+
+
+def test_a_zip_is_not_written_to_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal, child_side = pty.openpty()
+
+    with open(child_side, "w") as output:
+        monkeypatch.setattr(sys, "__stdout__", output)
+        with pytest.raises(InvalidInput, match="to a terminal"):
+            deliver(PLAN, Target(tmp_path / "out", "-"))
+
+    os.close(terminal)
+    assert names(tmp_path) == []
 
 
 def test_a_folder_a_zip_and_a_record_are_written_together(tmp_path: Path) -> None:

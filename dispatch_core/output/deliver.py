@@ -2,9 +2,10 @@
 
 The outputs are published together as far as a file system can: targets are checked
 first, the zip is complete and compared before the folder is published, and the record
-is written last. Two things remain. If the zip cannot get its name although it is
-complete, the folder is there, and the error says so. If the record cannot be written,
-the jobs are there, and `Delivery.record_error` says why.
+is written last. A zip on standard output follows the folder. Two things remain. If the
+zip cannot get its name although it is complete, or standard output fails, the folder is
+there, and the error says so. If the record cannot be written, the jobs are there, and
+`Delivery.record_error` says why.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from dispatch_core.output.folder import MARKER, write_folder, write_marker
 from dispatch_core.output.record import record_text
 from dispatch_core.output.stream import Status, WriteResult
 from dispatch_core.output.target import Target, check_target
-from dispatch_core.output.text_file import write_text_file
-from dispatch_core.output.zip import StagedZip, staged_zip
+from dispatch_core.output.text_file import STANDARD_OUTPUT, write_text_file
+from dispatch_core.output.zip import staged_zip, stream_zip
 from dispatch_core.text.words import counted
 from dispatch_core.types import Progress, no_progress
 
@@ -74,7 +75,9 @@ class Delivery:
             yield f"{self.folder.status}: {folder} ({content}){moved}"
         if self.archive is not None:
             jobs = counted(self.archive.file_count, "job")
-            yield f"zip {self.archive.status}: {self.target.archive} ({jobs})"
+            is_stream = self.target.archive == STANDARD_OUTPUT
+            place = self.archive.target if is_stream else self.target.archive
+            yield f"zip {self.archive.status}: {place} ({jobs})"
         if self.record is not None:
             kept = "kept: it says who dispatched this, and when"
             yield f"record: {self.record}" + (f" ({kept})" if self.is_record_kept else "")
@@ -108,13 +111,15 @@ def deliver(
     # Known before the folder is moved aside: it may be the working directory.
     record = target.record_file
     with ExitStack() as stages:
-        staged = None
-        if target.archive is not None:
-            staged = stages.enter_context(
-                staged_zip(plan.files(), target.archive, replace=target.replace)
-            )
+        publish: Callable[[], WriteResult] | None = None
+        if target.archive == STANDARD_OUTPUT:
+            publish = partial(stream_zip, plan.files())
+        elif target.archive is not None:
+            file = Path(target.archive)
+            staged = staged_zip(plan.files(), file, replace=target.replace)
+            publish = stages.enter_context(staged).publish
         folder = _write_folder(plan, target, progress)
-        archive = None if staged is None else _publish(staged, folder)
+        archive = None if publish is None else _publish(publish, folder)
     delivery = Delivery(target, folder, archive)
     text = partial(record_text, plan, delivery.status, dispatched_by, origins)
     return _with_record(plan, record, delivery, text)
@@ -148,10 +153,10 @@ def _write_folder(plan: DispatchPlan, target: Target, progress: Progress) -> Wri
     )
 
 
-def _publish(staged: StagedZip, folder: WriteResult | None) -> WriteResult:
+def _publish(publish: Callable[[], WriteResult], folder: WriteResult | None) -> WriteResult:
     """The published zip; an error says that the folder is already there."""
     try:
-        return staged.publish()
+        return publish()
     except DispatchError as error:
         if folder is None:
             raise

@@ -18,7 +18,7 @@ from dispatch_core.output.text_file import (
     check_text_file,
     standard_output_status,
 )
-from dispatch_core.output.zip import check_zip_file
+from dispatch_core.output.zip import check_zip_file, check_zip_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Target:
 
     Attributes
     ----------
+    archive
+        A path, or ``-`` for standard output.
     record
         A path, or ``-`` for standard output. None means beside the folder, and no record
         for a zip alone.
@@ -41,7 +43,7 @@ class Target:
     """
 
     folder: Path | None = None
-    archive: Path | None = None
+    archive: Path | str | None = None
     record: str | Path | None = None
     replace: bool = False
     inputs: tuple[Path, ...] = ()
@@ -73,8 +75,10 @@ def check_target(target: Target) -> None:
     check_outside_dispatches(named)
     if target.folder is not None:
         check_folder(target.folder)
-    if target.archive is not None:
-        check_zip_file(target.archive, replace=target.replace)
+    if target.archive == STANDARD_OUTPUT:
+        check_zip_stream()
+    elif target.archive is not None:
+        check_zip_file(Path(target.archive), replace=target.replace)
     if target.record is not None:
         check_text_file(target.record)
     if target.record_file is not None and not target.replace:

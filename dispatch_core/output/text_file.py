@@ -54,7 +54,7 @@ def write_text_file(target: str | Path, text: str, *, is_private: bool = False) 
     # half a surrogate pair, which a record may contain, becomes its JSON escape
     content = text.encode("utf-8", errors="backslashreplace")
     if target == STANDARD_OUTPUT:
-        _write_standard_output(content)
+        write_standard_output(content)
         return
     path = Path(target)
     with disk_errors(path, "file"):
@@ -106,7 +106,11 @@ def standard_stream(status: os.stat_result) -> TextIO | None:
     return None
 
 
-def _write_standard_output(content: bytes) -> None:
+def write_standard_output(content: bytes) -> None:
+    """Writes `content` as it is.
+
+    Raises `WriteFailed` if that fails, or `BrokenPipeError` if its reader closed it.
+    """
     place = Path("standard output")
     with disk_errors(place, "file"), callers_errors(BrokenPipeError):
         if sys.__stdout__ is None:

@@ -7,6 +7,7 @@ import filecmp
 import io
 import os
 import stat
+import sys
 import zipfile
 from array import array
 from collections.abc import Generator, Iterable, Iterator
@@ -29,6 +30,7 @@ from dispatch_core.output.disk import (
 )
 from dispatch_core.output.stage import new_file, new_stage, remove_dead_stages, stage_prefix
 from dispatch_core.output.stream import JobFile, JobStream, Status, WriteResult
+from dispatch_core.output.text_file import write_standard_output
 
 _ZIP_UNIX = 3
 _CANNOT_LINK = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -79,6 +81,26 @@ def write_zip_file(files: Iterable[JobFile], target: Path, *, replace: bool = Fa
     """
     with staged_zip(files, target, replace=replace) as staged:
         return staged.publish()
+
+
+def stream_zip(files: Iterable[JobFile]) -> WriteResult:
+    """The zip of `write_zip` on standard output, in parts; raises as `write_standard_output` does.
+
+    After an error, standard output has a part of the zip.
+    """
+    stream = JobStream(files)
+    for part in zip_parts(stream):
+        write_standard_output(part)
+    place = Path("standard output")
+    return WriteResult(place, "written", stream.file_count, stream.worker_count)
+
+
+def check_zip_stream() -> None:
+    """Raises `InvalidInput` if standard output is a terminal, which cannot show a zip."""
+    if sys.__stdout__ is not None and not sys.__stdout__.closed and sys.__stdout__.isatty():
+        what = "a zip is not written to a terminal"
+        action = "Redirect it to a file or a command, or name a file"
+        raise InvalidInput(Issue(what, "standard output", action))
 
 
 @dataclass(frozen=True, slots=True)
