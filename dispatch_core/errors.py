@@ -166,3 +166,7 @@ class AnswerTooLarge(ServiceError):
 
 class WriteFailed(ServiceError):
     """The output could not be made durable; no partial output remains."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends the command line as Ctrl+C does, with another exit code."""

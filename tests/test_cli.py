@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import socket
 import stat
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -2210,6 +2212,41 @@ def test_a_zip_on_standard_output_is_alone_there(elsewhere: dict[str, str], tmp_
     assert streamed.stdout == (tmp_path / "jobs.zip").read_bytes()
     assert b"zip written: standard output (" in streamed.stderr
     assert os.listdir(tmp_path) == ["jobs.zip"]
+
+
+def test_sigterm_is_taken_only_while_the_command_runs(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminate(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("dispatch_core.command.run_command", terminate)
+    before = signal.getsignal(signal.SIGTERM)
+
+    ran = run("--docdb_query", "{}")
+
+    assert ran.code == 143
+    assert ran.err == "error: terminated; no partial output is left\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_command_that_ignores_sigterm_and_one_in_a_thread_run_to_their_end(
+    run: CommandLine,
+) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    codes: list[int] = []
+    try:
+        ignoring = run("--docdb_query", subject("1"), "--plan")
+        handler = signal.getsignal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    other = Thread(target=lambda: codes.append(run("--docdb_query", subject("1"), "--plan").code))
+    other.start()
+    other.join()
+
+    assert (ignoring.code, handler) == (0, signal.SIG_IGN)
+    assert codes == [0]
 
 
 @pytest.mark.slow

@@ -85,9 +85,39 @@ def test_a_killed_dispatch_leaves_nothing_partial_and_a_rerun_completes_it(
         assert holds(target, whole)
         assert start(inputs, target).wait() == 0
         assert tree_of(target) == whole
-        assert [path.name for path in target.parent.iterdir() if path.name[0] == "."] == []
+        assert _hidden(target.parent) == []
 
     assert killed
+
+
+def test_a_terminated_dispatch_removes_what_is_under_way_and_keeps_what_was_written(
+    inputs: Path, undisturbed: tuple[Tree, float], tmp_path: Path
+) -> None:
+    whole, _ = undisturbed
+    codes = []
+
+    for number in range(KILLS):
+        target = tmp_path / str(number) / "results"
+        earlier = target.parent / "earlier.txt"
+        target.parent.mkdir()
+        earlier.write_text("mine")
+        process = start(inputs, target)
+        while process.poll() is None and not _hidden(target.parent):
+            time.sleep(0.002)
+        process.terminate()
+        codes.append(process.wait())
+
+        assert is_absent_or_whole(target, whole)
+        assert _hidden(target.parent) == []
+        assert earlier.read_text() == "mine"
+
+    assert 143 in codes
+    assert set(codes) <= {0, 143}
+
+
+def _hidden(folder: Path) -> list[str]:
+    """The names in a folder that begin with a point, as those of stages do."""
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def _kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:

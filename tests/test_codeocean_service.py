@@ -289,18 +289,16 @@ def test_two_commands_at_once_start_one_run(
 
 
 _PROGRAM = """
-import argparse, sys
-from dispatch_core.engines import codeocean_handover as handover
-parser = argparse.ArgumentParser()
-parser.add_argument("folder")
-handover.add_arguments(parser)
-sys.exit(handover.run(parser.parse_args()))
+import sys
+from dispatch_core.cli import main
+sys.exit(main(["handover", "codeocean", *sys.argv[1:]]))
 """
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_stops_waiting_and_says_that_the_run_goes_on(
-    server: CodeOceanServer, out: Path
+    server: CodeOceanServer, out: Path, number: int, code: int
 ) -> None:
     command = [sys.executable, "-u", "-c", _PROGRAM, str(out), f"--pipeline={PIPELINE}"]
     environment = clean_environment() | server.environment
@@ -317,10 +315,10 @@ def test_an_interrupt_stops_waiting_and_says_that_the_run_goes_on(
         if line.startswith("state: running"):
             break
 
-    waiting.send_signal(signal.SIGINT)
+    waiting.send_signal(number)
     _, errors = waiting.communicate(timeout=30)
 
-    assert waiting.returncode == 130
+    assert waiting.returncode == code
     assert f"interrupted: run {FIRST} goes on without this command (last seen: running" in errors
     assert f"{server.url}/api/v1/computations/{FIRST}); the same command looks at it" in errors
     assert noted(out)[0]["state"] == "running"

@@ -30,7 +30,7 @@ from dispatch_core.engines.codeocean import (
 from dispatch_core.engines.codeocean_follow import FIRST_WAIT, LONGEST_WAIT, follow
 from dispatch_core.engines.codeocean_runs import RunNotes, runs_file
 from dispatch_core.engines.handed_dispatch import HandedDispatch, read_dispatch
-from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound
+from dispatch_core.errors import DispatchError, InvalidInput, Issue, NothingFound, Terminated
 from dispatch_core.output.stage import Lock, locked
 from dispatch_core.output.text_file import check_text_file
 from dispatch_core.text.words import counted, one_line
@@ -98,9 +98,9 @@ def run(given: argparse.Namespace) -> int:
     handover = _Handover(dispatch, target, CodeOceanService(settings), notes, given)
     try:
         return handover.run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(one_line(f"interrupted: {notes.whereabouts()}"), file=sys.stderr)
-        return 130
+        return 143 if isinstance(stop, Terminated) else 130
 
 
 def _target(given: argparse.Namespace) -> Target:
