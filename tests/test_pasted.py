@@ -19,6 +19,33 @@ QUERIES = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "queries.j
 
 
 @pytest.mark.parametrize(
+    "annotation",
+    [
+        *("dict", "dict[str, Any]", "Dict", "typing.Dict[str, Any]", "Mapping[str, object]"),
+        *("dict | None", '"dict[str, Any]"', "Final"),
+    ],
+)
+@pytest.mark.parametrize(
+    "program",
+    [
+        "{} = {'a': 1, 'b': None}",
+        "    {} = {'a': 1, 'b': None}",
+        "from typing import Any\n\n{} = {\n    'a': 1,  # one\n    'b': None,\n}\nfind(query)",
+        "{} = {}\nquery['a'] = 1\nquery['b'] = None",
+        "number: int = 1\n{} = dict(a=number, b=None)",
+        "{} = ({'a': 1} | {'b': None})",
+    ],
+)
+def test_an_assignment_with_a_type_is_read_like_one_without(program: str, annotation: str) -> None:
+    annotated, plain = (
+        convert(program.replace("{}", name, 1)) for name in (f"query: {annotation}", "query")
+    )
+
+    assert annotated == plain
+    assert annotated.value == {"a": 1, "b": None}
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("{'a': 'x' + 'y', 'b': 'x' 'y', 'c': (\"x\"\n \"y\")}", {"a": "xy", "b": "xy", "c": "xy"}),
@@ -180,6 +207,9 @@ def test_a_query_is_followed_as_far_as_literals_determine_it(text: str, value: A
             "now(..) is computed by code",
         ),
         ("a: 1\nb:\n  c: 2", 1, "this is YAML"),
+        ("query:\n  a: 1\n  b: x = y", 1, "this is YAML"),
+        ('query: dict = {"a": unknown}', 1, "unknown is a name, and its value is not in this text"),
+        ('query: dict = {"a": 1}\nquery: dict = {"b": 1}', 2, "query on line 1, query on line 2"),
         ('query <- list(a = list("$gt" = 5))', 1, "this is a list(..) of R"),
         ("q = struct('a', 1)", 1, "this is a struct of MATLAB"),
         ("%7B%22a%22%3A%20%22x+y%22%7D", 1, "a + in an encoded address can be a space or a plus"),

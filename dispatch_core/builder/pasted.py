@@ -138,10 +138,11 @@ def _deeper(text: str, where: str, layers: int) -> _Found:
 
 def _found(text: str, where: str) -> _Found:
     code = _code_of(text)
-    bare = scan.without_braces(code, where)
+    tree = program.parsed(code)
+    is_key_first = tree is None or not program.is_annotated(tree)
+    bare = scan.without_braces(code, where) if is_key_first else None
     if bare is not None:
         return _Found(bare[0], tuple(bare[1]))
-    tree = program.parsed(code)
     if tree is None:
         return _outside_python(code, where)
     lone = _lone(code, where)

@@ -46,6 +46,11 @@ def parsed(text: str) -> ast.Module | None:
     return tree
 
 
+def is_annotated(tree: ast.Module) -> bool:
+    """Whether a statement is ``name: type = value``, which resembles ``key: value`` of YAML."""
+    return any(isinstance(one, ast.AnnAssign) and one.value is not None for one in tree.body)
+
+
 _FLAGS: Final = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
