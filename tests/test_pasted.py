@@ -215,6 +215,7 @@ def test_a_query_is_followed_as_far_as_literals_determine_it(text: str, value: A
         ("%7B%22a%22%3A%20%22x+y%22%7D", 1, "a + in an encoded address can be a space or a plus"),
         ('job-dispatch --docdb_query "{\\"$or\\": []}"', 1, "the shell replaces $"),
         ('foo("x", "{a: 1}")', 1, "one of several arguments"),
+        ("b`[", 1, "the text ends too early"),
         ("{'a': re.I}", 1, "this has no value in JSON"),
     ],
 )

@@ -52,7 +52,7 @@ _JOINED_AFTER: Final = re.compile(
     r"\s*(?:[|+*%?&]|[=!<>]=|-(?!-)|\.\s*[A-Za-z_]|\[|(?:if|else|or|and|for|in|is|not)\b(?=[^\n]*[\w({\[]))"
 )
 _CHAINED: Final = re.compile(r"[\s)]*\)\s*(?:\.\s*[A-Za-z_]|%>%|\|>|\[|\$[\w`])")
-_STRING: Final = re.compile(r"[rRuUbBfF]{0,2}(?:\"\"\"|'''|[\"'`])(?=\s*[{\[])")
+_STRING: Final = re.compile(r"(?:[rRuUbBfF]{0,2}(?:\"\"\"|'''|[\"'])|`)(?=\s*[{\[])")
 _READERS: Final = frozenset(
     "stringify parse loads fromJSON toJSON dumps Document.parse BsonDocument.parse JSON.parse"
     " JSON.stringify BSON.parse EJSON.parse print console.log printjson paste0 c".split()
