@@ -486,5 +486,6 @@ def _print_misspelt_fields(source: MetadataSource, plan: DispatchPlan) -> None:
         fields = sample_fields(source) if paths else None
         for path in paths:
             near = nearest_fields(fields, path, 3) if fields is not None else []
+            near = [one for one in near if one != path]  # others may have it
             if near:
                 print(one_line(f"  {path}: did you mean {' or '.join(near)}?"))

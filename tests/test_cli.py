@@ -927,6 +927,18 @@ def test_a_field_that_no_asset_has_is_a_warning(run: CommandLine, options: list[
     assert ran.out.count(warning) == 1
 
 
+def test_a_field_that_only_other_assets_have_is_not_its_own_correction(
+    run_demo: CommandLine,
+) -> None:
+    query = '{"subject.subject_id": "900003"}'
+    field = "data_description.modality.abbreviation"
+
+    ran = run_demo("--plan", "--docdb_query", query, "--group_by", field)
+
+    hint = next(line for line in (ran.out + ran.err).splitlines() if "did you mean" in line)
+    assert hint == f"  {field}: did you mean data_description.modalities.abbreviation?"
+
+
 def test_a_field_that_only_some_assets_have_gives_no_warning(run: CommandLine) -> None:
     ran = run("--docdb_query", subject("11"), "--plan", "--trial_one_per=session.type")
 

@@ -236,7 +236,7 @@ def could_be_a_day_and_an_hour(digits: str) -> bool:
 def test_digits_that_are_seconds_or_a_day_and_an_hour_are_not_read() -> None:
     assert could_be_a_day_and_an_hour("2026081100")
     assert moment_of("2026081100") is None
-    assert moment_of("2026081124") is not None  # there is no such hour
+    assert moment_of("2026081124") is not None  # 24 is not an hour
 
 
 @given(st.datetimes(datetime(1973, 6, 1), datetime(2200, 1, 1), timezones=ZONES))
