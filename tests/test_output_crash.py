@@ -23,6 +23,7 @@ import pytest
 
 from dispatch_core.errors import DispatchError, InvalidInput, WriteFailed
 from dispatch_core.output.folder import write_folder
+from dispatch_core.output.stage import new_stage
 from dispatch_core.output.stream import JobFile, WriteResult
 from dispatch_core.output.text_file import write_text_file
 from dispatch_core.output.zip import write_zip_file
@@ -472,3 +473,14 @@ def test_of_four_different_zip_files_at_once_one_is_written_and_three_are_refuse
 
         assert endings == [InvalidInput.__name__] * 3 + ["written"]
         assert names(target.parent) == ["results"]
+
+
+def test_a_stage_is_removed_if_a_signal_ends_its_making(tmp_path: Path) -> None:
+    def make(path: Path) -> int:
+        path.mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), new_stage(tmp_path, ".out.tmp-", make):
+        pass
+
+    assert list(tmp_path.iterdir()) == []

@@ -197,22 +197,33 @@ def new_stage(parent: Path, prefix: str, make: Callable[[Path], int]) -> Iterato
     """
     for attempt in itertools.count(1):
         path = parent / f"{prefix}{secrets.token_hex(8)}"
-        try:
-            lock = Lock(make(path), path)
-        except FileNotFoundError:
-            # Another process removed the parent and made it again, or the parent is one
-            # that takes no entries, like /proc.
-            if attempt == ATTEMPTS or status_of(parent) is None:
-                raise
-            continue
-        try:
+        with ExitStack() as at_end, _removed_at_end(path):
+            try:
+                lock = Lock(make(path), path)
+            except FileNotFoundError:
+                # Another process removed the parent and made it again, or the parent is one
+                # that takes no entries, like /proc.
+                if attempt == ATTEMPTS or status_of(parent) is None:
+                    raise
+                continue
+            at_end.callback(lock.release)
             if _try_lock(lock.descriptor) is False or not lock.holds():
                 continue
             yield path
             return
-        finally:
+
+
+@contextmanager
+def _removed_at_end(path: Path) -> Iterator[None]:
+    """Removes the stage at `path`, also if a signal ends its making or its removal."""
+    try:
+        yield
+    finally:
+        try:
             _remove(path)
-            lock.release()
+        except BaseException:
+            _remove(path)
+            raise
 
 
 def new_folder(path: Path) -> int:
