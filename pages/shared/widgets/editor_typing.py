@@ -19,15 +19,15 @@ from pages.shared.state.scripts import run_script
 # loses the focus, and the step is made after it. (Where the browser cannot hold a step, as Firefox
 # and Safari in 2026, the step is made at once.) It waits until the page has taken the text: only
 # then has the address that is left the request with it, and the step forward again shows it.
-# An upload ends with its page, so a visit waits until the file has arrived: from its choice until
-# its chip stands there without a spinner.
+# An upload ends with its page, so a visit waits until the page has the file: from its choice until
+# its chip stands there without a spinner, and then until the page has run.
 # After a step, a message of the run of the page that was left would put that page's address back
 # as a new entry, and the user could not step forward any more: the script refuses that entry.
 # In the editor, Tab would write blanks, so that the keyboard could not leave it (WCAG 2.1.2). The
 # script keeps Tab from the editor, and the browser moves the focus. It also names the text for
 # screen readers, as soon as the frame has drawn it.
 _SCRIPT = """
-const SENT = 300, DELIVERED = 50, CHOSEN = 10_000, TAKEN = 5_000;
+const SENT = 300, DELIVERED = 50, CHOSEN = 10_000, TAKEN = 5_000, BEGUN = 2_000;
 const UPLOADER = '[data-testid="stFileUploader"]', CHIP = '[data-testid="stFileChip"]';
 const SPINNER = '[data-testid="stFileChipIconSpinner"]';
 const ACTS = ["pointerdown", "keydown"];
@@ -44,17 +44,13 @@ const isUploading = () => {
   if (chosen && (Date.now() > chosen.end || chips() !== chosen.chips)) chosen = undefined;
   return chosen !== undefined || document.querySelector(SPINNER) !== null;
 };
-const choose = ({ target, type }) => {
-  if (type === "drop" ? target.closest?.(UPLOADER) : target.matches?.(`${UPLOADER} input`))
-    chosen = { end: Date.now() + CHOSEN, chips: chips() };
-};
-// whether the page has still to take the text that was sent before a step: it runs once more, maybe
-// after a run that has begun before
+// whether the page has still to take a file, or a text that was sent before a step: it runs once
+// more, maybe after a run that has begun before
 const STATE = "data-test-script-state", RUNNING = `[${STATE}="running"]`;
 let taking;  // the end of the wait, and since when nothing runs after a run
 const watchRuns = new MutationObserver(() => { if (taking) taking.quiet = Date.now(); });
-const take = () => {
-  taking = { end: Date.now() + TAKEN, quiet: Infinity };
+const take = (quiet = Infinity) => {
+  taking = { end: Date.now() + TAKEN, quiet };
   watchRuns.observe(document.body, { subtree: true, attributeFilter: [STATE] });
 };
 const isTaking = () => {
@@ -67,16 +63,24 @@ const isTaking = () => {
   }
   return taking !== undefined;
 };
-let wasUploading = false;
+let isArriving = false;  // whether a file was chosen that has not arrived yet
+const follow = () => {
+  if (isUploading()) { setTimeout(follow, DELIVERED); return; }
+  isArriving = false;
+  take(Date.now() + BEGUN);  // a run that was too quick to be seen has the file, too
+};
+const choose = ({ target, type }) => {
+  if (!(type === "drop" ? target.closest?.(UPLOADER) : target.matches?.(`${UPLOADER} input`)))
+    return;
+  chosen = { end: Date.now() + CHOSEN, chips: chips() };
+  if (!isArriving) { isArriving = true; follow(); }
+};
 const release = () => {
   waiting = undefined;
-  if (isTaking()) { waiting = setTimeout(release, DELIVERED); return; }
-  if (held.length && isUploading()) {
-    wasUploading = true;
+  if (isTaking() || (held.length && isArriving)) {
     waiting = setTimeout(release, DELIVERED);
     return;
   }
-  if (wasUploading) { wasUploading = false; note(); return; }
   held.shift()?.repeat();
   if (held.length) waiting = setTimeout(release);
 };
@@ -139,7 +143,8 @@ const step = (event) => {
   if (event.navigationType === "push" && pathname === left) event.preventDefault();
   if (event.navigationType !== "traverse") return;
   const text = document.activeElement, isText = text?.matches(TEXT) ?? false;
-  if (key !== going && (isText || waiting !== undefined || isUploading())) {
+  const isHeld = isText || waiting !== undefined || isArriving || isTaking();
+  if (key !== going && isHeld) {
     const wasTyped = isText && text === typed;
     if (isText) { text.blur(); note(); }
     if (wasTyped && typed === undefined) {  // it has changed, so it is sent
