@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.child import ROOT, Task, answer, measure
 from benchmarks.listing import Form
+from benchmarks.ours import planner
 from benchmarks.pairs import calibrate, cpu_of
 from benchmarks.planning import EVERYTHING
 from benchmarks.report import Figure, Report, Table
@@ -61,25 +62,16 @@ def million(form: Form) -> Report:
 
 def planned_and_written(task: Task) -> Callable[[], dict[str, Any]]:
     """Plan all assets of a demo with several parameter sets, and write the worker folders."""
-    from dispatch_core.connect import SourceSettings, open_metadata_source, open_object_lister
-    from dispatch_core.dispatch import plan_dispatch
     from dispatch_core.output.deliver import deliver
     from dispatch_core.output.target import Target
-    from dispatch_core.request import DispatchRequest
 
-    settings = SourceSettings(demo_assets=task["assets"])
-    source, lister = open_metadata_source(settings), open_object_lister(settings)
-    source.count({})
-    sets = [{"threshold": number} for number in range(task["sets"])]
-    request = DispatchRequest(
-        query=EVERYTHING, file_extension=".nwb", parameters={"distributed_parameters": sets}
-    )
+    make = planner({**task, "query": EVERYTHING})
     loop = min(cpu_of(calibrate) for _ in range(LOOPS))
     place = Path(task["folder"]) / "jobs"
 
     def work() -> dict[str, Any]:
         begun = _cpu()
-        plan = plan_dispatch(request, source, lister)
+        plan = make()
         planned = _cpu()
         deliver(plan, Target(folder=place))
         ended = _cpu()
