@@ -285,7 +285,7 @@ def _skipped(assets: Mapping[str, int]) -> Iterator[str]:
     for field, number in assets.items():
         yield (
             f"Items of {field} that are null or missing were skipped in "
-            f"{counted(number, 'asset')}; --drop_null_groups=0 groups by null too"
+            f"{counted(number, 'asset')}; set --drop_null_groups=0 to group by null too"
         )
 
 

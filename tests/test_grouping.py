@@ -151,7 +151,7 @@ def test_a_null_item_of_an_unwound_list_is_skipped_with_a_warning(items: list[An
     assert ledger(grouped) == []
     assert grouped.warnings == (
         "Items of tags that are null or missing were skipped in 1 asset; "
-        "--drop_null_groups=0 groups by null too",
+        "set --drop_null_groups=0 to group by null too",
     )
 
 
