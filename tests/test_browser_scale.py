@@ -57,6 +57,15 @@ def test_a_click_on_a_header_sorts_all_rows_and_not_only_the_page(found: Tab) ->
             found.see("Click a value to show only these, or all but these.")
 
 
+def test_a_second_click_on_a_header_counts_while_the_first_one_sorts(found: Tab) -> None:
+    """The former table takes clicks until it goes, and sent the second one no more."""
+    found.page.get_by_test_id("stDataFrame").first.dblclick(position={"x": 250, "y": 17})
+
+    expect(found.page.get_by_role("combobox", name="Sort by")).to_have_value(
+        "Sort by: Name, descending"
+    )
+
+
 def test_an_update_goes_on_behind_the_drawer_and_what_is_typed_there_stays(tab: Tab) -> None:
     """If the page ran, the browser would make the drawer anew, without the text."""
     text = "part of a name that is typed while the files are located"

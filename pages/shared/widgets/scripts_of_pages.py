@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pages.shared.widgets.editor_typing import keep_typing_before_clicks
+from pages.shared.widgets.header_clicks import keep_header_clicks
 from pages.shared.widgets.menu_typing import keep_menu_text
 from pages.shared.widgets.pressing import keep_presses
 
@@ -12,3 +13,4 @@ def keep_what_is_done() -> None:
     keep_typing_before_clicks()
     keep_menu_text()
     keep_presses()
+    keep_header_clicks()

@@ -12,7 +12,8 @@ from pages.shared.state.tab import noted, widget_value
 _STYLE = """
 /* scripts that draw nothing */
 .st-key-browser-tab, .st-key-browser-question, .st-key-address, .st-key-cell-typing,
-.st-key-editor-typing, .st-key-menu-typing, .st-key-pressing { display: none; }
+.st-key-editor-typing, .st-key-menu-typing, .st-key-pressing, .st-key-header-clicks {
+  display: none; }
 [data-testid="stLayoutWrapper"]:has(> :is(.st-key-style, .st-key-keyboard, .st-key-fetch)) {
   display: none; }
 /* shown after 4 s, if the browser does not answer */
@@ -76,7 +77,8 @@ button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expande
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
 /* the side bar of a plan fits in a window of 900 pixels, with Help and Start over */
 [data-testid="stLayoutWrapper"]:has(> :is(.st-key-browser-tab, .st-key-editor-typing,
-  .st-key-menu-typing, .st-key-pressing, .st-key-address)) { display: none; }
+  .st-key-menu-typing, .st-key-pressing, .st-key-header-clicks, .st-key-address)) {
+  display: none; }
 [data-testid="stSidebarNavSeparator"] { margin: 0.5rem 0; padding: 0; }
 .st-key-equation { padding: 0.5rem 0.75rem; }
 .st-key-equation p { line-height: 1.4; }

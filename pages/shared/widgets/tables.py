@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ import streamlit as st
 from dispatch_core.text.spreadsheet import csv_file, safe_cell
 from dispatch_core.views.table import Columns, TableView, alike, page_of, select_rows
 from pages.shared.state.session import Session
-from pages.shared.state.tab import apply_put, open_session
+from pages.shared.state.tab import apply_put, open_session, widget_value
 from pages.shared.widgets.download import kept_file
 
 MOST_ROWS = 500
@@ -55,13 +56,12 @@ def paged_table(
         f"{key} page", rows, (cells_of, view), lambda: _page(rows, columns, indices)
     )
     options = {"hide_index": True, "placeholder": "", **options}
+    table_key = f"{key}-table-{version}"
     if len(rows) > SMALL:
+        table_key = f"{key}-sorted-{version}-{view.sort}-{view.is_descending}"
         options |= _header_options(view, options)
-    event = st.dataframe(
-        table, key=f"{key}-table-{version}-{view.sort}-{view.is_descending}", **options
-    )
-    if len(rows) > SMALL:
-        _sort_by_header(session, view, key, event)
+        options["on_select"] = partial(_sort_by_header, session, view, key, table_key)
+    event = st.dataframe(table, key=table_key, **options)
     shown = [rows[index] for index in indices]
     if beside is not None:
         with line:
@@ -85,20 +85,19 @@ def _header_options(view: TableView, options: Mapping[str, Any]) -> dict[str, An
         arrow = "↓" if view.is_descending else "↑"
         config[view.sort] = {**config.get(view.sort, {}), "label": f"{view.sort} {arrow}"}
     return {
-        "on_select": "rerun",
         "selection_mode": [*([modes] if isinstance(modes, str) else modes), "single-column"],
         "column_config": config,
     }
 
 
-def _sort_by_header(session: Session, view: TableView, key: str, event: Any) -> None:
+def _sort_by_header(session: Session, view: TableView, key: str, table_key: str) -> None:
     """Sort all rows by the clicked header: ascending, then descending, then as before."""
-    for title in event.selection.columns:
+    event = widget_value(table_key)
+    for title in event["selection"]["columns"]:
         order = (title, False)
         if view.sort == title:
             order = ("", False) if view.is_descending else (title, True)
         session.put(_sort_key(session, key), _order_label(*order))
-        st.rerun()
 
 
 def _sort_key(session: Session, key: str) -> str:
