@@ -19,6 +19,7 @@ from dispatch_core.errors import AnswerTooLarge, DispatchError, InvalidInput, Is
 from dispatch_core.language.paths import outermost_paths, value_along, value_at
 from dispatch_core.query import Query
 from dispatch_core.sources.protocols import MetadataSource
+from dispatch_core.sources.shared_values import SharedValues
 from dispatch_core.text.id_spelling import spellings_of
 from dispatch_core.text.invisible import invisible_in
 from dispatch_core.text.nearest import Nearest, nearest_of
@@ -124,16 +125,22 @@ def find_assets(
     return exclude_by_hand(_each_once(found), excluded)
 
 
-def to_asset(record: Record, fields: Iterable[str] = ()) -> DataAsset:
-    """The asset of a projected record; a name or location that is not text is absent."""
+def to_asset(
+    record: Record, fields: Iterable[str] = (), values: SharedValues | None = None
+) -> DataAsset:
+    """The asset of a projected record; a name or location that is not text is absent.
+
+    Equal parts of the fields are one object in all assets that are made with the same `values`.
+    """
     name, location = record.get("name"), record.get("location")
     wanted = {path.partition(".")[0] for path in fields}
+    share = (values or SharedValues()).shared
     return DataAsset(
         record_id=str(record["_id"]),
         name=name if isinstance(name, str) else "",
         location=location if isinstance(location, str) else "",
         asset_ids=code_ocean_ids(record),
-        fields={key: record[key] for key in wanted if key in record} or NO_FIELDS,
+        fields={key: share(record[key]) for key in wanted if key in record} or NO_FIELDS,
     )
 
 
@@ -210,11 +217,13 @@ def _read_filter(
 ) -> tuple[DataAsset, ...]:
     assert isinstance(query.value, dict)
     ranges: dict[int, list[DataAsset]] = {}
+    values = SharedValues()
     done = 0
     # closed as soon as the user cancels, not when the error is garbage-collected
     with closing(read_pages(source, query.value, _projection(fields))) as pages:
         for number, page in pages:
-            ranges.setdefault(number, []).extend(to_asset(record, fields) for record in page)
+            assets = ranges.setdefault(number, [])
+            assets.extend(to_asset(record, fields, values) for record in page)
             done += len(page)
             report(done)
     found = tuple(chain.from_iterable(ranges[number] for number in sorted(ranges)))
@@ -238,7 +247,8 @@ def _read_pipeline(
         raise InvalidInput(Issue(what, "query", action)) from None
     _refuse_dropped(source, records)
     report(len(records))
-    return tuple(to_asset(record, fields) for record in _with_ids(source, records))
+    values = SharedValues()
+    return tuple(to_asset(record, fields, values) for record in _with_ids(source, records))
 
 
 def _refuse_dropped(source: MetadataSource, records: list[Record]) -> None:
@@ -356,13 +366,14 @@ def _match_texts(
 ) -> dict[str, _Answer]:
     """Text -> the first path that has it, and the assets there."""
     answers: dict[str, _Answer] = {}
+    values = SharedValues()
     left = list(texts)
     for path in ID_PATHS:
         if not left:
             break
         query = {path: {"$in": _spellings(left) if path == "location" else left}}
         for record in walk_records(source, query, _projection(fields)):
-            asset = to_asset(record, fields)
+            asset = to_asset(record, fields, values)
             for text in _held(record, path, set(left)):
                 answers.setdefault(text, _Answer(path, [])).assets.append(asset)
         left = [text for text in left if text not in answers]

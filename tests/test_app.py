@@ -7,9 +7,12 @@ Examples, ids from the text area. `test_browser` tests typing, downloads and cli
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import re
 import socket
+import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import FrozenInstanceError, fields
@@ -767,6 +770,31 @@ def test_located_files_are_not_shown_for_another_extension(app: AppTest) -> None
     changed = "Out of date: the assets or the file options changed. Locate files again."
     assert app.warning[0].value == changed
     assert "→ **–** files" in equation(app)
+
+
+def test_very_many_files_are_let_go_before_others_are_listed(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only this listing and its plan had takes no memory while the next one is made."""
+    monkeypatch.setattr("pages.shared.state.steps.MOST_KEPT", 0)
+    find_awkward(app, "nwb file")
+    locate(app, ".nwb")
+    go(app, DELIVER)
+    shown = weakref.ref(now(session_of(app)).plan)
+    assert shown() is not None
+
+    listing = threading.Event()
+    monkeypatch.setattr("dispatch_core.steps.locate_files", lambda *_, **__: listing.wait(60))
+    go(app, FILES)
+    app.multiselect(key=f"extension-{session_of(app).epoch}").set_value([".zarr"]).run()
+    app.button(key="locate").click().run()
+    gc.collect()
+
+    assert shown() is None
+    assert session_of(app).work.last_listed is None
+    said = "To save memory, what was located before (1 file) is not shown meanwhile."
+    assert said in [one.value for one in app.caption]
+    listing.set()
 
 
 def test_an_empty_list_does_not_show_what_the_query_found(app: AppTest) -> None:

@@ -129,6 +129,24 @@ def test_assets_of_which_no_field_is_needed_share_one_empty_value() -> None:
     assert with_k[0].fields == {"k": 1}
 
 
+def test_equal_values_of_different_assets_are_one_object() -> None:
+    mouse = {"subject_id": "1", "genotype": {"name": "wt/wt"}}
+    first = record("a", subject=mouse, weights=[1, 2.5, None], flag=1)
+    second = record("b", subject=mouse | {"sex": "F"}, weights=[1, 2.5, None], flag=True)
+    source = Records([json.loads(json.dumps(one)) for one in (first, second)])
+
+    one, other = (
+        asset.fields
+        for asset in find_assets(source, EVERY, fields=["subject", "weights", "flag"]).assets
+    )
+
+    assert one["subject"]["genotype"] is other["subject"]["genotype"]
+    assert one["subject"]["subject_id"] is other["subject"]["subject_id"]
+    for fields, expected in ((one, first), (other, second)):
+        as_read = {key: expected[key] for key in ("subject", "weights", "flag")}
+        assert json.dumps(fields, sort_keys=True) == json.dumps(as_read, sort_keys=True)
+
+
 def test_a_slash_at_the_end_does_not_change_the_location() -> None:
     source = Records([record("a"), record("b", location="s3://data/a/")])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -77,6 +78,19 @@ def test_two_sources_do_not_share_responses() -> None:
     here, there = (SharedAnswers(Records([record(name)])) for name in ("a", "b"))
 
     assert here.find_page(*ALL) != there.find_page(*ALL)
+
+
+def test_an_expired_response_takes_no_memory(source: Counted) -> None:
+    shared = SharedAnswers(source, seconds=0.05)
+
+    shared.find_page(*ALL)
+    assert shared.cached_bytes > 0
+    end = time.monotonic() + 30
+    while shared.cached_bytes and time.monotonic() < end:
+        time.sleep(0.01)
+
+    assert shared.cached_bytes == 0
+    assert len(shared.find_page(*ALL)) == 2
 
 
 def test_a_cached_response_expires(source: Counted) -> None:

@@ -53,6 +53,7 @@ class SharedAnswers:
         self._lock = threading.Lock()
         self._in_progress: dict[str, Future[bytes]] = {}
         self._cached: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._forgetting: threading.Timer | None = None
         self.cached_bytes = 0
 
     @property
@@ -108,9 +109,7 @@ class SharedAnswers:
 
     def _fresh(self, key: str) -> bytes | None:
         """The cached response, or None; expired ones are removed first."""
-        now = self._clock()
-        while self._cached and next(iter(self._cached.values()))[0] <= now:
-            self._remove_oldest()
+        self._remove_expired()
         cached = self._cached.get(key)
         return cached[1] if cached else None
 
@@ -120,6 +119,27 @@ class SharedAnswers:
         self._cached[key] = (self._clock() + self._seconds, content)
         self.cached_bytes += len(content)
         while self.cached_bytes > self._max_bytes:
+            self._remove_oldest()
+        if self._forgetting is None:
+            self._forget_after(self._seconds)
+
+    def _forget_after(self, seconds: float) -> None:
+        self._forgetting = threading.Timer(seconds, self._forget_expired)
+        self._forgetting.daemon = True
+        self._forgetting.start()
+
+    def _forget_expired(self) -> None:
+        """Free the memory of expired responses, also if no other request comes."""
+        with self._lock:
+            self._forgetting = None
+            self._remove_expired()
+            if self._cached:
+                first = next(iter(self._cached.values()))[0]
+                self._forget_after(max(first - self._clock(), 1.0))
+
+    def _remove_expired(self) -> None:
+        now = self._clock()
+        while self._cached and next(iter(self._cached.values()))[0] <= now:
             self._remove_oldest()
 
     def _remove_oldest(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from datetime import date
 from pathlib import Path
 
@@ -35,6 +36,10 @@ from pages.shared.widgets.why_not import why_button
 _REVIEW_FIRST = "The plan changed: review it first"
 _LONGEST_COMMAND = 3_000
 """Up to this many characters a request is shown inside the command; else as a file."""
+
+# Streamlit keeps what a callback gets long after its button has gone
+_Shown = weakref.ref[DispatchPlan]
+"""The plan that a button was drawn for; None once another plan has replaced it."""
 
 
 def say_no_job(plan: DispatchPlan) -> None:
@@ -74,8 +79,8 @@ def is_seen(session: Session, plan: DispatchPlan) -> bool:
         "Use the new plan",
         icon=":material/check:",
         key="use-plan",
-        on_click=see_plan,
-        args=(session, plan),
+        on_click=_use_plan,
+        args=(session, weakref.ref(plan)),
     )
     return False
 
@@ -105,7 +110,7 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         type="primary",
         icon=":material/download:",
         on_click=_press_zip,
-        args=(session, plan),
+        args=(session, weakref.ref(plan)),
         disabled=not is_open,
         key="zip",
     )
@@ -119,9 +124,18 @@ def zip_download(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         )
 
 
-def _press_zip(session: Session, plan: DispatchPlan) -> None:
+def _use_plan(session: Session, shown: _Shown) -> None:
+    plan = shown()
+    if plan is not None:
+        see_plan(session, plan)
+
+
+def _press_zip(session: Session, shown: _Shown) -> None:
     """Offer the zip of the plan that was shown; a double press offers one."""
     _keep_target(session)
+    plan = shown()
+    if plan is None:
+        return
     name = f"{folder_name(session)}.zip"
     key = (plan.fingerprint, name)
     offer = session.work.zip
@@ -185,7 +199,7 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         icon=":material/save:",
         disabled=not is_open or is_writing,
         on_click=_press_write,
-        args=(session, plan),
+        args=(session, weakref.ref(plan)),
         key="write",
     )
     watch(work)
@@ -195,15 +209,16 @@ def write_to_root(session: Session, plan: DispatchPlan, is_open: bool) -> None:
         _show_delivery(work.result)
 
 
-def _press_write(session: Session, plan: DispatchPlan) -> None:
+def _press_write(session: Session, shown: _Shown) -> None:
     """Write into the folder whose name is typed now, replacing it if that is chosen now.
 
     This is the callback of a button: the next click interrupts a script, but not a
     callback, so no press is lost.
     """
     _keep_target(session)
-    name = session.typed.target_name or _own_name(session)
-    _start(session, plan, name, replaces=bool(widget_value("replace")))
+    plan, name = shown(), session.typed.target_name or _own_name(session)
+    if plan is not None:
+        _start(session, plan, name, replaces=bool(widget_value("replace")))
 
 
 def _start(session: Session, plan: DispatchPlan, name: str, *, replaces: bool) -> None:

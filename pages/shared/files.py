@@ -243,6 +243,9 @@ def located_files(session: Session, steps: Steps) -> None:
         )
         with st.container(key="stale-files"):
             _file_table(session, before)
+    elif session.work.files_let_go:
+        files = counted(session.work.files_let_go, "file")
+        st.caption(f"To save memory, what was located before ({files}) is not shown meanwhile.")
 
 
 def _files_found(session: Session, located: Located) -> None:

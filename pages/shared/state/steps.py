@@ -44,6 +44,9 @@ PLANNED_AT_ONCE = 5_000
 MOST_ARRIVED = 1_000
 """The most assets that are shown before all files are listed."""
 
+MOST_KEPT = 100_000
+"""The most files of an earlier listing that are kept while other files are listed."""
+
 _EXTENSION = "file extension"
 
 
@@ -74,9 +77,13 @@ def _with_results(session: Session) -> Steps:
     found = _result_for(session.work.found, _find_key(steps))
     if found is not None:
         steps = steps.with_found(found)
+        if session.work.last_found is not None:
+            session.keep_work(last_found=None)
     listed = _result_for(session.work.listed, _locate_key(steps))
     if listed is not None:
         steps = steps.with_listed(listed)
+        if session.work.last_listed is not None or session.work.files_let_go:
+            session.keep_work(last_listed=None, files_let_go=0)
     return _kept(session, steps)
 
 
@@ -257,11 +264,28 @@ def start_locate(session: Session) -> None:
     if work is not None and work.key == key and not work.is_done:
         return
     arrived = list[AssetFiles]()
+    last = result_of(work)
+    if last is not None:
+        _keep_for_now(session, last)
     session.keep_work(
-        last_listed=result_of(work) or session.work.last_listed,
         arrived=arrived,
         listed=start_work(executor(), key, _listing(steps, arrived)),
     )
+
+
+def _keep_for_now(session: Session, last: Located) -> None:
+    """Keep what was located last until the next listing ends, if it is not very large.
+
+    Else it is let go before that begins, as rows of tables and as a plan, too: 870,000 files
+    and their jobs take 500 MB.
+    """
+    files = sum(len(one.files or ()) for one in last.located)
+    if files <= MOST_KEPT:
+        session.keep_work(last_listed=last, files_let_go=0)
+        return
+    session.keep_work(last_listed=None, files_let_go=files)
+    session.memo.clear()
+    plan_again(session)  # the work on the plan has the jobs of these files
 
 
 def _listing(steps: Steps, arrived: list[AssetFiles]) -> Callable[[Progress], Located]:

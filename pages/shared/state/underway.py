@@ -42,6 +42,8 @@ class UnderWay:
         Whether one press goes on to find, locate and plan.
     last_found, last_listed
         The results of earlier works, shown dimmed until the current works end.
+    files_let_go
+        How many files an earlier work had listed, if they were too many to be kept.
     """
 
     steps: Steps = field(default_factory=no_steps)
@@ -61,6 +63,7 @@ class UnderWay:
     checked: Work[Checked] | None = None
     last_found: FoundAssets | None = None
     last_listed: Located | None = None
+    files_let_go: int = 0
     updating: bool = False
 
     @property
