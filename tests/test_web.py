@@ -15,12 +15,15 @@ from typing import Any
 import pytest
 import requests
 from streamlit import config as streamlit_config
+from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from benchmarks.browserless import HOST, AppServer, Tab, wait_until
 from benchmarks.load import Tally, prepare
+from pages.shared.state.entry import FRAME
+from pages.shared.state.lifespan import keep_imports_whole
 from tests.support.coroutines import result_of
 from tests.support.syntax import syntax_of
 from tests.support.tier import amount
@@ -269,6 +272,20 @@ print(*sorted(set(sys.modules) - before), sep="\\n")
     added = done.stdout.splitlines()
     assert "streamlit.material_icon_names" in added
     assert [one for one in added if one.startswith(("pages.", "pandas", "pydantic"))] == []
+
+
+def test_a_run_of_a_page_leaves_the_paths_of_imports_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A path that changes makes an import of another thread pass over an entry, and fail."""
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if Path(one) != FRAME.parent])
+
+    keep_imports_whole()
+    before = list(sys.path)
+    with modified_sys_path(str(FRAME)):
+        during = list(sys.path)
+
+    assert during == before == sys.path
 
 
 def test_a_dispatch_that_has_begun_is_written_before_the_server_ends(tmp_path: Path) -> None:
