@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dispatch_core.text.date_layouts import today
 from pages.shared.state.history import History
 from pages.shared.state.services import ask_date_layouts, ask_fields, ask_not_compared
 from pages.shared.state.views import FACETS, JSON, ROWS
+from pages.shared.state.work import Work
 from tests.support.app import session_of
 
 pytestmark = pytest.mark.usefixtures("embedded_demo")
@@ -444,3 +446,37 @@ def test_undo_shows_the_value_of_a_row_before() -> None:
 
     assert query_of(app) == {"name": "before"}
     assert app.text_input(key=value_key(app)).value == "before"
+
+
+def place_of(app: AppTest, key: str) -> tuple[int, ...]:
+    """Where the text input with this key is in the tree of the page: an index in each block."""
+
+    def look(node: Any, path: tuple[int, ...]) -> tuple[int, ...] | None:
+        if getattr(node, "key", None) == key and node.type == "text_input":
+            return path
+        children = getattr(node, "children", {})
+        found = (look(child, (*path, index)) for index, child in children.items())
+        return next((one for one in found if one is not None), None)
+
+    found = look(app.main, ())
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("asked", ["ask_values", "ask_date_layouts"])
+def test_an_input_stays_at_its_place_when_a_question_is_answered(
+    monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """At another place the browser draws another input, and what is typed into one is lost."""
+    ask_fields().wait(30)
+    app = open_app({"subject.subject_id": "900003", "data_description.project_name": "ours"})
+    places = [place_of(app, value_key(app, number)) for number in (0, 1)]
+
+    waiting: Work[Any] = Work(asked, Future())
+    for module in ("pages.shared.assets.fields", "pages.shared.assets.days"):
+        monkeypatch.setattr(f"{module}.{asked}", lambda *_: waiting, raising=False)
+    monkeypatch.setattr("pages.shared.assets.fields.soon", lambda work: work.result)
+    monkeypatch.setattr("pages.shared.assets.days.soon", lambda work: work.result)
+    app.run()
+
+    assert [place_of(app, value_key(app, number)) for number in (0, 1)] == places

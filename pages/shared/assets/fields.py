@@ -137,8 +137,8 @@ def value_input(session: Session, path: str, value: str, key: str, hint: str = "
 
     A select box would lose a typed text that was not chosen when it loses the focus.
     """
-    known = known_values(path, value)
     line = st.container(horizontal=True, gap="xxsmall", vertical_alignment="center")
+    known = known_values(path, value)  # below the line: what it draws at first moves no input
     typed = line.text_input(
         "Value",
         first_value(session, key, value),

@@ -139,11 +139,12 @@ class Drawing:
         kept = row
         with st.container(key=f"row-{row.key}"):
             path, condition, kind, value, tools = st.columns(_WIDTHS, gap="small")
-            below = st.container()
+            below, waiting = st.container(), st.container()
         with path:
             row = self.path(row, holder)
         full_path = joined_path(self.within, row.path)
-        layouts = self.layouts(row)
+        with waiting:  # what a question draws until it is answered moves no other row
+            layouts = self.layouts(row)
         if layouts is not None:
             row = self.started_as_date(row)
         before = row.condition
