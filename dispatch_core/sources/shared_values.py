@@ -8,8 +8,8 @@ from dispatch_core.types import JsonValue
 class SharedValues:
     """What the records of one search have in common: subjects, projects, modalities.
 
-    A parser makes a new object of every value. Those of 100,000 assets take 270 MB, although
-    most of them are equal.
+    A parser makes a new object of every value, although most are equal. With the columns of the
+    asset table, 100,000 assets of the demo take 110 MB less if equal ones are shared.
     """
 
     def __init__(self) -> None:
