@@ -165,17 +165,18 @@ def convert_text(session: Session) -> None:
 def _is_whole_collection_meant(session: Session) -> bool:
     """Whether the user confirms a query without a condition; its count may come later."""
     work = ask_count({})
-    total = soon(work)
-    if not work.is_done:
-        run_again_after(work)
+    total, is_counted = soon(work), work.is_done
     if work.error is not None:
         reason = escaped(work.error.issues[0].what)
         st.caption(f":material/cloud_off: The records cannot be counted: {reason}.")
     every = "all" if total is None else f"all {total:,}"
     key = f"all-records-{session.epoch}"
-    return st.checkbox(
+    is_meant = st.checkbox(
         f"Select {every} records (no filter)",
         session.views.means_all,
         on_change=lambda: session.keep_view(means_all=bool(widget_value(key))),
         key=key,
     )
+    if not is_counted:
+        run_again_after(work)  # behind the checkbox, which stays at its place
+    return is_meant
