@@ -7,6 +7,17 @@ from typing import Any
 
 import streamlit as st
 
+ONCE = """
+// once for the page: a run that draws another page removes the component for a moment
+let isListening = false;
+export default function () {
+  if (isListening) return;
+  isListening = true;
+  listen();
+}
+"""
+"""JavaScript: the default function of a script, which calls its ``listen`` only once."""
+
 
 def run_script(
     name: str,

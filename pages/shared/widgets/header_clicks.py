@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import run_script
+from pages.shared.state.scripts import ONCE, run_script
 
 # A click on a header sorts the rows on the server, so the table is drawn anew. Until the run has
 # ended, the former table is still on the page and takes clicks, but goes before it has sent them.
 # So the script holds a click on a header that follows another one, or comes while the page runs,
 # and repeats it on the table of the same key when the page has run. Only on a header: at the place
 # of a row there may be another one by then.
-_SCRIPT = """
+_SCRIPT = (
+    """
 const HEADER = 35;  // pixels
 const QUIET = 1_500, END = 5_000, SOON = 50;  // milliseconds
 const TABLE = '[data-testid="stDataFrame"]';
@@ -71,16 +72,14 @@ const follow = (event) => {
   event.preventDefault();  // a press gives the table the focus, which selects a cell
   if (event.type === "pointerup") setTimeout(() => { isHeld = false; });  // after its click
 };
-// once for the page: a run that draws another page removes the component for a moment
-let isWatching = false;
-export default function () {
-  if (isWatching) return;
-  isWatching = true;
+const listen = () => {
   window.addEventListener("pointerdown", down, true);
   for (const name of ["mousedown", "pointerup", "mouseup", "click"])
     window.addEventListener(name, follow, true);
-}
+};
 """
+    + ONCE
+)
 
 
 def keep_header_clicks() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import run_script
+from pages.shared.state.scripts import ONCE, run_script
 from pages.shared.widgets.places import PLACES
 
 # A browser moves the focus to the start of the page when the focused control is removed or
@@ -143,11 +143,7 @@ const useSideBar = ({ target }) => {
   }
 };
 
-// once for the page: a run that draws another page removes the component for a moment
-let isWatching = false;
-export default function () {
-  if (isWatching) return;
-  isWatching = true;
+const listen = () => {
   new MutationObserver(lookSoon).observe(document.body, {
     childList: true, subtree: true, attributeFilter: ["data-test-script-state", "disabled"],
   });
@@ -159,8 +155,9 @@ export default function () {
   document.addEventListener("pointerdown", forget, true);
   document.addEventListener("click", useSideBar, true);
   window.addEventListener("keydown", goRound, true);
-}
+};
 """
+    + ONCE
 )
 
 

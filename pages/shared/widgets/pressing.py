@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import run_script
+from pages.shared.state.scripts import ONCE, run_script
 from pages.shared.widgets.places import PLACES
 
 # A browser makes a click only of a press that goes down and up on the same element. While a page is
@@ -64,16 +64,13 @@ const up = ({ clientX, clientY }) => {
   setTimeout(() => pressSoon(was));  // once a control that moved knows that the press ended
 };
 
-// once for the page: a run that draws another page removes the component for a moment
-let isWatching = false;
-export default function () {
-  if (isWatching) return;
-  isWatching = true;
+const listen = () => {
   window.addEventListener("pointerdown", down, true);
   window.addEventListener("pointerup", up, true);
   for (const name of ["pointercancel", "keydown"]) window.addEventListener(name, forget, true);
-}
+};
 """
+    + ONCE
 )
 
 
