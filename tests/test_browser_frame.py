@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from pages.shared.widgets.documents import read_document
 from tests.support.browser import Server, Tab, running_server, tree_of_zip
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-frame")]
@@ -115,3 +116,27 @@ def test_what_is_drawn_stays_where_it_is_for_the_first_visitor_of_a_server(
 ) -> None:
     with running_server(tmp_path, {}) as server:
         assert shifts_of_a_visit(browser, server, address) < 0.1
+
+
+def test_the_help_menu_stays_open_while_a_followed_document_is_closed(tab: Tab) -> None:
+    tab.slow_down(300)
+    tab.open()
+    open_help = tab.page.get_by_test_id("stSidebar").get_by_role("button", name="Help")
+    menu = tab.page.get_by_test_id("stPopoverBody")
+    dialog = tab.page.get_by_role("dialog", name="Help")
+    reference, notebook = (read_document(name).title for name in ("reference.md", "notebook.md"))
+    open_help.click()
+    menu.get_by_role("button", name=reference).click()
+    dialog.get_by_role("button", name=notebook).click()
+    expect(dialog.get_by_role("heading", name=notebook)).to_be_visible()
+    tab.settle()
+
+    tab.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    open_help.click()
+    app = tab.page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "running")
+    tab.settle()
+
+    menu.get_by_role("button", name=reference).click()
+    expect(dialog.get_by_role("heading", name=reference)).to_be_visible()

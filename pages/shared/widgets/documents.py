@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -56,24 +57,39 @@ def read_document(name: str) -> Document:
     return Document(title.removeprefix("# "), shown, tuple(linked))
 
 
-def document_buttons(session: Session, names: tuple[str, ...], key: str) -> None:
-    """Show a button for each document that the checkout has."""
+def menu_of_documents(session: Session) -> None:
+    """Show a button for each of the `FIRST` documents that the checkout has."""
+    _buttons(session, FIRST, "document", _open_from_menu)
+
+
+def _buttons(
+    session: Session, names: tuple[str, ...], key: str, open_one: Callable[[Session, str], None]
+) -> None:
     for name in names:
         if (FOLDER / name).is_file():
             st.button(
                 read_document(name).title,
                 icon=":material/description:",
                 type="tertiary",
-                on_click=_open,
+                on_click=open_one,
                 args=(session, name),
                 key=f"{key}-{name}",
             )
 
 
-def _open(session: Session, name: str) -> None:
+def _open_from_menu(session: Session, name: str) -> None:
     """Open a document, and draw the menu anew, closed: it would lie over the document."""
     number = session.views.help_number + 1
     session.keep_view(document=name, is_why_open=False, help_number=number)
+
+
+def _open(session: Session, name: str) -> None:
+    """Open a document in place of another one.
+
+    Only the dialog is drawn then. The menu stays as it is: drawn anew when the dialog is closed,
+    it would close below the next click.
+    """
+    session.keep_view(document=name)
 
 
 def show_document(session: Session) -> None:
@@ -90,5 +106,5 @@ def _show(session: Session) -> None:
     st.markdown(f"## {found.title}")
     if found.linked:
         with st.container(horizontal=True, key="linked-documents"):
-            document_buttons(session, found.linked, "linked")
+            _buttons(session, found.linked, "linked", _open)
     st.markdown(found.text)

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.state.session import Session
-from pages.shared.widgets.documents import FIRST, document_buttons, show_document
+from pages.shared.widgets.documents import menu_of_documents, show_document
 
 _WELCOME = "Pick assets, files and parameters; preview; download."
 
@@ -63,5 +63,5 @@ def help_menu(session: Session, place: DeltaGenerator) -> None:
     with place.popover("Help", icon=":material/help:", type="tertiary", on_change="rerun", key=key):
         st.markdown("\n".join(f"- **{word}**: {meaning}" for word, meaning in _GLOSSARY.items()))
         st.markdown(_WHAT_WRITES)
-        document_buttons(session, FIRST, "document")
+        menu_of_documents(session)
     show_document(session)
