@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -52,6 +54,49 @@ def test_an_old_answer_is_computed_again(limits: dict[str, float], second: int) 
     asked.ask("a", lambda progress: 1).future.result(5)
 
     assert asked.ask("a", lambda progress: 2).future.result(5) == second
+
+
+def test_an_old_answer_is_used_until_the_new_one_is_there() -> None:
+    asked, may_end = answers(), threading.Event()
+    old = asked.ask("a", lambda progress: 1)
+    old.wait(5)
+    old.started -= 61
+    calls: list[int] = []
+
+    def call(progress: Progress) -> int:
+        calls.append(1)
+        may_end.wait(5)
+        return 2
+
+    meanwhile = [asked.ask("a", call).result for _ in range(3)]
+    may_end.set()
+    end = time.monotonic() + 5
+    while asked.ask("a", call) is old and time.monotonic() < end:
+        time.sleep(0.001)
+
+    assert meanwhile == [1, 1, 1]
+    assert asked.ask("a", call).result == 2
+    assert calls == [1]
+
+
+@pytest.mark.parametrize(
+    ("age", "first"), [(61, 1), (121, None)], ids=["up to twice as old", "older"]
+)
+def test_an_answer_is_used_after_a_failure_up_to_twice_as_old(age: float, first: int) -> None:
+    asked = answers()
+    old = asked.ask("a", lambda progress: 1)
+    old.wait(5)
+    old.started -= age
+
+    def fail(progress: Progress) -> int:
+        raise ServiceError("asleep")
+
+    asked.ask("a", fail).wait(5)
+    last = asked.ask("a", fail)
+    last.wait(5)
+
+    assert last.result == first
+    assert (last.error is None) == (first is not None)
 
 
 def test_a_failure_is_retried_sooner_than_an_answer_is_computed_again() -> None:

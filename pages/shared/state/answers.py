@@ -1,7 +1,8 @@
 """Answers about the collection, shared by all sessions, within bounds.
 
-Each answer is computed once, outside the script threads. A failure expires sooner than an
-answer, so that a source is soon retried.
+Each answer is computed once, outside the script threads. An old answer is used until the new one
+is there, so that a page that is open need not wait again. A failure expires sooner than an answer,
+so that a source is soon retried.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Answers:
     most
         How many answers are kept.
     seconds, seconds_failed
-        How long an answer is kept, and how long a failure.
+        How long an answer is new, and how long a failure is kept. An older answer is used while
+        the next one is computed, up to twice as old.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Answers:
         self._seconds = seconds
         self._seconds_failed = seconds_failed
         self._works: OrderedDict[Hashable, Work[Any]] = OrderedDict()
+        self._next: dict[Hashable, Work[Any]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -46,16 +49,31 @@ class Answers:
     def ask(self, key: Hashable, call: Callable[[Progress], T]) -> Work[T]:
         """The work on `key`: running, done, or started now with `call`."""
         with self._lock:
-            work = self._works.get(key)
-            if work is None or self._is_old(work):
-                work = self._works[key] = start_work(self._executor, key, call)
+            work = self._works[key] = self._current(key, call)
             self._works.move_to_end(key)
             while len(self._works) > self._most:
-                self._works.popitem(last=False)
+                self._next.pop(self._works.popitem(last=False)[0], None)
         return cast("Work[T]", work)
 
+    def _current(self, key: Hashable, call: Callable[[Progress], Any]) -> Work[Any]:
+        work = self._works.get(key)
+        if work is not None and not self._is_old(work):
+            return work
+        following = self._next.get(key)
+        if following is None or self._is_old(following):
+            following = self._next[key] = start_work(self._executor, key, call)
+        if work is not None and self._is_usable(work) and following.result is None:
+            return work
+        return self._next.pop(key)
+
     def _is_old(self, work: Work[Any]) -> bool:
-        if not work.is_done:
-            return False
-        limit = self._seconds_failed if work.error else self._seconds
-        return time.monotonic() - work.started > limit
+        limit = self._seconds_failed if work.is_done and work.error else self._seconds
+        return work.is_done and _age(work) > limit
+
+    def _is_usable(self, work: Work[Any]) -> bool:
+        return work.error is None and _age(work) <= 2 * self._seconds
+
+
+def _age(work: Work[Any]) -> float:
+    """The seconds since it started."""
+    return time.monotonic() - work.started
