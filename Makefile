@@ -1,4 +1,5 @@
-# make app: install, then start the app on the embedded demo.   make test: install, then run everything.
+# make app: install, then start the app on the embedded demo.
+# make test: install, then test every part and the main journeys in Chromium.   make test-all: everything.
 # make quick: the tests of the core, without browser and further environments; about a minute.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -8,13 +9,18 @@ PORT ?= 8501
 # The tests start many processes: keep compiled modules, also where the environment says not to.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: app quick test pictures load soak bench drop-in engines corpora check docs wheel lock licences format clean
+.PHONY: app quick test test-all pictures load soak bench drop-in engines corpora check docs wheel lock licences format clean
 
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
-test: .venv/dev corpora .venv-readers/done .venv/browser
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+WORLD = .venv/dev corpora .venv-readers/done .venv/browser
+
+test: $(WORLD)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+
+test-all: $(WORLD)
+	ALL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 quick: .venv/dev
 	QUICK=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

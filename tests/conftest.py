@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.tier import QUICK, SOAK, examples
+from tests.support.tier import QUICK, SOAK, examples, is_all, run_all
 
 if not QUICK:
     from tests.support.app import embedded_demo, fresh_clients
@@ -40,10 +40,6 @@ if not QUICK:
 
 pytest.register_assert_rewrite("tests.conformance")
 
-# These tests do not measure time, so a busy machine does not fail them: no deadline.
-settings.register_profile("ours", deadline=None, max_examples=examples(100))
-settings.load_profile("ours")
-
 SLOW_FILES = (
     # pages, drawn by Streamlit or in Chromium
     *("app*", "browser*", "agreement", "query_builder", "sign_in", "load"),
@@ -56,23 +52,53 @@ SLOW_FILES = (
 )
 
 
+LONG_FILES = (
+    "browser*",
+    # many visits or processes for each test
+    *("app_interrupted", "app_without_services", "cli_killed", "load", "sign_in"),
+    # comparisons and measurements
+    *("benchmarks", "match_oracle"),
+)
+"""Of these, ``make test`` runs the tests marked ``main``, and ``make test-all`` all."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not QUICK and _are_chosen(config):
+        run_all()
+    # These tests do not measure time, so a busy machine does not fail them: no deadline.
+    settings.register_profile("ours", deadline=None, max_examples=examples(100))
+    settings.load_profile("ours")
+
+
+def _are_chosen(config: pytest.Config) -> bool:
+    """Whether the command names the tests that it runs."""
+    are_named = config.args != config.getini("testpaths")
+    return are_named or bool(config.option.keyword or config.option.markexpr)
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """In ``make quick``, import no file whose tests are all slow."""
-    name = collection_path.stem.removeprefix("test_")
-    return True if QUICK and any(fnmatch(name, slow) for slow in SLOW_FILES) else None
+    return True if QUICK and _is_among(SLOW_FILES, collection_path) else None
+
+
+def _is_among(files: tuple[str, ...], path: Path) -> bool:
+    name = path.stem.removeprefix("test_")
+    return any(fnmatch(name, one) for one in files)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests to ``make test``, and long ones to ``make soak``."""
+    """Leave slow tests to ``make test``, more of them to ``make test-all``, long ones to soak."""
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.soak)
+        if _is_among(LONG_FILES, item.path) and not item.get_closest_marker("main"):
+            item.add_marker(pytest.mark.more)
     config.hook.pytest_deselected(items=[item for item in items if _is_for_later(item)])
     items[:] = [item for item in items if not _is_for_later(item)]
 
 
 def _is_for_later(item: pytest.Item) -> bool:
-    later = {"slow": QUICK, "long": not SOAK}
+    later = {"slow": QUICK, "more": not is_all(), "long": not SOAK}
     return any(later.get(mark.name, False) for mark in item.iter_markers())
 
 

@@ -217,6 +217,7 @@ def test_advice_can_be_cancelled_by_its_progress() -> None:
     assert advise(WORLD, {}, sample_fields(WORLD), no_progress) == ()
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real queries is not here")
 def test_no_advice_on_a_real_query_calls_a_field_missing_that_a_record_has() -> None:

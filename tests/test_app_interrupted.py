@@ -119,6 +119,7 @@ async def type_and_go(url: str, offsets: Sequence[float]) -> list[tuple[float, b
     return found
 
 
+@pytest.mark.main
 def test_a_text_is_kept_although_the_user_goes_to_another_page_at_once(server: AppServer) -> None:
     offsets = [0.0, *OFFSETS]
 

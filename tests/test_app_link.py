@@ -122,6 +122,7 @@ def test_a_short_link_that_is_unknown_says_so_and_changes_nothing() -> None:
     assert session_of(app).typed.query_text == EXAMPLE_QUERY
 
 
+@pytest.mark.more
 def test_a_request_that_is_too_large_to_keep_is_an_error_in_the_menu() -> None:
     app = open_app()
     load(

@@ -97,6 +97,7 @@ def accepted(fields: dict[str, Any]) -> DispatchRequest | None:
         return None
 
 
+@pytest.mark.more
 @example(selection={}, fields=LARGEST)
 @example(selection={}, fields={"query": DERIVED, "tasks_per_job": LARGEST_NUMBER})
 @example(selection={}, fields={"asset_rows": [{"number": LARGEST_NUMBER, "text": "x"}]})

@@ -31,6 +31,7 @@ def test_listing_finds_every_file_with_few_requests_and_few_bytes(name: str) -> 
     assert read.value <= 1.5, "times the minimum of bytes"
 
 
+@pytest.mark.main
 def test_the_jobs_are_made_once_for_a_folder_once_for_a_zip_and_once_to_compare() -> None:
     folder, archive, download = writing_counts().figures
 
@@ -46,6 +47,7 @@ def test_the_limit_allows_for_the_work_of_others_only_what_is_computed() -> None
     assert busy.over(0.35) == pytest.approx(1)
 
 
+@pytest.mark.main
 def test_a_round_that_met_a_burst_of_load_does_not_move_the_ratio() -> None:
     rounds = [(1.0, 2.0), (10.0, 20.0), (1.0, 9.0)]
 
@@ -81,6 +83,7 @@ def test_the_table_says_if_the_peer_processed_one_asset_in_five() -> None:
     assert Form(is_full=True).share_note == ""
 
 
+@pytest.mark.main
 def test_the_page_of_the_documentation_has_every_table_and_bar(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text("old")
@@ -99,6 +102,7 @@ def test_the_page_of_the_documentation_has_every_table_and_bar(tmp_path: Path) -
     assert "| requests | 2 | at most 1 | MISSED |" in text
 
 
+@pytest.mark.main
 def test_a_run_fails_only_if_a_count_misses_its_bar() -> None:
     slow = Figure("times faster", 3, "x", 80)
     wasteful = Figure("requests", 3, "x", 1.5, at_most=True, counted=True)

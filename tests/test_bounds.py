@@ -239,6 +239,7 @@ def command(
     )
 
 
+@pytest.mark.more
 @pytest.mark.usefixtures("peak")
 def test_fixed_parameters_are_counted_before_each_set_gets_a_copy() -> None:
     document = {

@@ -40,6 +40,7 @@ QUERY = (
 )
 
 
+@pytest.mark.main
 def test_from_a_typed_query_to_the_bytes_that_the_command_line_writes(
     tab: Tab, server: Server, tmp_path: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_query_that_does_not_parse_is_reported_with_its_position_and_stays(tab
     tab.see("The search did not start")
 
 
+@pytest.mark.main
 def test_a_list_with_duplicates_and_second_ids_is_answered_row_by_row(
     tab: Tab, tmp_path: Path
 ) -> None:
@@ -222,6 +224,7 @@ def test_a_reload_or_a_closed_tab_during_a_write_leaves_it_whole_and_once(
         assert not is_staged(name)
 
 
+@pytest.mark.main
 def test_a_double_click_writes_once(tab: Tab, server: Server, tmp_path: Path) -> None:
     request = {"version": 1, "query": {"name": {"$regex": "^ecephys_900003"}}}
     (tmp_path / "small.json").write_text(json.dumps(request))

@@ -43,6 +43,13 @@ async (accepted) => {
 }
 """
 
+_COUNT_RUNS = """
+window.runs = 0;
+new MutationObserver(() => { window.runs += 1; }).observe(document, {
+  subtree: true, attributeFilter: ["data-test-script-state"],
+});
+"""
+
 
 class Checked:
     """What axe has found so far in one tab."""
@@ -54,8 +61,12 @@ class Checked:
         self.accepted = sorted(STREAMLITS_OWN)
 
     def check(self, state: str) -> None:
-        self.tab.settle()
-        found: list[tuple[int, str]] = self.tab.page.evaluate(_RUN_AXE, self.accepted)
+        """Note what axe finds in a page that is whole, so that no run came in between."""
+        runs = -1
+        while runs != self.tab.page.evaluate("window.runs"):
+            self.tab.settle()
+            runs = self.tab.page.evaluate("window.runs")
+            found: list[tuple[int, str]] = self.tab.page.evaluate(_RUN_AXE, self.accepted)
         self.ours += [f"{state}: {what}" for entry, what in found if entry < 0]
         self.used |= {self.accepted[entry] for entry, _ in found if entry >= 0}
 
@@ -68,6 +79,7 @@ def checked(request: pytest.FixtureRequest, browser: Browser, server: Server) ->
         color_scheme=scheme, viewport={"width": 1360, "height": 900}, reduced_motion="reduce"
     )
     context.add_init_script(script)
+    context.add_init_script(_COUNT_RUNS)
     yield Checked(Tab(context.new_page(), server.url))
     context.close()
 

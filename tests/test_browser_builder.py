@@ -113,6 +113,7 @@ def show_form(tab: Tab) -> None:
     tab.settle()
 
 
+@pytest.mark.main
 def test_a_messy_python_dict_is_pasted_converted_and_dispatched(tab: Tab, tmp_path: Path) -> None:
     tab.open()
     paste(tab, PASTED)
@@ -203,6 +204,7 @@ def test_a_field_is_taken_without_enter_when_tab_is_pressed(tab: Tab) -> None:
     expect(field).to_have_value("session.rig_of_ours")
 
 
+@pytest.mark.main
 def test_a_value_typed_before_the_page_answers_to_the_field_is_kept(tab: Tab) -> None:
     typed = {"subject.subject_id": "900006", "session.stimulus_epochs.trials_total": "3"}
     tab.open()

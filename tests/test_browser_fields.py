@@ -37,6 +37,7 @@ def ask_why_not(tab: Tab, text: str) -> None:
     tab.settle()
 
 
+@pytest.mark.main
 def test_facets_build_the_query_and_find_at_once_what_they_counted(tab: Tab) -> None:
     tab.open()
     remove = tab.page.get_by_role("button", name="Remove Level: derived")
@@ -146,6 +147,7 @@ def test_advice_replaces_what_no_record_can_match(tab: Tab) -> None:
     tab.see_heading(re.compile(r"^\d+ assets$"))
 
 
+@pytest.mark.main
 def test_zero_results_are_explained_to_the_clause_and_one_click_removes_it(tab: Tab) -> None:
     tab.open()
     tab.type_text('{"data_description.data_level": "raw", "subject.sex": "Unknown"}')

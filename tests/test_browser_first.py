@@ -43,6 +43,7 @@ def bottom_of_sight(tab: Tab) -> float:
     return box["y"] if box else 900
 
 
+@pytest.mark.main
 def test_subject_level_modality_and_dates_take_at_most_nine_clicks(tab: Tab) -> None:
     tab.open()
     clicks = Clicks(tab)

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-journeys")]
 PAGES = ("Assets", "Files", "Parameters", "Jobs", "Deliver")
 
 
+@pytest.mark.main
 def test_a_first_visit_dispatches_the_demo_by_what_is_offered_next(
     tab: Tab, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_window_of_320_pixels_scrolls_only_down(browser: Browser, server: Serv
     assert tab.faults == []
 
 
+@pytest.mark.main
 def test_excluded_rows_stay_excluded_after_a_reload_and_in_the_saved_request(
     tab: Tab, tmp_path: Path
 ) -> None:

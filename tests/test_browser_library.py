@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-library")]
 THEN, NOW = {"DISPATCH_DEMO_ASSETS": "120"}, {"DISPATCH_DEMO_ASSETS": "300"}
 
 
+@pytest.mark.main
 def test_only_the_new_ones_and_then_only_the_failed_ones_are_dispatched(
     context: BrowserContext, tmp_path: Path
 ) -> None:

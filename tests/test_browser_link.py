@@ -95,6 +95,7 @@ def test_a_reload_before_the_address_is_written_shows_the_newest_request(tab: Ta
     see_query(tab.page, "Thalamic Ephys Survey")
 
 
+@pytest.mark.main
 def test_a_colleague_sees_the_same_choice_and_finds_it_when_asked(
     tab: Tab, browser: Browser, server: Server
 ) -> None:

@@ -71,6 +71,7 @@ def parameters_of_jobs(tab: Tab, target: Path) -> list[str]:
 PARAMETERS = "distributed_parameters"
 
 
+@pytest.mark.main
 def test_a_form_and_its_json_are_one_value(tab: Tab) -> None:
     open_form(tab)
 
@@ -84,6 +85,7 @@ def test_a_form_and_its_json_are_one_value(tab: Tab) -> None:
     tab.keep_picture("parameters-form")
 
 
+@pytest.mark.main
 def test_a_typo_is_reported_at_its_position_and_corrected_with_one_click(tab: Tab) -> None:
     open_form(tab)
     show_json(tab)

@@ -25,6 +25,7 @@ def select_first_row(tab: Tab) -> None:
     tab.page.mouse.click(box["x"] + 18, box["y"] + 53)  # the box left of the first row
 
 
+@pytest.mark.main
 def test_the_record_of_a_selected_row_is_beside_the_table_in_sight(tab: Tab) -> None:
     found(tab)
 
@@ -40,6 +41,7 @@ def test_the_record_of_a_selected_row_is_beside_the_table_in_sight(tab: Tab) -> 
     expect(record).to_have_count(0)
 
 
+@pytest.mark.main
 def test_a_cell_of_the_table_becomes_a_condition(tab: Tab) -> None:
     found(tab)
     box = tab.page.get_by_test_id("stDataFrame").bounding_box()

@@ -30,6 +30,7 @@ def found(tab: Tab) -> Tab:
     return tab
 
 
+@pytest.mark.main
 def test_twenty_thousand_assets_are_searched_and_paged_on_the_server(found: Tab) -> None:
     found.see("Rows 1 to 500 of 19,999 (4 excluded)")
 

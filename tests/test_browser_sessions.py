@@ -28,6 +28,7 @@ def tabs(context: BrowserContext, server: Server) -> Iterator[list[Tab]]:
     assert [fault for tab in tabs for fault in tab.faults] == []
 
 
+@pytest.mark.main
 def test_what_was_typed_and_found_is_there_after_a_reload(tab: Tab) -> None:
     tab.open()
     tab.type_text(QUERY)

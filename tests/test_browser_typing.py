@@ -214,6 +214,7 @@ def test_a_press_is_taken_back_by_moving_the_mouse_away(tab: Tab) -> None:
     expect(tab.page.locator('[class*="st-key-row-"]')).to_have_count(2)
 
 
+@pytest.mark.main
 def test_everything_typed_right_before_a_click_is_in_the_request(tab: Tab, tmp_path: Path) -> None:
     tab.open()
     tab.type_text('{"subject.subject_id": "900006"}')

@@ -90,6 +90,7 @@ def test_a_killed_dispatch_leaves_nothing_partial_and_a_rerun_completes_it(
     assert killed
 
 
+@pytest.mark.main
 def test_a_terminated_dispatch_removes_what_is_under_way_and_keeps_what_was_written(
     inputs: Path, undisturbed: tuple[Tree, float], tmp_path: Path
 ) -> None:

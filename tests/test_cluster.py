@@ -104,6 +104,7 @@ def files_of(located: Located) -> list[str]:
     return [file.location for one in located.located for file in one.files or ()]
 
 
+@pytest.mark.more
 def test_a_cluster_that_loses_a_worker_in_the_middle_gives_the_answer_of_threads(
     local_cluster: LocalCluster, assets: list[DataAsset]
 ) -> None:

@@ -31,6 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
     assert "Traceback" not in server.log
 
 
+@pytest.mark.main
 def test_simultaneous_sessions_have_no_errors_and_no_data_of_each_other(server: AppServer) -> None:
     tally = result_of(crowd(server, 8, think=0.2, reruns=4))
 

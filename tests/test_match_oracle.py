@@ -212,6 +212,7 @@ def test_the_oracle_refuses_what_we_refuse_except_for_its_known_errors(database:
     assert accepted == WRONGLY_ACCEPTED
 
 
+@pytest.mark.main
 @needs_corpus
 def test_every_real_filter_finds_the_same_records(assets: Any, records: list[Record]) -> None:
     filters = _real_queries("filter")

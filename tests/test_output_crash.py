@@ -244,6 +244,7 @@ def test_a_crash_leaves_a_small_file_as_it_was_or_whole_and_the_next_run_cleans_
     assert seen[-1] == NEWER
 
 
+@pytest.mark.more
 @CASES
 def test_after_a_crash_the_next_run_completes_the_folder_and_cleans_up(
     places: Iterator[Path], case: Case
@@ -371,7 +372,7 @@ def test_a_fault_leaves_a_small_file_as_it_was_or_whole_and_is_a_typed_error(
 
 # Races
 
-ROUNDS = amount(5, 100)
+ROUNDS = amount(5, 100, short=2)
 RACERS = 4
 
 

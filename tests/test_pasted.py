@@ -326,7 +326,7 @@ def test_any_text_becomes_strict_json_or_raises_invalid_input(text: str) -> None
 )
 def test_a_long_text_of_any_part_is_read_in_one_pass(part: str) -> None:
     # a reader that backtracks would take minutes
-    text = part * (amount(200_000, 900_000, quick=100_000) // len(part))
+    text = part * (amount(200_000, 900_000, short=100_000) // len(part))
 
     with pytest.raises(InvalidInput):
         convert(text)

@@ -161,7 +161,7 @@ def queries_of(text: str, *, ready: bool) -> list[Any] | None:
 @pytest.mark.soak
 def test_a_random_program_is_read_as_it_runs_or_refused() -> None:
     choices = random.Random(20261128)
-    wrong, read, tried = [], 0, amount(600, 20_000, quick=300)
+    wrong, read, tried = [], 0, amount(600, 20_000, short=300)
 
     for _ in range(tried):
         text = program(choices)

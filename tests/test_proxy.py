@@ -185,6 +185,7 @@ def context(trusting_browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.mark.more
 def test_a_zip_is_downloaded_below_the_prefix_and_not_named_in_the_log(
     proxy: Proxy, context: BrowserContext, tmp_path: Path
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_zip_is_downloaded_below_the_prefix_and_not_named_in_the_log(
     assert address.rpartition("/")[2] not in proxy.log
 
 
+@pytest.mark.more
 def test_every_page_works_in_a_browser_under_the_policy(
     proxy: Proxy, context: BrowserContext
 ) -> None:

@@ -330,7 +330,7 @@ def any_schema(random: Random, depth: int = 3) -> Any:
 
 
 def test_every_schema_that_compiles_gives_a_form_whose_values_read_back() -> None:
-    random, compiled, tried = Random(1), 0, amount(3_000, 30_000, quick=500)
+    random, compiled, tried = Random(1), 0, amount(3_000, 30_000, short=500)
 
     for _ in range(tried):
         schema = {"properties": {"x": any_schema(random)}, "$defs": {"A": any_schema(random)}}

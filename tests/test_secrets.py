@@ -191,6 +191,7 @@ def test_s3_keys_never_appear_in_pages_logs_or_records_of_the_app(tmp_path: Path
     assert planted_in("\n".join([shown, server.log, *left])) == []
 
 
+@pytest.mark.more
 def test_a_password_in_the_host_never_appears_in_pages_or_logs_of_the_app(tmp_path: Path) -> None:
     pytest.importorskip("pymongo", reason="pymongo is an extra (requirements-mongodb.txt)")
     host = f"mongodb://user:{PASSWORD}@127.0.0.1:9/?serverSelectionTimeoutMS=200"
@@ -211,6 +212,7 @@ def test_a_password_in_the_host_never_appears_in_pages_or_logs_of_the_app(tmp_pa
     assert planted_in(shown + server.log) == []
 
 
+@pytest.mark.more
 def test_the_log_of_the_app_never_contains_input_or_results(tmp_path: Path) -> None:
     async def journey(url: str) -> str:
         async with Tab(url) as tab:

@@ -53,6 +53,7 @@ def sign_in(tab: BrowserTab, provider: IdentityProvider, email: str) -> None:
     tab.settle()
 
 
+@pytest.mark.main
 def test_without_sign_in_no_address_shows_a_page(app: AppServer) -> None:
     async def pages() -> dict[str, str]:
         seen = {}
@@ -161,6 +162,7 @@ def test_after_a_restart_only_the_user_who_typed_it_gets_the_work_back(
         context.close()
 
 
+@pytest.mark.main
 def test_a_trusted_proxy_header_signs_a_user_in(tmp_path: Path) -> None:
     async def first_page(url: str, headers: dict[str, str]) -> str:
         async with Tab(url, headers=headers) as tab:

@@ -274,6 +274,7 @@ def test_the_address_is_used_up_by_a_download_and_not_by_a_look(server: AppServe
     assert result_of(statuses()) == [405, 405, 200, 404]
 
 
+@pytest.mark.more
 def test_two_downloads_at_once_are_both_whole(server: AppServer) -> None:
     async def fetched() -> list[bytes]:
         async with Tab(server.url) as one, Tab(server.url) as other:
@@ -293,6 +294,7 @@ def test_another_address_is_not_found(server: AppServer, secret: str) -> None:
     assert answer.status_code in (400, 404)
 
 
+@pytest.mark.more
 def test_a_download_that_is_not_read_does_not_stop_the_pages_of_others(server: AppServer) -> None:
     async def seen() -> str:
         async with Tab(server.url) as tab, Tab(server.url) as other:

@@ -44,7 +44,7 @@ from playwright.sync_api import (
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "test-artefacts"
 HOST = "127.0.0.1"
-PATIENCE = 30_000  # milliseconds; a timeout for hanging tests
+PATIENCE = 90_000  # milliseconds; a timeout for hanging tests
 expect.set_options(timeout=PATIENCE)
 FIND = re.compile(r"Find (?:[\d,]+ )?assets")
 """The button on Assets, which names their number where the count took long."""
