@@ -8,8 +8,10 @@ from pages.shared.widgets.places import PLACES
 # A browser moves the focus to the start of the page when the focused control is removed or
 # disabled. The script notes where the control was in the tree. When the run that took it has
 # ended, the focus goes to the control at the same place: the next chip or row, or the same button
-# drawn anew; at the end of a list to the one before. Streamlit itself returns the focus of a
-# dialog or menu that it closes, in the frame of the change, so the script looks in the frame after.
+# drawn anew; at the end of a list to the one before. Tab and Escape that come earlier act from
+# there: Escape closes a dialog whose pressed button has gone. Streamlit itself returns the focus
+# of a dialog or menu that it closes, in the frame of the change, so the script looks in the frame
+# after.
 #
 # A text input that is drawn anew while someone types into it would lose what it has not sent. The
 # script notes the text, and types it into the input at the same place that has the same name.
@@ -119,6 +121,20 @@ const lookSoon = () => {
   nextFrame(look);
 };
 
+// Tab or Escape that comes before the focus has a place again
+const catchUp = (event) => {
+  if (!["Tab", "Escape"].includes(event.key) || !isLost()) return;
+  const dialog = [...document.querySelectorAll("[role=dialog]")].at(-1);
+  const next = dialog ? stops(dialog)[0] : nearest();
+  HTMLElement.prototype.focus.call(next ?? document.body);
+  if (event.key === "Tab" || isLost()) return;  // the browser goes on from there
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  next.dispatchEvent(new KeyboardEvent("keydown", {
+    key: event.key, code: event.code, bubbles: true, cancelable: true, composed: true,
+  }));
+};
+
 const goRound = (event) => {
   if (event.key !== "Tab" || event.altKey || event.ctrlKey || event.metaKey) return;
   const body = [...document.querySelectorAll('[data-testid="stPopoverBody"]')].at(-1);
@@ -154,6 +170,7 @@ const listen = () => {
   for (const name of ["focusin", "pointerdown"]) window.addEventListener(name, useMenu, true);
   document.addEventListener("pointerdown", forget, true);
   document.addEventListener("click", useSideBar, true);
+  window.addEventListener("keydown", catchUp, true);
   window.addEventListener("keydown", goRound, true);
 };
 """
