@@ -79,6 +79,32 @@ def test_one_step_back_leaves_a_page_that_a_button_opened(tab: Tab) -> None:
     tab.see_heading("16 assets")
 
 
+_STEP_BACK_AT_ONCE = """
+const push = history.pushState;
+history.pushState = function (state, title, url) {
+  push.call(history, state, title, url);
+  if (window.isAwaited && location.pathname.endsWith("/files")) setTimeout(() => history.back(), 0);
+};
+"""
+
+
+def test_a_step_back_counts_before_the_new_page_is_whole(tab: Tab) -> None:
+    """The script that follows the address has not yet heard of the page that is left."""
+    tab.page.add_init_script(_STEP_BACK_AT_ONCE)
+    tab.open()
+    first = find(tab, SUBJECT, "16 assets")
+    tab.page.evaluate("window.isAwaited = true")
+
+    tab.press("Next: files")
+    expect(tab.page).to_have_url(re.compile("/files.request="))
+    expect(tab.page).to_have_url(first)
+    tab.page.wait_for_timeout(1_000)
+    tab.settle()
+
+    expect(tab.page.get_by_role("heading", level=1, name="Assets")).to_be_visible()
+    tab.see_heading("16 assets")
+
+
 def test_a_reload_before_the_address_is_written_shows_the_newest_request(tab: Tab) -> None:
     tab.open()
     first = find(tab, SURVEY, "494 assets")

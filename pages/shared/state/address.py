@@ -19,14 +19,23 @@ NAME = "request"
 
 # Streamlit shows a page before its address, so nothing is written until that is there too. And a
 # message at once, after the user went back to another page, would run the former page: it waits
-# until Streamlit has run the other one. A page that is about to be left gets no further address.
+# until Streamlit has run the other one. Which page a message would run is the current one of the
+# side bar; this script may not have heard of it yet. A page that is about to be left gets no
+# further address.
 _SCRIPT = """
+const SOON = 50;  // milliseconds
 let shown, send, waiting, writing, step;
-const place = () => window.location.pathname.split("/").pop() || "";
+const placeOf = (path) => path.split("/").pop() || "";
+const place = () => placeOf(window.location.pathname);
+const CURRENT = '[data-testid="stSidebarNavLink"][aria-current="page"]';
+const running = () => {
+  const link = document.querySelector(CURRENT);
+  return link ? placeOf(new URL(link.href).pathname) : shown.path;
+};
 const read = () => new URL(window.location.href).searchParams.get(shown.name) || "";
 const tell = (text) => send("opened", { text, at: Date.now() });
 const write = () => {
-  if (place() !== shown.path) { writing = setTimeout(write, 50); return; }
+  if (place() !== shown.path) { writing = setTimeout(write, SOON); return; }
   const url = new URL(window.location.href);
   if (shown.text) url.searchParams.set(shown.name, shown.text);
   else url.searchParams.delete(shown.name);
@@ -36,22 +45,23 @@ const write = () => {
   step = shown.step;
   window.history[isStep ? "pushState" : "replaceState"](window.history.state, "", url.href);
 };
+const follow = (path, text) => {
+  waiting = undefined;
+  if (path !== place()) return;  // the user has gone on
+  if (path === running()) tell(text);
+  else waiting = setTimeout(follow, SOON, path, text);
+};
 const moved = () => {
   clearTimeout(writing);
-  if (place() === shown.path) tell(read());
-  else waiting = { path: place(), text: read() };
+  clearTimeout(waiting);
+  follow(place(), read());
 };
 export default function ({ data, setStateValue }) {
   if (!shown) window.addEventListener("popstate", moved);
   shown = data;
   send = setStateValue;
   clearTimeout(writing);
-  if (waiting && waiting.path === data.path) {
-    tell(waiting.text);
-    waiting = undefined;
-  } else {
-    write();
-  }
+  if (waiting === undefined) write();
 }
 """
 
