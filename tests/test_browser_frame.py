@@ -155,14 +155,12 @@ def test_the_help_menu_stays_open_while_a_followed_document_is_closed(tab: Tab) 
 
 
 _ESCAPE_AT_ONCE = """
-(title) => new MutationObserver((changes, watch) => {
-  const headings = [...document.querySelectorAll("[role=dialog] h2")];
-  if (!headings.some((one) => one.textContent === title)) return;
-  if (document.activeElement !== document.body) return;
-  watch.disconnect();
+(title) => document.addEventListener("focusout", async ({ target }) => {
+  if (!target.textContent.includes(title) || target.tagName !== "BUTTON") return;
+  await null;  // until it is gone
   const escape = { key: "Escape", bubbles: true, cancelable: true };
-  document.body.dispatchEvent(new KeyboardEvent("keydown", escape));
-}).observe(document.body, { childList: true, subtree: true })
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", escape));
+})
 """
 
 
