@@ -7,7 +7,6 @@ from pages.shared.state.sign_in import require_sign_in
 from pages.shared.state.tab import begin_session, go_where_asked, keep_draft, kept_session
 from pages.shared.widgets.bottom_line import bottom_line
 from pages.shared.widgets.header import TOOL, header, tab_title
-from pages.shared.widgets.keyboard import keep_focus
 from pages.shared.widgets.messages import require_settings, run_page, show_notices
 from pages.shared.widgets.navigation import marks_of, pages
 from pages.shared.widgets.progress import run_again
@@ -42,7 +41,6 @@ with tools:
 follow_address(session, page.url_path)
 keep_draft(session)
 bottom_line(session, page.title)
-keep_focus()
 foot_of_side_bar(session, marks)  # last, so that it shows the changes of the page
 if marks_of(session) != marks:
     run_again()

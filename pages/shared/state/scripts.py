@@ -7,16 +7,24 @@ from typing import Any
 
 import streamlit as st
 
-ONCE = """
+_ONCE = """
 // once for the page: a run that draws another page removes the component for a moment
 let isListening = false;
 export default function () {
   if (isListening) return;
   isListening = true;
-  listen();
+  for (const listen of LISTEN) listen();
 }
 """
-"""JavaScript: the default function of a script, which calls its ``listen`` only once."""
+
+
+def listening(*scripts: str) -> str:
+    """JavaScript: a module that calls the function ``listen`` of each script once, in order.
+
+    A component for each of them would be sent and drawn in every run of every page.
+    """
+    parts = ",".join(f"(() => {{{script}\nreturn listen;\n}})()" for script in scripts)
+    return f"const LISTEN = [{parts}];{_ONCE}"
 
 
 def run_script(

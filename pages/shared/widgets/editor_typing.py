@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import run_script
-
 # The browser sends the values of widgets after a timer, and a visit of another page at once. On a
 # busy machine a text that was typed right before a click on a link would arrive after the visit, as
 # a request for the page that was left, and the user would be back on it. So the script repeats a
@@ -12,9 +10,8 @@ from pages.shared.state.scripts import run_script
 # cells after 150 ms: any click that follows at once would overtake them. The script repeats such a
 # click when the text is sent. It waits with a timer that starts after the other one and runs
 # longer, so it ends later too, however busy the browser is; a second timer leaves time to deliver
-# the text. A frame has no events for its page, except that the page loses the focus when the user
-# enters it: then the script starts to note the keys. A table takes the text of an open cell when
-# the mouse is pressed beside it.
+# the text. A frame has no events for its page, so the script notes the keys within each frame that
+# is loaded. A table takes the text of an open cell when the mouse is pressed beside it.
 # A step back or forward is a visit, too. A text that still has the focus would never be sent: it
 # loses the focus, and the step is made after it. (Where the browser cannot hold a step, as Firefox
 # and Safari in 2026, the step is made at once.) It waits until the page has taken the text: only
@@ -26,7 +23,7 @@ from pages.shared.state.scripts import run_script
 # In the editor, Tab would write blanks, so that the keyboard could not leave it (WCAG 2.1.2). The
 # script keeps Tab from the editor, and the browser moves the focus. It also names the text for
 # screen readers, as soon as the frame has drawn it.
-_SCRIPT = """
+TYPING = """
 const SENT = 300, DELIVERED = 50, CHOSEN = 10_000, TAKEN = 5_000, BEGUN = 2_000;
 const UPLOADER = '[data-testid="stFileUploader"]', CHIP = '[data-testid="stFileChip"]';
 const SPINNER = '[data-testid="stFileChipIconSpinner"]';
@@ -35,7 +32,7 @@ const TEXT = "input[type=text], input[type=number], textarea";
 const LINK = '[data-testid="stSidebarNavLink"], [data-testid="stPageLink-NavLink"]';
 const CELL_EVENTS = ["input", "keydown", "paste"];
 const CELL = ".gdg-input", TABLE = '[data-testid="stDataFrame"]';
-let root, waiting, isRepeated = false;
+let waiting, isRepeated = false;
 const held = [];
 const isIn = (event, selector) => event.target instanceof Element && event.target.closest(selector);
 const chips = () => document.querySelectorAll(CHIP).length;
@@ -98,6 +95,8 @@ const prepare = (frame) => {
   frame.setAttribute("aria-label", "JSON editor");
   inside.documentElement.lang = "en";
   inside.defaultView.addEventListener("keydown", leave, true);
+  for (const name of ["input", "keydown", "paste"]) inside.addEventListener(name, note, true);
+  frame.setAttribute("data-notes-keys", "");
   const name = () => {
     const text = inside.querySelector("textarea");
     text?.setAttribute("aria-label", "JSON. Tab leaves the editor");
@@ -107,12 +106,6 @@ const prepare = (frame) => {
   if (!name()) watch.observe(inside.documentElement, { childList: true, subtree: true });
 };
 const load = (event) => prepare(event.target);
-const enter = () => {
-  const frame = document.activeElement;
-  const inside = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
-  for (const name of ["input", "keydown", "paste"]) inside?.addEventListener(name, note, true);
-  if (inside) root.setAttribute("data-notes-keys", "");
-};
 // a button that has handled the mouse itself makes a click, and the browser another one
 const isSame = (one, other) => one.target === other.target && one.isTrusted !== other.isTrusted;
 const hold = (event, repeat) => {
@@ -161,10 +154,7 @@ const step = (event) => {
   going = undefined;
   left = pathname === window.location.pathname ? undefined : window.location.pathname;
 };
-export default function ({ parentElement }) {
-  root = parentElement.host ?? parentElement;
-  enter();
-  window.addEventListener("blur", enter);
+const listen = () => {
   window.addEventListener("click", click, true);
   for (const name of ACTS) window.addEventListener(name, act, true);
   window.addEventListener("input", noteTyped, true);
@@ -176,23 +166,6 @@ export default function ({ parentElement }) {
   for (const name of CELL_EVENTS) window.addEventListener(name, noteCell, true);
   document.addEventListener("load", load, true);
   document.querySelectorAll("iframe").forEach(prepare);
-  return () => {
-    document.removeEventListener("load", load, true);
-    for (const name of CELL_EVENTS) window.removeEventListener(name, noteCell, true);
-    window.removeEventListener("pointerdown", noteEnd, true);
-    window.removeEventListener("blur", enter);
-    window.navigation?.removeEventListener("navigate", step);
-    window.removeEventListener("drop", choose, true);
-    window.removeEventListener("change", choose, true);
-    window.removeEventListener("change", forgetTyped, true);
-    window.removeEventListener("input", noteTyped, true);
-    for (const name of ACTS) window.removeEventListener(name, act, true);
-    window.removeEventListener("click", click, true);
-  };
-}
+};
 """
-
-
-def keep_typing_before_clicks() -> None:
-    """Make every page send what was typed before the click that follows it."""
-    run_script("editor-typing", _SCRIPT, in_sidebar=True)
+"""JavaScript: its ``listen`` sends what was typed before the click that follows it."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import ONCE, run_script
-
 # A click on a header sorts the rows on the server, so the table is drawn anew. Until the run has
 # ended, the former table is still on the page and takes clicks, but goes before it has sent them.
 # So the script holds a click on a header that follows another one, or comes while the page runs,
 # and repeats it on the table of the same key when the page has run. Only on a header: at the place
 # of a row there may be another one by then.
-_SCRIPT = (
-    """
+HEADER_CLICKS = """
 const HEADER = 35;  // pixels
 const QUIET = 1_500, END = 5_000, SOON = 50;  // milliseconds
 const TABLE = '[data-testid="stDataFrame"]';
@@ -78,10 +75,4 @@ const listen = () => {
     window.addEventListener(name, follow, true);
 };
 """
-    + ONCE
-)
-
-
-def keep_header_clicks() -> None:
-    """Lose no click on the header of a table while it is sorted."""
-    run_script("header-clicks", _SCRIPT, in_sidebar=True)
+"""JavaScript: its ``listen`` loses no click on the header of a table while it is sorted."""

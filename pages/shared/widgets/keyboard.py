@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import ONCE, run_script
 from pages.shared.widgets.places import PLACES
 
 # A browser moves the focus to the start of the page when the focused control is removed or
@@ -25,7 +24,7 @@ from pages.shared.widgets.places import PLACES
 # The buttons that open and close the side bar replace each other, so the focus goes from one to the
 # other. In a narrow window the side bar lies over the page. It does not close at the choice of a
 # page, except on a phone.
-_SCRIPT = (
+FOCUS = (
     PLACES
     + """
 const NARROW = 768;
@@ -174,10 +173,5 @@ const listen = () => {
   window.addEventListener("keydown", goRound, true);
 };
 """
-    + ONCE
 )
-
-
-def keep_focus() -> None:
-    """Keep the focus of the keyboard near a control that goes, and within an open menu."""
-    run_script("keyboard", _SCRIPT)
+"""JavaScript: its ``listen`` keeps the focus near a control that goes, and within an open menu."""

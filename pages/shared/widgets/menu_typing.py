@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import run_script
-
 # Such a menu takes a text only when Enter is pressed, or its option is clicked; when the user goes
 # on by Tab or by a click elsewhere, it drops the text. So the script chooses the option for it: the
 # one that reads so, or the one that adds it, if nothing else in the menu matches. A text that
 # searches among several options is dropped, and Escape closes the menu without a choice.
 # Enter takes the option that is marked, which may differ from the text in its capital letters: then
 # the script adds the text as it was typed.
-_SCRIPT = """
+MENU_TEXT = """
 const MENU = "input[role=combobox]", OPTION = "[role=option]", ADD = "Add: ";
 const optionsOf = (input) => {
   const menu = document.getElementById(input.getAttribute("aria-controls"));
@@ -46,19 +44,10 @@ const key = (event) => {
   if (event.key === "Tab") take();
   else if (["Enter", "Escape", "ArrowDown", "ArrowUp"].includes(event.key)) typing = undefined;
 };
-export default function () {
+const listen = () => {
   document.addEventListener("input", noteText, true);
   window.addEventListener("pointerdown", press, true);
   window.addEventListener("keydown", key, true);
-  return () => {
-    window.removeEventListener("keydown", key, true);
-    window.removeEventListener("pointerdown", press, true);
-    document.removeEventListener("input", noteText, true);
-  };
-}
+};
 """
-
-
-def keep_menu_text() -> None:
-    """Make every menu that takes any text keep what was typed into it when the user goes on."""
-    run_script("menu-typing", _SCRIPT, in_sidebar=True)
+"""JavaScript: its ``listen`` keeps what was typed into a menu when the user goes on."""

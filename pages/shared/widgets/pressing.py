@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pages.shared.state.scripts import ONCE, run_script
 from pages.shared.widgets.places import PLACES
 
 # A browser makes a click only of a press that goes down and up on the same element. While a page is
@@ -10,7 +9,7 @@ from pages.shared.widgets.places import PLACES
 # may move away: the click is lost. So the script notes the control that was pressed. If the mouse
 # has not moved and the control is gone, the script clicks on the one that has its place and name,
 # as soon as it is there; of several, only on the one that is under the mouse.
-_SCRIPT = (
+PRESSES = (
     PLACES
     + """
 const CONTROL = "button, a[href], label, summary, [role=option], [role=menuitem]";
@@ -70,10 +69,5 @@ const listen = () => {
   for (const name of ["pointercancel", "keydown"]) window.addEventListener(name, forget, true);
 };
 """
-    + ONCE
 )
-
-
-def keep_presses() -> None:
-    """Let a press count on every page, also while its control is drawn anew."""
-    run_script("pressing", _SCRIPT, in_sidebar=True)
+"""JavaScript: its ``listen`` lets a press count, also while its control is drawn anew."""

@@ -12,10 +12,8 @@ from pages.shared.state.tab import noted, widget_value
 _STYLE = """
 /* scripts that draw nothing */
 .st-key-browser-tab, .st-key-browser-question, .st-key-address, .st-key-cell-typing,
-.st-key-editor-typing, .st-key-menu-typing, .st-key-pressing, .st-key-header-clicks {
-  display: none; }
-[data-testid="stLayoutWrapper"]:has(> :is(.st-key-style, .st-key-keyboard, .st-key-fetch)) {
-  display: none; }
+.st-key-keeping { display: none; }
+[data-testid="stLayoutWrapper"]:has(> :is(.st-key-style, .st-key-fetch)) { display: none; }
 /* shown after 4 s, if the browser does not answer */
 .st-key-start-afresh { opacity: 0; animation: appear 0.2s linear 4s forwards; }
 @keyframes appear { to { opacity: 1; } }
@@ -76,8 +74,7 @@ button[kind="tertiary"]:not(:disabled):is(:hover, :focus, :active, [aria-expande
 [data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 1rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
 /* the side bar of a plan fits in a window of 900 pixels, with Help and Start over */
-[data-testid="stLayoutWrapper"]:has(> :is(.st-key-browser-tab, .st-key-editor-typing,
-  .st-key-menu-typing, .st-key-pressing, .st-key-header-clicks, .st-key-address)) {
+[data-testid="stLayoutWrapper"]:has(> :is(.st-key-browser-tab, .st-key-keeping, .st-key-address)) {
   display: none; }
 [data-testid="stSidebarNavSeparator"] { margin: 0.5rem 0; padding: 0; }
 .st-key-equation { padding: 0.5rem 0.75rem; }
