@@ -190,6 +190,26 @@ def test_a_press_counts_although_its_button_is_drawn_anew_before_the_mouse_is_up
     expect(tab.page.locator('[class*="st-key-row-"]')).to_have_count(3)
 
 
+_DRAW_WORDS_ANEW = """
+(button) => { for (const one of button.children) one.replaceWith(one.cloneNode(true)); }
+"""
+
+
+def test_a_press_counts_once_although_the_words_of_its_button_are_drawn_anew(tab: Tab) -> None:
+    tab.open()
+    tab.page.get_by_role("radio", name="Rows", exact=True).click()
+    add = tab.page.get_by_role("button", name="Condition", exact=True)
+
+    for rows in (3, 4):
+        press_down(tab, add)
+        if rows == 3:
+            add.evaluate(_DRAW_WORDS_ANEW)
+        tab.page.mouse.up()
+
+        expect(tab.page.locator('[class*="st-key-row-"]')).to_have_count(rows)
+        tab.settle()
+
+
 def test_a_press_counts_although_the_page_moves_before_the_mouse_is_up(tab: Tab) -> None:
     tab.open()
     tab.page.get_by_role("radio", name="Rows", exact=True).click()

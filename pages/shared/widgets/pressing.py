@@ -6,9 +6,10 @@ from pages.shared.widgets.places import PLACES
 
 # A browser makes a click only of a press that goes down and up on the same element. While a page is
 # drawn, a control may be replaced in between by an equal one, often after a moment without any, or
-# may move away: the click is lost. So the script notes the control that was pressed. If the mouse
-# has not moved and the control is gone, the script clicks on the one that has its place and name,
-# as soon as it is there; of several, only on the one that is under the mouse.
+# may move away, or its words may be drawn anew within it: the click is lost. So the script notes
+# the control that was pressed. If the mouse has not moved and what was pressed is gone, the script
+# clicks on the control that has its place and name, as soon as it is there; of several, only on the
+# one that is under the mouse.
 PRESSES = (
     PLACES
     + """
@@ -27,7 +28,11 @@ const forget = () => { waiting?.(); pressed = undefined; };
 const down = ({ target, button, clientX: x, clientY: y }) => {
   forget();
   const control = button === 0 ? target.closest?.(CONTROL) : undefined;
-  if (control) pressed = { control, name: nameOf(control), path: pathOf(control), x, y };
+  if (control) pressed = { control, target, name: nameOf(control), path: pathOf(control), x, y };
+};
+let clicked;  // the control of the browser's own click after a press
+const noteClick = ({ target, isTrusted }) => {
+  if (isTrusted) clicked = target.closest?.(CONTROL);
 };
 const successorOf = (lost) => {
   if (lost.control.isConnected) return lost.control;
@@ -59,13 +64,16 @@ const up = ({ clientX, clientY }) => {
   const was = pressed;
   pressed = undefined;
   if (Math.hypot(clientX - was.x, clientY - was.y) > STILL) return;
-  if (was.control.isConnected && isUnder(was.control, was)) return;
-  setTimeout(() => pressSoon(was));  // once a control that moved knows that the press ended
+  if (was.target.isConnected && isUnder(was.control, was)) return;
+  clicked = undefined;
+  // once a control that moved knows that the press ended
+  setTimeout(() => { if (clicked !== was.control) pressSoon(was); });
 };
 
 const listen = () => {
   window.addEventListener("pointerdown", down, true);
   window.addEventListener("pointerup", up, true);
+  window.addEventListener("click", noteClick, true);
   for (const name of ["pointercancel", "keydown"]) window.addEventListener(name, forget, true);
 };
 """
