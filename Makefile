@@ -14,12 +14,12 @@ export PYTHONDONTWRITEBYTECODE :=
 app: .venv/app
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
-WORLD = .venv/dev corpora .venv-readers/done .venv/browser
+TEST_NEEDS = .venv/dev corpora .venv-readers/done .venv/browser
 
-test: $(WORLD)
+test: $(TEST_NEEDS)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
-test-all: $(WORLD)
+test-all: $(TEST_NEEDS)
 	ALL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 quick: .venv/dev
